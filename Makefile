@@ -1,0 +1,70 @@
+# Two commands matter: `make train ARGS="loss=focal amp=O1"` and `make test`. Both set everything up first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+runs = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell for p in python3.11 python3; do if $(call runs,$$p); then echo $$p; exit; fi; done; echo python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+JOBS ?= 2
+ARGS ?=
+
+.PHONY: help train test coverage battery check format lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+train: $(INSTALLED) ## cross-validate; overrides go in ARGS="loss=focal amp=O1"
+	@set -f; $(PY) train.py $(ARGS)
+
+test: $(INSTALLED) ## run the tests; ARGS="-k focal" picks some
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
+
+coverage: $(INSTALLED) ## run the tests and fail under 90 % line coverage
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile --cov --cov-report=term-missing:skip-covered \
+		--cov-fail-under=90 $(ARGS)
+
+battery: $(INSTALLED) ## run the long fault and fuzz tests
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile -m battery $(ARGS)
+
+check: $(INSTALLED) ## lint, format check, types, import contracts
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports
+
+format: $(INSTALLED) ## format the code and fix what ruff can fix
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+
+lock: $(INSTALLED) ## pin pyproject.toml again, keeping pins that fit; ARGS="--upgrade-package rich"
+	@CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet --extra dev --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --output-file requirements.lock $(ARGS) pyproject.toml
+	@sed -E -i.old '/^(cuda|nvidia|triton)[^;]*==[^;]*$$/ s/$$/ ; sys_platform == "linux"/' requirements.lock && rm requirements.lock.old
+
+clean: ## remove caches and build files (keeps .venv and runs)
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov build dist *.egg-info
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# One line per package, drawn over itself on a terminal: pip is either silent for minutes or prints three lines each.
+define SHOW_PIP
+/^(Collecting|Processing) / { sub(".*/", "", $$2); line = "[" ++n "/" total "] " $$2 }
+/^ *(Downloading|Using cached) .*[MG]B\)/ { line = "[" n "/" total "] " $$(NF-2) " " $$(NF-1) " " $$NF }
+/^Installing collected/ { line = "unpacking (a few minutes, about 6 GB)" }
+line != shown { printf (tty ? "\r\033[K  %s" : "  %s\n"), line; fflush(); shown = line }
+END { if (tty) print "" }
+endef
+export SHOW_PIP
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(call runs,$(PYTHON)) || { echo "Python 3.11 or newer is needed, '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | tail -n 1)."; \
+		echo "Install Python 3.11, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; } >&2
+	@$(PY) -m pip --version >/dev/null 2>&1 || { echo "Creating $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "Installing requirements.lock into $(VENV)"
+	@set -o pipefail; if [ -t 1 ]; then tty=1; else tty=0; fi; \
+		$(PY) -m pip install --disable-pip-version-check -r requirements.lock \
+		| awk -v total=$$(grep -c == requirements.lock) -v tty=$$tty "$$SHOW_PIP"
+	@$(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

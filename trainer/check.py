@@ -1,0 +1,141 @@
+"""Every problem of a configuration that can be known before the data is read, all at once."""
+
+import importlib
+import math
+from pathlib import Path
+
+import torch
+
+from trainer.config.build import check_section, resolve_target
+from trainer.config.errors import ConfigError, did_you_mean
+from trainer.config.schema import OPEN_SECTIONS, RunConfig
+from trainer.data.samples import DataSpec
+from trainer.engine.levels import check_level
+from trainer.engine.optim import make_optimizer, make_scheduler
+from trainer.losses.contract import refuse_pairing
+from trainer.metrics import check_names
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def check_config(config: RunConfig) -> None:
+    """Refuse a configuration that cannot run.
+
+    Raises:
+        ConfigError: listing every problem with its full key.
+    """
+    problems = [*_plugin_problems(config.plugins), *_number_problems(config), *_choice_problems(config)]
+    if not problems or not config.plugins:
+        for name in OPEN_SECTIONS:
+            problems += check_section(name, getattr(config, name), config.plugins)
+        if "preprocess" in config.data:
+            problems += check_section("data.preprocess", config.data["preprocess"], config.plugins)
+    problems += check_level(config.amp)
+    problems += _device_problems(config.device)
+    problems += _optimizer_problems(config) if not problems else []
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def _plugin_problems(plugins: list[str]) -> list[str]:
+    problems = []
+    for plugin in plugins:
+        try:
+            importlib.import_module(plugin)
+        except ImportError as error:
+            problems.append(
+                f"plugins: cannot import '{plugin}': {error}; run from the directory that holds it or install it"
+            )
+    return problems
+
+
+def _number_problems(config: RunConfig) -> list[str]:
+    fit, cv = config.fit, config.cv
+    whole = [
+        ("max_epochs", config.max_epochs, 1),
+        ("batch_size", config.batch_size, 1),
+        ("num_workers", config.num_workers, 0),
+        ("seed", config.seed, 0),
+        ("cv.n_splits", cv.n_splits, 2),
+        ("cv.repeats", cv.repeats, 1),
+        ("cv.random_state", cv.random_state, 0),
+        ("fit.accumulate_steps", fit.accumulate_steps, 1),
+        ("fit.warmup_steps", fit.warmup_steps, 0),
+        ("fit.patience_epochs", fit.patience_epochs, 1),
+        ("runtime.threads", config.runtime.threads, 1),
+        ("profile.steps", config.profile.steps, 1),
+    ]
+    problems = [
+        f"{key}={value}: must be at least {low}"
+        for key, value, low in whole
+        if value is not None and value < low
+    ]
+    if cv.fold is not None and not 0 <= cv.fold < cv.n_splits * cv.repeats:
+        problems.append(f"cv.fold={cv.fold} does not exist: have 0..{cv.n_splits * cv.repeats - 1}")
+    if fit.clip_norm is not None and not 0 < fit.clip_norm < math.inf:
+        problems.append(f"fit.clip_norm={fit.clip_norm}: must be positive and finite, or null")
+    if fit.ema_decay is not None and not 0 <= fit.ema_decay < 1:
+        problems.append(f"fit.ema_decay={fit.ema_decay}: must be in [0, 1), or null")
+    if not 0 < cv.inner_fraction < 1:
+        problems.append(f"cv.inner_fraction={cv.inner_fraction}: must be between 0 and 1")
+    lr = config.optimizer.get("lr")
+    if isinstance(lr, (int, float)) and not 0 < lr < math.inf:
+        problems.append(f"optimizer.lr={lr}: must be positive and finite")
+    return problems
+
+
+def _choice_problems(config: RunConfig) -> list[str]:
+    choices = [
+        ("cv.strategy", config.cv.strategy, _modules("folds") - {"plan"}),
+        ("cv.select", config.cv.select, {"last", "inner", "fold"}),
+        ("runtime.progress", config.runtime.progress, {"auto", "rich", "plain", "off"}),
+        ("tracker.name", config.tracker.name, {"none", "tensorboard"}),
+    ]
+    problems = [
+        f"{key}: unknown '{value}'{did_you_mean(value, sorted(known))}"
+        for key, value, known in choices
+        if value not in known
+    ]
+    if config.fit.patience_epochs is not None and config.cv.select == "last":
+        problems.append("fit.patience_epochs needs an epoch to be picked: set cv.select=inner (or fold)")
+    return problems
+
+
+def _modules(package: str) -> set[str]:
+    return {path.stem for path in (PACKAGE / package).glob("*.py") if path.stem != "__init__"}
+
+
+def _device_problems(device: str) -> list[str]:
+    if device == "auto":
+        return []
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        return [f"device: unknown '{device}': use auto, cpu, cuda or cuda:N"]
+    if kind == "cuda" and not torch.cuda.is_available():
+        return [f"device={device}: no CUDA device is available here; use device=auto or device=cpu"]
+    return []
+
+
+def _optimizer_problems(config: RunConfig) -> list[str]:
+    """Build the optimizer and the scheduler around one throw-away parameter: torch checks the values itself."""
+    try:
+        optimizer = make_optimizer(config.optimizer, [torch.nn.Parameter(torch.zeros(1))], config.plugins)
+        make_scheduler(config.scheduler, optimizer, warmup_steps=0, total_steps=100, steps_per_epoch=10)
+    except ConfigError as error:
+        return [str(error)]
+    return []
+
+
+def check_data(config: RunConfig, spec: DataSpec) -> None:
+    """Refuse a loss or metric that does not fit the task of the data.
+
+    Raises:
+        ConfigError: naming what fits.
+    """
+    loss_class = resolve_target("loss", config.loss["_target_"], config.plugins)
+    pairing = refuse_pairing(loss_class, spec.task) if isinstance(loss_class, type) else None
+    problems = [pairing] if pairing else []
+    problems += check_names(config.metrics.names, spec.task)
+    if problems:
+        raise ConfigError.from_problems(problems)

@@ -1,0 +1,209 @@
+"""From a section of the configuration to an object, checked before anything is built.
+
+A section names its class with ``_target_``. The target must start with an allowed prefix, be one attribute of an
+importable module, and itself be defined under an allowed prefix; its arguments are bound against the signature.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from trainer.config.errors import ConfigError, FoldwiseError, did_you_mean
+
+Section = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A kind of section.
+
+    Attributes:
+        prefixes: where its classes may live.
+        offered: arguments the framework adds by name where the signature has them.
+    """
+
+    prefixes: tuple[str, ...]
+    offered: tuple[str, ...] = ()
+
+
+PARTS = {
+    "data": Part(("trainer.data.",)),
+    "data.preprocess": Part(("trainer.data.",)),
+    "model": Part(
+        ("trainer.models.",),
+        ("n_outputs", "n_features", "cardinalities", "vocab_size", "pad_id", "n_classes", "task"),
+    ),
+    "loss": Part(("trainer.losses.",), ("task", "n_classes", "class_counts", "n_rows")),
+    "optimizer": Part(("torch.optim.",), ("params",)),
+    "scheduler": Part(("torch.optim.lr_scheduler.",), ("optimizer",)),
+}
+STEP_COUNTS = (
+    "total_steps",
+    "steps_per_epoch",
+)  # words a scheduler's arguments may use for this fold's numbers
+
+
+def check_section(name: str, section: Section, plugins: Sequence[str] = ()) -> list[str]:
+    """Return every problem of one open section: target, unknown, missing and wrongly typed arguments."""
+    if "_target_" not in section:
+        return [f"{name}._target_ is missing: it names the class to build"]
+    try:
+        target = resolve_target(name, section["_target_"], plugins)
+    except ConfigError as error:
+        return [str(error)]
+    return _argument_problems(name, arguments(section), target)
+
+
+def resolve_target(name: str, path: object, plugins: Sequence[str] = ()) -> Callable[..., Any]:
+    """Import the class or function that a section names.
+
+    Args:
+        name: of the section, for messages.
+        path: dotted ``module.attribute``.
+        plugins: packages of the user's that are allowed too.
+
+    Raises:
+        ConfigError: not allowed, not there, or not a class or function.
+    """
+    prefixes = (*PARTS[name].prefixes, *(f"{plugin}." for plugin in plugins))
+    if not isinstance(path, str) or not path.startswith(prefixes):
+        raise ConfigError(
+            f"{name}._target_: '{path}' is not allowed: it must start with {' or '.join(prefixes)} "
+            "(own code: plugins=[my_package])"
+        )
+    module_name, _, attribute = path.rpartition(".")
+    try:
+        module = import_module(module_name)
+    except ImportError as error:
+        raise ConfigError(f"{name}._target_: cannot import {module_name}: {error}") from error
+    target = vars(module).get(attribute)
+    if target is None:
+        public = [
+            key for key, value in vars(module).items() if inspect.isclass(value) or inspect.isfunction(value)
+        ]
+        raise ConfigError(
+            f"{name}._target_: {module_name} has no '{attribute}'{did_you_mean(attribute, public)}"
+        )
+    defined_in = f"{getattr(target, '__module__', '')}."
+    if not (inspect.isclass(target) or inspect.isfunction(target)) or not defined_in.startswith(prefixes):
+        raise ConfigError(
+            f"{name}._target_: '{path}' is not a class or function defined under {' or '.join(prefixes)}"
+        )
+    return target
+
+
+def construct(name: str, section: Section, plugins: Sequence[str] = (), **offered: Any) -> Any:
+    """Build a section's object.
+
+    Args:
+        name: of the section.
+        section: ``_target_`` and arguments.
+        plugins: packages of the user's.
+        **offered: arguments added where the signature has them and the section does not.
+
+    Raises:
+        ConfigError: the constructor refused its arguments.
+    """
+    target = resolve_target(name, section["_target_"], plugins)
+    given = arguments(section)
+    accepted = inspect.signature(target).parameters
+    added = {key: value for key, value in offered.items() if key in accepted and key not in given}
+    try:
+        return target(**given, **added)
+    except FoldwiseError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"{name}: {section['_target_']} refused its arguments: {error}") from error
+
+
+def arguments(section: Section) -> dict[str, Any]:
+    """Return the section without its ``_target_`` and without nested sections of their own."""
+    return {key: value for key, value in section.items() if key not in ("_target_", "preprocess")}
+
+
+def with_step_counts(section: Section, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Replace the words ``total_steps`` and ``steps_per_epoch`` among a section's values by this fold's numbers."""
+    return {
+        key: counts.get(value, value) if isinstance(value, str) else value for key, value in section.items()
+    }
+
+
+def _argument_problems(name: str, given: Section, target: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(target).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    hints = _hints(target)
+    problems = []
+    for key, value in given.items():
+        if key not in parameters and not takes_any:
+            known = [p for p in parameters if p not in PARTS[name].offered]
+            problems.append(
+                f"{name}.{key}: {_short(target)} takes no such argument{did_you_mean(key, known)}"
+            )
+        elif value == "???":
+            problems.append(f"{name}.{key} is required: give {name}.{key}=...")
+        elif key in hints and not _step_word(name, value) and not fits(value, hints[key]):
+            problems.append(f"{name}.{key}: {value!r} is not {_describe(hints[key])}")
+    return problems + _missing(name, given, parameters.values())
+
+
+def _missing(name: str, given: Section, parameters: Iterable[inspect.Parameter]) -> list[str]:
+    return [
+        f"{name}.{p.name} is required: give {name}.{p.name}=..."
+        for p in parameters
+        if p.default is p.empty
+        and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and p.name not in given
+        and p.name not in PARTS[name].offered
+    ]
+
+
+def _step_word(name: str, value: object) -> bool:
+    return name == "scheduler" and value in STEP_COUNTS
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    function = target.__init__ if inspect.isclass(target) else target
+    try:
+        return get_type_hints(function)
+    except NameError:  # a name that exists for type checkers only
+        return {}
+
+
+def fits(value: object, hint: Any) -> bool:
+    """Return whether a YAML value can stand where ``hint`` is expected; hints not understood fit everything."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        return any(fits(value, option) for option in get_args(hint))
+    if origin is Literal:
+        return value in get_args(hint)
+    if hint is NoneType:
+        return value is None
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (bool, str):
+        return isinstance(value, hint)
+    if origin in (list, tuple, Sequence):
+        items = [item for item in get_args(hint) if item is not Ellipsis]
+        whole = isinstance(value, (list, tuple))
+        return whole and (len(set(items)) != 1 or all(fits(item, items[0]) for item in value))  # type: ignore[attr-defined]
+    return inspect.isclass(hint) is False or not isinstance(value, (str, int, float, bool, list, NoneType))
+
+
+def _describe(hint: Any) -> str:
+    words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", NoneType: "null"}
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_describe(option) for option in get_args(hint)))
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, get_args(hint)))
+    if get_origin(hint) in (list, tuple, Sequence):
+        return "a list [...]"
+    return words.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _short(target: Callable[..., Any]) -> str:
+    return f"{target.__module__}.{target.__qualname__}"

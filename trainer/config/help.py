@@ -1,0 +1,37 @@
+"""The text of ``python train.py --help``: one line per choice, read from the first comment of its YAML file."""
+
+from pathlib import Path
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+USAGE = """\
+Foldwise: k-fold training you can trust.
+
+  python train.py                                  5-fold stratified CV on scikit-learn's digits
+  python train.py loss=focal amp=O1                other choices from the groups below
+  python train.py data=csv_text data.path=reviews.csv model=text_cnn
+  python train.py -m loss=ce,focal amp=O0,O1       a sweep, with one leaderboard
+  python train.py run=a1 cv.fold=2                 one fold as its own job
+  python train.py --cfg job                        print the composed configuration and stop
+
+KEY=VALUE sets any key of the configuration (see --cfg job); GROUP=CHOICE picks a file of conf/:
+"""
+ENDING = """
+Finished runs: foldwise merge | report (foldwise --help). Tab completion: eval "$(python train.py -sc install=bash)".
+Hydra's own flags: --hydra-help."""
+
+
+def help_text() -> str:
+    """Return the whole help text."""
+    groups = [path for path in sorted(CONF.iterdir()) if path.is_dir() and path.name != "hydra"]
+    return "\n".join([USAGE, *(_group(path) for path in groups), ENDING])
+
+
+def _group(directory: Path) -> str:
+    choices = sorted(directory.glob("*.yaml"))
+    return "\n".join([f"{directory.name}=", *(f"  {path.stem:<18}{_comment(path)}" for path in choices)])
+
+
+def _comment(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        comments = [line for line in file if line.startswith("# ") and not line.startswith("# @")]
+    return comments[0].removeprefix("# ").strip() if comments else ""

@@ -1,0 +1,122 @@
+"""The shape of a configuration: closed sections typed, open sections as mappings.
+
+Plain dataclasses; ``compose.py`` registers them with Hydra, so an unknown key or a wrong type in a closed
+section fails at composition. The open sections (data, model, loss, optimizer, scheduler) name their class with
+``_target_`` and are checked by ``build.py``.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
+
+
+@dataclass
+class CvConfig:
+    """How the rows are split and which epoch is scored."""
+
+    strategy: str = "stratified"  # a file of trainer/folds
+    n_splits: int = 5
+    repeats: int = 1
+    shuffle: bool = True
+    random_state: int = 42
+    fold: int | None = None  # run this fold only
+    select: str = "last"  # last | inner | fold
+    inner_fraction: float = 0.1  # share of the training rows that picks the epoch under select=inner
+
+
+@dataclass
+class AmpConfig:
+    """Mixed precision: apex's levels and their overrides (null = the level's own value)."""
+
+    opt_level: str = "O0"
+    backend: str = "auto"  # auto | native | apex
+    dtype: str = "auto"  # auto | fp16 | bf16
+    cast_model_type: str | None = None
+    keep_batchnorm_fp32: bool | None = None
+    master_weights: bool | None = None
+    loss_scale: str | None = None  # "dynamic" or a number
+
+
+@dataclass
+class FitConfig:
+    """What one optimizer step does, and when a fold ends early."""
+
+    accumulate_steps: int = 1
+    clip_norm: float | None = None
+    ema_decay: float | None = None
+    warmup_steps: int = 0
+    patience_epochs: int | None = None
+
+
+@dataclass
+class MetricsConfig:
+    """Which metrics are reported; the first picks the epoch. An empty list means the task's own."""
+
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass
+class ProfileConfig:
+    """The profile at start."""
+
+    enabled: bool = True
+    only: bool = False
+    steps: int = 3  # training steps measured for the bill
+    top: int = 10  # rows of the module table
+
+
+@dataclass
+class CheckpointConfig:
+    """What is kept of each fold."""
+
+    save_weights: bool = True
+
+
+@dataclass
+class RuntimeConfig:
+    """How the process runs; nothing here changes the numbers except ``threads``."""
+
+    threads: int | None = None  # torch threads; null = torch's own choice
+    progress: str = "auto"  # auto | rich | plain | off
+
+
+@dataclass
+class TrackerConfig:
+    """Where curves go besides the report."""
+
+    name: str = "tensorboard"  # a file of trainer/trackers, or none
+
+
+@dataclass
+class PathsConfig:
+    """Where results go."""
+
+    runs: str = "runs"
+
+
+@dataclass
+class RunConfig:
+    """One whole run."""
+
+    run: str | None = None
+    seed: int = 42
+    max_epochs: int = 20
+    batch_size: int = 32
+    device: str = "auto"
+    num_workers: int = 0
+    plugins: list[str] = field(default_factory=list)
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    data: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    loss: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    scheduler: dict[str, Any] = field(default_factory=dict)
+    cv: CvConfig = field(default_factory=CvConfig)
+    amp: AmpConfig = field(default_factory=AmpConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    profile: ProfileConfig = field(default_factory=ProfileConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)

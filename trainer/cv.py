@@ -1,0 +1,202 @@
+"""Cross validation: for each fold a fresh everything, trained on the fold's rows and scored on the held-out ones."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.config.build import construct
+from trainer.config.errors import DataError
+from trainer.config.schema import RunConfig
+from trainer.data.batches import TrainingSet
+from trainer.data.samples import DataSpec, Samples
+from trainer.engine.ema import WeightAverage
+from trainer.engine.fit import FitSettings, FoldRows, fit_fold
+from trainer.engine.levels import Resolved
+from trainer.engine.loops import Learner
+from trainer.engine.optim import make_optimizer, make_scheduler
+from trainer.engine.precision import Precision, refuse_underflowing_optimizer
+from trainer.folds import multilabel
+from trainer.folds.plan import FoldPlan
+from trainer.results import FoldResult
+from trainer.trackers.observer import Observer
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that is decided before the first step.
+
+    Attributes:
+        config: as composed and checked.
+        samples: all rows.
+        spec: what they mean.
+        plan: which row is held out when.
+        settings: how each fold is trained.
+        level: precision in force.
+        device: training device.
+    """
+
+    config: RunConfig
+    samples: Samples
+    spec: DataSpec
+    plan: FoldPlan
+    settings: FitSettings
+    level: Resolved
+    device: torch.device
+
+    @property
+    def n_folds(self) -> int:
+        """Folds of all repeats together."""
+        return self.plan.n_splits * self.plan.repeats
+
+
+@dataclass(frozen=True)
+class TrainedFold:
+    """A finished fold.
+
+    Attributes:
+        result: what it says about its held-out rows.
+        weights: that were scored, by state_dict name.
+        amp: skipped steps and final loss scale.
+        preprocess: the fitted preprocessing as plain values.
+    """
+
+    result: FoldResult
+    weights: dict[str, Tensor]
+    amp: dict[str, float]
+    preprocess: Any
+
+
+def run_fold(experiment: Experiment, number: int, observers: Sequence[Observer]) -> TrainedFold:
+    """Train and score one fold.
+
+    Args:
+        experiment: what to run.
+        number: repeat x n_splits + fold.
+        observers: told about the progress.
+
+    Raises:
+        NonFiniteError: training diverged.
+    """
+    rows = fold_rows(experiment, number)
+    fitted, data = fold_data(experiment, rows)
+    learner = fresh_learner(experiment, rows, fitted.model_arguments)
+    result, weights = fit_fold(learner, data, rows, experiment.settings, experiment.spec, observers)
+    scaler = learner.precision.scaler
+    amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
+    return TrainedFold(result, weights, amp, fitted.to_json())
+
+
+def fold_rows(experiment: Experiment, number: int) -> FoldRows:
+    """Return the rows of fold ``number``; under ``select=inner`` a slice of the training rows picks the epoch."""
+    repeat, fold = divmod(number, experiment.plan.n_splits)
+    train, held_out = experiment.plan.rows(repeat, fold)
+    select = experiment.config.cv.select
+    if select == "fold":
+        return FoldRows(repeat, fold, train, held_out, monitor=held_out)
+    if select == "inner":
+        train, monitor = inner_split(
+            experiment, train, seed=_fold_seed(experiment.settings.seed, repeat, fold)
+        )
+        return FoldRows(repeat, fold, train, held_out, monitor)
+    return FoldRows(repeat, fold, train, held_out)
+
+
+def inner_split(
+    experiment: Experiment, train: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut a stratified slice off the training rows; return (rest, slice).
+
+    Raises:
+        DataError: a class is too rare to be on both sides.
+    """
+    from sklearn.model_selection import train_test_split
+
+    fraction, target = experiment.config.cv.inner_fraction, experiment.samples.target[train]
+    if target.ndim == 2:
+        parts = max(2, round(1 / fraction))
+        inner = next(iter(multilabel.split(target, n_splits=parts, shuffle=True, random_state=seed)))
+        return np.delete(train, inner), train[inner]
+    try:
+        rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)
+    except ValueError as error:
+        raise DataError(
+            f"cv.select=inner cannot cut a stratified {fraction:.0%} off the training rows: {error}"
+        ) from error
+    return np.sort(rest), np.sort(inner)
+
+
+def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]:
+    """Fit the preprocessing on the training rows; return it and all rows on the training device."""
+    config, samples = experiment.config, experiment.samples
+    fitted = construct("data.preprocess", config.data["preprocess"], config.plugins).fit(
+        samples.inputs, rows.train
+    )
+    weights = np.ones(len(samples)) if samples.weights_N is None else samples.weights_N
+    data = TrainingSet(
+        fitted.transform(samples.inputs).to(experiment.device),
+        torch.from_numpy(samples.target).to(experiment.device),
+        torch.from_numpy(weights).float().to(experiment.device),
+    )
+    return fitted, data
+
+
+def fresh_learner(experiment: Experiment, rows: FoldRows, model_arguments: dict[str, Any]) -> Learner:
+    """Build model, loss, optimizer, scheduler and precision anew, from (seed, repeat, fold) alone."""
+    config, settings = experiment.config, experiment.settings
+    seed_everything(_fold_seed(settings.seed, rows.repeat, rows.fold))
+    loss = construct("loss", config.loss, config.plugins, **loss_arguments(experiment, rows)).to(
+        experiment.device
+    )
+    model = construct(
+        "model",
+        config.model,
+        config.plugins,
+        n_outputs=loss.n_outputs,
+        n_classes=len(experiment.spec.classes),
+        task=experiment.spec.task,
+        **model_arguments,
+    ).to(experiment.device)
+    precision = Precision(model, experiment.level)
+    optimizer = make_optimizer(config.optimizer, precision.parameters, config.plugins)
+    refuse_underflowing_optimizer(experiment.level, optimizer)
+    steps_per_epoch = settings.steps_per_epoch(len(rows.train))
+    scheduler = make_scheduler(
+        config.scheduler,
+        optimizer,
+        warmup_steps=config.fit.warmup_steps,
+        total_steps=settings.max_epochs * steps_per_epoch,
+        steps_per_epoch=steps_per_epoch,
+        plugins=config.plugins,
+    )
+    decay = config.fit.ema_decay
+    average = None if decay is None else WeightAverage(precision.parameters, decay)
+    return Learner(model, loss, optimizer, scheduler, precision, average)
+
+
+def loss_arguments(experiment: Experiment, rows: FoldRows) -> dict[str, Any]:
+    """Return what a loss may ask for, counted in the fold's training rows."""
+    target, classes = experiment.samples.target[rows.train], experiment.spec.classes
+    counts = target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(classes))
+    return {
+        "task": experiment.spec.task,
+        "n_classes": len(classes),
+        "class_counts": counts.tolist(),
+        "n_rows": len(target),
+    }
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch (all devices), NumPy's legacy generator and Python's."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 user code may still draw from it
+    random.seed(seed)
+
+
+def _fold_seed(seed: int, repeat: int, fold: int) -> int:
+    return int(np.random.SeedSequence((seed, repeat, fold)).generate_state(1)[0])

@@ -1,0 +1,163 @@
+"""Rows in memory, gathered a batch at a time.
+
+A batch is one gather by row numbers, not an item-by-item collate. The order of the batches is a pure function of
+(seed, repeat, fold, epoch).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+BUCKET_BATCHES = 50  # rows are sorted by length within stretches of this many batches
+
+
+class Rows(Protocol):
+    """All rows of a data set, ready for the model."""
+
+    def take(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the model's inputs for the rows (B,), keyed by the names of its ``forward`` arguments."""
+        ...
+
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Return the length of each row (N,) where rows differ in length, else None."""
+        ...
+
+    def to(self, device: torch.device) -> "Rows":
+        """Return the rows on ``device``."""
+        ...
+
+
+class DenseRows:
+    """Rows of equal shape: one tensor (N, ...) per input name."""
+
+    def __init__(self, inputs: Mapping[str, NDArray[np.generic] | Tensor]) -> None:
+        self.inputs = {name: torch.as_tensor(values) for name, values in inputs.items()}
+
+    def take(self, rows: Tensor) -> dict[str, Tensor]:
+        """Gather the rows (B,) of every input."""
+        return {name: values.index_select(0, rows) for name, values in self.inputs.items()}
+
+    def lengths(self) -> None:
+        """Rows of equal shape have no lengths."""
+        return
+
+    def to(self, device: torch.device) -> "DenseRows":
+        """Return the rows on ``device``."""
+        return DenseRows({name: values.to(device) for name, values in self.inputs.items()})
+
+
+class TokenRows:
+    """Token sequences stored end to end; a batch is padded to its own longest row.
+
+    Args:
+        tokens: (T,) all tokens.
+        offsets: (N + 1,) where each row starts; the last entry is T.
+        pad_id: the token that fills short rows.
+    """
+
+    def __init__(
+        self, tokens: NDArray[np.int32] | Tensor, offsets: NDArray[np.int64] | Tensor, pad_id: int = 0
+    ):
+        self.tokens = torch.as_tensor(tokens)
+        self.offsets = torch.as_tensor(offsets)
+        self.pad_id = pad_id
+
+    def take(self, rows: Tensor) -> dict[str, Tensor]:
+        """Gather the rows (B,) as ``tokens`` (B, longest) int64."""
+        starts_B = self.offsets[rows]
+        lengths_B = self.offsets[rows + 1] - starts_B
+        places_T = torch.arange(int(lengths_B.max()), device=self.tokens.device)
+        filled_BT = places_T < lengths_B[:, None]
+        source_BT = torch.where(filled_BT, starts_B[:, None] + places_T, 0)
+        return {"tokens": torch.where(filled_BT, self.tokens[source_BT].long(), self.pad_id)}
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return the number of tokens of each row (N,)."""
+        return torch.diff(self.offsets).cpu().numpy()
+
+    def to(self, device: torch.device) -> "TokenRows":
+        """Return the rows on ``device``."""
+        return TokenRows(self.tokens.to(device), self.offsets.to(device), self.pad_id)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees.
+
+    Attributes:
+        inputs: the model's arguments by name, B rows each.
+        target: (B,) or (B, L) int64.
+        weights_B: float32 sample weights.
+        rows_B: row numbers in the data set.
+    """
+
+    inputs: dict[str, Tensor]
+    target: Tensor
+    weights_B: Tensor
+    rows_B: Tensor
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """All rows of a run on the training device; a fold is a set of row numbers into it.
+
+    Attributes:
+        rows: the inputs.
+        target: (N,) or (N, L) int64.
+        weights_N: float32.
+    """
+
+    rows: Rows
+    target: Tensor
+    weights_N: Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Gather one batch by row numbers (B,)."""
+        rows_B = torch.from_numpy(rows).to(self.target.device, non_blocking=True)
+        return Batch(
+            self.rows.take(rows_B), self.target[rows_B], self.weights_N.index_select(0, rows_B), rows_B
+        )
+
+
+def training_order(
+    rows: NDArray[np.int64], batch_size: int, key: tuple[int, ...], lengths_N: NDArray[np.int64] | None
+) -> list[NDArray[np.int64]]:
+    """Shuffle the rows into batches.
+
+    Args:
+        rows: row numbers to train on.
+        batch_size: rows per batch; the last one may be ragged.
+        key: (seed, repeat, fold, epoch); nothing else decides the order.
+        lengths_N: length of every row of the data set, to batch rows of like length together, or None.
+
+    Returns:
+        Row numbers per batch; every row exactly once.
+    """
+    random = np.random.default_rng(key)
+    shuffled = random.permutation(rows)
+    if lengths_N is None:
+        return list(_chunks(shuffled, batch_size))
+    stretches = _chunks(shuffled, batch_size * BUCKET_BATCHES)
+    by_length = [stretch[np.argsort(lengths_N[stretch], kind="stable")] for stretch in stretches]
+    batches = [batch for stretch in by_length for batch in _chunks(stretch, batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def evaluation_order(
+    rows: NDArray[np.int64], batch_size: int, lengths_N: NDArray[np.int64] | None
+) -> list[NDArray[np.int64]]:
+    """Cut the rows into batches in order, or from short to long where they differ in length."""
+    ordered = rows if lengths_N is None else rows[np.argsort(lengths_N[rows], kind="stable")]
+    return list(_chunks(ordered, batch_size))
+
+
+def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -1,0 +1,72 @@
+"""Numeric and categorical features with labels from a table file (CSV, TSV, Parquet, JSON lines)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainer.data.columns import Names
+from trainer.data.features import MISSING, read_features
+from trainer.data.labels import read_labels
+from trainer.data.rows import assign_roles, read_groups, read_ids, read_weights
+from trainer.data.samples import DataSpec, Samples
+from trainer.data.tables import read_table
+
+
+def load_csv_tabular(
+    path: str,
+    *,
+    label: Names,
+    numeric: Names | None = None,
+    categorical: Names | None = None,
+    drop: Names = (),
+    id: str | None = None,
+    weight: str | None = None,
+    group: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    label_delimiter: str | None = None,
+    task: str | None = None,
+    missing: Sequence[object] = MISSING,
+) -> tuple[Samples, DataSpec]:
+    """Load features and labels; one argument per line of conf/data/csv_tabular.yaml.
+
+    Every column without another role is a feature: numeric where all its cells are numbers, else categorical.
+
+    Args:
+        path: table file; its ending says how it is read.
+        label: one column, several columns of 0/1 (multi-label), or a pattern such as ``label:*``.
+        numeric: columns that must be numbers (the others are still found).
+        categorical: columns taken as categories even where they look like numbers (likewise).
+        drop: columns to leave out; patterns such as ``raw_*`` work.
+        id: column with unique row names; None = row numbers from 0.
+        weight: column with sample weights.
+        group: column with the group of each row.
+        encoding: of the file.
+        delimiter: between cells; None = by the file's ending.
+        label_delimiter: between the labels of one cell (multi-label), such as ``|``.
+        task: binary, multiclass or multilabel; None = inferred.
+        missing: cells that mean "no value" in feature columns; never applied to labels.
+
+    Raises:
+        DataError: the file, or a row of it, cannot be used.
+        ConfigError: the options contradict each other.
+    """
+    table = read_table(path, encoding, delimiter)
+    others = {"numeric": numeric, "categorical": categorical, "drop": drop}
+    roles = assign_roles(table, path, label=label, id=id, weight=weight, group=group, others=others)
+    labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
+    inputs, notes = read_features(
+        table,
+        path,
+        free=roles.free,
+        numeric=roles.others["numeric"],
+        categorical=roles.others["categorical"],
+        missing=missing,
+    )
+    samples = Samples(
+        ids_N=read_ids(table, roles.id, path),
+        inputs=inputs,
+        target=labels.target,
+        weights_N=read_weights(table, roles.weight, path),
+        groups_N=read_groups(table, roles.group, path),
+    )
+    return samples, DataSpec(Path(path).stem, labels.task, labels.classes, (*labels.notes, *notes))

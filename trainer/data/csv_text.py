@@ -1,0 +1,79 @@
+"""Texts with labels from a table file (CSV, TSV, Parquet, JSON lines)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trainer.config.errors import ConfigError, DataError
+from trainer.data.columns import Column, Names, is_blank, rows_listed, text_cells
+from trainer.data.labels import read_labels
+from trainer.data.rows import assign_roles, read_groups, read_ids, read_weights
+from trainer.data.samples import DataSpec, Samples, Texts
+from trainer.data.tables import read_table
+
+
+def load_csv_text(
+    path: str,
+    *,
+    text: Names,
+    label: Names,
+    id: str | None = None,
+    weight: str | None = None,
+    group: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    label_delimiter: str | None = None,
+    task: str | None = None,
+) -> tuple[Samples, DataSpec]:
+    """Load texts and labels; one argument per line of conf/data/csv_text.yaml.
+
+    Args:
+        path: table file; its ending says how it is read.
+        text: one column, or several joined by a space.
+        label: one column, several columns of 0/1 (multi-label), or a pattern such as ``label:*``.
+        id: column with unique row names; None = row numbers from 0.
+        weight: column with sample weights.
+        group: column with the group of each row.
+        encoding: of the file.
+        delimiter: between cells; None = by the file's ending.
+        label_delimiter: between the labels of one cell (multi-label), such as ``|``.
+        task: binary, multiclass or multilabel; None = inferred.
+
+    Raises:
+        DataError: the file, or a row of it, cannot be used.
+        ConfigError: the options contradict each other.
+    """
+    table = read_table(path, encoding, delimiter)
+    roles = assign_roles(table, path, label=label, id=id, weight=weight, group=group, others={"text": text})
+    if not roles.others["text"]:
+        raise ConfigError("data.text names no column: give the column that holds the text")
+    texts = _joined(table, roles.others["text"], path)
+    labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
+    samples = Samples(
+        ids_N=read_ids(table, roles.id, path),
+        inputs=Texts(tuple(texts.to_pylist())),
+        target=labels.target,
+        weights_N=read_weights(table, roles.weight, path),
+        groups_N=read_groups(table, roles.group, path),
+    )
+    notes = (*labels.notes, *_empty_note(texts, roles.others["text"], path))
+    return samples, DataSpec(Path(path).stem, labels.task, labels.classes, notes)
+
+
+def _joined(table: pa.Table, names: Sequence[str], path: str) -> Column:
+    columns: list[Column] = [pc.fill_null(text_cells(table, name, path), "") for name in names]
+    if len(columns) == 1:
+        return columns[0]
+    columns = [pc.cast(column, pa.large_string()) for column in columns]
+    space = pa.scalar(" ", pa.large_string())
+    return pc.utf8_trim_whitespace(pc.binary_join_element_wise(*columns, space))
+
+
+def _empty_note(texts: Column, names: Sequence[str], path: str) -> tuple[str, ...]:
+    empty_N = is_blank(texts)
+    if np.all(empty_N):
+        raise DataError(f"{path}: every text in {', '.join(names)} is empty: is data.text the right column?")
+    return (f"empty text in {rows_listed(empty_N)}: kept",) if empty_N.any() else ()

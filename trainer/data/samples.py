@@ -1,0 +1,75 @@
+"""What every source returns: the rows as they are in the file, and what they mean."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Task = Literal["binary", "multiclass", "multilabel"]
+
+
+@dataclass(frozen=True)
+class TableColumns:
+    """Feature columns as read: nothing imputed, scaled or encoded yet.
+
+    Attributes:
+        numeric_NF: float64, NaN = missing.
+        categorical_NK: object (str), None = missing.
+        numeric: the F column names.
+        categorical: the K column names.
+    """
+
+    numeric_NF: NDArray[np.float64]
+    categorical_NK: NDArray[np.object_]
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One text per row (several text columns are joined by a space)."""
+
+    texts: tuple[str, ...]
+
+
+Inputs = TableColumns | Texts
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All rows of a data set, in file order.
+
+    Attributes:
+        ids_N: text, unique.
+        inputs: the features.
+        target: (N,) int64 class index, or (N, L) int64 of 0/1 for multi-label.
+        weights_N: float64 sample weights, or None.
+        groups_N: text, or None.
+    """
+
+    ids_N: NDArray[np.str_]
+    inputs: Inputs
+    target: NDArray[np.int64]
+    weights_N: NDArray[np.float64] | None = None
+    groups_N: NDArray[np.str_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids_N)
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What the rows mean.
+
+    Attributes:
+        name: shown in reports and in the default run name.
+        task: binary, multiclass or multilabel.
+        classes: the label text of each class index (multi-label: the label names).
+        notes: what a person should know about how the data was read, printed at start.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,153 @@
+"""The training step and the prediction pass: functions that own mode, gradients and averages."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from trainer.config.errors import NonFiniteError
+from trainer.data.batches import Batch, TrainingSet, evaluation_order
+from trainer.engine.ema import WeightAverage
+from trainer.engine.modes import evaluating, training
+from trainer.engine.precision import Precision
+from trainer.losses.contract import Loss
+
+CUDA_CHECK_STEPS = 20  # steps between looks at the loss where a look means waiting for the device
+
+
+@dataclass
+class Learner:
+    """Everything of one fold that changes while it trains."""
+
+    model: nn.Module
+    loss: Loss
+    optimizer: Optimizer
+    scheduler: LRScheduler
+    precision: Precision
+    average: WeightAverage | None = None
+
+    def evaluation_weights(self) -> AbstractContextManager[None]:
+        """Return the context in which the model holds the weights that are scored and saved."""
+        if self.average is None or self.average.updates == 0:
+            return nullcontext()
+        return self.average.applied(self.precision.model_parameters)
+
+
+@dataclass
+class Totals:
+    """Running sums of one epoch; they stay on the device.
+
+    Attributes:
+        loss: sum over rows of sample weight x loss.
+        weight: sum over rows of sample weight x normaliser.
+        steps: optimizer steps taken.
+    """
+
+    loss: Tensor
+    weight: Tensor
+    steps: int = 0
+
+    def mean(self) -> float:
+        """Return the weighted mean loss per row so far (NaN before the first step)."""
+        return float(self.loss / self.weight)
+
+
+def train_epoch(
+    learner: Learner,
+    data: TrainingSet,
+    order: Sequence[NDArray[np.int64]],
+    *,
+    accumulate_steps: int,
+    clip_norm: float | None,
+    on_step: Callable[[Totals], None],
+) -> Totals:
+    """Train on every batch once.
+
+    Args:
+        learner: changed in place.
+        data: all rows.
+        order: row numbers per batch.
+        accumulate_steps: batches per optimizer step; the last window may hold fewer and is averaged over its own rows.
+        clip_norm: largest L2 norm of the gradients, or None.
+        on_step: called after each optimizer step.
+
+    Returns:
+        The epoch's sums.
+
+    Raises:
+        NonFiniteError: the loss is NaN or infinite, or every step overflows.
+    """
+    device = data.target.device
+    totals = Totals(torch.zeros((), device=device), torch.zeros((), device=device))
+    check_every = 1 if device.type == "cpu" else CUDA_CHECK_STEPS
+    with training(learner.model):
+        for number, window in enumerate(_windows(order, accumulate_steps), start=1):
+            train_step(learner, [data.batch(rows) for rows in window], clip_norm, totals)
+            if number % check_every == 0:
+                require_finite(totals)
+            on_step(totals)
+    require_finite(totals)
+    return totals
+
+
+def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | None, totals: Totals) -> None:
+    """Take one optimizer step on the rows of ``batches`` together, and add it to ``totals``.
+
+    The loss is averaged over the window's whole weight, so accumulation equals one large batch even when the last
+    window or batch is smaller.
+    """
+    weight = torch.stack([_weight(learner.loss, batch) for batch in batches]).sum()
+    loss = torch.zeros_like(weight)
+    for batch in batches:
+        logits = learner.precision.forward(learner.model, batch.inputs)
+        part = (learner.loss(logits, batch.target) * batch.weights_B).sum()
+        learner.precision.backward(part / weight)
+        loss += part.detach()
+    if learner.precision.step(learner.optimizer, clip_norm):
+        learner.scheduler.step()
+        if learner.average is not None:
+            learner.average.update()
+        totals.loss += loss
+        totals.weight += weight
+        totals.steps += 1
+
+
+def predict(
+    learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_size: int
+) -> NDArray[np.float32]:
+    """Return logits (len(rows), n_outputs) for ascending row numbers, with the evaluation weights."""
+    logits: list[Tensor] = []
+    order = evaluation_order(rows, batch_size, data.rows.lengths())
+    with learner.evaluation_weights(), evaluating(learner.model):
+        for batch_rows in order:
+            logits.append(learner.precision.forward(learner.model, data.batch(batch_rows).inputs))
+    in_row_order = np.argsort(np.concatenate(order))
+    everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
+    return everything[in_row_order]
+
+
+def require_finite(totals: Totals) -> None:
+    """Stop when the running loss is not a number.
+
+    Raises:
+        NonFiniteError: says what usually helps.
+    """
+    if totals.steps and not bool(torch.isfinite(totals.loss)):
+        raise NonFiniteError(
+            f"the training loss is {float(totals.loss)} at step {totals.steps} of the epoch\n"
+            "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
+        )
+
+
+def _weight(loss: Loss, batch: Batch) -> Tensor:
+    return (loss.normaliser(batch.target) * batch.weights_B).sum()
+
+
+def _windows(order: Sequence[NDArray[np.int64]], size: int) -> Iterator[Sequence[NDArray[np.int64]]]:
+    return (order[start : start + size] for start in range(0, len(order), size))

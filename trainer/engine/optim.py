@@ -1,0 +1,61 @@
+"""Optimizer and scheduler of one fold, from torch by YAML alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LinearLR, LRScheduler, ReduceLROnPlateau, SequentialLR
+
+from trainer.config.build import construct, with_step_counts
+from trainer.config.errors import ConfigError
+
+
+def make_optimizer(
+    section: Mapping[str, Any], parameters: Sequence[nn.Parameter], plugins: Sequence[str] = ()
+) -> Optimizer:
+    """Build the optimizer of a section over ``parameters``.
+
+    Raises:
+        ConfigError: torch refused the arguments.
+    """
+    optimizer = construct("optimizer", section, plugins, params=parameters)
+    if not isinstance(optimizer, Optimizer):
+        raise ConfigError(f"optimizer._target_: {section['_target_']} is not a torch optimizer")
+    return optimizer
+
+
+def make_scheduler(
+    section: Mapping[str, Any],
+    optimizer: Optimizer,
+    *,
+    warmup_steps: int,
+    total_steps: int,
+    steps_per_epoch: int,
+    plugins: Sequence[str] = (),
+) -> LRScheduler:
+    """Build the scheduler of a section; it is stepped once per optimizer step.
+
+    Args:
+        section: its values may say ``total_steps`` and ``steps_per_epoch`` for this fold's numbers.
+        optimizer: whose learning rate it sets.
+        warmup_steps: steps of linear warm-up before the schedule; the schedule gets the steps that are left.
+        total_steps: optimizer steps of the whole fold.
+        steps_per_epoch: optimizer steps of one epoch.
+        plugins: packages of the user's.
+
+    Raises:
+        ConfigError: torch refused the arguments, or the scheduler needs a metric.
+    """
+    if 0 < total_steps <= warmup_steps:
+        raise ConfigError(f"fit.warmup_steps={warmup_steps} leaves no step of the fold's {total_steps}")
+    counts = {"total_steps": total_steps - warmup_steps, "steps_per_epoch": steps_per_epoch}
+    scheduler = construct("scheduler", with_step_counts(section, counts), plugins, optimizer=optimizer)
+    if isinstance(scheduler, ReduceLROnPlateau) or not isinstance(scheduler, LRScheduler):
+        raise ConfigError(
+            f"scheduler._target_: {section['_target_']} is not a scheduler stepped per optimizer step"
+        )
+    if not warmup_steps:
+        return scheduler
+    warmup = LinearLR(optimizer, start_factor=1 / (warmup_steps + 1), total_iters=warmup_steps)
+    return SequentialLR(optimizer, [warmup, scheduler], milestones=[warmup_steps])

@@ -1,0 +1,151 @@
+"""O0-O3 with apex's meaning on today's PyTorch: casts, master weights and scaling around one model and optimizer."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from trainer.config.errors import ConfigError
+from trainer.engine.ema import copy_into
+from trainer.engine.levels import Resolved
+from trainer.engine.scaler import LossScaler
+
+
+class Precision:
+    """One fold's precision: made fresh for each fold, around a fresh model.
+
+    The model is cast in place; ``parameters`` is what the optimizer must be given.
+
+    Args:
+        model: on its device, float32.
+        level: the resolved opt level.
+    """
+
+    def __init__(self, model: nn.Module, level: Resolved) -> None:
+        self.level = level
+        self.device_type = next((p.device.type for p in model.parameters()), "cpu")
+        self.cast_type = level.in_force.cast_model_type
+        masters = (
+            [p.detach().clone() for p in model.parameters() if p.requires_grad]
+            if self._masters_wanted()
+            else None
+        )
+        if self.cast_type is not None:
+            cast_model(model, self.cast_type, keep_batchnorm_fp32=bool(level.in_force.keep_batchnorm_fp32))
+        self.model_parameters = [p for p in model.parameters() if p.requires_grad]
+        self.parameters = self.model_parameters if masters is None else [nn.Parameter(m) for m in masters]
+        self.scaler = LossScaler.start(level.in_force.loss_scale)
+
+    def _masters_wanted(self) -> bool:
+        return bool(self.level.in_force.master_weights) and self.cast_type is not torch.float32
+
+    @property
+    def has_masters(self) -> bool:
+        """Whether the optimizer steps float32 copies of the model's parameters."""
+        return self.parameters is not self.model_parameters
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context the forward pass runs in."""
+        if self.level.in_force.autocast:
+            return torch.autocast(self.device_type, dtype=self.level.dtype)
+        return nullcontext()
+
+    def forward(self, model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+        """Run the model and return float32 logits (B, n_outputs); floating inputs are cast as the level says."""
+        with self.autocast():
+            logits: Tensor = model(**{name: self._cast_input(value) for name, value in inputs.items()})
+        return logits.float()
+
+    def _cast_input(self, value: Tensor) -> Tensor:
+        if self.cast_type is None or not value.is_floating_point():
+            return value
+        return value.to(self.cast_type)
+
+    def backward(self, loss: Tensor) -> None:
+        """Back-propagate the scaled loss (a scalar)."""
+        (loss * self.scaler.scale).backward()
+
+    def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:
+        """Unscale, check, clip and step; the gradients are cleared.
+
+        Args:
+            optimizer: steps ``self.parameters``.
+            clip_norm: largest L2 norm of all gradients together, or None.
+
+        Returns:
+            Whether the optimizer stepped (False: skipped for overflow).
+
+        Raises:
+            NonFiniteError: too many steps in a row were skipped.
+        """
+        self._gradients_to_optimizer()
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        if self.scaler.scale != 1.0:
+            torch._foreach_mul_(gradients, 1.0 / self.scaler.scale)
+        stepped = self.scaler.update(overflow=self.scaler.dynamic and not all_finite(gradients))
+        if stepped:
+            if clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.parameters, clip_norm)
+            optimizer.step()
+            if self.has_masters:
+                copy_into(self.model_parameters, self.parameters)
+        for parameter in (*self.parameters, *self.model_parameters):
+            parameter.grad = None
+        return stepped
+
+    def _gradients_to_optimizer(self) -> None:
+        if self.has_masters:
+            for master, parameter in zip(self.parameters, self.model_parameters, strict=True):
+                master.grad = None if parameter.grad is None else parameter.grad.float()
+
+
+def all_finite(tensors: Sequence[Tensor]) -> bool:
+    """Return whether no tensor holds an infinity or NaN (one host sync)."""
+    if not tensors:
+        return True
+    largest = torch.stack([norm.float() for norm in torch._foreach_norm(tensors, float("inf"))])
+    return bool(torch.isfinite(largest).all())
+
+
+def cast_model(model: nn.Module, dtype: torch.dtype, *, keep_batchnorm_fp32: bool) -> None:
+    """Cast floating parameters and buffers in place, as apex's ``convert_network`` does.
+
+    Args:
+        model: changed in place.
+        dtype: what floating tensors become.
+        keep_batchnorm_fp32: leave affine BatchNorm modules alone (a BatchNorm without weights is cast, as in apex).
+    """
+    for module in model.modules():
+        if keep_batchnorm_fp32 and isinstance(module, _BatchNorm) and module.affine:
+            continue
+        convert = _converter(dtype)
+        for parameter in module.parameters(recurse=False):
+            parameter.data = convert(parameter.data)
+        for name, buffer in module.named_buffers(recurse=False):
+            setattr(module, name, convert(buffer))
+
+
+def _converter(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    return lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def refuse_underflowing_optimizer(level: Resolved, optimizer: Optimizer) -> None:
+    """Refuse an optimizer whose epsilon is zero in the dtype it steps.
+
+    float16 holds nothing below 6e-8: Adam's 1e-8 becomes 0 and its first division NaN.
+
+    Raises:
+        ConfigError: names the epsilon that works.
+    """
+    smallest = torch.finfo(torch.float16).smallest_normal * torch.finfo(torch.float16).eps
+    for group in optimizer.param_groups:
+        half = any(p.dtype is torch.float16 for p in group["params"])
+        epsilon = group.get("eps")
+        if half and epsilon is not None and epsilon < smallest:
+            raise ConfigError(
+                f"optimizer.eps={epsilon:g} is zero in float16, which amp={level.opt_level} steps in: "
+                "the first update would be NaN\nset optimizer.eps=1e-4, or use amp=O2 (float32 master weights)"
+            )

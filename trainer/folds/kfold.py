@@ -1,0 +1,16 @@
+"""Folds without regard to the labels: scikit-learn's KFold."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def split(
+    target: NDArray[np.int64], *, n_splits: int, shuffle: bool, random_state: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the held-out row numbers of each fold for ``target`` (N,) or (N, L)."""
+    from sklearn.model_selection import KFold
+
+    folds = KFold(n_splits, shuffle=shuffle, random_state=random_state if shuffle else None)
+    yield from (held_out for _, held_out in folds.split(target))

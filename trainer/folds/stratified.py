@@ -1,0 +1,16 @@
+"""Each fold has the classes in the proportions of the whole: scikit-learn's StratifiedKFold."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def split(
+    target: NDArray[np.int64], *, n_splits: int, shuffle: bool, random_state: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the held-out row numbers of each fold for ``target`` (N,)."""
+    from sklearn.model_selection import StratifiedKFold
+
+    folds = StratifiedKFold(n_splits, shuffle=shuffle, random_state=random_state if shuffle else None)
+    yield from (held_out for _, held_out in folds.split(target, target))

@@ -1,0 +1,39 @@
+"""Checks shared by the losses: options from the configuration, and the width of what the model returned."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.config.errors import ConfigError
+
+
+def checked_number(option: str, value: Any, *, low: float, below: float = math.inf) -> float:
+    """Return ``value`` as a float when it is a number with ``low <= value < below``.
+
+    Raises:
+        ConfigError: naming the option and its range.
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if is_number and low <= value < below:
+        return float(value)
+    wanted = f"at least {low:g}" if below == math.inf else f"at least {low:g} and below {below:g}"
+    raise ConfigError(f"{option}={value} is not a number {wanted}")
+
+
+def full_precision(logits: Tensor, n_outputs: int) -> Tensor:
+    """Upcast half precision to float32 (float64 stays) after checking the shape (B, n_outputs).
+
+    A wrong width is refused here because torch would broadcast or drop columns silently.
+
+    Raises:
+        ConfigError: the model returns another shape than the loss needs.
+    """
+    if logits.dim() != 2 or logits.shape[1] != n_outputs:
+        found = ", ".join(["B", *map(str, logits.shape[1:])])
+        raise ConfigError(
+            f"the model returns ({found}) but the loss needs (B, {n_outputs})\n"
+            f"let the model's last layer have {n_outputs} output{'s' if n_outputs != 1 else ''}"
+        )
+    return logits if logits.dtype == torch.float64 else logits.float()

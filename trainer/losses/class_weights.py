@@ -1,0 +1,126 @@
+"""Weights against class imbalance, from a list or from the class counts of the fold's training rows.
+
+``balanced`` is scikit-learn's ``n / (C n_c)``. ``effective`` is the inverse effective number of samples,
+``(1 - beta) / (1 - beta^n_c)`` with beta 0.999 (Cui et al. 2019, Class-Balanced Loss Based on Effective
+Number of Samples), scaled to sum to C. C counts the classes present; a class without training rows gets
+weight 0 (its rows can only be held-out ones: they then count neither in the loss nor in its normaliser).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainer.config.errors import ConfigError
+
+Weights = Sequence[float] | str | None
+EFFECTIVE_BETA = 0.999
+MODES = ("balanced", "effective")
+
+
+def weight_per_class(option: str, value: Weights, class_counts: Sequence[int]) -> Tensor | None:
+    """Weight per class (C,), or None where none is asked for.
+
+    Args:
+        option: the option's full name, for messages.
+        value: null, a list of C weights, ``balanced`` or ``effective``.
+        class_counts: (C,) training rows per class.
+
+    Raises:
+        ConfigError: not one of these, the wrong length, a negative or non-finite weight, or all zero.
+    """
+    if value is None:
+        return None
+    mode = _checked_mode(option, value)
+    if mode is None:
+        return _checked_list(option, value, len(class_counts), "class")
+    raw = [_inverse_number(mode, count) for count in class_counts]
+    present = sum(count > 0 for count in class_counts)
+    if mode == "balanced":
+        scale = sum(class_counts) / present if present else 0.0
+    else:
+        scale = present / sum(raw) if present else 0.0
+    return torch.tensor([weight * scale for weight in raw], dtype=torch.float32)
+
+
+def positive_weights(option: str, value: Weights, positives: Sequence[int], n_rows: int) -> Tensor | None:
+    """Weight of the positives of each label (L,) (torch's ``pos_weight``), or None where none is asked for.
+
+    ``balanced`` is negatives / positives, ``effective`` the same ratio of effective numbers; a label without
+    positives or without negatives keeps weight 1.
+
+    Raises:
+        ConfigError: as ``weight_per_class``.
+    """
+    if value is None:
+        return None
+    mode = _checked_mode(option, value)
+    if mode is None:
+        return _checked_list(option, value, len(positives), "label")
+    return torch.tensor([_odds(mode, count, n_rows) for count in positives], dtype=torch.float32)
+
+
+def positive_shares(option: str, mode: str, positives: Sequence[int], n_rows: int) -> list[float]:
+    """Focal loss's alpha per label (L,): ``w_1 / (w_0 + w_1)`` of the class weights that ``mode`` names.
+
+    For ``balanced`` this is negatives / rows. A label without positives or without negatives gets 0.5.
+
+    Raises:
+        ConfigError: an unknown mode.
+    """
+    _checked_mode(option, mode)
+    odds = [_odds(mode, count, n_rows) for count in positives]
+    return [o / (1.0 + o) for o in odds]
+
+
+def row_weights(weight_C: Tensor | None, target_B: Tensor) -> Tensor:
+    """Weight of each row's class (B,), ones without weights: what the mean divides by, as torch's does."""
+    if weight_C is None:
+        return torch.ones(len(target_B), device=target_B.device)
+    return weight_C[target_B]
+
+
+def _checked_mode(option: str, value: Any) -> str | None:
+    """Return the mode, or None where the value is not text."""
+    if isinstance(value, str):
+        if value not in MODES:
+            raise ConfigError(
+                f"{option}={value} is not one of null, balanced, effective or a list of numbers"
+            )
+        return value
+    return None
+
+
+def _checked_list(option: str, value: Any, length: int, per: str) -> Tensor:
+    if not isinstance(value, Sequence):
+        raise ConfigError(f"{option}={value} is not one of null, balanced, effective or a list of numbers")
+    if len(value) != length:
+        raise ConfigError(
+            f"{option} has {len(value)} entries but needs {length}: one per {per}, in class order"
+        )
+    for weight in value:
+        is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+        if not (is_number and math.isfinite(weight) and weight >= 0):
+            raise ConfigError(f"{option}: {weight} is not a finite number of at least 0")
+    if not any(value):
+        raise ConfigError(f"{option}: all weights are 0, nothing would be learned")
+    return torch.tensor([float(weight) for weight in value], dtype=torch.float32)
+
+
+def _inverse_number(mode: str, count: int) -> float:
+    """Return 1 / count, or 1 / effective number; 0 for a class without rows."""
+    if count == 0:
+        return 0.0
+    if mode == "balanced":
+        return 1.0 / count
+    return (1.0 - EFFECTIVE_BETA) / (1.0 - EFFECTIVE_BETA**count)
+
+
+def _odds(mode: str, positives: int, n_rows: int) -> float:
+    """Weight of the positives relative to the negatives of one label."""
+    negatives = n_rows - positives
+    if positives == 0 or negatives == 0:
+        return 1.0
+    return _inverse_number(mode, positives) / _inverse_number(mode, negatives)

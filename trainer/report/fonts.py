@@ -1,0 +1,53 @@
+"""Names from the user's data in pictures: shown in a font that has them, or as a number."""
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+DEFAULT_FONT = "DejaVu Sans"  # comes with matplotlib
+_FALLBACK_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "SimHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "Arial Unicode MS",
+    "Droid Sans Fallback",
+)
+
+
+@cache
+def font_family() -> tuple[str, ...]:
+    """Return the fonts to draw names with: matplotlib's own and the first Chinese font that is installed."""
+    from matplotlib import font_manager
+
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return (DEFAULT_FONT, *[name for name in _FALLBACK_FONTS if name in installed][:1])
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    from matplotlib import font_manager
+
+    known: set[int] = set()
+    for name in font_family():
+        known |= set(font_manager.get_font(font_manager.findfont(name)).get_charmap())
+    return frozenset(known)
+
+
+def drawable_names(names: Sequence[str], longest: int = 24) -> list[str]:
+    """Return names that can be drawn: long ones shortened, those without glyphs as ``#<index>``."""
+    return [_drawable(name, i, longest) for i, name in enumerate(names)]
+
+
+def _drawable(name: str, index: int, longest: int) -> str:
+    printable = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in name).strip()
+    if not printable or any(ord(c) not in _glyphs() for c in printable):
+        return f"#{index}"
+    return printable if len(printable) <= longest else printable[: longest - 1] + "…"

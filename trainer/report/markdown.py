@@ -1,0 +1,220 @@
+"""report.md and report.html: what was found, how sure it is, and how to get it again."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.checkpoint import make_directory, write_bytes
+from trainer.metrics import METRICS, predict
+from trainer.report import plots
+from trainer.report.markup import cell, mapping_section, table
+from trainer.report.page import self_contained_html
+from trainer.report.words import (
+    duration,
+    fold_name,
+    folds_text,
+    interval,
+    metric_label,
+    number,
+    plus_minus,
+    primary_first,
+    signed,
+)
+from trainer.results import CVResult, FoldResult, OutOfFold
+
+_PLOTS = "plots"
+
+
+def write_report(
+    run_dir: Path,
+    result: CVResult,
+    oof: OutOfFold,
+    folds: Sequence[FoldResult],
+    notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+    *,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write ``report.md`` with its pictures in ``plots/``, and the same as one file ``report.html``.
+
+    Args:
+        run_dir: exists.
+        result: of the whole cross validation.
+        oof: of all rows.
+        folds: every fold.
+        notes: how the data was read and what was decided for the user.
+        warnings: what a reader must know before believing the numbers; shown at the top.
+        about: facts of the run by name, in the order shown; ``command`` becomes the section on how to reproduce.
+
+    Returns:
+        The path of ``report.md``.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    pictures = _draw(result, oof, folds)
+    text = "\n\n".join(
+        section
+        for section in (
+            _headline(result, warnings),
+            _metrics_section(result),
+            _folds_section(result, folds),
+            _optimism_section(result),
+            _curves_section(),
+            _classes_section(result, oof),
+            _amp_section(result, folds),
+            mapping_section("Profile", result.profile),
+            _about_section(result, notes, about or {}),
+        )
+        if section
+    )
+    make_directory(run_dir / _PLOTS)
+    for name, data in pictures.items():
+        write_bytes(run_dir / name, data)
+    write_bytes(run_dir / "report.html", self_contained_html(text, pictures).encode())
+    write_bytes(run_dir / "report.md", (text + "\n").encode())
+    return run_dir / "report.md"
+
+
+def _draw(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult]) -> dict[str, bytes]:
+    rows = (oof.target, oof.proba, result.classes, result.task)
+    figures = {
+        "learning_curves": plots.learning_curves(folds, result.primary),
+        "confusion_matrix": plots.confusion_matrix(*rows),
+        "precision_recall": plots.precision_recall(*rows),
+    }
+    return {f"{_PLOTS}/{name}.png": plots.png_bytes(figure) for name, figure in figures.items()}
+
+
+def _headline(result: CVResult, warnings: Sequence[str]) -> str:
+    summary = result.metrics[result.primary]
+    label = METRICS[result.primary].label
+    lines = [
+        "# Cross validation report",
+        f"**{label} {plus_minus(summary)}** over {folds_text(result)}; "
+        f"out of fold **{number(summary.oof)}**, 95 % interval {interval(summary.ci95)}.",
+    ]
+    lines += [f"> **Note:** {cell(text)}" for text in warnings]
+    return "\n\n".join(lines)
+
+
+def _metrics_section(result: CVResult) -> str:
+    rows = []
+    for name in primary_first(result):
+        summary = result.metrics[name]
+        row = [metric_label(name), plus_minus(summary), number(summary.oof), interval(summary.ci95)]
+        rows.append([f"**{text}**" for text in row] if name == result.primary else row)
+    explained = (
+        "Mean ± standard deviation over folds; *out of fold* is the metric on the held-out predictions of "
+        "all rows together, with a percentile bootstrap interval over rows. The interval covers the sampling "
+        "of rows, not of splits or seeds. Arrows point to better; – means undefined."
+    )
+    heading = ["metric", "mean ± sd", "out of fold", "95 % interval"]
+    return f"## Metrics\n\n{table(heading, rows)}\n\n{explained}"
+
+
+def _folds_section(result: CVResult, folds: Sequence[FoldResult]) -> str:
+    names = primary_first(result)
+    heading = ["fold", "train rows", "held-out rows", "epoch scored", *map(metric_label, names), "time"]
+    rows = [
+        [
+            fold_name(part, result.repeats),
+            str(part.n_train),
+            str(len(part.rows)),
+            f"{part.best_epoch} of {len(part.epochs)}",
+            *(number(part.metrics.get(name)) for name in names),
+            duration(part.seconds),
+        ]
+        for part in _ordered(folds)
+    ]
+    return f"## Folds\n\n{table(heading, rows)}"
+
+
+def _optimism_section(result: CVResult) -> str:
+    if not result.optimism:
+        return ""
+    rows = [[metric_label(name), signed(value)] for name, value in result.optimism.items()]
+    return (
+        "## Optimism of picking the epoch on the held-out fold\n\n"
+        "Each fold was scored at the epoch its own held-out rows liked best. The honest score of a fold is "
+        "its score at the epoch the other folds pick; the difference below is how much the figures above "
+        "flatter (+).\n\n" + table(["metric", "optimism"], rows)
+    )
+
+
+def _curves_section() -> str:
+    return f"## Learning curves\n\n![Learning curves]({_PLOTS}/learning_curves.png)"
+
+
+def _classes_section(result: CVResult, oof: OutOfFold) -> str:
+    what = "Labels" if result.task == "multilabel" else "Classes"
+    once = "" if result.repeats == 1 else "\n\nEach row is counted once per repeat."
+    heading = [
+        "#",
+        "label" if result.task == "multilabel" else "class",
+        "support",
+        "precision",
+        "recall",
+        "F1",
+    ]
+    return (
+        f"## {what}, out of fold\n\n{table(heading, per_class(result, oof))}{once}\n\n"
+        f"![Confusion matrix]({_PLOTS}/confusion_matrix.png)\n\n"
+        f"![Precision and recall]({_PLOTS}/precision_recall.png)"
+    )
+
+
+def per_class(result: CVResult, oof: OutOfFold) -> list[list[str]]:
+    """Return index, name, support, precision, recall and F1 of each class or label, by scikit-learn."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns: tuple[NDArray[Any], ...] = precision_recall_fscore_support(
+        oof.target,
+        predict(result.task, oof.proba),
+        labels=np.arange(len(result.classes)),
+        average=None,
+        zero_division=0.0,
+    )
+    return [
+        [str(i), cell(name), str(support), number(precision), number(recall), number(f1)]
+        for i, (name, precision, recall, f1, support) in enumerate(zip(result.classes, *columns, strict=True))
+    ]
+
+
+def _amp_section(result: CVResult, folds: Sequence[FoldResult]) -> str:
+    rows = [
+        [
+            fold_name(part, result.repeats),
+            str(part.epochs[-1].skipped_steps),
+            f"{part.epochs[-1].loss_scale:g}",
+        ]
+        for part in _ordered(folds)
+        if part.epochs
+    ]
+    scaling = table(["fold", "skipped steps", "final loss scale"], rows)
+    plain = {key: value for key, value in result.amp.items() if key not in ("properties", "folds")}
+    parts = [mapping_section("Mixed precision", plain) or "## Mixed precision"]
+    if result.amp.get("properties"):
+        properties = [[cell(str(text)) for text in row] for row in result.amp["properties"]]
+        parts.append(table(["property", "default", "override", "in force"], properties))
+    return "\n\n".join([*parts, scaling])
+
+
+def _about_section(result: CVResult, notes: Sequence[str], about: Mapping[str, Any]) -> str:
+    facts = {key: value for key, value in about.items() if key != "command"}
+    facts |= {"training time": duration(result.seconds), "fingerprint of the folds": result.fingerprint}
+    parts = [
+        mapping_section("This run", facts),
+        *(["\n".join(f"- {cell(note)}" for note in notes)] if notes else []),
+    ]
+    if about.get("command"):
+        command = str(about["command"]).replace("```", "'''").strip()
+        parts += ["## How to reproduce", f"```\n{command}\n```"]
+    return "\n\n".join(parts)
+
+
+def _ordered(folds: Sequence[FoldResult]) -> list[FoldResult]:
+    return sorted(folds, key=lambda part: (part.repeat, part.fold))

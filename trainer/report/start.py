@@ -1,0 +1,53 @@
+"""What is printed before the first step: the data, the folds and the precision in force."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trainer.data.samples import DataSpec, Samples
+from trainer.folds.plan import FoldPlan
+
+SHOWN_CLASSES = 12
+
+
+def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan, device: str) -> None:
+    """Print task, classes with their counts, folds, and the notes on how the data was read."""
+    repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
+    console.print(
+        Text(
+            f"{spec.name}: {len(samples)} rows, {spec.task}, {len(spec.classes)} classes, {device}",
+            style="bold",
+        )
+    )
+    console.print(Text(f"classes: {class_counts(spec, samples)}"))
+    console.print(
+        Text(
+            f"folds: {plan.strategy}, {plan.n_splits}{repeats}, random_state {plan.random_state}, fingerprint {plan.fingerprint[:12]}"
+        )
+    )
+    for note in (*spec.notes, *plan.notes):
+        console.print(Text(f"note: {note}"))
+
+
+def class_counts(spec: DataSpec, samples: Samples) -> str:
+    """Return ``name count`` of each class, or the first ones where there are many."""
+    target = samples.target
+    counts = target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(spec.classes))
+    shown = [f"{name} {count}" for name, count in zip(spec.classes, counts, strict=True)][:SHOWN_CLASSES]
+    more = [f"... {len(spec.classes) - SHOWN_CLASSES} more"] if len(spec.classes) > SHOWN_CLASSES else []
+    return ", ".join([*shown, *more])
+
+
+def show_precision(
+    console: Console, title: str, rows: Sequence[tuple[str, str, str, str]], notes: Sequence[str]
+) -> None:
+    """Print apex's property table: the level's default, the override and what is in force."""
+    table = Table("property", "default", "override", "in force", title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for note in notes:
+        console.print(Text(f"note: {note}"))

@@ -1,0 +1,136 @@
+"""Plain records of what training found. NumPy only: no torch, no I/O."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch of one fold.
+
+    Attributes:
+        epoch: counted from 1.
+        step: optimizer steps taken so far.
+        train_loss: weighted mean over the epoch's rows.
+        lr: of the first parameter group, after the epoch's last step.
+        seconds: training and monitoring of this epoch.
+        skipped_steps: optimizer steps skipped for overflow so far.
+        loss_scale: in force after the epoch.
+        monitor: metrics on the rows that pick the epoch (empty under ``select=last``).
+    """
+
+    epoch: int
+    step: int
+    train_loss: float
+    lr: float
+    seconds: float
+    skipped_steps: int = 0
+    loss_scale: float = 1.0
+    monitor: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one fold says about its held-out rows.
+
+    Attributes:
+        repeat: from 0.
+        fold: from 0.
+        rows: (V,) row numbers of the held-out rows, ascending.
+        logits: (V, n_outputs) float32.
+        proba: (V, n_classes) float32; multi-label: (V, L).
+        loss: (V,) float32 value of the training loss per row.
+        metrics: by name, on the held-out rows.
+        epochs: what each epoch recorded.
+        best_epoch: the epoch that was scored.
+        n_train: rows trained on.
+        seconds: the whole fold.
+    """
+
+    repeat: int
+    fold: int
+    rows: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    proba: NDArray[np.float32]
+    loss: NDArray[np.float32]
+    metrics: dict[str, float]
+    epochs: tuple[EpochRecord, ...]
+    best_epoch: int
+    n_train: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MetricSummary:
+    """One metric over all folds.
+
+    Attributes:
+        folds: value per fold, in (repeat, fold) order.
+        mean: of ``folds``.
+        sd: sample standard deviation of ``folds`` (ddof=1); 0.0 for one fold.
+        oof: on the pooled out-of-fold predictions (mean over repeats).
+        ci95: percentile bootstrap interval of ``oof`` over rows, or None where undefined.
+    """
+
+    folds: tuple[float, ...]
+    mean: float
+    sd: float
+    oof: float
+    ci95: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Out-of-fold predictions of all rows, one entry per row and repeat, in the order of the input rows.
+
+    Attributes:
+        ids: (M,) text, M = repeats x N.
+        fold: (M,) held-out fold of the row.
+        repeat: (M,).
+        target: (M,) class index, or (M, L).
+        proba: (M, n_classes) or (M, L).
+        logits: (M, n_outputs).
+        loss: (M,).
+    """
+
+    ids: NDArray[np.str_]
+    fold: NDArray[np.int64]
+    repeat: NDArray[np.int64]
+    target: NDArray[np.int64]
+    proba: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    loss: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CVResult:
+    """The result of a whole cross validation, as written to cv.json.
+
+    Attributes:
+        n_splits: folds per repeat.
+        repeats: how often the rows were split anew.
+        task: binary, multiclass or multilabel.
+        classes: label text per class index.
+        fingerprint: of the fold plan.
+        primary: the metric that leads the tables.
+        metrics: by name.
+        optimism: by metric, score at the epoch the fold itself picked minus the honest score; ``select=fold`` only.
+        seconds: training time summed over folds.
+        amp: properties in force, skipped steps and final loss scale per fold.
+        profile: the profile at start, or empty.
+    """
+
+    n_splits: int
+    repeats: int
+    task: str
+    classes: tuple[str, ...]
+    fingerprint: str
+    primary: str
+    metrics: dict[str, MetricSummary]
+    optimism: dict[str, float]
+    seconds: float
+    amp: dict[str, Any]
+    profile: dict[str, Any]

@@ -1,0 +1,121 @@
+"""Progress on the terminal: bars where there is one, plain lines otherwise."""
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trainer.data.samples import Task
+from trainer.results import CVResult, EpochRecord, FoldResult
+
+PLAIN_SECONDS = 5.0  # between two plain epoch lines of a fold
+
+
+class ProgressBars:
+    """A bar over the folds and one over the steps of the fold at hand.
+
+    Args:
+        console: where to draw.
+        n_folds: folds this process runs.
+    """
+
+    def __init__(self, console: Console, n_folds: int) -> None:
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+        )
+        self.folds = self.bars.add_task("folds", total=n_folds, numbers="")
+        self.steps = self.bars.add_task("steps", total=None, numbers="")
+        self.started = time.perf_counter()
+        self.bars.start()
+
+    def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
+        """Begin the bar of a fold."""
+        self.bars.reset(self.steps, total=total_steps, description=f"fold {fold}", numbers="")
+        self.started = time.perf_counter()
+
+    def step(self, step: int, loss: float, lr: float) -> None:
+        """Advance the bar; show loss, learning rate and speed."""
+        speed = step / max(time.perf_counter() - self.started, 1e-9)
+        self.bars.update(
+            self.steps, completed=step, numbers=f"loss {loss:.4f}  lr {lr:.2g}  {speed:.0f} it/s"
+        )
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Advance the bar to the end of the epoch."""
+        self.step(record.step, record.train_loss, record.lr)
+
+    def fold_finished(
+        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
+    ) -> None:
+        """Advance the folds and leave a line behind."""
+        self.bars.advance(self.folds)
+        self.bars.console.print(fold_line(result), highlight=False)
+
+    def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
+        """Nothing to show: the tables follow."""
+
+    def close(self) -> None:
+        """Take the bars away."""
+        self.bars.stop()
+
+
+class PlainLines:
+    """One line per fold, and an epoch line at most every five seconds.
+
+    Args:
+        console: where to print.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.fold = 0
+        self.printed = time.perf_counter()
+
+    def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
+        """Remember the fold."""
+        self.fold = fold
+        self.printed = time.perf_counter()
+
+    def step(self, step: int, loss: float, lr: float) -> None:
+        """Steps are not printed."""
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Print the epoch if the last line is old enough."""
+        now = time.perf_counter()
+        if now - self.printed < PLAIN_SECONDS:
+            return
+        self.printed = now
+        monitored = "".join(f"  {name} {value:.4f}" for name, value in list(record.monitor.items())[:1])
+        self.console.print(
+            f"fold {self.fold} epoch {record.epoch}  loss {record.train_loss:.4f}{monitored}  {record.seconds:.1f} s",
+            highlight=False,
+        )
+
+    def fold_finished(
+        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
+    ) -> None:
+        """Print the fold's scores."""
+        self.console.print(fold_line(result), highlight=False)
+
+    def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
+        """Nothing to print: the tables follow."""
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def fold_line(result: FoldResult) -> str:
+    """Return a finished fold in one line."""
+    scores = "  ".join(f"{name} {value:.4f}" for name, value in list(result.metrics.items())[:3])
+    name = f"repeat {result.repeat} fold {result.fold}" if result.repeat else f"fold {result.fold}"
+    loss = result.epochs[-1].train_loss
+    return f"{name}: epoch {result.best_epoch}/{len(result.epochs)}  loss {loss:.4f}  {scores}  {result.seconds:.1f} s"

@@ -1,0 +1,35 @@
+"""What a tracker is told while a run goes on."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.samples import Task
+from trainer.results import CVResult, EpochRecord, FoldResult
+
+
+class Observer(Protocol):
+    """Listens to a run; nothing it does changes the numbers."""
+
+    def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
+        """A fold begins; it takes ``total_steps`` optimizer steps unless it stops early."""
+        ...
+
+    def step(self, step: int, loss: float, lr: float) -> None:
+        """Called a few times a second with the epoch's mean loss so far."""
+        ...
+
+    def epoch(self, record: EpochRecord) -> None:
+        """An epoch ended."""
+        ...
+
+    def fold_finished(
+        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
+    ) -> None:
+        """A fold was scored on its held-out rows, whose targets are ``target_V`` (V,) or (V, L)."""
+        ...
+
+    def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
+        """All folds are there."""
+        ...

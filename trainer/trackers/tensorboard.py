@@ -1,0 +1,104 @@
+"""TensorBoard: curves of every fold laid over each other, pictures per fold, one line of hparams per run."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.metrics import ranked_columns
+from trainer.report.plots import confusion_matrix, pixels, precision_recall
+from trainer.results import CVResult, EpochRecord, FoldResult
+
+_PR_CLASSES = 20  # interactive precision-recall curves per fold; the picture shows them all
+
+
+class TensorBoardTracker:
+    """Write event files: ``log_dir/fold_<i>`` per fold (``repeat_<r>_fold_<i>`` from the second repeat on).
+
+    Args:
+        log_dir: of the run; what ``tensorboard --logdir`` is given, or a parent of it.
+    """
+
+    def __init__(self, log_dir: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._open = SummaryWriter
+        self._log_dir = log_dir
+        self._writer: Any = None
+
+    def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
+        """Open the fold's own event file."""
+        name = f"fold_{fold}" if repeat == 0 else f"repeat_{repeat}_fold_{fold}"
+        self._close()
+        self._writer = self._open(str(self._log_dir / name))
+
+    def step(self, step: int, loss: float, lr: float) -> None:
+        """Write loss and learning rate of one optimizer step."""
+        self._writer.add_scalar("step/loss", loss, step)
+        self._writer.add_scalar("step/lr", lr, step)
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Write what an epoch recorded, over the epoch number."""
+        scalars = {
+            "epoch/train_loss": record.train_loss,
+            "epoch/lr": record.lr,
+            "epoch/seconds": record.seconds,
+            "amp/loss_scale": record.loss_scale,
+            "amp/skipped_steps": record.skipped_steps,
+        }
+        scalars |= {f"monitor/{name}": value for name, value in record.monitor.items()}
+        for tag, value in scalars.items():
+            self._writer.add_scalar(tag, value, record.epoch)
+
+    def fold_finished(
+        self, result: FoldResult, target_V: NDArray[np.int64], classes: Sequence[str], task: str
+    ) -> None:
+        """Write the held-out metrics, the confusion matrix and the precision-recall curves of the fold.
+
+        Args:
+            result: of the fold.
+            target_V: (V,) class indices of the held-out rows, or (V, L).
+            classes: label text per class index.
+            task: binary, multiclass or multilabel.
+        """
+        epoch = result.best_epoch
+        for name, value in result.metrics.items():
+            self._writer.add_scalar(f"held_out/{name}", value, epoch)
+        for tag, draw in (("confusion_matrix", confusion_matrix), ("precision_recall", precision_recall)):
+            picture_HW3 = pixels(draw(target_V, result.proba, classes, task))
+            self._writer.add_image(f"held_out/{tag}", picture_HW3, epoch, dataformats="HWC")
+        for tag, truth_V, scores_V in _curves(target_V, result.proba, classes):
+            self._writer.add_pr_curve(tag, truth_V, scores_V, epoch)
+        self._close()
+
+    def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
+        """Write the run's hparams with mean and out-of-fold value of every metric.
+
+        Args:
+            result: of the whole cross validation.
+            hparams: by name; what is neither number, text nor truth value is written as text.
+        """
+        self._close()
+        values = {f"mean/{name}": summary.mean for name, summary in result.metrics.items()}
+        values |= {f"oof/{name}": summary.oof for name, summary in result.metrics.items()}
+        plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in hparams.items()}
+        self._writer = self._open(str(self._log_dir))
+        self._writer.add_hparams(plain, values, run_name=".")
+        self._close()
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def _curves(
+    target: NDArray[np.int64], proba: NDArray[np.float32], classes: Sequence[str]
+) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield tag, 0/1 truth and scores per curve; binary has the one of the positive class."""
+    truth_VK, scores_VK = ranked_columns(target, proba.astype(np.float64))
+    names = classes[-1:] if truth_VK.shape[1] == 1 else classes
+    for k, name in enumerate(names[:_PR_CLASSES]):
+        yield f"pr/{name}", truth_VK[:, k], scores_VK[:, k]
