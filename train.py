@@ -5,7 +5,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from trainer.config.compose import composed, launch_config, register_schema
+from trainer.config.compose import Launch, composed, job, register_schema
 from trainer.config.errors import guarded
 from trainer.config.help import help_text
 from trainer.config.schema import RunConfig
@@ -14,22 +14,27 @@ register_schema()
 
 
 def check(config: RunConfig) -> None:
-    """Run the checks a composed configuration goes through (torch is imported only then)."""
+    """Check a configuration without running it (imports torch, so only when asked)."""
     from trainer.check import check_config
 
     check_config(config)
 
 
+def run(config: RunConfig, launch: Launch) -> None:
+    """Run a configuration."""
+    from trainer.run import run as run_config
+
+    run_config(config, launch)
+
+
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> None:
     """Run one composed configuration."""
-    from trainer.run import run
-
-    run(*launch_config(cfg))
+    job(cfg, run)
 
 
 if __name__ == "__main__":
     if {"--help", "-h"} & set(sys.argv[1:]):
         print(help_text())
         sys.exit(0)
-    sys.exit(guarded(composed(main, check)))
+    sys.exit(guarded(lambda: composed(main, check)))

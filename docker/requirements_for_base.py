@@ -1,8 +1,8 @@
 """Write what pip has to add to a base image: requirements.txt and constraints.txt in the folder given.
 
 A plain Python image gets the run-time dependencies at the pins of requirements.lock. An image that brings
-its own torch (NVIDIA's, say) keeps it, with the numpy and CUDA parts it was built for; only what is missing
-is added.
+its own torch (NVIDIA's, say) keeps it, with the numpy, torchvision and CUDA parts that fit it; only what else
+is missing or too old is added.
 """
 
 import re
@@ -11,7 +11,8 @@ import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
 
-KEPT_WITH_OWN_TORCH = re.compile(r"torch|torchvision|triton|pytorch-triton|numpy|apex|(nvidia|cuda)-.*")
+TORCH_FAMILY = re.compile(r"torch|torchvision|triton|pytorch-triton|numpy|apex|(nvidia|cuda)-.*")
+LAST_PYARROW_FOR_NUMPY_1 = "pyarrow==25.0.1"
 
 
 def normalise(requirement: str) -> str:
@@ -30,10 +31,12 @@ def plan(dependencies: list[str], pins: list[str], present: dict[str, str]) -> t
     """
     if "torch" not in present:
         return dependencies, pins
-    kept = {name: version for name, version in present.items() if KEPT_WITH_OWN_TORCH.fullmatch(name)}
-    wanted = [line for line in dependencies if normalise(line) not in kept]
-    missing = [line for line in pins if normalise(line) not in present]
-    return wanted, [f"{name}=={version}" for name, version in sorted(kept.items())] + missing
+    wanted = [line for line in dependencies if not TORCH_FAMILY.fullmatch(normalise(line))]
+    kept = [f"{name}=={version}" for name, version in sorted(present.items()) if TORCH_FAMILY.fullmatch(name)]
+    missing = {normalise(line): line for line in pins if normalise(line) not in present}
+    if "pyarrow" in missing and present.get("numpy", "").startswith("1."):
+        missing["pyarrow"] = LAST_PYARROW_FOR_NUMPY_1
+    return wanted, kept + [line for name, line in missing.items() if not TORCH_FAMILY.fullmatch(name)]
 
 
 def main(output: Path) -> None:

@@ -1,4 +1,4 @@
-"""The files around the code: lock, .ci/run, Dockerfile, the worked example of CONTRIBUTING, no traces of one machine."""
+"""The files around the code: lock, Makefile, .ci/run, Dockerfile, the worked example of CONTRIBUTING."""
 
 import importlib.util
 import json
@@ -84,7 +84,7 @@ def test_old_python_is_refused_with_advice(tmp_path: Path) -> None:
     old = tmp_path / "python"
     old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 && exit\nexit 1\n')
     old.chmod(0o755)
-    command = ["make", "-f", ROOT / "Makefile", "test", f"PYTHON={old}"]
+    command = ["make", "-f", str(ROOT / "Makefile"), "test", f"PYTHON={old}"]
     for name in ("requirements.lock", "pyproject.toml"):
         (tmp_path / name).touch()
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -130,17 +130,37 @@ def test_plain_base_gets_the_lock() -> None:
 def test_base_with_its_own_torch_keeps_it() -> None:
     present = {
         "torch": "2.7.0a0+79aa174",
-        "numpy": "1.26.4",
+        "numpy": "2.1.0",
         "nvidia-cudnn": "9.9",
         "rich": "13.9.4",
         "pip": "25.0",
     }
-    dependencies = ["torch>=2.10", "numpy>=2.0", "torchvision>=0.25", "rich>=13", "thop>=0.1.1"]
-    pins = ["torch==2.14.1", "torchvision==0.29.1", "numpy==2.4.6", "rich==15.0.0", "thop==0.1.1"]
+    dependencies = [
+        "torch>=2.10",
+        "numpy>=2.0",
+        "torchvision>=0.25",
+        "rich>=13",
+        "thop>=0.1.1",
+        "pyarrow>=18",
+    ]
+    pins = [
+        "torch==2.14.1",
+        "torchvision==0.29.1",
+        "numpy==2.4.6",
+        "rich==15.0.0",
+        "thop==0.1.1",
+        "pyarrow==26.0.1",
+    ]
     wanted, constraints = base.plan(dependencies, pins, present)
-    assert wanted == ["torchvision>=0.25", "rich>=13", "thop>=0.1.1"]
-    kept = ["numpy==1.26.4", "nvidia-cudnn==9.9", "torch==2.7.0a0+79aa174"]
-    assert constraints == [*kept, "torchvision==0.29.1", "thop==0.1.1"]
+    assert wanted == ["rich>=13", "thop>=0.1.1", "pyarrow>=18"]
+    kept = ["numpy==2.1.0", "nvidia-cudnn==9.9", "torch==2.7.0a0+79aa174"]
+    assert constraints == [*kept, "thop==0.1.1", "pyarrow==26.0.1"]
+
+
+def test_base_with_an_old_numpy_gets_a_pyarrow_that_takes_it() -> None:
+    present = {"torch": "2.7.0a0+79aa174", "numpy": "1.26.4"}
+    _, constraints = base.plan(["pyarrow>=18"], ["numpy==2.4.6", "pyarrow==26.0.1"], present)
+    assert constraints == ["numpy==1.26.4", "torch==2.7.0a0+79aa174", "pyarrow==25.0.1"]
 
 
 def test_example_of_contributing_is_a_loss(tmp_path: Path) -> None:
@@ -170,7 +190,7 @@ def test_no_file_names_a_registry_or_a_machine() -> None:
     )
     if listed.returncode != 0:
         pytest.skip("not a git checkout")
-    hosts = r"pypi\.org|pythonhosted|artifactory|devpi|nexus\.|/simple\b|--(extra-)?index-url[ =]|trusted-host[ =]"
+    hosts = r"pypi\.org|pythonhosted|artifactory|devpi|nexus\.|/simple\b|(index-url|trusted-host)[ =]+[^- ]"
     paths = r"(?<![\w.$}/-])/(home|root|Users|work|opt/(?!venv)|mnt|srv|data)/\w"
     found = []
     for name in listed.stdout.decode().rstrip("\0").split("\0"):

@@ -7,7 +7,7 @@ point operations (FLOPs, two per MAC) of the matrix products and convolutions th
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +71,8 @@ def count_params(model: nn.Module) -> tuple[int, int, int]:
 def count_flops(model: nn.Module, inputs: Inputs) -> tuple[int, dict[str, int]]:
     """FLOPs of one forward in eval mode: the total, and by module path what it does itself.
 
-    Attention runs by plain matrix products and recurrent layers step by step, because the counter does not see
-    into the fused kernels.
+    Attention runs by plain matrix products and recurrent layers step by step: the counter does not see into
+    the fused kernels.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -90,7 +90,7 @@ def count_flops(model: nn.Module, inputs: Inputs) -> tuple[int, dict[str, int]]:
 
 
 def count_thop(model: nn.Module, inputs: Inputs) -> tuple[int, int, dict[str, tuple[int, int]]]:
-    """thop's MACs and parameters of one forward, and both by module path.
+    """Return thop's MACs and parameters of one forward, and both by module path.
 
     thop leaves buffers in the model and changes it: pass a copy.
     """
@@ -161,19 +161,20 @@ def _unfused(model: nn.Module) -> Iterator[None]:
     """Run attention and recurrent layers as plain matrix products; the settings are put back."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    fastpath = torch.backends.mha.get_fastpath_enabled()
+    mha = torch.backends.mha
+    kernels: tuple[Any, ...] = (torch.backends.mkldnn, torch.backends.cudnn)
+    kept = mha.get_fastpath_enabled(), [kernel.enabled for kernel in kernels]
     recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
-    kept = torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled
     try:
-        torch.backends.mha.set_fastpath_enabled(False)
-        if recurrent:
-            torch.backends.mkldnn.enabled = torch.backends.cudnn.enabled = False
-        with ExitStack() as stack:
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        mha.set_fastpath_enabled(False)
+        for kernel in kernels if recurrent else ():
+            kernel.enabled = False
+        with sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fastpath)
-        torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled = kept
+        mha.set_fastpath_enabled(kept[0])
+        for kernel, enabled in zip(kernels, kept[1], strict=True):
+            kernel.enabled = enabled
 
 
 def _without_children(totals: Mapping[str, int]) -> dict[str, int]:

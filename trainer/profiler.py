@@ -1,21 +1,23 @@
-"""The profile at start: size, operations, memory and time of a model, measured on a copy that is thrown away."""
+"""The profile at start: size, operations, memory and time of a model, measured on a throw-away copy."""
 
 import copy
-import random
-import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch import nn
 
 from trainer.config.errors import FoldwiseError
+from trainer.profile_costs import (
+    TrainStep,
+    cuda_bytes,
+    eval_seconds,
+    held_bytes,
+    same_random_state,
+    training_cost,
+)
 from trainer.profile_counts import (
     Inputs,
     Missed,
@@ -29,10 +31,6 @@ from trainer.profile_counts import (
     module_rows,
 )
 
-TrainStep = Callable[[nn.Module], None]
-ENOUGH_SECONDS = 0.1  # quick steps are repeated this long, for a steady median
-TOO_MANY_SECONDS = 10.0  # slow steps are not repeated beyond this
-MOST_STEPS = 50
 PARAMS = ("params", "params_trainable", "params_embedding")
 
 
@@ -64,9 +62,9 @@ class ModelProfile:
     """
 
     batch_rows: int
-    params: int
-    params_trainable: int
-    params_embedding: int
+    params: int | None = None
+    params_trainable: int | None = None
+    params_embedding: int | None = None
     flops: int | None = None
     thop_macs: int | None = None
     thop_params: int | None = None
@@ -103,8 +101,8 @@ def profile_model(
     Args:
         model: on the device of the inputs.
         inputs: one batch, by the names of ``forward``'s arguments.
-        train_step: takes one optimizer step on the model it is given, on a batch of the same size; it is called
-            several times with the same copy. None measures no step.
+        train_step: takes one optimizer step on the model it is given, on a batch of the same size; it is
+            called several times with the same copy. None measures no step.
         top: rows of the module table.
         steps: training steps that are timed at least.
         eval_batch: predicts one batch with the model it is given; by default a forward pass on ``inputs``.
@@ -115,16 +113,18 @@ def profile_model(
     started = time.perf_counter()
     batch_rows = next((len(value) for value in inputs.values()), 0)
     problems: list[str] = []
-    found: dict[str, Any] = dict(zip(PARAMS, count_params(model), strict=True))
-    with _same_random_state(), _noted(problems, "model"):
-        held_before = _cuda_bytes()
+    found: dict[str, Any] = {}
+    with _noted(problems, "parameters"):
+        found = dict(zip(PARAMS, count_params(model), strict=True))
+    with same_random_state(), _noted(problems, "model"):
+        held_before = cuda_bytes()
         copied = copy.deepcopy(model)
         found |= _counted(copied, inputs, top, problems)
         with _noted(problems, "training step"):
             if train_step is not None:
-                found |= _training_cost(copied, train_step, steps, inputs, held_before)
+                found |= training_cost(copied, train_step, steps, inputs, held_before)
         with _noted(problems, "evaluation"):
-            found["eval_batch_seconds"] = _eval_seconds(copied, eval_batch or _forward(inputs), steps)
+            found["eval_batch_seconds"] = eval_seconds(copied, eval_batch or _forward(inputs), steps)
     seconds = time.perf_counter() - started
     return ModelProfile(batch_rows=batch_rows, problems=tuple(problems), seconds=seconds, **found)
 
@@ -163,21 +163,6 @@ def bill(
 
 
 @contextmanager
-def _same_random_state() -> Iterator[None]:
-    """Put the random generators back: torch on CPU and CUDA, NumPy's global one, Python's."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        torch.set_rng_state(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
-        random.setstate(kept[2])
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
-
-
-@contextmanager
 def _noted(problems: list[str], what: str) -> Iterator[None]:
     """Note an exception as a problem, unless it is one that training would stop with as well."""
     try:
@@ -191,7 +176,7 @@ def _noted(problems: list[str], what: str) -> Iterator[None]:
 
 def _counted(model: nn.Module, inputs: Inputs, top: int, problems: list[str]) -> dict[str, Any]:
     """Count by both counters; what one cannot count stays out."""
-    found: dict[str, Any] = {"param_bytes": _held_bytes(model)}
+    found: dict[str, Any] = {"param_bytes": held_bytes(model)}
     own_flops: dict[str, int] = {}
     thop_layers: dict[str, tuple[int, int]] = {}
     with _noted(problems, "FLOPs"):
@@ -206,103 +191,8 @@ def _counted(model: nn.Module, inputs: Inputs, top: int, problems: list[str]) ->
     return found
 
 
-def _training_cost(
-    model: nn.Module, train_step: TrainStep, steps: int, inputs: Inputs, held_before: int
-) -> dict[str, Any]:
-    """Memory and time of one training step; the first step warms up and is not timed."""
-    optimizer_bytes = 0
-
-    def see_optimizer(optimizer: Optimizer, *_: Any) -> None:
-        nonlocal optimizer_bytes
-        optimizer_bytes = _optimizer_bytes(optimizer, model)
-
-    model.train()
-    handle = register_optimizer_step_post_hook(see_optimizer)
-    try:
-        with _saved_bytes(model) as activations:
-            train_step(model)
-    finally:
-        handle.remove()
-    if torch.cuda.is_initialized():
-        torch.cuda.reset_peak_memory_stats()
-    seconds = _median_seconds(lambda: train_step(model), steps)
-    grad_bytes = sum(p.nbytes for p in model.parameters() if p.requires_grad)
-    on_cuda = next(iter(inputs.values())).is_cuda
-    parts = _held_bytes(model) + grad_bytes + optimizer_bytes + sum(activations.values())
-    estimate = parts + sum(value.nbytes for value in inputs.values())
-    return {
-        "param_bytes": _held_bytes(model),
-        "grad_bytes": grad_bytes,
-        "optimizer_bytes": optimizer_bytes,
-        "activation_bytes": sum(activations.values()),
-        "peak_bytes": torch.cuda.max_memory_allocated() - held_before if on_cuda else estimate,
-        "peak_measured": on_cuda,
-        "train_step_seconds": seconds,
-    }
-
-
-@contextmanager
-def _saved_bytes(model: nn.Module) -> Iterator[dict[int, int]]:
-    """Collect the bytes of every storage kept for the backward pass, by address; parameters are not counted."""
-    known = {t.untyped_storage().data_ptr() for t in (*model.parameters(), *model.buffers())}
-    saved: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in known:
-            saved[storage.data_ptr()] = storage.nbytes()
-        return tensor.detach()
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield saved
-
-
-def _optimizer_bytes(optimizer: Optimizer, model: nn.Module) -> int:
-    """Bytes of the optimizer's state and of the parameters that only it holds (float32 masters)."""
-    in_model = {id(p) for p in model.parameters()}
-    groups = [p for group in optimizer.param_groups for p in group["params"]]
-    state = [value for values in optimizer.state.values() for value in values.values()]
-    own = [p for p in groups if id(p) not in in_model]
-    return sum(t.nbytes for t in (*state, *own) if isinstance(t, Tensor))
-
-
-def _eval_seconds(model: nn.Module, eval_batch: TrainStep, steps: int) -> float:
-    """Time of one evaluation batch, after one that warms up."""
-    model.eval()
-    with torch.no_grad():
-        eval_batch(model)
-        return _median_seconds(lambda: eval_batch(model), steps)
-
-
 def _forward(inputs: Inputs) -> TrainStep:
     def forward(model: nn.Module) -> None:
         model(**inputs)
 
     return forward
-
-
-def _median_seconds(call: Callable[[], None], steps: int) -> float:
-    """Time ``call`` at least ``steps`` times, quick ones more often and very slow ones once."""
-    seconds: list[float] = []
-    while (len(seconds) < steps or sum(seconds) < ENOUGH_SECONDS) and len(seconds) < MOST_STEPS:
-        _wait()
-        started = time.perf_counter()
-        call()
-        _wait()
-        seconds.append(time.perf_counter() - started)
-        if sum(seconds) > TOO_MANY_SECONDS:
-            break
-    return statistics.median(seconds)
-
-
-def _wait() -> None:
-    if torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-
-
-def _cuda_bytes() -> int:
-    return torch.cuda.memory_allocated() if torch.cuda.is_initialized() else 0
-
-
-def _held_bytes(model: nn.Module) -> int:
-    return sum(t.nbytes for t in (*model.parameters(), *model.buffers()))

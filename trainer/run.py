@@ -70,7 +70,9 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     train_folds(experiment, directory, console)
     missing = missing_folds(directory, experiment.n_folds)
     if missing:
-        console.print(missing_message(directory, missing, experiment.n_folds), highlight=False)
+        console.print(
+            missing_message(directory, missing, experiment.n_folds), highlight=False, soft_wrap=True
+        )
         return None
     return finish(directory, config, console)
 

@@ -109,14 +109,28 @@ def construct(name: str, section: Section, plugins: Sequence[str] = (), **offere
     """
     target = resolve_target(name, section["_target_"], plugins)
     given = arguments(section)
-    accepted = inspect.signature(target).parameters
-    added = {key: value for key, value in offered.items() if key in accepted and key not in given}
+    parameters = inspect.signature(target).parameters
+    lacking = [
+        key
+        for key in PARTS[name].offered
+        if _required(parameters.get(key)) and key not in {**given, **offered}
+    ]
+    if lacking:
+        raise ConfigError(
+            f"{name}: {section['_target_']} wants {', '.join(lacking)}, which this data does not have "
+            f"(it offers {', '.join(offered)})\nfor tables use model=mlp, for texts model=text_cnn"
+        )
+    added = {key: value for key, value in offered.items() if key in parameters and key not in given}
     try:
         return target(**given, **added)
     except FoldwiseError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"{name}: {section['_target_']} refused its arguments: {error}") from error
+
+
+def _required(parameter: inspect.Parameter | None) -> bool:
+    return parameter is not None and parameter.default is parameter.empty
 
 
 def arguments(section: Section) -> dict[str, Any]:
@@ -179,6 +193,8 @@ def fits(value: object, hint: Any) -> bool:
         return any(fits(value, option) for option in get_args(hint))
     if origin is Literal:
         return value in get_args(hint)
+    if hint in (Any, object):
+        return True
     if hint is NoneType:
         return value is None
     if hint is float:
@@ -197,7 +213,10 @@ def fits(value: object, hint: Any) -> bool:
 def _describe(hint: Any) -> str:
     words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", NoneType: "null"}
     if get_origin(hint) in (Union, UnionType):
-        return " or ".join(dict.fromkeys(_describe(option) for option in get_args(hint)))
+        described = dict.fromkeys(
+            _describe(option) for option in get_args(hint) if option in words or get_origin(option)
+        )
+        return " or ".join(described)
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) in (list, tuple, Sequence):

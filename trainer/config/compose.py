@@ -18,11 +18,12 @@ from omegaconf import DictConfig, OmegaConf, SCMode
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from trainer.config.errors import ConfigError, did_you_mean
+from trainer.config.errors import ConfigError, FoldwiseError, did_you_mean
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, RecursionError)
+failures: list[FoldwiseError] = []  # of the jobs of this process
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:
     overrides = tuple(hydra.overrides.task)
     config = to_run_config(cfg, overrides)
     choices = hydra.runtime.choices
+    several = [item for item in overrides if "=[" in item and (CONF / item.partition("=")[0]).is_dir()]
+    if several:
+        raise ConfigError.from_problems(
+            [f"{item}: one at a time; use -m to sweep over several" for item in several]
+        )
     parts = [choices[group] for group in ("data", "model", "loss", "amp")]
     name = "-".join([*parts, datetime.now().strftime("%Y%m%d-%H%M%S")])
     sweep = None
@@ -107,26 +113,40 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     return config
 
 
-def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> Callable[[], object]:
-    """Wrap a Hydra main so that its own errors become one ConfigError with every problem.
+def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> None:
+    """Call a Hydra main; its own errors become one ConfigError with every problem.
 
     Args:
         main: decorated with ``hydra.main``.
         check: the checks a composed configuration goes through, to list their problems too.
+
+    Raises:
+        ConfigError: the configuration cannot be composed.
+        FoldwiseError: the first error of a job (in a sweep, after all jobs).
     """
-
-    def run() -> object:
-        try:
-            return main()
-        except COMPOSITION_ERRORS as error:
-            if os.environ.get("FOLDWISE_TRACEBACK") == "1":
-                raise
-            overrides = [item for item in sys.argv[1:] if "=" in item and not item.startswith("-")]
-            problems = composition_problems(overrides, check) or [explain(error)]
-            raise ConfigError.from_problems(problems) from error
-
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
-    return run
+    failures.clear()
+    try:
+        main()
+    except COMPOSITION_ERRORS as error:
+        if os.environ.get("FOLDWISE_TRACEBACK") == "1":
+            raise
+        overrides = [item for item in sys.argv[1:] if "=" in item and not item.startswith("-")]
+        problems = composition_problems(overrides, check) or [explain(error)]
+        raise ConfigError.from_problems(problems) from error
+    if failures:
+        raise failures[0]
+
+
+def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
+    """Run one composed configuration; an error is kept until Hydra is done, so a sweep goes on with the next job."""
+    sweeping = HydraConfig.get().mode is RunMode.MULTIRUN
+    try:
+        run(*launch_config(cfg))
+    except FoldwiseError as error:
+        failures.append(error)
+        if sweeping:
+            print(f"job {HydraConfig.get().job.num} failed: {error.kind}: {error}", file=sys.stderr)
 
 
 def composition_problems(overrides: Sequence[str], check: Callable[[RunConfig], None]) -> list[str]:
@@ -149,26 +169,24 @@ def composition_problems(overrides: Sequence[str], check: Callable[[RunConfig], 
     return problems
 
 
-def explain(error: Exception, override: str | None = None) -> str:
+def explain(error: Exception, override: str = "") -> str:
     """Return one line for an error of Hydra, OmegaConf or YAML, with "did you mean" where a name is unknown."""
-    text = str(error).strip() or type(error).__name__
-    key, _, value = (override or "").lstrip("+~").partition("=")
+    key, _, value = override.lstrip("+~").partition("=")
+    text = f"{error}\n{error.__cause__ or ''}"
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        return f"{mark.name} {mark.line + 1}:{mark.column + 1}: {error.problem} (YAML wants spaces, each key once)"
-    if "Ambiguous value" in text or ("," in value and "list" in text.lower()):
+        return f"{mark.name} line {mark.line + 1}:{mark.column + 1}: {error.problem}"
+    if "Ambiguous value" in text:
         return f"{override}: several values: use -m to sweep over them"
     if f"Could not find '{key}/" in text:
         return _unknown_option(key, value)
-    if "is not in struct" in text or "not in 'RunConfig'" in text or re.search(r"Key '.*' not in '", text):
+    if re.search(r"Could not (override|append)|is not in struct|Key '.*' not in '", text):
         return f"{key}: unknown key{did_you_mean(key, known_keys())}"
-    if isinstance(error, RecursionError) or "recursion" in text.lower():
-        return "an interpolation ${...} refers to itself"
+    if isinstance(error, RecursionError) or "Recursive interpolation" in text:
+        return f"{key}: the interpolation ${{...}} refers to itself".removeprefix(": ")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    where = next(
-        (line.removeprefix("full_key:").strip() for line in lines if line.startswith("full_key:")), key
-    )
-    return f"{where}: {lines[0]}" if where and where not in lines[0] else lines[0]
+    reason = next((line for line in lines if "could not be converted" in line), lines[0])
+    return f"{key}: {reason}" if key else reason
 
 
 def _unknown_option(group: str, value: str) -> str:

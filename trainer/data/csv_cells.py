@@ -35,7 +35,6 @@ def parse_csv(payload: bytes, file: Path, delimiter: str | None, usual_delimiter
     header = _read_header(payload, separator)
     _check_delimiter(header, separator, file)
     names = [name or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
-    _refuse_repeated(names, file)
     return _parse_rows(payload, separator, names, file)
 
 
@@ -67,15 +66,6 @@ def _check_delimiter(header: list[str], separator: str, file: Path) -> None:
             f"{file}: only one column when split at {now}, but the header has {kind}: set {setting}\n"
             f"header: {shown(header[0])}"
         )
-
-
-def _refuse_repeated(names: list[str], file: Path) -> None:
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            first = names.index(name) + 1
-            raise DataError(
-                f"{file}: duplicate column '{name}' (columns {first} and {place + 1}): rename or delete one"
-            )
 
 
 def _parse_rows(payload: bytes, separator: str, names: list[str], file: Path) -> pa.Table:

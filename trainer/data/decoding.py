@@ -39,7 +39,10 @@ def decode_text(file: Path, encoding: str, header: bool = True) -> bytes:
         ConfigError: there is no such encoding.
     """
     codec = _codec(encoding)
-    raw = file.read_bytes()
+    try:
+        raw = file.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
     if not raw.strip():
         raise DataError(f"{file}: the file is empty ({len(raw)} bytes)")
     for magic, (content, advice) in MAGIC.items():

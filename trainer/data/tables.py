@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,7 +33,10 @@ def read_table(path: str | Path, encoding: str = "utf-8", delimiter: str | None 
         ConfigError: encoding or delimiter are not usable.
     """
     file = Path(path).expanduser()
-    check_is_file(file)
+    try:
+        check_is_file(file)
+    except (OSError, ValueError) as problem:  # a name too long, a directory that may not be read
+        raise DataError(f"{shown(str(file), 200)}: cannot be opened ({shown(str(problem))})") from problem
     ending = file.suffix.lower()
     if ending in PARQUET:
         table = _read_parquet(file)
@@ -139,7 +143,7 @@ def _json_kind(value: object) -> str:
 
 def _check_columns(table: pa.Table, file: Path) -> None:
     names = table.column_names
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         places = [str(place) for place, name in enumerate(names, start=1) if name == repeated[0]]
         raise DataError(

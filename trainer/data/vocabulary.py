@@ -12,7 +12,7 @@ from trainer.data.samples import Inputs, Texts
 
 PAD, UNKNOWN = 0, 1  # token ids
 SPECIAL_TOKENS = ("[PAD]", "[UNK]")
-CHUNK_TEXTS = 10_000
+CHUNK_TEXTS = 1_000
 NOT_TEXTS = (
     "data.preprocess: TextVocabulary is for texts; for feature columns use "
     "trainer.data.preprocess.TablePreprocess"

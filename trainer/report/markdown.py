@@ -33,10 +33,8 @@ def write_report(
     result: CVResult,
     oof: OutOfFold,
     folds: Sequence[FoldResult],
-    notes: Sequence[str] = (),
+    notes: Mapping[str, Any],
     warnings: Sequence[str] = (),
-    *,
-    about: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write ``report.md`` with its pictures in ``plots/``, and the same as one file ``report.html``.
 
@@ -45,9 +43,9 @@ def write_report(
         result: of the whole cross validation.
         oof: of all rows.
         folds: every fold.
-        notes: how the data was read and what was decided for the user.
+        notes: facts of the run by name, in the order shown; ``command`` becomes the section on how to
+            reproduce it.
         warnings: what a reader must know before believing the numbers; shown at the top.
-        about: facts of the run by name, in the order shown; ``command`` becomes the section on how to reproduce.
 
     Returns:
         The path of ``report.md``.
@@ -67,7 +65,7 @@ def write_report(
             _classes_section(result, oof),
             _amp_section(result, folds),
             mapping_section("Profile", result.profile),
-            _about_section(result, notes, about or {}),
+            _about_section(result, notes),
         )
         if section
     )
@@ -195,23 +193,16 @@ def _amp_section(result: CVResult, folds: Sequence[FoldResult]) -> str:
         if part.epochs
     ]
     scaling = table(["fold", "skipped steps", "final loss scale"], rows)
-    plain = {key: value for key, value in result.amp.items() if key not in ("properties", "folds")}
-    parts = [mapping_section("Mixed precision", plain) or "## Mixed precision"]
-    if result.amp.get("properties"):
-        properties = [[cell(str(text)) for text in row] for row in result.amp["properties"]]
-        parts.append(table(["property", "default", "override", "in force"], properties))
-    return "\n\n".join([*parts, scaling])
+    of_the_run = {key: value for key, value in result.amp.items() if key != "folds"}
+    return f"{mapping_section('Mixed precision', of_the_run) or '## Mixed precision'}\n\n{scaling}"
 
 
-def _about_section(result: CVResult, notes: Sequence[str], about: Mapping[str, Any]) -> str:
-    facts = {key: value for key, value in about.items() if key != "command"}
+def _about_section(result: CVResult, notes: Mapping[str, Any]) -> str:
+    facts = {key: value for key, value in notes.items() if key != "command"}
     facts |= {"training time": duration(result.seconds), "fingerprint of the folds": result.fingerprint}
-    parts = [
-        mapping_section("This run", facts),
-        *(["\n".join(f"- {cell(note)}" for note in notes)] if notes else []),
-    ]
-    if about.get("command"):
-        command = str(about["command"]).replace("```", "'''").strip()
+    parts = [mapping_section("This run", facts)]
+    if notes.get("command"):
+        command = str(notes["command"]).replace("```", "'''").strip()
         parts += ["## How to reproduce", f"```\n{command}\n```"]
     return "\n\n".join(parts)
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from trainer.report.words import duration
 
+# characters that Markdown reads as markup; an underscore inside a word is none
+_MARKUP = r"[\\`*\[\]!]|(?<![^\W_])_|_(?![^\W_])"
+
 
 def mapping_section(title: str, values: Mapping[str, Any]) -> str:
     """Return a heading and the values as a table, then one table per nested mapping or list of records.
@@ -77,7 +80,7 @@ def _bytes(count: float) -> str:
 def cell(text: str) -> str:
     """Return text from outside so that it shows as it is, in Markdown and in HTML, on one line."""
     one_line = re.sub(r"\s+", " ", text).strip()
-    escaped = re.sub(r"([\\`*_\[\]!])", r"\\\1", html.escape(one_line, quote=False))
+    escaped = re.sub(_MARKUP, r"\\\g<0>", html.escape(one_line, quote=False))
     return escaped.replace("|", "&#124;")
 
 

@@ -22,14 +22,14 @@ def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan
             style="bold",
         )
     )
-    console.print(Text(f"classes: {class_counts(spec, samples)}"))
+    console.print(Text(f"classes: {class_counts(spec, samples)}"), soft_wrap=True)
     console.print(
         Text(
             f"folds: {plan.strategy}, {plan.n_splits}{repeats}, random_state {plan.random_state}, fingerprint {plan.fingerprint[:12]}"
         )
     )
     for note in (*spec.notes, *plan.notes):
-        console.print(Text(f"note: {note}"))
+        console.print(Text(f"note: {note}"), soft_wrap=True)
 
 
 def class_counts(spec: DataSpec, samples: Samples) -> str:
@@ -50,4 +50,4 @@ def show_precision(
         table.add_row(*row)
     console.print(table)
     for note in notes:
-        console.print(Text(f"note: {note}"))
+        console.print(Text(f"note: {note}"), soft_wrap=True)

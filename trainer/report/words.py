@@ -33,7 +33,7 @@ def interval(ci95: tuple[float, float] | None) -> str:
 
 def signed(value: float) -> str:
     """Return a difference with its sign."""
-    return f"{value:+.4f}" if math.isfinite(value) else "–"
+    return f"{round(value, 4) + 0.0:+.4f}" if math.isfinite(value) else "–"  # + 0.0 turns -0 into 0
 
 
 def duration(seconds: float) -> str:

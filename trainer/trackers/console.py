@@ -58,7 +58,7 @@ class ProgressBars:
     ) -> None:
         """Advance the folds and leave a line behind."""
         self.bars.advance(self.folds)
-        self.bars.console.print(fold_line(result), highlight=False)
+        self.bars.console.print(fold_line(result), highlight=False, soft_wrap=True)
 
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
         """Nothing to show: the tables follow."""
@@ -104,7 +104,7 @@ class PlainLines:
         self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
     ) -> None:
         """Print the fold's scores."""
-        self.console.print(fold_line(result), highlight=False)
+        self.console.print(fold_line(result), highlight=False, soft_wrap=True)
 
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
         """Nothing to print: the tables follow."""

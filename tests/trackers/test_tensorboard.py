@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from trainer.metrics import default_metrics, score
+from trainer.report.summary import pool, summarise
+from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.trackers.tensorboard import TensorBoardTracker
+
+CLASSES = ("cat", "dog", "$a b/中")
+
+
+def run(log_dir, task="multiclass"):
+    """Two folds of two epochs; returns result and folds."""
+    rng = np.random.default_rng(0)
+    n, names = 40, default_metrics(task)
+    target = (rng.random((n, 3)) < 0.5).astype(np.int64) if task == "multilabel" else np.arange(n) % 3
+    proba = rng.dirichlet(np.ones(3), n).astype(np.float32)
+    tracker, folds = TensorBoardTracker(log_dir), []
+    for fold in range(2):
+        rows = np.flatnonzero(np.arange(n) // 20 == fold)
+        tracker.fold_started(0, fold, 20)
+        tracker.step(5, 1.5 + fold, 0.1)
+        records = tuple(
+            EpochRecord(e, 10 * e, 1.0 / e, 0.1, 0.2, monitor={"accuracy": 0.5 + e / 10}) for e in (1, 2)
+        )
+        for record in records:
+            tracker.epoch(record)
+        metrics = score(names, task, target[rows], proba[rows])
+        folds.append(
+            FoldResult(0, fold, rows, proba[rows], proba[rows], proba[rows, 0], metrics, records, 2, 20, 1.0)
+        )
+        tracker.fold_finished(folds[-1], target[rows], CLASSES, task)
+    oof = pool(folds, np.arange(n).astype(str), target)
+    metrics = summarise(folds, oof, names=names, task=task, n_resamples=10)
+    result = CVResult(2, 1, task, CLASSES, "f", names[0], metrics, {}, 2.0, {}, {})
+    tracker.finished(result, {"loss": "focal", "lr": 0.1, "hidden": [256, 256], "seed": None, "ema": True})
+    return result, folds
+
+
+def read(directory):
+    events = EventAccumulator(str(directory))
+    events.Reload()
+    return events
+
+
+def test_fold_curves_and_pictures(tmp_path):
+    _, folds = run(tmp_path)
+    for i, fold in enumerate(folds):
+        events = read(tmp_path / f"fold_{i}")
+        assert [(e.step, e.value) for e in events.Scalars("step/loss")] == [(5, 1.5 + i)]
+        assert [(e.step, e.value) for e in events.Scalars("epoch/train_loss")] == [(1, 1.0), (2, 0.5)]
+        assert [e.value for e in events.Scalars("monitor/accuracy")] == pytest.approx([0.6, 0.7])
+        held_out = {name: events.Scalars(f"held_out/{name}")[0].value for name in fold.metrics}
+        assert held_out == pytest.approx(fold.metrics, abs=1e-6)
+        assert set(events.Tags()["images"]) == {"held_out/confusion_matrix", "held_out/precision_recall"}
+        (picture,) = events.Images("held_out/confusion_matrix")
+        assert picture.encoded_image_string[:4] == b"\x89PNG"
+        assert picture.width > 200
+        assert len([tag for tag in events.Tags()["tensors"] if tag.startswith("pr/")]) == 3
+
+
+def test_hparams_with_metrics(tmp_path):
+    result, _ = run(tmp_path, "multilabel")
+    events = read(tmp_path)
+    mean = events.Scalars("mean/hamming_loss")[0].value
+    assert mean == pytest.approx(result.metrics["hamming_loss"].mean)
+    assert events.Scalars("oof/lrap")[0].value == pytest.approx(result.metrics["lrap"].oof)
+    plugin = events.SummaryMetadata("_hparams_/session_start_info").plugin_data
+    for word in (b"focal", b"[256, 256]", b"None"):
+        assert word in plugin.content
+
+
+def test_repeats_have_directories_of_their_own(tmp_path):
+    tracker = TensorBoardTracker(tmp_path)
+    for repeat in range(2):
+        tracker.fold_started(repeat, 0, 1)
+        tracker.step(1, float(repeat), 0.1)
+    tracker.fold_started(2, 0, 1)
+    assert read(tmp_path / "fold_0").Scalars("step/loss")[0].value == 0.0
+    assert read(tmp_path / "repeat_1_fold_0").Scalars("step/loss")[0].value == 1.0
