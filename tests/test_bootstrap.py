@@ -105,7 +105,8 @@ def test_few_undefined_resamples_are_left_out():
     assert percentile_interval(values) is None
 
 
-def test_many_rows_draw_fewer_resamples():
-    target = np.zeros(40_000, dtype=np.int64)
-    proba = np.tile(np.array([0.9, 0.1], dtype=np.float32), (40_000, 1))
-    assert len(resample(["accuracy"], "binary", target, proba, n_resamples=1000)["accuracy"]) == 500
+@pytest.mark.parametrize(("n", "wanted", "drawn"), [(5_000, 1000, 1000), (10_000, 1000, 500), (40_000, 150, 150)])
+def test_many_rows_and_classes_draw_fewer_resamples(n, wanted, drawn):
+    target = np.zeros(n, dtype=np.int64)
+    proba = np.full((n, 40), 1 / 40, dtype=np.float32)
+    assert len(resample(["accuracy"], "multiclass", target, proba, n_resamples=wanted)["accuracy"]) == drawn

@@ -232,9 +232,7 @@ def test_the_training_step_gets_one_copy_in_train_mode_and_evaluation_in_eval_mo
     def evaluate(copied):
         evaluated.append((id(copied), copied.training, torch.is_grad_enabled()))
 
-    profile_model(
-        model, mlp_batch(), lambda m: seen.append((id(m), m.training)), steps=4, eval_batch=evaluate
-    )
+    profile_model(model, mlp_batch(), lambda m: seen.append((id(m), m.training)), steps=4, eval_batch=evaluate)
     assert len(seen) >= 5  # one that warms up, four that are timed
     assert len({who for who, _ in seen} | {who for who, _, _ in evaluated}) == 1
     assert seen[0][0] != id(model)
@@ -265,9 +263,7 @@ def test_the_bill_adds_up():
     assert sequential["seconds_per_fold"] == pytest.approx(11.0)
     assert sequential["seconds"] == pytest.approx(55.0)
     assert sequential["peak_bytes"] == 1000
-    parallel = bill(
-        profile, train_batches_per_fold=100, eval_batches_per_fold=50, n_folds=5, parallel_folds=2
-    )
+    parallel = bill(profile, train_batches_per_fold=100, eval_batches_per_fold=50, n_folds=5, parallel_folds=2)
     assert parallel["seconds"] == pytest.approx(33.0)  # three rounds
     assert parallel["peak_bytes"] == 2000
 

@@ -120,9 +120,7 @@ def test_image_gets_everything_it_copies() -> None:
 
 
 def test_plain_base_gets_the_lock() -> None:
-    wanted, constraints = base.plan(
-        ["torch>=2.10", "rich>=13"], ["torch==2.14.1", "rich==15.0.0"], {"pip": "24.0"}
-    )
+    wanted, constraints = base.plan(["torch>=2.10", "rich>=13"], ["torch==2.14.1", "rich==15.0.0"], {"pip": "24.0"})
     assert wanted == ["torch>=2.10", "rich>=13"]
     assert constraints == ["torch==2.14.1", "rich==15.0.0"]
 

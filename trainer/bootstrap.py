@@ -11,7 +11,7 @@ from trainer.weighted_metrics import weighted_metrics
 Floats = NDArray[np.float64]
 
 _CHUNK_CELLS = 300_000  # N x B handled at a time: stays in the processor's cache
-_FULL_ROWS = 20_000  # above this many rows fewer resamples are drawn
+_FULL_CELLS = 200_000  # rows x classes; above it fewer resamples are drawn
 _MIN_RESAMPLES = 200
 _MIN_DEFINED = 0.9  # share of resamples in which a metric must be defined
 
@@ -52,8 +52,9 @@ def resample(
     """Compute metrics on rows drawn with replacement.
 
     The same rows are drawn for all names and for every call with the same number of rows and seed, so values
-    of two models or repeats can be compared resample by resample. Above 20,000 rows fewer resamples are
-    drawn, in inverse proportion and never fewer than 200, which keeps the time bounded.
+    of two models or repeats can be compared resample by resample. Above 200,000 probabilities (rows x
+    classes) fewer resamples are drawn, in inverse proportion but never fewer than 200: ranking metrics cost
+    that much per resample.
 
     Args:
         names: keys of ``trainer.metrics.METRICS`` that are defined for the task.
@@ -68,8 +69,8 @@ def resample(
     """
     if len(target) == 0 or not np.isfinite(proba).all():
         return {name: np.full(n_resamples, math.nan) for name in names}
-    if len(target) > _FULL_ROWS:
-        n_resamples = min(n_resamples, max(_MIN_RESAMPLES, n_resamples * _FULL_ROWS // len(target)))
+    if proba.size > _FULL_CELLS:
+        n_resamples = min(n_resamples, max(_MIN_RESAMPLES, n_resamples * _FULL_CELLS // proba.size))
     meters = weighted_metrics(names, task, target, proba)
     values: dict[str, list[Floats]] = {name: [] for name in names}
     for weights_NB in _draws(len(target), n_resamples, seed):

@@ -66,9 +66,7 @@ def _number_problems(config: RunConfig) -> list[str]:
         ("profile.steps", config.profile.steps, 1),
     ]
     problems = [
-        f"{key}={value}: must be at least {low}"
-        for key, value, low in whole
-        if value is not None and value < low
+        f"{key}={value}: must be at least {low}" for key, value, low in whole if value is not None and value < low
     ]
     if cv.fold is not None and not 0 <= cv.fold < cv.n_splits * cv.repeats:
         problems.append(f"cv.fold={cv.fold} does not exist: have 0..{cv.n_splits * cv.repeats - 1}")

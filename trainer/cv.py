@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainer.config.build import construct
 from trainer.config.errors import DataError
@@ -23,6 +23,7 @@ from trainer.engine.optim import make_optimizer, make_scheduler
 from trainer.engine.precision import Precision, refuse_underflowing_optimizer
 from trainer.folds import multilabel
 from trainer.folds.plan import FoldPlan
+from trainer.losses.contract import Loss
 from trainer.results import FoldResult
 from trainer.trackers.observer import Observer
 
@@ -100,9 +101,7 @@ def fold_rows(experiment: Experiment, number: int) -> FoldRows:
     if select == "fold":
         return FoldRows(repeat, fold, train, held_out, monitor=held_out)
     if select == "inner":
-        train, monitor = inner_split(
-            experiment, train, seed=_fold_seed(experiment.settings.seed, repeat, fold)
-        )
+        train, monitor = inner_split(experiment, train, seed=_fold_seed(experiment.settings.seed, repeat, fold))
         return FoldRows(repeat, fold, train, held_out, monitor)
     return FoldRows(repeat, fold, train, held_out)
 
@@ -134,9 +133,7 @@ def inner_split(
 def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]:
     """Fit the preprocessing on the training rows; return it and all rows on the training device."""
     config, samples = experiment.config, experiment.samples
-    fitted = construct("data.preprocess", config.data["preprocess"], config.plugins).fit(
-        samples.inputs, rows.train
-    )
+    fitted = construct("data.preprocess", config.data["preprocess"], config.plugins).fit(samples.inputs, rows.train)
     weights = np.ones(len(samples)) if samples.weights_N is None else samples.weights_N
     data = TrainingSet(
         fitted.transform(samples.inputs).to(experiment.device),
@@ -146,23 +143,22 @@ def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]
     return fitted, data
 
 
-def fresh_learner(experiment: Experiment, rows: FoldRows, model_arguments: dict[str, Any]) -> Learner:
-    """Build model, loss, optimizer, scheduler and precision anew, from (seed, repeat, fold) alone."""
+def fresh_learner(
+    experiment: Experiment, rows: FoldRows, model_arguments: dict[str, Any], model: nn.Module | None = None
+) -> Learner:
+    """Build model, loss, optimizer, scheduler and precision anew, from (seed, repeat, fold) alone.
+
+    Args:
+        experiment: what to run.
+        rows: of the fold.
+        model_arguments: sizes the fitted preprocessing gives the model.
+        model: used instead of a new one (the profiler's copy).
+    """
     config, settings = experiment.config, experiment.settings
     seed_everything(_fold_seed(settings.seed, rows.repeat, rows.fold))
-    loss = construct("loss", config.loss, config.plugins, **loss_arguments(experiment, rows)).to(
-        experiment.device
-    )
-    model = construct(
-        "model",
-        config.model,
-        config.plugins,
-        n_outputs=loss.n_outputs,
-        n_classes=len(experiment.spec.classes),
-        task=experiment.spec.task,
-        **model_arguments,
-    ).to(experiment.device)
-    precision = Precision(model, experiment.level)
+    loss = make_loss(experiment, rows)
+    fold_model = make_model(experiment, loss, model_arguments) if model is None else model
+    precision = Precision(fold_model, experiment.level)
     optimizer = make_optimizer(config.optimizer, precision.parameters, config.plugins)
     refuse_underflowing_optimizer(experiment.level, optimizer)
     steps_per_epoch = settings.steps_per_epoch(len(rows.train))
@@ -176,11 +172,29 @@ def fresh_learner(experiment: Experiment, rows: FoldRows, model_arguments: dict[
     )
     decay = config.fit.ema_decay
     average = None if decay is None else WeightAverage(precision.parameters, decay)
-    return Learner(model, loss, optimizer, scheduler, precision, average)
+    return Learner(fold_model, loss, optimizer, scheduler, precision, average)
+
+
+def make_loss(experiment: Experiment, rows: FoldRows) -> Any:
+    """Build the loss with what it may ask for, counted in the fold's training rows."""
+    loss = construct("loss", experiment.config.loss, experiment.config.plugins, **loss_arguments(experiment, rows))
+    return loss.to(experiment.device)
+
+
+def make_model(experiment: Experiment, loss: Loss, model_arguments: dict[str, Any]) -> nn.Module:
+    """Build the model for the loss's outputs and the sizes of the fitted preprocessing, on the training device.
+
+    Raises:
+        ConfigError: it does not take this data.
+    """
+    sizes = {"n_outputs": loss.n_outputs, "n_classes": len(experiment.spec.classes), **model_arguments}
+    section, plugins = experiment.config.model, experiment.config.plugins
+    model: nn.Module = construct("model", section, plugins, task=experiment.spec.task, **sizes)
+    return model.to(experiment.device)
 
 
 def loss_arguments(experiment: Experiment, rows: FoldRows) -> dict[str, Any]:
-    """Return what a loss may ask for, counted in the fold's training rows."""
+    """Return task and class counts of the fold's training rows."""
     target, classes = experiment.samples.target[rows.train], experiment.spec.classes
     counts = target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(classes))
     return {

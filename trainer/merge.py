@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from trainer.config.errors import CheckpointError
 from trainer.folds.plan import FoldPlan, read_plan
 from trainer.report.files import write_cv_json, write_oof
 from trainer.report.markdown import write_report
 from trainer.report.summary import optimism, pool, summarise
+from trainer.report.tables import folds_table, results_table
 from trainer.results import CVResult, FoldResult, OutOfFold
 from trainer.run_directory import is_done, load_fold, read_rows
+
+MOST_FOLDS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -95,3 +100,11 @@ def _result(
         amp=amp,
         profile=facts["profile"],
     )
+
+
+def show(console: Console, merged: Merged) -> None:
+    """Print the folds (where they are few), the result and where the report is."""
+    if len(merged.folds) <= MOST_FOLDS_SHOWN:
+        console.print(folds_table(merged.result, merged.folds))
+    console.print(results_table(merged.result))
+    console.print(f"report: {merged.report}", highlight=False, soft_wrap=True)

@@ -109,9 +109,7 @@ def check_names(names: Sequence[str], task: str) -> list[str]:
     return problems
 
 
-def score(
-    names: Sequence[str], task: str, target: NDArray[np.int64], proba: NDArray[np.float32]
-) -> dict[str, float]:
+def score(names: Sequence[str], task: str, target: NDArray[np.int64], proba: NDArray[np.float32]) -> dict[str, float]:
     """Compute metrics with scikit-learn on whole arrays.
 
     Args:
@@ -180,9 +178,7 @@ def _accuracy(target: NDArray[np.int64], predicted: NDArray[np.int64], _: NDArra
     return float(accuracy_score(target, predicted))
 
 
-def _balanced_accuracy(
-    target: NDArray[np.int64], predicted: NDArray[np.int64], _: NDArray[np.float64]
-) -> float:
+def _balanced_accuracy(target: NDArray[np.int64], predicted: NDArray[np.int64], _: NDArray[np.float64]) -> float:
     from sklearn.metrics import recall_score
 
     # balanced_accuracy_score is this, with a warning where a class is predicted that the rows lack

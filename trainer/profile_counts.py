@@ -99,9 +99,7 @@ def count_thop(model: nn.Module, inputs: Inputs) -> tuple[int, int, dict[str, tu
         import thop
 
         called = _ByName(model, tuple(inputs))
-        macs, params, layers = thop.profile(
-            called, tuple(inputs.values()), verbose=False, ret_layer_info=True
-        )
+        macs, params, layers = thop.profile(called, tuple(inputs.values()), verbose=False, ret_layer_info=True)
     return int(macs), int(params), dict(_leaves(layers["model"], ""))
 
 
@@ -110,9 +108,7 @@ def batchnorm_macs(rows: list[ModuleRow]) -> int:
     return sum(row.thop_macs for row in rows if "BatchNorm" in row.type)
 
 
-def module_rows(
-    model: nn.Module, flops: Mapping[str, int], thop: Mapping[str, tuple[int, int]]
-) -> list[ModuleRow]:
+def module_rows(model: nn.Module, flops: Mapping[str, int], thop: Mapping[str, tuple[int, int]]) -> list[ModuleRow]:
     """Return one row for each module that holds parameters or does something itself, in model order."""
     rows = []
     for name, module in model.named_modules():

@@ -20,10 +20,10 @@ from trainer.engine.fit import FitSettings
 from trainer.engine.levels import resolve, show
 from trainer.folds.plan import make_folds
 from trainer.merge import Merged, merge, missing_folds, missing_message
+from trainer.merge import show as show_merged
 from trainer.metrics import METRICS, default_metrics
 from trainer.report import leaderboard
 from trainer.report.start import show_data, show_precision
-from trainer.report.tables import folds_table, results_table
 from trainer.run_directory import fold_directory, is_done, manifest, open_run, rows_table, save_fold
 from trainer.start_profile import profile_start
 from trainer.trackers.console import PlainLines, ProgressBars
@@ -59,9 +59,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         torch.set_num_threads(config.runtime.threads)
     experiment = prepare(config)
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
-    show_precision(
-        console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes
-    )
+    show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
     profile = profile_start(experiment, console) if config.profile.enabled or config.profile.only else {}
     if config.profile.only:
         return None
@@ -70,9 +68,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     train_folds(experiment, directory, console)
     missing = missing_folds(directory, experiment.n_folds)
     if missing:
-        console.print(
-            missing_message(directory, missing, experiment.n_folds), highlight=False, soft_wrap=True
-        )
+        console.print(missing_message(directory, missing, experiment.n_folds), highlight=False, soft_wrap=True)
         return None
     return finish(directory, config, console)
 
@@ -89,9 +85,7 @@ def prepare(config: RunConfig) -> Experiment:
         DataError: the data cannot be trained on or split so.
         ConfigError: the loss, the metrics or the precision do not fit.
     """
-    device = torch.device(
-        config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    )
+    device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve(config.amp, device)
     samples, spec = load_data(config)
     check_data(config, spec)
@@ -166,9 +160,7 @@ def train_folds(experiment: Experiment, directory: Path, console: Console) -> No
     folds = [number for number in wanted if not is_done(directory, number)]
     for number in wanted:
         if number not in folds:
-            console.print(
-                f"fold {number}: already done in {fold_directory(directory, number)}", highlight=False
-            )
+            console.print(f"fold {number}: already done in {fold_directory(directory, number)}", highlight=False)
     if not folds:
         return
     shown = _progress(experiment.config, console, len(folds))
@@ -185,10 +177,7 @@ def finish(directory: Path, config: RunConfig, console: Console) -> Merged:
     merged = merge(directory)
     for tracker in _trackers(config, directory):
         tracker.finished(merged.result, _hparams(config))
-    if merged.result.repeats * merged.result.n_splits <= 20:
-        console.print(folds_table(merged.result, merged.folds))
-    console.print(results_table(merged.result))
-    console.print(f"report: {merged.report}", highlight=False, soft_wrap=True)
+    show_merged(console, merged)
     return merged
 
 

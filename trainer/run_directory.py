@@ -84,9 +84,7 @@ def _require_same_config(run: Path, config: Mapping[str, Any]) -> None:
     ]
     if differing:
         more = [f"... and {len(differing) - 3} more"] if len(differing) > 3 else []
-        raise ConfigError(
-            "\n".join([f"{run} holds a run with another configuration:", *differing[:3], *more])
-        )
+        raise ConfigError("\n".join([f"{run} holds a run with another configuration:", *differing[:3], *more]))
 
 
 def _free(key: str) -> bool:

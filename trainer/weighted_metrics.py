@@ -84,9 +84,7 @@ _PER_ROW: dict[str, Callable[[NDArray[np.int64], NDArray[np.int64], Floats], Flo
 _FromCounts = Callable[[Floats, Floats, Floats], Floats]
 
 
-def _class_meter(
-    name: str, target: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int
-) -> _Meter:
+def _class_meter(name: str, target: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int) -> _Meter:
     from scipy.sparse import csr_array
 
     rows, hits = np.arange(len(target)), np.flatnonzero(target == predicted)

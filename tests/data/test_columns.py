@@ -48,9 +48,7 @@ def test_a_column_has_one_role() -> None:
         check_roles({"data.label": ("y",), "data.numeric": ("x", "y")})
 
 
-@pytest.mark.parametrize(
-    "name", ["plain", "a b", " Label ", "MDVP:Fo(Hz)", "价格", "it's", "x[0]", "a,b", "1st", "7"]
-)
+@pytest.mark.parametrize("name", ["plain", "a b", " Label ", "MDVP:Fo(Hz)", "价格", "it's", "x[0]", "a,b", "1st", "7"])
 def test_settings_can_be_typed_in_a_shell(name: str) -> None:
     parser = OverridesParser.create()
     (alone,) = shlex.split(setting("data.label", name))

@@ -22,9 +22,7 @@ def write(tmp_path: Path):
 
 
 def test_all_roles(write) -> None:
-    samples, spec = load_csv_tabular(
-        write(BASIC), label="label", id="key", weight="w", group="g", drop=["junk"]
-    )
+    samples, spec = load_csv_tabular(write(BASIC), label="label", id="key", weight="w", group="g", drop=["junk"])
     assert samples.ids_N.tolist() == ["k1", "k2", "k3"]
     assert samples.target.tolist() == [0, 1, 0]
     assert samples.weights_N is not None
@@ -150,9 +148,7 @@ def test_typed_columns(tmp_path: Path) -> None:
     samples, spec = load_csv_tabular(str(tmp_path / "t.parquet"), label="label", categorical="code")
     assert samples.inputs.numeric == ("whole", "flag", "real", "void")
     nan = np.nan
-    np.testing.assert_array_equal(
-        samples.inputs.numeric_NF, [[1, 1, 0.5, nan], [2, nan, nan, nan], [nan, 0, 2, nan]]
-    )
+    np.testing.assert_array_equal(samples.inputs.numeric_NF, [[1, 1, 0.5, nan], [2, nan, nan, nan], [nan, 0, 2, nan]])
     assert samples.inputs.categorical_NK.tolist() == [["u", "7"], [None, "8"], ["v", "7"]]
     assert spec.classes == ("0", "1")
 

@@ -128,9 +128,7 @@ WORKING = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "options"), [row[1:] for row in WORKING], ids=[r[0] for r in WORKING]
-)
+@pytest.mark.parametrize(("name", "content", "options"), [row[1:] for row in WORKING], ids=[r[0] for r in WORKING])
 def test_variants_read_the_same(tmp_path: Path, name: str, content: bytes, options: dict[str, str]) -> None:
     (tmp_path / name).write_bytes(content)
     assert read_table(tmp_path / name, **options).to_pydict() == {"a": ["1", "2"], "b": ["x", "y"]}
@@ -159,9 +157,7 @@ def test_unnamed_columns_are_numbered(tmp_path: Path) -> None:
     assert read_table(tmp_path / "a.csv").column_names == ["v1", "v2", "unnamed_3", "unnamed_4"]
 
 
-@pytest.mark.parametrize(
-    ("text", "encoding"), [(CHINESE, "gb18030"), (TRADITIONAL, "big5"), (FRENCH, "cp1252")]
-)
+@pytest.mark.parametrize(("text", "encoding"), [(CHINESE, "gb18030"), (TRADITIONAL, "big5"), (FRENCH, "cp1252")])
 def test_suggested_encoding_reads_the_file(tmp_path: Path, text: str, encoding: str) -> None:
     (tmp_path / "a.csv").write_bytes(text.encode(encoding))
     rows = [line.split(",") for line in text.splitlines()[1:]]

@@ -30,9 +30,9 @@ def table() -> TableColumns:
 
 def test_numbers_as_scikit_learn(table: TableColumns) -> None:
     fitted = TablePreprocess().fit(table, TRAIN)
-    reference = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
-    ).fit(table.numeric_NF[TRAIN])
+    reference = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()).fit(
+        table.numeric_NF[TRAIN]
+    )
     numeric = fitted.transform(table).inputs["numeric"].numpy()
     assert numeric.dtype == np.float32
     np.testing.assert_allclose(numeric[:, :4], reference.transform(table.numeric_NF), rtol=1e-6, atol=1e-6)

@@ -13,15 +13,11 @@ LABELS = torch.tensor([[0, 1, 1], [0, 0, 1]])
 
 
 def binary(counts=(10, 10), **options):
-    return BinaryCrossEntropy(
-        task="binary", n_classes=2, class_counts=list(counts), n_rows=sum(counts), **options
-    )
+    return BinaryCrossEntropy(task="binary", n_classes=2, class_counts=list(counts), n_rows=sum(counts), **options)
 
 
 def multilabel(n_labels, **options):
-    return BinaryCrossEntropy(
-        task="multilabel", n_classes=n_labels, class_counts=[10] * n_labels, n_rows=20, **options
-    )
+    return BinaryCrossEntropy(task="multilabel", n_classes=n_labels, class_counts=[10] * n_labels, n_rows=20, **options)
 
 
 def test_worked_example_on_probabilities_and_on_their_logits():
@@ -81,9 +77,7 @@ def test_gradcheck(make):
 
 
 def test_balanced_weights_come_from_the_counts():
-    assert binary(counts=(90, 10), class_weights="balanced").class_weight.tolist() == pytest.approx(
-        [100 / 180, 5.0]
-    )
+    assert binary(counts=(90, 10), class_weights="balanced").class_weight.tolist() == pytest.approx([100 / 180, 5.0])
     loss = BinaryCrossEntropy(
         task="multilabel", n_classes=2, class_counts=[25, 50], n_rows=100, class_weights="balanced"
     )

@@ -89,9 +89,7 @@ def test_a_loss_without_advice_says_what_it_is_for():
     assert refuse_pairing(OnlyBinary, "multilabel").endswith("it is for binary")
 
 
-@pytest.mark.parametrize(
-    ("shape", "found"), [((4,), r"\(B\)"), ((4, 2), r"\(B, 2\)"), ((4, 3, 7), r"\(B, 3, 7\)")]
-)
+@pytest.mark.parametrize(("shape", "found"), [((4,), r"\(B\)"), ((4, 2), r"\(B, 2\)"), ((4, 3, 7), r"\(B, 3, 7\)")])
 def test_a_model_of_the_wrong_width_is_refused(shape, found):
     with pytest.raises(ConfigError, match=f"the model returns {found} but the loss needs"):
         full_precision(torch.zeros(shape), 3)

@@ -55,9 +55,7 @@ def make_result(task="multiclass", classes=("a", "b", "c"), *, repeats=1, monito
         for fold in range(3):
             rows = np.flatnonzero(fold_N == fold)
             folds.append(
-                make_fold(
-                    names, task, target, proba, rows=rows, fold=fold, repeat=repeat, monitored=monitored
-                )
+                make_fold(names, task, target, proba, rows=rows, fold=fold, repeat=repeat, monitored=monitored)
             )
     oof = pool(folds, np.array([f"row{i}" for i in range(n)]), target, repeats)
     result = CVResult(

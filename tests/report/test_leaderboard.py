@@ -49,10 +49,7 @@ def test_best_first_then_running_then_failed(tmp_path):
 
 
 def test_direction_ties_and_undefined(tmp_path):
-    jobs = [
-        job(n, mean, greater=False, primary="log_loss")
-        for n, mean in enumerate([0.5, 0.2, float("nan"), 0.2])
-    ]
+    jobs = [job(n, mean, greater=False, primary="log_loss") for n, mean in enumerate([0.5, 0.2, float("nan"), 0.2])]
     assert recorded(tmp_path, *jobs) == [1, 3, 0, 2]
 
 

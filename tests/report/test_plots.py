@@ -67,9 +67,7 @@ def test_many_classes_name_only_the_weakest(fake_result):
 def test_learning_curves_show_the_records(fake_result):
     _, _, folds = fake_result()
     (ax,) = plots.learning_curves(folds, "accuracy").axes
-    assert [line.get_ydata().tolist() for line in ax.lines] == [
-        [r.train_loss for r in f.epochs] for f in folds
-    ]
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[r.train_loss for r in f.epochs] for f in folds]
 
 
 def test_learning_curves_add_the_monitored_metric(fake_result):

@@ -28,7 +28,7 @@ def test_report_says_what_was_found(fake_result, tmp_path):
         "| autocast | yes |",
         "| 2 | 2 | 65536 |",
         "| params | 25,557,032 |",
-        "| peak | 3.0 MiB |",
+        "| peak memory | 3.0 MiB |",
         "```\npython train.py loss=focal amp=O1\n```",
         "| device | cpu |",
     ):
@@ -116,10 +116,10 @@ def test_mapping_section_shows_units_and_nested_tables():
         },
     )
     for line in (
-        "| step | 12.3 ms |",
-        "| total | 1 min 15 s |",
-        "| small | 12 B |",
-        "| large | 3.00 GiB |",
+        "| step time | 12.3 ms |",
+        "| total time | 1 min 15 s |",
+        "| small memory | 12 B |",
+        "| large memory | 3.00 GiB |",
         "| large | 123,457 |",
         "| sizes | 256, 128 |",
         "| share | 0.25 |",

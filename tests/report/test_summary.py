@@ -37,9 +37,7 @@ def test_pool_does_not_depend_on_the_order_of_folds(fake_result):
 def test_pool_names_missing_rows(fake_result):
     _, oof, folds = fake_result()
     row = int(folds[1].rows[0])
-    with pytest.raises(
-        CheckpointError, match=rf"30 of 90 rows not predicted in repeat 0: row {row} \(id 'row{row}'\)"
-    ):
+    with pytest.raises(CheckpointError, match=rf"30 of 90 rows not predicted in repeat 0: row {row} \(id 'row{row}'\)"):
         pool([folds[0], folds[2]], oof.ids, oof.target, 1)
 
 
@@ -163,9 +161,7 @@ def test_optimism_nan_epochs_never_win(fake_result):
     _, _, folds = fake_result()
     a = with_curves(folds[0], 1, accuracy=[0.9, 0.8])
     b = with_curves(folds[1], 2, accuracy=[math.nan, 0.7])
-    assert (
-        optimism([a, b], ["accuracy"])["accuracy"] != optimism([a, b], ["accuracy"])["accuracy"]
-    )  # b at NaN
+    assert optimism([a, b], ["accuracy"])["accuracy"] != optimism([a, b], ["accuracy"])["accuracy"]  # b at NaN
     c = with_curves(folds[2], 2, accuracy=[0.1, 0.7])
     got = optimism([replace(a, best_epoch=2), c, with_curves(folds[1], 2, accuracy=[0.2, 0.7])], ["accuracy"])
     assert got["accuracy"] == pytest.approx(0.0)

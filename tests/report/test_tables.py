@@ -22,10 +22,7 @@ def test_results_table_leads_with_the_primary_metric_and_fits_80_columns(fake_re
     lines = [line for line in text.splitlines() if "↑" in line or "↓" in line]
     loss = result.metrics["log_loss"]
     assert lines[0].split()[:3] == ["log", "loss", "↓"]
-    assert (
-        f"{loss.mean:.4f} ± {loss.sd:.4f}   {loss.oof:.4f}   {loss.ci95[0]:.4f} – {loss.ci95[1]:.4f}"
-        in lines[0]
-    )
+    assert f"{loss.mean:.4f} ± {loss.sd:.4f}   {loss.oof:.4f}   {loss.ci95[0]:.4f} – {loss.ci95[1]:.4f}" in lines[0]
     assert len(lines) == len(result.metrics)
     assert f"{result.optimism['accuracy']:+.4f}" in text
     assert "…" not in text

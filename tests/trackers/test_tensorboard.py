@@ -21,15 +21,11 @@ def run(log_dir, task="multiclass"):
         rows = np.flatnonzero(np.arange(n) // 20 == fold)
         tracker.fold_started(0, fold, 20)
         tracker.step(5, 1.5 + fold, 0.1)
-        records = tuple(
-            EpochRecord(e, 10 * e, 1.0 / e, 0.1, 0.2, monitor={"accuracy": 0.5 + e / 10}) for e in (1, 2)
-        )
+        records = tuple(EpochRecord(e, 10 * e, 1.0 / e, 0.1, 0.2, monitor={"accuracy": 0.5 + e / 10}) for e in (1, 2))
         for record in records:
             tracker.epoch(record)
         metrics = score(names, task, target[rows], proba[rows])
-        folds.append(
-            FoldResult(0, fold, rows, proba[rows], proba[rows], proba[rows, 0], metrics, records, 2, 20, 1.0)
-        )
+        folds.append(FoldResult(0, fold, rows, proba[rows], proba[rows], proba[rows, 0], metrics, records, 2, 20, 1.0))
         tracker.fold_finished(folds[-1], target[rows], CLASSES, task)
     oof = pool(folds, np.arange(n).astype(str), target)
     metrics = summarise(folds, oof, names=names, task=task, n_resamples=10)

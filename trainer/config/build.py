@@ -81,17 +81,11 @@ def resolve_target(name: str, path: object, plugins: Sequence[str] = ()) -> Call
         raise ConfigError(f"{name}._target_: cannot import {module_name}: {error}") from error
     target = vars(module).get(attribute)
     if target is None:
-        public = [
-            key for key, value in vars(module).items() if inspect.isclass(value) or inspect.isfunction(value)
-        ]
-        raise ConfigError(
-            f"{name}._target_: {module_name} has no '{attribute}'{did_you_mean(attribute, public)}"
-        )
+        public = [key for key, value in vars(module).items() if inspect.isclass(value) or inspect.isfunction(value)]
+        raise ConfigError(f"{name}._target_: {module_name} has no '{attribute}'{did_you_mean(attribute, public)}")
     defined_in = f"{getattr(target, '__module__', '')}."
     if not (inspect.isclass(target) or inspect.isfunction(target)) or not defined_in.startswith(prefixes):
-        raise ConfigError(
-            f"{name}._target_: '{path}' is not a class or function defined under {' or '.join(prefixes)}"
-        )
+        raise ConfigError(f"{name}._target_: '{path}' is not a class or function defined under {' or '.join(prefixes)}")
     return target
 
 
@@ -110,11 +104,7 @@ def construct(name: str, section: Section, plugins: Sequence[str] = (), **offere
     target = resolve_target(name, section["_target_"], plugins)
     given = arguments(section)
     parameters = inspect.signature(target).parameters
-    lacking = [
-        key
-        for key in PARTS[name].offered
-        if _required(parameters.get(key)) and key not in {**given, **offered}
-    ]
+    lacking = [key for key in PARTS[name].offered if _required(parameters.get(key)) and key not in {**given, **offered}]
     if lacking:
         raise ConfigError(
             f"{name}: {section['_target_']} wants {', '.join(lacking)}, which this data does not have "
@@ -140,9 +130,7 @@ def arguments(section: Section) -> dict[str, Any]:
 
 def with_step_counts(section: Section, counts: Mapping[str, int]) -> dict[str, Any]:
     """Replace the words ``total_steps`` and ``steps_per_epoch`` among a section's values by this fold's numbers."""
-    return {
-        key: counts.get(value, value) if isinstance(value, str) else value for key, value in section.items()
-    }
+    return {key: counts.get(value, value) if isinstance(value, str) else value for key, value in section.items()}
 
 
 def _argument_problems(name: str, given: Section, target: Callable[..., Any]) -> list[str]:
@@ -153,9 +141,7 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
     for key, value in given.items():
         if key not in parameters and not takes_any:
             known = [p for p in parameters if p not in PARTS[name].offered]
-            problems.append(
-                f"{name}.{key}: {_short(target)} takes no such argument{did_you_mean(key, known)}"
-            )
+            problems.append(f"{name}.{key}: {_short(target)} takes no such argument{did_you_mean(key, known)}")
         elif value == "???":
             problems.append(f"{name}.{key} is required: give {name}.{key}=...")
         elif key in hints and not _step_word(name, value) and not fits(value, hints[key]):

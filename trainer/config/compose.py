@@ -76,9 +76,7 @@ def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:
     choices = hydra.runtime.choices
     several = [item for item in overrides if "=[" in item and (CONF / item.partition("=")[0]).is_dir()]
     if several:
-        raise ConfigError.from_problems(
-            [f"{item}: one at a time; use -m to sweep over several" for item in several]
-        )
+        raise ConfigError.from_problems([f"{item}: one at a time; use -m to sweep over several" for item in several])
     parts = [choices[group] for group in ("data", "model", "loss", "amp")]
     name = "-".join([*parts, datetime.now().strftime("%Y%m%d-%H%M%S")])
     sweep = None
@@ -192,9 +190,7 @@ def explain(error: Exception, override: str = "") -> str:
 def _unknown_option(group: str, value: str) -> str:
     options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
     if group == "amp":
-        return (
-            f"amp={value}: unknown level; have: {', '.join(options)} (the letter O, upper case, then a digit)"
-        )
+        return f"amp={value}: unknown level; have: {', '.join(options)} (the letter O, upper case, then a digit)"
     if value.startswith("["):
         return f"{group}={value}: one at a time; use -m {group}=a,b to sweep over several"
     return f"{group}={value}: no such {group}{did_you_mean(value, options)}"

@@ -1,7 +1,7 @@
 """Rows in memory, gathered a batch at a time.
 
-A batch is one gather by row numbers, not an item-by-item collate. The order of the batches is a pure function of
-(seed, repeat, fold, epoch).
+A batch is one gather by row numbers, not an item-by-item collate. The order of the batches is a pure function
+of (seed, repeat, fold, epoch).
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,9 +60,7 @@ class TokenRows:
         pad_id: the token that fills short rows.
     """
 
-    def __init__(
-        self, tokens: NDArray[np.int32] | Tensor, offsets: NDArray[np.int64] | Tensor, pad_id: int = 0
-    ):
+    def __init__(self, tokens: NDArray[np.int32] | Tensor, offsets: NDArray[np.int64] | Tensor, pad_id: int = 0):
         self.tokens = torch.as_tensor(tokens)
         self.offsets = torch.as_tensor(offsets)
         self.pad_id = pad_id
@@ -122,9 +120,7 @@ class TrainingSet:
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Gather one batch by row numbers (B,)."""
         rows_B = torch.from_numpy(rows).to(self.target.device, non_blocking=True)
-        return Batch(
-            self.rows.take(rows_B), self.target[rows_B], self.weights_N.index_select(0, rows_B), rows_B
-        )
+        return Batch(self.rows.take(rows_B), self.target[rows_B], self.weights_N.index_select(0, rows_B), rows_B)
 
 
 def training_order(

@@ -127,6 +127,4 @@ def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> D
     folded = {column.strip().casefold(): column for column in have}
     near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.6)
     hint = f": did you mean '{folded[near[0]]}'? set {setting(option, folded[near[0]])}" if near else ""
-    return DataError(
-        f"{file}: no column '{name}' ({option}){hint}\nhave: {shown(', '.join(map(repr, have)), 200)}"
-    )
+    return DataError(f"{file}: no column '{name}' ({option}){hint}\nhave: {shown(', '.join(map(repr, have)), 200)}")

@@ -123,9 +123,7 @@ def _check_quotes(payload: bytes, separator: str, file: Path) -> None:
     if closed is None:
         problem = "a double quote opens a cell and is never closed"
     else:
-        problem = (
-            f"a quoted cell ends in line {line_at(payload, closed)} with text right after its closing quote"
-        )
+        problem = f"a quoted cell ends in line {line_at(payload, closed)} with text right after its closing quote"
     cell = shown(payload[opened : opened + 200].decode(errors="ignore"), 60)
     raise DataError(
         f"{file}: unbalanced quote in {place}: {problem}\n"

@@ -54,9 +54,7 @@ def decode_text(file: Path, encoding: str, header: bool = True) -> bytes:
     _refuse_web_page(payload, file)
     nul = payload.find(b"\0")
     if nul >= 0:
-        raise DataError(
-            f"{file}: NUL byte in {_place(payload, nul, header)}: the file is damaged or not text"
-        )
+        raise DataError(f"{file}: NUL byte in {_place(payload, nul, header)}: the file is damaged or not text")
     return payload
 
 

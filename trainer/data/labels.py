@@ -87,9 +87,7 @@ def encode_labels(values: Column, column: str, file: Path | str) -> Labels:
     cells = _as_column(values)
     missing = is_blank(cells)
     if missing.any():
-        raise DataError(
-            f"{file}: no label in column '{column}' in {rows_listed(missing)}: fill in or delete them"
-        )
+        raise DataError(f"{file}: no label in column '{column}' in {rows_listed(missing)}: fill in or delete them")
     encoded: Column = pc.dictionary_encode(cells).combine_chunks()
     found = encoded.dictionary.to_pylist()
     codes_N = as_numpy(encoded.indices)
@@ -227,9 +225,7 @@ def _with_task(labels: Labels, task: str | None, names: Sequence[str], file: Pat
             f"{said}column '{names[0]}' has one label per row: multi-label needs several label columns "
             "of 0/1, or data.label_delimiter"
         )
-    raise DataError(
-        f"{said}column '{names[0]}' has {len(labels.classes)} classes ({shown(', '.join(labels.classes))})"
-    )
+    raise DataError(f"{said}column '{names[0]}' has {len(labels.classes)} classes ({shown(', '.join(labels.classes))})")
 
 
 def _map_note(classes: Sequence[str], limit: int = 10) -> str:

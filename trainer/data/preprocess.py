@@ -15,8 +15,7 @@ from trainer.data.samples import Inputs, TableColumns
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
 NOT_A_TABLE = (
-    "data.preprocess: TablePreprocess is for feature columns; for texts use "
-    "trainer.data.vocabulary.TextVocabulary"
+    "data.preprocess: TablePreprocess is for feature columns; for texts use trainer.data.vocabulary.TextVocabulary"
 )
 
 

@@ -86,9 +86,7 @@ def read_ids(table: pa.Table, column: str | None, file: Path | str) -> NDArray[n
     cells = text_cells(table, column, file)
     missing = is_blank(cells)
     if missing.any():
-        raise DataError(
-            f"{file}: no id in column '{column}' in {rows_listed(missing)}: fill in, or data.id=null"
-        )
+        raise DataError(f"{file}: no id in column '{column}' in {rows_listed(missing)}: fill in, or data.id=null")
     counts = pc.value_counts(cells)
     repeated = counts.filter(pc.greater(counts.field("counts"), pa.scalar(1))).field("values")
     if len(repeated):
@@ -111,9 +109,7 @@ def read_weights(table: pa.Table, column: str | None, file: Path | str) -> NDArr
     if column is None:
         return None
     cells = pc.utf8_trim_whitespace(text_cells(table, column, file))
-    is_number = pc.fill_null(
-        pc.match_substring_regex(cells, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False
-    )
+    is_number = pc.fill_null(pc.match_substring_regex(cells, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
     weights_N = as_numpy(pc.cast(pc.if_else(is_number, cells, None), pa.float64())).astype(np.float64)
     wrong = ~(np.isfinite(weights_N) & (weights_N > 0))
     if wrong.any():
@@ -136,7 +132,5 @@ def read_groups(table: pa.Table, column: str | None, file: Path | str) -> NDArra
     cells = text_cells(table, column, file)
     missing = is_blank(cells)
     if missing.any():
-        raise DataError(
-            f"{file}: no group in column '{column}' in {rows_listed(missing)}: fill in or delete them"
-        )
+        raise DataError(f"{file}: no group in column '{column}' in {rows_listed(missing)}: fill in or delete them")
     return as_numpy(cells).astype(np.str_)

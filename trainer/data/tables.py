@@ -89,9 +89,7 @@ def _parse_json_lines(payload: bytes, file: Path) -> pa.Table:
     from pyarrow import json as arrow_json
 
     if payload.lstrip()[:1] == b"[":
-        raise DataError(
-            f"{file}: a JSON array; JSON lines has one object per line, without commas between them"
-        )
+        raise DataError(f"{file}: a JSON array; JSON lines has one object per line, without commas between them")
     options = arrow_json.ReadOptions(block_size=min(len(payload) + 1, 1 << 26))
     try:
         table = arrow_json.read_json(io.BytesIO(payload), read_options=options)
@@ -146,9 +144,7 @@ def _check_columns(table: pa.Table, file: Path) -> None:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         places = [str(place) for place, name in enumerate(names, start=1) if name == repeated[0]]
-        raise DataError(
-            f"{file}: duplicate column '{repeated[0]}' (columns {', '.join(places)}): rename or delete one"
-        )
+        raise DataError(f"{file}: duplicate column '{repeated[0]}' (columns {', '.join(places)}): rename or delete one")
     if not names:
         raise DataError(f"{file}: no columns")
     if not table.num_rows:

@@ -14,8 +14,7 @@ PAD, UNKNOWN = 0, 1  # token ids
 SPECIAL_TOKENS = ("[PAD]", "[UNK]")
 CHUNK_TEXTS = 1_000
 NOT_TEXTS = (
-    "data.preprocess: TextVocabulary is for texts; for feature columns use "
-    "trainer.data.preprocess.TablePreprocess"
+    "data.preprocess: TextVocabulary is for texts; for feature columns use trainer.data.preprocess.TablePreprocess"
 )
 
 
@@ -134,9 +133,7 @@ class FittedVocabulary:
         unknown = float((tokens_T == UNKNOWN).mean()) if len(tokens_T) else 0.0
         notes = [f"vocabulary: {len(self.words)} words; {unknown:.1%} of all tokens unknown"]
         if cut:
-            notes.append(
-                f"{cut:.1%} of the texts cut off at {self.max_length} tokens (data.preprocess.max_length)"
-            )
+            notes.append(f"{cut:.1%} of the texts cut off at {self.max_length} tokens (data.preprocess.max_length)")
         return tuple(notes)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One fold from its first step to its held-out predictions."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ class FitSettings:
 
     def steps_per_epoch(self, n_rows: int) -> int:
         """Return the optimizer steps of one epoch over ``n_rows`` rows."""
-        return -(-(-(-n_rows // self.batch_size)) // self.accumulate_steps)
+        return math.ceil(math.ceil(n_rows / self.batch_size) / self.accumulate_steps)
 
 
 @dataclass(frozen=True)

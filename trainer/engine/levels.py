@@ -134,9 +134,7 @@ def resolve(amp: AmpConfig, device: torch.device) -> Resolved:
     values = {**vars(default), **override}
     if half is torch.bfloat16 and values["loss_scale"] == "dynamic" and "loss_scale" not in override:
         values["loss_scale"] = 1.0
-        notes.append(
-            "bfloat16 has float32's range: the loss is not scaled (amp.loss_scale=dynamic turns it on)"
-        )
+        notes.append("bfloat16 has float32's range: the loss is not scaled (amp.loss_scale=dynamic turns it on)")
     return Resolved(amp.opt_level, half, default, override, Properties(**values), tuple(notes))
 
 

@@ -118,9 +118,7 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
         totals.steps += 1
 
 
-def predict(
-    learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_size: int
-) -> NDArray[np.float32]:
+def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:
     """Return logits (len(rows), n_outputs) for ascending row numbers, with the evaluation weights."""
     logits: list[Tensor] = []
     order = evaluation_order(rows, batch_size, data.rows.lengths())

@@ -52,9 +52,7 @@ def make_scheduler(
     counts = {"total_steps": total_steps - warmup_steps, "steps_per_epoch": steps_per_epoch}
     scheduler = construct("scheduler", with_step_counts(section, counts), plugins, optimizer=optimizer)
     if isinstance(scheduler, ReduceLROnPlateau) or not isinstance(scheduler, LRScheduler):
-        raise ConfigError(
-            f"scheduler._target_: {section['_target_']} is not a scheduler stepped per optimizer step"
-        )
+        raise ConfigError(f"scheduler._target_: {section['_target_']} is not a scheduler stepped per optimizer step")
     if not warmup_steps:
         return scheduler
     warmup = LinearLR(optimizer, start_factor=1 / (warmup_steps + 1), total_iters=warmup_steps)

@@ -1,6 +1,6 @@
 """O0-O3 with apex's meaning on today's PyTorch: casts, master weights and scaling around one model and optimizer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -29,9 +29,7 @@ class Precision:
         self.device_type = next((p.device.type for p in model.parameters()), "cpu")
         self.cast_type = level.in_force.cast_model_type
         masters = (
-            [p.detach().clone() for p in model.parameters() if p.requires_grad]
-            if self._masters_wanted()
-            else None
+            [p.detach().clone() for p in model.parameters() if p.requires_grad] if self._masters_wanted() else None
         )
         if self.cast_type is not None:
             cast_model(model, self.cast_type, keep_batchnorm_fp32=bool(level.in_force.keep_batchnorm_fp32))
@@ -66,7 +64,7 @@ class Precision:
 
     def backward(self, loss: Tensor) -> None:
         """Back-propagate the scaled loss (a scalar)."""
-        (loss * self.scaler.scale).backward()
+        torch.autograd.backward(loss * self.scaler.scale)
 
     def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:
         """Unscale, check, clip and step; the gradients are cleared.
@@ -102,7 +100,7 @@ class Precision:
                 master.grad = None if parameter.grad is None else parameter.grad.float()
 
 
-def all_finite(tensors: Sequence[Tensor]) -> bool:
+def all_finite(tensors: list[Tensor]) -> bool:
     """Return whether no tensor holds an infinity or NaN (one host sync)."""
     if not tensors:
         return True

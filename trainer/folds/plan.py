@@ -105,17 +105,13 @@ def _held_out(
     yield from split(target, n_splits=n_splits, shuffle=shuffle, random_state=seed)
 
 
-def _require_enough_rows(
-    target: NDArray[np.int64], classes: tuple[str, ...], n_splits: int, strategy: str
-) -> None:
+def _require_enough_rows(target: NDArray[np.int64], classes: tuple[str, ...], n_splits: int, strategy: str) -> None:
     if n_splits > len(target):
         raise DataError(f"cv.n_splits={n_splits} is more than the {len(target)} rows: use fewer folds")
     if strategy != "stratified":
         return
     counts = np.bincount(target, minlength=len(classes))
-    rare = [
-        f"class '{classes[c]}': {n} rows < {n_splits} folds" for c, n in enumerate(counts) if n < n_splits
-    ]
+    rare = [f"class '{classes[c]}': {n} rows < {n_splits} folds" for c, n in enumerate(counts) if n < n_splits]
     if rare:
         shown = rare[:3] + ([f"... and {len(rare) - 3} more classes"] if len(rare) > 3 else [])
         raise DataError(

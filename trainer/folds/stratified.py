@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def split(
-    target: NDArray[np.int64], *, n_splits: int, shuffle: bool, random_state: int
-) -> Iterator[NDArray[np.int64]]:
+def split(target: NDArray[np.int64], *, n_splits: int, shuffle: bool, random_state: int) -> Iterator[NDArray[np.int64]]:
     """Yield the held-out row numbers of each fold for ``target`` (N,)."""
     from sklearn.model_selection import StratifiedKFold
 

@@ -60,9 +60,7 @@ class BinaryCrossEntropy(nn.Module):
         if self.binary:
             target_B = target.to(logits_BL.dtype)
             loss_B = F.binary_cross_entropy_with_logits(logits_BL[:, 0], target_B, reduction="none")
-            return (
-                loss_B if self.class_weight is None else loss_B * self.class_weight.to(loss_B.dtype)[target]
-            )
+            return loss_B if self.class_weight is None else loss_B * self.class_weight.to(loss_B.dtype)[target]
         weight_L = self.positive_weight
         loss_BL = F.binary_cross_entropy_with_logits(
             logits_BL,

@@ -86,9 +86,7 @@ def _checked_mode(option: str, value: Any) -> str | None:
     """Return the mode, or None where the value is not text."""
     if isinstance(value, str):
         if value not in MODES:
-            raise ConfigError(
-                f"{option}={value} is not one of null, balanced, effective or a list of numbers"
-            )
+            raise ConfigError(f"{option}={value} is not one of null, balanced, effective or a list of numbers")
         return value
     return None
 
@@ -97,9 +95,7 @@ def _checked_list(option: str, value: Any, length: int, per: str) -> Tensor:
     if not isinstance(value, Sequence):
         raise ConfigError(f"{option}={value} is not one of null, balanced, effective or a list of numbers")
     if len(value) != length:
-        raise ConfigError(
-            f"{option} has {len(value)} entries but needs {length}: one per {per}, in class order"
-        )
+        raise ConfigError(f"{option} has {len(value)} entries but needs {length}: one per {per}, in class order")
     for weight in value:
         is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
         if not (is_number and math.isfinite(weight) and weight >= 0):

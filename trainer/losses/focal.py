@@ -119,9 +119,7 @@ def softmax_focal(logits_BC: Tensor, target_B: Tensor, gamma: float) -> Tensor:
 def sigmoid_focal(logits_BL: Tensor, target_BL: Tensor, gamma: float) -> Tensor:
     """Unweighted focal loss of each label (B, L), labels 0 or 1."""
     if logits_BL.shape != target_BL.shape:  # torch.where would broadcast
-        raise ValueError(
-            f"logits {tuple(logits_BL.shape)} and labels {tuple(target_BL.shape)} differ in shape"
-        )
+        raise ValueError(f"logits {tuple(logits_BL.shape)} and labels {tuple(target_BL.shape)} differ in shape")
     signed_BL = torch.where(target_BL == 1, logits_BL, -logits_BL)
     return -(gamma * F.logsigmoid(-signed_BL)).exp() * F.logsigmoid(signed_BL)
 
@@ -133,9 +131,7 @@ def _alpha_per_class(alpha: float | Weights, class_counts: Sequence[int]) -> Ten
     return weight_per_class("loss.alpha", alpha, class_counts)
 
 
-def _alpha_of_sides(
-    alpha: float | Weights, task: Task, class_counts: Sequence[int], n_rows: int
-) -> Tensor | None:
+def _alpha_of_sides(alpha: float | Weights, task: Task, class_counts: Sequence[int], n_rows: int) -> Tensor | None:
     """Weights of negatives and positives, (2, 1) of a binary task or (2, L) of a multi-label one."""
     positives = class_counts[1:] if task == "binary" else class_counts
     if isinstance(alpha, str):

@@ -15,7 +15,7 @@ _MARKUP = r"[\\`*\[\]!]|(?<![^\W_])_|_(?![^\W_])"
 def mapping_section(title: str, values: Mapping[str, Any]) -> str:
     """Return a heading and the values as a table, then one table per nested mapping or list of records.
 
-    A name that ends in its unit (``peak_bytes``, ``step_seconds``) is shown in it; None is left out.
+    A name that ends in its unit (``peak_bytes``, ``step_seconds``) gets a readable one; None is left out.
     """
     if not values:
         return ""
@@ -30,9 +30,7 @@ def mapping_section(title: str, values: Mapping[str, Any]) -> str:
 def _is_nested(value: Any) -> bool:
     if isinstance(value, Mapping):
         return bool(value)
-    return (
-        isinstance(value, list | tuple) and bool(value) and all(isinstance(item, Mapping) for item in value)
-    )
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 def _nested_table(value: Any) -> str:
@@ -50,7 +48,8 @@ def _row(key: str, value: Any) -> list[str]:
 
 
 def _words(key: Any) -> str:
-    return cell(str(key).removesuffix("_bytes").removesuffix("_seconds").replace("_", " "))
+    name = re.sub(r"bytes$", "memory", re.sub(r"seconds$", "time", str(key)))
+    return cell(name.replace("_", " "))
 
 
 def _value(key: str, value: Any) -> str:

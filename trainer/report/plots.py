@@ -24,6 +24,7 @@ _ANNOTATED_CLASSES = 20  # more, and the counts in the confusion matrix are left
 _NAMED_CLASSES = 40  # more, and so are the class names
 _NAMED_CURVES = 12  # more, and only the weakest curves are named
 _WEAKEST = 5
+_DRAWN_CURVES = 100  # more, and only the named ones are drawn
 _LONGEST_FOLDS_LEGEND = 10
 
 
@@ -103,9 +104,7 @@ def _write_counts(ax: "Axes", counts_CC: NDArray[np.int64], share_CC: NDArray[np
             continue
         text = str(count) if small else f"{count}\n{share_CC[i, j]:.0%}"
         colour = "white" if share_CC[i, j] > 0.35 else "#222222"
-        ax.text(
-            j, i, text, ha="center", va="center", color=colour, fontsize=7 if small else 8, linespacing=1.1
-        )
+        ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=7 if small else 8, linespacing=1.1)
 
 
 def _name_ticks(ax: "Axes", classes: Sequence[str]) -> None:
@@ -113,15 +112,11 @@ def _name_ticks(ax: "Axes", classes: Sequence[str]) -> None:
     turn = 0 if max(map(len, names)) <= 4 else 40
     look: dict[str, Any] = {"family": list(font_family()), "parse_math": False}
     where = np.arange(len(names))
-    ax.set_xticks(
-        where, names, rotation=turn, ha="right" if turn else "center", rotation_mode="anchor", **look
-    )
+    ax.set_xticks(where, names, rotation=turn, ha="right" if turn else "center", rotation_mode="anchor", **look)
     ax.set_yticks(where, names, **look)
 
 
-def _label_bars(
-    target_NL: NDArray[np.int64], predicted_NL: NDArray[np.int64], classes: Sequence[str]
-) -> "Figure":
+def _label_bars(target_NL: NDArray[np.int64], predicted_NL: NDArray[np.int64], classes: Sequence[str]) -> "Figure":
     found_L = (target_NL * predicted_NL).sum(axis=0)
     missed_L = (target_NL * (1 - predicted_NL)).sum(axis=0)
     false_L = ((1 - target_NL) * predicted_NL).sum(axis=0)
@@ -167,7 +162,7 @@ def precision_recall(
     named = drawn if len(drawn) <= _NAMED_CURVES else weakest
     fig = _figure(7.4, 4.6)
     ax = fig.subplots()
-    for k in drawn:
+    for k in drawn if len(drawn) <= _DRAWN_CURVES else named:
         precision, recall, _ = precision_recall_curve(truth_NK[:, k], scores_NK[:, k])
         grey = {"color": _GREY, "linewidth": 0.7, "alpha": 0.5}
         look = _line_look(named.index(k)) if k in named else grey
@@ -178,16 +173,15 @@ def precision_recall(
         ax.axhline(rate, color=_GREY, linestyle="dotted", label=f"{rate:.3f}  by chance")
     ax.set(xlim=(0, 1.01), ylim=(0, 1.02))
     _dress(ax, "Precision and recall", "recall", "precision")
-    _name_legend(ax, "average precision" if named is drawn else f"average precision\n({_WEAKEST} weakest)")
+    few = f"\n({_WEAKEST} weakest of {len(drawn)})"
+    _name_legend(ax, "average precision" if named is drawn else f"average precision{few}")
     return fig
 
 
 def _name_legend(ax: "Axes", title: str) -> None:
     if not ax.get_legend_handles_labels()[1]:
         return
-    legend = ax.legend(
-        title=title, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, alignment="left"
-    )
+    legend = ax.legend(title=title, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, alignment="left")
     for text in legend.get_texts():
         text.set(family=list(font_family()), parse_math=False)
 

@@ -13,9 +13,7 @@ from trainer.report.words import duration
 Line = tuple[str, str, str]
 
 
-def show(
-    profile: Mapping[str, Any], bill: Mapping[str, Any] | None = None, console: Console | None = None
-) -> None:
+def show(profile: Mapping[str, Any], bill: Mapping[str, Any] | None = None, console: Console | None = None) -> None:
     """Print what the model costs, what the whole cross validation will take, and the largest modules.
 
     Args:

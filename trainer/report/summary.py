@@ -82,10 +82,7 @@ def summarise(
     in every repeat, so the interval speaks of the rows and not of the splits.
     """
     ordered = sorted(folds, key=lambda part: (part.repeat, part.fold))
-    pooled = [
-        (oof.target[oof.repeat == repeat], oof.proba[oof.repeat == repeat])
-        for repeat in np.unique(oof.repeat)
-    ]
+    pooled = [(oof.target[oof.repeat == repeat], oof.proba[oof.repeat == repeat]) for repeat in np.unique(oof.repeat)]
     points = [score(names, task, target, proba) for target, proba in pooled]
     draws = [resample(names, task, target, proba, n_resamples, seed) for target, proba in pooled]
     summaries = {}

@@ -45,9 +45,7 @@ class ProgressBars:
     def step(self, step: int, loss: float, lr: float) -> None:
         """Advance the bar; show loss, learning rate and speed."""
         speed = step / max(time.perf_counter() - self.started, 1e-9)
-        self.bars.update(
-            self.steps, completed=step, numbers=f"loss {loss:.4f}  lr {lr:.2g}  {speed:.0f} it/s"
-        )
+        self.bars.update(self.steps, completed=step, numbers=f"loss {loss:.4f}  lr {lr:.2g}  {speed:.0f} it/s")
 
     def epoch(self, record: EpochRecord) -> None:
         """Advance the bar to the end of the epoch."""

@@ -52,9 +52,7 @@ class TensorBoardTracker:
         for tag, value in scalars.items():
             self._writer.add_scalar(tag, value, record.epoch)
 
-    def fold_finished(
-        self, result: FoldResult, target_V: NDArray[np.int64], classes: Sequence[str], task: str
-    ) -> None:
+    def fold_finished(self, result: FoldResult, target_V: NDArray[np.int64], classes: Sequence[str], task: str) -> None:
         """Write the held-out metrics, the confusion matrix and the precision-recall curves of the fold.
 
         Args:

@@ -1,0 +1,48 @@
+"""The console script ``foldwise``: everything that works on finished runs (``python -m trainer`` is the same)."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainer.config.errors import ConfigError, guarded
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return the exit code."""
+    parsed = _parser().parse_args(arguments)
+    return guarded(lambda: parsed.run(parsed))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="foldwise", description="Work on finished runs. To train: python train.py --help"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    merge = commands.add_parser("merge", help="join the folds of a run into cv.json, oof.parquet and the report")
+    merge.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
+    merge.set_defaults(run=_merge)
+    report = commands.add_parser("report", help="show a run's result and write its report anew")
+    report.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
+    report.set_defaults(run=_merge)
+    board = commands.add_parser("tensorboard", help="serve a run's (or all runs') curves on this machine only")
+    board.add_argument("directory", type=Path, metavar="DIR", help="run directory, or the one that holds them")
+    board.add_argument("--port", type=int, default=6006)
+    board.set_defaults(run=_tensorboard)
+    return parser
+
+
+def _merge(parsed: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from trainer.merge import merge, show
+
+    show(Console(), merge(parsed.directory))
+
+
+def _tensorboard(parsed: argparse.Namespace) -> None:
+    if not parsed.directory.is_dir():
+        raise ConfigError(f"{parsed.directory} is not a directory: give a run directory, such as runs/a1")
+    command = ["-m", "tensorboard.main", "--logdir", str(parsed.directory), "--host", "localhost"]
+    subprocess.run([sys.executable, *command, "--port", str(parsed.port)], check=False)
