@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from trainer.config.compose import Launch, composed, job, register_schema
 from trainer.config.errors import guarded
 from trainer.config.help import help_text
+from trainer.config.problems import CONF
 from trainer.config.schema import RunConfig
 
 register_schema()
@@ -27,7 +28,7 @@ def run(config: RunConfig, launch: Launch) -> None:
     run_config(config, launch)
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def main(cfg: DictConfig) -> None:
     """Run one composed configuration."""
     job(cfg, run)

@@ -15,12 +15,13 @@ from trainer.config.errors import DataError
 from trainer.config.schema import RunConfig
 from trainer.data.batches import TrainingSet
 from trainer.data.samples import DataSpec, Samples
+from trainer.engine.apex_backend import make_precision
 from trainer.engine.ema import WeightAverage
 from trainer.engine.fit import FitSettings, FoldRows, fit_fold
 from trainer.engine.levels import Resolved
 from trainer.engine.loops import Learner
 from trainer.engine.optim import make_optimizer, make_scheduler
-from trainer.engine.precision import Precision, refuse_underflowing_optimizer
+from trainer.engine.precision import refuse_underflowing_optimizer
 from trainer.folds import multilabel
 from trainer.folds.plan import FoldPlan
 from trainer.losses.contract import Loss
@@ -158,8 +159,9 @@ def fresh_learner(
     seed_everything(_fold_seed(settings.seed, rows.repeat, rows.fold))
     loss = make_loss(experiment, rows)
     fold_model = make_model(experiment, loss, model_arguments) if model is None else model
-    precision = Precision(fold_model, experiment.level)
-    optimizer = make_optimizer(config.optimizer, precision.parameters, config.plugins)
+    precision, optimizer = make_precision(
+        fold_model, experiment.level, lambda parameters: make_optimizer(config.optimizer, parameters, config.plugins)
+    )
     refuse_underflowing_optimizer(experiment.level, optimizer)
     steps_per_epoch = settings.steps_per_epoch(len(rows.train))
     scheduler = make_scheduler(

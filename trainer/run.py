@@ -65,12 +65,17 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         return None
     directory = _run_directory(config, launch)
     open_run(directory, run_files(experiment, launch, profile))
-    train_folds(experiment, directory, console)
+    trackers = make_trackers(config, directory)
+    train_folds(experiment, directory, console, trackers)
     missing = missing_folds(directory, experiment.n_folds)
     if missing:
         console.print(missing_message(directory, missing, experiment.n_folds), highlight=False, soft_wrap=True)
         return None
-    return finish(directory, config, console)
+    merged = merge(directory)
+    for tracker in trackers:
+        tracker.finished(merged.result, _hparams(config))
+    show_merged(console, merged)
+    return merged
 
 
 def make_console(config: RunConfig) -> Console:
@@ -154,7 +159,7 @@ def run_files(experiment: Experiment, launch: Launch, profile: dict[str, Any]) -
     }
 
 
-def train_folds(experiment: Experiment, directory: Path, console: Console) -> None:
+def train_folds(experiment: Experiment, directory: Path, console: Console, trackers: list[Observer]) -> None:
     """Train the wanted folds that are not done yet, saving each as it ends."""
     wanted = range(experiment.n_folds) if experiment.config.cv.fold is None else [experiment.config.cv.fold]
     folds = [number for number in wanted if not is_done(directory, number)]
@@ -164,7 +169,7 @@ def train_folds(experiment: Experiment, directory: Path, console: Console) -> No
     if not folds:
         return
     shown = _progress(experiment.config, console, len(folds))
-    observers: list[Observer] = [shown, *_trackers(experiment.config, directory)]
+    observers: list[Observer] = [shown, *trackers]
     try:
         for number in folds:
             _save(experiment, directory, number, run_fold(experiment, number, observers))
@@ -172,13 +177,13 @@ def train_folds(experiment: Experiment, directory: Path, console: Console) -> No
         shown.close()
 
 
-def finish(directory: Path, config: RunConfig, console: Console) -> Merged:
-    """Merge the folds, tell the trackers and show the result."""
-    merged = merge(directory)
-    for tracker in _trackers(config, directory):
-        tracker.finished(merged.result, _hparams(config))
-    show_merged(console, merged)
-    return merged
+def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:
+    """Return the trackers the configuration names."""
+    if config.tracker.name == "none":
+        return []
+    from trainer.trackers.tensorboard import TensorBoardTracker
+
+    return [TensorBoardTracker(directory, config.cv.n_splits)]
 
 
 def _run_directory(config: RunConfig, launch: Launch) -> Path:
@@ -205,14 +210,6 @@ def _progress(config: RunConfig, console: Console, n_folds: int) -> ProgressBars
     if wanted == "rich" or (wanted == "auto" and console.is_terminal):
         return ProgressBars(console, n_folds)
     return PlainLines(console)
-
-
-def _trackers(config: RunConfig, directory: Path) -> list[Observer]:
-    if config.tracker.name == "none":
-        return []
-    from trainer.trackers.tensorboard import TensorBoardTracker
-
-    return [TensorBoardTracker(directory)]
 
 
 def _hparams(config: RunConfig) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def run(log_dir, task="multiclass"):
     n, names = 40, default_metrics(task)
     target = (rng.random((n, 3)) < 0.5).astype(np.int64) if task == "multilabel" else np.arange(n) % 3
     proba = rng.dirichlet(np.ones(3), n).astype(np.float32)
-    tracker, folds = TensorBoardTracker(log_dir), []
+    tracker, folds = TensorBoardTracker(log_dir, n_splits=5), []
     for fold in range(2):
         rows = np.flatnonzero(np.arange(n) // 20 == fold)
         tracker.fold_started(0, fold, 20)
@@ -68,10 +68,10 @@ def test_hparams_with_metrics(tmp_path):
 
 
 def test_repeats_have_directories_of_their_own(tmp_path):
-    tracker = TensorBoardTracker(tmp_path)
+    tracker = TensorBoardTracker(tmp_path, n_splits=5)
     for repeat in range(2):
         tracker.fold_started(repeat, 0, 1)
         tracker.step(1, float(repeat), 0.1)
     tracker.fold_started(2, 0, 1)
     assert read(tmp_path / "fold_0").Scalars("step/loss")[0].value == 0.0
-    assert read(tmp_path / "repeat_1_fold_0").Scalars("step/loss")[0].value == 1.0
+    assert read(tmp_path / "fold_5").Scalars("step/loss")[0].value == 1.0

@@ -1,28 +1,22 @@
 """From the command line to a RunConfig: the only module, with ``train.py``, that knows Hydra and OmegaConf."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, SCMode
+from omegaconf import DictConfig, OmegaConf, SCMode, open_dict
 from omegaconf.errors import OmegaConfBaseException
-from yaml import MarkedYAMLError, YAMLError
 
 from trainer.config.errors import ConfigError, FoldwiseError, did_you_mean
+from trainer.config.problems import COMPOSITION_ERRORS, CONF, closed_keys, composition_problems, explain, known_keys
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, RecursionError)
 failures: list[FoldwiseError] = []  # of the jobs of this process
 
 
@@ -94,11 +88,18 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     Raises:
         ConfigError: an interpolation does not resolve, or plugins are not on the command line.
     """
+    for key in OmegaConf.missing_keys(cfg):  # ``???``: left out here, so that the checks name it with all else
+        section, _, name = key.partition(".")
+        with open_dict(cfg):
+            del cfg[section][name]
     try:
         config = OmegaConf.to_container(cfg, resolve=True, structured_config_mode=SCMode.INSTANTIATE)
     except (OmegaConfBaseException, RecursionError) as error:
         raise ConfigError(explain(error)) from error
     assert isinstance(config, RunConfig)
+    unknown = [key for key in closed_keys(cfg) if key not in known_keys()]
+    if unknown:
+        raise ConfigError.from_problems([f"{key}: unknown key{did_you_mean(key, known_keys())}" for key in unknown])
     if config.plugins and not any(item.lstrip("+").startswith("plugins=") for item in overrides):
         raise ConfigError("plugins can only be named on the command line: plugins=[my_package]")
     if config.plugins and str(Path.cwd()) not in sys.path:
@@ -129,9 +130,7 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
     except COMPOSITION_ERRORS as error:
         if os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
-        overrides = [item for item in sys.argv[1:] if "=" in item and not item.startswith("-")]
-        problems = composition_problems(overrides, check) or [explain(error)]
-        raise ConfigError.from_problems(problems) from error
+        raise ConfigError.from_problems(composition_problems(error, sys.argv[1:], to_run_config, check)) from error
     if failures:
         raise failures[0]
 
@@ -145,66 +144,6 @@ def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
         failures.append(error)
         if sweeping:
             print(f"job {HydraConfig.get().job.num} failed: {error.kind}: {error}", file=sys.stderr)
-
-
-def composition_problems(overrides: Sequence[str], check: Callable[[RunConfig], None]) -> list[str]:
-    """Compose each override alone to find every one that fails, then check what the others make."""
-    GlobalHydra.instance().clear()
-    problems, sound = [], []
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        for override in overrides:
-            try:
-                compose("config", overrides=[override])
-                sound.append(override)
-            except COMPOSITION_ERRORS as error:
-                problems.append(explain(error, override))
-        try:
-            check(to_run_config(compose("config", overrides=sound), sound))
-        except ConfigError as error:
-            problems += str(error).splitlines()
-        except COMPOSITION_ERRORS:
-            pass
-    return problems
-
-
-def explain(error: Exception, override: str = "") -> str:
-    """Return one line for an error of Hydra, OmegaConf or YAML, with "did you mean" where a name is unknown."""
-    key, _, value = override.lstrip("+~").partition("=")
-    text = f"{error}\n{error.__cause__ or ''}"
-    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{mark.name} line {mark.line + 1}:{mark.column + 1}: {error.problem}"
-    if "Ambiguous value" in text:
-        return f"{override}: several values: use -m to sweep over them"
-    if f"Could not find '{key}/" in text:
-        return _unknown_option(key, value)
-    if re.search(r"Could not (override|append)|is not in struct|Key '.*' not in '", text):
-        return f"{key}: unknown key{did_you_mean(key, known_keys())}"
-    if isinstance(error, RecursionError) or "Recursive interpolation" in text:
-        return f"{key}: the interpolation ${{...}} refers to itself".removeprefix(": ")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = next((line for line in lines if "could not be converted" in line), lines[0])
-    return f"{key}: {reason}" if key else reason
-
-
-def _unknown_option(group: str, value: str) -> str:
-    options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-    if group == "amp":
-        return f"amp={value}: unknown level; have: {', '.join(options)} (the letter O, upper case, then a digit)"
-    if value.startswith("["):
-        return f"{group}={value}: one at a time; use -m {group}=a,b to sweep over several"
-    return f"{group}={value}: no such {group}{did_you_mean(value, options)}"
-
-
-def known_keys() -> list[str]:
-    """Return every key of the closed sections, the groups and the top level, dotted."""
-    keys = ["experiment", "debug"]
-    for field in fields(RunConfig):
-        keys.append(field.name)
-        default = getattr(RunConfig(), field.name)
-        if is_dataclass(default):
-            keys += [f"{field.name}.{inner.name}" for inner in fields(default)]
-    return keys
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -36,8 +36,8 @@ class WeightAverage:
     def applied(self, model_parameters: Sequence[Tensor]) -> Iterator[None]:
         """Put the average into the model for the length of the block, then put the weights back."""
         kept = [p.detach().clone() for p in model_parameters]
-        copy_into(model_parameters, self.average)
         try:
+            copy_into(model_parameters, self.average)
             yield
         finally:
             copy_into(model_parameters, kept)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainer.config.errors import NonFiniteError
 from trainer.data.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec
 from trainer.engine.loops import Learner, Totals, predict, train_epoch
@@ -128,6 +129,7 @@ def fit_fold(
         learner.model.load_state_dict(selection.weights)
         learner.average = None
     logits, proba, loss = predict_rows(learner, data, rows.held_out, settings)
+    require_finite_logits(logits, rows.held_out)
     target = data.target[torch.from_numpy(rows.held_out)].cpu().numpy()
     result = FoldResult(
         repeat=rows.repeat,
@@ -201,6 +203,20 @@ def predict_rows(
         proba = learner.loss.to_proba(logits_VK).cpu().numpy()
         loss = learner.loss(logits_VK, target).cpu().numpy()
     return logits, proba, loss
+
+
+def require_finite_logits(logits: NDArray[np.float32], rows: RowNumbers) -> None:
+    """Stop when a prediction is not a number: the last step diverged, or the row itself is not finite.
+
+    Raises:
+        NonFiniteError: names the first such row.
+    """
+    broken = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if len(broken):
+        raise NonFiniteError(
+            f"{len(broken)} of {len(rows)} held-out predictions are not finite, the first of row {rows[broken[0]]}\n"
+            "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
+        )
 
 
 def evaluation_state(learner: Learner) -> dict[str, Tensor]:

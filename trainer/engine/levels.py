@@ -4,6 +4,7 @@ Source: the property table and the refusals of NVIDIA/apex ``apex/amp/frontend.p
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 import torch
@@ -14,6 +15,12 @@ from trainer.config.schema import AmpConfig
 LossScale = float | Literal["dynamic"]
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 CAST_TYPES = {"float32": torch.float32, "half": None, "fp32": torch.float32, **DTYPES}
+NO_APEX = (
+    "amp.backend=apex: there is no apex.amp.initialize here\n"
+    "apex.amp left NVIDIA/apex in May 2025 (last tag with it: 25.04); the PyPI package 'apex' is an unrelated web "
+    "toolkit, so 'pip install apex' does not help\n"
+    "use amp.backend=native (the same levels), or an NGC PyTorch image up to 25.04"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Resolved:
         override: what the configuration set, by property.
         in_force: the outcome.
         notes: what was decided for the user and why.
+        backend: native, or apex for NVIDIA's own.
     """
 
     opt_level: str
@@ -54,6 +62,7 @@ class Resolved:
     override: dict[str, object]
     in_force: Properties
     notes: tuple[str, ...]
+    backend: str = "native"
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return (property, default, override, in force) as text, for the table printed at start."""
@@ -103,29 +112,41 @@ def _scale_problems(loss_scale: str | None) -> list[str]:
 
 def _override_problems(amp: AmpConfig) -> list[str]:
     if amp.opt_level == "O1":
-        given = [
-            name
-            for name in ("cast_model_type", "keep_batchnorm_fp32", "master_weights")
-            if getattr(amp, name) is not None
-        ]
+        given = [name for name in ("keep_batchnorm_fp32", "master_weights") if getattr(amp, name) is not None]
+        if amp.cast_model_type in ("half", *DTYPES):  # apex lets float32 pass: it is what O1 has
+            given.insert(0, "cast_model_type")
         return [
             f"amp.{name} cannot be set under O1: its weights stay float32 and operations are cast one by one "
             "(apex's rule); use amp=O2"
             for name in given
         ]
-    half_model = amp.opt_level in ("O2", "O3") and amp.cast_model_type not in ("float32", "fp32")
-    if amp.keep_batchnorm_fp32 is not None and not half_model:
-        return [f"amp.keep_batchnorm_fp32 needs a half model: it has no effect under {amp.opt_level}"]
-    return []
+    problems = []
+    if amp.cast_model_type in DTYPES and amp.dtype not in ("auto", amp.cast_model_type):
+        problems.append(f"amp.cast_model_type={amp.cast_model_type} contradicts amp.dtype={amp.dtype}: set one of them")
+    if not _half_model(amp):  # apex takes these, and they do nothing
+        wanted = {"keep_batchnorm_fp32": amp.keep_batchnorm_fp32 is not None, "master_weights": amp.master_weights}
+        problems += [
+            f"amp.{name} needs a half model: it has no effect under {amp.opt_level} with float32 weights"
+            for name, given in wanted.items()
+            if given
+        ]
+    return problems
+
+
+def _half_model(amp: AmpConfig) -> bool:
+    default = "half" if amp.opt_level in ("O2", "O3") else "float32"
+    return (amp.cast_model_type or default) not in ("float32", "fp32")
 
 
 def resolve(amp: AmpConfig, device: torch.device) -> Resolved:
     """Turn an amp section into properties for ``device``.
 
     Raises:
-        ConfigError: a level, an override or a combination that apex refuses too.
+        ConfigError: a level, an override or a combination that apex refuses too, or a backend that is not there.
     """
     problems = check_level(amp)
+    if amp.backend == "apex":
+        problems += _apex_problems(amp, device)
     if problems:
         raise ConfigError.from_problems(problems)
     half, notes = _half_type(amp, device)
@@ -135,17 +156,31 @@ def resolve(amp: AmpConfig, device: torch.device) -> Resolved:
     if half is torch.bfloat16 and values["loss_scale"] == "dynamic" and "loss_scale" not in override:
         values["loss_scale"] = 1.0
         notes.append("bfloat16 has float32's range: the loss is not scaled (amp.loss_scale=dynamic turns it on)")
-    return Resolved(amp.opt_level, half, default, override, Properties(**values), tuple(notes))
+    backend = "apex" if amp.backend == "apex" else "native"
+    return Resolved(amp.opt_level, half, default, override, Properties(**values), tuple(notes), backend)
+
+
+def _apex_problems(amp: AmpConfig, device: torch.device) -> list[str]:
+    if device.type != "cuda":
+        return [f"amp.backend=apex needs a CUDA device, and this run is on {device}: use amp.backend=native"]
+    if "bf16" in (amp.dtype, amp.cast_model_type):
+        return ["amp.backend=apex knows float16 only: use amp.dtype=fp16, or amp.backend=native for bf16"]
+    try:
+        present = hasattr(import_module("apex.amp"), "initialize")
+    except Exception:  # whatever an unrelated package of that name raises
+        present = False
+    return [] if present else [NO_APEX]
 
 
 def _half_type(amp: AmpConfig, device: torch.device) -> tuple[torch.dtype, list[str]]:
-    if amp.dtype != "auto":
-        return DTYPES[amp.dtype], []
+    named = amp.dtype if amp.dtype != "auto" else amp.cast_model_type
+    if named in DTYPES:
+        return DTYPES[named], []
     if device.type == "cuda":
         return torch.float16, []
     notes = (
         []
-        if amp.opt_level == "O0"
+        if amp.opt_level != "O1" and not _half_model(amp)
         else ["bfloat16 on CPU: float16 is many times slower there (amp.dtype=fp16 forces it)"]
     )
     return torch.bfloat16, notes

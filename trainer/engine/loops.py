@@ -13,9 +13,10 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.config.errors import NonFiniteError
 from trainer.data.batches import Batch, TrainingSet, evaluation_order
+from trainer.engine.apex_backend import AnyPrecision
 from trainer.engine.ema import WeightAverage
 from trainer.engine.modes import evaluating, training
-from trainer.engine.precision import Precision
+from trainer.engine.precision import RefuseProbabilities
 from trainer.losses.contract import Loss
 
 CUDA_CHECK_STEPS = 20  # steps between looks at the loss where a look means waiting for the device
@@ -29,7 +30,7 @@ class Learner:
     loss: Loss
     optimizer: Optimizer
     scheduler: LRScheduler
-    precision: Precision
+    precision: AnyPrecision
     average: WeightAverage | None = None
 
     def evaluation_weights(self) -> AbstractContextManager[None]:
@@ -103,11 +104,14 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
     window or batch is smaller.
     """
     weight = torch.stack([_weight(learner.loss, batch) for batch in batches]).sum()
+    divisor = torch.where(weight == 0, 1.0, weight)  # a window of weightless rows changes nothing
     loss = torch.zeros_like(weight)
     for batch in batches:
         logits = learner.precision.forward(learner.model, batch.inputs)
-        part = (learner.loss(logits, batch.target) * batch.weights_B).sum()
-        learner.precision.backward(part / weight)
+        watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
+        with RefuseProbabilities() if watched else nullcontext():
+            part = (learner.loss(logits, batch.target) * batch.weights_B).sum()
+        learner.precision.backward(part / divisor)
         loss += part.detach()
     if learner.precision.step(learner.optimizer, clip_norm):
         learner.scheduler.step()

@@ -12,8 +12,8 @@ from torch import nn
 
 @contextmanager
 def training(model: nn.Module) -> Iterator[None]:
-    """Train mode with gradients, for the length of the block."""
-    with _mode(model, train=True), torch.enable_grad():
+    """Train mode with gradients, for the length of the block (also inside ``evaluating``)."""
+    with _mode(model, train=True), torch.inference_mode(False), torch.enable_grad():
         yield
 
 

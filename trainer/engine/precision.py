@@ -1,28 +1,36 @@
 """O0-O3 with apex's meaning on today's PyTorch: casts, master weights and scaling around one model and optimizer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
+from torch.overrides import TorchFunctionMode
 
-from trainer.config.errors import ConfigError
+from trainer.config.errors import CheckpointError, ConfigError
 from trainer.engine.ema import copy_into
 from trainer.engine.levels import Resolved
 from trainer.engine.scaler import LossScaler
+
+HALF_TYPES = (torch.float16, torch.bfloat16)
 
 
 class Precision:
     """One fold's precision: made fresh for each fold, around a fresh model.
 
-    The model is cast in place; ``parameters`` is what the optimizer must be given.
+    The model is cast in place; ``parameters`` is what the optimizer must be given. Master weights are taken before
+    the cast (apex takes them from the half weights).
 
     Args:
         model: on its device, float32.
         level: the resolved opt level.
     """
+
+    half_outputs = False  # whether the last forward pass returned half precision
 
     def __init__(self, model: nn.Module, level: Resolved) -> None:
         self.level = level
@@ -55,6 +63,7 @@ class Precision:
         """Run the model and return float32 logits (B, n_outputs); floating inputs are cast as the level says."""
         with self.autocast():
             logits: Tensor = model(**{name: self._cast_input(value) for name, value in inputs.items()})
+        self.half_outputs = logits.dtype in HALF_TYPES
         return logits.float()
 
     def _cast_input(self, value: Tensor) -> Tensor:
@@ -94,6 +103,29 @@ class Precision:
             parameter.grad = None
         return stepped
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return scaler and float32 masters as tensors and plain values (the masters are not copied)."""
+        masters = [p.detach() for p in self.parameters] if self.has_masters else None
+        return {"scaler": self.scaler.state_dict(), "masters": masters}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take in a saved state; the model's weights become the cast of the masters, where there are any.
+
+        Raises:
+            CheckpointError: it was saved under another level.
+        """
+        masters = state["masters"]
+        if self.has_masters != (masters is not None):
+            word = "no" if masters is None else "its"
+            raise CheckpointError(
+                f"saved with {word} float32 master weights, which does not fit amp={self.level.opt_level}: "
+                "resume under the level it was saved with"
+            )
+        self.scaler.load_state_dict(state["scaler"])
+        if masters is not None:
+            copy_into(self.parameters, masters)
+            copy_into(self.model_parameters, self.parameters)
+
     def _gradients_to_optimizer(self) -> None:
         if self.has_masters:
             for master, parameter in zip(self.parameters, self.model_parameters, strict=True):
@@ -119,15 +151,40 @@ def cast_model(model: nn.Module, dtype: torch.dtype, *, keep_batchnorm_fp32: boo
     for module in model.modules():
         if keep_batchnorm_fp32 and isinstance(module, _BatchNorm) and module.affine:
             continue
-        convert = _converter(dtype)
         for parameter in module.parameters(recurse=False):
-            parameter.data = convert(parameter.data)
+            parameter.data = _converted(parameter.data, dtype)
         for name, buffer in module.named_buffers(recurse=False):
-            setattr(module, name, convert(buffer))
+            setattr(module, name, _converted(buffer, dtype))
+        if isinstance(module, nn.RNNBase):
+            module.flatten_parameters()
 
 
-def _converter(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    return lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor
+def _converted(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+class RefuseProbabilities(TorchFunctionMode):
+    """While it is entered, ``F.binary_cross_entropy`` (and ``nn.BCELoss``) is refused.
+
+    In half precision a probability near 1 is 1, and its log is lost. apex refused it for half inputs, torch's
+    autocast does so on CUDA only.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call ``func`` unless it is the refused one.
+
+        Raises:
+            ConfigError: it is.
+        """
+        if func is F.binary_cross_entropy:
+            raise ConfigError(
+                "the loss takes the log of probabilities that the model computed in half precision "
+                "(binary_cross_entropy): those near 1 are lost\n"
+                "let the model return logits and use loss=bce (with logits), or amp=O0"
+            )
+        return func(*args, **(kwargs or {}))
 
 
 def refuse_underflowing_optimizer(level: Resolved, optimizer: Optimizer) -> None:

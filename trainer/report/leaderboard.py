@@ -78,14 +78,18 @@ def show(sweep_dir: Path, console: Console) -> None:
         shown.add_column(Text(heading), justify="right" if score else "left", no_wrap=score)
     for i, job in enumerate(jobs):
         style = "bold" if i == 0 and job["status"] == "done" else "red" if job["status"] == "failed" else ""
-        shown.add_row(*(Text(text) for text in _cells(job, jobs)), style=style)
+        shown.add_row(*(Text(text) for text in [*_cells(job, jobs)[:-1], job["status"]]), style=style)
     console.print(shown)
+    for job in jobs:
+        if job["status"] == "failed":
+            console.print(Text(f"job {job['num']} {_status(job)}", style="red"), soft_wrap=True)
 
 
 def swept_parameters(jobs: Sequence[Job]) -> list[str]:
-    """Return the parameters that any job sets, in the order first seen by job number."""
-    in_order = sorted(jobs, key=lambda job: job["num"])
-    return list(dict.fromkeys(key for job in in_order for key in _overrides(job)))
+    """Return the parameters in which jobs differ, in the order first seen by job number."""
+    in_order = [_overrides(job) for job in sorted(jobs, key=lambda job: job["num"])]
+    keys = dict.fromkeys(key for overrides in in_order for key in overrides)
+    return [key for key in keys if len({overrides.get(key) for overrides in in_order}) > 1]
 
 
 def _overrides(job: Job) -> dict[str, str]:

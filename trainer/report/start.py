@@ -23,11 +23,8 @@ def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan
         )
     )
     console.print(Text(f"classes: {class_counts(spec, samples)}"), soft_wrap=True)
-    console.print(
-        Text(
-            f"folds: {plan.strategy}, {plan.n_splits}{repeats}, random_state {plan.random_state}, fingerprint {plan.fingerprint[:12]}"
-        )
-    )
+    split = f"{plan.strategy}, {plan.n_splits}{repeats}, random_state {plan.random_state}"
+    console.print(Text(f"folds: {split}, fingerprint {plan.fingerprint[:12]}"))
     for note in (*spec.notes, *plan.notes):
         console.print(Text(f"note: {note}"), soft_wrap=True)
 

@@ -15,24 +15,25 @@ _PR_CLASSES = 20  # interactive precision-recall curves per fold; the picture sh
 
 
 class TensorBoardTracker:
-    """Write event files: ``log_dir/fold_<i>`` per fold (``repeat_<r>_fold_<i>`` from the second repeat on).
+    """Write event files: ``log_dir/fold_<i>`` per fold, i = repeat x n_splits + fold.
 
     Args:
         log_dir: of the run; what ``tensorboard --logdir`` is given, or a parent of it.
+        n_splits: folds per repeat.
     """
 
-    def __init__(self, log_dir: Path) -> None:
+    def __init__(self, log_dir: Path, n_splits: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._open = SummaryWriter
         self._log_dir = log_dir
+        self._n_splits = n_splits
         self._writer: Any = None
 
     def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
         """Open the fold's own event file."""
-        name = f"fold_{fold}" if repeat == 0 else f"repeat_{repeat}_fold_{fold}"
         self._close()
-        self._writer = self._open(str(self._log_dir / name))
+        self._writer = self._open(str(self._log_dir / f"fold_{repeat * self._n_splits + fold}"))
 
     def step(self, step: int, loss: float, lr: float) -> None:
         """Write loss and learning rate of one optimizer step."""

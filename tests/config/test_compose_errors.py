@@ -1,0 +1,112 @@
+"""Every configuration a person can mistype ends with exit code 2, few lines, and what to do."""
+
+from pathlib import Path
+
+import pytest
+
+MISTAKES = [
+    ("loss=focl", "loss=focl: no such loss: did you mean 'focal'?"),
+    ("los=focal", "los: unknown key: did you mean 'loss'?"),
+    ("amp=o1", "the letter O"),
+    ("amp=01", "the letter O"),
+    ("amp=O4", "have: O0, O1, O2, O3"),
+    ("cv.n_splits=1", "cv.n_splits=1: must be at least 2"),
+    ("cv.n_splits=0", "cv.n_splits=0: must be at least 2"),
+    ("cv.n_splits=-1", "cv.n_splits=-1: must be at least 2"),
+    ("cv.n_splits=abc", "'abc' of type 'str' could not be converted to Integer"),
+    ("cv.n_splits=2.5", "'2.5' of type 'float' could not be converted to Integer"),
+    ("optimizer.lr=0", "optimizer.lr=0: must be positive and finite"),
+    ("optimizer.lr=-1", "optimizer.lr=-1: must be positive and finite"),
+    ("optimizer.lr=nan", "optimizer.lr=nan: must be positive and finite"),
+    ("optimizer.lr=1e-3x", "optimizer.lr: '1e-3x' is not a number"),
+    ("batch_size=0", "batch_size=0: must be at least 1"),
+    ("cv.nsplits=3", "cv.nsplits: unknown key: did you mean 'cv.n_splits'?"),
+    ("+cv.nsplits=3", "cv.nsplits: unknown key: did you mean 'cv.n_splits'?"),
+    ("run=${run}", "refers to itself"),
+    ("loss=[ce,focal]", "use -m to sweep"),
+    ("loss=ce,focal", "use -m to sweep"),
+    ("optimizer.lr=1e-3,1e-4", "use -m to sweep"),
+    ("metrics.names=[acc]", "metrics.names: unknown metric 'acc': did you mean 'accuracy'?"),
+    ("metrics.names=[hamming_loss]", "hamming_loss"),
+    ("num_workers=-1", "num_workers=-1: must be at least 0"),
+    ("loss=bce", "loss=bce does not fit a multiclass task: use loss=ce or focal"),
+    ("cv.fold=5", "cv.fold=5 does not exist: have 0..4"),
+    ("cv.select=best", "cv.select: unknown 'best'"),
+    ("cv.strategy=statified", "cv.strategy: unknown 'statified': did you mean 'stratified'?"),
+    ("model.hiden=[3]", "model.hiden: trainer.models.mlp.MLP takes no such argument: did you mean 'hidden'?"),
+    ("model.hidden=3", "model.hidden: 3 is not a list"),
+    ("model.dropout=1.5", "model: trainer.models.mlp.MLP refused its arguments: dropout probability"),
+    ("optimizer.betas=[2,3]", "optimizer: torch.optim.AdamW refused its arguments"),
+    ("fit.patience_epochs=3", "set cv.select=inner"),
+    ("fit.ema_decay=1", "fit.ema_decay=1.0: must be in [0, 1)"),
+    ("fit.clip_norm=0", "fit.clip_norm=0.0: must be positive"),
+    ("fit.warmup_steps=100000", "leaves no step"),
+    ("amp.loss_scale=-2", "neither 'dynamic' nor a positive number"),
+    ("tracker.name=wandbb", "tracker.name: unknown 'wandbb'"),
+    ("data.name=digit", "did you mean 'digits'?"),
+    ("max_epochs", "Error parsing override 'max_epochs'"),
+    ("plugins=[no_such_package_x]", "cannot import 'no_such_package_x'"),
+    ("optimizer=lion", "optimizer=lion: no such optimizer"),
+    ("scheduler=plateau", "scheduler=plateau: no such scheduler"),
+    ("scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau", "not a scheduler stepped per optimizer step"),
+    ("data=csv_tabular", "data.path is required"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), MISTAKES)
+def test_a_mistake_is_named_in_few_lines_and_nothing_is_written(train, tmp_path: Path, override, message):
+    outcome = train(override)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert len(outcome.err.strip().splitlines()) <= 5
+    assert "Traceback" not in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_apex_rule_under_o1(train):
+    outcome = train("amp=O1", "amp.master_weights=true")
+    assert outcome.code == 2
+    assert "amp.master_weights cannot be set under O1" in outcome.err
+
+
+def test_absent_cuda_is_refused(train):
+    outcome = train("device=cuda")
+    assert outcome.code == 2
+    assert "no CUDA device" in outcome.err
+
+
+def test_all_problems_are_reported_at_once(train):
+    outcome = train("cv.nsplits=3", "loss=focl", "batch_size=0", "optimizer.lr=-1")
+    for problem in ("cv.nsplits: unknown key", "loss=focl: no such loss", "batch_size=0", "optimizer.lr=-1"):
+        assert problem in outcome.err
+
+
+def test_more_than_four_problems_are_counted(train):
+    outcome = train("seed=-1", "batch_size=0", "max_epochs=0", "cv.fold=9", "num_workers=-1", "cv.repeats=0")
+    assert "... and 2 more" in outcome.err
+    assert len(outcome.err.strip().splitlines()) == 5
+
+
+def test_traceback_on_request(train, monkeypatch):
+    from trainer.config.errors import ConfigError
+
+    monkeypatch.setenv("FOLDWISE_TRACEBACK", "1")
+    with pytest.raises(ConfigError):
+        train("batch_size=0")
+
+
+YAML_MISTAKES = [
+    ("_target_: a\n_target_: b\n", "found duplicate key _target_"),
+    ("_target_: a\n\tname: b\n", "line 2:1"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), YAML_MISTAKES)
+def test_yaml_mistakes_name_the_line(train, tmp_path, text, message):
+    own = tmp_path / "own" / "loss"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text(text)
+    outcome = train("--config-dir", str(tmp_path / "own"), "loss=mine")
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err

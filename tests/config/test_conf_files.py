@@ -1,0 +1,52 @@
+"""Every YAML of conf/ composes, passes the checks, and is told in --help by one line."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+import train as script  # registers the schema
+from trainer.check import check_config
+from trainer.config.compose import to_run_config
+from trainer.config.help import help_text
+from trainer.config.problems import CONF
+
+CHOICES = [
+    (path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name not in ("hydra",)
+]
+NEEDED = {
+    "csv_text": ["data.path=x.csv"],
+    "csv_tabular": ["data.path=x.csv"],
+    "kim2014_rand": ["data.path=x.csv"],
+    "mammography": ["data.path=x.csv"],
+}
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_composes_and_passes_the_checks(group, choice):
+    assert script.main is not None
+    added = [f"+{group}={choice}" if group in ("experiment", "debug") else f"{group}={choice}"]
+    overrides = [item.replace("+experiment", "experiment").replace("+debug", "debug") for item in added]
+    overrides += NEEDED.get(choice, [])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = to_run_config(compose("config", overrides=overrides), overrides)
+    check_config(config)
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_help_has_one_line_for_every_choice(group, choice):
+    lines = [line for line in help_text().splitlines() if line.startswith(f"  {choice} ")]
+    assert lines, f"conf/{group}/{choice}.yaml is not in --help"
+    assert all(len(line.split(maxsplit=1)) == 2 for line in lines), f"{choice} has no describing comment"
+
+
+def test_one_file_per_part():
+    root = Path(script.__file__).parent / "trainer"
+    targets = {
+        line.split("_target_:")[1].strip()
+        for path in CONF.glob("*/*.yaml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip().startswith("_target_: trainer.")
+    }
+    for target in targets:
+        assert (root.parent / Path(*target.split(".")[:-1])).with_suffix(".py").exists(), target

@@ -1,0 +1,134 @@
+"""What went wrong in Hydra, OmegaConf or YAML, in one line each and all at once."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
+
+from trainer.config.errors import ConfigError, did_you_mean
+from trainer.config.schema import OPEN_SECTIONS, RunConfig
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, RecursionError)
+
+
+def composition_problems(
+    error: Exception,
+    arguments: Sequence[str],
+    to_run_config: Callable[[DictConfig, Sequence[str]], RunConfig],
+    check: Callable[[RunConfig], None],
+) -> list[str]:
+    """Compose each override alone to find every one that fails, then check what the others make.
+
+    Args:
+        error: what composing all of them raised.
+        arguments: of the command line.
+        to_run_config: makes the record of a composed configuration.
+        check: raises ConfigError with the problems of a record.
+
+    Returns:
+        At least one line.
+    """
+    overrides = [item for item in arguments if "=" in item and not item.startswith("-")]
+    sweeping = bool({"-m", "--multirun"} & set(arguments))
+    GlobalHydra.instance().clear()
+    problems, sound = [], []
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        extra = [f"hydra.searchpath=[file://{path}]" for path in _config_dirs(arguments)]
+        for override in overrides:
+            found = [problem for item in _expanded(override, sweeping) for problem in _alone([*extra, item])]
+            problems += found
+            sound += [] if found else [next(_expanded(override, sweeping))]
+        try:
+            check(to_run_config(compose("config", overrides=[*extra, *sound]), sound))
+        except ConfigError as refused:
+            problems += str(refused).splitlines()
+        except COMPOSITION_ERRORS:
+            pass  # the override that broke it is among the problems, or the error itself is
+    return problems or [explain(error)]
+
+
+def _config_dirs(arguments: Sequence[str]) -> Iterator[Path]:
+    for flag, value in pairwise(arguments):
+        if flag in ("--config-dir", "-cd"):
+            yield Path(value).resolve()
+
+
+def _expanded(override: str, sweeping: bool) -> Iterator[str]:
+    """Yield the override, or in a sweep each of its values."""
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+    except HydraException:
+        yield override
+        return
+    if not sweeping or not parsed.is_sweep_override():
+        yield override
+        return
+    yield from (f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator())
+
+
+def _alone(overrides: Sequence[str]) -> list[str]:
+    try:
+        compose("config", overrides=list(overrides))
+    except COMPOSITION_ERRORS as error:
+        return [explain(error, overrides[-1])]
+    return []
+
+
+def explain(error: Exception, override: str = "") -> str:
+    """Return one line for an error of Hydra, OmegaConf or YAML, with "did you mean" where a name is unknown."""
+    key, _, value = override.lstrip("+~").partition("=")
+    text = f"{error}\n{error.__cause__ or ''}"
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{mark.name} line {mark.line + 1}:{mark.column + 1}: {error.problem}"
+    if "Ambiguous value" in text:
+        return f"{override}: several values: use -m to sweep over them"
+    if f"Could not find '{key}/" in text:
+        return _unknown_option(key, value)
+    if re.search(r"Could not (override|append)|is not in struct|Key '.*' not in '", text):
+        return f"{key}: unknown key{did_you_mean(key, known_keys())}"
+    if isinstance(error, RecursionError) or "Recursive interpolation" in text:
+        return f"{key}: the interpolation ${{...}} refers to itself".removeprefix(": ")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    reason = next((line for line in lines if "could not be converted" in line), lines[0])
+    return f"{key}: {reason}" if key else reason
+
+
+def _unknown_option(group: str, value: str) -> str:
+    options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    if group == "amp":
+        return f"amp={value}: unknown level; have: {', '.join(options)} (the letter O, upper case, then a digit)"
+    if value.startswith("["):
+        return f"{group}={value}: one at a time; use -m {group}=a,b to sweep over several"
+    return f"{group}={value}: no such {group}{did_you_mean(value, options)}"
+
+
+def known_keys() -> list[str]:
+    """Return every key of the closed sections, the groups and the top level, dotted."""
+    keys = ["experiment", "debug"]
+    for field in fields(RunConfig):
+        keys.append(field.name)
+        default = getattr(RunConfig(), field.name)
+        if is_dataclass(default):
+            keys += [f"{field.name}.{inner.name}" for inner in fields(default)]
+    return keys
+
+
+def closed_keys(cfg: DictConfig) -> list[str]:
+    """Return every key of a composed configuration outside the open sections, dotted."""
+    keys = []
+    for name in map(str, cfg):
+        keys.append(name)
+        if name not in OPEN_SECTIONS and isinstance(cfg._get_node(name), DictConfig):
+            keys += [f"{name}.{inner}" for inner in cfg[name]]
+    return keys
