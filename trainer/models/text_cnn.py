@@ -10,6 +10,10 @@ from torch.nn import functional as F
 class TextCNN(nn.Module):
     """Kim's CNN-rand: filters of several widths, max over time, dropout, one linear layer.
 
+    Texts are padded on both sides, as in Kim's code, so that every filter sees the first and the last words alone;
+    on the right by one token more, so that each row holds a window of padding only and its logits do not depend on
+    how long the other rows of its batch are.
+
     Args:
         vocab_size: number of tokens V.
         n_outputs: logits per text.
@@ -35,7 +39,7 @@ class TextCNN(nn.Module):
     ) -> None:
         super().__init__()
         self.pad_id = pad_id
-        self.min_tokens = max(widths)
+        self.widest = max(widths)
         self.max_norm = max_norm
         self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=pad_id)
         nn.init.uniform_(self.embedding.weight, -0.25, 0.25)
@@ -47,8 +51,7 @@ class TextCNN(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits (B, n_outputs) for ``tokens`` (B, T)."""
-        short_by = max(0, self.min_tokens - tokens.shape[1])
-        tokens_BT = F.pad(tokens, (0, short_by), value=self.pad_id)
+        tokens_BT = F.pad(tokens, (self.widest - 1, self.widest), value=self.pad_id)
         words_BET = self.embedding(tokens_BT).transpose(1, 2)
         pooled = [F.relu(convolution(words_BET)).amax(dim=2) for convolution in self.convolutions]
         features = self.dropout(torch.cat(pooled, dim=1))
