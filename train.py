@@ -36,6 +36,5 @@ def main(cfg: DictConfig) -> None:
 
 if __name__ == "__main__":
     if {"--help", "-h"} & set(sys.argv[1:]):
-        print(help_text())
-        sys.exit(0)
+        sys.exit(guarded(lambda: print(help_text(), flush=True)))
     sys.exit(guarded(lambda: composed(main, check)))

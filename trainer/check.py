@@ -32,6 +32,7 @@ def check_config(config: RunConfig) -> None:
             problems += check_section("data.preprocess", config.data["preprocess"], config.plugins)
     problems += check_level(config.amp)
     problems += _device_problems(config.device)
+    problems += _init_problems(config.init.path)
     problems += _optimizer_problems(config) if not problems else []
     if problems:
         raise ConfigError.from_problems(problems)
@@ -74,6 +75,8 @@ def _number_problems(config: RunConfig) -> list[str]:
         problems.append(f"fit.clip_norm={fit.clip_norm}: must be positive and finite, or null")
     if fit.ema_decay is not None and not 0 <= fit.ema_decay < 1:
         problems.append(f"fit.ema_decay={fit.ema_decay}: must be in [0, 1), or null")
+    if not 0 < config.init.min_match <= 1:
+        problems.append(f"init.min_match={config.init.min_match}: must be above 0 and at most 1")
     if not 0 < cv.inner_fraction < 1:
         problems.append(f"cv.inner_fraction={cv.inner_fraction}: must be between 0 and 1")
     lr = config.optimizer.get("lr")
@@ -88,6 +91,7 @@ def _choice_problems(config: RunConfig) -> list[str]:
         ("cv.select", config.cv.select, {"last", "inner", "fold"}),
         ("runtime.progress", config.runtime.progress, {"auto", "rich", "plain", "off"}),
         ("tracker.name", config.tracker.name, {"none", "tensorboard"}),
+        ("checkpoint.format", config.checkpoint.format, {"safetensors", "zip", "legacy"}),
     ]
     problems = [
         f"{key}: unknown '{value}'{did_you_mean(value, sorted(known))}"
@@ -113,6 +117,18 @@ def _device_problems(device: str) -> list[str]:
     if kind == "cuda" and not torch.cuda.is_available():
         return [f"device={device}: no CUDA device is available here; use device=auto or device=cpu"]
     return []
+
+
+def _init_problems(path: str | None) -> list[str]:
+    if path is None or Path(path).expanduser().is_file():
+        return []
+    file = Path(path).expanduser()
+    held = sorted(entry.name for entry in file.iterdir() if entry.is_file()) if file.is_dir() else []
+    if file.is_dir():
+        return [f"init.path={path}: is a directory; give the file in it{did_you_mean('model.safetensors', held)}"]
+    if not file.parent.is_dir():
+        return [f"init.path={path}: no such file, and no such directory {file.parent}"]
+    return [f"init.path={path}: no such file{did_you_mean(file.name, sorted(p.name for p in file.parent.iterdir()))}"]
 
 
 def _optimizer_problems(config: RunConfig) -> list[str]:

@@ -26,6 +26,11 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="show a run's result and write its report anew")
     report.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
     report.set_defaults(run=_merge)
+    convert = commands.add_parser("convert", help="write a file of weights in another format, proved to be the same")
+    convert.add_argument("source", type=Path, metavar="IN", help=".pt .pth .bin .ckpt or .safetensors, any format")
+    convert.add_argument("target", type=Path, metavar="OUT")
+    convert.add_argument("--format", choices=("zip", "legacy", "safetensors"), default="zip", help="default: zip")
+    convert.set_defaults(run=_convert)
     board = commands.add_parser("tensorboard", help="serve a run's (or all runs') curves on this machine only")
     board.add_argument("directory", type=Path, metavar="DIR", help="run directory, or the one that holds them")
     board.add_argument("--port", type=int, default=6006)
@@ -39,6 +44,12 @@ def _merge(parsed: argparse.Namespace) -> None:
     from trainer.merge import merge, show
 
     show(Console(), merge(parsed.directory))
+
+
+def _convert(parsed: argparse.Namespace) -> None:
+    from trainer.weight_formats import convert
+
+    print("\n".join(convert(parsed.source, parsed.target, parsed.format)))
 
 
 def _tensorboard(parsed: argparse.Namespace) -> None:

@@ -27,6 +27,8 @@ from trainer.folds.plan import FoldPlan
 from trainer.losses.contract import Loss
 from trainer.results import FoldResult
 from trainer.trackers.observer import Observer
+from trainer.weight_files import WeightFile
+from trainer.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Experiment:
         settings: how each fold is trained.
         level: precision in force.
         device: training device.
+        init: weights every fold starts from; None = fresh ones.
     """
 
     config: RunConfig
@@ -50,6 +53,7 @@ class Experiment:
     settings: FitSettings
     level: Resolved
     device: torch.device
+    init: WeightFile | None = None
 
     @property
     def n_folds(self) -> int:
@@ -188,10 +192,14 @@ def make_model(experiment: Experiment, loss: Loss, model_arguments: dict[str, An
 
     Raises:
         ConfigError: it does not take this data.
+        CheckpointError: the weights to start from do not fit it.
     """
     sizes = {"n_outputs": loss.n_outputs, "n_classes": len(experiment.spec.classes), **model_arguments}
     section, plugins = experiment.config.model, experiment.config.plugins
     model: nn.Module = construct("model", section, plugins, task=experiment.spec.task, **sizes)
+    if experiment.init is not None:
+        init = experiment.config.init
+        load_weights(model, experiment.init, n_outputs=loss.n_outputs, min_match=init.min_match, prefix=init.prefix)
     return model.to(experiment.device)
 
 

@@ -66,7 +66,7 @@ def merge(run: Path) -> Merged:
     result = _result(plan, facts, folds, oof, amp={**facts["amp"], "folds": [fold.amp for fold in saved]})
     write_cv_json(run / "cv.json", result)
     write_oof(run, oof, result.classes, result.task)
-    report = write_report(run, result, oof, folds, notes=facts["about"])
+    report = write_report(run, result, oof, folds, notes=facts["about"], warnings=facts.get("warnings", []))
     return Merged(result, folds, oof, report)
 
 

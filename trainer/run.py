@@ -25,9 +25,14 @@ from trainer.metrics import METRICS, default_metrics
 from trainer.report import leaderboard
 from trainer.report.start import show_data, show_precision
 from trainer.run_directory import fold_directory, is_done, manifest, open_run, rows_table, save_fold
+from trainer.start_preflight import preflight_start, require_labels
 from trainer.start_profile import profile_start
+from trainer.start_weights import weights_start
 from trainer.trackers.console import PlainLines, ProgressBars
 from trainer.trackers.observer import Observer
+from trainer.weight_files import read_weights
+from trainer.weight_formats import SUFFIXES, weight_bytes
+from trainer.weights import LoadReport
 
 
 def run(config: RunConfig, launch: Launch) -> Merged | None:
@@ -60,11 +65,13 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     experiment = prepare(config)
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
+    weights = weights_start(experiment, console)
+    warnings = preflight(experiment, console) if config.preflight and not config.profile.only else []
     profile = profile_start(experiment, console) if config.profile.enabled or config.profile.only else {}
     if config.profile.only:
         return None
     directory = _run_directory(config, launch)
-    open_run(directory, run_files(experiment, launch, profile))
+    open_run(directory, run_files(experiment, launch, profile, weights, warnings))
     trackers = make_trackers(config, directory)
     train_folds(experiment, directory, console, trackers)
     missing = missing_folds(directory, experiment.n_folds)
@@ -78,6 +85,21 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     return merged
 
 
+def preflight(experiment: Experiment, console: Console) -> list[str]:
+    """Look for the classic mistakes in model and loss; print and return the warnings.
+
+    Raises:
+        ConfigError: a mistake that makes training pointless.
+    """
+    started = time.perf_counter()
+    warnings = preflight_start(experiment)
+    for text in warnings:
+        console.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    outcome = f"{len(warnings)} warnings" if warnings else "nothing found"
+    console.print(f"preflight: {outcome} in {time.perf_counter() - started:.2f} s", highlight=False)
+    return warnings
+
+
 def make_console(config: RunConfig) -> Console:
     """Return the console everything is printed on (``runtime.progress=off`` is silent)."""
     return Console(quiet=config.runtime.progress == "off", soft_wrap=False)
@@ -89,11 +111,14 @@ def prepare(config: RunConfig) -> Experiment:
     Raises:
         DataError: the data cannot be trained on or split so.
         ConfigError: the loss, the metrics or the precision do not fit.
+        CheckpointError: the weights to start from cannot be read.
     """
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve(config.amp, device)
+    init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
     samples, spec = load_data(config)
     check_data(config, spec)
+    require_labels(samples, spec)
     plan = make_folds(
         config.cv.strategy,
         samples.target,
@@ -114,7 +139,7 @@ def prepare(config: RunConfig) -> Experiment:
         metrics=tuple(config.metrics.names) or default_metrics(spec.task),
         seed=config.seed,
     )
-    return Experiment(config, samples, spec, plan, settings, level, device)
+    return Experiment(config, samples, spec, plan, settings, level, device, init)
 
 
 def load_data(config: RunConfig) -> tuple[Samples, DataSpec]:
@@ -127,7 +152,9 @@ def load_data(config: RunConfig) -> tuple[Samples, DataSpec]:
     return loaded
 
 
-def run_files(experiment: Experiment, launch: Launch, profile: dict[str, Any]) -> dict[str, bytes]:
+def run_files(
+    experiment: Experiment, launch: Launch, profile: dict[str, Any], weights: LoadReport | None, warnings: list[str]
+) -> dict[str, bytes]:
     """Return the files that describe a run, by name."""
     config, level, spec, samples = experiment.config, experiment.level, experiment.spec, experiment.samples
     facts = manifest(
@@ -142,10 +169,13 @@ def run_files(experiment: Experiment, launch: Launch, profile: dict[str, Any]) -
             "in force": {name: in_force for name, _, _, in_force in level.rows()},
         },
         profile=profile,
+        warnings=warnings,
+        weights=None if weights is None else weights.to_dict(),
         about={
             "command": f"python train.py {shlex.join(launch.command)}".strip(),
             "data": f"{spec.name}, {len(samples)} rows, {spec.task}, {len(spec.classes)} classes",
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
+            **({} if weights is None else {"starts from": weights.summary()}),
             "selection": config.cv.select,
             "seed": str(config.seed),
             "device": f"{experiment.device}, {torch.get_num_threads()} threads",
@@ -197,11 +227,10 @@ def _run_directory(config: RunConfig, launch: Launch) -> Path:
 def _save(experiment: Experiment, directory: Path, number: int, trained: TrainedFold) -> None:
     import json
 
-    from safetensors.torch import save
-
     files = {"preprocess.json": json.dumps(trained.preprocess, ensure_ascii=False).encode()}
-    if experiment.config.checkpoint.save_weights:
-        files["model.safetensors"] = save(trained.weights)
+    wanted = experiment.config.checkpoint
+    if wanted.save_weights:
+        files[f"model{SUFFIXES[wanted.format]}"] = weight_bytes(trained.weights, wanted.format)
     save_fold(directory, number, trained.result, amp=trained.amp, files=files)
 
 

@@ -25,6 +25,7 @@ FREE_KEYS = (
     "cv.fold",
     "device",
     "num_workers",
+    "preflight",
     "paths",
     "profile",
     "runtime",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.text import Text
 from torch import nn
 
 from trainer.cv import Experiment, fold_data, fold_rows, fresh_learner, make_loss, make_model
@@ -46,6 +47,8 @@ def profile_start(experiment: Experiment, console: Console) -> dict[str, Any]:
             eval_batch=steps.evaluate,
         )
     costs = bill(profile, n_folds=experiment.n_folds, **batches_per_fold(experiment, rows, data))
+    for note in fitted.notes:
+        console.print(Text(f"note: {note}"), soft_wrap=True)
     show(profile.to_dict(), costs, console)
     return {**profile.to_dict(), "bill": costs}
 

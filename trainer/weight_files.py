@@ -10,6 +10,7 @@ import json
 import re
 import warnings
 import zipfile
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,8 +121,11 @@ def _what_else(data: bytes) -> str:
         kind = "tar"
     if kind is not None:
         return f"a {kind} file, not weights of torch.save or safetensors"
-    text = head[:40].decode("utf-8", errors="replace")
-    if "\ufffd" not in text and text.isprintable():
+    try:
+        text = " ".join(getincrementaldecoder("utf-8")().decode(head[:40]).split())
+    except UnicodeDecodeError:
+        text = "\0"
+    if text.isprintable():
         return f"a text file, not weights; it begins with {text!r}"
     return f"not a file of torch.save or safetensors; it begins with the bytes {data[:8].hex(' ')}"
 
@@ -160,7 +164,7 @@ def _why_not(error: Exception) -> str:
 
 def _decode_safetensors(data: bytes) -> dict[str, Tensor]:
     header_bytes = int.from_bytes(data[:8], "little")
-    tensors = load_safetensors(data)
+    tensors = dict(sorted(load_safetensors(data).items()))  # the reader's own order varies
     written = json.loads(data[8 : 8 + header_bytes]).get("__metadata__", {}).get("sha256")
     if written is not None and written != digest(tensors):
         raise CheckpointError("damaged: its tensors are not those that were written (sha256 differs)")
@@ -173,7 +177,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        total.update(bits(tensor).numpy())
+        total.update(bits(tensor).numpy().data)
     return total.hexdigest()
 
 

@@ -11,10 +11,14 @@ from torch import Tensor
 
 from trainer.checkpoint import write_bytes
 from trainer.config.errors import CheckpointError, ConfigError, StorageError
-from trainer.weight_files import LEGACY_MAGIC, ZIP_MAGIC, bits, decode, digest, find_tensors, read_weights
+from trainer.weight_files import bits, decode, digest, find_tensors, read_weights, sniff
 
 SUFFIXES = {"safetensors": ".safetensors", "zip": ".pth", "legacy": ".pth"}
 FIRST_TORCH = {"zip": "1.6", "legacy": "0.4", "safetensors": "any with the safetensors package"}
+LEGACY_DTYPES = {  # those with a storage class of their own; torch reads no other back from the legacy format
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex128),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+}
 DTYPE_SINCE = {  # first torch release that has the dtype
     torch.bool: "1.2",
     torch.bfloat16: "1.3",
@@ -41,14 +45,29 @@ def weight_bytes(tensors: Mapping[str, Tensor], form: str) -> bytes:
         form: safetensors | zip | legacy.
 
     Raises:
-        CheckpointError: a tensor is sparse or quantised.
+        CheckpointError: a tensor is sparse or quantised, or of a dtype the format cannot hold.
     """
+    _refuse_dtypes(tensors, form)
     plain = _plain(tensors, keep_ties=form != "safetensors")
     if form == "safetensors":
         return save_safetensors(plain, metadata={"sha256": digest(plain)})
     buffer = io.BytesIO()
     torch.save(plain, buffer, _use_new_zipfile_serialization=form == "zip")
     return buffer.getvalue()
+
+
+def _refuse_dtypes(tensors: Mapping[str, Tensor], form: str) -> None:
+    if form == "legacy":
+        alien = [name for name, tensor in tensors.items() if tensor.dtype not in LEGACY_DTYPES]
+    else:
+        unknown = {torch.complex128, torch.complex32} if form == "safetensors" else set()
+        alien = [name for name, tensor in tensors.items() if tensor.dtype in unknown]
+    if alien:
+        kind = str(tensors[alien[0]].dtype).removeprefix("torch.")
+        raise CheckpointError(
+            f"{alien[0]} is {kind}: the {form} format cannot hold that ({len(alien)} such tensors)\n"
+            "cast them first, or write the zip format"
+        )
 
 
 def _plain(tensors: Mapping[str, Tensor], keep_ties: bool) -> dict[str, Tensor]:
@@ -108,27 +127,20 @@ def prove(data: bytes, tensors: Mapping[str, Tensor], form: str, path: Path) -> 
     Raises:
         CheckpointError: the bytes are of another format, or hold other tensors.
     """
-    sign = magic(data)
-    if not sign.startswith(form):
-        raise CheckpointError(f"{path}: written as {form}, but its first bytes say {sign}")
+    found = sniff(data, path)
+    if found != form:
+        raise CheckpointError(f"{path}: written as {form}, but its first bytes say {found}")
     _, back = find_tensors(decode(data, form, path), path)
     wrong = sorted(back.keys() ^ tensors.keys())
     wrong += [name for name in back.keys() & tensors.keys() if not _same(back[name], tensors[name])]
     if wrong:
         raise CheckpointError(f"{path}: what was written reads back differently: {', '.join(wrong[:3])}")
-    return sign
-
-
-def magic(data: bytes) -> str:
-    """Return the format that the first bytes say, and the bytes."""
-    if data.startswith(ZIP_MAGIC):
-        return "zip, begins with PK 03 04"
-    if data[:1] == b"\x80" and LEGACY_MAGIC in data[:32]:
-        return "legacy, begins with the pickled number 1950a86a20f9469cfc6c"
-    header_bytes = int.from_bytes(data[:8], "little")
-    if data[8:9] == b"{" and header_bytes <= len(data) - 8:
-        return f"safetensors, begins with its header length {header_bytes}"
-    return f"unknown, begins with {data[:8].hex(' ')}"
+    signs = {
+        "zip": "PK 03 04",
+        "legacy": "the pickled number 1950a86a20f9469cfc6c",
+        "safetensors": f"its header length {int.from_bytes(data[:8], 'little')}",
+    }
+    return f"{form}, begins with {signs[form]}"
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
@@ -138,10 +150,12 @@ def _same(one: Tensor, other: Tensor) -> bool:
 def format_notes(tensors: Mapping[str, Tensor], form: str) -> list[str]:
     """Return which torch reads the file, and which tensors an older one has no dtype for."""
     notes = [f"readable by torch: {FIRST_TORCH[form]}{' and later' if form != 'safetensors' else ''}"]
+    if form == "legacy":
+        notes.append("this format carries no checksum: damage inside its numbers cannot be seen, keep the original")
     counts = Counter(tensor.dtype for tensor in tensors.values() if tensor.dtype in DTYPE_SINCE)
     notes += [
-        f"{count} tensors are {str(dtype).removeprefix('torch.')}, which torch before {DTYPE_SINCE[dtype]} cannot hold: "
-        "cast them first for such a torch"
+        f"{count} tensors are {str(dtype).removeprefix('torch.')}: an old torch cannot hold them, "
+        f"it takes {DTYPE_SINCE[dtype]} or later (or cast them first)"
         for dtype, count in counts.items()
     ]
     ties = len(tensors) - len({_identity(tensor) for tensor in tensors.values() if tensor.numel()})

@@ -43,7 +43,7 @@ def match_names(file: Shaped, model: Shaped, prefix: str | None = None) -> Namin
         prefix: the one to strip, where the caller knows; None = the best.
     """
     modern, renamed = _modern(file, model)
-    of_file, of_model = _unwrapped(modern), _unwrapped(dict.fromkeys(model))
+    of_file, of_model = _unwrapped(modern.values()), _unwrapped(model)
     have = {of_file[modern[name]]: tensor for name, tensor in file.items()}
     want = {of_model[name]: tensor for name, tensor in model.items()}
     pairs = _candidates(have, want)
@@ -73,10 +73,9 @@ def _modern(file: Shaped, model: Shaped) -> tuple[dict[str, str], int]:
     return modern, sum(name != new for name, new in modern.items())
 
 
-def _unwrapped(names: Mapping[str, object]) -> dict[str, str]:
+def _unwrapped(names: Iterable[str]) -> dict[str, str]:
     """Return each name without wrapper parts, or all as they are where two would become one."""
-    given = list(names.values()) if any(names.values()) else list(names)
-    bare = {str(name): _unwrap(str(name)) for name in given}
+    bare = {name: _unwrap(name) for name in names}
     return bare if len(set(bare.values())) == len(bare) else {name: name for name in bare}
 
 

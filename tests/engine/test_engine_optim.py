@@ -51,7 +51,8 @@ def test_warm_up_then_schedule_equals_the_formula(name, warmup_steps):
     assert rates(section, warmup_steps=warmup_steps, total_steps=total) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
-def test_one_cycle_after_warm_up_equals_torch_alone():
+@pytest.mark.parametrize("warmup_steps", [0, 5])
+def test_one_cycle_after_warm_up_is_torch_alone_and_the_warm_up_leads_to_its_start(warmup_steps):
     section = {"_target_": TORCH + "OneCycleLR", "max_lr": 1.0, "total_steps": "total_steps", "pct_start": 0.3}
     optimizer = sgd()
     alone = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=30, pct_start=0.3)
@@ -61,7 +62,9 @@ def test_one_cycle_after_warm_up_equals_torch_alone():
         optimizer.step()
         if len(expected) < 30:
             alone.step()
-    assert rates(section, warmup_steps=0, total_steps=30) == pytest.approx(expected)
+    warm_up = [expected[0] * (t + 1) / (warmup_steps + 1) for t in range(warmup_steps)]
+    found = rates(section, warmup_steps=warmup_steps, total_steps=30 + warmup_steps)
+    assert found == pytest.approx(warm_up + expected)
 
 
 def test_the_words_become_this_folds_numbers():

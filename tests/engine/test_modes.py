@@ -30,10 +30,15 @@ def test_every_flag_is_set_inside_and_restored_after(mode, inside):
 def test_flags_are_restored_after_an_exception(mode):
     model = net()
     before = flags(model)
-    with pytest.raises(ZeroDivisionError), mode(model):
-        model[0].eval()
-        model[1][1].train()
-        raise ZeroDivisionError
+
+    def fails_midway():
+        with mode(model):
+            model[0].eval()
+            model[1][1].train()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails_midway()
     assert flags(model) == before
     assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()

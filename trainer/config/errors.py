@@ -84,6 +84,8 @@ def guarded(function: Callable[[], object]) -> int:
             raise
         print(f"{error.kind}: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # whoever read the output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

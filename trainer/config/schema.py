@@ -67,10 +67,20 @@ class ProfileConfig:
 
 
 @dataclass
+class InitConfig:
+    """Weights to start from instead of fresh ones, in every fold the same."""
+
+    path: str | None = None  # .pt .pth .bin .ckpt .safetensors, relative to where the command is typed
+    min_match: float = 0.9  # least share of the body's parameters (all but a head of other size) that must fit
+    prefix: str | None = None  # of the names to take, where several parts of the file fit
+
+
+@dataclass
 class CheckpointConfig:
     """What is kept of each fold."""
 
     save_weights: bool = True
+    format: str = "safetensors"  # safetensors | zip | legacy (for torch before 1.6)
 
 
 @dataclass
@@ -105,6 +115,7 @@ class RunConfig:
     batch_size: int = 32
     device: str = "auto"
     num_workers: int = 0
+    preflight: bool = True  # on | off: try model and loss on one batch before training
     plugins: list[str] = field(default_factory=list)
     paths: PathsConfig = field(default_factory=PathsConfig)
     data: dict[str, Any] = field(default_factory=dict)
@@ -112,6 +123,7 @@ class RunConfig:
     loss: dict[str, Any] = field(default_factory=dict)
     optimizer: dict[str, Any] = field(default_factory=dict)
     scheduler: dict[str, Any] = field(default_factory=dict)
+    init: InitConfig = field(default_factory=InitConfig)
     cv: CvConfig = field(default_factory=CvConfig)
     amp: AmpConfig = field(default_factory=AmpConfig)
     fit: FitConfig = field(default_factory=FitConfig)

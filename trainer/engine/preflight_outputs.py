@@ -63,11 +63,10 @@ def label_out_of_range(target: Tensor, task: Task, n_values: int) -> Finding | N
     if not len(wrong):
         return None
     spot = tuple(wrong[0].tolist())
+    allowed = "a multi-label target is" if task == "multilabel" else f"{n_values} classes are numbered"
     return Finding(
-        f"label {int(target[spot])} is out of range: {n_values} outputs take the labels 0 to {n_values - 1}"
-        if task != "multilabel"
-        else f"label {int(target[spot])} is out of range: multi-label targets are 0 or 1",
-        f"the data's target, row {spot[0]} (from 0) and {len({*wrong[:, 0].tolist()}) - 1} more",
+        f"label {int(target[spot])} is out of range: {allowed} 0 to {1 if task == 'multilabel' else n_values - 1}",
+        f"the data's target, row {spot[0]} (from 0), {len(wrong)} in all",
         "let the data source number its classes from 0 without gaps, in the order of its classes",
     )
 
@@ -149,7 +148,7 @@ def outputs_finite(probe: Probe, trace: Trace) -> Finding | None:
 
 def loss_per_row(probe: Probe, trace: Trace) -> Finding | None:
     """The loss runs and gives one value per row."""
-    n_rows, where = len(probe.rows.target), f"the forward of {type(probe.loss).__name__} ({probe.loss_name})"
+    n_rows, where = len(probe.rows.target), f"the forward of {type(probe.loss).__name__}, the loss"
     try:
         shape = tuple(probe.loss(trace.output, probe.rows.target).shape)
     except Exception as error:  # whatever a user's loss raises
@@ -258,10 +257,12 @@ def _in_unit(outputs: Tensor) -> bool:
 
 def _bounded(probe: Probe) -> bool:
     """Return whether outputs stay within 0 and 1 under several random weights (those that overflow say nothing)."""
-    seen = []
+    agreeing = 0
     for seed, scale in enumerate((0.3, 1.0, 3.0, 10.0)):
         with scrambled(probe.model, scale, seed):
             outputs = predicting(probe.model, probe.rows.inputs).output
         if isinstance(outputs, Tensor) and bool(outputs.isfinite().all()):
-            seen.append(_in_unit(outputs))
-    return len(seen) >= 2 and all(seen)
+            if not _in_unit(outputs):
+                return False
+            agreeing += 1
+    return agreeing >= 2

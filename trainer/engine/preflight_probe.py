@@ -76,8 +76,10 @@ class Probe:
 
     @property
     def loss_name(self) -> str:
-        """The loss as the command line names it."""
-        return f"loss={type(self.loss).__module__.rpartition('.')[2]}"
+        """The loss as the command line names it; one of the user's own by its class."""
+        kind = type(self.loss)
+        package, _, file = kind.__module__.rpartition(".")
+        return f"loss={file}" if package == "trainer.losses" else kind.__name__
 
     @property
     def by_sigmoid(self) -> bool:
@@ -130,7 +132,8 @@ class Trace:
 
     def producer(self) -> Call:
         """Return the first module that returned what the model returned (at the latest the model itself)."""
-        return next(call for call in self.calls if call.result is not None and _equal(call.result, self.output))
+        found = (call for call in self.calls if call.result is not None and _equal(call.result, self.output))
+        return next(found, self.calls[-1])
 
 
 Forward = Callable[[nn.Module, dict[str, Tensor]], Any]

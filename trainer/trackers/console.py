@@ -34,12 +34,14 @@ class ProgressBars:
         )
         self.folds = self.bars.add_task("folds", total=n_folds, numbers="")
         self.steps = self.bars.add_task("steps", total=None, numbers="")
+        self.fold = 0
         self.started = time.perf_counter()
         self.bars.start()
 
     def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
         """Begin the bar of a fold."""
-        self.bars.reset(self.steps, total=total_steps, description=f"fold {fold}", numbers="")
+        self.fold = fold
+        self.bars.reset(self.steps, total=total_steps, description=f"fold {fold} epoch 1", numbers="")
         self.started = time.perf_counter()
 
     def step(self, step: int, loss: float, lr: float) -> None:
@@ -50,6 +52,7 @@ class ProgressBars:
     def epoch(self, record: EpochRecord) -> None:
         """Advance the bar to the end of the epoch."""
         self.step(record.step, record.train_loss, record.lr)
+        self.bars.update(self.steps, description=f"fold {self.fold} epoch {record.epoch + 1}")
 
     def fold_finished(
         self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task

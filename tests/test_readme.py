@@ -1,0 +1,333 @@
+"""Both READMEs: every command is run, what is quoted is what is printed, nothing is undocumented.
+
+Commands run in one folder, in the order of the page, in this process. To be quick, ``max_epochs=1`` is appended to
+those that train, and the files they name are small samples with the columns of the real ones. Quoted output is
+compared with numbers and units masked; error messages must be the same to the letter.
+"""
+
+import contextlib
+import csv
+import io
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import train as script
+from trainer.cli import main as foldwise
+from trainer.config.compose import composed
+from trainer.config.errors import CheckpointError, ConfigError, DataError, FoldwiseError, guarded
+from trainer.config.problems import CONF
+from trainer.config.schema import OPEN_SECTIONS, RunConfig
+from trainer.models.mlp import MLP
+from trainer.run_directory import flatten
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ERRORS: dict[str, type[FoldwiseError]] = {error.kind: error for error in (ConfigError, DataError, CheckpointError)}
+QUICK = ["max_epochs=1", "runtime.threads=1"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced shell block and the output quoted right after it."""
+
+    commands: tuple[str, ...]
+    quoted: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+def fences(page: Path) -> list[tuple[str, str]]:
+    return FENCE.findall(page.read_text(encoding="utf-8"))
+
+
+def blocks(page: Path) -> list[Block]:
+    found, all_fences = [], fences(page)
+    for (language, text), (after, quoted) in zip(all_fences, [*all_fences[1:], ("", "")], strict=True):
+        if language == "sh":
+            commands = tuple(text.replace("\\\n", " ").strip().splitlines())
+            found.append(Block(commands, quoted if after == "text" else ""))
+    return found
+
+
+BLOCKS = blocks(PAGES["en"])
+COMMANDS = [command for block in BLOCKS for command in block.commands]
+PYTHON_COMMANDS = [command for command in COMMANDS if re.match(r"(python train\.py|foldwise) ?", command)]
+QUOTING = [block for block in BLOCKS if block.quoted]
+
+
+def expected_code(block: Block) -> int:
+    """The exit code that goes with the quoted message, 0 where none is quoted."""
+    kind = block.quoted.partition(":")[0]
+    return ERRORS[kind].exit_code if kind in ERRORS else 0
+
+
+def write_table(path: Path, header: list[str], rows: list[list[object]], encoding: str = "utf-8") -> None:
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def write_samples(folder: Path) -> None:
+    """Write small files of the names and columns that the commands use."""
+    random = np.random.default_rng(0)
+    numbers = random.normal(size=(80, 6)).round(4).tolist()
+    write_table(
+        folder / "mammography.csv",
+        [*(f"f{i}" for i in range(1, 7)), "label"],
+        [[*row, int(i % 5 == 0)] for i, row in enumerate(numbers)],
+    )
+    texts = [["good phone , works well", "pos"], ["bad screen , I sent it back", "neg"]] * 20
+    write_table(folder / "reviews.csv", ["review", "sentiment"], [*texts, ["", "neg"], ["", "neg"]])
+    hotel = [["标准间太差 房间还不如3星的", "neg"], ["商务大床房，房间很大，整体感觉不错", "pos"]] * 20
+    write_table(folder / "酒店评论.csv", ["text", "label"], hotel, encoding="gb18030")
+    labels = random.integers(0, 2, size=(80, 6)).tolist()
+    write_table(
+        folder / "emotions.csv",
+        [*(f"x{i}" for i in range(6)), *(f"label:{name}" for name in "abcdef"), "split"],
+        [[*row, *marks, "train"] for row, marks in zip(numbers, labels, strict=True)],
+    )
+    letters = {f"module.{name}": value for name, value in MLP(64, 26).state_dict().items()}
+    torch.save({"epoch": 20, "state_dict": letters}, folder / "letters.pth")
+    [code] = [text for language, text in fences(PAGES["en"]) if language == "python"]
+    (folder / "my_pkg.py").write_text(code, encoding="utf-8")
+
+
+def run(command: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """Run a ``python train.py`` or ``foldwise`` command in this process."""
+    program, *arguments = shlex.split(command)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        if program == "foldwise":
+            code = foldwise(arguments)
+        else:
+            monkeypatch.setattr(sys, "argv", [*arguments, *QUICK])
+            code = guarded(lambda: composed(script.main, script.check))
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the page's commands run."""
+    path = tmp_path_factory.mktemp("readme")
+    write_samples(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def outcomes(folder: Path) -> dict[str, Outcome]:
+    """What every Python command of the page did, run once in the page's order."""
+    served: list[list[str]] = []
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("COLUMNS", "100")
+        monkeypatch.setattr("trainer.cli.subprocess", SimpleNamespace(run=lambda line, **_: served.append(line)))
+        done = {command: run(command, monkeypatch) for command in PYTHON_COMMANDS}
+    sys.modules.pop("my_pkg", None)
+    assert [line[line.index("--logdir") + 1] for line in served] == ["runs/a1"]
+    return done
+
+
+@pytest.mark.parametrize("command", PYTHON_COMMANDS)
+def test_command_ends_as_the_page_says(command: str, outcomes: dict[str, Outcome]) -> None:
+    [code] = {expected_code(block) for block in BLOCKS if command in block.commands}
+    assert outcomes[command].code == code, outcomes[command].err
+
+
+def masked(line: str) -> str:
+    """A line with hashes, numbers, units and column widths taken out."""
+    line = re.sub(r"\b[0-9a-f]{12,}\b", "#", line)
+    line = re.sub(r"[+-]?\d[\d.,]*", "#", line)
+    line = re.sub(r"(# min )?# ?(ms|µs|s|h|k|M|G|KiB|MiB|GiB)\b", "#", line)
+    return re.sub(r"[\s─━]+", " ", line).strip()
+
+
+@pytest.mark.parametrize("block", QUOTING, ids=lambda block: block.commands[-1])
+def test_quoted_output_is_what_is_printed(block: Block, outcomes: dict[str, Outcome]) -> None:
+    commands = [command for command in block.commands if command in outcomes]
+    if block.commands == ("make train",):
+        commands = ["python train.py"]
+    if expected_code(block):
+        assert [outcomes[command].err for command in commands] == [block.quoted]
+        return
+    printed = {masked(line) for command in commands for line in outcomes[command].out.splitlines()}
+    missing = [line for line in block.quoted.splitlines() if line != "..." and masked(line) not in printed]
+    variable = re.compile(r"classes: |note: empty text in ")  # says what is in the real file
+    assert [line for line in missing if not variable.match(line)] == []
+
+
+def test_the_page_quotes_a_mistake_of_each_kind_that_a_newcomer_makes() -> None:
+    kinds = {block.quoted.partition(":")[0] for block in QUOTING}
+    assert {"configuration error", "data error"} <= kinds
+
+
+def make(*arguments: str) -> str:
+    """What make would run, as if everything were installed."""
+    command = ["make", "--no-print-directory", "-n", "-o", ".venv/.installed", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make ")])
+def test_make_target_exists_and_takes_the_arguments(command: str) -> None:
+    _, target, *given = shlex.split(command)
+    recipe = make(target, *given)
+    program = {"train": "train.py", "test": "pytest", "check": "ruff", "format": "ruff", "coverage": "--cov"}[target]
+    assert program in recipe
+    assert all(item.removeprefix("ARGS=") in recipe for item in given)
+
+
+def test_the_test_command_is_make_test() -> None:
+    assert "make test" in COMMANDS
+
+
+def test_activation_is_of_the_environment_that_make_creates() -> None:
+    [command] = [command for command in COMMANDS if command.startswith("source ")]
+    [environment] = re.findall(r"^VENV := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert command == f"source {environment}/bin/activate"
+
+
+def test_completion_script_is_printed_for_bash(tmp_path: Path) -> None:
+    [command] = [command for command in COMMANDS if command.startswith("eval ")]
+    [inner] = re.findall(r'^eval "\$\(python (train\.py .*)\)"$', command)
+    script_name, *arguments = inner.split()
+    line = [sys.executable, str(ROOT / script_name), *arguments]
+    printed = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "hydra_bash_completion" in printed
+    checked = subprocess.run(["bash", "-n"], input=printed, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+DOCKER_RUNS = [command for command in COMMANDS if command.startswith("docker run ")]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("docker build ")])
+def test_docker_build_arguments_exist(command: str) -> None:
+    words = shlex.split(command)
+    given = [words[i + 1].partition("=")[0] for i, word in enumerate(words) if word == "--build-arg"]
+    assert set(given) <= set(re.findall(r"^ARG (\w+)", DOCKERFILE, re.MULTILINE))
+    assert words[-1] == "."
+
+
+@pytest.mark.parametrize("command", DOCKER_RUNS)
+def test_docker_run_uses_what_the_image_has(
+    command: str, folder: Path, outcomes: dict[str, Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outcomes["foldwise merge runs/a1"].code == 0
+    monkeypatch.chdir(folder)
+    options, image, rest = re.fullmatch(r"docker run (.*?) (foldwise(?:-apex)?) +(.*)", command).groups()
+    images = [re.search(r" -t (\S+)", other)[1] for other in COMMANDS if other.startswith("docker build ")]
+    assert image in images
+    [volume] = re.findall(r"^VOLUME (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert f'-v "$PWD/runs:{volume}"' in options
+    if "--entrypoint" in options:
+        assert rest.startswith("-m trainer ")
+        assert run(f"foldwise {rest.removeprefix('-m trainer ')}", monkeypatch).code == 0
+        return
+    composition = run(f"python train.py --cfg job {rest}", monkeypatch)
+    assert composition.code == 0, composition.err
+    assert all(item.partition("=")[2] in composition.out for item in rest.split())
+
+
+def test_every_command_belongs_to_a_test() -> None:
+    known = ("python train.py", "foldwise ", "make ", "source ", "eval ", "docker build ", "docker run ")
+    assert [command for command in COMMANDS if not command.startswith(known)] == ["mkdir -p runs"]
+
+
+def test_both_pages_have_the_same_commands_outputs_and_code() -> None:
+    assert fences(PAGES["en"]) == fences(PAGES["zh"])
+
+
+def table_rows(page: Path) -> list[list[str]]:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+
+
+def documented_defaults(page: Path) -> dict[str, str]:
+    """Default by key, from the tables whose first two cells are a key and a value."""
+    return {row[0].strip("`"): row[1] for row in table_rows(page) if re.fullmatch(r"`[\w.]+`", row[0]) and len(row) == 3}
+
+
+def schema_defaults() -> dict[str, object]:
+    defaults = {}
+    for field in fields(RunConfig):
+        value = getattr(RunConfig(), field.name)
+        if field.name in OPEN_SECTIONS:
+            continue
+        if is_dataclass(value):
+            defaults |= {f"{field.name}.{inner.name}": getattr(value, inner.name) for inner in fields(value)}
+        else:
+            defaults[field.name] = value
+    return defaults
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+@pytest.mark.parametrize(("key", "default"), schema_defaults().items())
+def test_key_is_documented_with_its_default(page: Path, key: str, default: object) -> None:
+    documented = documented_defaults(page)[key]
+    assert yaml.safe_load(documented.strip("`")) == default
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def test_every_choice_of_conf_is_documented(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    choices = [f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "hydra"]
+    assert len(choices) > 20
+    assert [choice for choice in choices if f"`{choice}`" not in text] == []
+
+
+def open_options() -> list[tuple[str, object]]:
+    """Every option of the reader's own data and of the models and losses, with its default."""
+    paths = [*CONF.glob("data/csv_*.yaml"), *CONF.glob("model/*.yaml"), *CONF.glob("loss/*.yaml")]
+    options = []
+    for path in paths:
+        section = yaml.safe_load(path.read_text(encoding="utf-8"))
+        flat = flatten(section, f"{path.parent.name}.")
+        options += [(key, default) for key, default in flat.items() if not key.endswith("_target_")]
+    return options
+
+
+def documented_options(page: Path) -> list[tuple[str, str]]:
+    """Key and default from the tables with four columns: the key is in the first or the second, the default third."""
+    found = []
+    for row in table_rows(page):
+        keys = [cell.strip("`") for cell in row[:2] if re.fullmatch(r"`(data|model|loss)\.[\w.]+`", cell)]
+        if len(row) == 4 and keys:
+            found.append((keys[0], row[2]))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def test_options_of_data_model_and_loss_are_documented_with_their_defaults(page: Path) -> None:
+    documented = [
+        (key, yaml.safe_load(cell.strip("`")) if cell.startswith("`") else "???")
+        for key, cell in documented_options(page)
+    ]
+    assert [option for option in open_options() if option not in documented] == []
+    assert [option for option in documented if option not in open_options()] == []
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("http")]
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for target in targets:
+        name, _, anchor = target.partition("#")
+        assert not name or (ROOT / name).is_file(), target
+        assert name or anchor in anchors, target

@@ -1,0 +1,62 @@
+"""The preflight at start: the first fold's model and loss, built once more and thrown away after it."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainer.config.errors import ConfigError
+from trainer.cv import Experiment, fold_data, fold_rows, make_loss, make_model, seed_everything
+from trainer.data.batches import TrainingSet, training_order
+from trainer.data.samples import DataSpec, Samples
+from trainer.engine.fit import FoldRows
+from trainer.engine.preflight import preflight
+from trainer.engine.preflight_outputs import label_out_of_range
+from trainer.engine.preflight_probe import Probe
+from trainer.profile_costs import same_random_state
+
+
+def preflight_start(experiment: Experiment) -> list[str]:
+    """Look for the classic mistakes in model, loss and precision; the random generators stay as they are.
+
+    Returns:
+        The warnings, one line each.
+
+    Raises:
+        ConfigError: training would be pointless: what is wrong, where, and the fix.
+    """
+    settings = experiment.settings
+    rows = fold_rows(experiment, 0)
+    with same_random_state():
+        seed_everything(settings.seed)
+        fitted, data = fold_data(experiment, rows)
+        loss = make_loss(experiment, rows)
+        probe = Probe(
+            model=make_model(experiment, loss, fitted.model_arguments),
+            loss=loss,
+            level=experiment.level,
+            task=experiment.spec.task,
+            batch=data.batch(probe_rows(experiment, rows, data)),
+            target=data.target,
+            train_sizes=[len(fold_rows(experiment, number).train) for number in range(experiment.n_folds)],
+            batch_size=settings.batch_size,
+        )
+        return preflight(probe)
+
+
+def probe_rows(experiment: Experiment, rows: FoldRows, data: TrainingSet) -> NDArray[np.int64]:
+    """Return the row numbers of the first training batch; of the first two where a batch is a single row."""
+    settings = experiment.settings
+    key = (settings.seed, rows.repeat, rows.fold, 0)
+    order = training_order(rows.train, settings.batch_size, key, data.rows.lengths())
+    return order[0] if len(order[0]) > 1 else np.concatenate(order[:2])
+
+
+def require_labels(samples: Samples, spec: DataSpec) -> None:
+    """Refuse labels outside the classes, before anything counts them.
+
+    Raises:
+        ConfigError: naming the label and its row.
+    """
+    finding = label_out_of_range(torch.from_numpy(samples.target), spec.task, len(spec.classes))
+    if finding is not None:
+        raise ConfigError(finding.lines())
