@@ -8,10 +8,10 @@ from torch.nn import functional as F
 
 from trainer.config.errors import ConfigError, DataError
 from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig
-from trainer.cv import fold_data, fold_rows, fresh_learner, inner_split, loss_arguments, run_fold
+from trainer.cv import fold_data, fold_rows, fresh_learner, inner_split, loss_arguments, prepare_fold, run_fold
 from trainer.data.batches import training_order
 from trainer.data.samples import Samples
-from trainer.run import prepare
+from trainer.start.prepare import prepare
 
 STEP = "torch.optim.lr_scheduler."
 
@@ -31,6 +31,10 @@ def config(**changes):
         "device": "cpu",
     }
     return RunConfig(**{**values, **changes})
+
+
+def run_number(exp, number):
+    return run_fold(exp, prepare_fold(exp, number), [])
 
 
 def experiment(**changes):
@@ -90,13 +94,13 @@ def test_the_schedule_is_as_long_as_the_fold(select, n_train):
 
 def test_the_schedule_ends_with_the_fold():
     section = {"_target_": STEP + "LinearLR", "start_factor": 1.0, "end_factor": 0.0, "total_iters": "total_steps"}
-    trained = run_fold(experiment(scheduler=section, fit=FitConfig(warmup_steps=2)), 0, [])
+    trained = run_number(experiment(scheduler=section, fit=FitConfig(warmup_steps=2)), 0)
     assert [epoch.lr for epoch in trained.result.epochs] == pytest.approx([0.1 * 4 / 6, 0.0], abs=1e-8)
 
 
 def test_a_fold_is_what_a_loop_written_by_hand_gives():
     exp = experiment(batch_size=16)
-    trained = run_fold(exp, 2, [])
+    trained = run_number(exp, 2)
     it, data, rows = built(exp, 2)
     model = it.model
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

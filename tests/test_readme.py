@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ERRORS: dict[str, type[FoldwiseError]] = {error.kind: error for error in (ConfigError, DataError, CheckpointError)}
-QUICK = ["max_epochs=1", "runtime.threads=1"]
+QUICK = ["max_epochs=1", "runtime.threads=1", "tracker=none"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def expected_code(block: Block) -> int:
 
 def write_table(path: Path, header: list[str], rows: list[list[object]], encoding: str = "utf-8") -> None:
     with path.open("w", encoding=encoding, newline="") as file:
-        csv.writer(file).writerows([header, *rows])
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def write_samples(folder: Path) -> None:
@@ -259,7 +259,9 @@ def table_rows(page: Path) -> list[list[str]]:
 
 def documented_defaults(page: Path) -> dict[str, str]:
     """Default by key, from the tables whose first two cells are a key and a value."""
-    return {row[0].strip("`"): row[1] for row in table_rows(page) if re.fullmatch(r"`[\w.]+`", row[0]) and len(row) == 3}
+    return {
+        row[0].strip("`"): row[1] for row in table_rows(page) if re.fullmatch(r"`[\w.]+`", row[0]) and len(row) == 3
+    }
 
 
 def schema_defaults() -> dict[str, object]:

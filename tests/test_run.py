@@ -290,6 +290,7 @@ def test_the_profile_and_the_bill_are_saved_and_change_no_number(train, tmp_path
     runs = tmp_path / "runs"
     assert sha(runs / "with/oof.parquet") == sha(runs / "without/oof.parquet")
     profile = cv_json(runs / "with")["profile"]
+    assert json.loads((runs / "with/profile.json").read_text()) == profile
     assert profile["params"] == sum(v.numel() for v in load_file(runs / "with/fold_0/model.safetensors").values())
     assert profile["bill"]["train_steps"] == 5 * 2 * 4
     assert cv_json(runs / "without")["profile"] == {}
@@ -322,6 +323,18 @@ def test_more_folds_than_rows(train):
     outcome = train("data=iris", "cv.n_splits=151", *QUICK)
     assert outcome.code == 3
     assert "more than the 150 rows" in outcome.err
+
+
+def test_loader_processes_that_change_nothing_are_said_to(train):
+    outcome = train("data=iris", "num_workers=2", *QUICK)
+    assert outcome.code == 0
+    assert "num_workers=2 has no effect" in outcome.out
+
+
+def test_overfitting_on_purpose_drives_the_loss_to_zero(train, tmp_path):
+    assert train("data=iris", "debug=overfit", "optimizer.lr=0.01", "tracker.name=none").code == 0
+    done = json.loads((only_run(tmp_path) / "fold_0/DONE").read_text())
+    assert done["epochs"][-1]["train_loss"] < 0.05
 
 
 def test_progress_bars_on_a_terminal(train):

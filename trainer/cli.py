@@ -47,7 +47,7 @@ def _merge(parsed: argparse.Namespace) -> None:
 
 
 def _convert(parsed: argparse.Namespace) -> None:
-    from trainer.weight_formats import convert
+    from trainer.weights.formats import convert
 
     print("\n".join(convert(parsed.source, parsed.target, parsed.format)))
 

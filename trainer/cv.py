@@ -27,8 +27,8 @@ from trainer.folds.plan import FoldPlan
 from trainer.losses.contract import Loss
 from trainer.results import FoldResult
 from trainer.trackers.observer import Observer
-from trainer.weight_files import WeightFile
-from trainer.weights import load_weights
+from trainer.weights.files import WeightFile
+from trainer.weights.load import load_weights
 
 
 @dataclass(frozen=True)
@@ -78,24 +78,46 @@ class TrainedFold:
     preprocess: Any
 
 
-def run_fold(experiment: Experiment, number: int, observers: Sequence[Observer]) -> TrainedFold:
+@dataclass(frozen=True)
+class PreparedFold:
+    """A fold that is ready to be trained.
+
+    Attributes:
+        number: repeat x n_splits + fold.
+        rows: of the fold.
+        fitted: the preprocessing, fitted on the training rows.
+        data: all rows, preprocessed, on the training device.
+    """
+
+    number: int
+    rows: FoldRows
+    fitted: Any
+    data: TrainingSet
+
+
+def prepare_fold(experiment: Experiment, number: int) -> PreparedFold:
+    """Choose the rows of fold ``number`` and fit the preprocessing on its training rows."""
+    rows = fold_rows(experiment, number)
+    fitted, data = fold_data(experiment, rows)
+    return PreparedFold(number, rows, fitted, data)
+
+
+def run_fold(experiment: Experiment, fold: PreparedFold, observers: Sequence[Observer]) -> TrainedFold:
     """Train and score one fold.
 
     Args:
         experiment: what to run.
-        number: repeat x n_splits + fold.
+        fold: which one.
         observers: told about the progress.
 
     Raises:
         NonFiniteError: training diverged.
     """
-    rows = fold_rows(experiment, number)
-    fitted, data = fold_data(experiment, rows)
-    learner = fresh_learner(experiment, rows, fitted.model_arguments)
-    result, weights = fit_fold(learner, data, rows, experiment.settings, experiment.spec, observers)
+    learner = fresh_learner(experiment, fold.rows, fold.fitted.model_arguments)
+    result, weights = fit_fold(learner, fold.data, fold.rows, experiment.settings, experiment.spec, observers)
     scaler = learner.precision.scaler
     amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
-    return TrainedFold(result, weights, amp, fitted.to_json())
+    return TrainedFold(result, weights, amp, fold.fitted.to_json())
 
 
 def fold_rows(experiment: Experiment, number: int) -> FoldRows:

@@ -55,7 +55,7 @@ def test_a_nested_target_is_not_instantiated(train, tmp_path):
 
 
 def test_missing_attribute_suggests_a_class():
-    with pytest.raises(ConfigError, match="has no 'MPL'.*did you mean 'MLP'"):
+    with pytest.raises(ConfigError, match=r"has no 'MPL'.*did you mean 'MLP'"):
         resolve_target("model", "trainer.models.mlp.MPL")
 
 

@@ -31,8 +31,8 @@ from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.engine.preflight import findings, preflight
 from trainer.models.mlp import MLP
 from trainer.models.text_cnn import TextCNN
-from trainer.run import prepare
-from trainer.start_preflight import preflight_start, require_labels
+from trainer.start.preflight import preflight_start, require_labels
+from trainer.start.prepare import prepare
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "preflight.md"
 

@@ -4,8 +4,8 @@ import json
 import pytest
 from rich.console import Console
 
-from trainer.profile_counts import Missed, ModuleRow
-from trainer.profiler import ModelProfile, bill
+from trainer.profiler.counts import Missed, ModuleRow
+from trainer.profiler.model import ModelProfile, bill
 from trainer.report.profile_table import memory, quantity, show
 
 FULL = ModelProfile(

@@ -16,8 +16,8 @@ Foldwise: k-fold training you can trust.
 KEY=VALUE sets any key of the configuration (see --cfg job); GROUP=CHOICE picks a file of conf/:
 """
 ENDING = """
-Finished runs: foldwise merge | report | convert (foldwise --help). Tab completion: eval "$(python train.py -sc install=bash)".
-Hydra's own flags: --hydra-help."""
+Finished runs: foldwise merge | report | convert (foldwise --help).
+Tab completion: eval "$(python train.py -sc install=bash)". Hydra's own flags: --hydra-help."""
 
 
 def help_text() -> str:

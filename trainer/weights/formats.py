@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainer.checkpoint import write_bytes
 from trainer.config.errors import CheckpointError, ConfigError, StorageError
-from trainer.weight_files import bits, decode, digest, find_tensors, read_weights, sniff
+from trainer.weights.files import bits, decode, digest, find_tensors, read_weights, sniff
 
 SUFFIXES = {"safetensors": ".safetensors", "zip": ".pth", "legacy": ".pth"}
 FIRST_TORCH = {"zip": "1.6", "legacy": "0.4", "safetensors": "any with the safetensors package"}

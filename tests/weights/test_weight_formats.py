@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from trainer import weight_formats
 from trainer.cli import main
 from trainer.config.errors import CheckpointError, ConfigError, StorageError
-from trainer.weight_files import read_weights
-from trainer.weight_formats import convert, format_notes, prove, weight_bytes
+from trainer.weights import formats as weight_formats
+from trainer.weights.files import read_weights
+from trainer.weights.formats import convert, format_notes, prove, weight_bytes
 
 FORMATS = ("zip", "legacy", "safetensors")
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool]

@@ -7,32 +7,30 @@ from typing import Any
 
 from rich.console import Console
 
-from trainer.cv import Experiment, fold_data, fold_rows, make_loss, make_model
-from trainer.profile_costs import same_random_state
+from trainer.cv import Experiment, PreparedFold, make_loss, make_model
+from trainer.profiler.costs import same_random_state
 from trainer.report.weights_table import show
 from trainer.run_directory import rows_table
-from trainer.weights import LoadReport, compare
+from trainer.weights.load import LoadReport, compare
 
 
-def weights_start(experiment: Experiment, console: Console) -> LoadReport | None:
-    """Load the file into a model of the first fold to be trained, print the load report and return it.
+def weights_start(experiment: Experiment, fold: PreparedFold, console: Console) -> LoadReport | None:
+    """Load the file into a model of ``fold``, print the load report and return it.
 
     Returns:
         None where the run starts from fresh weights.
 
     Raises:
-        CheckpointError: too little of the file fits (see ``trainer.weights.load_weights``).
+        CheckpointError: too little of the file fits (see ``trainer.weights.load.load_weights``).
     """
     file, init = experiment.init, experiment.config.init
     if file is None:
         return None
     with same_random_state():
-        rows = fold_rows(experiment, experiment.config.cv.fold or 0)
-        fitted, _ = fold_data(experiment, rows)
-        loss = make_loss(experiment, rows)
-        model = make_model(experiment, loss, fitted.model_arguments)
+        loss = make_loss(experiment, fold.rows)
+        model = make_model(experiment, loss, fold.fitted.model_arguments)
         report, _, _ = compare(model, file, n_outputs=loss.n_outputs, prefix=init.prefix)
-    warnings = [*_seen_rows(experiment, Path(file.path)), *_other_words(Path(file.path), fitted.to_json())]
+    warnings = [*_seen_rows(experiment, Path(file.path)), *_other_words(Path(file.path), fold.fitted.to_json())]
     report = replace(report, notes=(*report.notes, *warnings))
     show(report.to_dict(), init.min_match, console)
     return report

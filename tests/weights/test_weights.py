@@ -9,8 +9,8 @@ from torch import nn
 from trainer.config.errors import CheckpointError
 from trainer.models.mlp import MLP
 from trainer.models.text_cnn import TextCNN
-from trainer.weight_files import read_weights
-from trainer.weights import compare, load_weights
+from trainer.weights.files import read_weights
+from trainer.weights.load import compare, load_weights
 
 N_OUTPUTS = 3
 BODY = 2 * (8 * 16 + 16 + 16 * 16 + 16) // 2  # two hidden layers of 16 over 8 features

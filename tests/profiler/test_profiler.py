@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from trainer.config.errors import ConfigError
-from trainer.profiler import ModelProfile, bill, profile_model
+from trainer.profiler.model import ModelProfile, bill, profile_model
 
 
 class Mlp(nn.Module):
@@ -241,7 +241,7 @@ def test_the_training_step_gets_one_copy_in_train_mode_and_evaluation_in_eval_mo
 
 
 def test_slow_steps_are_not_repeated(monkeypatch):
-    monkeypatch.setattr("trainer.profile_costs.TOO_MANY_SECONDS", 0.0)
+    monkeypatch.setattr("trainer.profiler.costs.TOO_MANY_SECONDS", 0.0)
     calls = []
     profile_model(Mlp(), mlp_batch(), lambda m: calls.append(1), steps=40)
     assert len(calls) == 2  # one that warms up, one that is timed

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from trainer.profile_counts import Inputs
+from trainer.profiler.counts import Inputs
 
 TrainStep = Callable[[nn.Module], None]
 ENOUGH_SECONDS = 0.1  # quick steps are repeated this long, for a steady median

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from trainer.config.errors import FoldwiseError
-from trainer.profile_costs import (
+from trainer.profiler.costs import (
     TrainStep,
     cuda_bytes,
     eval_seconds,
@@ -18,7 +18,7 @@ from trainer.profile_costs import (
     same_random_state,
     training_cost,
 )
-from trainer.profile_counts import (
+from trainer.profiler.counts import (
     Inputs,
     Missed,
     ModuleRow,

@@ -1,4 +1,4 @@
-"""The profile at start: the first fold's own model, loss and optimizer on copies, and the bill for the whole run."""
+"""The profile at start: a fold's own model, loss and optimizer on copies, and the bill for the whole run."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,20 +12,20 @@ from rich.console import Console
 from rich.text import Text
 from torch import nn
 
-from trainer.cv import Experiment, fold_data, fold_rows, fresh_learner, make_loss, make_model
-from trainer.data.batches import TrainingSet, evaluation_order, training_order
+from trainer.cv import Experiment, PreparedFold, fresh_learner, make_loss, make_model
+from trainer.data.batches import evaluation_order, training_order
 from trainer.engine.fit import EVALUATION_BATCHES, FoldRows
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import evaluating, training
-from trainer.profile_costs import same_random_state
-from trainer.profiler import bill, profile_model
+from trainer.profiler.costs import same_random_state
+from trainer.profiler.model import bill, profile_model
 from trainer.report.profile_table import show
 
 Order = Sequence[NDArray[np.int64]]
 
 
-def profile_start(experiment: Experiment, console: Console) -> dict[str, Any]:
-    """Profile a copy of the first fold's model and print what it and the whole run cost.
+def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) -> dict[str, Any]:
+    """Profile a copy of the fold's model and print what it and the whole run cost.
 
     Returns:
         The profile with the bill under ``bill``, as plain values.
@@ -33,21 +33,19 @@ def profile_start(experiment: Experiment, console: Console) -> dict[str, Any]:
     Raises:
         ConfigError: the model cannot be built for this data.
     """
-    rows = fold_rows(experiment, 0)
     with same_random_state():
-        fitted, data = fold_data(experiment, rows)
-        model = make_model(experiment, make_loss(experiment, rows), fitted.model_arguments)
-        steps = OneStep(experiment, rows, data, fitted.model_arguments)
+        model = make_model(experiment, make_loss(experiment, fold.rows), fold.fitted.model_arguments)
+        steps = OneStep(experiment, fold)
         profile = profile_model(
             model,
-            data.batch(steps.order[0]).inputs,
+            fold.data.batch(steps.order[0]).inputs,
             steps.train,
             top=experiment.config.profile.top,
             steps=experiment.config.profile.steps,
             eval_batch=steps.evaluate,
         )
-    costs = bill(profile, n_folds=experiment.n_folds, **batches_per_fold(experiment, rows, data))
-    for note in fitted.notes:
+    costs = bill(profile, n_folds=experiment.n_folds, **batches_per_fold(experiment, fold.rows))
+    for note in fold.fitted.notes:
         console.print(Text(f"note: {note}"), soft_wrap=True)
     show(profile.to_dict(), costs, console)
     return {**profile.to_dict(), "bill": costs}
@@ -58,19 +56,15 @@ class OneStep:
 
     Args:
         experiment: what is run.
-        rows: of the first fold.
-        data: all rows.
-        model_arguments: sizes the model is built with.
+        fold: whose rows are trained on.
     """
 
-    def __init__(
-        self, experiment: Experiment, rows: FoldRows, data: TrainingSet, model_arguments: dict[str, Any]
-    ) -> None:
-        size, lengths_N = experiment.settings.batch_size, data.rows.lengths()
-        self.experiment, self.rows, self.data, self.model_arguments = experiment, rows, data, model_arguments
-        self.order = training_order(rows.train, size, (experiment.settings.seed, 0, 0, 0), lengths_N)
+    def __init__(self, experiment: Experiment, fold: PreparedFold) -> None:
+        size, lengths_N = experiment.settings.batch_size, fold.data.rows.lengths()
+        self.experiment, self.fold = experiment, fold
+        self.order = training_order(fold.rows.train, size, (experiment.settings.seed, 0, 0, 0), lengths_N)
         self.training_batches = self._windows()
-        self.evaluation_batches = cycle(evaluation_order(rows.held_out, size * EVALUATION_BATCHES, lengths_N))
+        self.evaluation_batches = cycle(evaluation_order(fold.rows.held_out, size * EVALUATION_BATCHES, lengths_N))
         self.learners: dict[int, Learner] = {}
 
     def _windows(self) -> Iterator[Order]:
@@ -80,24 +74,26 @@ class OneStep:
     def learner(self, model: nn.Module) -> Learner:
         """Return the learner around ``model``, built on the first call for it."""
         if id(model) not in self.learners:
-            self.learners[id(model)] = fresh_learner(self.experiment, self.rows, self.model_arguments, model)
+            self.learners[id(model)] = fresh_learner(
+                self.experiment, self.fold.rows, self.fold.fitted.model_arguments, model
+            )
         return self.learners[id(model)]
 
     def train(self, model: nn.Module) -> None:
         """Take one optimizer step on ``model``."""
-        device = self.data.target.device
+        device = self.fold.data.target.device
         totals = Totals(torch.zeros((), device=device), torch.zeros((), device=device))
-        batches = [self.data.batch(rows) for rows in next(self.training_batches)]
+        batches = [self.fold.data.batch(rows) for rows in next(self.training_batches)]
         with training(model):
             train_step(self.learner(model), batches, self.experiment.settings.clip_norm, totals)
 
     def evaluate(self, model: nn.Module) -> None:
         """Predict one evaluation batch with ``model``."""
         with evaluating(model):
-            self.learner(model).precision.forward(model, self.data.batch(next(self.evaluation_batches)).inputs)
+            self.learner(model).precision.forward(model, self.fold.data.batch(next(self.evaluation_batches)).inputs)
 
 
-def batches_per_fold(experiment: Experiment, rows: FoldRows, data: TrainingSet) -> dict[str, int]:
+def batches_per_fold(experiment: Experiment, rows: FoldRows) -> dict[str, int]:
     """Return the training and evaluation batches of one fold, over all its epochs."""
     settings = experiment.settings
     size = settings.batch_size * EVALUATION_BATCHES

@@ -1,46 +1,56 @@
 """The preflight at start: the first fold's model and loss, built once more and thrown away after it."""
 
+import time
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 
 from trainer.config.errors import ConfigError
-from trainer.cv import Experiment, fold_data, fold_rows, make_loss, make_model, seed_everything
+from trainer.cv import Experiment, PreparedFold, fold_rows, make_loss, make_model, seed_everything
 from trainer.data.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.fit import FoldRows
 from trainer.engine.preflight import preflight
 from trainer.engine.preflight_outputs import label_out_of_range
 from trainer.engine.preflight_probe import Probe
-from trainer.profile_costs import same_random_state
+from trainer.profiler.costs import same_random_state
 
 
-def preflight_start(experiment: Experiment) -> list[str]:
+def preflight_start(experiment: Experiment, fold: PreparedFold, console: Console) -> list[str]:
     """Look for the classic mistakes in model, loss and precision; the random generators stay as they are.
 
     Returns:
-        The warnings, one line each.
+        The warnings, one line each, printed too.
 
     Raises:
         ConfigError: training would be pointless: what is wrong, where, and the fix.
     """
-    settings = experiment.settings
-    rows = fold_rows(experiment, 0)
+    started = time.perf_counter()
     with same_random_state():
-        seed_everything(settings.seed)
-        fitted, data = fold_data(experiment, rows)
-        loss = make_loss(experiment, rows)
-        probe = Probe(
-            model=make_model(experiment, loss, fitted.model_arguments),
-            loss=loss,
-            level=experiment.level,
-            task=experiment.spec.task,
-            batch=data.batch(probe_rows(experiment, rows, data)),
-            target=data.target,
-            train_sizes=[len(fold_rows(experiment, number).train) for number in range(experiment.n_folds)],
-            batch_size=settings.batch_size,
-        )
-        return preflight(probe)
+        seed_everything(experiment.settings.seed)
+        warnings = preflight(probe(experiment, fold))
+    for text in warnings:
+        console.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    outcome = f"{len(warnings)} warnings" if warnings else "nothing found"
+    console.print(f"preflight: {outcome} in {time.perf_counter() - started:.2f} s", highlight=False)
+    return warnings
+
+
+def probe(experiment: Experiment, fold: PreparedFold) -> Probe:
+    """Build the fold's model and loss with one batch to try them on."""
+    loss = make_loss(experiment, fold.rows)
+    return Probe(
+        model=make_model(experiment, loss, fold.fitted.model_arguments),
+        loss=loss,
+        level=experiment.level,
+        task=experiment.spec.task,
+        batch=fold.data.batch(probe_rows(experiment, fold.rows, fold.data)),
+        target=fold.data.target,
+        train_sizes=[len(fold_rows(experiment, number).train) for number in range(experiment.n_folds)],
+        batch_size=experiment.settings.batch_size,
+    )
 
 
 def probe_rows(experiment: Experiment, rows: FoldRows, data: TrainingSet) -> NDArray[np.int64]:

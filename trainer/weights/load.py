@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trainer.config.errors import CheckpointError
-from trainer.weight_files import WeightFile
-from trainer.weight_names import Naming, match_names
+from trainer.weights.files import WeightFile
+from trainer.weights.names import Naming, match_names
 
 THOP_BUFFERS = ("total_ops", "total_params")
 SHOWN = 3  # names in an error message

@@ -1,0 +1,119 @@
+"""Everything that is decided before the first step, and the files that say so."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.check import check_data
+from trainer.config.build import construct
+from trainer.config.compose import to_yaml
+from trainer.config.schema import RunConfig
+from trainer.cv import Experiment
+from trainer.data.samples import DataSpec, Samples
+from trainer.engine.fit import FitSettings
+from trainer.engine.levels import resolve, show
+from trainer.folds.plan import make_folds
+from trainer.metrics import default_metrics
+from trainer.run_directory import manifest, rows_table
+from trainer.start.preflight import require_labels
+from trainer.weights.files import read_weights
+from trainer.weights.load import LoadReport
+
+
+def prepare(config: RunConfig) -> Experiment:
+    """Read the data and decide everything that is decided before the first step.
+
+    Raises:
+        DataError: the data cannot be trained on or split so.
+        ConfigError: the loss, the metrics or the precision do not fit.
+        CheckpointError: the weights to start from cannot be read.
+    """
+    device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+    level = resolve(config.amp, device)
+    init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
+    samples, spec = load_data(config)
+    if config.num_workers:
+        note = f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"
+        spec = replace(spec, notes=(*spec.notes, note))
+    check_data(config, spec)
+    require_labels(samples, spec)
+    plan = make_folds(
+        config.cv.strategy,
+        samples.target,
+        ids_N=samples.ids_N,
+        groups_N=samples.groups_N,
+        classes=spec.classes,
+        n_splits=config.cv.n_splits,
+        repeats=config.cv.repeats,
+        shuffle=config.cv.shuffle,
+        random_state=config.cv.random_state,
+    )
+    settings = FitSettings(
+        max_epochs=config.max_epochs,
+        batch_size=config.batch_size,
+        accumulate_steps=config.fit.accumulate_steps,
+        clip_norm=config.fit.clip_norm,
+        patience_epochs=config.fit.patience_epochs,
+        metrics=tuple(config.metrics.names) or default_metrics(spec.task),
+        seed=config.seed,
+    )
+    return Experiment(config, samples, spec, plan, settings, level, device, init)
+
+
+def load_data(config: RunConfig) -> tuple[Samples, DataSpec]:
+    """Read the data set.
+
+    Raises:
+        DataError: it cannot be read or trained on.
+    """
+    loaded: tuple[Samples, DataSpec] = construct("data", config.data, config.plugins)
+    return loaded
+
+
+def run_files(
+    experiment: Experiment, command: str, profile: dict[str, Any], weights: LoadReport | None, warnings: list[str]
+) -> dict[str, bytes]:
+    """Return the files that describe a run, by name.
+
+    Args:
+        experiment: what is run.
+        command: that started it.
+        profile: at start, or empty.
+        weights: what was loaded to start from, or None.
+        warnings: of the preflight.
+    """
+    config, level, spec, samples = experiment.config, experiment.level, experiment.spec, experiment.samples
+    facts = manifest(
+        task=spec.task,
+        classes=spec.classes,
+        metrics=experiment.settings.metrics,
+        select=config.cv.select,
+        fingerprint=experiment.plan.fingerprint,
+        amp={
+            "opt_level": level.opt_level,
+            "half type": show(level.dtype),
+            "in force": {name: in_force for name, _, _, in_force in level.rows()},
+        },
+        profile=profile,
+        warnings=warnings,
+        weights=None if weights is None else weights.to_dict(),
+        about={
+            "command": command,
+            "data": f"{spec.name}, {len(samples)} rows, {spec.task}, {len(spec.classes)} classes",
+            "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
+            **({} if weights is None else {"starts from": weights.summary()}),
+            "selection": config.cv.select,
+            "seed": str(config.seed),
+            "device": f"{experiment.device}, {torch.get_num_threads()} threads",
+        },
+    )
+    return {
+        "config.yaml": to_yaml(experiment.config).encode(),
+        "manifest.json": facts,
+        "rows.parquet": rows_table(samples.ids_N, samples.target),
+        "folds.json": experiment.plan.to_json().encode(),
+        "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
+    }
