@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from trainer.config.schema import AmpConfig
-from trainer.data.batches import DenseRows, TrainingSet, training_order
+from trainer.data.batches import Batch, DenseRows, TrainingSet, training_order
 from trainer.engine.levels import resolve
 from trainer.engine.loops import Learner, Totals, train_epoch, train_step
 from trainer.engine.modes import training
@@ -173,7 +173,8 @@ def learner(case: Case, opt_level: str, dtype: str, device: torch.device, wide: 
     model = case.model(wide).to(device)
     precision = Precision(model, resolve(AmpConfig(opt_level, dtype=dtype), device))
     optimizer, scheduler = sgd(precision.parameters, case)
-    loss = CrossEntropy(n_classes=model.head.out_features, class_counts=[1] * model.head.out_features)
+    n_classes = len(list(model.parameters())[-1])  # the last bias
+    loss = CrossEntropy(n_classes=n_classes, class_counts=[1] * n_classes)
     return Learner(model, loss, optimizer, scheduler, precision)
 
 
@@ -217,7 +218,8 @@ def plain_torch(case: Case, device: torch.device) -> Tensor:
         for rows in order(len(data), epoch):
             batch = data.batch(rows)
             optimizer.zero_grad()
-            (F.cross_entropy(model(**batch.inputs), batch.target, reduction="none").sum() / len(rows)).backward()
+            losses = F.cross_entropy(model(**batch.inputs), batch.target, reduction="none")
+            torch.autograd.backward(losses.sum() / len(rows))
             optimizer.step()
             scheduler.step()
     return flat(list(model.parameters()))
@@ -287,7 +289,7 @@ def speed_rows(device: torch.device, steps: int = 30) -> list[str]:
     return rows
 
 
-def step_milliseconds(it: Learner, batch: object, steps: int) -> float:
+def step_milliseconds(it: Learner, batch: Batch, steps: int) -> float:
     totals, found = Totals(torch.zeros((), device="cuda"), torch.zeros((), device="cuda")), []
     with training(it.model):
         for _ in range(steps + 10):

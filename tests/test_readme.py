@@ -1,8 +1,9 @@
 """Both READMEs: every command is run, what is quoted is what is printed, nothing is undocumented.
 
 Commands run in one folder, in the order of the page, in this process. To be quick, ``max_epochs=1`` is appended to
-those that train, and the files they name are small samples with the columns of the real ones. Quoted output is
-compared with numbers and units masked; error messages must be the same to the letter.
+those that train (with ``tracker=none`` and ``profile=off`` but for the runs whose curves and profile the page uses),
+and the files they name are small samples with the columns of the real ones. Quoted output is compared with numbers
+and units masked; error messages must be the same to the letter.
 """
 
 import contextlib
@@ -34,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ERRORS: dict[str, type[FoldwiseError]] = {error.kind: error for error in (ConfigError, DataError, CheckpointError)}
-QUICK = ["max_epochs=1", "runtime.threads=1", "tracker=none"]
+QUICK = ["max_epochs=1", "runtime.threads=1"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
         if program == "foldwise":
             code = foldwise(arguments)
         else:
-            monkeypatch.setattr(sys, "argv", [*arguments, *QUICK])
+            curves = [] if "run=a1" in arguments else ["tracker=none"]
+            profile = [] if arguments == ["train.py"] else ["profile=off"]
+            monkeypatch.setattr(sys, "argv", [*arguments, *QUICK, *curves, *profile])
             code = guarded(lambda: composed(script.main, script.check))
     return Outcome(code, out.getvalue(), err.getvalue())
 
@@ -139,6 +142,7 @@ def outcomes(folder: Path) -> dict[str, Outcome]:
         done = {command: run(command, monkeypatch) for command in PYTHON_COMMANDS}
     sys.modules.pop("my_pkg", None)
     assert [line[line.index("--logdir") + 1] for line in served] == ["runs/a1"]
+    assert list((folder / "runs" / "a1").rglob("events.*")) != []
     return done
 
 

@@ -111,26 +111,27 @@ def test_patience_counts_epochs_without_improvement(patience, scores, ran):
     assert picks(scores, patience=patience)[1] == ran
 
 
-def scores_by_hand(rows, epochs):
-    """Monitored scores after 1, 2, ... epochs from runs of just so many epochs."""
+def scores_by_hand(rows, epochs, decay):
+    """Monitored scores and weights after 1, 2, ... epochs from runs of just so many epochs."""
     found = []
     for count in range(1, epochs + 1):
-        it = learner(lr=0.8)
+        it = learner(lr=0.8, decay=decay)
         train_fold(it, noisy_data(), replace(rows, monitor=None), settings(max_epochs=count), SPEC, [])
         proba = predict_rows(it, noisy_data(), rows.monitor, settings())[1]
         target = noisy_data().target.numpy()[rows.monitor]
-        found.append((score(("accuracy",), "multiclass", target, proba)["accuracy"], state_of(it.model)))
+        found.append((score(("accuracy",), "multiclass", target, proba)["accuracy"], evaluation_state(it)))
     return found
 
 
+@pytest.mark.parametrize("decay", [None, 0.5])
 @pytest.mark.parametrize("select", ["inner", "fold"])
-def test_the_picked_epoch_its_weights_and_its_scores(select):
+def test_the_picked_epoch_its_weights_and_its_scores(select, decay):
     rows = three_way(select)
-    by_hand = scores_by_hand(rows, 6)
+    by_hand = scores_by_hand(rows, 6, decay)
     best = max(value for value, _ in by_hand)
     expected = next(epoch for epoch, (value, _) in enumerate(by_hand, start=1) if value == best)
     assert expected < 6  # else it would be the last epoch anyway
-    result, weights, it = run(rows, max_epochs=6)
+    result, weights, it = run(rows, it=learner(lr=0.8, decay=decay), max_epochs=6)
     assert [epoch.monitor["accuracy"] for epoch in result.epochs] == [value for value, _ in by_hand]
     assert result.best_epoch == expected
     assert same_state(weights, by_hand[expected - 1][1])

@@ -189,7 +189,12 @@ def test_apex_that_is_not_apex_is_refused_with_the_name_trap(monkeypatch, module
     assert len(message.splitlines()) <= 5
 
 
-def test_apex_needs_cuda_and_float16():
+def test_apex_needs_cuda_and_float16_and_all_that_is_wrong_fits_in_five_lines():
+    with pytest.raises(ConfigError) as caught:
+        on(CPU, opt_level="O2", backend="apex", dtype="bf16")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 5
+    assert "unrelated web toolkit" in lines[3]
     with pytest.raises(ConfigError, match=r"amp\.backend=apex needs a CUDA device, and this run is on cpu"):
         on(CPU, opt_level="O1", backend="apex")
     for options in ({"dtype": "bf16"}, {"cast_model_type": "bf16"}):

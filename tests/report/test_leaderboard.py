@@ -97,5 +97,5 @@ def test_metric_column_where_jobs_differ(tmp_path):
     recorded(tmp_path, job(0, 0.8), job(1, 0.2, primary="hamming_loss", greater=False))
     leaderboard.write(tmp_path)
     lines = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").splitlines()
-    assert lines[2] == "| # | loss | amp | metric | mean | sd | OOF | time | status |"
+    assert lines[2] == "| # | metric | mean | sd | OOF | time | status |"
     assert lines[4].startswith("| 0 | ce | O0 | accuracy | 0.8000")

@@ -73,7 +73,7 @@ class ApexPrecision:
             NonFiniteError: too many steps in a row were skipped.
         """
         skipped: bool = self.optimizer._amp_stash.already_patched  # apex has put a no-op in place of step
-        if clip_norm is not None and not skipped:
+        if clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, clip_norm)
         optimizer.step()
         optimizer.zero_grad()

@@ -161,15 +161,16 @@ def resolve(amp: AmpConfig, device: torch.device) -> Resolved:
 
 
 def _apex_problems(amp: AmpConfig, device: torch.device) -> list[str]:
+    problems = []
     if device.type != "cuda":
-        return [f"amp.backend=apex needs a CUDA device, and this run is on {device}: use amp.backend=native"]
+        problems.append(f"amp.backend=apex needs a CUDA device, and this run is on {device}: use amp.backend=native")
     if "bf16" in (amp.dtype, amp.cast_model_type):
-        return ["amp.backend=apex knows float16 only: use amp.dtype=fp16, or amp.backend=native for bf16"]
+        problems.append("amp.backend=apex knows float16 only: use amp.dtype=fp16, or amp.backend=native for bf16")
     try:
         present = hasattr(import_module("apex.amp"), "initialize")
     except Exception:  # whatever an unrelated package of that name raises
         present = False
-    return [] if present else [NO_APEX]
+    return problems if present else [*problems, NO_APEX]
 
 
 def _half_type(amp: AmpConfig, device: torch.device) -> tuple[torch.dtype, list[str]]:
