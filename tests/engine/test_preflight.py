@@ -21,12 +21,14 @@ from broken_models import (
     make_probe,
 )
 from hydra import compose, initialize_config_dir
+from rich.console import Console
 from torch import nn
 
 from trainer.config.compose import register_schema, to_run_config
 from trainer.config.errors import ConfigError
 from trainer.config.problems import CONF
 from trainer.config.schema import AmpConfig
+from trainer.cv import prepare_fold
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.engine.preflight import findings, preflight
 from trainer.models.mlp import MLP
@@ -320,7 +322,7 @@ def test_bundled_data_is_silent(data, options):
         config = to_run_config(compose("config", overrides=overrides), overrides)
     experiment = prepare(config)
     before = torch.get_rng_state()
-    assert preflight_start(experiment) == []
+    assert preflight_start(experiment, prepare_fold(experiment, 0), Console(quiet=True)) == []
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -98,4 +98,4 @@ def test_metric_column_where_jobs_differ(tmp_path):
     leaderboard.write(tmp_path)
     lines = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").splitlines()
     assert lines[2] == "| # | metric | mean | sd | OOF | time | status |"
-    assert lines[4].startswith("| 0 | ce | O0 | accuracy | 0.8000")
+    assert lines[4].startswith("| 0 | accuracy | 0.8000")
