@@ -66,5 +66,5 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@set -o pipefail; if [ -t 1 ]; then tty=1; else tty=0; fi; \
 		$(PY) -m pip install --disable-pip-version-check -r requirements.lock \
 		| awk -v total=$$(grep -c == requirements.lock) -v tty=$$tty "$$SHOW_PIP"
-	@$(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PY) -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -192,6 +192,19 @@ def test_repeats_score_every_row_in_each_repeat(train, tmp_path):
     assert (halves[0] != halves[1]).any()
 
 
+def test_rows_of_one_subject_stay_together_or_the_run_is_refused(train, tmp_path):
+    path = tmp_path / "subjects.csv"
+    rows = [f"{i % 7},{i % 2},s{i // 4}" for i in range(80)]
+    path.write_text("x,label,subject\n" + "\n".join(rows) + "\n")
+    arguments = ("data=csv_tabular", f"data.path={path}", "data.group=subject", *QUICK)
+    refused = train(*arguments)
+    assert refused.code == 2
+    assert "use cv=stratified_group or cv=group" in refused.err
+    assert train(*arguments, "cv=stratified_group", "run=kept").code == 0
+    folds = pq.read_table(tmp_path / "runs/kept/oof.parquet")["fold"].to_numpy().reshape(20, 4)
+    assert (folds == folds[:, :1]).all()
+
+
 def test_finished_folds_are_kept(train, tmp_path):
     assert train("data=iris", "run=kept", "cv.fold=1", *QUICK).code == 0
     done = tmp_path / "runs/kept/fold_1/DONE"

@@ -146,7 +146,7 @@ def inner_split(
     fraction, target = experiment.config.cv.inner_fraction, experiment.samples.target[train]
     if target.ndim == 2:
         parts = max(2, round(1 / fraction))
-        inner = next(iter(multilabel.split(target, n_splits=parts, shuffle=True, random_state=seed)))
+        inner = next(iter(multilabel.split(target, None, n_splits=parts, shuffle=True, random_state=seed)))
         return np.delete(train, inner), train[inner]
     try:
         rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)

@@ -61,6 +61,8 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
     fold = prepare_fold(experiment, config.cv.fold or 0)
+    for note in fold.fitted.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     weights = weights_start(experiment, fold, console)
     warnings = preflight_start(experiment, fold, console) if config.preflight and not config.profile.only else []
     profile = profile_start(experiment, fold, console) if config.profile.enabled or config.profile.only else {}

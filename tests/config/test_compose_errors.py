@@ -98,6 +98,21 @@ def test_traceback_on_request(train, monkeypatch):
         train("batch_size=0")
 
 
+def test_a_value_hydra_cannot_read_is_shown_quoted(train):
+    outcome = train("data=csv_text", "data.path=酒店评论.csv")
+    assert outcome.code == 2
+    assert (
+        outcome.err
+        == "configuration error: data.path: cannot read the value: quote it twice, \"data.path='酒店评论.csv'\"\n"
+    )
+
+
+def test_the_sweep_flag_may_stand_anywhere(train):
+    outcome = train("data=iris", "seed=1,2", "-m", "batch_size=0")
+    assert outcome.code == 2
+    assert "batch_size=0: must be at least 1" in outcome.err
+
+
 YAML_MISTAKES = [
     ("_target_: a\n_target_: b\n", "found duplicate key _target_"),
     ("_target_: a\n\tname: b\n", "line 2:1"),

@@ -9,7 +9,7 @@ from trainer.folds import multilabel
 
 
 def folds_of(target, n_splits=5, shuffle=True, random_state=0):
-    return list(multilabel.split(target, n_splits=n_splits, shuffle=shuffle, random_state=random_state))
+    return list(multilabel.split(target, None, n_splits=n_splits, shuffle=shuffle, random_state=random_state))
 
 
 def label_distance(target, folds):

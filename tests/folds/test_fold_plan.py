@@ -22,7 +22,7 @@ def swapped(values):
     "changes",
     [
         {"ids_N": swapped(IDS)},
-        {"groups_N": GROUPS},
+        {"groups_N": GROUPS, "strategy": "group"},
         {"n_splits": 4},
         {"random_state": 0},
         {"random_state": 43},
@@ -37,14 +37,19 @@ def test_the_fingerprint_changes_with_what_decides_the_split(changes):
 
 
 def test_the_fingerprint_of_groups_changes_with_the_groups():
-    assert plan(TARGET, groups_N=GROUPS).fingerprint != plan(TARGET, groups_N=swapped(np.roll(GROUPS, 1))).fingerprint
+    assert (
+        plan(TARGET, "group", groups_N=GROUPS).fingerprint
+        != plan(TARGET, "group", groups_N=swapped(np.roll(GROUPS, 1))).fingerprint
+    )
 
 
 def test_the_fingerprint_does_not_tell_apart_what_is_the_same():
     same = plan(TARGET.tolist(), ids_N=IDS.astype("<U40"), classes=("x", "y", "z"))
     assert same.fingerprint == plan(TARGET).fingerprint
     assert len(same.fingerprint) == 64
-    assert plan(TARGET, groups_N=GROUPS).fingerprint == plan(TARGET, groups_N=GROUPS.copy()).fingerprint
+    assert (
+        plan(TARGET, "group", groups_N=GROUPS).fingerprint == plan(TARGET, "group", groups_N=GROUPS.copy()).fingerprint
+    )
 
 
 def test_ids_cannot_be_cut_differently_without_notice():

@@ -56,7 +56,7 @@ def test_seed_zero_is_a_seed(strategy):
 @pytest.mark.parametrize("module", [stratified, kfold])
 def test_a_strategy_yields_held_out_rows(module):
     target = np.arange(20) % 2
-    folds = list(module.split(target, n_splits=4, shuffle=True, random_state=0))
+    folds = list(module.split(target, None, n_splits=4, shuffle=True, random_state=0))
     assert np.array_equal(np.sort(np.concatenate(folds)), np.arange(20))
 
 

@@ -125,6 +125,7 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
     failures.clear()
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda item: item not in ("-m", "--multirun"))  # Hydra wants it first
     try:
         main()
     except COMPOSITION_ERRORS as error:

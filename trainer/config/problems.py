@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
@@ -51,7 +51,8 @@ def composition_problems(
         try:
             check(to_run_config(compose("config", overrides=[*extra, *sound]), sound))
         except ConfigError as refused:
-            problems += str(refused).splitlines()
+            named = tuple(override.partition("=")[0] for override in overrides if override not in sound)
+            problems += [line for line in str(refused).splitlines() if not line.startswith(named)]
         except COMPOSITION_ERRORS:
             pass  # the override that broke it is among the problems, or the error itself is
     return problems or [explain(error)]
@@ -91,6 +92,8 @@ def explain(error: Exception, override: str = "") -> str:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{mark.name} line {mark.line + 1}:{mark.column + 1}: {error.problem}"
+    if isinstance(error, OverrideParseException) and value:
+        return f"{key}: cannot read the value: quote it twice, \"{key}='{value}'\""
     if "Ambiguous value" in text:
         return f"{override}: several values: use -m to sweep over them"
     if f"Could not find '{key}/" in text:

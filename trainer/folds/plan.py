@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.errors import DataError
+from trainer.config.errors import ConfigError, DataError
 
 RowNumbers = NDArray[np.int64]
 
@@ -81,28 +80,25 @@ def make_folds(
         random_state: seed of the shuffle; 0 is a seed.
 
     Raises:
+        ConfigError: groups are given and not kept, or wanted and not given.
         DataError: the rows cannot be split so.
     """
     notes: tuple[str, ...] = ()
     if strategy == "stratified" and target.ndim == 2:
         strategy = "multilabel"
         notes = ("multi-label rows: stratified by iterative stratification (cv=multilabel)",)
+    module = import_module(f"trainer.folds.{strategy}")
     _require_enough_rows(target, classes, n_splits, strategy)
-    split = import_module(f"trainer.folds.{strategy}").split
+    _require_groups(strategy, module.KEEPS_GROUPS, target, groups_N, n_splits)
     fold_of_row = np.full((repeats, len(target)), -1, dtype=np.int64)
     for repeat in range(repeats):
         seed = random_state + repeat
-        for fold, held_out in enumerate(_held_out(split, target, n_splits, shuffle, seed)):
+        for fold, held_out in enumerate(
+            module.split(target, groups_N, n_splits=n_splits, shuffle=shuffle, random_state=seed)
+        ):
             fold_of_row[repeat, held_out] = fold
     fingerprint = _fingerprint(ids_N, target, groups_N, strategy, n_splits, repeats, shuffle, random_state)
     return FoldPlan(strategy, n_splits, repeats, random_state, fold_of_row, fingerprint, notes)
-
-
-def _held_out(
-    split: object, target: NDArray[np.int64], n_splits: int, shuffle: bool, seed: int
-) -> Iterator[RowNumbers]:
-    assert callable(split)
-    yield from split(target, n_splits=n_splits, shuffle=shuffle, random_state=seed)
 
 
 def _require_enough_rows(target: NDArray[np.int64], classes: tuple[str, ...], n_splits: int, strategy: str) -> None:
@@ -122,6 +118,25 @@ def _require_enough_rows(target: NDArray[np.int64], classes: tuple[str, ...], n_
                 ]
             )
         )
+
+
+def _require_groups(
+    strategy: str, keeps_groups: bool, target: NDArray[np.int64], groups_N: NDArray[np.str_] | None, n_splits: int
+) -> None:
+    if groups_N is not None and not keeps_groups:
+        raise ConfigError(
+            f"data.group is set but cv={strategy} would put rows of one group on both sides: "
+            "use cv=stratified_group or cv=group, or leave data.group out"
+        )
+    if not keeps_groups:
+        return
+    if groups_N is None:
+        raise ConfigError(f"cv={strategy} needs to know the groups: set data.group=COLUMN")
+    if strategy == "stratified_group" and target.ndim == 2:
+        raise ConfigError("cv=stratified_group needs one label per row: use cv=group for multi-label rows")
+    n_groups = len(np.unique(groups_N))
+    if n_groups < n_splits:
+        raise DataError(f"{n_groups} groups < {n_splits} folds: use cv.n_splits={n_groups} or less")
 
 
 def _fingerprint(

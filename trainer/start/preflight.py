@@ -33,7 +33,7 @@ def preflight_start(experiment: Experiment, fold: PreparedFold, console: Console
         warnings = preflight(probe(experiment, fold))
     for text in warnings:
         console.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    outcome = f"{len(warnings)} warnings" if warnings else "nothing found"
+    outcome = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "nothing found"
     console.print(f"preflight: {outcome} in {time.perf_counter() - started:.2f} s", highlight=False)
     return warnings
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.text import Text
 from torch import nn
 
 from trainer.cv import Experiment, PreparedFold, fresh_learner, make_loss, make_model
@@ -45,8 +44,6 @@ def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) 
             eval_batch=steps.evaluate,
         )
     costs = bill(profile, n_folds=experiment.n_folds, **batches_per_fold(experiment, fold.rows))
-    for note in fold.fitted.notes:
-        console.print(Text(f"note: {note}"), soft_wrap=True)
     show(profile.to_dict(), costs, console)
     return {**profile.to_dict(), "bill": costs}
 
