@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from trainer.check import check_config
@@ -24,6 +23,7 @@ from trainer.run_directory import fold_directory, is_done, open_run, save_fold
 from trainer.start.preflight import preflight_start
 from trainer.start.prepare import prepare, run_files
 from trainer.start.profile import profile_start
+from trainer.start.threads import same_threads, set_threads
 from trainer.start.weights import weights_start
 from trainer.trackers.console import PlainLines, ProgressBars
 from trainer.trackers.observer import Observer
@@ -43,7 +43,8 @@ def run(config: RunConfig, launch: Launch) -> Merged | None:
         return cross_validate(config, launch)
     started = time.perf_counter()
     try:
-        merged = cross_validate(config, launch)
+        with same_threads():
+            merged = cross_validate(config, launch)
     except FoldwiseError as error:
         _record(config, launch.sweep, {"status": "failed", "error": str(error).splitlines()[0]}, started)
         raise
@@ -55,12 +56,11 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
     console = make_console(config)
     check_config(config)
-    if config.runtime.threads is not None:
-        torch.set_num_threads(config.runtime.threads)
     experiment = prepare(config)
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
     fold = prepare_fold(experiment, config.cv.fold or 0)
+    set_threads(experiment, fold)
     for note in fold.fitted.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     weights = weights_start(experiment, fold, console)

@@ -87,7 +87,7 @@ class CheckpointConfig:
 class RuntimeConfig:
     """How the process runs; nothing here changes the numbers except ``threads``."""
 
-    threads: int | None = None  # torch threads; null = torch's own choice
+    threads: int | None = None  # torch threads; null = one for a small model on the CPU, else torch's own choice
     progress: str = "auto"  # auto | rich | plain | off
 
 

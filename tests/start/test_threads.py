@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from test_cv import experiment
+
+from trainer.config.schema import RuntimeConfig
+from trainer.cv import prepare_fold
+from trainer.data.batches import DenseRows, TrainingSet
+from trainer.start.threads import same_threads, set_threads
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    with same_threads():
+        torch.set_num_threads(2)
+        yield
+    assert torch.get_num_threads() == 1
+
+
+def threads_of(**changes):
+    exp = experiment(**changes)
+    set_threads(exp, prepare_fold(exp, 0))
+    return torch.get_num_threads()
+
+
+def test_a_small_model_gets_one_thread():
+    assert threads_of() == 1
+
+
+def test_a_large_model_keeps_torchs_own_choice():
+    model = {"_target_": "trainer.models.mlp.MLP", "hidden": [2048, 2048], "dropout": 0.0}
+    assert threads_of(model=model) == 2
+
+
+def test_what_is_asked_for_is_set():
+    assert threads_of(runtime=RuntimeConfig(threads=2)) == 2
+
+
+def test_the_look_at_the_model_leaves_the_random_generators_alone():
+    before = torch.get_rng_state()
+    threads_of()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_that_cannot_run_is_left_to_the_preflight():
+    exp = experiment()
+    fold = prepare_fold(exp, 0)
+    broken = replace(fold, data=TrainingSet(DenseRows({"numeric": torch.zeros(150, 9)}), *fold_targets(fold)))
+    set_threads(exp, broken)
+    assert torch.get_num_threads() == 2
+
+
+def fold_targets(fold):
+    return fold.data.target, fold.data.weights_N

@@ -1,0 +1,45 @@
+"""How many torch threads a run gets: a small model is not slowed down by threads that wait for each other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from trainer.cv import Experiment, PreparedFold, make_loss, make_model
+from trainer.profiler.costs import same_random_state
+from trainer.profiler.counts import count_flops
+
+SMALL_FLOPS = 5e7  # of one forward pass: below it a second thread gains nothing, and on a busy machine costs a lot
+
+
+@contextmanager
+def same_threads() -> Iterator[None]:
+    """Put the number of torch threads back after the block."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def set_threads(experiment: Experiment, fold: PreparedFold) -> None:
+    """Set ``runtime.threads``; where it is null, one thread on the CPU for a small model, else torch's own choice.
+
+    The choice follows from the model and the batch size alone, never from a clock: the same run gives the same bits.
+    """
+    threads = experiment.config.runtime.threads
+    if threads is not None:
+        torch.set_num_threads(threads)
+    elif experiment.device.type == "cpu" and _is_small(experiment, fold):
+        torch.set_num_threads(1)
+
+
+def _is_small(experiment: Experiment, fold: PreparedFold) -> bool:
+    batch = fold.data.batch(fold.rows.train[: experiment.settings.batch_size])
+    with same_random_state():
+        model = make_model(experiment, make_loss(experiment, fold.rows), fold.fitted.model_arguments)
+        try:
+            flops, _ = count_flops(model, batch.inputs)
+        except Exception:  # a model that does not run on its data: the preflight says so in better words
+            return False
+    return 0 < flops < SMALL_FLOPS
