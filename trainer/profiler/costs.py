@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from trainer.profiler.counts import Inputs
 
 TrainStep = Callable[[nn.Module], None]
-ENOUGH_SECONDS = 0.1  # quick steps are repeated this long, for a steady median
+ENOUGH_SECONDS = 0.3  # quick steps are repeated this long, for a steady median
 TOO_MANY_SECONDS = 3.0  # slow steps are not repeated beyond this
 MOST_STEPS = 50
 
