@@ -1,12 +1,15 @@
 """Names from the user's data in pictures: shown in a font that has them, or as a number."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 DEFAULT_FONT = "DejaVu Sans"  # comes with matplotlib
 _FALLBACK_FONTS = (
     "Noto Sans CJK SC",
+    "Noto Sans CJK JP",  # what matplotlib calls the file that holds all of Noto Sans CJK
     "Noto Sans SC",
     "Source Han Sans SC",
     "Source Han Sans CN",
@@ -20,6 +23,7 @@ _FALLBACK_FONTS = (
     "Arial Unicode MS",
     "Droid Sans Fallback",
 )
+_FALLBACK_FILE = re.compile("SansCJK|SansSC|SourceHan|wqy|msyh|simhei|PingFang|Hiragino|Heiti|Droid", re.IGNORECASE)
 
 
 @cache
@@ -27,7 +31,12 @@ def font_family() -> tuple[str, ...]:
     """Return the fonts to draw names with: matplotlib's own and the first Chinese font that is installed."""
     from matplotlib import font_manager
 
-    installed = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = font_manager.fontManager
+    if not {font.name for font in fonts.ttflist} & set(_FALLBACK_FONTS):
+        for path in font_manager.findSystemFonts():  # installed after matplotlib wrote its list of fonts
+            if _FALLBACK_FILE.search(Path(path).name):
+                fonts.addfont(path)
+    installed = {font.name for font in fonts.ttflist}
     return (DEFAULT_FONT, *[name for name in _FALLBACK_FONTS if name in installed][:1])
 
 
