@@ -381,3 +381,4 @@ def test_unwritable_runs_directory_is_a_storage_error(train, tmp_path):
     assert outcome.code == 6
     assert "cannot write to" in outcome.err
     assert "paths.runs=DIR" in outcome.err
+    assert "free some space" not in outcome.err

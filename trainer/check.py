@@ -8,13 +8,14 @@ import torch
 
 from trainer.config.build import check_section, resolve_target
 from trainer.config.errors import ConfigError, did_you_mean
-from trainer.config.schema import OPEN_SECTIONS, RunConfig
+from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, InitConfig, RunConfig
 from trainer.data.samples import DataSpec
 from trainer.engine.levels import check_level
 from trainer.engine.optim import make_optimizer, make_scheduler
 from trainer.losses.contract import refuse_pairing
 from trainer.metrics import check_names
 
+WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -43,7 +44,7 @@ def _plugin_problems(plugins: list[str]) -> list[str]:
     for plugin in plugins:
         try:
             importlib.import_module(plugin)
-        except ImportError as error:
+        except Exception as error:  # a package of the user's may raise anything
             problems.append(
                 f"plugins: cannot import '{plugin}': {error}; run from the directory that holds it or install it"
             )
@@ -98,6 +99,14 @@ def _choice_problems(config: RunConfig) -> list[str]:
         for key, value, known in choices
         if value not in known
     ]
+    if config.run is not None and (config.run in ("", ".", "..") or set("/\\") & set(config.run)):
+        problems.append(f"run={config.run}: is a name, not a path; paths.runs=DIR says where runs go")
+    if config.init.path is None and (config.init.prefix is not None or config.init.min_match != InitConfig.min_match):
+        problems.append("init.prefix and init.min_match have no effect without init.path")
+    if not config.checkpoint.save_weights and config.checkpoint.format != CheckpointConfig.format:
+        problems.append("checkpoint.format has no effect with checkpoint.save_weights=false")
+    if config.profile.only and not config.profile.enabled:
+        problems.append("profile.only=true contradicts profile.enabled=false (profile=off)")
     if config.fit.patience_epochs is not None and config.cv.select == "last":
         problems.append("fit.patience_epochs needs an epoch to be picked: set cv.select=inner (or fold)")
     return problems
@@ -114,6 +123,10 @@ def _device_problems(device: str) -> list[str]:
         kind = torch.device(device).type
     except RuntimeError:
         return [f"device: unknown '{device}': use auto, cpu, cuda or cuda:N"]
+    if kind not in ("cpu", "cuda"):
+        return [f"device={device}: only cpu and cuda are supported: use auto, cpu, cuda or cuda:N"]
+    if kind == "cuda" and (torch.device(device).index or 0) >= max(1, torch.cuda.device_count()):
+        return [f"device={device}: have {torch.cuda.device_count()} CUDA devices, numbered from 0"]
     if kind == "cuda" and not torch.cuda.is_available():
         return [f"device={device}: no CUDA device is available here; use device=auto or device=cpu"]
     return []
@@ -122,13 +135,16 @@ def _device_problems(device: str) -> list[str]:
 def _init_problems(path: str | None) -> list[str]:
     if path is None or Path(path).expanduser().is_file():
         return []
+    if not path:
+        return ["init.path is empty: give a file of weights, or init.path=null"]
     file = Path(path).expanduser()
     held = sorted(entry.name for entry in file.iterdir() if entry.is_file()) if file.is_dir() else []
     if file.is_dir():
         return [f"init.path={path}: is a directory; give the file in it{did_you_mean('model.safetensors', held)}"]
     if not file.parent.is_dir():
         return [f"init.path={path}: no such file, and no such directory {file.parent}"]
-    return [f"init.path={path}: no such file{did_you_mean(file.name, sorted(p.name for p in file.parent.iterdir()))}"]
+    known = sorted(p.name for p in file.parent.iterdir() if p.suffix in WEIGHT_SUFFIXES)
+    return [f"init.path={path}: no such file{did_you_mean(file.name, known) if known else ''}"]
 
 
 def _optimizer_problems(config: RunConfig) -> list[str]:
@@ -138,7 +154,8 @@ def _optimizer_problems(config: RunConfig) -> list[str]:
         make_scheduler(config.scheduler, optimizer, warmup_steps=0, total_steps=100, steps_per_epoch=10)
     except ConfigError as error:
         return [str(error)]
-    return []
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    return [f"scheduler: sets the learning rate to {rate:g}" for rate in rates if not 0 <= rate < math.inf]
 
 
 def check_data(config: RunConfig, spec: DataSpec) -> None:

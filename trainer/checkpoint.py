@@ -74,7 +74,8 @@ def storage_error(error: OSError, directory: Path, need_bytes: int) -> StorageEr
     parent = next((path for path in (directory, *directory.parents) if path.exists()), Path("/"))
     free_mib = shutil.disk_usage(parent).free / 2**20
     why = reason.get(error.errno or 0, error.strerror or str(error))
+    full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
     return StorageError(
         f"cannot write to {directory}: {why} (need {need_bytes / 2**20:.1f} MiB, free {free_mib:.0f} MiB)\n"
-        "free some space or choose another place with paths.runs=DIR"
+        f"{'free some space or ' if full else ''}choose another place (for runs: paths.runs=DIR)"
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer.config.build import construct
-from trainer.config.errors import DataError
+from trainer.config.errors import ConfigError, DataError
 from trainer.config.schema import RunConfig
 from trainer.data.batches import TrainingSet
 from trainer.data.samples import DataSpec, Samples
@@ -151,8 +151,11 @@ def inner_split(
     try:
         rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)
     except ValueError as error:
+        counts = np.unique(target, return_counts=True)[1]
         raise DataError(
-            f"cv.select=inner cannot cut a stratified {fraction:.0%} off the training rows: {error}"
+            f"cv.select=inner cannot cut a stratified {fraction:.0%} off the training rows: each of the {len(counts)} "
+            f"classes needs rows on both sides (the rarest has {counts.min()})\n"
+            "use another cv.inner_fraction, or cv.select=last"
         ) from error
     return np.sort(rest), np.sort(inner)
 
@@ -206,6 +209,11 @@ def fresh_learner(
 def make_loss(experiment: Experiment, rows: FoldRows) -> Any:
     """Build the loss with what it may ask for, counted in the fold's training rows."""
     loss = construct("loss", experiment.config.loss, experiment.config.plugins, **loss_arguments(experiment, rows))
+    if not isinstance(loss, nn.Module) or not hasattr(loss, "n_outputs"):
+        raise ConfigError(
+            f"loss: {experiment.config.loss['_target_']} must make an nn.Module that says n_outputs "
+            "(see trainer/losses/contract.py)"
+        )
     return loss.to(experiment.device)
 
 
@@ -218,7 +226,9 @@ def make_model(experiment: Experiment, loss: Loss, model_arguments: dict[str, An
     """
     sizes = {"n_outputs": loss.n_outputs, "n_classes": len(experiment.spec.classes), **model_arguments}
     section, plugins = experiment.config.model, experiment.config.plugins
-    model: nn.Module = construct("model", section, plugins, task=experiment.spec.task, **sizes)
+    model = construct("model", section, plugins, task=experiment.spec.task, **sizes)
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"model: {section['_target_']} made a {type(model).__name__}, not an nn.Module")
     if experiment.init is not None:
         init = experiment.config.init
         load_weights(model, experiment.init, n_outputs=loss.n_outputs, min_match=init.min_match, prefix=init.prefix)

@@ -11,7 +11,7 @@ from rich.console import Console
 from trainer.check import check_config
 from trainer.checkpoint import claim_directory, make_directory
 from trainer.config.compose import Launch, SweepJob
-from trainer.config.errors import FoldwiseError
+from trainer.config.errors import as_foldwise_error
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment, PreparedFold, TrainedFold, prepare_fold, run_fold
 from trainer.merge import Merged, merge, missing_folds, missing_message
@@ -45,8 +45,9 @@ def run(config: RunConfig, launch: Launch) -> Merged | None:
     try:
         with same_threads():
             merged = cross_validate(config, launch)
-    except FoldwiseError as error:
-        _record(config, launch.sweep, {"status": "failed", "error": str(error).splitlines()[0]}, started)
+    except Exception as error:  # a user's model may raise anything; the sweep goes on
+        reason = str(as_foldwise_error(error)).splitlines()[0]
+        _record(config, launch.sweep, {"status": "failed", "error": reason}, started)
         raise
     _record(config, launch.sweep, {"status": "done", **_job_scores(merged)}, started)
     return merged

@@ -53,12 +53,22 @@ MISTAKES = [
     ("scheduler=plateau", "scheduler=plateau: no such scheduler"),
     ("scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau", "not a scheduler stepped per optimizer step"),
     ("data=csv_tabular", "data.path is required"),
+    ("run=${a}", "run: Interpolation key 'a' not found"),
+    ("init.min_match=0.1", "have no effect without init.path"),
+    ("init.path=", "init.path is empty"),
+    ("profile.enabled=false profile.only=true", "profile.only=true contradicts profile.enabled=false"),
+    ("amp.loss_scale=1e39", "neither 'dynamic' nor a positive number"),
+    ("run=../elsewhere", "run=../elsewhere: is a name, not a path"),
+    ("plugins=my_pkg", "plugins is a list: plugins=[my_pkg]"),
+    ("device=meta", "only cpu and cuda are supported"),
+    ("optimizer._target_=torch.optim.LBFGS", "wants a closure"),
+    ("model.hidden=[0]", "hidden=[0]: widths must be at least 1"),
 ]
 
 
 @pytest.mark.parametrize(("override", "message"), MISTAKES)
 def test_a_mistake_is_named_in_few_lines_and_nothing_is_written(train, tmp_path: Path, override, message):
-    outcome = train(override)
+    outcome = train(*override.split(" "))
     assert outcome.code == 2
     assert message in outcome.err
     assert len(outcome.err.strip().splitlines()) <= 5
@@ -70,6 +80,12 @@ def test_apex_rule_under_o1(train):
     outcome = train("amp=O1", "amp.master_weights=true")
     assert outcome.code == 2
     assert "amp.master_weights cannot be set under O1" in outcome.err
+
+
+def test_a_negative_learning_rate_of_the_scheduler(train):
+    outcome = train("scheduler=onecycle", "scheduler.max_lr=-1")
+    assert outcome.code == 2
+    assert "scheduler: sets the learning rate to -0.04" in outcome.err
 
 
 def test_absent_cuda_is_refused(train):
@@ -99,12 +115,16 @@ def test_traceback_on_request(train, monkeypatch):
 
 
 def test_a_value_hydra_cannot_read_is_shown_quoted(train):
-    outcome = train("data=csv_text", "data.path=酒店评论.csv")
+    outcome = train("data=csv_text", "data.path=x.csv", "data.delimiter=;")
     assert outcome.code == 2
-    assert (
-        outcome.err
-        == "configuration error: data.path: cannot read the value: quote it twice, \"data.path='酒店评论.csv'\"\n"
-    )
+    quoted = "\"data.delimiter=';'\""
+    assert outcome.err == f"configuration error: data.delimiter: cannot read the value: quote it twice, {quoted}\n"
+
+
+def test_a_chinese_path_needs_no_quotes(train):
+    outcome = train("data=csv_text", "data.path=酒店 评论.csv", "model=text_cnn")
+    assert outcome.code == 3
+    assert "酒店 评论.csv" in outcome.err
 
 
 def test_the_sweep_flag_may_stand_anywhere(train):

@@ -144,6 +144,64 @@ def test_a_plugin_model_trains_without_the_defaults_of_the_other_model(train, pl
     assert "report:" in outcome.out
 
 
+BROKEN = """
+from torch import nn
+
+
+class Boom(nn.Module):
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(n_features, n_outputs)
+
+    def forward(self, numeric):
+        raise RuntimeError("boom in user code")
+
+
+class BoomInit(nn.Module):
+    def __init__(self, n_features, n_outputs):
+        raise KeyError("no such layer")
+"""
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    (tmp_path / "my_broken_package.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return "my_broken_package"
+
+
+@pytest.mark.parametrize(("name", "code", "said"), [("Boom", 1, "boom in user code"), ("BoomInit", 2, "no such layer")])
+def test_an_error_in_a_users_model_is_short_and_names_the_place(train, broken, name, code, said):
+    arguments = (f"plugins=[{broken}]", f"model._target_={broken}.{name}", "data=iris", "debug=fast", "preflight=off")
+    outcome = train(*arguments)
+    assert outcome.code == code
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
+    if name == "Boom":
+        assert "my_broken_package.py:11" in outcome.err
+
+
+def test_a_sweep_survives_an_error_in_a_users_model(train, tmp_path, broken):
+    arguments = (f"plugins=[{broken}]", f"model._target_={broken}.Boom", "data=iris", "debug=fast", "preflight=off")
+    outcome = train("-m", *arguments, "seed=1,2")
+    assert outcome.code == 1
+    (sweep,) = (tmp_path / "runs/sweeps").iterdir()
+    assert (sweep / "leaderboard.csv").read_text().count("boom in user code") == 2
+
+
+def test_a_plugin_that_cannot_be_imported(train, tmp_path, monkeypatch):
+    (tmp_path / "my_faulty_package.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    outcome = train("plugins=[my_faulty_package]", "data=iris")
+    assert outcome.code == 2
+    assert "cannot import 'my_faulty_package': division by zero" in outcome.err
+
+
+def test_a_run_of_a_users_model_bears_its_name(train, plugin, tmp_path):
+    assert train(f"plugins=[{plugin}]", f"model._target_={plugin}.Net", "data=iris", "debug=fast").code == 0
+    assert [path.name.split("-")[1] for path in (tmp_path / "runs").iterdir()] == ["Net"]
+
+
 def test_a_plugin_must_be_named(train, plugin):
     outcome = train(f"model._target_={plugin}.Net")
     assert outcome.code == 2

@@ -159,6 +159,11 @@ def test_the_source_is_not_overwritten_and_directories_are_not_made(tmp_path):
         convert(tmp_path / "in.pth", tmp_path / "in.pth", "legacy")
     with pytest.raises(ConfigError, match="is not a directory"):
         convert(tmp_path / "in.pth", tmp_path / "no" / "out.pth", "legacy")
+    with pytest.raises(ConfigError, match="is not a file"):
+        convert(tmp_path / "in.pth", tmp_path, "legacy")
+    for name, form in (("out.safetensors", "zip"), ("out.pth", "safetensors")):
+        with pytest.raises(ConfigError, match="ending of another format"):
+            convert(tmp_path / "in.pth", tmp_path / name, form)
     assert (tmp_path / "in.pth").read_bytes() == before
 
 

@@ -77,7 +77,7 @@ def resolve_target(name: str, path: object, plugins: Sequence[str] = ()) -> Call
     module_name, _, attribute = path.rpartition(".")
     try:
         module = import_module(module_name)
-    except ImportError as error:
+    except Exception as error:  # a module of the user's may raise anything
         raise ConfigError(f"{name}._target_: cannot import {module_name}: {error}") from error
     target = vars(module).get(attribute)
     if target is None:
@@ -115,8 +115,9 @@ def construct(name: str, section: Section, plugins: Sequence[str] = (), **offere
         return target(**given, **added)
     except FoldwiseError:
         raise
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"{name}: {section['_target_']} refused its arguments: {error}") from error
+    except Exception as error:  # a class of the user's may raise anything
+        reason = error if isinstance(error, (TypeError, ValueError, RuntimeError)) else repr(error)
+        raise ConfigError(f"{name}: {section['_target_']} refused its arguments: {reason}") from error
 
 
 def _required(parameter: inspect.Parameter | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -13,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, SCMode, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from trainer.config.errors import ConfigError, FoldwiseError, did_you_mean
+from trainer.config.errors import ConfigError, FoldwiseError, as_foldwise_error, did_you_mean
 from trainer.config.problems import COMPOSITION_ERRORS, CONF, closed_keys, composition_problems, explain, known_keys
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
 
@@ -52,6 +53,7 @@ class Launch:
 
 def register_schema() -> None:
     """Make the typed sections known to Hydra; the open ones accept any key, ``build.py`` checks them."""
+    OmegaConf.register_new_resolver("pid", os.getpid, replace=True)  # two sweeps of one second never share a place
     node = OmegaConf.structured(RunConfig)
     for name in OPEN_SECTIONS:
         OmegaConf.set_struct(node[name], False)
@@ -65,13 +67,16 @@ def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:
         ConfigError: interpolations that do not resolve, or plugins that are not on the command line.
     """
     hydra = HydraConfig.get()
-    overrides = tuple(hydra.overrides.task)
+    task: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    overrides = tuple(map(str, task))
     config = to_run_config(cfg, overrides)
     choices = hydra.runtime.choices
     several = [item for item in overrides if "=[" in item and (CONF / item.partition("=")[0]).is_dir()]
     if several:
         raise ConfigError.from_problems([f"{item}: one at a time; use -m to sweep over several" for item in several])
-    parts = [choices[group] for group in ("data", "model", "loss", "amp")]
+    own = {name: getattr(config, name)["_target_"].rpartition(".")[2] for name in ("data", "model", "loss")}
+    given = {item.partition("=")[0] for item in overrides}
+    parts = [own[g] if f"{g}._target_" in given else choices[g] for g in ("data", "model", "loss", "amp")]
     name = "-".join([*parts, datetime.now().strftime("%Y%m%d-%H%M%S")])
     sweep = None
     if hydra.mode is RunMode.MULTIRUN:
@@ -88,11 +93,11 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     Raises:
         ConfigError: an interpolation does not resolve, or plugins are not on the command line.
     """
-    for key in OmegaConf.missing_keys(cfg):  # ``???``: left out here, so that the checks name it with all else
-        section, _, name = key.partition(".")
-        with open_dict(cfg):
-            del cfg[section][name]
     try:
+        for key in OmegaConf.missing_keys(cfg):  # ``???``: left out here, so that the checks name it with all else
+            section, _, name = key.partition(".")
+            with open_dict(cfg):
+                del cfg[section][name]
         config = OmegaConf.to_container(cfg, resolve=True, structured_config_mode=SCMode.INSTANTIATE)
     except (OmegaConfBaseException, RecursionError) as error:
         raise ConfigError(explain(error)) from error
@@ -125,7 +130,8 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
     failures.clear()
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda item: item not in ("-m", "--multirun"))  # Hydra wants it first
+    arguments = sorted(sys.argv[1:], key=lambda item: item not in ("-m", "--multirun"))  # Hydra wants it first
+    sys.argv[1:] = [with_quotes(item) for item in arguments]
     try:
         main()
     except COMPOSITION_ERRORS as error:
@@ -136,15 +142,26 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
         raise failures[0]
 
 
+def with_quotes(argument: str) -> str:
+    """Quote a value that Hydra's grammar cannot read bare: Chinese and other letters beyond ASCII."""
+    key, equals, value = argument.partition("=")
+    if not equals or value.isascii() or value[0] in "'\"[{$" or "," in value:
+        return argument
+    escaped = value.replace("'", "\\'")
+    return f"{key}='{escaped}'"
+
+
 def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
     """Run one composed configuration; an error is kept until Hydra is done, so a sweep goes on with the next job."""
     sweeping = HydraConfig.get().mode is RunMode.MULTIRUN
     try:
         run(*launch_config(cfg))
-    except FoldwiseError as error:
-        failures.append(error)
+    except Exception as error:
+        if not isinstance(error, FoldwiseError) and os.environ.get("FOLDWISE_TRACEBACK") == "1":
+            raise
+        failures.append(as_foldwise_error(error))
         if sweeping:
-            print(f"job {HydraConfig.get().job.num} failed: {error.kind}: {error}", file=sys.stderr)
+            print(f"job {HydraConfig.get().job.num} failed: {failures[-1].kind}: {failures[-1]}", file=sys.stderr)
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -4,7 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from traceback import extract_tb
 from typing import ClassVar
+
+MOST_LISTED = 15  # names shown where none is close
 
 
 class FoldwiseError(Exception):
@@ -62,13 +65,31 @@ class StorageError(FoldwiseError):
     kind = "storage error"
 
 
+class UnexpectedError(FoldwiseError):
+    """Anything else, most often raised by a user's own model or loss (exit 1)."""
+
+    kind = "unexpected error"
+
+
+def as_foldwise_error(error: Exception) -> FoldwiseError:
+    """Return the error itself, or any other as one line that names the place outside of installed packages."""
+    if isinstance(error, FoldwiseError):
+        return error
+    frames = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    first_line = (str(error).splitlines() or [""])[0]
+    wrapped = UnexpectedError(f"{type(error).__name__}: {first_line}{place}\nFOLDWISE_TRACEBACK=1 shows the traceback")
+    wrapped.__cause__ = error
+    return wrapped
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """Return ``": did you mean 'x'?"``, or the known words where none is close."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f": did you mean '{close[0]}'?"
-    listed = ", ".join(known)
-    return f"; have: {listed}" if len(listed) <= 200 else f"; have: {listed[:200]}..."
+    more = ", ..." if len(known) > MOST_LISTED else ""
+    return f"; have: {', '.join(known[:MOST_LISTED])}{more}"
 
 
 def guarded(function: Callable[[], object]) -> int:
@@ -79,13 +100,14 @@ def guarded(function: Callable[[], object]) -> int:
     """
     try:
         function()
-    except FoldwiseError as error:
-        if os.environ.get("FOLDWISE_TRACEBACK") == "1":
-            raise
-        print(f"{error.kind}: {error}", file=sys.stderr)
-        return error.exit_code
     except BrokenPipeError:  # whoever read the output (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if os.environ.get("FOLDWISE_TRACEBACK") == "1":
+            raise
+        shown = as_foldwise_error(error)
+        print(f"{shown.kind}: {shown}", file=sys.stderr)
+        return shown.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -88,12 +88,15 @@ def _alone(overrides: Sequence[str]) -> list[str]:
 def explain(error: Exception, override: str = "") -> str:
     """Return one line for an error of Hydra, OmegaConf or YAML, with "did you mean" where a name is unknown."""
     key, _, value = override.lstrip("+~").partition("=")
+    key = key or str(getattr(error, "full_key", None) or "")
     text = f"{error}\n{error.__cause__ or ''}"
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{mark.name} line {mark.line + 1}:{mark.column + 1}: {error.problem}"
     if isinstance(error, OverrideParseException) and value:
         return f"{key}: cannot read the value: quote it twice, \"{key}='{value}'\""
+    if key == "plugins" and "merging" in text:
+        return f"plugins is a list: plugins=[{value}]"
     if "Ambiguous value" in text:
         return f"{override}: several values: use -m to sweep over them"
     if f"Could not find '{key}/" in text:

@@ -64,6 +64,11 @@ class Resolved:
     notes: tuple[str, ...]
     backend: str = "native"
 
+    @property
+    def computes_in_half(self) -> bool:
+        """Whether anything is computed in the half type."""
+        return self.in_force.autocast or self.in_force.cast_model_type in DTYPES.values()
+
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return (property, default, override, in force) as text, for the table printed at start."""
         return [
@@ -104,7 +109,7 @@ def _scale_problems(loss_scale: str | None) -> list[str]:
     if loss_scale is None or loss_scale == "dynamic":
         return []
     try:
-        sound = 0 < float(loss_scale) < float("inf")
+        sound = 0 < float(loss_scale) <= torch.finfo(torch.float32).max
     except ValueError:
         sound = False
     return [] if sound else [f"amp.loss_scale: '{loss_scale}' is neither 'dynamic' nor a positive number"]
@@ -153,7 +158,12 @@ def resolve(amp: AmpConfig, device: torch.device) -> Resolved:
     default = level_defaults(amp.opt_level, half)
     override = _overrides(amp, half)
     values = {**vars(default), **override}
-    if half is torch.bfloat16 and values["loss_scale"] == "dynamic" and "loss_scale" not in override:
+    computes_in_half = amp.opt_level == "O1" or _half_model(amp)
+    if not computes_in_half:
+        values |= {"keep_batchnorm_fp32": None, "master_weights": False}
+        values["loss_scale"] = override.get("loss_scale", 1.0)
+        notes += ["amp.dtype has no effect: nothing is computed in half precision"] if amp.dtype != "auto" else []
+    elif half is torch.bfloat16 and values["loss_scale"] == "dynamic" and "loss_scale" not in override:
         values["loss_scale"] = 1.0
         notes.append("bfloat16 has float32's range: the loss is not scaled (amp.loss_scale=dynamic turns it on)")
     backend = "apex" if amp.backend == "apex" else "native"

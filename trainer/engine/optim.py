@@ -1,5 +1,6 @@
 """Optimizer and scheduler of one fold, from torch by YAML alone."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ def make_optimizer(
     optimizer = construct("optimizer", section, plugins, params=parameters)
     if not isinstance(optimizer, Optimizer):
         raise ConfigError(f"optimizer._target_: {section['_target_']} is not a torch optimizer")
+    if inspect.signature(type(optimizer).step).parameters["closure"].default is inspect.Parameter.empty:
+        raise ConfigError(f"optimizer._target_: {section['_target_']} wants a closure, which one step per batch lacks")
     return optimizer
 
 

@@ -66,14 +66,26 @@ def findings(probe: Probe) -> Iterable[Finding]:
     yield from _found(check(probe) for check in BEFORE_ANY_PASS)
     first = predicting(probe.model, probe.rows.inputs)
     yield from _found(check(probe, first) for check in ON_THE_OUTPUT)
-    if hasattr(probe.loss, "expects"):  # a loss of the user's may not say what it wants
+    if hasattr(probe.loss, "expects"):
         yield from _found(check(probe, first) for check in ON_WHAT_IT_MEANS)
+    else:  # a loss of the user's may not say what it wants
+        yield unknown_wish(probe)
     yield from _found(check(probe, first) for check in IN_EVALUATION_MODE)
     yield from _found([lone_row(probe)])
     step = float32_step(probe)
     yield from _found(check(probe, step) for check in IN_TRAINING_MODE)
     step = level_step(probe)
     yield from _found(check(probe, step) for check in AT_THE_PRECISION)
+
+
+def unknown_wish(probe: Probe) -> Finding:
+    """Warn that a loss of the user's does not say what it wants of the model."""
+    return Finding(
+        what=f"{probe.loss_name} does not say what it wants: whether the model's outputs suit it was not looked at",
+        where=probe.loss_name,
+        fix='give the class expects = "logits" or "log_probs"',
+        is_error=False,
+    )
 
 
 def _found(results: Iterable[Finding | None]) -> Iterable[Finding]:

@@ -174,6 +174,8 @@ def traced(model: nn.Module, inputs: dict[str, Tensor], forward: Forward) -> Tra
 def _hooks(model: nn.Module, trace: Trace) -> Iterator[None]:
     handles = []
     for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):  # takes no hooks
+            continue
         handles.append(module.register_forward_pre_hook(_entering(name, trace), with_kwargs=True))
         handles.append(module.register_forward_hook(_leaving(trace)))
     try:

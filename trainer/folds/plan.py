@@ -110,14 +110,8 @@ def _require_enough_rows(target: NDArray[np.int64], classes: tuple[str, ...], n_
     rare = [f"class '{classes[c]}': {n} rows < {n_splits} folds" for c, n in enumerate(counts) if n < n_splits]
     if rare:
         shown = rare[:3] + ([f"... and {len(rare) - 3} more classes"] if len(rare) > 3 else [])
-        raise DataError(
-            "\n".join(
-                [
-                    *shown,
-                    f"use cv.n_splits={max(2, counts.min())} or less, merge or drop the class, or cv=kfold",
-                ]
-            )
-        )
+        fewer = f"use cv.n_splits={counts.min()} or less, " if counts.min() > 1 else ""
+        raise DataError("\n".join([*shown, f"{fewer}merge or drop the class, or use cv=kfold"]))
 
 
 def _require_groups(

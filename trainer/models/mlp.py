@@ -28,6 +28,8 @@ class MLP(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        if min(hidden, default=1) < 1:
+            raise ValueError(f"hidden={list(hidden)}: widths must be at least 1")
         self.embeddings = nn.ModuleList(nn.Embedding(size, embedding_width(size)) for size in cardinalities)
         widths = [n_features + sum(embedding_width(size) for size in cardinalities), *hidden]
         layers: list[nn.Module] = []

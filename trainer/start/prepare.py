@@ -94,7 +94,7 @@ def run_files(
         fingerprint=experiment.plan.fingerprint,
         amp={
             "opt_level": level.opt_level,
-            "half type": show(level.dtype),
+            "half type": show(level.dtype if level.computes_in_half else None),
             "in force": {name: in_force for name, _, _, in_force in level.rows()},
         },
         profile=profile,

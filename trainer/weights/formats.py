@@ -14,6 +14,10 @@ from trainer.config.errors import CheckpointError, ConfigError, StorageError
 from trainer.weights.files import bits, decode, digest, find_tensors, read_weights, sniff
 
 SUFFIXES = {"safetensors": ".safetensors", "zip": ".pth", "legacy": ".pth"}
+FORMATS_BY_SUFFIX = {
+    ".safetensors": "safetensors",
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), "zip or legacy"),
+}
 FIRST_TORCH = {"zip": "1.6", "legacy": "0.4", "safetensors": "any with the safetensors package"}
 LEGACY_DTYPES = {  # those with a storage class of their own; torch reads no other back from the legacy format
     *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.complex128),
@@ -104,6 +108,11 @@ def convert(source: Path, target: Path, form: str) -> list[str]:
     """
     if not target.parent.is_dir():
         raise ConfigError(f"{target.parent} is not a directory: make it first")
+    if target.exists() and not target.is_file():
+        raise ConfigError(f"{target} is not a file: give the name of a file to write")
+    fitting = FORMATS_BY_SUFFIX.get(target.suffix)
+    if fitting is not None and form not in fitting:
+        raise ConfigError(f"{target} bears the ending of another format: give --format {fitting}, or another name")
     weights = read_weights(source)
     if target.exists() and target.samefile(source):
         raise ConfigError(f"{target} is the file to convert itself: give the result another name")
