@@ -25,8 +25,9 @@ def check_config(config: RunConfig) -> None:
     Raises:
         ConfigError: listing every problem with its full key.
     """
-    problems = [*_plugin_problems(config.plugins), *_number_problems(config), *_choice_problems(config)]
-    if not problems or not config.plugins:
+    missing_plugins = _plugin_problems(config.plugins)
+    problems = [*missing_plugins, *_number_problems(config), *_choice_problems(config)]
+    if not missing_plugins:
         for name in OPEN_SECTIONS:
             problems += check_section(name, getattr(config, name), config.plugins)
         if "preprocess" in config.data:

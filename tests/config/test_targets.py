@@ -202,6 +202,12 @@ def test_a_run_of_a_users_model_bears_its_name(train, plugin, tmp_path):
     assert [path.name.split("-")[1] for path in (tmp_path / "runs").iterdir()] == ["Net"]
 
 
+def test_a_plugin_hides_no_other_problem(train, plugin):
+    outcome = train(f"plugins=[{plugin}]", f"model._target_={plugin}.Net", "batch_size=0", "loss.gama=2")
+    assert "batch_size=0: must be at least 1" in outcome.err
+    assert "loss.gama: trainer.losses.ce.CrossEntropy takes no such argument" in outcome.err
+
+
 def test_a_plugin_must_be_named(train, plugin):
     outcome = train(f"model._target_={plugin}.Net")
     assert outcome.code == 2

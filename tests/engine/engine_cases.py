@@ -82,7 +82,7 @@ def learner(model=None, *, amp=None, lr=0.1, loss=None, decay=None, optimizer=to
 
 
 def totals():
-    return Totals(torch.zeros(()), torch.zeros(()))
+    return Totals.start(torch.device("cpu"))
 
 
 def settings(**changes):

@@ -54,6 +54,11 @@ class Totals:
     weight: Tensor
     steps: int = 0
 
+    @classmethod
+    def start(cls, device: torch.device) -> "Totals":
+        """Return sums of nothing yet."""
+        return cls(torch.zeros((), device=device), torch.zeros((), device=device))
+
     def mean(self) -> float:
         """Return the weighted mean loss per row so far (NaN before the first step)."""
         return float(self.loss / self.weight)
@@ -85,7 +90,7 @@ def train_epoch(
         NonFiniteError: the loss is NaN or infinite, or every step overflows.
     """
     device = data.target.device
-    totals = Totals(torch.zeros((), device=device), torch.zeros((), device=device))
+    totals = Totals.start(device)
     check_every = 1 if device.type == "cpu" else CUDA_CHECK_STEPS
     with training(learner.model):
         for number, window in enumerate(_windows(order, accumulate_steps), start=1):

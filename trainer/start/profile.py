@@ -6,7 +6,6 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
@@ -78,8 +77,7 @@ class OneStep:
 
     def train(self, model: nn.Module) -> None:
         """Take one optimizer step on ``model``."""
-        device = self.fold.data.target.device
-        totals = Totals(torch.zeros((), device=device), torch.zeros((), device=device))
+        totals = Totals.start(self.fold.data.target.device)
         batches = [self.fold.data.batch(rows) for rows in next(self.training_batches)]
         with training(model):
             train_step(self.learner(model), batches, self.experiment.settings.clip_norm, totals)
