@@ -231,7 +231,7 @@ def test_other_data_of_the_same_name_cannot_write_into_a_run(train, reviews):
 
 
 def test_runs_without_a_name_never_share_a_directory(train, tmp_path, monkeypatch):
-    from trainer.checkpoint import claim_directory
+    from trainer.checkpoint.files import claim_directory
 
     names = {claim_directory(tmp_path / "runs" / "same").name for _ in range(3)}
     assert names == {"same", "same-2", "same-3"}

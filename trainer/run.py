@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from trainer.check import check_config
-from trainer.checkpoint import claim_directory, make_directory
+from trainer.checkpoint.files import claim_directory, make_directory
 from trainer.config.compose import Launch, SweepJob
 from trainer.config.errors import as_foldwise_error
 from trainer.config.schema import RunConfig

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from trainer.checkpoint import make_directory, write_bytes
+from trainer.checkpoint.files import make_directory, write_bytes
 from trainer.config.errors import CheckpointError, ConfigError
 from trainer.results import EpochRecord, FoldResult
 

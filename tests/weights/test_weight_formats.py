@@ -145,7 +145,7 @@ def test_a_wrong_result_is_not_put_in_place(tmp_path, monkeypatch):
 def test_a_full_disk_keeps_the_previous_file(tmp_path, monkeypatch):
     (tmp_path / "in.pth").write_bytes(weight_bytes({"w": torch.ones(2)}, "zip"))
     (tmp_path / "out.pth").write_bytes(b"the previous file")
-    monkeypatch.setattr("trainer.checkpoint.os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
+    monkeypatch.setattr("trainer.checkpoint.files.os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
     with pytest.raises(StorageError, match="disk full"):
         convert(tmp_path / "in.pth", tmp_path / "out.pth", "legacy")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.pth", "out.pth"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.checkpoint import write_bytes
+from trainer.checkpoint.files import write_bytes
 from trainer.results import CVResult, MetricSummary, OutOfFold
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainer.checkpoint import make_directory, write_bytes
+from trainer.checkpoint.files import make_directory, write_bytes
 from trainer.metrics import METRICS
 from trainer.report.files import defused
 from trainer.report.markup import cell, table

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.checkpoint import make_directory, write_bytes
+from trainer.checkpoint.files import make_directory, write_bytes
 from trainer.metrics import METRICS, predict
 from trainer.report import plots
 from trainer.report.markup import cell, mapping_section, table

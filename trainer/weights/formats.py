@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from trainer.checkpoint import write_bytes
+from trainer.checkpoint.files import write_bytes
 from trainer.config.errors import CheckpointError, ConfigError, StorageError
 from trainer.weights.files import bits, decode, digest, find_tensors, read_weights, sniff
 

@@ -1,0 +1,77 @@
+"""What decides the numbers of a run, as plain values: equal identities train to equal bits.
+
+An identity has four parts: ``config`` (every key that can alter the numbers, by its dotted name), ``content``
+(sha256 of data, folds and starting weights), ``software`` (versions and source files) and ``hardware`` (device,
+threads). It is kept in manifest.json, in every checkpoint and in every finished fold.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+FREE_KEYS = (  # cannot alter the numbers; data.path and init.path are known by their content
+    "run",
+    "resume",
+    "force_resume",
+    "cv.fold",
+    "data.path",
+    "init.path",
+    "device",
+    "num_workers",
+    "preflight",
+    "paths",
+    "profile",
+    "runtime",
+    "tracker",
+    "checkpoint",
+)
+
+Identity = Mapping[str, Mapping[str, Any]]
+
+
+def deciding_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a configuration that can alter the numbers, by dotted name."""
+    return {key: value for key, value in flatten(config).items() if not _free(key)}
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one mapping with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def differences(before: Identity, now: Identity, *, hardware: bool) -> dict[str, tuple[Any, Any]]:
+    """Return what differs, by name: (before, now).
+
+    Args:
+        before: as recorded.
+        now: of this process.
+        hardware: whether device and threads count; a fold that is continued needs them, another fold does not.
+    """
+    parts = ("config", "content", "software", "hardware") if hardware else ("config", "content", "software")
+    found: dict[str, tuple[Any, Any]] = {}
+    for part in parts:
+        there, here = before.get(part, {}), now.get(part, {})
+        for key in sorted(there.keys() | here.keys()):
+            if there.get(key) != here.get(key):
+                found[key] = (there.get(key), here.get(key))
+    return found
+
+
+def describe(found: Mapping[str, tuple[Any, Any]], most: int = 3) -> list[str]:
+    """Return one line per difference, the last one a count where there are more than ``most``."""
+    lines = [f"{key}: {_short(before)} there, {_short(now)} here" for key, (before, now) in found.items()]
+    return lines if len(lines) <= most else [*lines[:most], f"... and {len(lines) - most} more"]
+
+
+def _short(value: object) -> str:
+    text = "absent" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}..."
+
+
+def _free(key: str) -> bool:
+    return any(key == free or key.startswith(f"{free}.") for free in FREE_KEYS)
