@@ -195,9 +195,8 @@ def train(case: Case, opt_level: str, dtype: str, device: torch.device) -> Outco
     it, data = learner(case, opt_level, dtype, device), on_device(case.data(False), device)
     losses, steps = [], 0
     for epoch in range(case.epochs):
-        totals = train_epoch(
-            it, data, order(len(data), epoch), accumulate_steps=1, clip_norm=None, on_step=lambda totals: None
-        )
+        totals, batches = Totals.start(device), data.batches(order(len(data), epoch), key=None)
+        train_epoch(it, batches, totals, accumulate_steps=1, clip_norm=None, on_step=lambda totals: None)
         losses.append(totals.mean())
         steps += totals.steps
     skipped = it.precision.scaler.skipped_steps

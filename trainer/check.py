@@ -14,6 +14,7 @@ from trainer.engine.levels import check_level
 from trainer.engine.optim import make_optimizer, make_scheduler
 from trainer.losses.contract import refuse_pairing
 from trainer.metrics import check_names
+from trainer.run_directory.folds import ALL
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 PACKAGE = Path(__file__).resolve().parent
@@ -67,12 +68,18 @@ def _number_problems(config: RunConfig) -> list[str]:
         ("fit.patience_epochs", fit.patience_epochs, 1),
         ("runtime.threads", config.runtime.threads, 1),
         ("profile.steps", config.profile.steps, 1),
+        ("checkpoint.every_n_steps", config.checkpoint.every_n_steps, 1),
+        ("checkpoint.every_n_epochs", config.checkpoint.every_n_epochs, 1),
     ]
     problems = [
         f"{key}={value}: must be at least {low}" for key, value, low in whole if value is not None and value < low
     ]
-    if cv.fold is not None and not 0 <= cv.fold < cv.n_splits * cv.repeats:
-        problems.append(f"cv.fold={cv.fold} does not exist: have 0..{cv.n_splits * cv.repeats - 1}")
+    last = cv.n_splits * cv.repeats - 1
+    if cv.fold not in (None, ALL) and not (isinstance(cv.fold, int) and 0 <= cv.fold <= last):
+        problems.append(f"cv.fold={cv.fold} does not exist: have 0..{last}, or all to fit on every row")
+    minutes = config.checkpoint.every_minutes
+    if minutes is not None and not 0 < minutes < math.inf:
+        problems.append(f"checkpoint.every_minutes={minutes}: must be positive and finite, or null")
     if fit.clip_norm is not None and not 0 < fit.clip_norm < math.inf:
         problems.append(f"fit.clip_norm={fit.clip_norm}: must be positive and finite, or null")
     if fit.ema_decay is not None and not 0 <= fit.ema_decay < 1:
@@ -91,6 +98,7 @@ def _choice_problems(config: RunConfig) -> list[str]:
     choices = [
         ("cv.strategy", config.cv.strategy, _modules("folds") - {"plan"}),
         ("cv.select", config.cv.select, {"last", "inner", "fold"}),
+        ("resume", config.resume, {"auto", "must", "never"}),
         ("runtime.progress", config.runtime.progress, {"auto", "rich", "plain", "off"}),
         ("tracker.name", config.tracker.name, {"none", "tensorboard"}),
         ("checkpoint.format", config.checkpoint.format, {"safetensors", "zip", "legacy"}),
@@ -108,6 +116,8 @@ def _choice_problems(config: RunConfig) -> list[str]:
         problems.append("checkpoint.format has no effect with checkpoint.save_weights=false")
     if config.profile.only and not config.profile.enabled:
         problems.append("profile.only=true contradicts profile.enabled=false (profile=off)")
+    if config.cv.fold == ALL and config.cv.select == "fold":
+        problems.append("cv.fold=all holds no fold out that could pick the epoch: set cv.select=last (or inner)")
     if config.fit.patience_epochs is not None and config.cv.select == "last":
         problems.append("fit.patience_epochs needs an epoch to be picked: set cv.select=inner (or fold)")
     return problems

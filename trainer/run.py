@@ -1,7 +1,6 @@
 """One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
 
 import json
-import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -9,20 +8,29 @@ from typing import Any
 from rich.console import Console
 
 from trainer.check import check_config
-from trainer.checkpoint.files import claim_directory, make_directory
+from trainer.checkpoint.files import claim_directory, make_directory, write_bytes
+from trainer.checkpoint.lock import FoldBusyError, FoldLock
+from trainer.checkpoint.store import remove_all
 from trainer.config.compose import Launch, SweepJob
-from trainer.config.errors import as_foldwise_error
+from trainer.config.errors import NonFiniteError, as_foldwise_error
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment, PreparedFold, TrainedFold, prepare_fold, run_fold
+from trainer.engine import interrupts
+from trainer.engine.keep import Keeper
+from trainer.identity import Identity
 from trainer.merge import Merged, merge, missing_folds, missing_message
 from trainer.merge import show as show_merged
 from trainer.metrics import METRICS
 from trainer.report import leaderboard
 from trainer.report.start import show_data, show_precision
-from trainer.run_directory import fold_directory, is_done, open_run, save_fold
+from trainer.run_directory.files import write_run
+from trainer.run_directory.folds import ALL, DIVERGED, fold_directory, save_fold
+from trainer.run_directory.state import survey
+from trainer.start.identity import identity_of
 from trainer.start.preflight import preflight_start
 from trainer.start.prepare import prepare, run_files
 from trainer.start.profile import profile_start
+from trainer.start.resume import Joined, fold_number, join, recorded_threads, require_resumable, run_path
 from trainer.start.threads import same_threads, set_threads
 from trainer.start.weights import weights_start
 from trainer.trackers.console import PlainLines, ProgressBars
@@ -39,17 +47,20 @@ def run(config: RunConfig, launch: Launch) -> Merged | None:
     Raises:
         FoldwiseError: anything a user can cause.
     """
-    if launch.sweep is None:
-        return cross_validate(config, launch)
+    with interrupts.handled():
+        return cross_validate(config, launch) if launch.sweep is None else _run_job(config, launch, launch.sweep)
+
+
+def _run_job(config: RunConfig, launch: Launch, sweep: SweepJob) -> Merged | None:
     started = time.perf_counter()
     try:
         with same_threads():
             merged = cross_validate(config, launch)
     except Exception as error:  # a user's model may raise anything; the sweep goes on
         reason = str(as_foldwise_error(error)).splitlines()[0]
-        _record(config, launch.sweep, {"status": "failed", "error": reason}, started)
+        _record(config, sweep, {"status": "failed", "error": reason}, started)
         raise
-    _record(config, launch.sweep, {"status": "done", **_job_scores(merged)}, started)
+    _record(config, sweep, {"status": "done", **_job_scores(merged)}, started)
     return merged
 
 
@@ -57,28 +68,34 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
     console = make_console(config)
     check_config(config)
+    require_resumable(config)
     experiment = prepare(config)
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
-    fold = prepare_fold(experiment, config.cv.fold or 0)
-    set_threads(experiment, fold)
+    fold = prepare_fold(experiment, fold_number(experiment, config.cv.fold or 0))
+    set_threads(experiment, fold, recorded_threads(config))
     for note in fold.fitted.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    weights = weights_start(experiment, fold, console)
-    warnings = preflight_start(experiment, fold, console) if config.preflight and not config.profile.only else []
-    profile = profile_start(experiment, fold, console) if config.profile.enabled or config.profile.only else {}
     if config.profile.only:
+        weights_start(experiment, fold, console)
+        profile_start(experiment, fold, console)
         return None
-    directory = _run_directory(config, launch)
-    command = f"python train.py {shlex.join(launch.command)}".strip()
-    open_run(directory, run_files(experiment, command, profile, weights, warnings))
+    identity = identity_of(experiment)
+    joined = join(experiment, identity, console)
+    directory = run_path(config)
+    if joined.folds:
+        directory = _open(experiment, fold, identity, joined, launch, console)
+    assert directory is not None
     trackers = make_trackers(config, directory)
-    train_folds(experiment, fold, directory, console, trackers)
-    missing = missing_folds(directory, experiment.n_folds)
-    if missing:
-        console.print(missing_message(directory, missing, experiment.n_folds), highlight=False, soft_wrap=True)
+    train_folds(experiment, fold, identity, joined.folds, directory, console, trackers)
+    if config.cv.fold == ALL:
+        console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
         return None
-    merged = merge(directory)
+    missing = missing_folds(directory)
+    if missing:
+        console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
+        return None
+    merged = merge(directory, force=bool(joined.forced))
     for tracker in trackers:
         tracker.finished(merged.result, _hparams(config))
     show_merged(console, merged)
@@ -90,32 +107,94 @@ def make_console(config: RunConfig) -> Console:
     return Console(quiet=config.runtime.progress == "off", soft_wrap=False)
 
 
+def _open(
+    experiment: Experiment, fold: PreparedFold, identity: Identity, joined: Joined, launch: Launch, console: Console
+) -> Path:
+    """Look at model, loss and costs; then write the run's own files, unless the run is there and unchanged."""
+    config = experiment.config
+    weights = weights_start(experiment, fold, console)
+    warnings = preflight_start(experiment, fold, console) if config.preflight else []
+    profile = profile_start(experiment, fold, console) if config.profile.enabled else {}
+    directory = run_path(config)
+    if directory is None:
+        directory = claim_directory(Path(config.paths.runs) / launch.default_name)
+    make_directory(directory)
+    if joined.rewrite:
+        origin = {"identity": identity, "command": list(launch.command), "forced": list(joined.forced)}
+        write_run(directory, run_files(experiment, origin, profile, weights, warnings))
+    return directory
+
+
 def train_folds(
-    experiment: Experiment, prepared: PreparedFold, directory: Path, console: Console, trackers: list[Observer]
+    experiment: Experiment,
+    prepared: PreparedFold,
+    identity: Identity,
+    folds: list[int | str],
+    directory: Path,
+    console: Console,
+    trackers: list[Observer],
 ) -> None:
-    """Train the wanted folds that are not done yet, saving each as it ends.
+    """Train folds, saving each as it ends.
 
     Args:
         experiment: what to run.
         prepared: a fold that is prepared already.
+        identity: of the run.
+        folds: to train.
         directory: of the run.
         console: where progress is drawn.
         trackers: told about the progress too.
+
+    Raises:
+        Interrupted: a signal has come; the fold at hand is saved.
+        FoldBusyError: the one fold to train is being written by another process.
     """
-    wanted = range(experiment.n_folds) if experiment.config.cv.fold is None else [experiment.config.cv.fold]
-    folds = [number for number in wanted if not is_done(directory, number)]
-    for number in wanted:
-        if number not in folds:
-            console.print(f"fold {number}: already done in {fold_directory(directory, number)}", highlight=False)
     if not folds:
         return
     shown = _progress(experiment.config, console, len(folds))
     try:
-        for number in folds:
+        for name in folds:
+            number = fold_number(experiment, name)
             fold = prepared if number == prepared.number else prepare_fold(experiment, number)
-            _save(experiment, directory, number, run_fold(experiment, fold, [shown, *trackers]))
+            try:
+                _train_fold(experiment, fold, identity, fold_directory(directory, name), console, [shown, *trackers])
+            except FoldBusyError as busy:
+                if len(folds) == 1:
+                    raise
+                console.print(f"{busy}: left to it", highlight=False, soft_wrap=True)
     finally:
         shown.close()
+
+
+def _train_fold(
+    experiment: Experiment,
+    fold: PreparedFold,
+    identity: Identity,
+    directory: Path,
+    console: Console,
+    observers: list[Observer],
+) -> None:
+    config = experiment.config
+    with FoldLock(directory) as lock, interrupts.deferred():
+        if survey(directory.parent, [fold.rows.name], experiment.settings.max_epochs)[0].done:
+            return  # by another process, meanwhile
+        with Keeper(
+            directory,
+            identity=identity,
+            settings=config.checkpoint,
+            force=config.force_resume,
+            still_ours=lock.require_ours,
+            say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+        ) as keeper:
+            try:
+                trained = run_fold(experiment, fold, observers, keeper)
+            except NonFiniteError as error:
+                write_bytes(directory / DIVERGED, f"diverged: {str(error).splitlines()[0]}".encode())
+                raise
+        lock.require_ours()
+        _save(experiment, directory, identity, trained)
+        if not config.checkpoint.keep_final:
+            remove_all(directory)
 
 
 def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:
@@ -124,23 +203,15 @@ def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:
         return []
     from trainer.trackers.tensorboard import TensorBoardTracker
 
-    return [TensorBoardTracker(directory, config.cv.n_splits)]
+    return [TensorBoardTracker(directory)]
 
 
-def _run_directory(config: RunConfig, launch: Launch) -> Path:
-    runs = Path(config.paths.runs)
-    if config.run is None:
-        return claim_directory(runs / launch.default_name)
-    make_directory(runs / config.run)
-    return runs / config.run
-
-
-def _save(experiment: Experiment, directory: Path, number: int, trained: TrainedFold) -> None:
+def _save(experiment: Experiment, directory: Path, identity: Identity, trained: TrainedFold) -> None:
     files = {"preprocess.json": json.dumps(trained.preprocess, ensure_ascii=False).encode()}
     wanted = experiment.config.checkpoint
     if wanted.save_weights:
         files[f"model{SUFFIXES[wanted.format]}"] = weight_bytes(trained.weights, wanted.format)
-    save_fold(directory, number, trained.result, amp=trained.amp, files=files)
+    save_fold(directory, trained.result, amp=trained.amp, identity=identity, files=files)
 
 
 def _progress(config: RunConfig, console: Console, n_folds: int) -> ProgressBars | PlainLines:

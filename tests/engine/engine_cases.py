@@ -9,7 +9,7 @@ from trainer.config.schema import AmpConfig
 from trainer.data.batches import DenseRows, TrainingSet
 from trainer.data.samples import DataSpec
 from trainer.engine.ema import WeightAverage
-from trainer.engine.fit import FitSettings, FoldRows
+from trainer.engine.fold import FitSettings, FoldRows
 from trainer.engine.levels import resolve
 from trainer.engine.loops import Learner, Totals
 from trainer.engine.precision import Precision

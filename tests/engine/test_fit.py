@@ -4,13 +4,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_cases import SPEC, Small, cross_entropy, dataset, fold, learner, level, made, same_state, settings, state_of
+from engine_cases import (
+    SPEC,
+    Small,
+    cross_entropy,
+    dataset,
+    fold,
+    learner,
+    level,
+    made,
+    same_state,
+    settings,
+    state_of,
+    totals,
+)
 from torch import nn
 from torch.nn import functional as F
 
 from trainer.config.errors import NonFiniteError
 from trainer.data.batches import training_order
-from trainer.engine.fit import Selection, evaluation_state, fit_fold, predict_rows, train_fold
+from trainer.engine.fit import fit_fold, train_fold
+from trainer.engine.progress import Progress, Selection
+from trainer.engine.score import evaluation_state, predict_rows
 from trainer.metrics import METRICS, score
 from trainer.results import EpochRecord
 
@@ -67,7 +82,8 @@ def picks(scores, metric="accuracy", patience=None):
     selection = Selection(metric, patience)
     for epoch, value in enumerate(scores, start=1):
         weights = {"epoch": torch.tensor(epoch)}
-        if not selection.update(record(epoch, value, metric), lambda weights=weights: weights):
+        selection.update(record(epoch, value, metric), lambda weights=weights: weights)
+        if selection.stops_after(epoch):
             break
     assert int(selection.weights["epoch"]) == selection.epoch
     return selection.epoch, epoch
@@ -116,7 +132,8 @@ def scores_by_hand(rows, epochs, decay):
     found = []
     for count in range(1, epochs + 1):
         it = learner(lr=0.8, decay=decay)
-        train_fold(it, noisy_data(), replace(rows, monitor=None), settings(max_epochs=count), SPEC, [])
+        progress = Progress(totals(), Selection("accuracy", None))
+        train_fold(it, noisy_data(), replace(rows, monitor=None), settings(max_epochs=count), SPEC, progress)
         proba = predict_rows(it, noisy_data(), rows.monitor, settings())[1]
         target = noisy_data().target.numpy()[rows.monitor]
         found.append((score(("accuracy",), "multiclass", target, proba)["accuracy"], evaluation_state(it)))
@@ -135,7 +152,10 @@ def test_the_picked_epoch_its_weights_and_its_scores(select, decay):
     assert [epoch.monitor["accuracy"] for epoch in result.epochs] == [value for value, _ in by_hand]
     assert result.best_epoch == expected
     assert same_state(weights, by_hand[expected - 1][1])
-    assert same_state(state_of(it.model), weights)
+    last = learner(lr=0.8, decay=decay)
+    progress = Progress(totals(), Selection("accuracy", None))
+    train_fold(last, noisy_data(), replace(rows, monitor=None), settings(max_epochs=6), SPEC, progress)
+    assert same_state(state_of(it.model), state_of(last.model))  # the picked weights were only lent to it
     if select == "fold":
         assert result.metrics["accuracy"] == best
 
@@ -230,7 +250,7 @@ def test_steps_per_epoch_are_those_taken(n_rows, batch_size, accumulate, steps):
     recorder = Recorder()
     result, _, it = run(three_way("last"), [recorder], **changes)
     assert result.epochs[-1].step == it.scheduler.last_epoch == 2 * steps
-    assert recorder.of("started") == [(0, 0, 2 * steps)]
+    assert recorder.of("started") == [(0, 2 * steps, 0)]
 
 
 def test_observers_hear_of_every_epoch_and_of_the_result(monkeypatch):

@@ -33,7 +33,10 @@ def one_step(it, data, batches, clip_norm=None, sums=None):
 
 
 def epoch(it, data, order, *, accumulate_steps=1, clip_norm=None, on_step=lambda sums: None):
-    return train_epoch(it, data, order, accumulate_steps=accumulate_steps, clip_norm=clip_norm, on_step=on_step)
+    sums = totals()
+    batches = data.batches(order, key=None)
+    train_epoch(it, batches, sums, accumulate_steps=accumulate_steps, clip_norm=clip_norm, on_step=on_step)
+    return sums
 
 
 def gradient_of_step(before, after, lr):

@@ -16,10 +16,10 @@ def run(log_dir, task="multiclass"):
     n, names = 40, default_metrics(task)
     target = (rng.random((n, 3)) < 0.5).astype(np.int64) if task == "multilabel" else np.arange(n) % 3
     proba = rng.dirichlet(np.ones(3), n).astype(np.float32)
-    tracker, folds = TensorBoardTracker(log_dir, n_splits=5), []
+    tracker, folds = TensorBoardTracker(log_dir), []
     for fold in range(2):
         rows = np.flatnonzero(np.arange(n) // 20 == fold)
-        tracker.fold_started(0, fold, 20)
+        tracker.fold_started(fold, 20, 0)
         tracker.step(5, 1.5 + fold, 0.1)
         records = tuple(EpochRecord(e, 10 * e, 1.0 / e, 0.1, 0.2, monitor={"accuracy": 0.5 + e / 10}) for e in (1, 2))
         for record in records:
@@ -45,7 +45,7 @@ def test_fold_curves_and_pictures(tmp_path):
     for i, fold in enumerate(folds):
         events = read(tmp_path / f"fold_{i}")
         assert [(e.step, e.value) for e in events.Scalars("step/loss")] == [(5, 1.5 + i)]
-        assert [(e.step, e.value) for e in events.Scalars("epoch/train_loss")] == [(1, 1.0), (2, 0.5)]
+        assert [(e.step, e.value) for e in events.Scalars("epoch/train_loss")] == [(10, 1.0), (20, 0.5)]
         assert [e.value for e in events.Scalars("monitor/accuracy")] == pytest.approx([0.6, 0.7])
         held_out = {name: events.Scalars(f"held_out/{name}")[0].value for name in fold.metrics}
         assert held_out == pytest.approx(fold.metrics, abs=1e-6)
@@ -67,11 +67,14 @@ def test_hparams_with_metrics(tmp_path):
         assert word in plugin.content
 
 
-def test_repeats_have_directories_of_their_own(tmp_path):
-    tracker = TensorBoardTracker(tmp_path, n_splits=5)
-    for repeat in range(2):
-        tracker.fold_started(repeat, 0, 1)
-        tracker.step(1, float(repeat), 0.1)
-    tracker.fold_started(2, 0, 1)
-    assert read(tmp_path / "fold_0").Scalars("step/loss")[0].value == 0.0
-    assert read(tmp_path / "fold_5").Scalars("step/loss")[0].value == 1.0
+def test_a_fold_that_goes_on_has_each_step_once(tmp_path):
+    tracker = TensorBoardTracker(tmp_path)
+    tracker.fold_started("all", 6, 0)
+    for step in (1, 2, 3, 4):
+        tracker.step(step, 1.0, 0.1)
+    tracker.fold_started("all", 6, 2)  # as after a kill: the last save was at step 2
+    for step in (3, 4, 5):
+        tracker.step(step, 2.0, 0.1)
+    tracker.fold_started(0, 6, 0)
+    events = read(tmp_path / "fold_all").Scalars("step/loss")
+    assert [(e.step, e.value) for e in events] == [(1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 2.0)]

@@ -1,30 +1,58 @@
-"""Files that are either whole or absent: write beside the target, flush to disk, rename."""
+"""Files that are either whole or absent: write beside the target, flush to disk, rename.
+
+Small records carry the sha256 of their own values, so that a changed bit is noticed when they are read.
+"""
 
 import errno
+import fcntl
+import hashlib
+import json
 import os
+import secrets
 import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from trainer.config.errors import StorageError
+from trainer.config.errors import CheckpointError, StorageError
+
+PARTIAL = ".tmp."  # in the name of a file that is being written
+STALE_SECONDS = 60.0  # a partial file in a shared directory that is older belongs to nobody
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write ``data`` to ``path`` so that a crash leaves the old file or the new one, never a part.
 
     Raises:
         StorageError: the disk is full or not writable; names the directory, the need and what is free.
     """
-    partial = path.with_name(f"{path.name}.tmp.{os.getpid()}")
+    partial = path.with_name(f"{path.name}{PARTIAL}{os.getpid()}-{secrets.token_hex(3)}")  # pids repeat in containers
     try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        _require_free(path.parent, len(data))
+        _write_and_sync(partial, data)
+        os.replace(partial, path)  # noqa: PTH105 every step of the store is one call of os: the tests stop at each
         sync_directory(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise storage_error(error, path.parent, len(data)) from error
+
+
+def _write_and_sync(path: Path, data: bytes | memoryview) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_free(directory: Path, need_bytes: int) -> None:
+    if need_bytes > shutil.disk_usage(directory).free:
+        raise OSError(errno.ENOSPC, "disk full")
 
 
 def sync_directory(directory: Path) -> None:
@@ -32,6 +60,64 @@ def sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Delete a file; it may be gone already."""
+    try:
+        os.unlink(path)  # noqa: PTH108 see write_bytes
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error(error, path.parent, 0) from error
+
+
+def sweep_partial(directory: Path, older_than_seconds: float = STALE_SECONDS) -> None:
+    """Delete what killed processes left half written."""
+    for partial in directory.glob(f"*{PARTIAL}*"):
+        try:
+            stale = time.time() - partial.stat().st_mtime >= older_than_seconds
+        except FileNotFoundError:
+            continue
+        if stale:
+            remove(partial)
+
+
+def sealed(values: Mapping[str, Any]) -> bytes:
+    """Return a record as JSON with the sha256 of its values."""
+    return (json.dumps({**values, "seal": _seal(values)}, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def unsealed(path: Path) -> dict[str, Any]:
+    """Read a sealed record.
+
+    Raises:
+        CheckpointError: it is not the record that was written.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+        seal = values.pop("seal")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged: {type(error).__name__}") from error
+    if seal != _seal(values):
+        raise CheckpointError(f"{path} is damaged: it was changed after it was written")
+    return dict(values)
+
+
+def _seal(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def directory_lock(directory: Path) -> Iterator[None]:
+    """Let one process at a time into a short block; where the file system has no locks, everyone."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # ENOLCK, ENOTSUP: some network file systems
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)
 

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from signal import Signals
 from traceback import extract_tb
 from typing import ClassVar
 
@@ -71,6 +72,21 @@ class UnexpectedError(FoldwiseError):
     kind = "unexpected error"
 
 
+class Interrupted(BaseException):
+    """A signal ended the run after its state was saved; no ``except Exception`` may swallow it.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+    def __str__(self) -> str:
+        return f"{Signals(self.args[0]).name}: stopped"
+
+
 def as_foldwise_error(error: Exception) -> FoldwiseError:
     """Return the error itself, or any other as one line that names the place outside of installed packages."""
     if isinstance(error, FoldwiseError):
@@ -96,7 +112,8 @@ def guarded(function: Callable[[], object]) -> int:
     """Run a command and turn what a user can cause into a short message and an exit code.
 
     Returns:
-        0, the error's ``exit_code``, or 130 after Ctrl-C. ``FOLDWISE_TRACEBACK=1`` shows the traceback instead.
+        0, the error's ``exit_code``, or 128 + the number of the signal that ended it (130 for Ctrl-C).
+        ``FOLDWISE_TRACEBACK=1`` shows the traceback of an error instead.
     """
     try:
         function()
@@ -108,6 +125,9 @@ def guarded(function: Callable[[], object]) -> int:
         shown = as_foldwise_error(error)
         print(f"{shown.kind}: {shown}", file=sys.stderr)
         return shown.exit_code
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -20,7 +20,7 @@ class CvConfig:
     repeats: int = 1
     shuffle: bool = True
     random_state: int = 42
-    fold: int | None = None  # run this fold only
+    fold: int | str | None = None  # run this fold only; all = fit on every row
     select: str = "last"  # last | inner | fold
     inner_fraction: float = 0.1  # share of the training rows that picks the epoch under select=inner
 
@@ -77,8 +77,13 @@ class InitConfig:
 
 @dataclass
 class CheckpointConfig:
-    """What is kept of each fold."""
+    """When a fold in training is saved, and what is kept of a finished one."""
 
+    every_n_steps: int | None = None  # optimizer steps; null = not by steps
+    every_n_epochs: int | None = None
+    every_minutes: float | None = 2.0
+    background: bool = True  # write while the next steps run
+    keep_final: bool = False  # keep the training state of a finished fold, to train it longer later
     save_weights: bool = True
     format: str = "safetensors"  # safetensors | zip | legacy (for torch before 1.6)
 
@@ -110,6 +115,8 @@ class RunConfig:
     """One whole run."""
 
     run: str | None = None
+    resume: str = "auto"  # auto | must | never: whether to go on with a run that is there
+    force_resume: bool = False  # go on although something that alters the numbers has changed
     seed: int = 42
     max_epochs: int = 20
     batch_size: int = 32

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.config.errors import NonFiniteError
 from trainer.data.batches import Batch, TrainingSet, evaluation_order
+from trainer.engine import interrupts
 from trainer.engine.apex_backend import AnyPrecision
 from trainer.engine.ema import WeightAverage
 from trainer.engine.modes import evaluating, training
@@ -66,40 +68,34 @@ class Totals:
 
 def train_epoch(
     learner: Learner,
-    data: TrainingSet,
-    order: Sequence[NDArray[np.int64]],
+    batches: Iterator[Batch],
+    totals: Totals,
     *,
     accumulate_steps: int,
     clip_norm: float | None,
     on_step: Callable[[Totals], None],
-) -> Totals:
+) -> None:
     """Train on every batch once.
 
     Args:
         learner: changed in place.
-        data: all rows.
-        order: row numbers per batch.
+        batches: of the epoch, or those that are left of it.
+        totals: the epoch's sums, added to.
         accumulate_steps: batches per optimizer step; the last window may hold fewer and is averaged over its own rows.
         clip_norm: largest L2 norm of the gradients, or None.
-        on_step: called after each optimizer step.
-
-    Returns:
-        The epoch's sums.
+        on_step: called after each optimizer step, when the model and the sums are whole.
 
     Raises:
         NonFiniteError: the loss is NaN or infinite, or every step overflows.
     """
-    device = data.target.device
-    totals = Totals.start(device)
-    check_every = 1 if device.type == "cpu" else CUDA_CHECK_STEPS
+    check_every = 1 if totals.loss.device.type == "cpu" else CUDA_CHECK_STEPS
     with training(learner.model):
-        for number, window in enumerate(_windows(order, accumulate_steps), start=1):
-            train_step(learner, [data.batch(rows) for rows in window], clip_norm, totals)
+        for number, window in enumerate(_windows(batches, accumulate_steps), start=1):
+            train_step(learner, window, clip_norm, totals)
             if number % check_every == 0:
                 require_finite(totals)
             on_step(totals)
     require_finite(totals)
-    return totals
 
 
 def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | None, totals: Totals) -> None:
@@ -129,11 +125,14 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
 
 def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:
     """Return logits (len(rows), n_outputs) for ascending row numbers, with the evaluation weights."""
+    if not len(rows):
+        return np.zeros((0, learner.loss.n_outputs), dtype=np.float32)
     logits: list[Tensor] = []
     order = evaluation_order(rows, batch_size, data.rows.lengths())
     with learner.evaluation_weights(), evaluating(learner.model):
-        for batch_rows in order:
-            logits.append(learner.precision.forward(learner.model, data.batch(batch_rows).inputs))
+        for batch in data.batches(order, key=None):
+            interrupts.check()
+            logits.append(learner.precision.forward(learner.model, batch.inputs))
     in_row_order = np.argsort(np.concatenate(order))
     everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
     return everything[in_row_order]
@@ -156,5 +155,6 @@ def _weight(loss: Loss, batch: Batch) -> Tensor:
     return (loss.normaliser(batch.target) * batch.weights_B).sum()
 
 
-def _windows(order: Sequence[NDArray[np.int64]], size: int) -> Iterator[Sequence[NDArray[np.int64]]]:
-    return (order[start : start + size] for start in range(0, len(order), size))
+def _windows(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    while window := list(islice(batches, size)):
+        yield window

@@ -11,7 +11,7 @@ from trainer.config.errors import ConfigError
 from trainer.cv import Experiment, PreparedFold, fold_rows, make_loss, make_model, seed_everything
 from trainer.data.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec, Samples
-from trainer.engine.fit import FoldRows
+from trainer.engine.fold import FoldRows
 from trainer.engine.preflight import preflight
 from trainer.engine.preflight_outputs import label_out_of_range
 from trainer.engine.preflight_probe import Probe

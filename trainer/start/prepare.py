@@ -1,6 +1,8 @@
 """Everything that is decided before the first step, and the files that say so."""
 
 import json
+import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ from trainer.config.compose import to_yaml
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment
 from trainer.data.samples import DataSpec, Samples
-from trainer.engine.fit import FitSettings
+from trainer.engine.fold import FitSettings
 from trainer.engine.levels import resolve, show
 from trainer.folds.plan import make_folds
 from trainer.metrics import default_metrics
-from trainer.run_directory import manifest, rows_table
+from trainer.run_directory.files import rows_table
+from trainer.start.identity import versions
 from trainer.start.preflight import require_labels
 from trainer.weights.files import read_weights
 from trainer.weights.load import LoadReport
@@ -74,45 +77,52 @@ def load_data(config: RunConfig) -> tuple[Samples, DataSpec]:
 
 
 def run_files(
-    experiment: Experiment, command: str, profile: dict[str, Any], weights: LoadReport | None, warnings: list[str]
+    experiment: Experiment,
+    origin: Mapping[str, Any],
+    profile: dict[str, Any],
+    weights: LoadReport | None,
+    warnings: list[str],
 ) -> dict[str, bytes]:
     """Return the files that describe a run, by name.
 
     Args:
         experiment: what is run.
-        command: that started it.
+        origin: how the run came to be: identity, command, and what was forced.
         profile: at start, or empty.
         weights: what was loaded to start from, or None.
         warnings: of the preflight.
     """
     config, level, spec, samples = experiment.config, experiment.level, experiment.spec, experiment.samples
-    facts = manifest(
-        task=spec.task,
-        classes=spec.classes,
-        metrics=experiment.settings.metrics,
-        select=config.cv.select,
-        fingerprint=experiment.plan.fingerprint,
-        amp={
+    facts = {
+        "versions": versions(),
+        **origin,
+        "task": spec.task,
+        "classes": spec.classes,
+        "metrics": experiment.settings.metrics,
+        "select": config.cv.select,
+        "fingerprint": experiment.plan.fingerprint,
+        "amp": {
             "opt_level": level.opt_level,
             "half type": show(level.dtype if level.computes_in_half else None),
             "in force": {name: in_force for name, _, _, in_force in level.rows()},
         },
-        profile=profile,
-        warnings=warnings,
-        weights=None if weights is None else weights.to_dict(),
-        about={
-            "command": command,
+        "profile": profile,
+        "warnings": warnings,
+        "weights": None if weights is None else weights.to_dict(),
+        "about": {
+            "command": f"python train.py {shlex.join(origin['command'])}".strip(),
             "data": f"{spec.name}, {len(samples)} rows, {spec.task}, {len(spec.classes)} classes",
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
             **({} if weights is None else {"starts from": weights.summary()}),
             "selection": config.cv.select,
             "seed": str(config.seed),
             "device": f"{experiment.device}, {torch.get_num_threads()} threads",
+            **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
         },
-    )
+    }
     return {
         "config.yaml": to_yaml(experiment.config).encode(),
-        "manifest.json": facts,
+        "manifest.json": (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode(),
         "rows.parquet": rows_table(samples.ids_N, samples.target),
         "folds.json": experiment.plan.to_json().encode(),
         "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),

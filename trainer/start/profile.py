@@ -12,9 +12,10 @@ from torch import nn
 
 from trainer.cv import Experiment, PreparedFold, fresh_learner, make_loss, make_model
 from trainer.data.batches import evaluation_order, training_order
-from trainer.engine.fit import EVALUATION_BATCHES, FoldRows
+from trainer.engine.fold import FoldRows
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import evaluating, training
+from trainer.engine.score import EVALUATION_BATCHES
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.model import bill, profile_model
 from trainer.report.profile_table import show

@@ -22,12 +22,17 @@ def same_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def set_threads(experiment: Experiment, fold: PreparedFold) -> None:
+def set_threads(experiment: Experiment, fold: PreparedFold, recorded: int | None = None) -> None:
     """Set ``runtime.threads``; where it is null, one thread on the CPU for a small model, else torch's own choice.
 
     The choice follows from the model and the batch size alone, never from a clock: the same run gives the same bits.
+
+    Args:
+        experiment: what is run.
+        fold: whose batch is looked at.
+        recorded: threads of the run that is gone on with: other numbers of threads round differently.
     """
-    threads = experiment.config.runtime.threads
+    threads = experiment.config.runtime.threads or recorded
     if threads is not None:
         torch.set_num_threads(threads)
     elif experiment.device.type == "cpu" and _is_small(experiment, fold):

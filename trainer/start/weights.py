@@ -10,7 +10,7 @@ from rich.console import Console
 from trainer.cv import Experiment, PreparedFold, make_loss, make_model
 from trainer.profiler.costs import same_random_state
 from trainer.report.weights_table import show
-from trainer.run_directory import rows_table
+from trainer.run_directory.files import rows_table
 from trainer.weights.load import LoadReport, compare
 
 

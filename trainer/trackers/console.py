@@ -34,19 +34,21 @@ class ProgressBars:
         )
         self.folds = self.bars.add_task("folds", total=n_folds, numbers="")
         self.steps = self.bars.add_task("steps", total=None, numbers="")
-        self.fold = 0
+        self.fold: int | str = 0
+        self.steps_before = 0
         self.started = time.perf_counter()
         self.bars.start()
 
-    def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
+    def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
         """Begin the bar of a fold."""
-        self.fold = fold
-        self.bars.reset(self.steps, total=total_steps, description=f"fold {fold} epoch 1", numbers="")
+        self.fold, self.steps_before = fold, steps_before
+        self.bars.reset(self.steps, total=total_steps, description=f"fold {fold}", numbers="")
+        self.bars.update(self.steps, completed=steps_before)
         self.started = time.perf_counter()
 
     def step(self, step: int, loss: float, lr: float) -> None:
         """Advance the bar; show loss, learning rate and speed."""
-        speed = step / max(time.perf_counter() - self.started, 1e-9)
+        speed = (step - self.steps_before) / max(time.perf_counter() - self.started, 1e-9)
         self.bars.update(self.steps, completed=step, numbers=f"loss {loss:.4f}  lr {lr:.2g}  {speed:.0f} it/s")
 
     def epoch(self, record: EpochRecord) -> None:
@@ -59,7 +61,7 @@ class ProgressBars:
     ) -> None:
         """Advance the folds and leave a line behind."""
         self.bars.advance(self.folds)
-        self.bars.console.print(fold_line(result), highlight=False, soft_wrap=True)
+        self.bars.console.print(fold_line(self.fold, result), highlight=False, soft_wrap=True)
 
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
         """Nothing to show: the tables follow."""
@@ -78,10 +80,10 @@ class PlainLines:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.fold = 0
+        self.fold: int | str = 0
         self.printed = time.perf_counter()
 
-    def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
+    def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
         """Remember the fold."""
         self.fold = fold
         self.printed = time.perf_counter()
@@ -105,7 +107,7 @@ class PlainLines:
         self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
     ) -> None:
         """Print the fold's scores."""
-        self.console.print(fold_line(result), highlight=False, soft_wrap=True)
+        self.console.print(fold_line(self.fold, result), highlight=False, soft_wrap=True)
 
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
         """Nothing to print: the tables follow."""
@@ -114,9 +116,9 @@ class PlainLines:
         """Nothing is left open."""
 
 
-def fold_line(result: FoldResult) -> str:
+def fold_line(fold: int | str, result: FoldResult) -> str:
     """Return a finished fold in one line."""
     scores = "  ".join(f"{name} {value:.4f}" for name, value in list(result.metrics.items())[:3])
-    name = f"repeat {result.repeat} fold {result.fold}" if result.repeat else f"fold {result.fold}"
     loss = result.epochs[-1].train_loss
-    return f"{name}: epoch {result.best_epoch}/{len(result.epochs)}  loss {loss:.4f}  {scores}  {result.seconds:.1f} s"
+    epoch = f"epoch {result.best_epoch}/{len(result.epochs)}"
+    return f"fold {fold}: {epoch}  loss {loss:.4f}  {scores}  {result.seconds:.1f} s"

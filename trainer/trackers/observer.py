@@ -12,8 +12,8 @@ from trainer.results import CVResult, EpochRecord, FoldResult
 class Observer(Protocol):
     """Listens to a run; nothing it does changes the numbers."""
 
-    def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
-        """A fold begins; it takes ``total_steps`` optimizer steps unless it stops early."""
+    def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
+        """A fold begins, or goes on after ``steps_before`` of its ``total_steps`` optimizer steps."""
         ...
 
     def step(self, step: int, loss: float, lr: float) -> None:
@@ -27,7 +27,7 @@ class Observer(Protocol):
     def fold_finished(
         self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
     ) -> None:
-        """A fold was scored on its held-out rows, whose targets are ``target_V`` (V,) or (V, L)."""
+        """A fold was scored on its held-out rows, whose targets are ``target_V`` (V,) or (V, L); V may be 0."""
         ...
 
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:

@@ -15,25 +15,23 @@ _PR_CLASSES = 20  # interactive precision-recall curves per fold; the picture sh
 
 
 class TensorBoardTracker:
-    """Write event files: ``log_dir/fold_<i>`` per fold, i = repeat x n_splits + fold.
+    """Write event files: ``log_dir/fold_<i>`` per fold; everything is drawn over optimizer steps.
 
     Args:
         log_dir: of the run; what ``tensorboard --logdir`` is given, or a parent of it.
-        n_splits: folds per repeat.
     """
 
-    def __init__(self, log_dir: Path, n_splits: int) -> None:
+    def __init__(self, log_dir: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._open = SummaryWriter
         self._log_dir = log_dir
-        self._n_splits = n_splits
         self._writer: Any = None
 
-    def fold_started(self, repeat: int, fold: int, total_steps: int) -> None:
-        """Open the fold's own event file."""
+    def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
+        """Open the fold's own event file; what an earlier process wrote beyond ``steps_before`` is dropped."""
         self._close()
-        self._writer = self._open(str(self._log_dir / f"fold_{repeat * self._n_splits + fold}"))
+        self._writer = self._open(str(self._log_dir / f"fold_{fold}"), purge_step=steps_before + 1)
 
     def step(self, step: int, loss: float, lr: float) -> None:
         """Write loss and learning rate of one optimizer step."""
@@ -41,8 +39,9 @@ class TensorBoardTracker:
         self._writer.add_scalar("step/lr", lr, step)
 
     def epoch(self, record: EpochRecord) -> None:
-        """Write what an epoch recorded, over the epoch number."""
+        """Write what an epoch recorded."""
         scalars = {
+            "epoch/number": record.epoch,
             "epoch/train_loss": record.train_loss,
             "epoch/lr": record.lr,
             "epoch/seconds": record.seconds,
@@ -51,7 +50,7 @@ class TensorBoardTracker:
         }
         scalars |= {f"monitor/{name}": value for name, value in record.monitor.items()}
         for tag, value in scalars.items():
-            self._writer.add_scalar(tag, value, record.epoch)
+            self._writer.add_scalar(tag, value, record.step)
 
     def fold_finished(self, result: FoldResult, target_V: NDArray[np.int64], classes: Sequence[str], task: str) -> None:
         """Write the held-out metrics, the confusion matrix and the precision-recall curves of the fold.
@@ -62,14 +61,17 @@ class TensorBoardTracker:
             classes: label text per class index.
             task: binary, multiclass or multilabel.
         """
-        epoch = result.best_epoch
+        if not len(target_V):
+            self._close()
+            return
+        step = result.epochs[result.best_epoch - 1].step
         for name, value in result.metrics.items():
-            self._writer.add_scalar(f"held_out/{name}", value, epoch)
+            self._writer.add_scalar(f"held_out/{name}", value, step)
         for tag, draw in (("confusion_matrix", confusion_matrix), ("precision_recall", precision_recall)):
             picture_HW3 = pixels(draw(target_V, result.proba, classes, task))
-            self._writer.add_image(f"held_out/{tag}", picture_HW3, epoch, dataformats="HWC")
+            self._writer.add_image(f"held_out/{tag}", picture_HW3, step, dataformats="HWC")
         for tag, truth_V, scores_V in _curves(target_V, result.proba, classes):
-            self._writer.add_pr_curve(tag, truth_V, scores_V, epoch)
+            self._writer.add_pr_curve(tag, truth_V, scores_V, step)
         self._close()
 
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:

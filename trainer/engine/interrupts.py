@@ -1,0 +1,76 @@
+"""SIGTERM, SIGINT (Ctrl-C) and SIGUSR1: finish the step, save, exit with 128 + the signal's number.
+
+Outside of training nothing has to be saved, and the signal ends the run where it is. While a fold trains the signal
+is only noted; ``check`` stands where stopping loses nothing. A second signal ends the process at once.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from trainer.config.errors import Interrupted
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # USR1: Slurm's warning before the time limit
+
+_received: int | None = None
+_deferred = False
+
+
+@contextmanager
+def handled() -> Iterator[None]:
+    """Answer the signals for the length of the block (in the main thread; elsewhere they are left alone).
+
+    A handler of somebody else's for SIGUSR1 (a launcher that requeues the job) stays.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    global _received
+    _received = None
+    taken = [number for number in SIGNALS if number != signal.SIGUSR1 or signal.getsignal(number) == signal.SIG_DFL]
+    before = {number: signal.signal(number, _on_signal) for number in taken}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Only note a signal for the length of the block; it is answered at ``check`` or after the block."""
+    global _deferred
+    _deferred = True
+    try:
+        yield
+    finally:
+        _deferred = False
+    check()
+
+
+def received() -> bool:
+    """Return whether a signal waits to be answered."""
+    return _received is not None
+
+
+def check() -> None:
+    """Stop here if a signal has come.
+
+    Raises:
+        Interrupted: one has.
+    """
+    if _received is not None:
+        raise Interrupted(_received)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    global _received
+    if _received is not None:
+        os._exit(128 + number)
+    _received = number
+    if not _deferred:
+        raise Interrupted(number)
+    os.write(2, f"\n{signal.Signals(number).name}: finishing the step and saving (again: stop at once)\n".encode())

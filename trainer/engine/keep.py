@@ -1,0 +1,157 @@
+"""When a fold in training is saved, and how it is taken up again."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from trainer.checkpoint import store
+from trainer.checkpoint.files import sweep_partial
+from trainer.checkpoint.store import Position
+from trainer.config.errors import CheckpointError, NonFiniteError
+from trainer.config.schema import CheckpointConfig
+from trainer.engine.loops import Learner
+from trainer.engine.progress import Progress
+from trainer.engine.state import all_weights_finite, capture, first_difference, restore
+from trainer.identity import Identity, describe, differences
+
+
+class Keeper:
+    """Saves a fold while it trains and, when the fold is started again, goes on from the newest good checkpoint.
+
+    The state is copied between two steps and written by a thread, so that the next step does not wait for the disk;
+    a save waits for the one before it.
+
+    Args:
+        directory: of the fold, which this process has locked.
+        identity: of the run; a checkpoint of another identity is refused.
+        settings: when to save.
+        force: take up a checkpoint of another identity all the same.
+        still_ours: raises where another process has taken the fold over.
+        say: prints one line.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        identity: Identity,
+        settings: CheckpointConfig,
+        force: bool,
+        still_ours: Callable[[], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.directory, self.identity, self.settings, self.force = directory, identity, settings, force
+        self.still_ours, self.say = still_ours, say
+        self.saved: Position | None = None  # the newest checkpoint, by this process or before it
+        self._saved_at = time.perf_counter()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="foldwise-save")
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def restore(self, learner: Learner, progress: Progress) -> Position | None:
+        """Go on from the newest good checkpoint; None where there is none.
+
+        Raises:
+            CheckpointError: none is good, or it is of another run.
+        """
+        sweep_partial(self.directory, older_than_seconds=0)  # nobody else writes here
+        store.sweep_unfinished(self.directory)
+        loaded = store.load(self.directory)
+        if loaded is None:
+            return None
+        for note in loaded.notes:
+            self.say(f"warning: {note}; passed over")
+        self._require_same_run(loaded.state)
+        restore(loaded.state["captured"], learner, progress, adapt=self.force)
+        wrong = None if self.force else first_difference(loaded.state["captured"], capture(learner, progress))
+        if wrong is not None:
+            raise CheckpointError(
+                f"{self.directory}: {wrong} could not be put back as it was saved\n"
+                "a part of yours restores its state inexactly; force_resume=true goes on all the same"
+            )
+        self.saved = loaded.position
+        return loaded.position
+
+    def _require_same_run(self, state: dict[str, Any]) -> None:
+        found = differences(state["identity"], self.identity, hardware=True)
+        if found and not self.force:
+            raise CheckpointError(
+                "\n".join(
+                    [
+                        f"{self.directory} was stopped under other conditions:",
+                        *describe(found, most=2),
+                        "go on under the same, or with force_resume=true (the result is then no longer reproducible)",
+                    ]
+                )
+            )
+
+    def step_done(self, learner: Learner, progress: Progress, position: Position) -> None:
+        """Save if it is due.
+
+        Raises:
+            StorageError: a save failed.
+            NonFiniteError: the weights are not finite.
+        """
+        if self._writing is not None and self._writing.done():
+            self.wait()
+        every, minutes = self.settings.every_n_steps, self.settings.every_minutes
+        late = minutes is not None and time.perf_counter() - self._saved_at >= minutes * 60
+        if late or (every is not None and position.step % every == 0):
+            self.save(learner, progress, position)
+
+    def epoch_done(self, learner: Learner, progress: Progress, position: Position) -> None:
+        """Save if the epoch that ended is one after which to save."""
+        every = self.settings.every_n_epochs
+        if every is not None and (position.epoch - 1) % every == 0:
+            self.save(learner, progress, position)
+
+    def training_done(self, learner: Learner, progress: Progress, position: Position) -> None:
+        """Save the state from which the fold could be trained longer, if it is to be kept."""
+        if self.settings.keep_final:
+            self.save(learner, progress, position)
+
+    def save(self, learner: Learner, progress: Progress, position: Position) -> None:
+        """Save unless this very step is saved already."""
+        if self.saved is not None and self.saved.step == position.step:
+            return
+        self.wait()
+        self.still_ours()
+        captured = capture(learner, progress)
+        if not all_weights_finite(captured):
+            raise NonFiniteError(
+                f"the weights are not finite after step {position.step}: not saved\n"
+                "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
+            )
+        self.saved, self._saved_at = position, time.perf_counter()
+        state = {"captured": captured, "identity": _plain(self.identity)}
+        self._writing = self._thread.submit(store.save, self.directory, position, state)
+        if not self.settings.background:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait for the save that is being written.
+
+        Raises:
+            StorageError: it failed.
+        """
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def close(self) -> None:
+        """Wait for the last save and end the thread."""
+        try:
+            self.wait()
+        finally:
+            self._thread.shutdown()
+
+
+def _plain(values: Any) -> Any:
+    return {key: _plain(value) for key, value in values.items()} if isinstance(values, dict) else values

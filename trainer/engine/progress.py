@@ -1,0 +1,79 @@
+"""What a fold's training has come to, besides the learner: position, running sums, records, the picked epoch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from trainer.engine.loops import Totals
+from trainer.metrics import METRICS, better
+from trainer.results import EpochRecord
+
+
+@dataclass
+class Selection:
+    """Picks the epoch: the best monitored score, the earliest of equals; NaN never wins.
+
+    Attributes:
+        metric: name of the metric that picks.
+        patience_epochs: epochs without improvement before stopping, or None.
+        epoch: the pick so far (0 = none yet).
+        score: of the pick.
+        weights: of the pick, on the CPU.
+    """
+
+    metric: str
+    patience_epochs: int | None
+    epoch: int = 0
+    score: float = float("nan")
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def update(self, record: EpochRecord, weights: Callable[[], dict[str, Tensor]]) -> None:
+        """Take in an epoch."""
+        score = record.monitor[self.metric]
+        if self.epoch == 0 or better(score, self.score, METRICS[self.metric].greater_is_better):
+            self.epoch, self.score, self.weights = record.epoch, score, weights()
+
+    def stops_after(self, epoch: int) -> bool:
+        """Return whether the fold stops early after ``epoch``."""
+        return self.epoch > 0 and self.patience_epochs is not None and epoch - self.epoch >= self.patience_epochs
+
+
+@dataclass
+class Progress:
+    """Where the training of a fold stands; with the learner it is everything a resumed fold needs.
+
+    Attributes:
+        totals: running sums of the epoch at hand.
+        selection: the picked epoch so far.
+        epoch: at hand, from 1.
+        windows: of that epoch that are done; a window is the batches of one optimizer step.
+        steps: optimizer steps taken in the epochs before.
+        epochs: what the finished epochs recorded.
+        epoch_seconds: spent on the epoch at hand.
+        seconds: spent on the finished epochs.
+    """
+
+    totals: Totals
+    selection: Selection
+    epoch: int = 1
+    windows: int = 0
+    steps: int = 0
+    epochs: list[EpochRecord] = field(default_factory=list)
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+
+    def finish_epoch(self, record: EpochRecord, device: torch.device) -> None:
+        """Take in the epoch's record and go on to the next epoch."""
+        self.epochs.append(record)
+        self.steps = record.step
+        self.seconds += record.seconds
+        self.epoch += 1
+        self.windows = 0
+        self.epoch_seconds = 0.0
+        self.totals = Totals.start(device)
+
+    def is_over(self, max_epochs: int) -> bool:
+        """Return whether all epochs are done, or the fold has stopped early."""
+        return self.epoch > max_epochs or self.selection.stops_after(self.epoch - 1)

@@ -1,0 +1,105 @@
+"""The files of a whole run: what is run, by what, on which rows; a job that would run something else is refused."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.checkpoint.files import directory_lock, sweep_partial, write_bytes
+from trainer.config.errors import CheckpointError
+from trainer.identity import Identity, describe, differences
+
+MARK = "folds.json"  # written last: a directory without it holds no run
+
+
+def is_run(run: Path) -> bool:
+    """Return whether the directory holds a run."""
+    return (run / MARK).exists()
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """Read manifest.json.
+
+    Raises:
+        CheckpointError: it is not a run's.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((run / "manifest.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{run}/manifest.json is damaged: {type(error).__name__}") from error
+    return facts
+
+
+def require_same_run(run: Path, identity: Identity, *, force: bool) -> list[str]:
+    """Compare a run that is there with what would be run now.
+
+    Args:
+        run: holds a run.
+        identity: of what would be run now; its hardware may differ.
+        force: go on all the same.
+
+    Returns:
+        What differs, one line each (empty unless forced).
+
+    Raises:
+        CheckpointError: something that alters the numbers differs.
+    """
+    before = read_manifest(run).get("identity", {})
+    found = differences(before, identity, hardware=False)
+    if found and not force:
+        raise CheckpointError(
+            "\n".join(
+                [
+                    f"{run} holds a run that is not this one:",
+                    *describe(found, most=2),
+                    "use the same options and data, another run=NAME, or force_resume=true to go on all the same",
+                ]
+            )
+        )
+    return describe(found, most=len(found))
+
+
+def longer_training(run: Path, identity: Identity) -> str | None:
+    """Return what to say where the run is to be trained for more epochs than it was, else None."""
+    before = read_manifest(run).get("identity", {}).get("length", {}).get("max_epochs", 0)
+    now = identity["length"]["max_epochs"]
+    return f"training longer: max_epochs {before} -> {now} (no step depends on it)" if now > before else None
+
+
+def write_run(run: Path, files: Mapping[str, bytes]) -> None:
+    """Write the run's own files: config.yaml, manifest.json, rows.parquet, folds.json and others, the mark last."""
+    with directory_lock(run):
+        sweep_partial(run)
+        for name in sorted(files, key=lambda name: name == MARK):
+            write_bytes(run / name, files[name])
+
+
+def rows_table(ids_N: NDArray[np.str_], target: NDArray[np.int64]) -> bytes:
+    """Return rows.parquet: the id and target of every row, which is what a merge needs of the data."""
+    columns = {"id": ids_N.tolist()} | {
+        f"target_{i}": column for i, column in enumerate(target.T if target.ndim == 2 else [target])
+    }
+    return parquet_bytes(columns)
+
+
+def read_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """Read rows.parquet back: ids (N,) and target (N,) or, multi-label, (N, L)."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(run / "rows.parquet")
+    targets = [table[name].to_numpy() for name in table.column_names[1:]]
+    ids_N = np.array(table["id"].to_pylist(), dtype=np.str_)
+    return ids_N, np.stack(targets, axis=1) if task == "multilabel" else targets[0]
+
+
+def parquet_bytes(columns: Mapping[str, Any]) -> bytes:
+    """Return columns as a Parquet file; the same values give the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(dict(columns)), sink)
+    return bytes(sink.getvalue())

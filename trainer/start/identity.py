@@ -1,0 +1,114 @@
+"""The identity of a run: everything that decides its numbers, in plain values."""
+
+import hashlib
+import inspect
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, fields, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainer.config.build import resolve_target
+from trainer.config.schema import RunConfig
+from trainer.cv import Experiment
+from trainer.engine.levels import show
+from trainer.identity import Identity, deciding_keys
+
+PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
+SOURCE = Path(__file__).resolve().parent.parent
+ENGINE = ("cv.py", "engine/*.py", "data/batches.py", "losses/contract.py", "losses/class_weights.py")
+
+
+def identity_of(experiment: Experiment) -> Identity:
+    """Return the identity of an experiment in this process (see ``trainer.identity``)."""
+    config, samples = experiment.config, experiment.samples
+    keys = deciding_keys(asdict(config))
+    length = {"max_epochs": keys.pop("max_epochs")}
+    if depends_on_length(config):
+        keys["max_epochs"] = length["max_epochs"]
+    keys["amp.dtype in force"] = show(experiment.level.dtype if experiment.level.computes_in_half else None)
+    content = {
+        "data (sha256)": sha256_of((samples.inputs, samples.weights_N)),
+        "folds (fingerprint)": experiment.plan.fingerprint,
+        "weights to start from (sha256)": None if experiment.init is None else experiment.init.sha256,
+    }
+    identity = {
+        "config": keys,
+        "content": content,
+        "software": {**versions(), **_code(config)},
+        "hardware": {"device": _device(experiment.device), "threads": _threads(experiment.device)},
+        "length": length,
+    }
+    plain: Identity = json.loads(json.dumps(identity))
+    return plain
+
+
+def depends_on_length(config: RunConfig) -> bool:
+    """Return whether the learning rate of a step depends on ``max_epochs``."""
+    return "total_steps" in [value for value in config.scheduler.values() if isinstance(value, str)]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes the numbers."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def sha256_of(value: Any) -> str:
+    """Return the sha256 of nested records, arrays and texts; what is none of these counts by its type alone."""
+    digest = hashlib.sha256()
+    for part in _parts(value):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts(value: Any) -> Iterable[bytes | memoryview]:
+    if hasattr(value, "content_sha256"):  # data of a user's own that is not in memory
+        yield str(value.content_sha256()).encode()
+    elif is_dataclass(value):
+        for item in fields(value):
+            yield item.name.encode()
+            yield from _parts(getattr(value, item.name))
+    elif isinstance(value, np.ndarray) and value.dtype != object:
+        yield f"{value.dtype} {value.shape}".encode()
+        yield np.ascontiguousarray(value).view(np.uint8).data
+    elif isinstance(value, np.ndarray):
+        yield json.dumps([value.shape, value.ravel().tolist()]).encode()
+    elif isinstance(value, (tuple, list)) and not all(isinstance(item, str) for item in value):
+        for item in value:
+            yield from _parts(item)
+    elif isinstance(value, (tuple, list, str, int, float, type(None))):
+        yield json.dumps(value).encode()
+    else:
+        yield type(value).__qualname__.encode()
+
+
+def _code(config: RunConfig) -> dict[str, str]:
+    """Return the sha256 (cut) of the source files that compute: the engine, and each part the configuration names."""
+    engine = sorted(path for pattern in ENGINE for path in SOURCE.glob(pattern))
+    found = {"code of the engine": _files_sha256(engine)}
+    for name in ("data", "data.preprocess", "model", "loss"):
+        section = config.data.get("preprocess", {}) if name == "data.preprocess" else getattr(config, name)
+        if "_target_" in section:
+            target = resolve_target(name, section["_target_"], config.plugins)
+            found[f"code of {section['_target_']}"] = _files_sha256([Path(inspect.getfile(target))])
+    return found
+
+
+def _files_sha256(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _device(device: torch.device) -> str:
+    return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
+
+
+def _threads(device: torch.device) -> int | None:
+    return torch.get_num_threads() if device.type == "cpu" else None
