@@ -28,7 +28,7 @@ from trainer.config.errors import CheckpointError, ConfigError, DataError, Foldw
 from trainer.config.problems import CONF
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
 from trainer.models.mlp import MLP
-from trainer.run_directory import flatten
+from trainer.identity import flatten
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}

@@ -31,8 +31,7 @@ def check_config(config: RunConfig) -> None:
     if not missing_plugins:
         for name in OPEN_SECTIONS:
             problems += check_section(name, getattr(config, name), config.plugins)
-        if "preprocess" in config.data:
-            problems += check_section("data.preprocess", config.data["preprocess"], config.plugins)
+        problems += check_section("data.preprocess", config.data.get("preprocess") or {}, config.plugins)
     problems += check_level(config.amp)
     problems += _device_problems(config.device)
     problems += _init_problems(config.init.path)

@@ -22,10 +22,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     merge = commands.add_parser("merge", help="join the folds of a run into cv.json, oof.parquet and the report")
     merge.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
+    merge.add_argument("others", type=Path, nargs="*", metavar="COPY", help="copies of it with other folds finished")
+    merge.add_argument("--force", action="store_true", help="join folds of other options or software all the same")
     merge.set_defaults(run=_merge)
     report = commands.add_parser("report", help="show a run's result and write its report anew")
     report.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
-    report.set_defaults(run=_merge)
+    report.set_defaults(run=_merge, others=[], force=False)
     convert = commands.add_parser("convert", help="write a file of weights in another format, proved to be the same")
     convert.add_argument("source", type=Path, metavar="IN", help=".pt .pth .bin .ckpt or .safetensors, any format")
     convert.add_argument("target", type=Path, metavar="OUT")
@@ -43,7 +45,7 @@ def _merge(parsed: argparse.Namespace) -> None:
 
     from trainer.merge import merge, show
 
-    show(Console(), merge(parsed.directory))
+    show(Console(), merge(parsed.directory, parsed.others, force=parsed.force))
 
 
 def _convert(parsed: argparse.Namespace) -> None:

@@ -17,15 +17,19 @@ from trainer.data.batches import TrainingSet
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.apex_backend import make_precision
 from trainer.engine.ema import WeightAverage
-from trainer.engine.fit import FitSettings, FoldRows, fit_fold
+from trainer.engine.fit import fit_fold
+from trainer.engine.fold import FitSettings, FoldRows
+from trainer.engine.keep import Keeper
 from trainer.engine.levels import Resolved
 from trainer.engine.loops import Learner
 from trainer.engine.optim import make_optimizer, make_scheduler
 from trainer.engine.precision import refuse_underflowing_optimizer
 from trainer.folds import multilabel
 from trainer.folds.plan import FoldPlan
+from trainer.folds.request import SplitRequest
 from trainer.losses.contract import Loss
 from trainer.results import FoldResult
+from trainer.run_directory.folds import ALL
 from trainer.trackers.observer import Observer
 from trainer.weights.files import WeightFile
 from trainer.weights.load import load_weights
@@ -57,8 +61,12 @@ class Experiment:
 
     @property
     def n_folds(self) -> int:
-        """Folds of all repeats together."""
+        """Folds of all repeats together; as a number it is the fold that holds out nothing."""
         return self.plan.n_splits * self.plan.repeats
+
+    def fold_name(self, number: int) -> int | str:
+        """Return how fold ``number`` is called: its number, or ``all``."""
+        return ALL if number == self.n_folds else number
 
 
 @dataclass(frozen=True)
@@ -102,19 +110,23 @@ def prepare_fold(experiment: Experiment, number: int) -> PreparedFold:
     return PreparedFold(number, rows, fitted, data)
 
 
-def run_fold(experiment: Experiment, fold: PreparedFold, observers: Sequence[Observer]) -> TrainedFold:
+def run_fold(
+    experiment: Experiment, fold: PreparedFold, observers: Sequence[Observer], keeper: Keeper | None = None
+) -> TrainedFold:
     """Train and score one fold.
 
     Args:
         experiment: what to run.
         fold: which one.
         observers: told about the progress.
+        keeper: saves it while it trains, and goes on from what is saved.
 
     Raises:
         NonFiniteError: training diverged.
+        Interrupted: a signal has come; the state is saved.
     """
     learner = fresh_learner(experiment, fold.rows, fold.fitted.model_arguments)
-    result, weights = fit_fold(learner, fold.data, fold.rows, experiment.settings, experiment.spec, observers)
+    result, weights = fit_fold(learner, fold.data, fold.rows, experiment.settings, experiment.spec, observers, keeper)
     scaler = learner.precision.scaler
     amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
     return TrainedFold(result, weights, amp, fold.fitted.to_json())
@@ -123,14 +135,16 @@ def run_fold(experiment: Experiment, fold: PreparedFold, observers: Sequence[Obs
 def fold_rows(experiment: Experiment, number: int) -> FoldRows:
     """Return the rows of fold ``number``; under ``select=inner`` a slice of the training rows picks the epoch."""
     repeat, fold = divmod(number, experiment.plan.n_splits)
-    train, held_out = experiment.plan.rows(repeat, fold)
-    select = experiment.config.cv.select
+    everything = np.arange(len(experiment.samples))
+    fit_all = number == experiment.n_folds
+    train, held_out = (everything, everything[:0]) if fit_all else experiment.plan.rows(repeat, fold)
+    name, select = experiment.fold_name(number), experiment.config.cv.select
     if select == "fold":
-        return FoldRows(repeat, fold, train, held_out, monitor=held_out)
+        return FoldRows(repeat, fold, train, held_out, monitor=held_out, name=name)
     if select == "inner":
         train, monitor = inner_split(experiment, train, seed=_fold_seed(experiment.settings.seed, repeat, fold))
-        return FoldRows(repeat, fold, train, held_out, monitor)
-    return FoldRows(repeat, fold, train, held_out)
+        return FoldRows(repeat, fold, train, held_out, monitor, name)
+    return FoldRows(repeat, fold, train, held_out, name=name)
 
 
 def inner_split(
@@ -146,7 +160,7 @@ def inner_split(
     fraction, target = experiment.config.cv.inner_fraction, experiment.samples.target[train]
     if target.ndim == 2:
         parts = max(2, round(1 / fraction))
-        inner = next(iter(multilabel.split(target, None, n_splits=parts, shuffle=True, random_state=seed)))
+        _, inner = next(multilabel.split(SplitRequest(target, parts, random_state=seed)))
         return np.delete(train, inner), train[inner]
     try:
         rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)

@@ -1,8 +1,9 @@
 """What decides the numbers of a run, as plain values: equal identities train to equal bits.
 
-An identity has four parts: ``config`` (every key that can alter the numbers, by its dotted name), ``content``
-(sha256 of data, folds and starting weights), ``software`` (versions and source files) and ``hardware`` (device,
-threads). It is kept in manifest.json, in every checkpoint and in every finished fold.
+An identity has these parts: ``config`` (every key that can alter the numbers, by its dotted name), ``content``
+(sha256 of data, folds and starting weights), ``software`` (versions and source files), ``hardware`` (device,
+threads) and ``length`` (``max_epochs``, where no step depends on it). It is kept in manifest.json, in every
+checkpoint and in every finished fold.
 """
 
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differences(before: Identity, now: Identity, *, hardware: bool) -> dict[str, tuple[Any, Any]]:
-    """Return what differs, by name: (before, now).
+    """Return what differs, by name: (before, now). More epochs than before are no difference, fewer are one.
 
     Args:
         before: as recorded.
@@ -59,6 +60,9 @@ def differences(before: Identity, now: Identity, *, hardware: bool) -> dict[str,
         for key in sorted(there.keys() | here.keys()):
             if there.get(key) != here.get(key):
                 found[key] = (there.get(key), here.get(key))
+    trained, wanted = (part.get("length", {}).get("max_epochs", 0) for part in (before, now))
+    if wanted < trained:
+        found["max_epochs"] = (trained, wanted)
     return found
 
 

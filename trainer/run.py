@@ -1,6 +1,7 @@
 """One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
 
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from trainer.checkpoint.files import claim_directory, make_directory, write_byte
 from trainer.checkpoint.lock import FoldBusyError, FoldLock
 from trainer.checkpoint.store import remove_all
 from trainer.config.compose import Launch, SweepJob
-from trainer.config.errors import NonFiniteError, as_foldwise_error
+from trainer.config.errors import Interrupted, NonFiniteError, as_foldwise_error
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment, PreparedFold, TrainedFold, prepare_fold, run_fold
 from trainer.engine import interrupts
@@ -87,7 +88,12 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         directory = _open(experiment, fold, identity, joined, launch, console)
     assert directory is not None
     trackers = make_trackers(config, directory)
-    train_folds(experiment, fold, identity, joined.folds, directory, console, trackers)
+    try:
+        train_folds(experiment, fold, identity, joined.folds, directory, console, trackers)
+    except Interrupted as stop:
+        rest = [item for item in launch.command if not item.startswith("run=")]
+        stop.advice = f"; go on with: python train.py {shlex.join([*rest, f'run={directory.name}'])}"
+        raise
     if config.cv.fold == ALL:
         console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
         return None

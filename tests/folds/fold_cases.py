@@ -8,7 +8,7 @@ from trainer.folds.plan import make_folds
 def plan(target, strategy="stratified", **changes):
     target = np.asarray(target)
     values = {
-        "ids_N": np.array([f"row{i}" for i in range(len(target))]),
+        "ids_N": np.arange(len(target)).astype(np.str_),
         "groups_N": None,
         "classes": tuple("abcdefghijklmnop"[: target.shape[1] if target.ndim == 2 else int(target.max()) + 1]),
         "n_splits": 5,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from fold_cases import labels, plan
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedGroupKFold
 
 from trainer.config.errors import ConfigError, DataError
 
@@ -31,11 +31,11 @@ def test_no_group_is_on_both_sides(strategy):
             assert not set(GROUPS[train]) & set(GROUPS[held_out])
 
 
-@pytest.mark.parametrize("strategy", ["stratified", "kfold", "multilabel"])
+@pytest.mark.parametrize("strategy", ["stratified", "kfold", "time"])
 def test_groups_are_never_ignored(strategy):
-    target = labels() if strategy == "multilabel" else TARGET
+    options = {"times_N": np.arange(200), "shuffle": False} if strategy == "time" else {}
     with pytest.raises(ConfigError, match=f"cv={strategy} would put rows of one group on both sides"):
-        plan(target, strategy, groups_N=GROUPS)
+        plan(TARGET, strategy, groups_N=GROUPS, **options)
 
 
 @pytest.mark.parametrize("strategy", SPLITTERS)
@@ -53,5 +53,28 @@ def test_multilabel_rows_by_group():
     target = labels()
     made = plan(target, "group", groups_N=GROUPS)
     assert (made.fold_of_row >= 0).all()
-    with pytest.raises(ConfigError, match="use cv=group"):
+    with pytest.raises(ConfigError, match="use cv=multilabel, which keeps groups too"):
         plan(target, "stratified_group", groups_N=GROUPS)
+
+
+def test_a_class_in_few_groups_is_told():
+    target = np.where(GROUPS[0] == GROUPS, 1, 0)
+    target[:8] = 1
+    made = plan(target, "stratified_group", groups_N=GROUPS, classes=("usual", "scarce"))
+    n_groups = len(np.unique(GROUPS[target == 1]))
+    assert n_groups < 5
+    assert made.notes == (f"class 'scarce' is in {n_groups} groups: not every one of 5 folds can hold it out",)
+
+
+def test_each_group_is_held_out_alone_as_by_scikit_learn():
+    made = plan(TARGET, "leave_one_group_out", groups_N=GROUPS, shuffle=False)
+    theirs = list(LeaveOneGroupOut().split(TARGET, groups=GROUPS))
+    assert made.n_splits == len(theirs) == 30
+    assert made.notes == ("one fold per group: 30 (cv.n_splits is not used)",)
+    for fold, (train, held_out) in enumerate(theirs):
+        assert all(map(np.array_equal, made.rows(0, fold), (train, held_out)))
+
+
+def test_one_group_cannot_be_left_out():
+    with pytest.raises(DataError, match="1 groups < 2, one for each side"):
+        plan(TARGET, "leave_one_group_out", groups_N=np.full(200, "a"), shuffle=False)

@@ -1,3 +1,5 @@
+from time import perf_counter
+
 import numpy as np
 import pytest
 from fold_cases import labels, plan
@@ -6,10 +8,41 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from trainer.folds import multilabel
+from trainer.folds.request import SplitRequest
 
 
-def folds_of(target, n_splits=5, shuffle=True, random_state=0):
-    return list(multilabel.split(target, None, n_splits=n_splits, shuffle=shuffle, random_state=random_state))
+def folds_of(target, n_splits=5, shuffle=True, random_state=0, groups_N=None):
+    pairs = list(multilabel.split(SplitRequest(target, n_splits, shuffle, random_state, groups_N)))
+    assert all(np.array_equal(train, np.setdiff1d(np.arange(len(target)), rows)) for train, rows in pairs)
+    return [held_out for _, held_out in pairs]
+
+
+def row_by_row(target, n_splits, shuffle, random_state):
+    """Algorithm 1 as it is printed, one NumPy step per row: what the fast form must agree with to the row."""
+    random = np.random.default_rng(random_state) if shuffle else None
+    fold_N = np.full(len(target), -1)
+    wanted_rows_K = np.full(n_splits, len(target) / n_splits)
+    wanted_KL = np.tile(target.sum(axis=0) / n_splits, (n_splits, 1))
+    left = target.astype(bool)
+
+    def most_wanting(first_K, second_K):
+        tied = np.flatnonzero(np.isclose(first_K, first_K.max()))
+        tied = tied[np.isclose(second_K[tied], second_K[tied].max())]
+        return int(tied[0] if random is None or len(tied) == 1 else random.choice(tied))
+
+    while left.any():
+        counts_L = left.sum(axis=0)
+        label = int(np.where(counts_L > 0, counts_L, np.iinfo(np.int64).max).argmin())
+        for row in np.flatnonzero(left[:, label]):
+            fold = most_wanting(wanted_KL[:, label], wanted_rows_K)
+            fold_N[row] = fold
+            wanted_KL[fold] -= target[row]
+            wanted_rows_K[fold] -= 1
+            left[row] = False
+    for row in np.flatnonzero(fold_N < 0):
+        fold_N[row] = most_wanting(wanted_rows_K, wanted_rows_K)
+        wanted_rows_K[fold_N[row]] -= 1
+    return fold_N
 
 
 def label_distance(target, folds):
@@ -36,6 +69,44 @@ def test_every_row_is_in_exactly_one_fold(target, n_splits, shuffle, random_stat
     assert len(folds) == n_splits
     assert np.array_equal(np.sort(np.concatenate(folds)), np.arange(len(target)))
     assert all((np.diff(rows) > 0).all() for rows in folds)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("n_rows", "n_splits", "shuffle"), [(200, 5, True), (203, 7, True), (150, 10, False)])
+def test_the_fast_form_is_the_algorithm_row_by_row(seed, n_rows, n_splits, shuffle):
+    target = labels(n_rows, n_labels=8, seed=seed)
+    expected = row_by_row(target, n_splits, shuffle, seed)
+    for fold, rows in enumerate(folds_of(target, n_splits, shuffle, seed)):
+        assert np.array_equal(rows, np.flatnonzero(expected == fold))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_are_kept_and_labels_spread_better_than_by_group_alone(seed):
+    target, random = labels(400, seed=seed), np.random.default_rng(seed)
+    groups_N = random.integers(0, 60, len(target)).astype(np.str_)
+    ours = folds_of(target, random_state=seed, groups_N=groups_N)
+    assert np.array_equal(np.sort(np.concatenate(ours)), np.arange(len(target)))
+    assert sum(len(set(groups_N[rows])) for rows in ours) == len(set(groups_N))
+    by_group = plan(target, "group", groups_N=groups_N, random_state=seed)
+    theirs = [by_group.rows(0, fold)[1] for fold in range(5)]
+    assert proportion_error(target, ours) < proportion_error(target, theirs)
+
+
+def test_a_large_group_is_dealt_out_before_small_ones():
+    """By hand: label 0 is wanted 4 times by each of 2 folds; the group of 4 goes first and fills one of them."""
+    target = np.ones((8, 1), dtype=np.int64)
+    groups_N = np.array(["a", "b", "big", "big", "big", "big", "c", "d"])
+    folds = folds_of(target, 2, shuffle=False, groups_N=groups_N)
+    assert [rows.tolist() for rows in folds] == [[2, 3, 4, 5], [0, 1, 6, 7]]
+
+
+def test_100_000_rows_take_seconds():
+    random = np.random.default_rng(0)
+    target = (random.random((100_000, 20)) < np.linspace(0.005, 0.4, 20)).astype(np.int64)
+    start = perf_counter()
+    sizes = [len(rows) for rows in folds_of(target)]
+    assert perf_counter() - start < 10
+    assert max(sizes) - min(sizes) < 100
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from fold_cases import plan
@@ -6,8 +8,11 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from trainer.config.errors import ConfigError
 from trainer.data import bundled
 from trainer.folds import kfold, stratified
+from trainer.folds.plan import strategy_module
+from trainer.folds.request import SplitRequest
 
 DIGITS = load_digits().target.astype(np.int64)
 
@@ -24,10 +29,12 @@ def same_folds(found, splits):
 
 
 def test_the_default_is_scikit_learns_stratified_5_42_on_the_digits_as_they_are_read():
-    samples, _ = bundled.load_bundled("digits")
+    samples, spec = bundled.load_bundled("digits")
     assert np.array_equal(samples.target, DIGITS)
+    made = plan(samples.target, ids_N=samples.ids_N, classes=spec.classes)
+    assert made.fingerprint.startswith("b0e698045ea4")  # as in README.md
     splits = StratifiedKFold(5, shuffle=True, random_state=42).split(DIGITS, DIGITS)
-    assert same_folds(pairs(plan(samples.target)), splits)
+    assert same_folds(pairs(made), splits)
 
 
 @pytest.mark.parametrize("n_splits", [2, 5, 10])
@@ -54,10 +61,33 @@ def test_seed_zero_is_a_seed(strategy):
 
 
 @pytest.mark.parametrize("module", [stratified, kfold])
-def test_a_strategy_yields_held_out_rows(module):
-    target = np.arange(20) % 2
-    folds = list(module.split(target, None, n_splits=4, shuffle=True, random_state=0))
-    assert np.array_equal(np.sort(np.concatenate(folds)), np.arange(20))
+def test_a_strategy_yields_pairs(module):
+    pairs = list(module.split(SplitRequest(np.arange(20) % 2, 4, random_state=0)))
+    assert np.array_equal(np.sort(np.concatenate([held_out for _, held_out in pairs])), np.arange(20))
+    assert all(len(train) == 15 and not set(train) & set(held_out) for train, held_out in pairs)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "conf/cv").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_choice_is_a_strategy_that_says_what_it_takes(path):
+    module = strategy_module(path.stem)
+    assert module.GROUPS in ("no", "may", "must")
+    assert module.SHUFFLE in ("no", "may", "must")
+    assert isinstance(module.N_SPLITS, bool)
+    assert f"strategy: {path.stem}\n" in path.read_text(encoding="utf-8")
+    if module.SHUFFLE == "no":
+        assert "shuffle: false" in path.read_text(encoding="utf-8")
+
+
+def test_every_strategy_has_its_choice():
+    folder = Path(kfold.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py") if "N_SPLITS = " in path.read_text(encoding="utf-8")}
+    assert modules == {path.stem for path in (folder.parents[1] / "conf/cv").glob("*.yaml")}
+
+
+@pytest.mark.parametrize("name", ["plan", "files", "nonsense"])
+def test_other_modules_are_no_strategies(name):
+    with pytest.raises(ConfigError, match=f"cv.strategy: unknown '{name}'"):
+        plan(DIGITS, name)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

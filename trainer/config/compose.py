@@ -112,9 +112,20 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     for name in OPEN_SECTIONS:
         given = {item.lstrip("+").partition("=")[0] for item in overrides}
         if f"{name}._target_" in given:
-            section = getattr(config, name)
-            setattr(config, name, {k: v for k, v in section.items() if f"{name}.{k}" in given})
+            setattr(config, name, _only(given, getattr(config, name), name))
     return config
+
+
+def _only(given: set[str], section: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return what the command line gives of a section, itself or key by key."""
+    found: dict[str, Any] = {}
+    for key, value in section.items():
+        path = f"{name}.{key}"
+        if path in given:
+            found[key] = value
+        elif isinstance(value, dict) and any(item.startswith(f"{path}.") for item in given):
+            found[key] = _only(given, value, path)
+    return found
 
 
 def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> None:

@@ -77,14 +77,19 @@ class Interrupted(BaseException):
 
     Args:
         number: of the signal.
+
+    Attributes:
+        exit_code: 128 + number.
+        advice: how to go on.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.exit_code = 128 + number
+        self.advice = ""
 
     def __str__(self) -> str:
-        return f"{Signals(self.args[0]).name}: stopped"
+        return f"{Signals(self.args[0]).name}: stopped{self.advice}"
 
 
 def as_foldwise_error(error: Exception) -> FoldwiseError:

@@ -28,7 +28,7 @@ def help_text() -> str:
 
 def _group(directory: Path) -> str:
     choices = sorted(directory.glob("*.yaml"))
-    return "\n".join([f"{directory.name}=", *(f"  {path.stem:<18}{_comment(path)}" for path in choices)])
+    return "\n".join([f"{directory.name}=", *(f"  {path.stem:<20}{_comment(path)}" for path in choices)])
 
 
 def _comment(path: Path) -> str:

@@ -1,12 +1,13 @@
-"""Rows in memory, gathered a batch at a time.
+"""Batches of rows: their order, and how each is gathered.
 
-A batch is one gather by row numbers, not an item-by-item collate. The order of the batches is a pure function
-of (seed, repeat, fold, epoch).
+In memory, a batch is one gather by row numbers, not an item-by-item collate; rows that are read when needed are in
+``trainer.data.streamed``. The order of the batches is a pure function of (seed, repeat, fold, epoch).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -29,6 +30,17 @@ class Rows(Protocol):
 
     def to(self, device: torch.device) -> "Rows":
         """Return the rows on ``device``."""
+        ...
+
+
+@runtime_checkable
+class StreamingRows(Protocol):
+    """Rows that read ahead where the order of the batches is known (``trainer.data.streamed``)."""
+
+    def stream(
+        self, order: Sequence[NDArray[np.int64]], key: tuple[int, ...] | None
+    ) -> Generator[dict[str, Tensor], None, None]:
+        """Yield the inputs of each batch of row numbers, in that order; ``key`` as in ``TrainingSet.batches``."""
         ...
 
 
@@ -117,10 +129,33 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.target)
 
+    def batches(self, order: Sequence[NDArray[np.int64]], key: tuple[int, ...] | None) -> Generator[Batch, None, None]:
+        """Yield one batch per entry of ``order``; rows that are read when needed are read ahead.
+
+        Args:
+            order: row numbers per batch; the rest of an epoch gives the same batches as the whole epoch did.
+            key: (seed, repeat, fold, epoch), which seeds the augmentation of each row; None = no augmentation.
+
+        Raises:
+            DataError: a row cannot be read.
+        """
+        if not isinstance(self.rows, StreamingRows):
+            yield from map(self.batch, order)
+            return
+        with closing(self.rows.stream(order, key)) as stream:
+            for rows, inputs in zip(order, stream, strict=True):
+                yield self._labelled(inputs, self._on_device(rows))
+
     def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """Gather one batch by row numbers (B,)."""
-        rows_B = torch.from_numpy(rows).to(self.target.device, non_blocking=True)
-        return Batch(self.rows.take(rows_B), self.target[rows_B], self.weights_N.index_select(0, rows_B), rows_B)
+        """Gather one batch by row numbers (B,), without augmentation."""
+        rows_B = self._on_device(rows)
+        return self._labelled(self.rows.take(rows_B), rows_B)
+
+    def _on_device(self, rows: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(rows).to(self.target.device, non_blocking=True)
+
+    def _labelled(self, inputs: dict[str, Tensor], rows_B: Tensor) -> Batch:
+        return Batch(inputs, self.target[rows_B], self.weights_N.index_select(0, rows_B), rows_B)
 
 
 def training_order(

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
+from trainer.folds.request import Pair, SplitRequest
 
-KEEPS_GROUPS = False
+GROUPS = "no"
+SHUFFLE = "may"
+N_SPLITS = True
 
 
-def split(
-    target: NDArray[np.int64], groups_N: NDArray[np.str_] | None, *, n_splits: int, shuffle: bool, random_state: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yield the held-out row numbers of each fold for ``target`` (N,) or (N, L)."""
+def split(request: SplitRequest) -> Iterator[Pair]:
+    """Yield (training, held-out) row numbers of each fold for a target of (N,) or (N, L)."""
     from sklearn.model_selection import KFold
 
-    folds = KFold(n_splits, shuffle=shuffle, random_state=random_state if shuffle else None)
-    yield from (held_out for _, held_out in folds.split(target))
+    folds = KFold(request.n_splits, shuffle=request.shuffle, random_state=request.seed)
+    yield from folds.split(request.target)

@@ -2,16 +2,22 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.errors import ConfigError, DataError
-
-RowNumbers = NDArray[np.int64]
+from trainer.config.errors import ConfigError
+from trainer.folds.checks import require_groups, require_settings, require_sound, require_times
+from trainer.folds.notes import split_notes
+from trainer.folds.predefined import Predefined, by_repeat
+from trainer.folds.rare import settle_rare
+from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
 
 
 @dataclass(frozen=True)
@@ -23,9 +29,10 @@ class FoldPlan:
         n_splits: folds per repeat.
         repeats: how often the rows were split anew.
         random_state: of the first repeat; repeat r uses ``random_state + r``.
-        fold_of_row: (repeats, N) the fold that holds the row out.
-        fingerprint: sha256 of ids, labels, groups, strategy, k and seed.
+        fold_of_row: (repeats, N) the fold that holds the row out; -1 = none does.
+        fingerprint: sha256 of ids, labels, groups, strategy, k and seed, and of what else decided the split.
         notes: what was decided about the split.
+        train_rows: by (repeat, fold), where a fold trains on less than all rows it does not hold out.
     """
 
     strategy: str
@@ -35,22 +42,37 @@ class FoldPlan:
     fold_of_row: NDArray[np.int64]
     fingerprint: str
     notes: tuple[str, ...] = ()
+    train_rows: Mapping[tuple[int, int], RowNumbers] = field(default_factory=dict)
 
-    def rows(self, repeat: int, fold: int) -> tuple[RowNumbers, RowNumbers]:
+    def rows(self, repeat: int, fold: int) -> Pair:
         """Return (training, held-out) row numbers, ascending."""
         held_out = self.fold_of_row[repeat] == fold
-        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+        train = self.train_rows.get((repeat, fold))
+        return np.flatnonzero(~held_out) if train is None else train, np.flatnonzero(held_out)
 
     def to_json(self) -> str:
-        """Return the text of folds.json."""
-        return json.dumps({**asdict(self), "fold_of_row": self.fold_of_row.tolist()}) + "\n"
+        """Return the text of folds.json: ``train_rows``, where there are any, as [start, end) runs."""
+        fields = {**asdict(self), "fold_of_row": self.fold_of_row.tolist()}
+        fields["train_rows"] = [
+            {"repeat": repeat, "fold": fold, "runs": _runs(rows)} for (repeat, fold), rows in self.train_rows.items()
+        ]
+        return json.dumps(fields if self.train_rows else {k: v for k, v in fields.items() if k != "train_rows"}) + "\n"
 
 
 def read_plan(path: Path) -> FoldPlan:
     """Read a folds.json."""
-    fields = json.loads(path.read_text(encoding="utf-8"))
-    fields["fold_of_row"] = np.asarray(fields["fold_of_row"], dtype=np.int64)
-    return FoldPlan(**{**fields, "notes": tuple(fields["notes"])})
+    return plan_of(json.loads(path.read_text(encoding="utf-8")))
+
+
+def plan_of(fields: Mapping[str, Any]) -> FoldPlan:
+    """Return the plan of a parsed folds.json."""
+    values = {name: fields[name] for name in FoldPlan.__dataclass_fields__ if name in fields}
+    values["fold_of_row"] = np.asarray(values["fold_of_row"], dtype=np.int64)
+    values["train_rows"] = {
+        (part["repeat"], part["fold"]): np.concatenate([np.arange(*run) for run in part["runs"]])
+        for part in values.get("train_rows", [])
+    }
+    return FoldPlan(**{**values, "notes": tuple(values["notes"])})
 
 
 def make_folds(
@@ -64,79 +86,144 @@ def make_folds(
     repeats: int,
     shuffle: bool,
     random_state: int,
+    times_N: NDArray[np.float64] | NDArray[np.int64] | None = None,
+    predefined: Predefined | None = None,
+    options: SplitOptions | None = None,
 ) -> FoldPlan:
-    """Split the rows.
+    """Split the rows, in the order of their ids: the order of the rows in the file says nothing.
 
     Args:
         strategy: a module of ``trainer.folds`` with a ``split`` function; multi-label rows under ``stratified`` are
             split by iterative stratification.
         target: (N,) class index, or (N, L).
-        ids_N: identity of each row, for the fingerprint.
+        ids_N: identity of each row.
         groups_N: group of each row, or None.
         classes: label text per class, for messages.
-        n_splits: folds.
+        n_splits: folds; not used where the strategy says how many (a note tells).
         repeats: splits with ``random_state``, ``random_state + 1``, ...
         shuffle: shuffle before splitting.
         random_state: seed of the shuffle; 0 is a seed.
+        times_N: when each row happened (``time``).
+        predefined: the folds themselves (``predefined``).
+        options: settings of single strategies.
 
     Raises:
-        ConfigError: groups are given and not kept, or wanted and not given.
+        ConfigError: the settings contradict each other or the data, such as groups that would not be kept.
         DataError: the rows cannot be split so.
     """
     notes: tuple[str, ...] = ()
     if strategy == "stratified" and target.ndim == 2:
         strategy = "multilabel"
         notes = ("multi-label rows: stratified by iterative stratification (cv=multilabel)",)
-    module = import_module(f"trainer.folds.{strategy}")
-    _require_enough_rows(target, classes, n_splits, strategy)
-    _require_groups(strategy, module.KEEPS_GROUPS, target, groups_N, n_splits)
-    fold_of_row = np.full((repeats, len(target)), -1, dtype=np.int64)
-    for repeat in range(repeats):
-        seed = random_state + repeat
-        for fold, held_out in enumerate(
-            module.split(target, groups_N, n_splits=n_splits, shuffle=shuffle, random_state=seed)
-        ):
+    module = strategy_module(strategy)
+    request = SplitRequest(
+        target, n_splits, shuffle, random_state, groups_N, times_N, options=options or SplitOptions()
+    )
+    require_settings(strategy, module, request, repeats, predefined is not None)
+    require_groups(strategy, module, request)
+    require_times(strategy, times_N)
+    rare = request.options.rare
+    settled = settle_rare(strategy, target, groups_N, classes=classes, n_splits=n_splits, rare=rare)
+    order = id_order(ids_N) if predefined is None else np.arange(len(target))
+    stratified = replace(request, target=settled.labels)
+    rounds = [_in_order(module, one, order, settled.kept_N) for one in _each_repeat(stratified, repeats, predefined)]
+    notes = (*notes, *settled.notes, *split_notes(strategy, module, rounds, request, classes))
+    plan = _plan(strategy, rounds, random_state, notes, len(target))
+    _require_sound_folds(plan, ids_N, groups_N)
+    further = _further_facts(plan, request, ordered=bool((np.diff(order) != 1).any()), rare=bool(settled.notes))
+    settings = (strategy, plan.n_splits, plan.repeats, shuffle, random_state)
+    facts = [None if values is None else values.tolist() for values in (ids_N, target, groups_N)]
+    return replace(plan, fingerprint=_fingerprint(settings, *facts, *further))
+
+
+def strategy_module(strategy: str) -> ModuleType:
+    """Return the file of a strategy.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    try:
+        module = import_module(f"trainer.folds.{strategy}")
+    except ModuleNotFoundError:
+        module = None
+    if module is None or not hasattr(module, "N_SPLITS"):
+        raise ConfigError(f"cv.strategy: unknown '{strategy}'")
+    return module
+
+
+def id_order(ids_N: NDArray[np.str_]) -> RowNumbers:
+    """Return the row numbers in the order of their ids: as numbers where all are whole numbers, else as text.
+
+    Row numbers as ids, what a data set without ids has, give the order of the rows.
+    """
+    ids: list[str] = ids_N.tolist()
+    numbered = all(one.isdecimal() and one.isascii() and (one == "0" or one[0] != "0") for one in ids)
+    lengths = [len(one) if numbered else 0 for one in ids]
+    return np.array(sorted(range(len(ids)), key=lambda row: (lengths[row], ids[row])), dtype=np.int64)
+
+
+def _each_repeat(request: SplitRequest, repeats: int, predefined: Predefined | None) -> list[SplitRequest]:
+    if predefined is not None:
+        return [replace(request, pairs=pairs) for pairs in by_repeat(predefined, len(request.target))]
+    return [replace(request, random_state=request.random_state + repeat) for repeat in range(repeats)]
+
+
+def _in_order(module: ModuleType, request: SplitRequest, order: RowNumbers, kept_N: NDArray[np.bool_]) -> list[Pair]:
+    """Split the rows as if the file had them in this order; rows that are kept train in every fold."""
+    rows, kept = order[~kept_N[order]], np.flatnonzero(kept_N)
+    asked = replace(
+        request,
+        target=request.target[rows],
+        groups_N=None if request.groups_N is None else request.groups_N[rows],
+        times_N=None if request.times_N is None else request.times_N[rows],
+    )
+    return [
+        (np.sort(np.concatenate([rows[train], kept])), np.sort(rows[held_out]))
+        for train, held_out in module.split(asked)
+    ]
+
+
+def _plan(strategy: str, rounds: list[list[Pair]], random_state: int, notes: tuple[str, ...], n_rows: int) -> FoldPlan:
+    fold_of_row = np.full((len(rounds), n_rows), -1, dtype=np.int64)
+    train_rows = {}
+    for repeat, pairs in enumerate(rounds):
+        for fold, (train, held_out) in enumerate(pairs):
             fold_of_row[repeat, held_out] = fold
-    fingerprint = _fingerprint(ids_N, target, groups_N, strategy, n_splits, repeats, shuffle, random_state)
-    return FoldPlan(strategy, n_splits, repeats, random_state, fold_of_row, fingerprint, notes)
+            if len(train) + len(held_out) < n_rows:
+                train_rows[repeat, fold] = train
+    return FoldPlan(strategy, len(rounds[0]), len(rounds), random_state, fold_of_row, "", notes, train_rows)
 
 
-def _require_enough_rows(target: NDArray[np.int64], classes: tuple[str, ...], n_splits: int, strategy: str) -> None:
-    if n_splits > len(target):
-        raise DataError(f"cv.n_splits={n_splits} is more than the {len(target)} rows: use fewer folds")
-    if strategy != "stratified":
-        return
-    counts = np.bincount(target, minlength=len(classes))
-    rare = [f"class '{classes[c]}': {n} rows < {n_splits} folds" for c, n in enumerate(counts) if n < n_splits]
+def _require_sound_folds(plan: FoldPlan, ids_N: NDArray[np.str_], groups_N: NDArray[np.str_] | None) -> None:
+    for number in range(plan.n_splits * plan.repeats):
+        repeat, fold = divmod(number, plan.n_splits)
+        require_sound(plan.rows(repeat, fold), fold, ids_N, groups_N)
+
+
+def _further_facts(plan: FoldPlan, request: SplitRequest, *, ordered: bool, rare: bool) -> tuple[object, ...]:
+    """Return what decides a split besides ids, labels and groups; nothing where that is all."""
+    options, facts = request.options, list[object]()
+    if ordered:
+        facts.append("in the order of the ids")
     if rare:
-        shown = rare[:3] + ([f"... and {len(rare) - 3} more classes"] if len(rare) > 3 else [])
-        fewer = f"use cv.n_splits={counts.min()} or less, " if counts.min() > 1 else ""
-        raise DataError("\n".join([*shown, f"{fewer}merge or drop the class, or use cv=kfold"]))
+        facts.append(f"rare {options.rare}")
+    if plan.strategy == "holdout":
+        facts.append(f"held out {options.holdout_fraction}")
+    if plan.strategy == "time" and request.times_N is not None:
+        facts += [f"gap {options.gap}, window {options.window}", request.times_N.tolist()]
+    if plan.strategy == "predefined":
+        runs = [[*key, _runs(rows)] for key, rows in sorted(plan.train_rows.items())]
+        facts += [plan.fold_of_row.tolist(), runs]
+    return tuple(facts)
 
 
-def _require_groups(
-    strategy: str, keeps_groups: bool, target: NDArray[np.int64], groups_N: NDArray[np.str_] | None, n_splits: int
-) -> None:
-    if groups_N is not None and not keeps_groups:
-        raise ConfigError(
-            f"data.group is set but cv={strategy} would put rows of one group on both sides: "
-            "use cv=stratified_group or cv=group, or leave data.group out"
-        )
-    if not keeps_groups:
-        return
-    if groups_N is None:
-        raise ConfigError(f"cv={strategy} needs to know the groups: set data.group=COLUMN")
-    if strategy == "stratified_group" and target.ndim == 2:
-        raise ConfigError("cv=stratified_group needs one label per row: use cv=group for multi-label rows")
-    n_groups = len(np.unique(groups_N))
-    if n_groups < n_splits:
-        raise DataError(f"{n_groups} groups < {n_splits} folds: use cv.n_splits={n_groups} or less")
-
-
-def _fingerprint(
-    ids_N: NDArray[np.str_], target: NDArray[np.int64], groups_N: NDArray[np.str_] | None, *settings: object
-) -> str:
+def _fingerprint(settings: tuple[object, ...], *facts: object) -> str:
     digest = hashlib.sha256(json.dumps(settings).encode())
-    for values in (ids_N, target, groups_N):
-        digest.update(json.dumps(None if values is None else values.tolist()).encode())
+    for fact in facts:
+        digest.update(json.dumps(fact).encode())
     return digest.hexdigest()
+
+
+def _runs(rows: RowNumbers) -> list[list[int]]:
+    parts = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+    return [[int(part[0]), int(part[-1]) + 1] for part in parts]

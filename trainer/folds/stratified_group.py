@@ -1,18 +1,21 @@
 """Rows of one group stay in one fold, the classes as even as that allows: scikit-learn's StratifiedGroupKFold."""
 
+import warnings
 from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
+from trainer.folds.request import Pair, SplitRequest
 
-KEEPS_GROUPS = True
+GROUPS = "must"
+SHUFFLE = "may"
+N_SPLITS = True
 
 
-def split(
-    target: NDArray[np.int64], groups_N: NDArray[np.str_] | None, *, n_splits: int, shuffle: bool, random_state: int
-) -> Iterator[NDArray[np.int64]]:
-    """Yield the held-out row numbers of each fold for ``target`` (N,)."""
+def split(request: SplitRequest) -> Iterator[Pair]:
+    """Yield (training, held-out) row numbers of each fold for a target of (N,)."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    folds = StratifiedGroupKFold(n_splits, shuffle=shuffle, random_state=random_state if shuffle else None)
-    yield from (held_out for _, held_out in folds.split(target, target, groups_N))
+    folds = StratifiedGroupKFold(request.n_splits, shuffle=request.shuffle, random_state=request.seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # a note says it (cv.rare=allow)
+        pairs = list(folds.split(request.target, request.target, request.groups_N))
+    yield from pairs

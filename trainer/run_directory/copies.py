@@ -22,8 +22,11 @@ from trainer.run_directory.folds import SavedFold, fold_directory, load_fold
 from trainer.run_directory.state import survey
 
 FOLDS = "folds (fingerprint)"
-NEEDED = ("identity", "task", "classes", "metrics", "select", "amp", "about", "profile")  # of manifest.json
-SECTIONS = ("config", "content", "software", "length")  # of its identity
+TASKS = ("binary", "multiclass", "multilabel")
+NEEDED = (  # of manifest.json
+    *("identity.config", "identity.content", "identity.software", "identity.length.max_epochs"),
+    *("task", "classes", "metrics", "select", "amp", "about", "profile"),
+)
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,11 @@ def open_copy(directory: Path) -> RunCopy:
     if not is_run(directory):
         raise CheckpointError(f"{directory} is not a run directory: it has no {MARK}")
     facts = read_manifest(directory)
-    lacking = [key for key in NEEDED if key not in facts]
-    lacking += [f"identity.{key}" for key in SECTIONS if "identity" in facts and key not in facts["identity"]]
+    lacking = [key for key in NEEDED if _at(facts, key) is None]
     if lacking:
         raise CheckpointError(f"{directory}/manifest.json has no '{lacking[0]}': damaged, or of another version")
+    if facts["task"] not in TASKS:
+        raise CheckpointError(f"{directory}/manifest.json is damaged: task '{facts['task']}'")
     try:
         plan = read_plan(directory / MARK)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -96,6 +100,12 @@ def open_copy(directory: Path) -> RunCopy:
             f"{str(told)[:12]}... in manifest.json\nrestore it from a copy of the run"
         )
     return RunCopy(directory, facts, plan)
+
+
+def _at(facts: Any, key: str) -> Any:
+    for name in key.split("."):
+        facts = facts.get(name) if isinstance(facts, dict) else None
+    return facts
 
 
 def compare_copies(run: RunCopy, other: RunCopy, *, force: bool) -> list[str]:

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from fold_cases import labels, plan
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from trainer.config.errors import ConfigError, DataError
+from trainer.folds.request import SplitOptions
+
+TARGET = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [120, 60, 20]))
+
+
+def held_out(target=TARGET, fraction=0.2, **changes):
+    return plan(target, "holdout", options=SplitOptions(holdout_fraction=fraction), **changes)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5])
+def test_one_label_per_row_is_scikit_learns_stratified_split(fraction):
+    made = held_out(fraction=fraction, repeats=2)
+    for repeat in range(2):
+        theirs = StratifiedShuffleSplit(1, test_size=fraction, random_state=42 + repeat).split(TARGET, TARGET)
+        train, test = next(theirs)
+        assert all(map(np.array_equal, made.rows(repeat, 0), (np.sort(train), np.sort(test))))
+    assert (made.n_splits, made.repeats) == (1, 2)
+    assert made.notes == ("one fold only: 1 x 2 repeats (cv.n_splits is not used)",)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_of_several_per_row_are_in_proportion(seed):
+    target = labels(500, seed=seed)
+    _, rows = held_out(target, fraction=0.3, random_state=seed).rows(0, 0)
+    assert abs(len(rows) - 150) <= 5
+    assert np.abs(target[rows].sum(axis=0) - 0.3 * target.sum(axis=0)).max() <= 5
+
+
+def test_groups_are_kept_and_classes_in_proportion():
+    groups = np.random.default_rng(1).integers(0, 80, len(TARGET)).astype(np.str_)
+    train, rows = held_out(fraction=0.25, groups_N=groups).rows(0, 0)
+    assert not set(groups[train]) & set(groups[rows])
+    assert abs(len(rows) - 50) <= 4
+    assert np.abs(np.bincount(TARGET[rows], minlength=3) - [30, 15, 5]).max() <= 3
+
+
+def test_a_class_of_one_row_is_refused_or_split_without_regard_to_it():
+    target = np.append(TARGET, 3)
+    with pytest.raises(DataError, match="class 'd': 1 rows < 2, one for each side") as caught:
+        held_out(target)
+    assert "cv.rare=merge" in str(caught.value)
+    made = plan(target, "holdout", options=SplitOptions(rare="allow"))
+    assert len(made.rows(0, 0)[1]) == 41
+    kept = plan(target, "holdout", options=SplitOptions(rare="keep_in_train"))
+    assert 200 in kept.rows(0, 0)[0]
+
+
+def test_too_small_a_share_for_the_classes():
+    with pytest.raises(DataError, match=r"cv\.holdout_fraction=0\.01 of 200 rows cannot have all 3 classes"):
+        held_out(fraction=0.01)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shuffle": False}, r"draws rows by chance: leave cv\.shuffle=false out"),
+        ({"options": SplitOptions(holdout_fraction=1.0)}, r"cv\.holdout_fraction=1\.0: must be between 0 and 1"),
+        ({"strategy": "kfold", "options": SplitOptions(holdout_fraction=0.3)}, "no effect with cv=kfold"),
+    ],
+)
+def test_settings_that_do_not_fit_a_holdout_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        plan(**{"target": TARGET, "strategy": "holdout", **changes})

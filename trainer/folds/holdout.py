@@ -1,0 +1,49 @@
+"""One fold: a share of the rows is held out, the rest trains. Labels in proportion, groups kept where given."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from trainer.config.errors import DataError
+from trainer.folds.multilabel import fold_numbers
+from trainer.folds.request import Pair, SplitRequest
+
+GROUPS = "may"
+SHUFFLE = "must"
+N_SPLITS = False
+
+
+def split(request: SplitRequest) -> Iterator[Pair]:
+    """Yield the one pair of (training, held-out) row numbers for a target of (N,) or (N, L).
+
+    One label per row: scikit-learn's StratifiedShuffleSplit. Several, or groups: iterative stratification.
+
+    Raises:
+        DataError: too few rows to have every class on both sides.
+    """
+    held_out = request.options.holdout_fraction
+    if request.groups_N is None and request.target.ndim == 1:
+        yield _by_class(request, held_out)
+        return
+    target = (
+        request.target if request.target.ndim == 2 else np.eye(request.target.max() + 1, dtype=np.int64)[request.target]
+    )
+    random = np.random.default_rng(request.random_state)
+    side_N = fold_numbers(target, request.groups_N, shares_K=np.array([held_out, 1 - held_out]), random=random)
+    yield np.flatnonzero(side_N == 1), np.flatnonzero(side_N == 0)
+
+
+def _by_class(request: SplitRequest, held_out: float) -> Pair:
+    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+
+    alone = np.bincount(request.target).tolist().count(1)  # reached with cv.rare=allow: they cannot be on both sides
+    splitter = ShuffleSplit if alone else StratifiedShuffleSplit
+    one = splitter(1, test_size=held_out, random_state=request.random_state)
+    try:
+        train, test = next(one.split(request.target, request.target))
+    except ValueError as error:
+        raise DataError(
+            f"cv.holdout_fraction={held_out} of {len(request.target)} rows cannot have all "
+            f"{len(np.unique(request.target))} classes on both sides: use another fraction, or cv=kfold"
+        ) from error
+    return np.sort(train), np.sort(test)

@@ -1,0 +1,51 @@
+"""What a person should know about a split that was made, one line each."""
+
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+
+import numpy as np
+
+from trainer.folds.request import Pair, SplitRequest
+
+
+def split_notes(
+    strategy: str,
+    module: ModuleType,
+    rounds: Sequence[Sequence[Pair]],
+    request: SplitRequest,
+    classes: tuple[str, ...],
+) -> Iterator[str]:
+    """Yield what is not plain from the settings: how many folds, what is never held out or never trained on.
+
+    Args:
+        strategy: its name.
+        module: its file.
+        rounds: (training, held-out) rows of each fold, per repeat.
+        request: what was asked, with the data's own labels.
+        classes: label text per class.
+    """
+    if not module.N_SPLITS:
+        repeats = f" x {len(rounds)} repeats" if len(rounds) > 1 else ""
+        what = {"leave_one_group_out": "one fold per group", "holdout": "one fold only"}.get(strategy, "given folds")
+        yield f"{what}: {len(rounds[0])}{repeats} (cv.n_splits is not used)"
+    n_rows = len(request.target)
+    if strategy in ("time", "predefined"):
+        held_out_N = np.zeros(n_rows, dtype=bool)
+        trained_N = np.zeros(n_rows, dtype=bool)
+        for train, held_out in rounds[0]:
+            held_out_N[held_out] = True
+            trained_N[train] = True
+        if not held_out_N.all():
+            yield f"{n_rows - held_out_N.sum()} of {n_rows} rows are never held out: no out-of-fold prediction for them"
+        unused = int((~held_out_N & ~trained_N).sum())
+        if unused:
+            yield f"{unused} of {n_rows} rows are used in no fold"
+    if strategy == "stratified_group":
+        yield from _scarce(request, classes)
+
+
+def _scarce(request: SplitRequest, classes: tuple[str, ...]) -> Iterator[str]:
+    for c, name in enumerate(classes):
+        n_groups = len(np.unique(np.asarray(request.groups_N)[request.target == c]))
+        if 0 < n_groups < request.n_splits:
+            yield f"class '{name}' is in {n_groups} groups: not every one of {request.n_splits} folds can hold it out"

@@ -1,0 +1,123 @@
+"""Classes too rare to be in every fold: refused with their counts, or what ``cv.rare`` says."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.config.errors import ConfigError, DataError, did_you_mean
+
+CHOICES = ("refuse", "merge", "keep_in_train", "allow")
+STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is split after rare classes were dealt with.
+
+    Attributes:
+        labels: (N,) or (N, L) what is kept in proportion; the data's own labels are never changed.
+        kept_N: rows that are never held out.
+        notes: what was done.
+    """
+
+    labels: NDArray[np.int64]
+    kept_N: NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
+
+
+def settle_rare(
+    strategy: str,
+    target: NDArray[np.int64],
+    groups_N: NDArray[np.str_] | None,
+    *,
+    classes: tuple[str, ...],
+    n_splits: int,
+    rare: str,
+) -> Settled:
+    """Deal with classes that have fewer rows than there are folds (``holdout``: fewer than 2).
+
+    Args:
+        strategy: of the split.
+        target: (N,) class index, or (N, L): never rare, as iterative stratification deals out what there is.
+        groups_N: rows that stay together, or None.
+        classes: label text per class, for messages.
+        n_splits: folds.
+        rare: ``merge`` stratifies the rare classes as one; ``keep_in_train`` never holds their rows out (nor their
+            groups'); ``allow`` splits anyway; ``refuse``.
+
+    Raises:
+        ConfigError: ``rare`` is unknown or has no effect here.
+        DataError: rare classes under ``refuse``, or nothing is left to split.
+    """
+    everything = Settled(target, np.zeros(len(target), dtype=bool))
+    if rare not in CHOICES:
+        raise ConfigError(f"cv.rare: unknown '{rare}'{did_you_mean(rare, CHOICES)}")
+    if strategy not in STRATIFYING or target.ndim == 2:
+        if rare != "refuse":
+            raise ConfigError(f"cv.rare={rare} has no effect with cv={strategy} on these labels: leave it out")
+        return everything
+    needed = 2 if strategy == "holdout" else n_splits
+    counts_C = np.bincount(target, minlength=len(classes))
+    rare_C = counts_C < needed
+    if not rare_C.any():
+        return everything
+    if rare == "refuse":
+        raise DataError(_refusal(classes, counts_C, needed, strategy))
+    rare_C &= counts_C > 0
+    if not rare_C.any():
+        return everything
+    listed = _listed(classes, counts_C, rare_C)
+    if rare == "allow":
+        if rare_C[counts_C > 0].all():
+            raise DataError(f"every class has fewer rows than {needed} folds: {listed}; use fewer folds or cv=kfold")
+        return replace(everything, notes=(f"rare classes split anyway (cv.rare=allow): {listed}",))
+    if rare == "merge":
+        labels, names = _merged(target, counts_C, rare_C, needed, classes)
+        return replace(everything, labels=labels, notes=(f"stratified as one class (cv.rare=merge): {names}",))
+    return _kept_in_train(target, groups_N, rare_C, listed)
+
+
+def _refusal(classes: tuple[str, ...], counts_C: NDArray[np.int64], needed: int, strategy: str) -> str:
+    unit = f"{needed} folds" if strategy != "holdout" else f"{needed}, one for each side"
+    lines = [f"class '{classes[c]}': {n} rows < {unit}" for c, n in enumerate(counts_C) if n < needed]
+    shown = lines[:3] + ([f"... and {len(lines) - 3} more classes"] if len(lines) > 3 else [])
+    fewer = f"use cv.n_splits={counts_C.min()} or less, " if strategy != "holdout" and counts_C.min() > 1 else ""
+    other = {"stratified_group": "cv=group"}.get(strategy, "cv=kfold")
+    return "\n".join([*shown, f"{fewer}cv.rare=merge, keep_in_train or allow, or {other}"])
+
+
+def _merged(
+    target: NDArray[np.int64],
+    counts_C: NDArray[np.int64],
+    rare_C: NDArray[np.bool_],
+    needed: int,
+    classes: tuple[str, ...],
+) -> tuple[NDArray[np.int64], str]:
+    """Make one class of the rare ones; the next smallest joins while they are still too few together."""
+    together = rare_C.copy()
+    for c in np.argsort(counts_C, kind="stable"):
+        if counts_C[together].sum() >= needed:
+            break
+        together[c] = counts_C[c] > 0
+    labels = target.copy()
+    labels[together[target]] = int(together.argmax())
+    return labels, _listed(classes, counts_C, together)
+
+
+def _kept_in_train(
+    target: NDArray[np.int64], groups_N: NDArray[np.str_] | None, rare_C: NDArray[np.bool_], listed: str
+) -> Settled:
+    kept_N = rare_C[target]
+    if groups_N is not None:
+        kept_N = np.isin(groups_N, groups_N[kept_N])
+    if kept_N.all():
+        raise DataError("cv.rare=keep_in_train leaves no row to hold out: use cv.rare=merge or cv=kfold")
+    what = "rows" if groups_N is None else "rows, with the rest of their groups,"
+    note = f"{kept_N.sum()} {what} are never held out (cv.rare=keep_in_train): {listed}"
+    return Settled(target, kept_N, (note,))
+
+
+def _listed(classes: tuple[str, ...], counts_C: NDArray[np.int64], chosen_C: NDArray[np.bool_]) -> str:
+    names = [f"'{classes[c]}' ({counts_C[c]} rows)" for c in np.flatnonzero(chosen_C)]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
