@@ -76,6 +76,8 @@ def _number_problems(config: RunConfig) -> list[str]:
     last = cv.n_splits * cv.repeats - 1
     if cv.fold not in (None, ALL) and not (isinstance(cv.fold, int) and 0 <= cv.fold <= last):
         problems.append(f"cv.fold={cv.fold} does not exist: have 0..{last}, or all to fit on every row")
+    if not 0 < config.runtime.loader_timeout_seconds < math.inf:
+        problems.append(f"runtime.loader_timeout_seconds={config.runtime.loader_timeout_seconds}: must be positive")
     minutes = config.checkpoint.every_minutes
     if minutes is not None and not 0 < minutes < math.inf:
         problems.append(f"checkpoint.every_minutes={minutes}: must be positive and finite, or null")

@@ -15,6 +15,7 @@ from trainer.config.errors import ConfigError, DataError
 from trainer.config.schema import RunConfig
 from trainer.data.batches import TrainingSet
 from trainer.data.samples import DataSpec, Samples
+from trainer.data.streamed import StreamedRows
 from trainer.engine.apex_backend import make_precision
 from trainer.engine.ema import WeightAverage
 from trainer.engine.fit import fit_fold
@@ -179,8 +180,11 @@ def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]
     config, samples = experiment.config, experiment.samples
     fitted = construct("data.preprocess", config.data["preprocess"], config.plugins).fit(samples.inputs, rows.train)
     weights = np.ones(len(samples)) if samples.weights_N is None else samples.weights_N
+    rows_N = fitted.transform(samples.inputs)
+    if isinstance(rows_N, StreamedRows):
+        rows_N = rows_N.with_workers(config.num_workers, config.runtime.loader_timeout_seconds)
     data = TrainingSet(
-        fitted.transform(samples.inputs).to(experiment.device),
+        rows_N.to(experiment.device),
         torch.from_numpy(samples.target).to(experiment.device),
         torch.from_numpy(weights).float().to(experiment.device),
     )

@@ -16,6 +16,7 @@ from trainer.config.compose import Launch, SweepJob
 from trainer.config.errors import Interrupted, NonFiniteError, as_foldwise_error
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment, PreparedFold, TrainedFold, prepare_fold, run_fold
+from trainer.data.streamed import StreamedRows
 from trainer.engine import interrupts
 from trainer.engine.keep import Keeper
 from trainer.identity import Identity
@@ -75,7 +76,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
     fold = prepare_fold(experiment, fold_number(experiment, config.cv.fold or 0))
     set_threads(experiment, fold, recorded_threads(config))
-    for note in fold.fitted.notes:
+    for note in (*fold.fitted.notes, *_without_effect(config, fold)):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     if config.profile.only:
         weights_start(experiment, fold, console)
@@ -106,6 +107,12 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         tracker.finished(merged.result, _hparams(config))
     show_merged(console, merged)
     return merged
+
+
+def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
+    if not config.num_workers or isinstance(fold.data.rows, StreamedRows):
+        return []
+    return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]
 
 
 def make_console(config: RunConfig) -> Console:

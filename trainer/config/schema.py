@@ -94,6 +94,7 @@ class RuntimeConfig:
 
     threads: int | None = None  # torch threads; null = one for a small model on the CPU, else torch's own choice
     progress: str = "auto"  # auto | rich | plain | off
+    loader_timeout_seconds: float = 60.0  # a loader process (num_workers) silent for longer ends the run
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from torch import Tensor
 
@@ -131,14 +132,15 @@ def train_rest_of_epoch(
         if keeper is not None:
             keeper.step_done(learner, progress, position(progress, windows))
 
-    train_epoch(
-        learner,
-        data.batches(left, key),
-        progress.totals,
-        accumulate_steps=settings.accumulate_steps,
-        clip_norm=settings.clip_norm,
-        on_step=on_step,
-    )
+    with closing(data.batches(left, key)) as batches:
+        train_epoch(
+            learner,
+            batches,
+            progress.totals,
+            accumulate_steps=settings.accumulate_steps,
+            clip_norm=settings.clip_norm,
+            on_step=on_step,
+        )
 
 
 def position(progress: Progress, windows_per_epoch: int) -> Position:

@@ -1,7 +1,7 @@
 """The training step and the prediction pass: functions that own mode, gradients and averages."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
@@ -129,8 +129,9 @@ def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_
         return np.zeros((0, learner.loss.n_outputs), dtype=np.float32)
     logits: list[Tensor] = []
     order = evaluation_order(rows, batch_size, data.rows.lengths())
-    with learner.evaluation_weights(), evaluating(learner.model):
-        for batch in data.batches(order, key=None):
+    batches = data.batches(order, key=None)
+    with learner.evaluation_weights(), evaluating(learner.model), closing(batches):
+        for batch in batches:
             interrupts.check()
             logits.append(learner.precision.forward(learner.model, batch.inputs))
     in_row_order = np.argsort(np.concatenate(order))

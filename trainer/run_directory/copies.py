@@ -147,8 +147,6 @@ def _read_fold(run: RunCopy, number: int, directory: Path, force: bool) -> Found
     saved = load_fold(directory)
     _require_rows(run, number, directory, saved.result)
     found = differences(saved.identity, run.identity, hardware=False)
-    if len(saved.result.epochs) > run.max_epochs:  # fewer: it is not finished; stopped early: the same at any length
-        found["max_epochs"] = (saved.identity["length"]["max_epochs"], run.max_epochs)
     advice = f"delete {directory} and run cv.fold={number} again with the options, data and versions of the run"
     return FoundFold(directory, saved, _accepted(run, directory, found, advice, force))
 

@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +37,6 @@ def prepare(config: RunConfig) -> Experiment:
     level = resolve(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
     samples, spec = load_data(config)
-    if config.num_workers:
-        note = f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"
-        spec = replace(spec, notes=(*spec.notes, note))
     check_data(config, spec)
     require_labels(samples, spec)
     plan = make_folds(
