@@ -132,12 +132,13 @@ def test_what_was_begun_gives_way_to_the_finished_fold_and_is_not_taken_over_its
     (other / "fold_0").mkdir()
     (other / "fold_0/step-00000004.pt").write_text("begun")
     (other / "fold_4/events.out.tfevents.2").write_text("curves")
+    (other / "fold_4/step-00000012.pt").write_text("last state, kept to train longer")
     (other / "fold_all").mkdir()
     merge(run, [other])
     assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")
     assert contents(begun) == contents(other / "fold_3")
     assert (run / "fold_4/events.out.tfevents.2").exists()
-    assert not (run / "fold_0/step-00000004.pt").exists()
+    assert not list(run.glob("fold_*/step-*"))
     assert not (run / "fold_all").exists()
 
 

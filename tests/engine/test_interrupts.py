@@ -84,3 +84,14 @@ def test_in_another_thread_signals_are_left_alone():
     thread.start()
     thread.join()
     assert found == [signal.SIG_DFL]
+
+
+def test_a_signal_that_also_ended_the_loader_processes_is_answered_as_a_signal():
+    from trainer.config.errors import DataError
+    from trainer.engine.fit import _same_signal
+
+    with interrupts.handled(), pytest.raises(Interrupted), interrupts.deferred(), _same_signal():  # noqa: PT012
+        send(signal.SIGTERM)
+        raise DataError("the loader process was ended by SIGTERM")
+    with interrupts.handled(), interrupts.deferred(), pytest.raises(DataError), _same_signal():
+        raise DataError("row 7 cannot be read")

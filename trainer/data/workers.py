@@ -38,7 +38,7 @@ MOST_CHARACTERS = 300  # of torch's words in a message
 LOOK_SECONDS = 0.2
 POLL_SECONDS = 0.5  # the DataLoader gives the word back this often while a batch is waited for
 CLOSE_SECONDS = 2.0  # for idle workers to end by themselves
-IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # sent to the whole group; the main process answers them
+IGNORED = (signal.SIGINT, signal.SIGUSR1)  # both go to the whole process group, and are the main process's to answer
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -117,7 +117,8 @@ def prepare_worker(number: int, at_hand: AtHand) -> None:
     at_hand.pids[number] = os.getpid()
     for ignored in IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (*IGNORED, signal.SIGTERM))
     if sys.platform == "linux":
         CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     torch.set_num_threads(1)
@@ -259,7 +260,7 @@ def start_workers(
         DataError: the system does not allow that many processes.
     """
     before = set(multiprocessing.active_children())
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (*IGNORED, signal.SIGTERM))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than processors

@@ -1,13 +1,13 @@
 """One fold from its first step, or from where it was stopped, to its held-out predictions."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 
 from torch import Tensor
 
 from trainer.checkpoint.store import Position
-from trainer.config.errors import Interrupted
+from trainer.config.errors import DataError, Interrupted
 from trainer.data.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec
 from trainer.engine import interrupts
@@ -132,7 +132,7 @@ def train_rest_of_epoch(
         if keeper is not None:
             keeper.step_done(learner, progress, position(progress, windows))
 
-    with closing(data.batches(left, key)) as batches:
+    with closing(data.batches(left, key)) as batches, _same_signal():
         train_epoch(
             learner,
             batches,
@@ -141,6 +141,16 @@ def train_rest_of_epoch(
             clip_norm=settings.clip_norm,
             on_step=on_step,
         )
+
+
+@contextmanager
+def _same_signal() -> Iterator[None]:
+    """Where loader processes were ended by the very signal that this process has noted, answer that."""
+    try:
+        yield
+    except DataError:
+        interrupts.check()
+        raise
 
 
 def position(progress: Progress, windows_per_epoch: int) -> Position:
