@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainer.checkpoint.files import sealed
 from trainer.folds.plan import FoldPlan
 from trainer.metrics import score
 from trainer.results import EpochRecord, FoldResult
@@ -93,7 +94,9 @@ def make_run(
         "warnings": [],
     }
     run.mkdir(parents=True)
-    files = {"manifest.json": json.dumps({**manifest, **facts}).encode(), "rows.parquet": rows_table(IDS, target)}
+    rows = rows_table(IDS, target)
+    known = {"sha256": {"rows.parquet": hashlib.sha256(rows).hexdigest()}}
+    files = {"manifest.json": sealed({**manifest, **known, **facts}), "rows.parquet": rows}
     write_run(run, {**files, "folds.json": plan.to_json().encode()})
     for number in folds:
         write_fold(run, fold_result(plan, number), plan, identity)
@@ -109,7 +112,7 @@ def rewrite_fold(run: Path, number: int, plan: FoldPlan | None = None, identity:
 
 
 def manifest(run: Path) -> dict:
-    return json.loads((run / "manifest.json").read_text())
+    return {k: v for k, v in json.loads((run / "manifest.json").read_text()).items() if k != "seal"}
 
 
 def sha(path: Path) -> str:

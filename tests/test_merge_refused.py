@@ -1,5 +1,6 @@
 """What is not of one run is refused: the field, both values and what to do are named, and nothing is written."""
 
+import hashlib
 import json
 import random
 import shutil
@@ -18,6 +19,7 @@ from merge_cases import (
     rewrite_fold,
 )
 
+from trainer.checkpoint.files import sealed
 from trainer.cli import main as foldwise
 from trainer.run_directory.files import rows_table
 
@@ -142,26 +144,33 @@ def test_a_fold_that_holds_other_rows_out(tmp_path, refused):
     assert "holds fold 1 of repeat 0, not fold 2 of repeat 0" in refused(run)
 
 
+def put_rows(run, data):
+    """Put other rows into a run as if it had been written with them."""
+    (run / "rows.parquet").write_bytes(data)
+    facts = {**manifest(run), "sha256": {"rows.parquet": hashlib.sha256(data).hexdigest()}}
+    (run / "manifest.json").write_bytes(sealed(facts))
+
+
 def test_rows_that_are_not_those_of_the_training(tmp_path, refused):
     run = make_run(tmp_path / "a1")
     wrong = TARGET.copy()
     wrong[make_plan().rows(0, 3)[1][:2]] = 0, 1
     ids = np.array([f"row{i}" for i in range(len(TARGET))])
-    (run / "rows.parquet").write_bytes(rows_table(ids, wrong))
+    put_rows(run, rows_table(ids, wrong))
     message = refused(run)
     assert f"{run}/rows.parquet does not fit {run}/fold_3: " in message
-    (run / "rows.parquet").write_bytes(rows_table(ids[1:], TARGET[1:]))
+    put_rows(run, rows_table(ids[1:], TARGET[1:]))
     assert "has 29 rows, folds.json 30" in refused(run)
-    (run / "rows.parquet").write_bytes(rows_table(ids, TARGET + 2**40))
+    put_rows(run, rows_table(ids, TARGET + 2**40))
     assert "rows.parquet is damaged: labels outside of 0..2" in refused(run)
-    (run / "rows.parquet").write_bytes(b"PAR1")
+    (run / "rows.parquet").write_bytes(rows_table(ids, TARGET).replace(b"row9", b"row8"))
     assert "rows.parquet is damaged" in refused(run)
 
 
 def test_rows_that_differ_between_the_directories(tmp_path, refused):
     run, other = make_run(tmp_path / "a1", (0, 1)), make_run(tmp_path / "b", (2, 3, 4))
     ids = np.array([f"row{i}" for i in range(len(TARGET))])
-    (other / "rows.parquet").write_bytes(rows_table(np.where(ids == "row9", "row8", ids), TARGET))
+    put_rows(other, rows_table(np.where(ids == "row9", "row8", ids), TARGET))
     message = refused(run, other, "--force")
     assert f"{other}/rows.parquet does not fit {run}/rows.parquet: row 9 is 'row8', label 0 there, 'row9'" in message
 
@@ -182,12 +191,14 @@ def test_what_is_no_run(tmp_path, refused):
         assert f"{place} is not a run directory" in refused(place, run)
     older = manifest(run)
     del older["identity"]
-    (run / "manifest.json").write_text(json.dumps(older))
+    (run / "manifest.json").write_bytes(sealed(older))
     assert "manifest.json has no 'identity.config': damaged, or of another version" in refused(run)
+    (run / "manifest.json").write_bytes(sealed(older).replace(b"multiclass", b"multilabel"))
+    assert "manifest.json is damaged: it was changed after it was written" in refused(run)
     (run / "manifest.json").write_text("{")
     assert "manifest.json is damaged" in refused(run)
     (run / "folds.json").write_text("{}")
-    (run / "manifest.json").write_text(json.dumps({**older, "identity": IDENTITY}))
+    (run / "manifest.json").write_bytes(sealed({**older, "identity": IDENTITY}))
     assert "folds.json is damaged" in refused(run)
 
 

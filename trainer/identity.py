@@ -6,14 +6,16 @@ threads) and ``length`` (``max_epochs``, where no step depends on it). It is kep
 checkpoint and in every finished fold.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-FREE_KEYS = (  # cannot alter the numbers; data.path and init.path are known by their content
+FREE_KEYS = (  # cannot alter the numbers; data.path, init.path and cv.path are known by their content
     "run",
     "resume",
     "force_resume",
     "cv.fold",
+    "cv.path",
     "data.path",
     "init.path",
     "device",
@@ -25,6 +27,8 @@ FREE_KEYS = (  # cannot alter the numbers; data.path and init.path are known by 
     "tracker",
     "checkpoint",
 )
+
+LONGEST = 40  # characters of a value shown whole
 
 Identity = Mapping[str, Mapping[str, Any]]
 
@@ -68,13 +72,18 @@ def differences(before: Identity, now: Identity, *, hardware: bool) -> dict[str,
 
 def describe(found: Mapping[str, tuple[Any, Any]], most: int = 3) -> list[str]:
     """Return one line per difference, the last one a count where there are more than ``most``."""
-    lines = [f"{key}: {_short(before)} there, {_short(now)} here" for key, (before, now) in found.items()]
+    lines = [f"{key}: {' there, '.join(_short(before, now))} here" for key, (before, now) in found.items()]
     return lines if len(lines) <= most else [*lines[:most], f"... and {len(lines) - most} more"]
 
 
-def _short(value: object) -> str:
-    text = "absent" if value is None else str(value)
-    return text if len(text) <= 40 else f"{text[:12]}..."
+def _short(*values: object) -> list[str]:
+    """Return the values as text, long ones cut so that they still look different."""
+    texts = ["absent" if value is None else str(value) for value in values]
+    if max(map(len, texts)) <= LONGEST:
+        return texts
+    same = len(os.path.commonprefix(texts))
+    start = max(0, same - 8) if same > 8 else 0
+    return [f"{'...' if start else ''}{text[start : start + 12]}..." for text in texts]
 
 
 def _free(key: str) -> bool:

@@ -1,6 +1,5 @@
 """From the finished folds of a run to its result: cv.json, out-of-fold predictions and the report."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from trainer.run_directory.copies import (
     open_copy,
     take_over,
 )
-from trainer.run_directory.files import read_rows, write_run
+from trainer.run_directory.files import read_rows, write_manifest
 from trainer.run_directory.folds import SavedFold, fold_directory
 from trainer.run_directory.missing import missing_folds as missing_folds  # for those who merge when none is
 from trainer.run_directory.missing import missing_message as missing_message
@@ -85,12 +84,12 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Mer
     if missing:
         raise CheckpointError(missing_message(run, missing, others))
     saved = [fold.saved for fold in found.values()]
-    oof = _pooled(opened.plan, folds, ids_N, target)
+    oof = pool(folds, ids_N, target, opened.plan.repeats, fold_of_row=opened.plan.fold_of_row)
     result = _result(opened, folds, oof, saved)
     notes = [*_differing(found), *_hardware_note(saved)]
     write_cv_json(run / "cv.json", result)
     write_oof(run, oof, result.classes, result.task)
-    warnings = [*opened.facts.get("warnings", []), *notes]
+    warnings = [*opened.facts.get("warnings", []), *_never_held_out(opened.plan), *notes]
     report = write_report(run, result, oof, folds, notes=opened.facts["about"], warnings=warnings)
     return Merged(result, folds, oof, report, (*taken, *notes))
 
@@ -149,8 +148,7 @@ def _remember(run: RunCopy, lines: Sequence[str]) -> None:
     before = run.facts.get("forced", [])
     forced = list(dict.fromkeys([*before, *lines]))
     if len(forced) > len(before):
-        text = json.dumps({**run.facts, "forced": forced}, indent=2, ensure_ascii=False) + "\n"
-        write_run(run.directory, {"manifest.json": text.encode()})
+        write_manifest(run.directory, {**run.facts, "forced": forced})
 
 
 def _take_over(run: RunCopy, found: dict[int, FoundFold]) -> list[str]:
@@ -161,20 +159,6 @@ def _take_over(run: RunCopy, found: dict[int, FoundFold]) -> list[str]:
             take_over(fold, target)
             notes.append(f"fold {number} taken over from {fold.directory}")
     return notes
-
-
-def _pooled(
-    plan: FoldPlan, folds: Sequence[FoldResult], ids_N: NDArray[np.str_], target: NDArray[np.int64]
-) -> OutOfFold:
-    """Pool the rows that a repeat holds out; a split may leave rows that only ever train."""
-    if (plan.fold_of_row >= 0).all():
-        return pool(folds, ids_N, target, plan.repeats)
-    parts = []
-    for repeat, fold_N in enumerate(plan.fold_of_row):
-        rows = np.flatnonzero(fold_N >= 0)
-        own = [replace(f, repeat=0, rows=np.searchsorted(rows, f.rows)) for f in folds if f.repeat == repeat]
-        parts.append(replace(pool(own, ids_N[rows], target[rows]), repeat=np.full(len(rows), repeat)))
-    return OutOfFold(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
 def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: Sequence[SavedFold]) -> CVResult:
@@ -192,6 +176,7 @@ def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: 
         seconds=sum(fold.seconds for fold in folds),
         amp={**facts["amp"], "folds": [fold.amp for fold in saved]},
         profile=facts["profile"],
+        picked=[fold.picked for fold in folds if fold.picked],
     )
 
 
@@ -199,6 +184,11 @@ def _optimism(folds: Sequence[FoldResult], names: Sequence[str]) -> dict[str, fl
     """Return the optimism of the metrics that every epoch recorded; none where the leading one is not among them."""
     known = [name for name in names if all(name in record.monitor for part in folds for record in part.epochs)]
     return optimism(folds, known) if known[:1] == list(names[:1]) else {}
+
+
+def _never_held_out(plan: FoldPlan) -> list[str]:
+    never, n_rows = int((plan.fold_of_row < 0).all(axis=0).sum()), plan.fold_of_row.shape[1]
+    return [f"{never} of {n_rows} rows were never held out: no figure here speaks of them"] if never else []
 
 
 def _differing(found: Mapping[int, FoundFold]) -> list[str]:

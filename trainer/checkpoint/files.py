@@ -157,11 +157,23 @@ def claim_directory(directory: Path) -> Path:
 def storage_error(error: OSError, directory: Path, need_bytes: int) -> StorageError:
     """Name the directory, what was needed and what is free."""
     reason = {errno.ENOSPC: "disk full", errno.EFBIG: "file size limit", errno.EROFS: "read-only file system"}
-    parent = next((path for path in (directory, *directory.parents) if path.exists()), Path("/"))
+    parent = next((path for path in (directory, *directory.parents) if _is_there(path)), Path("/"))
     free_mib = shutil.disk_usage(parent).free / 2**20
     why = reason.get(error.errno or 0, error.strerror or str(error))
     full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    room = f"need {need_bytes / 2**20:.1f} MiB, free {free_mib:.0f} MiB"
     return StorageError(
-        f"cannot write to {directory}: {why} (need {need_bytes / 2**20:.1f} MiB, free {free_mib:.0f} MiB)\n"
+        f"cannot write to {_shortened(str(directory))}: {why} ({room})\n"
         f"{'free some space or ' if full else ''}choose another place (for runs: paths.runs=DIR)"
     )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def _shortened(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 3 :]}"

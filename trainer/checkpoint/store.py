@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from trainer.checkpoint.files import remove, sealed, unsealed, write_bytes
 from trainer.config.errors import CheckpointError
 
@@ -53,6 +51,8 @@ def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
     Raises:
         StorageError: it cannot be written; the ones before are untouched.
     """
+    import torch  # here: looking at a run directory needs none of it
+
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getbuffer()
@@ -134,6 +134,8 @@ def _remove_checkpoint(mark: Path) -> None:
 
 
 def _read(mark: Path) -> Loaded:
+    import torch
+
     found = unsealed(mark)
     if found.get("schema") != SCHEMA:
         raise CheckpointError(

@@ -1,6 +1,6 @@
 """The files of a whole run: what is run, by what, on which rows; a job that would run something else is refused."""
 
-import json
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,29 +8,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.checkpoint.files import directory_lock, sweep_partial, write_bytes
+from trainer.checkpoint.files import directory_lock, sealed, storage_error, sweep_partial, unsealed, write_bytes
 from trainer.config.errors import CheckpointError
 from trainer.identity import Identity, describe, differences
 
+ROWS = "rows.parquet"
 MARK = "folds.json"  # written last: a directory without it holds no run
 
 
 def is_run(run: Path) -> bool:
-    """Return whether the directory holds a run."""
-    return (run / MARK).exists()
+    """Return whether the directory holds a run.
+
+    Raises:
+        StorageError: the place cannot be looked at, such as a name that is too long.
+    """
+    try:
+        return (run / MARK).exists()
+    except OSError as error:
+        raise storage_error(error, run, 0) from error
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
     """Read manifest.json.
 
     Raises:
-        CheckpointError: it is not a run's.
+        CheckpointError: it is missing, or not what was written.
     """
-    try:
-        facts: dict[str, Any] = json.loads((run / "manifest.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{run}/manifest.json is damaged: {type(error).__name__}") from error
-    return facts
+    return unsealed(run / "manifest.json")
+
+
+def write_manifest(run: Path, facts: Mapping[str, Any]) -> None:
+    """Write manifest.json anew, under the seal of its values.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_run(run, {"manifest.json": sealed(facts)})
 
 
 def require_same_run(run: Path, identity: Identity, *, force: bool) -> list[str]:
@@ -86,10 +99,18 @@ def rows_table(ids_N: NDArray[np.str_], target: NDArray[np.int64]) -> bytes:
 
 
 def read_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
-    """Read rows.parquet back: ids (N,) and target (N,) or, multi-label, (N, L)."""
+    """Read rows.parquet back: ids (N,) and target (N,) or, multi-label, (N, L).
+
+    Raises:
+        CheckpointError: it is not the file that was written.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.read_table(run / "rows.parquet")
+    data = (run / ROWS).read_bytes()
+    if hashlib.sha256(data).hexdigest() != read_manifest(run).get("sha256", {}).get(ROWS):
+        raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json")
+    table = pq.read_table(pa.BufferReader(data))
     targets = [table[name].to_numpy() for name in table.column_names[1:]]
     ids_N = np.array(table["id"].to_pylist(), dtype=np.str_)
     return ids_N, np.stack(targets, axis=1) if task == "multilabel" else targets[0]

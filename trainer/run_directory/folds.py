@@ -59,6 +59,7 @@ def save_fold(
         StorageError: it cannot be written.
     """
     make_directory(directory)
+    remove(directory / "DONE")  # of a shorter training: it does not fit the files that follow
     lines = "".join(json.dumps(asdict(record)) + "\n" for record in result.epochs)
     written = {**files, "metrics.jsonl": lines.encode(), "oof.parquet": _predictions(result)}
     for name, data in written.items():

@@ -1,5 +1,6 @@
 """Everything that is decided before the first step, and the files that say so."""
 
+import hashlib
 import json
 import shlex
 from collections.abc import Mapping
@@ -8,17 +9,22 @@ from typing import Any
 
 import torch
 
-from trainer.check import check_data
+from trainer.check import check_data, require_fold
+from trainer.checkpoint.files import sealed
 from trainer.config.build import construct
 from trainer.config.compose import to_yaml
+from trainer.config.errors import ConfigError
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.fold import FitSettings
 from trainer.engine.levels import resolve, show
-from trainer.folds.plan import make_folds
+from trainer.folds.files import read_split
+from trainer.folds.plan import FoldPlan, make_folds
+from trainer.folds.predefined import Predefined, from_cells
+from trainer.folds.request import SplitOptions
 from trainer.metrics import default_metrics
-from trainer.run_directory.files import rows_table
+from trainer.run_directory.files import ROWS, rows_table
 from trainer.start.identity import versions
 from trainer.start.preflight import require_labels
 from trainer.weights.files import read_weights
@@ -39,17 +45,7 @@ def prepare(config: RunConfig) -> Experiment:
     samples, spec = load_data(config)
     check_data(config, spec)
     require_labels(samples, spec)
-    plan = make_folds(
-        config.cv.strategy,
-        samples.target,
-        ids_N=samples.ids_N,
-        groups_N=samples.groups_N,
-        classes=spec.classes,
-        n_splits=config.cv.n_splits,
-        repeats=config.cv.repeats,
-        shuffle=config.cv.shuffle,
-        random_state=config.cv.random_state,
-    )
+    plan = split_rows(config, samples, spec)
     settings = FitSettings(
         max_epochs=config.max_epochs,
         batch_size=config.batch_size,
@@ -60,6 +56,43 @@ def prepare(config: RunConfig) -> Experiment:
         seed=config.seed,
     )
     return Experiment(config, samples, spec, plan, settings, level, device, init)
+
+
+def split_rows(config: RunConfig, samples: Samples, spec: DataSpec) -> FoldPlan:
+    """Split the rows as ``cv`` says.
+
+    Raises:
+        ConfigError: the settings contradict each other or the data, or ``cv.fold`` does not exist.
+        DataError: the rows cannot be split so, or the given folds do not fit them.
+    """
+    cv = config.cv
+    plan = make_folds(
+        cv.strategy,
+        samples.target,
+        ids_N=samples.ids_N,
+        groups_N=samples.groups_N,
+        classes=spec.classes,
+        n_splits=cv.n_splits,
+        repeats=cv.repeats,
+        shuffle=cv.shuffle,
+        random_state=cv.random_state,
+        times_N=samples.times_N,
+        predefined=_given_folds(config, samples),
+        options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction),
+    )
+    require_fold(cv.fold, plan.n_splits * plan.repeats)
+    return plan
+
+
+def _given_folds(config: RunConfig, samples: Samples) -> Predefined | None:
+    if config.cv.path is not None and samples.split_N is not None:
+        raise ConfigError("data.split and cv.path both give the folds: leave one of them out")
+    if config.cv.path is not None:
+        return read_split(config.cv.path, samples.ids_N)
+    if samples.split_N is None:
+        return None
+    source = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
+    return from_cells(samples.split_N.tolist(), source)
 
 
 def load_data(config: RunConfig) -> tuple[Samples, DataSpec]:
@@ -116,10 +149,11 @@ def run_files(
             **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
         },
     }
+    rows = rows_table(samples.ids_N, samples.target)
     return {
         "config.yaml": to_yaml(experiment.config).encode(),
-        "manifest.json": (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode(),
-        "rows.parquet": rows_table(samples.ids_N, samples.target),
+        "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
+        ROWS: rows,
         "folds.json": experiment.plan.to_json().encode(),
         "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
     }

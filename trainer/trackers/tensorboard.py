@@ -1,16 +1,20 @@
 """TensorBoard: curves of every fold laid over each other, pictures per fold, one line of hparams per run."""
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.checkpoint.files import storage_error
 from trainer.metrics import ranked_columns
 from trainer.report.plots import confusion_matrix, pixels, precision_recall
 from trainer.results import CVResult, EpochRecord, FoldResult
 
+_hook_before = threading.excepthook
 _PR_CLASSES = 20  # interactive precision-recall curves per fold; the picture shows them all
 
 
@@ -27,30 +31,34 @@ class TensorBoardTracker:
         self._open = SummaryWriter
         self._log_dir = log_dir
         self._writer: Any = None
+        threading.excepthook = _hook
 
     def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
         """Open the fold's own event file; what an earlier process wrote beyond ``steps_before`` is dropped."""
-        self._close()
-        self._writer = self._open(str(self._log_dir / f"fold_{fold}"), purge_step=steps_before + 1)
+        with self._stored():
+            self._close()
+            self._writer = self._open(str(self._log_dir / f"fold_{fold}"), purge_step=steps_before + 1)
 
     def step(self, step: int, loss: float, lr: float) -> None:
         """Write loss and learning rate of one optimizer step."""
-        self._writer.add_scalar("step/loss", loss, step)
-        self._writer.add_scalar("step/lr", lr, step)
+        with self._stored():
+            self._writer.add_scalar("step/loss", loss, step)
+            self._writer.add_scalar("step/lr", lr, step)
 
     def epoch(self, record: EpochRecord) -> None:
         """Write what an epoch recorded."""
-        scalars = {
-            "epoch/number": record.epoch,
-            "epoch/train_loss": record.train_loss,
-            "epoch/lr": record.lr,
-            "epoch/seconds": record.seconds,
-            "amp/loss_scale": record.loss_scale,
-            "amp/skipped_steps": record.skipped_steps,
-        }
-        scalars |= {f"monitor/{name}": value for name, value in record.monitor.items()}
-        for tag, value in scalars.items():
-            self._writer.add_scalar(tag, value, record.step)
+        with self._stored():
+            scalars = {
+                "epoch/number": record.epoch,
+                "epoch/train_loss": record.train_loss,
+                "epoch/lr": record.lr,
+                "epoch/seconds": record.seconds,
+                "amp/loss_scale": record.loss_scale,
+                "amp/skipped_steps": record.skipped_steps,
+            }
+            scalars |= {f"monitor/{name}": value for name, value in record.monitor.items()}
+            for tag, value in scalars.items():
+                self._writer.add_scalar(tag, value, record.step)
 
     def fold_finished(self, result: FoldResult, target_V: NDArray[np.int64], classes: Sequence[str], task: str) -> None:
         """Write the held-out metrics, the confusion matrix and the precision-recall curves of the fold.
@@ -61,18 +69,19 @@ class TensorBoardTracker:
             classes: label text per class index.
             task: binary, multiclass or multilabel.
         """
-        if not len(target_V):
+        with self._stored():
+            if not len(target_V):
+                self._close()
+                return
+            step = result.epochs[result.best_epoch - 1].step
+            for name, value in result.metrics.items():
+                self._writer.add_scalar(f"held_out/{name}", value, step)
+            for tag, draw in (("confusion_matrix", confusion_matrix), ("precision_recall", precision_recall)):
+                picture_HW3 = pixels(draw(target_V, result.proba, classes, task))
+                self._writer.add_image(f"held_out/{tag}", picture_HW3, step, dataformats="HWC")
+            for tag, truth_V, scores_V in _curves(target_V, result.proba, classes):
+                self._writer.add_pr_curve(tag, truth_V, scores_V, step)
             self._close()
-            return
-        step = result.epochs[result.best_epoch - 1].step
-        for name, value in result.metrics.items():
-            self._writer.add_scalar(f"held_out/{name}", value, step)
-        for tag, draw in (("confusion_matrix", confusion_matrix), ("precision_recall", precision_recall)):
-            picture_HW3 = pixels(draw(target_V, result.proba, classes, task))
-            self._writer.add_image(f"held_out/{tag}", picture_HW3, step, dataformats="HWC")
-        for tag, truth_V, scores_V in _curves(target_V, result.proba, classes):
-            self._writer.add_pr_curve(tag, truth_V, scores_V, step)
-        self._close()
 
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
         """Write the run's hparams with mean and out-of-fold value of every metric.
@@ -81,18 +90,33 @@ class TensorBoardTracker:
             result: of the whole cross validation.
             hparams: by name; what is neither number, text nor truth value is written as text.
         """
-        self._close()
-        values = {f"mean/{name}": summary.mean for name, summary in result.metrics.items()}
-        values |= {f"oof/{name}": summary.oof for name, summary in result.metrics.items()}
-        plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in hparams.items()}
-        self._writer = self._open(str(self._log_dir))
-        self._writer.add_hparams(plain, values, run_name=".")
-        self._close()
+        with self._stored():
+            self._close()
+            values = {f"mean/{name}": summary.mean for name, summary in result.metrics.items()}
+            values |= {f"oof/{name}": summary.oof for name, summary in result.metrics.items()}
+            plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in hparams.items()}
+            self._writer = self._open(str(self._log_dir))
+            self._writer.add_hparams(plain, values, run_name=".")
+            self._close()
 
     def _close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    @contextmanager
+    def _stored(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
             self._writer = None
+            raise storage_error(error, self._log_dir, 0) from error
+
+
+def _hook(failure: threading.ExceptHookArgs) -> None:
+    """Print no traceback for an event file that cannot be written: the writer's next call raises the same error."""
+    if type(failure.thread).__name__ != "_AsyncWriterThread" or not isinstance(failure.exc_value, OSError):
+        _hook_before(failure)
 
 
 def _curves(

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from audit_cases import table, texts
+
+from trainer.audit.copies import input_codes, look_alikes, normalise, target_codes
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Very GOOD!", "very good"),
+        ("a,b", "a b"),
+        ("房间很大，很好。", "房间很大 很好"),
+        ("“不错”……", "不错"),
+        ("ＡＢＣ１２３", "abc123"),  # full width
+        ("Straße", "STRASSE"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("a\u200bb", "ab"),  # zero width space
+        ("a\u3000\tb\n", "a b"),
+        ("don't", "don’t"),
+    ],
+)
+def test_folded_texts_are_the_same(one: str, other: str) -> None:
+    assert len(set(normalise([one, other]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("now here", "nowhere"),
+        ("C++", "C"),
+        ("!!!", "???"),  # nothing but punctuation says something
+        ("good 👍", "good 👎"),
+        ("क", "कि"),  # a vowel sign is no punctuation
+        ("", "."),
+        ("3", "8"),
+    ],
+)
+def test_other_texts_stay_different(one: str, other: str) -> None:
+    assert len(set(normalise([one, other]))) == 2
+
+
+def test_rows_of_a_table_are_the_same_cell_by_cell() -> None:
+    numeric = [[0.0, 1.5], [-0.0, 1.5], [np.nan, 1.5], [np.nan, 1.5], [1.5, 0.0]]
+    assert input_codes(table(numeric).inputs).tolist() == input_codes(table(numeric).inputs).tolist()
+    codes_N = input_codes(table(numeric).inputs)
+    assert codes_N[0] == codes_N[1]
+    assert codes_N[2] == codes_N[3]
+    assert len(set(codes_N.tolist())) == 3
+
+
+def test_words_and_missing_words_tell_rows_apart() -> None:
+    codes_N = input_codes(table([[1.0]] * 5, [["a", None], ["a", None], ["a", "b"], [None, "a"], ["a", "a"]]).inputs)
+    assert codes_N[0] == codes_N[1]
+    assert len(set(codes_N.tolist())) == 4
+
+
+def test_codes_of_texts_do_not_depend_on_the_order_of_rows() -> None:
+    values = ["b", "a", "B!", "c"]
+    codes_N = input_codes(texts(values).inputs)
+    assert codes_N.tolist() == [1, 0, 1, 2]
+    assert input_codes(texts(values[::-1]).inputs).tolist() == codes_N[::-1].tolist()
+
+
+def test_label_sets_are_codes() -> None:
+    codes_N = target_codes(np.array([[0, 1], [1, 0], [0, 1], [0, 0]]))
+    assert codes_N[0] == codes_N[2]
+    assert len(set(codes_N.tolist())) == 3
+
+
+def test_look_alikes_are_common_and_disagree() -> None:
+    codes_N = np.array([0] * 30 + [1] * 30 + list(range(2, 42)))
+    target_N = np.zeros(100, dtype=np.int64)
+    target_N[[0, 99]] = 1
+    assert np.flatnonzero(look_alikes(codes_N, target_N)).tolist() == list(range(30))  # 30 times 1 agree: may be copies
+
+
+def test_an_input_of_few_rows_is_no_look_alike() -> None:
+    codes_N = np.array([0] * 19 + list(range(1, 82)))
+    target_N = np.arange(100) % 2
+    assert not look_alikes(codes_N, target_N).any()

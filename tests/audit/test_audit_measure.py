@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from audit_cases import SPEC, table, texts
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from trainer.audit.measure import measure
+from trainer.data.samples import DataSpec, Samples, Texts
+
+RANDOM = np.random.default_rng(0)
+N_PEOPLE, EACH = 30, 6
+PERSON = np.repeat(np.arange(N_PEOPLE), EACH)
+PERSON_LABEL = RANDOM.permutation(np.arange(N_PEOPLE) % 2)
+LABELS = PERSON_LABEL[PERSON]
+FEATURES = RANDOM.normal(size=(N_PEOPLE, 4))[PERSON] + RANDOM.normal(size=(N_PEOPLE * EACH, 4)) / 50
+WORDS = ["room", "hotel", "service", "bed", "view", "price", "staff", "food", "noise", "pool", "bar", "street"]
+
+
+def test_probes_are_those_of_scikit_learn() -> None:
+    features = RANDOM.normal(size=(120, 3))
+    target = (features[:, 0] + RANDOM.normal(size=120) > 0).astype(int)
+    splitter = StratifiedKFold(4, shuffle=True, random_state=1)
+    fold_N = np.zeros(120, dtype=np.int64)
+    for fold, (_, held_out) in enumerate(splitter.split(features, target)):
+        fold_N[held_out] = fold
+    gaps = measure(table(features, target=target), SPEC, fold_N[None])
+    models = {"logistic regression": LogisticRegression(), "nearest neighbour": KNeighborsClassifier(1)}
+    assert [gap.probe for gap in gaps] == list(models)
+    for gap in gaps:
+        model = make_pipeline(StandardScaler(), models[gap.probe])
+        expected = (cross_val_predict(model, features, target, cv=splitter) == target).mean()
+        assert gap.given == pytest.approx(expected)
+        assert gap.honest is None
+        assert "nothing lies on both sides" in gap.to_finding().message
+
+
+def test_people_on_both_sides_are_worth_what_they_are() -> None:
+    samples = table(FEATURES, target=LABELS, groups=PERSON)
+    nearest = measure(samples, SPEC, None)[1]
+    assert nearest.given > 0.95  # it knows the person again
+    assert 0.2 < nearest.honest < 0.8  # labels are drawn at random per person
+    assert nearest.n_honest == nearest.n_given == N_PEOPLE * EACH
+    assert nearest.split == "5 random folds"
+    message = nearest.to_finding().message
+    assert f"the leak is worth +{nearest.given - nearest.honest:.3f}" in message
+    assert "with groups kept together" in message
+
+
+def test_people_of_a_test_set_are_left_out_of_training() -> None:
+    fold_of_row = np.where(np.arange(len(LABELS)) % EACH == 0, 0, -1)[None]
+    fold_of_row[0, PERSON >= 10] = -1
+    samples = table(FEATURES, target=LABELS, groups=PERSON)
+    nearest = measure(samples, SPEC, fold_of_row)[1]
+    assert nearest.given == 1.0
+    assert nearest.n_given == nearest.n_honest == 10
+    assert nearest.honest < 1.0
+    assert nearest.how == "without the training rows of held-out groups"
+    trained = PERSON >= 10
+    held_N = fold_of_row[0] == 0
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier(1)).fit(FEATURES[trained], LABELS[trained])
+    assert nearest.honest == pytest.approx(model.score(FEATURES[held_N], LABELS[held_N]))
+
+
+def test_copies_are_left_out_of_the_score() -> None:
+    values = [" ".join(RANDOM.choice(WORDS, 12)) for _ in range(200)]
+    target = RANDOM.integers(0, 2, 200)
+    values[150:170], target[150:170] = values[:20], target[:20]
+    fold_of_row = np.where(np.arange(200) >= 150, 0, -1)[None]
+    (gap,) = measure(texts(values, target), SPEC, fold_of_row, fold_names=("test",))
+    assert (gap.split, gap.n_given, gap.n_honest) == ("this split, fold test", 50, 30)
+    ngrams = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
+    model = make_pipeline(ngrams, SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0))
+    right = model.fit(values[:150], target[:150]).predict(values[150:]) == target[150:]
+    assert gap.given == pytest.approx(right.mean())
+    assert gap.honest == pytest.approx(right[20:].mean())
+    assert right[:20].mean() > right[20:].mean()  # labels of chance: only copies are known
+
+
+def test_several_labels_per_row() -> None:
+    features = RANDOM.normal(size=(90, 3))
+    samples = table(features)
+    samples = Samples(samples.ids_N, samples.inputs, (features[:, :2] > 0).astype(np.int64))
+    gaps = measure(samples, DataSpec("case", "multilabel", ("red", "blue")), None)
+    assert [gap.metric for gap in gaps] == ["F1 (micro)"] * 2
+    assert all(gap.given > 0.8 for gap in gaps)
+    values = [
+        "sun " * (1 + red) + "rain " * (1 + 3 * blue) + str(row) for row, (red, blue) in enumerate(samples.target)
+    ]
+    samples = Samples(samples.ids_N, Texts(tuple(values)), samples.target)
+    (gap,) = measure(samples, DataSpec("case", "multilabel", ("red", "blue")), None)
+    assert gap.given > 0.8
+
+
+def test_many_rows_are_drawn_with_all_their_copies() -> None:
+    numeric = np.repeat(RANDOM.normal(size=(200, 2)), 2, axis=0)
+    samples = table(numeric, target=np.repeat(RANDOM.integers(0, 2, 200), 2))
+    fold_of_row = (np.arange(400) % 2)[None]  # every copy is on the other side
+    gaps = measure(samples, SPEC, fold_of_row, most_rows=100)
+    assert [gap.n_given for gap in gaps] == [100, 100]
+    assert gaps[1].given == 1.0
+    assert gaps[1].honest is None
+    assert gaps[1].to_finding().message.endswith("(100 rows); every held-out row has a copy in training.")
+
+
+def test_missing_cells_words_and_a_class_of_two_rows() -> None:
+    numeric = RANDOM.normal(size=(60, 2))
+    numeric[::7, 0] = np.nan
+    words = [[RANDOM.choice(["a", "b"])] if row % 5 else [None] for row in range(60)]
+    target = np.arange(60) % 2
+    target[:2] = 2
+    gaps = measure(table(numeric, words, target), DataSpec("case", "multiclass", ("x", "y", "z")), None)
+    assert all(0.0 <= gap.given <= 1.0 for gap in gaps)
+
+
+def test_a_training_part_of_one_class_predicts_it() -> None:
+    gaps = measure(table([[1.0], [2.0], [3.0], [4.0]], target=[0, 0, 1, 0]), SPEC, np.array([[-1, -1, 0, 0]]))
+    assert [gap.given for gap in gaps] == [0.5, 0.5]
+
+
+def test_a_test_set_of_the_only_group() -> None:
+    samples = table([[1.0], [2.0], [3.0]], target=[0, 1, 0], groups=["ann", "ann", "ann"])
+    gap = measure(samples, SPEC, np.array([[-1, -1, 0]]))[1]
+    assert gap.honest is None
+    assert gap.how == "no training row is of another group"
+
+
+def test_no_row_held_out() -> None:
+    assert measure(table([[1.0], [2.0]]), SPEC, np.array([[-1, -1]])) == []

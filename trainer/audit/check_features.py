@@ -1,0 +1,107 @@
+"""Feature columns that give the label away, or only name the row."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.audit.copies import number
+from trainer.audit.findings import Finding, Severity
+from trainer.data.columns import setting
+from trainer.data.samples import DataSpec, TableColumns
+
+MOST_CELLS = 1_000_000  # looked at, once per label; more columns, fewer rows
+MOST_ROWS, LEAST_ROWS = 20_000, 500
+LEAK, WARNING = 0.99, 0.97  # mean recall of one column by itself
+LEAST_CLASS = 5  # held-out rows of a class for its recall to count
+ID_ROWS = 20  # in fewer rows, different numbers say nothing
+
+
+def check_label_columns(table: TableColumns, target: NDArray[np.int64], spec: DataSpec) -> list[Finding]:
+    """Report columns that predict the label by themselves, in rows a small tree was not fitted on.
+
+    Args:
+        table: the features.
+        target: (N,) class index, or (N, L): each label is looked at by itself.
+        spec: the label texts.
+    """
+    n_trees = (len(table.numeric) + len(table.categorical)) * (1 if target.ndim == 1 else target.shape[1])
+    n_rows = int(np.clip(MOST_CELLS // max(n_trees, 1), LEAST_ROWS, MOST_ROWS))
+    rows = np.random.default_rng(0).permutation(len(target))[:n_rows]
+    targets = {"label": target[rows]} if target.ndim == 1 else dict(zip(spec.classes, target[rows].T, strict=True))
+    findings = []
+    for name, cells_M in _columns(table, rows):
+        for label, target_M in targets.items():
+            score = _recall_alone(cells_M, target_M)
+            if score >= WARNING:
+                findings.append(_label_column(name, label if target.ndim == 2 else "", score))
+    return findings
+
+
+def check_id_columns(table: TableColumns) -> list[Finding]:
+    """Report columns with another value in every row, or that rise or fall from row to row throughout."""
+    if len(table.numeric_NF) < ID_ROWS:
+        return []
+    findings = []
+    for name, values_N in zip(table.numeric, table.numeric_NF.T, strict=True):
+        said = _numbering(values_N)
+        if said:
+            findings.append(_id_column(name, said))
+    for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
+        if None not in words_N and len(set(words_N)) == len(words_N):
+            findings.append(_id_column(name, "has another text in every row"))
+    return findings
+
+
+def _columns(table: TableColumns, rows: NDArray[np.int64]) -> list[tuple[str, NDArray[np.float64]]]:
+    """Return each column's cells (M,) as numbers; words become their places in the alphabet."""
+    columns = [(name, table.numeric_NF[rows, place]) for place, name in enumerate(table.numeric)]
+    for place, name in enumerate(table.categorical):
+        words = ["" if word is None else str(word) for word in table.categorical_NK[rows, place]]
+        columns.append((name, number(words).astype(np.float64)))
+    return columns
+
+
+def _recall_alone(cells_M: NDArray[np.float64], target_M: NDArray[np.int64]) -> float:
+    """Return the mean recall over classes of a tree on one column, fitted on one half and scored on the other."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    half = len(cells_M) // 2
+    infinite = ~np.isfinite(cells_M.astype(np.float32)) & ~np.isnan(cells_M)
+    column_M1 = np.where(infinite, np.nan, cells_M)[:, None]
+    held_out = target_M[half:]
+    counts_C = np.bincount(held_out)
+    scored = np.flatnonzero(counts_C >= LEAST_CLASS)
+    if len(scored) < 2:
+        return 0.0
+    tree = DecisionTreeClassifier(max_leaf_nodes=64, random_state=0).fit(column_M1[:half], target_M[:half])
+    right = tree.predict(column_M1[half:]) == held_out
+    return float(np.mean([right[held_out == label].mean() for label in scored]))
+
+
+def _label_column(name: str, label: str, score: float) -> Finding:
+    severity: Severity = "leak" if score >= LEAK else "warning"
+    what = f"the label '{label}'" if label else "the label"
+    said = (
+        f"Column '{name}' by itself tells {what}: mean recall {score:.3f} in rows it was not fitted on. "
+        "Is it known before the label is?"
+    )
+    return Finding("label_column", severity, said, fix=setting("data.drop", name, in_list=True))
+
+
+def _numbering(values_N: NDArray[np.float64]) -> str:
+    """Return in what way the values number the rows, or an empty text."""
+    if np.isnan(values_N).any():
+        return ""
+    steps = np.diff(values_N)
+    n_different = len(np.unique(values_N))
+    if (steps > 0).all() or (steps < 0).all():
+        return f"{'rises' if steps[0] > 0 else 'falls'} in every row"
+    if n_different == len(values_N) and (values_N == np.floor(values_N)).all():
+        return "has another whole number in every row"
+    if n_different * 2 > len(values_N) and ((steps >= 0).all() or (steps <= 0).all()):
+        return f"never {'falls' if values_N[-1] > values_N[0] else 'rises'} from row to row"
+    return ""
+
+
+def _id_column(name: str, what: str) -> Finding:
+    said = f"Column '{name}' {what}: it looks like an id or a time, which a model can only learn by heart."
+    return Finding("id_column", "warning", said, fix=setting("data.drop", name, in_list=True))

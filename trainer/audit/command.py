@@ -1,0 +1,71 @@
+"""The audit of a file, without a run: ``foldwise audit FILE``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trainer.audit.findings import Finding
+from trainer.audit.measure import measure as measured
+from trainer.audit.run import audit
+from trainer.audit.split_column import WHOLE_FILE, read_split, read_times
+from trainer.data.columns import Names
+from trainer.data.csv_tabular import load_csv_tabular
+from trainer.data.csv_text import load_csv_text
+from trainer.data.tables import read_table
+
+
+def audit_file(
+    path: str | Path,
+    *,
+    label: Names,
+    text: Names | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    split: str | None = None,
+    id: str | None = None,
+    drop: Sequence[str] = (),
+    measure: bool = False,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    label_delimiter: str | None = None,
+) -> list[Finding]:
+    """Audit a table file.
+
+    Args:
+        path: .csv .tsv .txt .parquet .jsonl or .ndjson.
+        label: column (or 0/1 columns) with the label.
+        text: column with the text; None = every column without another role is a feature.
+        group: column with the group of each row.
+        time: column with a number, a date or an ISO time.
+        split: column with train / dev / test or fold numbers; None = the whole file.
+        id: column with unique row names.
+        drop: feature columns to leave out.
+        measure: whether probes say what the leak is worth.
+        encoding: of the file.
+        delimiter: between cells.
+        label_delimiter: between the labels of one cell (multi-label).
+
+    Returns:
+        Leaks first, then warnings, then notes, then what the leak is worth.
+
+    Raises:
+        DataError: the file, or a row of it, cannot be used.
+        ConfigError: the options contradict each other.
+    """
+    reading: dict[str, Any] = {"label": label, "id": id, "group": group, "encoding": encoding}
+    reading |= {"delimiter": delimiter, "label_delimiter": label_delimiter}
+    if text is not None:
+        samples, spec = load_csv_text(str(path), text=text, **reading)
+    else:
+        no_features = {name for name in (time, split) if name is not None} - {group, id}
+        samples, spec = load_csv_tabular(str(path), drop=[*drop, *sorted(no_features)], **reading)
+    table = read_table(path, encoding, delimiter)
+    parts = WHOLE_FILE if split is None else read_split(table, split, path)
+    times_N = None if time is None else read_times(table, time, path)
+    findings = audit(
+        samples, spec, parts.fold_of_row, times_N=times_N, train_rows=parts.train_rows, fold_names=parts.names
+    )
+    if measure:
+        gaps = measured(samples, spec, parts.fold_of_row, train_rows=parts.train_rows, fold_names=parts.names)
+        findings += [gap.to_finding() for gap in gaps]
+    return findings

@@ -1,0 +1,119 @@
+"""Quick scikit-learn models: linear and nearest neighbour, fitted anew on the training rows of each fold."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.audit.copies import as_numbers, normalise
+from trainer.audit.split import Side
+from trainer.data.samples import DataSpec, Samples, TableColumns
+
+Score = Callable[[NDArray[np.int64], NDArray[np.int64]], float]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A model that is fitted in seconds.
+
+    Attributes:
+        name: shown in messages.
+        make: returns it unfitted.
+    """
+
+    name: str
+    make: Callable[[], Any]
+
+
+def probes(samples: Samples, spec: DataSpec) -> list[Probe]:
+    """Return logistic regression on character n-grams for texts; for a table also the nearest neighbour."""
+    if isinstance(samples.inputs, TableColumns):
+        table = samples.inputs
+        return [
+            Probe("logistic regression", lambda: _table_model(table, _linear(spec))),
+            Probe("nearest neighbour", lambda: _table_model(table, _nearest())),
+        ]
+    return [Probe("logistic regression on character n-grams", lambda: _text_model(_fast_linear(spec)))]
+
+
+def predict(samples: Samples, probe: Probe, sides: Sequence[Side]) -> NDArray[np.int64]:
+    """Return each held-out row's label (or labels) as predicted by the model of its fold, in the shape of the target.
+
+    Rows that are never held out are -1.
+    """
+    if isinstance(samples.inputs, TableColumns):
+        inputs: NDArray[Any] = as_numbers(samples.inputs)
+    else:
+        inputs = np.array(normalise(samples.inputs.texts), dtype=object)
+    predicted = np.full(samples.target.shape, -1, dtype=np.int64)
+    for side in sides:
+        target = samples.target[side.train_N]
+        if target.ndim == 1 and len(np.unique(target)) == 1:
+            predicted[side.held_N] = target[0]
+            continue
+        with warnings.catch_warnings():  # a probe need not converge, nor know every label
+            warnings.simplefilter("ignore")
+            model = probe.make().fit(inputs[side.train_N], target)
+            predicted[side.held_N] = model.predict(inputs[side.held_N])
+    return predicted
+
+
+def metric(spec: DataSpec) -> tuple[str, Score]:
+    """Return the score's name, and the function of true and predicted labels."""
+    from sklearn.metrics import accuracy_score, f1_score
+
+    if spec.task == "multilabel":
+        return "F1 (micro)", lambda true, predicted: float(
+            f1_score(true, predicted, average="micro", zero_division=0.0)
+        )
+    return "accuracy", lambda true, predicted: float(accuracy_score(true, predicted))
+
+
+def _linear(spec: DataSpec) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+
+    model = LogisticRegression(max_iter=500)
+    return OneVsRestClassifier(model) if spec.task == "multilabel" else model
+
+
+def _fast_linear(spec: DataSpec) -> Any:
+    """Logistic regression by stochastic gradient descent: n-grams are too many for the exact solver to be quick."""
+    from sklearn.linear_model import SGDClassifier
+    from sklearn.multiclass import OneVsRestClassifier
+
+    model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
+    return OneVsRestClassifier(model) if spec.task == "multilabel" else model
+
+
+def _nearest() -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(n_neighbors=1)
+
+
+def _text_model(model: Any) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    ngrams = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True, lowercase=False)
+    return make_pipeline(ngrams, model)
+
+
+def _table_model(table: TableColumns, model: Any) -> Any:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    n_numeric, n_words = len(table.numeric), len(table.categorical)
+    scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    parts = []
+    if n_numeric:
+        parts.append(("numeric", scaled, slice(0, n_numeric)))
+    if n_words:
+        parts.append(("words", OneHotEncoder(handle_unknown="ignore"), slice(n_numeric, n_numeric + n_words)))
+    return make_pipeline(ColumnTransformer(parts), model)

@@ -1,0 +1,63 @@
+"""All checks of one data set and one split."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.audit.check_copies import check_exact, check_near
+from trainer.audit.check_features import check_id_columns, check_label_columns
+from trainer.audit.check_labels import check_conflicts, check_frequent
+from trainer.audit.check_order import check_order
+from trainer.audit.check_sides import check_groups, check_overlap, check_time
+from trainer.audit.clusters import copy_codes
+from trainer.audit.copies import input_codes
+from trainer.audit.findings import Finding, worst_first
+from trainer.audit.split import Split, TrainRows
+from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
+
+
+def audit(
+    samples: Samples,
+    spec: DataSpec,
+    fold_of_row: NDArray[np.int64] | None,
+    *,
+    times_N: NDArray[Any] | None = None,
+    train_rows: TrainRows | None = None,
+    fold_names: Sequence[str] | None = None,
+    near: float | None = 0.8,
+) -> list[Finding]:
+    """Look for what makes cross validation lie. Nothing is changed and no row is dropped.
+
+    Args:
+        samples: the rows.
+        spec: what they mean.
+        fold_of_row: (R, N) the fold that holds the row out in each repeat, -1 = never; None looks at the whole file.
+        times_N: (N,) numbers or datetime64, NaN and NaT where unknown; None = the rows have no time.
+        train_rows: returns the training rows of (repeat, fold); None = every row the fold does not hold out.
+        fold_names: of the folds 0, 1, ...; None = their numbers.
+        near: share of the character 3-grams that two texts have in common to be near copies; None = not looked for.
+
+    Returns:
+        Leaks first, then warnings, then notes.
+    """
+    split = None if fold_of_row is None else Split(np.atleast_2d(fold_of_row), train_rows, fold_names)
+    inputs, target = samples.inputs, samples.target
+    codes_N = input_codes(inputs)
+    exact_N = copy_codes(samples, codes_N, None)
+    findings = [] if split is None else check_overlap(split)
+    findings += check_exact(inputs, exact_N, split)
+    if near is not None and isinstance(inputs, Texts):
+        findings += check_near(inputs, exact_N, copy_codes(samples, codes_N, near), split)
+    if samples.groups_N is not None:
+        findings += check_groups(samples.groups_N, spec.task == "multilabel", split)
+    if times_N is not None:
+        findings += check_time(times_N, split)
+    if isinstance(inputs, TableColumns):
+        findings += check_label_columns(inputs, target, spec)
+        findings += check_id_columns(inputs)
+    findings += check_conflicts(codes_N, target, spec)
+    findings += check_order(samples, split)
+    findings += check_frequent(codes_N, target, spec)
+    return worst_first(findings)

@@ -1,0 +1,110 @@
+"""A split and times, read from columns of the file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.audit.split import NEVER_HELD_OUT, TrainRows
+from trainer.config.errors import DataError
+from trainer.data.columns import Column, as_numpy, find_columns, is_blank, rows_listed, text_cells
+from trainer.data.decoding import shown
+
+TRAINING = ("train", "training")
+MOST_PARTS = 1000
+
+
+@dataclass(frozen=True)
+class ColumnSplit:
+    """A split as ``audit`` takes it.
+
+    Attributes:
+        fold_of_row: (1, N), -1 = never held out; None = the whole file.
+        train_rows: training rows of (repeat, fold); None = every row the fold does not hold out.
+        names: of the folds, as they stand in the column.
+    """
+
+    fold_of_row: NDArray[np.int64] | None
+    train_rows: TrainRows | None
+    names: tuple[str, ...]
+
+
+WHOLE_FILE = ColumnSplit(None, None, ())
+
+
+def read_split(table: pa.Table, column: str, file: Path | str) -> ColumnSplit:
+    """Read train / dev / test, or fold names such as 0, 1, 2 (-1 = never held out).
+
+    Where one part is called ``train``, all others are held out from it alone; else each part from all others.
+
+    Raises:
+        DataError: a row has no part, or there is only one part, or nearly every row is its own.
+    """
+    name = find_columns(column, table.column_names, file, "--split")[0]
+    cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
+    missing = is_blank(cells)
+    if missing.any():
+        raise DataError(f"{file}: no part in column '{name}' (--split) in {rows_listed(missing)}: fill in")
+    words_N = as_numpy(cells)
+    trained = np.isin(np.char.lower(words_N.astype(np.str_)), TRAINING)
+    never = trained | (words_N == str(NEVER_HELD_OUT))
+    names = list(dict.fromkeys(words_N[~never].tolist()))
+    if not names or (len(names) == 1 and not never.any()):
+        raise DataError(f"{file}: column '{name}' (--split) has one part only: it must say what is held out from what")
+    if len(names) > MOST_PARTS:
+        raise DataError(f"{file}: column '{name}' (--split) has {len(names)} parts: is it the right column?")
+    if all(part.isdecimal() for part in names):
+        names.sort(key=int)
+    fold_of_name = {part: fold for fold, part in enumerate(names)}
+    fold_N = np.array([fold_of_name.get(word, NEVER_HELD_OUT) for word in words_N], dtype=np.int64)
+    fold_N[never] = NEVER_HELD_OUT
+    train_rows = np.flatnonzero(trained)
+    return ColumnSplit(fold_N[None], (lambda _repeat, _fold: train_rows) if trained.any() else None, tuple(names))
+
+
+def read_times(table: pa.Table, column: str, file: Path | str) -> NDArray[Any]:
+    """Read numbers, dates or ISO times: (N,) float64 or datetime64, NaN and NaT where the cell is empty.
+
+    Raises:
+        DataError: a cell is neither; names its row.
+    """
+    name = find_columns(column, table.column_names, file, "--time")[0]
+    if pa.types.is_temporal(table[name].type):
+        return as_numpy(pc.cast(table[name], pa.timestamp("us")))
+    cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
+    filled = pc.if_else(pc.equal(cells, pa.scalar("")), None, cells)
+    for kind in (pa.float64(), pa.timestamp("us")):
+        try:
+            times_N = as_numpy(pc.cast(filled, kind))
+        except pa.ArrowInvalid:
+            continue
+        return times_N.astype(np.float64) if pa.types.is_floating(kind) else times_N
+    row = _first_wrong(filled)
+    raise DataError(
+        f"{file}: column '{name}' (--time) row {row + 1} '{shown(filled[row].as_py(), 40)}' is neither a number nor a "
+        "time like those before it: write times as 2024-01-31 or 2024-01-31 12:00:00"
+    )
+
+
+def _first_wrong(cells: Column) -> int:
+    """Return the first row up to which neither numbers nor times can be read."""
+    low, high = 0, len(cells) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if any(_readable(cells[: middle + 1], kind) for kind in (pa.float64(), pa.timestamp("us"))):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _readable(cells: Column, kind: pa.DataType) -> bool:
+    try:
+        pc.cast(cells, kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
