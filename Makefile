@@ -26,8 +26,9 @@ coverage: $(INSTALLED) ## run the tests and fail under 90 % line coverage
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile --cov --cov-report=term-missing:skip-covered \
 		--cov-fail-under=90 $(ARGS)
 
-battery: $(INSTALLED) ## run the long fault and fuzz tests
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile -m battery $(ARGS)
+battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/robustness.md
+	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \
+		$(PY) tests/faults/scoreboard.py; exit $$status
 
 check: $(INSTALLED) ## lint, format check, types, import contracts
 	@$(PY) -m ruff check .

@@ -110,3 +110,14 @@ def test_many_rows_and_classes_draw_fewer_resamples(n, wanted, drawn):
     target = np.zeros(n, dtype=np.int64)
     proba = np.full((n, 40), 1 / 40, dtype=np.float32)
     assert len(resample(["accuracy"], "multiclass", target, proba, n_resamples=wanted)["accuracy"]) == drawn
+
+
+def test_a_draw_without_any_of_the_rows_is_undefined():
+    target, proba = np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
+    values = resample(["accuracy"], "binary", target, proba, 500, rows=np.array([3, 7]), n_rows=10)["accuracy"]
+    missed = (np.random.default_rng(0).integers(10, size=(10, 500)) == 3) | (
+        np.random.default_rng(0).integers(10, size=(10, 500)) == 7
+    )
+    assert np.array_equal(np.isnan(values), ~missed.any(axis=0))
+    assert np.isnan(values).sum() > 20
+    assert (values[~np.isnan(values)] == 1).all()

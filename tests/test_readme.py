@@ -2,12 +2,14 @@
 
 Commands run in one folder, in the order of the page, in this process. To be quick, ``shortened`` cuts those that
 train to an epoch of two folds, and the files they name are small samples with the columns of the real ones. Quoted
-output is compared with numbers and units masked; error messages must be the same to the letter.
+output is compared with numbers and units masked; error messages must be the same to the letter. The run that the page
+shows killed is killed: a process of its own sends itself SIGKILL in fold 2.
 """
 
 import contextlib
 import csv
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -27,12 +29,28 @@ from trainer.config.compose import composed
 from trainer.config.errors import CheckpointError, ConfigError, DataError, FoldwiseError, guarded
 from trainer.config.problems import CONF
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
-from trainer.models.mlp import MLP
 from trainer.identity import flatten
+from trainer.models.mlp import MLP
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+KILLED = "Killed"  # what the shell says of a process that SIGKILL ended
+KILLED_CODE = 128 + 9
+TRAIN_UNTIL_FOLD_2_IS_SAVED = """
+import os, signal, sys
+from trainer.checkpoint import store
+
+def save_and_die(directory, *arguments):
+    save(directory, *arguments)
+    if directory.name == "fold_2":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+save, store.save = store.save, save_and_die
+import train
+train.main()
+"""
 ERRORS: dict[str, type[FoldwiseError]] = {error.kind: error for error in (ConfigError, DataError, CheckpointError)}
 
 
@@ -66,14 +84,19 @@ def blocks(page: Path) -> list[Block]:
 
 BLOCKS = blocks(PAGES["en"])
 COMMANDS = [command for block in BLOCKS for command in block.commands]
-PYTHON_COMMANDS = [command for command in COMMANDS if re.match(r"(python train\.py|foldwise) ?", command)]
+PYTHON_COMMANDS = [command for command in COMMANDS if re.match(r"(python train\.py|foldwise|sha256sum) ?", command)]
 QUOTING = [block for block in BLOCKS if block.quoted and block.commands != ("make test",)]
 
 
 def expected_code(block: Block) -> int:
     """The exit code that goes with the quoted message, 0 where none is quoted."""
+    if KILLED in block.quoted.splitlines():
+        return KILLED_CODE
     kind = block.quoted.partition(":")[0]
     return ERRORS[kind].exit_code if kind in ERRORS else 0
+
+
+KILLED_COMMANDS = [command for block in BLOCKS for command in block.commands if expected_code(block) == KILLED_CODE]
 
 
 def write_table(path: Path, header: list[str], rows: list[list[object]], encoding: str = "utf-8") -> None:
@@ -100,26 +123,66 @@ def write_samples(folder: Path) -> None:
         [*(f"x{i}" for i in range(6)), *(f"label:{name}" for name in "abcdef"), "split"],
         [[*row, *marks, "train"] for row, marks in zip(numbers, labels, strict=True)],
     )
+    write_table(folder / "chnsenticorp.csv", ["text", "label", "split"], reviews_with_copies())
+    write_table(
+        folder / "parkinsons.csv",
+        ["PPQ", "DFA", "subject", "label"],
+        [[*row[:2], i // 2, int(i % 8 < 2)] for i, row in enumerate(numbers)],
+    )
     letters = {f"module.{name}": value for name, value in MLP(64, 26).state_dict().items()}
     torch.save({"epoch": 20, "state_dict": letters}, folder / "letters.pth")
     [code] = [text for language, text in fences(PAGES["en"]) if language == "python"]
     (folder / "my_pkg.py").write_text(code, encoding="utf-8")
 
 
+def reviews_with_copies() -> list[list[object]]:
+    """Texts in train, dev and test with all that the audit finds in the real ones, in rows of no order."""
+    random = np.random.default_rng(0)
+    words = {0: "差 脏 吵 旧 贵 慢 冷 乱", 1: "好 净 静 新 值 快 暖 美"}
+    both = "房间 服务 早餐 位置 前台 大堂 价格 设施 环境 交通 电梯 空调 床铺 窗户 浴室 毛巾".split()
+
+    def text(label: int) -> str:
+        return "".join(f"{random.choice(both)}{random.choice(words[label].split())}" for _ in range(12))
+
+    labels = [int(label) for label in random.integers(0, 2, size=180)]
+    rows: list[list[object]] = [[text(label), label, "train"] for label in labels]
+    rows += [["一般般吧还可以", 0, "train"], ["一般般吧还可以", 1, "train"]]
+    for side in ("dev", "test"):
+        copied = [[*rows[i][:2], side] for i in random.permutation(180)[:20]]
+        near = [[f"{rows[i][0]}啊", rows[i][1], side] for i in random.permutation(180)[:3]]
+        rows += [*copied, *near, *([text(int(label)), int(label), side] for label in random.integers(0, 2, size=40))]
+    return rows
+
+
 def shortened(arguments: list[str]) -> list[str]:
     """What is appended to a command that trains, less what the page shows of its output."""
-    named = "run=a1" in arguments  # all its folds are merged and its curves served
+    named = any(item.startswith("run=") for item in arguments)  # the page merges all of its folds
     profiled = arguments == ["train.py"] or "data=csv_text" in arguments
     return [
         *("max_epochs=1", "runtime.threads=1"),
-        *([] if named else ["cv.n_splits=2", "tracker=none"]),
+        *([] if named else ["cv.n_splits=2"]),
+        *([] if "run=a1" in arguments else ["tracker=none"]),  # its curves are served
         *([] if profiled else ["profile=off"]),
     ]
 
 
+def run_killed(arguments: list[str]) -> Outcome:
+    """Run train.py in a process that SIGKILL ends as soon as fold 2 has a checkpoint."""
+    line = [sys.executable, "-c", TRAIN_UNTIL_FOLD_2_IS_SAVED, *arguments[1:], *shortened(arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    said = KILLED if done.returncode == -9 else ""
+    return Outcome(KILLED_CODE if said else done.returncode, f"{done.stdout}{said}\n", done.stderr)
+
+
 def run(command: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
-    """Run a ``python train.py`` or ``foldwise`` command in this process."""
+    """Run a command of the page: ``python train.py`` and ``foldwise`` in this process."""
     program, *arguments = shlex.split(command)
+    if program == "sha256sum":
+        done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+        return Outcome(done.returncode, done.stdout, done.stderr)
+    if command in KILLED_COMMANDS:
+        return run_killed(arguments)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         if program == "foldwise":
@@ -127,7 +190,8 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
         else:
             monkeypatch.setattr(sys, "argv", [*arguments, *shortened(arguments)])
             code = guarded(lambda: composed(script.main, script.check))
-    return Outcome(code, out.getvalue(), err.getvalue())
+    added = "" if program == "foldwise" else " ".join(["", *shortened(arguments)])  # printed in commands to go on with
+    return Outcome(code, out.getvalue().replace(added, "") if added else out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -167,18 +231,39 @@ def masked(line: str) -> str:
     return re.sub(r"[\s─━]+", " ", line).strip()
 
 
+def flowing(text: str) -> str:
+    """A text in one line, masked."""
+    return masked(" ".join(text.split()))
+
+
 @pytest.mark.parametrize("block", QUOTING, ids=lambda block: block.commands[-1])
 def test_quoted_output_is_what_is_printed(block: Block, outcomes: dict[str, Outcome]) -> None:
     commands = [command for command in block.commands if command in outcomes]
     if block.commands == ("make train",):
         commands = ["python train.py"]
-    if expected_code(block):
+    if expected_code(block) not in (0, KILLED_CODE):
         assert [outcomes[command].err for command in commands] == [block.quoted]
         return
     printed = {masked(line) for command in commands for line in outcomes[command].out.splitlines()}
     missing = [line for line in block.quoted.splitlines() if line != "..." and masked(line) not in printed]
-    variable = re.compile(r"classes: |note: empty text in ")  # says what is in the real file
+    if block.commands[0].startswith("foldwise audit "):  # sentences that break where the numbers let them
+        whole = flowing(outcomes[block.commands[0]].out)
+        assert [
+            cut for cut in re.split(r"^\.\.\.$", block.quoted, flags=re.MULTILINE) if flowing(cut) not in whole
+        ] == []
+        return
+    variable = re.compile(r"classes: |note: empty text in |.* pp ")  # says what is in the real file
     assert [line for line in missing if not variable.match(line)] == []
+
+
+def test_one_run_is_killed_and_the_same_bytes_come_out_wherever_folds_were_trained(
+    outcomes: dict[str, Outcome],
+) -> None:
+    assert len(KILLED_COMMANDS) == 1
+    [command] = [command for command in PYTHON_COMMANDS if command.startswith("sha256sum ")]
+    lines = [line.split() for line in outcomes[command].out.splitlines()]
+    assert [path for _, path in lines] == [f"runs/{run}/oof.parquet" for run in ("a1", "b1", "d1")]
+    assert len({digest for digest, _ in lines}) == 1
 
 
 def test_the_page_quotes_a_mistake_of_each_kind_that_a_newcomer_makes() -> None:
@@ -192,12 +277,21 @@ def make(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+PROGRAMS = {
+    "train": "train.py",
+    "test": "pytest",
+    "check": "ruff",
+    "format": "ruff",
+    "coverage": "--cov",
+    "battery": "-m battery",
+}
+
+
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make ")])
 def test_make_target_exists_and_takes_the_arguments(command: str) -> None:
     _, target, *given = shlex.split(command)
     recipe = make(target, *given)
-    program = {"train": "train.py", "test": "pytest", "check": "ruff", "format": "ruff", "coverage": "--cov"}[target]
-    assert program in recipe
+    assert PROGRAMS[target] in recipe
     assert all(item.removeprefix("ARGS=") in recipe for item in given)
 
 
@@ -256,7 +350,7 @@ def test_docker_run_uses_what_the_image_has(
 
 
 def test_every_command_belongs_to_a_test() -> None:
-    known = ("python train.py", "foldwise ", "make ", "source ", "eval ", "docker build ", "docker run ")
+    known = ("python train.py", "foldwise ", "make ", "source ", "eval ", "docker build ", "docker run ", "sha256sum ")
     assert [command for command in COMMANDS if not command.startswith(known)] == ["mkdir -p runs"]
 
 
@@ -282,11 +376,17 @@ def schema_defaults() -> dict[str, object]:
         value = getattr(RunConfig(), field.name)
         if field.name in OPEN_SECTIONS:
             continue
-        if is_dataclass(value):
-            defaults |= {f"{field.name}.{inner.name}": getattr(value, inner.name) for inner in fields(value)}
-        else:
-            defaults[field.name] = value
+        defaults |= {field.name: value} if not is_dataclass(value) else leaves(value, f"{field.name}.")
     return defaults
+
+
+def leaves(section: object, prefix: str) -> dict[str, object]:
+    """Every key of a section and of the sections in it, dotted, with its default."""
+    found = {}
+    for field in fields(section):
+        value = getattr(section, field.name)
+        found |= leaves(value, f"{prefix}{field.name}.") if is_dataclass(value) else {f"{prefix}{field.name}": value}
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
@@ -335,13 +435,16 @@ def test_options_of_data_model_and_loss_are_documented_with_their_defaults(page:
     assert [option for option in documented if option not in open_options()] == []
 
 
-@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES.values(), *DOCS], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if not target.startswith("http")]
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    for target in targets:
+    targets = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    for target in [target for target in targets if not target.startswith("http")]:
         name, _, anchor = target.partition("#")
-        assert not name or (ROOT / name).is_file(), target
-        assert name or anchor in anchors, target
+        file = page.parent / name if name else page
+        assert file.is_file(), target
+        assert not anchor or anchor in anchors(file), target

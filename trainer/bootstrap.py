@@ -48,6 +48,9 @@ def resample(
     proba: NDArray[np.float32],
     n_resamples: int = 1000,
     seed: int = 0,
+    *,
+    rows: NDArray[np.int64] | None = None,
+    n_rows: int | None = None,
 ) -> dict[str, Floats]:
     """Compute metrics on rows drawn with replacement.
 
@@ -63,19 +66,26 @@ def resample(
         proba: (N, C), with C=2 for binary; multi-label (N, L).
         n_resamples: R.
         seed: of the drawing.
+        rows: (N,) distinct numbers of these rows among those that are drawn; None = these are all.
+        n_rows: how many rows are drawn from, for ``rows``.
 
     Returns:
         (R,) values by name, NaN where undefined.
     """
+    drawn_from = len(target) if n_rows is None else n_rows
+    cells = drawn_from * proba.shape[1]
+    if cells > _FULL_CELLS:
+        n_resamples = min(n_resamples, max(_MIN_RESAMPLES, n_resamples * _FULL_CELLS // cells))
     if len(target) == 0 or not np.isfinite(proba).all():
         return {name: np.full(n_resamples, math.nan) for name in names}
-    if proba.size > _FULL_CELLS:
-        n_resamples = min(n_resamples, max(_MIN_RESAMPLES, n_resamples * _FULL_CELLS // proba.size))
     meters = weighted_metrics(names, task, target, proba)
     values: dict[str, list[Floats]] = {name: [] for name in names}
-    for weights_NB in _draws(len(target), n_resamples, seed):
+    for drawn_NB in _draws(drawn_from, n_resamples, seed):
+        weights_NB = drawn_NB if rows is None else drawn_NB[rows]
+        nothing_B = ~weights_NB.any(axis=0)  # none of these rows was drawn
+        weights_NB[:, nothing_B] = 1.0
         for name, meter in meters.items():
-            values[name].append(meter(weights_NB))
+            values[name].append(np.where(nothing_B, math.nan, meter(weights_NB)))
     return {name: np.concatenate(parts) for name, parts in values.items()}
 
 

@@ -8,16 +8,19 @@ import torch
 
 from trainer.config.build import check_section, resolve_target
 from trainer.config.errors import ConfigError, did_you_mean
-from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, InitConfig, RunConfig
+from trainer.config.grid import candidates, grid_problems
+from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, CvConfig, InitConfig, RunConfig
 from trainer.data.samples import DataSpec
 from trainer.engine.levels import check_level
 from trainer.engine.optim import make_optimizer, make_scheduler
+from trainer.folds.plan import strategies, strategy_module
+from trainer.folds.rare import CHOICES as RARE_CHOICES
 from trainer.losses.contract import refuse_pairing
 from trainer.metrics import check_names
+from trainer.report.nested import values_text
 from trainer.run_directory.folds import ALL
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
-PACKAGE = Path(__file__).resolve().parent
 
 
 def check_config(config: RunConfig) -> None:
@@ -26,6 +29,14 @@ def check_config(config: RunConfig) -> None:
     Raises:
         ConfigError: listing every problem with its full key.
     """
+    problems = _problems(config)
+    problems += grid_problems(config)
+    problems += _candidate_problems(config) if config.cv.inner.grid and not problems else []
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def _problems(config: RunConfig) -> list[str]:
     missing_plugins = _plugin_problems(config.plugins)
     problems = [*missing_plugins, *_number_problems(config), *_choice_problems(config)]
     if not missing_plugins:
@@ -35,9 +46,19 @@ def check_config(config: RunConfig) -> None:
     problems += check_level(config.amp)
     problems += _device_problems(config.device)
     problems += _init_problems(config.init.path)
-    problems += _optimizer_problems(config) if not problems else []
-    if problems:
-        raise ConfigError.from_problems(problems)
+    return problems + (_optimizer_problems(config) if not problems else [])
+
+
+def _candidate_problems(config: RunConfig) -> list[str]:
+    """Return what is wrong with each combination of ``cv.inner.grid``, every problem once."""
+    found: dict[str, str] = {}
+    try:
+        for candidate in candidates(config):
+            for problem in _problems(candidate.config):
+                found.setdefault(problem, f"cv.inner.grid, {values_text(candidate.values)}: {problem}")
+    except ConfigError as error:
+        return [str(error)]
+    return list(found.values())
 
 
 def _plugin_problems(plugins: list[str]) -> list[str]:
@@ -62,6 +83,8 @@ def _number_problems(config: RunConfig) -> list[str]:
         ("cv.n_splits", cv.n_splits, 2),
         ("cv.repeats", cv.repeats, 1),
         ("cv.random_state", cv.random_state, 0),
+        ("cv.gap", cv.gap, 0),
+        ("cv.window", cv.window, 1),
         ("fit.accumulate_steps", fit.accumulate_steps, 1),
         ("fit.warmup_steps", fit.warmup_steps, 0),
         ("fit.patience_epochs", fit.patience_epochs, 1),
@@ -73,9 +96,7 @@ def _number_problems(config: RunConfig) -> list[str]:
     problems = [
         f"{key}={value}: must be at least {low}" for key, value, low in whole if value is not None and value < low
     ]
-    last = cv.n_splits * cv.repeats - 1
-    if cv.fold not in (None, ALL) and not (isinstance(cv.fold, int) and 0 <= cv.fold <= last):
-        problems.append(f"cv.fold={cv.fold} does not exist: have 0..{last}, or all to fit on every row")
+    problems += _cv_problems(cv)
     if not 0 < config.runtime.loader_timeout_seconds < math.inf:
         problems.append(f"runtime.loader_timeout_seconds={config.runtime.loader_timeout_seconds}: must be positive")
     minutes = config.checkpoint.every_minutes
@@ -87,19 +108,52 @@ def _number_problems(config: RunConfig) -> list[str]:
         problems.append(f"fit.ema_decay={fit.ema_decay}: must be in [0, 1), or null")
     if not 0 < config.init.min_match <= 1:
         problems.append(f"init.min_match={config.init.min_match}: must be above 0 and at most 1")
-    if not 0 < cv.inner_fraction < 1:
-        problems.append(f"cv.inner_fraction={cv.inner_fraction}: must be between 0 and 1")
     lr = config.optimizer.get("lr")
     if isinstance(lr, (int, float)) and not 0 < lr < math.inf:
         problems.append(f"optimizer.lr={lr}: must be positive and finite")
     return problems
 
 
+def _cv_problems(cv: CvConfig) -> list[str]:
+    problems = [
+        f"{key}={share}: must be between 0 and 1"
+        for key, share in (("cv.inner_fraction", cv.inner_fraction), ("cv.holdout_fraction", cv.holdout_fraction))
+        if not 0 < share < 1
+    ]
+    if cv.path is not None and cv.strategy != "predefined":
+        problems.append(f"cv.path has no effect with cv={cv.strategy}: leave it out, or use cv=predefined")
+    counted = cv.strategy in strategies() and strategy_module(cv.strategy).N_SPLITS
+    try:
+        require_fold(cv.fold, cv.n_splits * cv.repeats if counted else None)
+    except ConfigError as error:
+        problems.append(str(error))
+    return problems
+
+
+def require_fold(fold: int | str | None, n_folds: int | None) -> None:
+    """Refuse a ``cv.fold`` that does not exist.
+
+    Args:
+        fold: as configured.
+        n_folds: of all repeats together; None = known only when the rows are split.
+
+    Raises:
+        ConfigError: naming the folds there are.
+    """
+    if fold in (None, ALL) or (isinstance(fold, int) and fold >= 0 and (n_folds is None or fold < n_folds)):
+        return
+    have = "numbers from 0" if n_folds is None else f"0..{n_folds - 1}" if n_folds > 1 else "0"
+    raise ConfigError(f"cv.fold={fold} does not exist: have {have}, or all to fit on every row")
+
+
 def _choice_problems(config: RunConfig) -> list[str]:
     choices = [
-        ("cv.strategy", config.cv.strategy, _modules("folds") - {"plan"}),
+        ("cv.strategy", config.cv.strategy, strategies()),
+        ("cv.rare", config.cv.rare, RARE_CHOICES),
         ("cv.select", config.cv.select, {"last", "inner", "fold"}),
         ("resume", config.resume, {"auto", "must", "never"}),
+        ("audit", config.audit, {"warn", "strict", "off"}),
+        ("cv.group", config.cv.group or "auto_duplicates", {"auto_duplicates"}),
         ("runtime.progress", config.runtime.progress, {"auto", "rich", "plain", "off"}),
         ("tracker.name", config.tracker.name, {"none", "tensorboard"}),
         ("checkpoint.format", config.checkpoint.format, {"safetensors", "zip", "legacy"}),
@@ -117,15 +171,13 @@ def _choice_problems(config: RunConfig) -> list[str]:
         problems.append("checkpoint.format has no effect with checkpoint.save_weights=false")
     if config.profile.only and not config.profile.enabled:
         problems.append("profile.only=true contradicts profile.enabled=false (profile=off)")
+    if config.cv.group is not None and config.cv.strategy in ("stratified", "kfold", "time"):
+        problems.append(f"cv.group={config.cv.group} needs folds that keep groups: use cv=stratified_group (or group)")
     if config.cv.fold == ALL and config.cv.select == "fold":
         problems.append("cv.fold=all holds no fold out that could pick the epoch: set cv.select=last (or inner)")
     if config.fit.patience_epochs is not None and config.cv.select == "last":
         problems.append("fit.patience_epochs needs an epoch to be picked: set cv.select=inner (or fold)")
     return problems
-
-
-def _modules(package: str) -> set[str]:
-    return {path.stem for path in (PACKAGE / package).glob("*.py") if path.stem != "__init__"}
 
 
 def _device_problems(device: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The console script ``foldwise``: everything that works on finished runs (``python -m trainer`` is the same)."""
+"""The console script ``foldwise``: all that trains nothing, most of it on finished runs (``python -m trainer``)."""
 
 import argparse
 import subprocess
@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from trainer.audit_command import add_audit
 from trainer.config.errors import ConfigError, guarded
+from trainer.split_command import add_split
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="foldwise", description="Work on finished runs. To train: python train.py --help"
+        prog="foldwise", description="Look at data, work on finished runs. To train: python train.py --help"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     merge = commands.add_parser("merge", help="join the folds of a run into cv.json, oof.parquet and the report")
@@ -28,6 +30,8 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="show a run's result and write its report anew")
     report.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
     report.set_defaults(run=_merge, others=[], force=False)
+    add_split(commands)
+    add_audit(commands)
     convert = commands.add_parser("convert", help="write a file of weights in another format, proved to be the same")
     convert.add_argument("source", type=Path, metavar="IN", help=".pt .pth .bin .ckpt or .safetensors, any format")
     convert.add_argument("target", type=Path, metavar="OUT")

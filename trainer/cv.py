@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainer.config.build import construct
 from trainer.config.errors import ConfigError, DataError
+from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.batches import TrainingSet
 from trainer.data.samples import DataSpec, Samples
@@ -26,6 +27,7 @@ from trainer.engine.loops import Learner
 from trainer.engine.optim import make_optimizer, make_scheduler
 from trainer.engine.precision import refuse_underflowing_optimizer
 from trainer.folds import multilabel
+from trainer.folds.inner import goes_forward, grouped_slice, latest_slice
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitRequest
 from trainer.losses.contract import Loss
@@ -79,12 +81,14 @@ class TrainedFold:
         weights: that were scored, by state_dict name.
         amp: skipped steps and final loss scale.
         preprocess: the fitted preprocessing as plain values.
+        inner: under nested cross validation, every candidate's inner scores as plain values; else None.
     """
 
     result: FoldResult
     weights: dict[str, Tensor]
     amp: dict[str, float]
     preprocess: Any
+    inner: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,12 @@ def prepare_fold(experiment: Experiment, number: int) -> PreparedFold:
 
 
 def run_fold(
-    experiment: Experiment, fold: PreparedFold, observers: Sequence[Observer], keeper: Keeper | None = None
+    experiment: Experiment,
+    fold: PreparedFold,
+    observers: Sequence[Observer],
+    keeper: Keeper | None = None,
+    *,
+    epochs: int | None = None,
 ) -> TrainedFold:
     """Train and score one fold.
 
@@ -121,20 +130,25 @@ def run_fold(
         fold: which one.
         observers: told about the progress.
         keeper: saves it while it trains, and goes on from what is saved.
+        epochs: stop after so many, on a schedule as long as ``max_epochs`` all the same; None = train them all.
 
     Raises:
         NonFiniteError: training diverged.
         Interrupted: a signal has come; the state is saved.
     """
     learner = fresh_learner(experiment, fold.rows, fold.fitted.model_arguments)
-    result, weights = fit_fold(learner, fold.data, fold.rows, experiment.settings, experiment.spec, observers, keeper)
+    settings = experiment.settings if epochs is None else replace(experiment.settings, max_epochs=epochs)
+    result, weights = fit_fold(learner, fold.data, fold.rows, settings, experiment.spec, observers, keeper)
     scaler = learner.precision.scaler
     amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
     return TrainedFold(result, weights, amp, fold.fitted.to_json())
 
 
 def fold_rows(experiment: Experiment, number: int) -> FoldRows:
-    """Return the rows of fold ``number``; under ``select=inner`` a slice of the training rows picks the epoch."""
+    """Return the rows of fold ``number``; under ``select=inner`` a slice of the training rows picks the epoch.
+
+    Under nested cross validation the fold trains on all its training rows: ``trainer.nested`` picks the epoch.
+    """
     repeat, fold = divmod(number, experiment.plan.n_splits)
     everything = np.arange(len(experiment.samples))
     fit_all = number == experiment.n_folds
@@ -142,7 +156,7 @@ def fold_rows(experiment: Experiment, number: int) -> FoldRows:
     name, select = experiment.fold_name(number), experiment.config.cv.select
     if select == "fold":
         return FoldRows(repeat, fold, train, held_out, monitor=held_out, name=name)
-    if select == "inner":
+    if select == "inner" and not is_nested(experiment.config):
         train, monitor = inner_split(experiment, train, seed=_fold_seed(experiment.settings.seed, repeat, fold))
         return FoldRows(repeat, fold, train, held_out, monitor, name)
     return FoldRows(repeat, fold, train, held_out, name=name)
@@ -151,14 +165,21 @@ def fold_rows(experiment: Experiment, number: int) -> FoldRows:
 def inner_split(
     experiment: Experiment, train: NDArray[np.int64], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cut a stratified slice off the training rows; return (rest, slice).
+    """Cut a slice off the training rows; return (rest, slice).
+
+    The latest rows where folds go forward in time, whole groups where there are groups, else a stratified slice.
 
     Raises:
-        DataError: a class is too rare to be on both sides.
+        DataError: a class, or the times or groups, are too few to be on both sides.
     """
     from sklearn.model_selection import train_test_split
 
-    fraction, target = experiment.config.cv.inner_fraction, experiment.samples.target[train]
+    samples, wanted = experiment.samples, experiment.config.cv
+    if samples.times_N is not None and goes_forward(experiment.plan, samples.times_N):
+        return latest_slice(train, samples.times_N, wanted.inner_fraction, wanted.gap)
+    if samples.groups_N is not None:
+        return grouped_slice(train, samples.target, samples.groups_N, wanted.inner_fraction, seed)
+    fraction, target = wanted.inner_fraction, samples.target[train]
     if target.ndim == 2:
         parts = max(2, round(1 / fraction))
         _, inner = next(multilabel.split(SplitRequest(target, parts, random_state=seed)))

@@ -6,7 +6,6 @@ threads) and ``length`` (``max_epochs``, where no step depends on it). It is kep
 checkpoint and in every finished fold.
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +19,7 @@ FREE_KEYS = (  # cannot alter the numbers; data.path, init.path and cv.path are 
     "init.path",
     "device",
     "num_workers",
+    "audit",
     "preflight",
     "paths",
     "profile",
@@ -81,7 +81,7 @@ def _short(*values: object) -> list[str]:
     texts = ["absent" if value is None else str(value) for value in values]
     if max(map(len, texts)) <= LONGEST:
         return texts
-    same = len(os.path.commonprefix(texts))
+    same = next((i for i, pair in enumerate(zip(*texts, strict=False)) if len(set(pair)) > 1), 0)
     start = max(0, same - 8) if same > 8 else 0
     return [f"{'...' if start else ''}{text[start : start + 12]}..." for text in texts]
 

@@ -48,6 +48,8 @@ class FoldResult:
         best_epoch: the epoch that was scored.
         n_train: rows trained on.
         seconds: the whole fold.
+        picked: under nested cross validation, what the inner folds picked: ``values`` by dotted key, ``epoch``,
+            ``metric``, its mean inner ``score``, ``candidates``, ``inner_folds`` and how many candidates ``diverged``.
     """
 
     repeat: int
@@ -61,6 +63,7 @@ class FoldResult:
     best_epoch: int
     n_train: int
     seconds: float
+    picked: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,7 @@ class CVResult:
         seconds: training time summed over folds.
         amp: properties in force, skipped steps and final loss scale per fold.
         profile: the profile at start, or empty.
+        picked: per fold, what nested cross validation picked (see ``FoldResult``); else empty.
     """
 
     n_splits: int
@@ -134,3 +138,4 @@ class CVResult:
     seconds: float
     amp: dict[str, Any]
     profile: dict[str, Any]
+    picked: list[dict[str, Any]] = field(default_factory=list)

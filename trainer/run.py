@@ -14,21 +14,26 @@ from trainer.checkpoint.lock import FoldBusyError, FoldLock
 from trainer.checkpoint.store import remove_all
 from trainer.config.compose import Launch, SweepJob
 from trainer.config.errors import Interrupted, NonFiniteError, as_foldwise_error
+from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment, PreparedFold, TrainedFold, prepare_fold, run_fold
 from trainer.data.streamed import StreamedRows
 from trainer.engine import interrupts
 from trainer.engine.keep import Keeper
-from trainer.identity import Identity
+from trainer.identity import Identity, flatten
 from trainer.merge import Merged, merge, missing_folds, missing_message
 from trainer.merge import show as show_merged
 from trainer.metrics import METRICS
+from trainer.nested import run_nested
 from trainer.report import leaderboard
 from trainer.report.start import show_data, show_precision
 from trainer.run_directory.files import write_run
 from trainer.run_directory.folds import ALL, DIVERGED, fold_directory, save_fold
+from trainer.run_directory.inner import remove_fits
 from trainer.run_directory.state import survey
+from trainer.start.audit import audit_start
 from trainer.start.identity import identity_of
+from trainer.start.nested import nested_start
 from trainer.start.preflight import preflight_start
 from trainer.start.prepare import prepare, run_files
 from trainer.start.profile import profile_start
@@ -125,15 +130,25 @@ def _open(
 ) -> Path:
     """Look at model, loss and costs; then write the run's own files, unless the run is there and unchanged."""
     config = experiment.config
+    findings = audit_start(experiment, console) if joined.rewrite else []
     weights = weights_start(experiment, fold, console)
-    warnings = preflight_start(experiment, fold, console) if config.preflight else []
+    if is_nested(config):
+        warnings = nested_start(experiment, fold, console)
+    else:
+        warnings = preflight_start(experiment, fold, console) if config.preflight else []
     profile = profile_start(experiment, fold, console) if config.profile.enabled else {}
     directory = run_path(config)
     if directory is None:
         directory = claim_directory(Path(config.paths.runs) / launch.default_name)
     make_directory(directory)
     if joined.rewrite:
-        origin = {"identity": identity, "command": list(launch.command), "forced": list(joined.forced)}
+        warnings = [*(finding["message"] for finding in findings if finding["severity"] != "note"), *warnings]
+        origin = {
+            "identity": identity,
+            "command": list(launch.command),
+            "forced": list(joined.forced),
+            "audit": findings,
+        }
         write_run(directory, run_files(experiment, origin, profile, weights, warnings))
     return directory
 
@@ -200,7 +215,8 @@ def _train_fold(
             say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
         ) as keeper:
             try:
-                trained = run_fold(experiment, fold, observers, keeper)
+                train = run_nested if is_nested(config) else run_fold
+                trained = train(experiment, fold, observers, keeper)
             except NonFiniteError as error:
                 write_bytes(directory / DIVERGED, f"diverged: {str(error).splitlines()[0]}".encode())
                 raise
@@ -208,6 +224,7 @@ def _train_fold(
         _save(experiment, directory, identity, trained)
         if not config.checkpoint.keep_final:
             remove_all(directory)
+        remove_fits(directory)
 
 
 def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:
@@ -221,6 +238,8 @@ def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:
 
 def _save(experiment: Experiment, directory: Path, identity: Identity, trained: TrainedFold) -> None:
     files = {"preprocess.json": json.dumps(trained.preprocess, ensure_ascii=False).encode()}
+    if trained.inner is not None:
+        files["inner.json"] = (json.dumps(trained.inner, indent=2, ensure_ascii=False) + "\n").encode()
     wanted = experiment.config.checkpoint
     if wanted.save_weights:
         files[f"model{SUFFIXES[wanted.format]}"] = weight_bytes(trained.weights, wanted.format)
@@ -235,7 +254,7 @@ def _progress(config: RunConfig, console: Console, n_folds: int) -> ProgressBars
 
 
 def _hparams(config: RunConfig) -> dict[str, Any]:
-    return {
+    named = {
         "data": config.data["_target_"].rpartition(".")[2],
         "model": config.model["_target_"].rpartition(".")[2],
         "loss": config.loss["_target_"].rpartition(".")[2],
@@ -246,6 +265,8 @@ def _hparams(config: RunConfig) -> dict[str, Any]:
         "max_epochs": config.max_epochs,
         "seed": config.seed,
     }
+    chosen = {key.removeprefix("optimizer.").removesuffix(".opt_level") for key in flatten(config.cv.inner.grid)}
+    return {key: "picked per fold" if key in chosen else value for key, value in named.items()}
 
 
 def _job_scores(merged: Merged | None) -> dict[str, Any]:

@@ -218,7 +218,7 @@ ENTRIES = [{"image": one, "fold": 0} for one in IDS]
         ("folds.json", '"text"', "is no folds.json"),
         ("folds.csv", "id,flod\na,0\n", "no column 'fold'"),
         ("folds.csv", "", "no column 'fold'"),
-        ("folds.csv", "id,fold\ncase_000,0\ncase_001\n", "row 1 has 1 cells, the header 2"),
+        ("folds.csv", "id,fold\ncase_000,0\ncase_001\n", "row 2 has 1 cells, the header 2"),
         (
             "folds.csv",
             "id,fold\ncase_000,x\n",

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.config.errors import DataError
-from trainer.folds.inner import inner_folds
+from trainer.folds.inner import goes_forward, grouped_slice, inner_folds, latest_slice
 from trainer.folds.request import SplitOptions
 
 STRATEGIES = (
@@ -99,3 +99,51 @@ def test_the_message_names_the_inner_setting():
     outer = plan(np.arange(60) % 2, "group", groups_N=groups, n_splits=3)
     with pytest.raises(DataError, match=r"inner folds of fold 1: 4 groups < 5 folds: use cv\.inner\.n_splits=4"):
         inner_folds(outer, 0, 1, np.arange(60) % 2, groups, 5, 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("n_labels", [1, 4])
+def test_a_grouped_slice_takes_whole_groups_of_the_training_rows(seed, n_labels):
+    random = np.random.default_rng(seed)
+    target = np.arange(120) % 3 if n_labels == 1 else (random.random((120, n_labels)) < 0.3).astype(np.int64)
+    groups = np.array([f"g{i}" for i in random.integers(0, 25, 120)])
+    rows = np.sort(random.choice(120, size=80, replace=False))
+    rest, inner = grouped_slice(rows, target, groups, 0.2, seed)
+    assert np.array_equal(np.sort(np.concatenate([rest, inner])), rows)  # row numbers of the whole data set
+    assert (np.diff(rest) > 0).all()
+    assert (np.diff(inner) > 0).all()
+    assert not set(groups[rest]) & set(groups[inner])
+    assert 0.1 < len(inner) / len(rows) < 0.3
+
+
+def test_where_groups_are_large_the_smallest_is_the_slice():
+    groups = np.repeat(["big", "small", "large"], [40, 10, 50])
+    rest, inner = grouped_slice(np.arange(100), np.arange(100) % 2, groups, 0.05, 0)
+    assert set(groups[inner]) == {"small"}
+    assert set(groups[rest]) == {"big", "large"}
+
+
+def test_one_group_alone_cannot_be_cut():
+    with pytest.raises(DataError, match=r"cv\.select=inner: all rows to train on are of group 'a'"):
+        grouped_slice(np.arange(10), np.arange(10) % 2, np.repeat("a", 10), 0.2, 0)
+
+
+def test_the_latest_slice_leaves_the_gap_out_and_keeps_equal_times_together():
+    times = np.repeat(np.arange(20), 2)[::-1].copy()  # the first rows are the latest
+    rows = np.arange(10, 40)  # times 14 and below
+    rest, inner = latest_slice(rows, times, 0.2, gap=2)
+    assert sorted(set(times[inner].tolist())) == [12, 13, 14]
+    assert sorted(set(times[rest].tolist())) == list(range(10))
+    assert len(inner) == 6
+    assert set(rest) | set(inner) <= set(rows)
+    with pytest.raises(DataError, match="15 distinct times before a held-out part are too few"):
+        latest_slice(rows, times, 0.2, gap=12)
+
+
+def test_a_split_goes_forward_only_where_every_fold_does():
+    times, target = np.random.default_rng(0).permutation(60), np.arange(60) % 2
+    forward = plan(target, "time", times_N=times, shuffle=False, n_splits=3)
+    assert goes_forward(forward, times)
+    assert not goes_forward(forward, times[::-1])
+    assert not goes_forward(forward, None)
+    assert not goes_forward(plan(target, n_splits=3), times)

@@ -118,10 +118,10 @@ def test_rows_of_a_third_word_are_used_nowhere():
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        (["0", "1", "one"], "f: 'one' in row 2 is no fold"),
-        (["0.5"], "'0.5' in row 0"),
-        (["nan"], "'nan' in row 0"),
-        (["1e400"], "'1e400' in row 0"),
+        (["0", "1", "one"], "f: 'one' in row 3 is no fold"),
+        (["0.5"], "'0.5' in row 1"),
+        (["nan"], "'nan' in row 1"),
+        (["1e400"], "'1e400' in row 1"),
         (["train", "tset"], "f: unknown word 'tset'"),
         (["train", ""], "f: unknown word ''"),
         (["train", "train"], "f: train, and no test rows"),

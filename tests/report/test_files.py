@@ -21,6 +21,7 @@ KEYS = [
     "seconds",
     "amp",
     "profile",
+    "picked",
 ]
 
 

@@ -172,3 +172,76 @@ def test_optimism_undefined(fake_result):
     assert math.isnan(optimism(folds[:1], ["accuracy"])["accuracy"])
     _, _, silent = fake_result()
     assert optimism(silent, ["accuracy"]) == {}
+
+
+def held_out_only(folds, fold_of_row):
+    """Folds that predict the rows ``fold_of_row`` says, out of folds that predict every row."""
+    parts = []
+    for part in folds:
+        kept = fold_of_row[part.repeat, part.rows] == part.fold
+        fields = {name: getattr(part, name)[kept] for name in ("rows", "proba", "logits", "loss")}
+        parts.append(replace(part, **fields))
+    return parts
+
+
+def some_held_out(folds, every=3):
+    fold_of_row = np.full((2, 90), -1)
+    for part in folds:
+        fold_of_row[part.repeat, part.rows] = part.fold
+    fold_of_row[0, ::every] = -1
+    fold_of_row[1, 1::every] = -1
+    return fold_of_row
+
+
+def test_pool_holds_the_rows_that_are_held_out_in_input_order(fake_result):
+    _, whole, folds = fake_result(repeats=2)
+    fold_of_row = some_held_out(folds)
+    oof = pool(held_out_only(folds, fold_of_row), whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+    kept = (fold_of_row >= 0).reshape(-1)
+    for name in vars(oof):
+        assert np.array_equal(getattr(oof, name), getattr(whole, name)[kept]), name
+    assert len(oof.ids) == 120
+
+
+def test_pool_refuses_what_the_plan_does_not_hold_out(fake_result):
+    _, whole, folds = fake_result(repeats=2)
+    fold_of_row = some_held_out(folds)
+    with pytest.raises(CheckpointError, match="30 of 90 rows predicted that are never held out in repeat 0: row 0 "):
+        pool(folds, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+    parts = held_out_only(folds, fold_of_row)
+    with pytest.raises(CheckpointError, match="rows not predicted in repeat 1"):
+        pool(parts[:-1], whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+
+
+def test_pool_refuses_the_right_rows_from_the_wrong_fold(fake_result):
+    _, whole, folds = fake_result()
+    fold_of_row = np.full((1, 90), -1)
+    for part in folds:
+        fold_of_row[0, part.rows] = part.fold
+    swapped = [replace(folds[0], fold=1), replace(folds[1], fold=0), folds[2]]
+    with pytest.raises(CheckpointError, match=r"60 of 90 rows predicted by fold \d, which fold \d holds out,"):
+        pool(swapped, whole.ids, whole.target, fold_of_row=fold_of_row)
+
+
+def test_repeats_of_different_rows_are_resampled_together(fake_result):
+    """By hand: draw from all 90 rows, and let each repeat take those of its own rows that were drawn."""
+    _, whole, folds = fake_result(repeats=2)
+    fold_of_row = some_held_out(folds, every=4)
+    parts = held_out_only(folds, fold_of_row)
+    oof = pool(parts, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+    got = summarise(parts, oof, names=["accuracy"], task="multiclass", n_resamples=150, seed=3)["accuracy"]
+    order = {}
+    for one in oof.ids:
+        order.setdefault(one, len(order))
+    drawn = np.random.default_rng(3).integers(90, size=(90, 150))
+    values = []
+    for b in range(150):
+        times = np.bincount(drawn[:, b], minlength=90)
+        per_repeat = []
+        for repeat in range(2):
+            mine = oof.repeat == repeat
+            weights = np.array([times[order[one]] for one in oof.ids[mine]])
+            hit = oof.target[mine] == oof.proba[mine].argmax(axis=1)
+            per_repeat.append((hit * weights).sum() / weights.sum())
+        values.append(np.mean(per_repeat))
+    assert got.ci95 == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])))

@@ -57,6 +57,7 @@ def register_schema() -> None:
     node = OmegaConf.structured(RunConfig)
     for name in OPEN_SECTIONS:
         OmegaConf.set_struct(node[name], False)
+    OmegaConf.set_struct(node.cv.inner.grid, False)
     ConfigStore.instance().store(name="schema", node=node)
 
 

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from trainer.config.errors import ConfigError, did_you_mean
-from trainer.config.schema import OPEN_SECTIONS, RunConfig
+from trainer.config.schema import OPEN_SECTIONS, InnerConfig, RunConfig
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, RecursionError)
@@ -127,7 +127,7 @@ def known_keys() -> list[str]:
         default = getattr(RunConfig(), field.name)
         if is_dataclass(default):
             keys += [f"{field.name}.{inner.name}" for inner in fields(default)]
-    return keys
+    return [*keys, *(f"cv.inner.{inner.name}" for inner in fields(InnerConfig))]
 
 
 def closed_keys(cfg: DictConfig) -> list[str]:

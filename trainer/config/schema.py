@@ -12,6 +12,14 @@ OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
 
 
 @dataclass
+class InnerConfig:
+    """Nested cross validation: folds inside each fold's training rows pick what the fold is trained with."""
+
+    n_splits: int | None = None  # inner folds per fold; null = not nested
+    grid: dict[str, Any] = field(default_factory=dict)  # dotted key -> values to choose from
+
+
+@dataclass
 class CvConfig:
     """How the rows are split and which epoch is scored."""
 
@@ -22,7 +30,14 @@ class CvConfig:
     random_state: int = 42
     fold: int | str | None = None  # run this fold only; all = fit on every row
     select: str = "last"  # last | inner | fold
+    group: str | None = None  # auto_duplicates: copies and near copies of a row stay in one fold
     inner_fraction: float = 0.1  # share of the training rows that picks the epoch under select=inner
+    inner: InnerConfig = field(default_factory=InnerConfig)
+    rare: str = "refuse"  # refuse | merge | keep_in_train | allow: classes with fewer rows than folds
+    gap: int = 0  # strategy=time: distinct times left out before each held-out part
+    window: int | None = None  # strategy=time: most distinct times to train on; null = all that came before
+    holdout_fraction: float = 0.2  # strategy=holdout: share of the rows held out
+    path: str | None = None  # strategy=predefined: file of folds, relative to where the command is typed
 
 
 @dataclass
@@ -123,6 +138,7 @@ class RunConfig:
     batch_size: int = 32
     device: str = "auto"
     num_workers: int = 0
+    audit: str = "warn"  # warn | strict | off: look for what makes the scores too good
     preflight: bool = True  # on | off: try model and loss on one batch before training
     plugins: list[str] = field(default_factory=list)
     paths: PathsConfig = field(default_factory=PathsConfig)

@@ -6,7 +6,7 @@ from pathlib import Path
 from trainer.data.columns import Names
 from trainer.data.features import MISSING, read_features
 from trainer.data.labels import read_labels
-from trainer.data.rows import assign_roles, read_groups, read_ids, read_weights
+from trainer.data.rows import assign_roles, read_rows
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.tables import read_table
 
@@ -21,6 +21,8 @@ def load_csv_tabular(
     id: str | None = None,
     weight: str | None = None,
     group: str | None = None,
+    time: str | None = None,
+    split: str | None = None,
     encoding: str = "utf-8",
     delimiter: str | None = None,
     label_delimiter: str | None = None,
@@ -40,6 +42,8 @@ def load_csv_tabular(
         id: column with unique row names; None = row numbers from 0.
         weight: column with sample weights.
         group: column with the group of each row.
+        time: column with a number, a date or an ISO time for each row.
+        split: column with the fold of each row, or train / test.
         encoding: of the file.
         delimiter: between cells; None = by the file's ending.
         label_delimiter: between the labels of one cell (multi-label), such as ``|``.
@@ -51,8 +55,9 @@ def load_csv_tabular(
         ConfigError: the options contradict each other.
     """
     table = read_table(path, encoding, delimiter)
+    single = {"id": id, "weight": weight, "group": group, "time": time, "split": split}
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}
-    roles = assign_roles(table, path, label=label, id=id, weight=weight, group=group, others=others)
+    roles = assign_roles(table, path, label=label, single=single, others=others)
     labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
     inputs, notes = read_features(
         table,
@@ -62,11 +67,5 @@ def load_csv_tabular(
         categorical=roles.others["categorical"],
         missing=missing,
     )
-    samples = Samples(
-        ids_N=read_ids(table, roles.id, path),
-        inputs=inputs,
-        target=labels.target,
-        weights_N=read_weights(table, roles.weight, path),
-        groups_N=read_groups(table, roles.group, path),
-    )
+    samples = Samples(inputs=inputs, target=labels.target, **read_rows(table, roles, path))
     return samples, DataSpec(Path(path).stem, labels.task, labels.classes, (*labels.notes, *notes))

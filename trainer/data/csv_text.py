@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from trainer.config.errors import ConfigError, DataError
 from trainer.data.columns import Column, Names, is_blank, rows_listed, text_cells
 from trainer.data.labels import read_labels
-from trainer.data.rows import assign_roles, read_groups, read_ids, read_weights
+from trainer.data.rows import assign_roles, read_rows
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.data.tables import read_table
 
@@ -23,6 +23,8 @@ def load_csv_text(
     id: str | None = None,
     weight: str | None = None,
     group: str | None = None,
+    time: str | None = None,
+    split: str | None = None,
     encoding: str = "utf-8",
     delimiter: str | None = None,
     label_delimiter: str | None = None,
@@ -37,6 +39,8 @@ def load_csv_text(
         id: column with unique row names; None = row numbers from 0.
         weight: column with sample weights.
         group: column with the group of each row.
+        time: column with a number, a date or an ISO time for each row.
+        split: column with the fold of each row, or train / test.
         encoding: of the file.
         delimiter: between cells; None = by the file's ending.
         label_delimiter: between the labels of one cell (multi-label), such as ``|``.
@@ -47,18 +51,13 @@ def load_csv_text(
         ConfigError: the options contradict each other.
     """
     table = read_table(path, encoding, delimiter)
-    roles = assign_roles(table, path, label=label, id=id, weight=weight, group=group, others={"text": text})
+    single = {"id": id, "weight": weight, "group": group, "time": time, "split": split}
+    roles = assign_roles(table, path, label=label, single=single, others={"text": text})
     if not roles.others["text"]:
         raise ConfigError("data.text names no column: give the column that holds the text")
     texts = _joined(table, roles.others["text"], path)
     labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
-    samples = Samples(
-        ids_N=read_ids(table, roles.id, path),
-        inputs=Texts(tuple(texts.to_pylist())),
-        target=labels.target,
-        weights_N=read_weights(table, roles.weight, path),
-        groups_N=read_groups(table, roles.group, path),
-    )
+    samples = Samples(inputs=Texts(tuple(texts.to_pylist())), target=labels.target, **read_rows(table, roles, path))
     notes = (*labels.notes, *_empty_note(texts, roles.others["text"], path))
     return samples, DataSpec(Path(path).stem, labels.task, labels.classes, notes)
 

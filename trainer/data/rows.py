@@ -1,8 +1,9 @@
-"""What every table source shares: ids, labels, weights and groups by row."""
+"""What every table source shares: which column does what; ids, weights, groups and given folds by row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from trainer.config.errors import ConfigError, DataError
 from trainer.data.columns import Names, as_numpy, check_roles, find_columns, is_blank, rows_listed, text_cells
 from trainer.data.decoding import shown
+from trainer.data.times import read_times
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Roles:
         id: names the rows, or None.
         weight: sample weights, or None.
         group: rows that belong together, or None.
+        time: when each row happened, or None.
+        split: the fold of each row, or None.
         others: by option, in the order given: feature columns and columns to leave out.
         free: columns no option names.
     """
@@ -31,6 +35,8 @@ class Roles:
     id: str | None
     weight: str | None
     group: str | None
+    time: str | None
+    split: str | None
     others: dict[str, tuple[str, ...]]
     free: tuple[str, ...]
 
@@ -40,32 +46,35 @@ def assign_roles(
     file: Path | str,
     *,
     label: Names,
-    id: str | None,
-    weight: str | None,
-    group: str | None,
+    single: Mapping[str, str | None],
     others: Mapping[str, Names | None],
 ) -> Roles:
     """Find every column an option names.
+
+    Args:
+        table: all columns.
+        file: named in messages.
+        label: one column, or several.
+        single: the column of each role that has one: id, weight, group, time, split.
+        others: columns by option.
 
     Raises:
         DataError: a column is missing.
         ConfigError: two options name one column, or no label is named.
     """
     have = table.column_names
-    named = {"label": label, "id": id, "weight": weight, "group": group, **others}
+    named = {"label": label, **single, **others}
     found = {f"data.{key}": find_columns(names, have, file, f"data.{key}") for key, names in named.items()}
     if not found["data.label"]:
         raise ConfigError("data.label names no column: give the column that holds the labels")
-    for key in ("data.id", "data.weight", "data.group"):
+    for key in (f"data.{name}" for name in single):
         if len(found[key]) > 1:
             raise ConfigError(f"{key} names several columns ({', '.join(found[key])}): give one")
     check_roles(found)
     taken = {name for names in found.values() for name in names}
     return Roles(
         label=found["data.label"],
-        id=_only(found["data.id"]),
-        weight=_only(found["data.weight"]),
-        group=_only(found["data.group"]),
+        **{name: _only(found[f"data.{name}"]) for name in single},
         others={key: found[f"data.{key}"] for key in others},
         free=tuple(name for name in have if name not in taken),
     )
@@ -73,6 +82,21 @@ def assign_roles(
 
 def _only(names: Sequence[str]) -> str | None:
     return names[0] if names else None
+
+
+def read_rows(table: pa.Table, roles: Roles, file: Path | str) -> dict[str, Any]:
+    """Return what ``Samples`` holds of each row besides inputs and target.
+
+    Raises:
+        DataError: a cell is missing or cannot be read; names its row.
+    """
+    return {
+        "ids_N": read_ids(table, roles.id, file),
+        "weights_N": read_weights(table, roles.weight, file),
+        "groups_N": read_groups(table, roles.group, file),
+        "times_N": read_times(table, roles.time, file),
+        "split_N": read_split_cells(table, roles.split, file),
+    }
 
 
 def read_ids(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_]:
@@ -134,3 +158,10 @@ def read_groups(table: pa.Table, column: str | None, file: Path | str) -> NDArra
     if missing.any():
         raise DataError(f"{file}: no group in column '{column}' in {rows_listed(missing)}: fill in or delete them")
     return as_numpy(cells).astype(np.str_)
+
+
+def read_split_cells(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_] | None:
+    """Return the fold of each row (N,) as the file has it, empty where it has none; ``cv=predefined`` reads it."""
+    if column is None:
+        return None
+    return as_numpy(pc.fill_null(text_cells(table, column, file), "")).astype(np.str_)

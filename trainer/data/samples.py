@@ -46,6 +46,8 @@ class Samples:
         target: (N,) int64 class index, or (N, L) int64 of 0/1 for multi-label.
         weights_N: float64 sample weights, or None.
         groups_N: text, or None.
+        times_N: when each row happened, in any unit that grows, or None.
+        split_N: text, the fold of each row as the file has it, or None.
     """
 
     ids_N: NDArray[np.str_]
@@ -53,6 +55,8 @@ class Samples:
     target: NDArray[np.int64]
     weights_N: NDArray[np.float64] | None = None
     groups_N: NDArray[np.str_] | None = None
+    times_N: NDArray[np.float64] | NDArray[np.int64] | None = None
+    split_N: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.ids_N)

@@ -43,7 +43,7 @@ def capture(learner: Learner, progress: Progress) -> dict[str, Any]:
             "epochs": [asdict(record) for record in progress.epochs],
             "selection": vars(progress.selection),
         },
-        "random": _random_states(),
+        "random": _random_states(progress.totals.loss.device),
     }
     copied: dict[str, Any] = _copied(state, "state")
     return copied
@@ -72,7 +72,7 @@ def restore(state: Mapping[str, Any], learner: Learner, progress: Progress, *, a
     except (RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(f"the saved state does not fit this run: {str(error).splitlines()[0]}") from error
     _restore_progress(state["progress"], progress)
-    _set_random_states(state["random"])
+    _set_random_states(state["random"], progress.totals.loss.device)
 
 
 def first_difference(before: object, now: object, path: str = "state") -> str | None:
@@ -180,20 +180,20 @@ def _restore_progress(saved: Mapping[str, Any], progress: Progress) -> None:
         setattr(progress, name, saved[name])
 
 
-def _random_states() -> dict[str, Any]:
+def _random_states(device: torch.device) -> dict[str, Any]:
     name, keys, *rest = np.random.get_state()  # noqa: NPY002 user code may draw from it
     return {
         "python": random.getstate(),
         "numpy": (str(name), torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest),
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
 
 
-def _set_random_states(states: Mapping[str, Any]) -> None:
+def _set_random_states(states: Mapping[str, Any], device: torch.device) -> None:
     random.setstate(states["python"])
     name, keys, *rest = states["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(states["torch"])
-    if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(states["cuda"])
+    if device.type == "cuda" and states["cuda"] is not None:
+        torch.cuda.set_rng_state(states["cuda"], device)

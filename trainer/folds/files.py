@@ -136,7 +136,7 @@ def _read_table(file: Path, text: str, finder: RowFinder) -> Predefined:
     header, cells = (lines[0], lines[1:]) if lines else ([], [])
     short = next((i for i, line in enumerate(cells) if len(line) != len(header)), None)
     if short is not None:
-        raise DataError(f"{file}: row {short} has {len(cells[short])} cells, the header {len(header)}")
+        raise DataError(f"{file}: row {short + 1} has {len(cells[short])} cells, the header {len(header)}")
     folds = _fold_columns(header)
     if not folds:
         raise DataError(f"{file}: no column 'fold' (or fold_0, fold_1, ...): has {', '.join(header)[:80]}")

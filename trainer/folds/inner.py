@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.config.errors import DataError
+from trainer.folds.holdout import split as hold_out
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.rare import STRATIFYING
-from trainer.folds.request import Pair, SplitOptions
+from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
 
 
 def inner_folds(
@@ -79,3 +80,68 @@ def _inner_strategy(outer: str, target: NDArray[np.int64], groups_N: NDArray[np.
     if target.ndim == 2:
         return "multilabel"
     return "stratified" if groups_N is None else "stratified_group"
+
+
+def goes_forward(plan: FoldPlan, times_N: NDArray[np.float64] | NDArray[np.int64] | None) -> bool:
+    """Return whether every fold trains only on rows from before all those it holds out."""
+    if times_N is None:
+        return False
+    pairs = (plan.rows(*divmod(number, plan.n_splits)) for number in range(plan.n_splits * plan.repeats))
+    return all(times_N[train].max() < times_N[held_out].min() for train, held_out in pairs)
+
+
+def latest_slice(rows: RowNumbers, times_N: NDArray[np.float64] | NDArray[np.int64], fraction: float, gap: int) -> Pair:
+    """Cut the latest rows off the training rows of a fold.
+
+    Args:
+        rows: training rows of the fold.
+        times_N: of all rows; rows of one time stay together.
+        fraction: share of the distinct times to cut off, at least one.
+        gap: distinct times left out before the slice.
+
+    Returns:
+        (rest, slice) as row numbers of the whole data set, ascending.
+
+    Raises:
+        DataError: nothing would be left to train on.
+    """
+    times, step_M = np.unique(times_N[rows], return_inverse=True)
+    first = len(times) - max(1, round(fraction * len(times)))
+    if first - gap < 1:
+        raise DataError(
+            f"cv.select=inner: {len(times)} distinct times before a held-out part are too few to cut {fraction:.0%} "
+            f"off with cv.gap={gap}\nuse another cv.inner_fraction, fewer folds, or cv.select=last"
+        )
+    return rows[step_M < first - gap], rows[step_M >= first]
+
+
+def grouped_slice(
+    rows: RowNumbers, target: NDArray[np.int64], groups_N: NDArray[np.str_], fraction: float, random_state: int
+) -> Pair:
+    """Cut whole groups off the training rows of a fold, the labels as even as that allows.
+
+    Args:
+        rows: training rows of the fold.
+        target: (N,) or (N, L) of all rows.
+        groups_N: of all rows.
+        fraction: share of the training rows to cut off, at least one group.
+        random_state: seed.
+
+    Returns:
+        (rest, slice) as row numbers of the whole data set, ascending.
+
+    Raises:
+        DataError: all rows are of one group.
+    """
+    groups, sizes = np.unique(groups_N[rows], return_counts=True)
+    if len(groups) < 2:
+        raise DataError(
+            f"cv.select=inner: all rows to train on are of group '{groups[0]}', none can be cut off\n"
+            "use fewer folds, or cv.select=last"
+        )
+    options = SplitOptions(holdout_fraction=fraction)
+    request = SplitRequest(target[rows], 1, random_state=random_state, groups_N=groups_N[rows], options=options)
+    _, inner = next(hold_out(request))
+    if not 0 < len(inner) < len(rows):  # groups larger than the slice: the smallest is the nearest to it
+        inner = np.flatnonzero(groups_N[rows] == groups[sizes.argmin()])
+    return np.delete(rows, inner), rows[inner]

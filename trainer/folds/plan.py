@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.errors import ConfigError
+from trainer.config.errors import ConfigError, did_you_mean
 from trainer.folds.checks import require_groups, require_settings, require_sound, require_times
 from trainer.folds.notes import split_notes
 from trainer.folds.predefined import Predefined, by_repeat
@@ -136,6 +136,12 @@ def make_folds(
     return replace(plan, fingerprint=_fingerprint(settings, *facts, *further))
 
 
+def strategies() -> list[str]:
+    """Return the names of the strategies: the files here that say ``N_SPLITS``."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
+    return [name for name in names if hasattr(import_module(f"trainer.folds.{name}"), "N_SPLITS")]
+
+
 def strategy_module(strategy: str) -> ModuleType:
     """Return the file of a strategy.
 
@@ -147,7 +153,7 @@ def strategy_module(strategy: str) -> ModuleType:
     except ModuleNotFoundError:
         module = None
     if module is None or not hasattr(module, "N_SPLITS"):
-        raise ConfigError(f"cv.strategy: unknown '{strategy}'")
+        raise ConfigError(f"cv.strategy: unknown '{strategy}'{did_you_mean(strategy, strategies())}")
     return module
 
 

@@ -63,7 +63,7 @@ def from_cells(cells: Sequence[str], source: str) -> Predefined:
     for row, word in enumerate(words):
         if not re.fullmatch(r"([+-]?\d{1,9}(\.0*)?)?", word):  # 3.0 is what many tools make of 3 beside empty cells
             raise DataError(
-                f"{source}: '{cells[row][:40]}' in row {row} is no fold: give whole numbers from 0 (empty or -1 = "
+                f"{source}: '{cells[row][:40]}' in row {row + 1} is no fold: give whole numbers from 0 (empty or -1 = "
                 "never held out), or the words train and test"
             )
     return np.array([int(float(word or -1)) for word in words], dtype=np.int64)

@@ -11,6 +11,7 @@ from trainer.checkpoint.files import make_directory, write_bytes
 from trainer.metrics import METRICS, predict
 from trainer.report import plots
 from trainer.report.markup import cell, mapping_section, table
+from trainer.report.nested import nested_section
 from trainer.report.page import self_contained_html
 from trainer.report.words import (
     duration,
@@ -61,6 +62,7 @@ def write_report(
             _metrics_section(result),
             _folds_section(result, folds),
             _optimism_section(result),
+            nested_section(result, folds),
             _curves_section(),
             _classes_section(result, oof),
             _amp_section(result, folds),

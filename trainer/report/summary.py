@@ -14,7 +14,12 @@ from trainer.results import FoldResult, MetricSummary, OutOfFold
 
 
 def pool(
-    folds: Sequence[FoldResult], ids_N: NDArray[np.str_], target: NDArray[np.int64], repeats: int = 1
+    folds: Sequence[FoldResult],
+    ids_N: NDArray[np.str_],
+    target: NDArray[np.int64],
+    repeats: int = 1,
+    *,
+    fold_of_row: NDArray[np.int64] | None = None,
 ) -> OutOfFold:
     """Assemble the held-out predictions of all folds in the order of the input rows, repeat after repeat.
 
@@ -23,15 +28,17 @@ def pool(
         ids_N: text per input row.
         target: (N,) or (N, L).
         repeats: how often the rows were split.
+        fold_of_row: (repeats, N) the fold that is to hold each row out, -1 = none; None = some fold holds each out.
 
     Returns:
-        Each row exactly once per repeat.
+        Each row that is held out, exactly once per repeat.
 
     Raises:
-        CheckpointError: a row has no prediction, or more than one, in a repeat.
+        CheckpointError: a row is predicted by another number of folds, or another fold, than holds it out.
     """
     n, shape = len(ids_N), (repeats, len(ids_N))
-    _require_once(folds, ids_N, repeats)
+    held_out_RN = np.ones(shape, dtype=bool) if fold_of_row is None else fold_of_row >= 0
+    _require_once(folds, ids_N, held_out_RN)
     fold_RN = np.full(shape, -1, dtype=np.int64)
     proba_RNC = np.full((*shape, folds[0].proba.shape[1]), np.nan, dtype=np.float32)
     logits_RNO = np.full((*shape, folds[0].logits.shape[1]), np.nan, dtype=np.float32)
@@ -41,24 +48,39 @@ def pool(
         proba_RNC[part.repeat, part.rows] = part.proba
         logits_RNO[part.repeat, part.rows] = part.logits
         loss_RN[part.repeat, part.rows] = part.loss
+    if fold_of_row is not None:
+        _require_folds(fold_RN, fold_of_row, ids_N)
     return OutOfFold(
-        ids=np.tile(ids_N, repeats),
-        fold=fold_RN.reshape(-1),
-        repeat=np.repeat(np.arange(repeats), n),
-        target=np.concatenate([target] * repeats),
-        proba=proba_RNC.reshape(repeats * n, -1),
-        logits=logits_RNO.reshape(repeats * n, -1),
-        loss=loss_RN.reshape(-1),
+        ids=np.tile(ids_N, repeats)[held_out_RN.reshape(-1)],
+        fold=fold_RN[held_out_RN],
+        repeat=np.repeat(np.arange(repeats), n)[held_out_RN.reshape(-1)],
+        target=np.concatenate([target] * repeats)[held_out_RN.reshape(-1)],
+        proba=proba_RNC[held_out_RN],
+        logits=logits_RNO[held_out_RN],
+        loss=loss_RN[held_out_RN],
     )
 
 
-def _require_once(folds: Sequence[FoldResult], ids_N: NDArray[np.str_], repeats: int) -> None:
-    for repeat in range(repeats):
+def _require_once(folds: Sequence[FoldResult], ids_N: NDArray[np.str_], held_out_RN: NDArray[np.bool_]) -> None:
+    for repeat, held_out_N in enumerate(held_out_RN):
         rows = np.concatenate([np.zeros(0, dtype=np.int64), *(f.rows for f in folds if f.repeat == repeat)])
         times_N = np.bincount(rows, minlength=len(ids_N))
-        for what, wrong_N in (("predicted more than once", times_N > 1), ("not predicted", times_N == 0)):
+        wrong = {
+            "predicted more than once": times_N > 1,
+            "not predicted": (times_N == 0) & held_out_N,
+            "predicted that are never held out": (times_N > 0) & ~held_out_N,
+        }
+        for what, wrong_N in wrong.items():
             if wrong_N.any():
                 raise CheckpointError(_rows_message(what, repeat, np.flatnonzero(wrong_N), ids_N))
+
+
+def _require_folds(fold_RN: NDArray[np.int64], planned_RN: NDArray[np.int64], ids_N: NDArray[np.str_]) -> None:
+    for repeat, (fold_N, planned_N) in enumerate(zip(fold_RN, planned_RN, strict=True)):
+        rows = np.flatnonzero((fold_N != planned_N) & (planned_N >= 0))
+        if len(rows):
+            what = f"predicted by fold {fold_N[rows[0]]}, which fold {planned_N[rows[0]]} holds out,"
+            raise CheckpointError(_rows_message(what, repeat, rows, ids_N))
 
 
 def _rows_message(what: str, repeat: int, rows: NDArray[np.int64], ids_N: NDArray[np.str_]) -> str:
@@ -79,12 +101,17 @@ def summarise(
     """Return mean, spread, pooled value and 95 % interval per metric.
 
     With repeats the pooled value is the mean over repeats, and a bootstrap resample draws the same input rows
-    in every repeat, so the interval speaks of the rows and not of the splits.
+    in every repeat, so the interval speaks of the rows and not of the splits; a repeat that holds out only some of
+    the rows takes those of them that were drawn.
     """
     ordered = sorted(folds, key=lambda part: (part.repeat, part.fold))
-    pooled = [(oof.target[oof.repeat == repeat], oof.proba[oof.repeat == repeat]) for repeat in np.unique(oof.repeat)]
-    points = [score(names, task, target, proba) for target, proba in pooled]
-    draws = [resample(names, task, target, proba, n_resamples, seed) for target, proba in pooled]
+    row_M = _row_numbers(oof)
+    parts = [oof.repeat == repeat for repeat in np.unique(oof.repeat)]
+    points = [score(names, task, oof.target[part_M], oof.proba[part_M]) for part_M in parts]
+    drawing = {"n_resamples": n_resamples, "seed": seed, "n_rows": int(row_M.max()) + 1}
+    draws = [
+        resample(names, task, oof.target[part_M], oof.proba[part_M], rows=row_M[part_M], **drawing) for part_M in parts
+    ]
     summaries = {}
     for name in names:
         values = np.array([part.metrics[name] for part in ordered])
@@ -98,6 +125,12 @@ def summarise(
             ci95=None if math.isnan(oof_value) else interval,
         )
     return summaries
+
+
+def _row_numbers(oof: OutOfFold) -> NDArray[np.int64]:
+    """Number the rows that are held out in any repeat, in the order in which they first occur."""
+    known: dict[str, int] = {}
+    return np.array([known.setdefault(one, len(known)) for one in oof.ids.tolist()], dtype=np.int64)
 
 
 def optimism(folds: Sequence[FoldResult], names: Sequence[str]) -> dict[str, float]:

@@ -55,9 +55,8 @@ def primary_first(result: CVResult) -> list[str]:
 
 def folds_text(result: CVResult) -> str:
     """Return how the rows were split, in words."""
-    if result.repeats == 1:
-        return f"{result.n_splits} folds"
-    return f"{result.n_splits} folds x {result.repeats} repeats"
+    folds = f"{result.n_splits} fold{'s' if result.n_splits > 1 else ''}"
+    return folds if result.repeats == 1 else f"{folds} x {result.repeats} repeats"
 
 
 def fold_name(part: FoldResult, repeats: int) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 from trainer.checkpoint.lock import running_elsewhere
 from trainer.checkpoint.store import newest_position
 from trainer.run_directory.folds import DIVERGED, fold_directory, read_done, trained_epochs
+from trainer.run_directory.inner import count_fits
 
 Action = Literal["skip", "continue", "start"]
 
@@ -53,4 +54,7 @@ def _state(fold: int | str, directory: Path, max_epochs: int) -> FoldState:
         return FoldState(fold, (directory / DIVERGED).read_text(encoding="utf-8").strip(), go_on)
     if position is not None:
         return FoldState(fold, f"stopped at epoch {position.epoch} step {position.step}", "continue")
+    inner = count_fits(directory)
+    if inner:
+        return FoldState(fold, f"stopped after {inner} inner fit{'s' if inner > 1 else ''}", "continue")
     return FoldState(fold, "absent", "start")

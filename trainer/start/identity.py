@@ -14,14 +14,16 @@ import numpy as np
 import torch
 
 from trainer.config.build import resolve_target
+from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment
+from trainer.data.samples import Samples
 from trainer.engine.levels import show
 from trainer.identity import Identity, deciding_keys
 
 PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
 SOURCE = Path(__file__).resolve().parent.parent
-ENGINE = ("cv.py", "engine/*.py", "data/batches.py", "losses/contract.py", "losses/class_weights.py")
+ENGINE = ("cv.py", "nested.py", "engine/*.py", "data/batches.py", "losses/contract.py", "losses/class_weights.py")
 
 
 def identity_of(experiment: Experiment) -> Identity:
@@ -33,7 +35,7 @@ def identity_of(experiment: Experiment) -> Identity:
         keys["max_epochs"] = length["max_epochs"]
     keys["amp.dtype in force"] = show(experiment.level.dtype if experiment.level.computes_in_half else None)
     content = {
-        "data (sha256)": sha256_of((samples.inputs, samples.weights_N)),
+        "data (sha256)": sha256_of((samples.inputs, samples.weights_N, *_times(samples))),
         "folds (fingerprint)": experiment.plan.fingerprint,
         "weights to start from (sha256)": None if experiment.init is None else experiment.init.sha256,
     }
@@ -48,14 +50,19 @@ def identity_of(experiment: Experiment) -> Identity:
     return plain
 
 
+def _times(samples: Samples) -> tuple[Any, ...]:
+    return () if samples.times_N is None else (samples.times_N,)
+
+
 def depends_on_length(config: RunConfig) -> bool:
-    """Return whether the learning rate of a step depends on ``max_epochs``."""
-    return "total_steps" in [value for value in config.scheduler.values() if isinstance(value, str)]
+    """Return whether the learning rate of a step, or the picked epoch, depends on ``max_epochs``."""
+    words = [value for value in config.scheduler.values() if isinstance(value, str)]
+    return is_nested(config) or "total_steps" in words
 
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes the numbers."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    return {"python": ".".join(platform.python_version_tuple()[:2]), **{name: version(name) for name in PACKAGES}}
 
 
 def sha256_of(value: Any) -> str:

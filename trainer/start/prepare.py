@@ -4,16 +4,19 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from trainer.audit.clusters import duplicate_groups
 from trainer.check import check_data, require_fold
 from trainer.checkpoint.files import sealed
 from trainer.config.build import construct
 from trainer.config.compose import to_yaml
 from trainer.config.errors import ConfigError
+from trainer.config.grid import describe_selection
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment
 from trainer.data.samples import DataSpec, Samples
@@ -43,6 +46,8 @@ def prepare(config: RunConfig) -> Experiment:
     level = resolve(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
     samples, spec = load_data(config)
+    if config.cv.group is not None:
+        samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
     check_data(config, spec)
     require_labels(samples, spec)
     plan = split_rows(config, samples, spec)
@@ -143,7 +148,7 @@ def run_files(
             "data": f"{spec.name}, {len(samples)} rows, {spec.task}, {len(spec.classes)} classes",
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
             **({} if weights is None else {"starts from": weights.summary()}),
-            "selection": config.cv.select,
+            "selection": describe_selection(config),
             "seed": str(config.seed),
             "device": f"{experiment.device}, {torch.get_num_threads()} threads",
             **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
+from trainer.config.grid import candidates, is_nested
 from trainer.cv import Experiment, PreparedFold, fresh_learner, make_loss, make_model
 from trainer.data.batches import evaluation_order, training_order
 from trainer.engine.fold import FoldRows
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import evaluating, training
 from trainer.engine.score import EVALUATION_BATCHES
+from trainer.nested import inner_rows, with_candidate
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.model import bill, profile_model
 from trainer.report.profile_table import show
@@ -94,7 +96,21 @@ def batches_per_fold(experiment: Experiment, rows: FoldRows) -> dict[str, int]:
     settings = experiment.settings
     size = settings.batch_size * EVALUATION_BATCHES
     monitored = 0 if rows.monitor is None else settings.max_epochs * math.ceil(len(rows.monitor) / size)
+    inner_training, inner_evaluation = inner_batches(experiment, rows) if is_nested(experiment.config) else (0, 0)
     return {
-        "train_batches_per_fold": settings.max_epochs * settings.steps_per_epoch(len(rows.train)),
-        "eval_batches_per_fold": monitored + math.ceil(len(rows.held_out) / size),
+        "train_batches_per_fold": settings.max_epochs * settings.steps_per_epoch(len(rows.train)) + inner_training,
+        "eval_batches_per_fold": monitored + math.ceil(len(rows.held_out) / size) + inner_evaluation,
     }
+
+
+def inner_batches(experiment: Experiment, rows: FoldRows) -> tuple[int, int]:
+    """Return the training steps and evaluation batches of all inner fits of one fold."""
+    steps, evaluations = 0, 0
+    for part in inner_rows(experiment, rows):
+        assert part.monitor is not None
+        for candidate in candidates(experiment.config):
+            settings = with_candidate(experiment, candidate).settings
+            steps += settings.max_epochs * settings.steps_per_epoch(len(part.train))
+            size = settings.batch_size * EVALUATION_BATCHES
+            evaluations += settings.max_epochs * math.ceil(len(part.monitor) / size)
+    return steps, evaluations

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from trainer.checkpoint.files import remove, sweep_partial
+from trainer.checkpoint.lock import NAME as LOCK
 from trainer.checkpoint.lock import FoldBusyError, running_elsewhere
+from trainer.checkpoint.store import remove_all
 from trainer.config.errors import CheckpointError, ConfigError
 from trainer.config.schema import RunConfig
 from trainer.cv import Experiment
@@ -91,9 +94,20 @@ def join(experiment: Experiment, identity: Identity, console: Console) -> Joined
     if before.get("identity", {}).get("content", {}).get("folds (fingerprint)") != experiment.plan.fingerprint:
         _set_aside(run, str(before.get("fingerprint"))[:8], console)
     states = survey(run, wanted, experiment.settings.max_epochs)
+    for state in states:
+        if state.done:
+            tidy(fold_directory(run, state.fold), keep_final=config.checkpoint.keep_final)
     console.print(state_table([(state.fold, state.state, state.action) for state in states]))
     known = tuple(dict.fromkeys((*before.get("forced", ()), *forced)))
     return Joined(states, rewrite=bool(forced or longer), forced=known)
+
+
+def tidy(directory: Path, *, keep_final: bool) -> None:
+    """Delete what a kill between the end of a fold and its clean-up left in the fold's directory."""
+    sweep_partial(directory, older_than_seconds=0)
+    if not keep_final:
+        remove_all(directory)
+    remove(directory / LOCK)
 
 
 def wanted_folds(experiment: Experiment) -> list[int | str]:

@@ -1,0 +1,60 @@
+"""The leak audit at the start of a run: what makes its scores too good is said before the first step."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+
+from trainer.audit.findings import Finding, count
+from trainer.audit.measure import measure
+from trainer.audit.run import audit
+from trainer.config.errors import DataError
+from trainer.cv import Experiment
+from trainer.data.samples import TableColumns, Texts
+from trainer.report.audit_table import show
+
+MOST_TEXTS = 50_000  # more texts are searched for near copies only under audit=strict and by ``foldwise audit``
+MOST_NAMED = 3
+
+
+def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]]:
+    """Audit the rows under the run's split and print what was found.
+
+    Returns:
+        The findings as plain values.
+
+    Raises:
+        DataError: ``audit=strict`` and a held-out row is known from training.
+    """
+    config, samples, plan = experiment.config, experiment.samples, experiment.plan
+    if config.audit == "off" or not isinstance(samples.inputs, (TableColumns, Texts)):
+        return []
+    started, strict = time.perf_counter(), config.audit == "strict"
+    near = 0.8 if strict or len(samples) <= MOST_TEXTS else None
+
+    def train_rows(repeat: int, fold: int) -> Any:
+        return plan.rows(repeat, fold)[0]
+
+    findings = audit(
+        samples, experiment.spec, plan.fold_of_row, times_N=samples.times_N, train_rows=train_rows, near=near
+    )
+    if findings:
+        show(findings, console)
+    else:
+        seconds = time.perf_counter() - started
+        console.print(f"audit: nothing found in {seconds:.1f} s", highlight=False)
+    leaks = [finding for finding in findings if finding.severity == "leak"]
+    if strict and leaks:
+        gaps = measure(samples, experiment.spec, plan.fold_of_row, train_rows=train_rows)
+        show([gap.to_finding() for gap in gaps], console)
+        raise DataError(refusal(leaks))
+    return [finding.to_dict() for finding in findings]
+
+
+def refusal(leaks: list[Finding]) -> str:
+    """Return the message of ``audit=strict``: the leaks, and the options that close them."""
+    fixes = list(dict.fromkeys(leak.fix for leak in leaks if leak.fix))
+    named = [leak.message.partition(". ")[0].rstrip(".") for leak in leaks[:MOST_NAMED]]
+    more = f"; and {len(leaks) - MOST_NAMED} more" if len(leaks) > MOST_NAMED else ""
+    advice = f"use {' or '.join(fixes)}, or audit=warn" if fixes else "repair the data, or use audit=warn"
+    return f"the audit found {count(len(leaks), 'leak')}: {'; '.join(named)}{more}\n{advice} to train all the same"
