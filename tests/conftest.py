@@ -1,6 +1,7 @@
 """What tests share: one thread, and the command line in process."""
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,20 @@ QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none")
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def scoreboard() -> Callable[..., None]:
+    """``scoreboard("F5", "damaged checkpoints", tried=1000, good=1000)``: note it for the page of ``make battery``."""
+    sys.path.append(str(REPOSITORY / "tests" / "faults"))
+    from harness import record
+
+    began = time.perf_counter()
+
+    def note(fault: str, what: str, *, tried: int, good: int, **figures: int) -> None:
+        record(fault, what, tried=tried, good=good, seconds=round(time.perf_counter() - began), figures=figures)
+
+    return note
 
 
 @dataclass(frozen=True)

@@ -139,10 +139,10 @@ def reviews_with_copies() -> list[list[object]]:
     """Texts in train, dev and test with all that the audit finds in the real ones, in rows of no order."""
     random = np.random.default_rng(0)
     words = {0: "差 脏 吵 旧 贵 慢 冷 乱", 1: "好 净 静 新 值 快 暖 美"}
-    both = "房间 服务 早餐 位置 前台 大堂 价格 设施 环境 交通 电梯 空调 床铺 窗户 浴室 毛巾".split()
+    things = "房间 服务 早餐 位置 前台 大堂 价格 设施 环境 交通 电梯 空调 床铺 窗户 浴室 毛巾"
 
     def text(label: int) -> str:
-        return "".join(f"{random.choice(both)}{random.choice(words[label].split())}" for _ in range(12))
+        return "".join(f"{random.choice(things.split())}{random.choice(words[label].split())}" for _ in range(12))
 
     labels = [int(label) for label in random.integers(0, 2, size=180)]
     rows: list[list[object]] = [[text(label), label, "train"] for label in labels]

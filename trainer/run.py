@@ -288,4 +288,5 @@ def _record(config: RunConfig, sweep: SweepJob, outcome: dict[str, Any], started
     job = {"num": sweep.number, "overrides": list(sweep.overrides), "seconds": time.perf_counter() - started}
     leaderboard.record(sweep.directory, {**job, **outcome})
     leaderboard.write(sweep.directory)
-    leaderboard.show(sweep.directory, make_console(config))
+    if config.cv.fold is None:  # the folds of one run are no rivals
+        leaderboard.show(sweep.directory, make_console(config))

@@ -11,12 +11,13 @@ Foldwise: k-fold training you can trust.
   python train.py data=csv_text data.path=reviews.csv model=text_cnn
   python train.py -m loss=ce,focal amp=O0,O1       a sweep, with one leaderboard
   python train.py run=a1 cv.fold=2                 one fold as its own job
+  python train.py run=a1                           go on with a run that was stopped
   python train.py --cfg job                        print the composed configuration and stop
 
 KEY=VALUE sets any key of the configuration (see --cfg job); GROUP=CHOICE picks a file of conf/:
 """
 ENDING = """
-Finished runs: foldwise merge | report | convert (foldwise --help).
+Without training: foldwise split | audit | merge | report | convert | tensorboard (foldwise --help).
 Tab completion: eval "$(python train.py -sc install=bash)". Hydra's own flags: --hydra-help."""
 
 

@@ -67,7 +67,7 @@ class Keeper:
         if loaded is None:
             return None
         for note in loaded.notes:
-            self.say(f"warning: {note}; passed over")
+            self.say(f"warning: {note}; passed over, going on at step {loaded.position.step}")
         self._require_same_run(loaded.state)
         restore(loaded.state["captured"], learner, progress, adapt=self.force)
         wrong = None if self.force else first_difference(loaded.state["captured"], capture(learner, progress))
