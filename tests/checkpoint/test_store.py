@@ -41,10 +41,11 @@ def die_at(k, after):
             count += 1
             if count == k and not after:
                 os._exit(9)
-            result = call(*arguments, **options)
-            if count == k:
-                os._exit(9)
-            return result
+            try:
+                return call(*arguments, **options)
+            finally:  # also where the call fails, such as deleting what is not there
+                if count == k:
+                    os._exit(9)
 
         return wrapped
 
