@@ -24,7 +24,7 @@ def test_a_copy_on_the_other_side_is_a_leak_with_rows_folds_and_fix() -> None:
     finding = of_kind(audit(samples, SPEC, folds(0, 0, 1, 1)), "exact_copies")
     assert finding.severity == "leak"
     assert (finding.rows, finding.n_rows, finding.folds) == ((1, 3), 2, ("0", "1"))
-    assert finding.fix == "cv.group=auto_duplicates"
+    assert finding.fix == "cv=stratified_group cv.group=auto_duplicates"
     assert "2 of 4 held-out rows" in finding.message
     assert "Row 1 is held out while row 3 is trained on" in finding.message
 

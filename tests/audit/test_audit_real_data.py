@@ -46,7 +46,7 @@ def test_439_texts_of_htl_ba_2000_are_copies(tmp_path: Path) -> None:
     file = tmp_path / "htl.csv"
     file.write_text(raw.decode("gb18030", errors="replace"), encoding="utf-8", newline="")
     copies = of_kind(audit_file(file, text="text", label="label"), "exact_copies")
-    assert (copies.n_rows, copies.fix) == (439, "cv.group=auto_duplicates")
+    assert (copies.n_rows, copies.fix) == (439, "cv=stratified_group cv.group=auto_duplicates")
     samples, spec = load_csv_text(str(file), text="text", label="label")
     assert of_kind(audit(samples, spec, random_folds(samples.target)), "exact_copies").n_rows > 439
     assert len(np.unique(duplicate_groups(samples, near=False))) == 2000 - 439

@@ -26,7 +26,7 @@ def test_a_leak_is_printed_and_stays_with_the_result(train, tmp_path, copied):
     outcome = train(*copied, "run=a1")
     assert outcome.code == 0, outcome.err
     assert "Audit: 1 leak" in outcome.out
-    assert "fix: cv.group=auto_duplicates" in outcome.out
+    assert "fix: cv=stratified_group cv.group=auto_duplicates" in outcome.out
     (finding,) = json.loads((tmp_path / "runs/a1/manifest.json").read_text())["audit"]
     assert (finding["kind"], finding["severity"]) == ("exact_copies", "leak")
     assert "copies of training rows" in (tmp_path / "runs/a1/report.md").read_text()
@@ -36,7 +36,7 @@ def test_strict_stops_before_anything_is_written_and_prints_what_the_leak_is_wor
     outcome = train(*copied, "run=a1", "audit=strict")
     assert outcome.code == 3
     assert "the audit found 1 leak" in outcome.err
-    assert "use cv.group=auto_duplicates, or audit=warn" in outcome.err
+    assert "use cv=stratified_group cv.group=auto_duplicates, or audit=warn" in outcome.err
     assert "under this" in outcome.out
     assert not (tmp_path / "runs/a1").exists()
 

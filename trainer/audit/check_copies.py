@@ -8,7 +8,7 @@ from trainer.audit.near import SHORTEST
 from trainer.audit.split import Crossing, Split, crossing, folds_said
 from trainer.data.samples import Inputs, Texts
 
-FIX = "cv.group=auto_duplicates"
+FIX = "cv=stratified_group cv.group=auto_duplicates"
 FEW_VALUES = 20
 
 

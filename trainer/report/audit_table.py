@@ -13,20 +13,20 @@ from trainer.audit.findings import SEVERITIES, Finding, count
 STYLES = {"leak": "bold red", "warning": "yellow", "note": ""}
 
 
-def show(findings: Sequence[Finding], console: Console) -> None:
+def show(findings: Sequence[Finding], console: Console, title: str | None = None) -> None:
     """Print the findings, one row each, or that there are none."""
     if findings:
-        console.print(audit_table(findings))
+        console.print(audit_table(findings, title))
     else:
         console.print(Text("Audit: nothing found", style="bold"))
 
 
-def audit_table(findings: Sequence[Finding]) -> Table:
+def audit_table(findings: Sequence[Finding], title: str | None = None) -> Table:
     """Return the findings in the order given: what it is, what was found, rows to look at, what helps."""
     counts = Counter(finding.severity for finding in findings)
-    title = ", ".join(count(counts[severity], severity) for severity in SEVERITIES if counts[severity])
+    counted = ", ".join(count(counts[severity], severity) for severity in SEVERITIES if counts[severity])
     table = Table(
-        title=f"Audit: {title}",
+        title=title or f"Audit: {counted}",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE,

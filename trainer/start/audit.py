@@ -46,7 +46,7 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
     leaks = [finding for finding in findings if finding.severity == "leak"]
     if strict and leaks:
         gaps = measure(samples, experiment.spec, plan.fold_of_row, train_rows=train_rows)
-        show([gap.to_finding() for gap in gaps], console)
+        show([gap.to_finding() for gap in gaps], console, title="What the leak is worth")
         raise DataError(refusal(leaks))
     return [finding.to_dict() for finding in findings]
 
