@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from trainer.checkpoint.files import sweep_partial
 from trainer.config.errors import CheckpointError
 from trainer.folds.plan import FoldPlan
 from trainer.metrics import METRICS, score
@@ -83,6 +84,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Mer
     missing = [number for number in range(opened.n_folds) if number not in found]
     if missing:
         raise CheckpointError(missing_message(run, missing, others))
+    sweep_partial(run)
     saved = [fold.saved for fold in found.values()]
     oof = pool(folds, ids_N, target, opened.plan.repeats, fold_of_row=opened.plan.fold_of_row)
     result = _result(opened, folds, oof, saved)

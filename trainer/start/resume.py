@@ -87,6 +87,7 @@ def join(experiment: Experiment, identity: Identity, console: Console) -> Joined
     if run is None or not is_run(run):
         return Joined([FoldState(fold, "absent", "start") for fold in wanted])
     forced = require_same_run(run, identity, force=config.force_resume)
+    sweep_partial(run)
     longer = longer_training(run, identity)
     for line in [f"warning: going on although {line}" for line in forced] + ([longer] if longer else []):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
