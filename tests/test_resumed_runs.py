@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -291,3 +292,52 @@ def test_missing_optimizer_state_is_an_error(train, killed, tmp_path):
     refused = train(*WINE, "run=a1")
     assert refused.code == 4
     assert "optimizer" in refused.err
+
+
+def test_a_kill_while_the_runs_own_files_are_written_anew_does_not_block_it(train, killed, tmp_path):
+    killed(STEPS * 3 + 2, *WINE, "run=a1")
+    run = tmp_path / "runs/a1"
+    (run / "rows.parquet").unlink()
+    (run / "folds.json").write_text("{}")
+    outcome = train(*WINE, "run=a1")
+    assert outcome.code == 0, outcome.err
+    assert train(*WINE, "run=straight").code == 0
+    assert bits(run) == bits(tmp_path / "runs/straight")
+
+
+def test_a_module_that_the_users_model_imports_counts_too(train, killed, tmp_path, monkeypatch):
+    package = tmp_path / "plug_in_two_files"
+    package.mkdir()
+    (package / "__init__.py").write_text("from plug_in_two_files.net import Net\n")
+    (package / "factor.py").write_text("FACTOR = 1\n")
+    (package / "net.py").write_text(
+        "from trainer.models.mlp import MLP\n"
+        "from plug_in_two_files.factor import FACTOR\n"
+        "class Net(MLP):\n"
+        "    def forward(self, numeric):\n"
+        "        return super().forward(numeric) * FACTOR\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugin = ("plugins=[plug_in_two_files]", "model._target_=plug_in_two_files.Net")
+    killed(3, *WINE, *plugin, "run=a1")
+    (package / "factor.py").write_text("FACTOR = 2\n")
+    refused = train(*WINE, *plugin, "run=a1")
+    assert refused.code == 4
+    assert "code of plug_in_two_files" in refused.err
+
+
+def test_a_second_job_that_starts_the_same_run_with_other_options_is_refused(train, tmp_path, monkeypatch):
+    from trainer import run as run_module
+
+    assert train(*WINE, "run=other", "seed=2", "cv.fold=1").code == 0
+    seen = run_module.preflight_start
+
+    def other_job_first(*arguments):
+        shutil.copytree(tmp_path / "runs/other", tmp_path / "runs/a1")
+        return seen(*arguments)
+
+    monkeypatch.setattr(run_module, "preflight_start", other_job_first)
+    refused = train(*WINE, "run=a1", "seed=1", "cv.fold=0", "preflight=on")
+    assert refused.code == 4
+    assert "seed: 2 there, 1 here" in refused.err
+    assert not (tmp_path / "runs/a1/fold_0").exists()

@@ -6,6 +6,7 @@ threads) and ``length`` (``max_epochs``, where no step depends on it). It is kep
 checkpoint and in every finished fold.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,8 +63,9 @@ def differences(before: Identity, now: Identity, *, hardware: bool) -> dict[str,
     for part in parts:
         there, here = before.get(part, {}), now.get(part, {})
         for key in sorted(there.keys() | here.keys()):
-            if there.get(key) != here.get(key):
-                found[key] = (there.get(key), here.get(key))
+            one, other = there.get(key, "absent"), here.get(key, "absent")
+            if one != other:
+                found[key] = (one, other)
     trained, wanted = (part.get("length", {}).get("max_epochs", 0) for part in (before, now))
     if wanted < trained:
         found["max_epochs"] = (trained, wanted)
@@ -78,7 +80,7 @@ def describe(found: Mapping[str, tuple[Any, Any]], most: int = 3) -> list[str]:
 
 def _short(*values: object) -> list[str]:
     """Return the values as text, long ones cut so that they still look different."""
-    texts = ["absent" if value is None else str(value) for value in values]
+    texts = [json.dumps(value, ensure_ascii=False) if value is None else str(value) for value in values]
     if max(map(len, texts)) <= LONGEST:
         return texts
     same = next((i for i, pair in enumerate(zip(*texts, strict=False)) if len(set(pair)) > 1), 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from torch import Tensor
 
 from trainer.check import check_config
 from trainer.checkpoint.files import claim_directory, make_directory, write_bytes
@@ -27,12 +28,12 @@ from trainer.metrics import METRICS
 from trainer.nested import run_nested
 from trainer.report import leaderboard
 from trainer.report.start import show_data, show_precision
-from trainer.run_directory.files import write_run
+from trainer.run_directory.files import is_run, require_same_run, write_run
 from trainer.run_directory.folds import ALL, DIVERGED, fold_directory, save_fold
 from trainer.run_directory.inner import remove_fits
 from trainer.run_directory.state import survey
-from trainer.start.audit import audit_start
-from trainer.start.identity import identity_of
+from trainer.start.audit import audit_start, in_words
+from trainer.start.identity import content_notes, identity_of
 from trainer.start.nested import nested_start
 from trainer.start.preflight import preflight_start
 from trainer.start.prepare import prepare, run_files
@@ -81,7 +82,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
     fold = prepare_fold(experiment, fold_number(experiment, config.cv.fold or 0))
     set_threads(experiment, fold, recorded_threads(config))
-    for note in (*fold.fitted.notes, *_without_effect(config, fold)):
+    for note in (*fold.fitted.notes, *_without_effect(config, fold), *content_notes(experiment.samples)):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     if config.profile.only:
         weights_start(experiment, fold, console)
@@ -90,14 +91,15 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     identity = identity_of(experiment)
     joined = join(experiment, identity, console)
     directory = run_path(config)
-    if joined.folds:
+    if joined.folds or joined.rewrite:
         directory = _open(experiment, fold, identity, joined, launch, console)
     assert directory is not None
     trackers = make_trackers(config, directory)
     try:
         train_folds(experiment, fold, identity, joined.folds, directory, console, trackers)
     except Interrupted as stop:
-        rest = [item for item in launch.command if not item.startswith("run=")]
+        said_anew = ("run=", "resume=", "force_resume=")
+        rest = [item for item in launch.command if not item.startswith(said_anew)]
         stop.advice = f"; go on with: python train.py {shlex.join([*rest, f'run={directory.name}'])}"
         raise
     if config.cv.fold == ALL:
@@ -130,7 +132,7 @@ def _open(
 ) -> Path:
     """Look at model, loss and costs; then write the run's own files, unless the run is there and unchanged."""
     config = experiment.config
-    findings = audit_start(experiment, console) if joined.rewrite else []
+    findings = audit_start(experiment, console) if joined.rewrite or config.audit == "strict" else []
     weights = weights_start(experiment, fold, console)
     if is_nested(config):
         warnings = nested_start(experiment, fold, console)
@@ -141,8 +143,10 @@ def _open(
     if directory is None:
         directory = claim_directory(Path(config.paths.runs) / launch.default_name)
     make_directory(directory)
-    if joined.rewrite:
-        warnings = [*(finding["message"] for finding in findings if finding["severity"] != "note"), *warnings]
+    if joined.rewrite and joined.fresh and is_run(directory):  # another job has begun it meanwhile
+        require_same_run(directory, identity, force=False)
+    elif joined.rewrite:
+        warnings = [*map(in_words, findings), *warnings]
         origin = {
             "identity": identity,
             "command": list(launch.command),
@@ -242,7 +246,8 @@ def _save(experiment: Experiment, directory: Path, identity: Identity, trained: 
         files["inner.json"] = (json.dumps(trained.inner, indent=2, ensure_ascii=False) + "\n").encode()
     wanted = experiment.config.checkpoint
     if wanted.save_weights:
-        files[f"model{SUFFIXES[wanted.format]}"] = weight_bytes(trained.weights, wanted.format)
+        tensors = {name: value for name, value in trained.weights.items() if isinstance(value, Tensor)}
+        files[f"model{SUFFIXES[wanted.format]}"] = weight_bytes(tensors, wanted.format)
     save_fold(directory, trained.result, amp=trained.amp, identity=identity, files=files)
 
 

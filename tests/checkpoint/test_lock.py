@@ -141,3 +141,17 @@ def test_a_stopped_process_on_this_machine_keeps_its_lock(tmp_path):
     finally:
         os.kill(process.pid, signal.SIGCONT)
         end(process)
+
+
+def test_a_look_at_a_live_lock_is_not_disturbed_by_others_with_the_same_pid(tmp_path, monkeypatch):
+    """Two containers: both are pid 1, and both look at the age of a third one's lock at the same time."""
+    (tmp_path / NAME).write_text(json.dumps(dead_holder(machine="another")))
+    touch = type(tmp_path).touch
+
+    def disturbed(self, *arguments, **options):
+        touch(self, *arguments, **options)
+        for other in tmp_path.glob(f"*probe.{os.getpid()}"):
+            other.unlink()
+
+    monkeypatch.setattr(type(tmp_path), "touch", disturbed)
+    assert running_elsewhere(tmp_path) is not None

@@ -34,9 +34,11 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
         _write_and_sync(partial, data)
         os.replace(partial, path)  # noqa: PTH105 every step of the store is one call of os: the tests stop at each
         sync_directory(path.parent)
-    except OSError as error:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
-        raise storage_error(error, path.parent, len(data)) from error
+        if isinstance(error, OSError):
+            raise storage_error(error, path.parent, len(data)) from error
+        raise
 
 
 def _write_and_sync(path: Path, data: bytes | memoryview) -> None:

@@ -10,6 +10,7 @@ import secrets
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -183,15 +184,14 @@ def _machine() -> str:
 
 def _age_seconds(path: Path) -> float | None:
     """Return how long ago ``path`` was touched, by the clock of its file system."""
-    probe = path.with_name(f"{NAME}.probe.{os.getpid()}")
     try:
         touched = path.stat().st_mtime
-        probe.touch()
-        now = probe.stat().st_mtime
     except FileNotFoundError:
         return None
-    except OSError:  # not writable for us: the machine's clock has to do
-        now = time.time()
-    finally:
-        probe.unlink(missing_ok=True)
+    probe = path.with_name(f"{NAME}.probe.{os.getpid()}-{secrets.token_hex(4)}")  # pids repeat in containers
+    now = time.time()  # where we cannot write, the machine's clock has to do
+    with suppress(OSError):
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
     return max(0.0, now - touched)

@@ -66,8 +66,10 @@ def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     write_bytes(path.with_suffix(".json"), sealed(mark))
-    for old in _marks(directory)[KEPT:]:
-        _remove_checkpoint(old)
+    marks = _marks(directory)
+    here = marks.index(path.with_suffix(".json"))
+    for other in [*marks[:here], *marks[here + KEPT :]]:  # later ones are of other steps: a forced change of batch_size
+        _remove_checkpoint(other)
 
 
 def load(directory: Path) -> Loaded | None:
@@ -154,5 +156,5 @@ def _read(mark: Path) -> Loaded:
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a zip or pickle error; the bytes are what was written
-        raise CheckpointError(f"{path} cannot be read by this torch: {str(error).splitlines()[0]}") from error
+        raise CheckpointError(f"{path} cannot be read by this torch: {str(error).splitlines()[0][:120]}") from error
     return Loaded(position, state)

@@ -45,6 +45,7 @@ class Keeper:
         self.directory, self.identity, self.settings, self.force = directory, identity, settings, force
         self.still_ours, self.say = still_ours, say
         self.saved: Position | None = None  # the newest checkpoint, by this process or before it
+        self._looked_at = False
         self._saved_at = time.perf_counter()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="foldwise-save")
         self._writing: Future[None] | None = None
@@ -101,6 +102,9 @@ class Keeper:
         """
         if self._writing is not None and self._writing.done():
             self.wait()
+        if not self._looked_at:  # what cannot be saved is said at once, not when the work would be lost
+            capture(learner, progress)
+            self._looked_at = True
         every, minutes = self.settings.every_n_steps, self.settings.every_minutes
         late = minutes is not None and time.perf_counter() - self._saved_at >= minutes * 60
         if late or (every is not None and position.step % every == 0):

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +58,7 @@ def picked_weights(learner: Learner, selection: Selection) -> Iterator[None]:
     if not selection.epoch:
         yield
         return
-    kept = {name: value.detach().clone() for name, value in learner.model.state_dict().items()}
+    kept = {name: copied(value) for name, value in learner.model.state_dict().items()}
     average, learner.average = learner.average, None
     try:
         learner.model.load_state_dict(selection.weights)
@@ -96,7 +98,14 @@ def require_finite_logits(logits: NDArray[np.float32], rows: RowNumbers) -> None
 def evaluation_state(learner: Learner) -> dict[str, Tensor]:
     """Return a copy on the CPU of the weights that are scored, by state_dict name."""
     with learner.evaluation_weights():
-        return {name: value.detach().cpu().clone() for name, value in learner.model.state_dict().items()}
+        return {name: copied(value, "cpu") for name, value in learner.model.state_dict().items()}
+
+
+def copied(value: Any, device: str | None = None) -> Any:
+    """Return a copy of a state_dict's value; what a module's ``get_extra_state`` returned may be anything."""
+    if not isinstance(value, Tensor):
+        return deepcopy(value)
+    return value.detach().to(value.device if device is None else device, copy=True)
 
 
 def monitored(

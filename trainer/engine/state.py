@@ -27,7 +27,9 @@ def capture(learner: Learner, progress: Progress) -> dict[str, Any]:
     average = learner.average
     state = {
         "model": learner.model.state_dict(),
+        "weights": [name for name, _ in learner.model.named_parameters()],
         "buffers": _unsaved_buffers(learner.model),
+        "loss buffers": _unsaved_buffers(_module(learner.loss)),
         "loss": _module(learner.loss).state_dict(),
         "optimizer": learner.optimizer.state_dict(),
         "scheduler": learner.scheduler.state_dict(),
@@ -65,7 +67,8 @@ def restore(state: Mapping[str, Any], learner: Learner, progress: Progress, *, a
         learner.model.load_state_dict(state["model"])
         _load_buffers(learner.model, state["buffers"])
         _module(learner.loss).load_state_dict(state["loss"])
-        learner.optimizer.load_state_dict(state["optimizer"])
+        _load_buffers(_module(learner.loss), state["loss buffers"])
+        _restore_optimizer(state["optimizer"], learner.optimizer)
         learner.scheduler.load_state_dict(state["scheduler"])
         _restore_precision(state, learner, adapt)
         _restore_average(state["average"], learner)
@@ -94,7 +97,8 @@ def first_difference(before: object, now: object, path: str = "state") -> str | 
 
 def all_weights_finite(state: Mapping[str, Any]) -> bool:
     """Return whether the weights of a captured state are finite."""
-    tensors = [*state["model"].values(), *(state["precision"]["masters"] or [])]
+    weights = [state["model"].get(name) for name in state["weights"]]  # None: saved under another name
+    tensors = [tensor for tensor in (*weights, *(state["precision"]["masters"] or [])) if isinstance(tensor, Tensor)]
     return all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point())
 
 
@@ -105,7 +109,7 @@ def _same_bits(one: Tensor, other: Tensor) -> bool:
 
 
 def _copied(value: Any, path: str) -> Any:
-    if isinstance(value, Tensor):
+    if type(value) in (Tensor, nn.Parameter):
         return value.detach().to("cpu", copy=True).contiguous()
     if isinstance(value, Mapping):
         return {key: _copied(item, f"{path}.{key}") for key, item in value.items()}
@@ -115,7 +119,7 @@ def _copied(value: Any, path: str) -> Any:
         return tuple(_copied(item, f"{path}[{i}]") for i, item in enumerate(value))
     if isinstance(value, np.generic):
         return value.item()
-    if not isinstance(value, PLAIN):
+    if type(value) not in PLAIN:  # an enum is an int, but is not loaded again with weights_only
         raise CheckpointError(
             f"cannot save {path}: a {type(value).__name__} is neither a tensor nor a plain value, and would not be "
             "loaded again safely\nkeep such state in tensors (register_buffer) or numbers"
@@ -134,12 +138,27 @@ def _unsaved_buffers(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _load_buffers(model: nn.Module, buffers: Mapping[str, Tensor]) -> None:
+    """Put back the buffers that a state_dict leaves out; a cache made or grown while training is made anew."""
     own = _unsaved_buffers(model)
-    if own.keys() != buffers.keys():
-        raise CheckpointError(f"the saved state has other buffers: {', '.join(buffers) or 'none'}")
-    with torch.no_grad():
-        for name, buffer in buffers.items():
-            own[name].copy_(buffer)
+    device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
+    for name, buffer in buffers.items():
+        if name in own and own[name].shape == buffer.shape and own[name].dtype == buffer.dtype:
+            own[name].detach().copy_(buffer)
+            continue
+        module, _, last = name.rpartition(".")
+        place = own[name].device if name in own else device
+        model.get_submodule(module).register_buffer(last, buffer.to(place, copy=True), persistent=False)
+
+
+def _restore_optimizer(saved: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> None:
+    """Load the state; torch casts it to the parameters' dtype, so what was saved in another dtype is put back."""
+    optimizer.load_state_dict(dict(saved))
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for number, values in saved["state"].items():
+        own = optimizer.state[parameters[number]]
+        for name, value in values.items():
+            if isinstance(value, Tensor) and name in own and own[name].dtype != value.dtype:
+                own[name] = value.to(own[name].device, copy=True)
 
 
 def _restore_precision(state: Mapping[str, Any], learner: Learner, adapt: bool) -> None:

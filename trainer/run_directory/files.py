@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.checkpoint.files import directory_lock, sealed, storage_error, sweep_partial, unsealed, write_bytes
+from trainer.checkpoint.files import directory_lock, remove, sealed, storage_error, sweep_partial, unsealed, write_bytes
 from trainer.config.errors import CheckpointError
 from trainer.identity import Identity, describe, differences
 
@@ -82,10 +82,21 @@ def longer_training(run: Path, identity: Identity) -> str | None:
     return f"training longer: max_epochs {before} -> {now} (no step depends on it)" if now > before else None
 
 
+def files_fit(run: Path, facts: Mapping[str, Any], folds_json: str) -> bool:
+    """Return whether rows.parquet and folds.json are those of the manifest: a kill may have come between them."""
+    try:
+        rows, folds = (run / ROWS).read_bytes(), (run / MARK).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return hashlib.sha256(rows).hexdigest() == facts.get("sha256", {}).get(ROWS) and folds == folds_json
+
+
 def write_run(run: Path, files: Mapping[str, bytes]) -> None:
     """Write the run's own files: config.yaml, manifest.json, rows.parquet, folds.json and others, the mark last."""
     with directory_lock(run):
         sweep_partial(run)
+        if MARK in files:
+            remove(run / "cv.json")  # of the run as it was before
         for name in sorted(files, key=lambda name: name == MARK):
             write_bytes(run / name, files[name])
 

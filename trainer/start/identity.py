@@ -4,10 +4,11 @@ import hashlib
 import inspect
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,19 @@ from trainer.identity import Identity, deciding_keys
 
 PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
 SOURCE = Path(__file__).resolve().parent.parent
-ENGINE = ("cv.py", "nested.py", "engine/*.py", "data/batches.py", "losses/contract.py", "losses/class_weights.py")
+ENGINE = (
+    "cv.py",
+    "nested.py",
+    "metrics.py",
+    "config/grid.py",
+    "engine/*.py",
+    "data/batches.py",
+    "data/streamed.py",
+    "folds/inner.py",
+    "losses/contract.py",
+    "losses/class_weights.py",
+)
+UNKNOWN = b"unknown: "
 
 
 def identity_of(experiment: Experiment) -> Identity:
@@ -66,43 +79,67 @@ def versions() -> dict[str, str]:
 
 
 def sha256_of(value: Any) -> str:
-    """Return the sha256 of nested records, arrays and texts; what is none of these counts by its type alone."""
+    """Return the sha256 of nested records, containers, arrays and plain values.
+
+    An object of another type counts by its ``content_sha256()``, or without that by its type alone.
+    """
     digest = hashlib.sha256()
     for part in _parts(value):
         digest.update(part)
     return digest.hexdigest()
 
 
-def _parts(value: Any) -> Iterable[bytes | memoryview]:
-    if hasattr(value, "content_sha256"):  # data of a user's own that is not in memory
+def content_notes(samples: Samples) -> list[str]:
+    """Return what to say where a part of the data has no content that could be compared."""
+    unknown = sorted({part.decode()[len(UNKNOWN) :] for part in _parts(samples) if bytes(part[:9]) == UNKNOWN})
+    return [
+        f"{name} has no content_sha256(): changes of its data are not noticed when the run is gone on with"
+        for name in unknown
+    ]
+
+
+def _parts(value: Any) -> Iterator[bytes]:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().contiguous().numpy()
+    if hasattr(value, "content_sha256"):
         yield str(value.content_sha256()).encode()
     elif is_dataclass(value):
-        for item in fields(value):
-            yield item.name.encode()
-            yield from _parts(getattr(value, item.name))
+        yield from _parts({item.name: getattr(value, item.name) for item in fields(value)})
     elif isinstance(value, np.ndarray) and value.dtype != object:
         yield f"{value.dtype} {value.shape}".encode()
-        yield np.ascontiguousarray(value).view(np.uint8).data
+        yield np.ascontiguousarray(value).tobytes()
     elif isinstance(value, np.ndarray):
-        yield json.dumps([value.shape, value.ravel().tolist()]).encode()
-    elif isinstance(value, (tuple, list)) and not all(isinstance(item, str) for item in value):
+        yield from _parts([value.shape, value.ravel().tolist()])
+    elif isinstance(value, Mapping):
+        yield from _parts([list(value.keys()), list(value.values())])
+    elif isinstance(value, (tuple, list)) and all(item is None or isinstance(item, str) for item in value):
+        yield json.dumps(value).encode()
+    elif isinstance(value, (tuple, list)):
+        yield f"list {len(value)}".encode()
         for item in value:
             yield from _parts(item)
-    elif isinstance(value, (tuple, list, str, int, float, type(None))):
-        yield json.dumps(value).encode()
+    elif isinstance(value, (set, frozenset)):
+        yield from _parts(sorted(sha256_of(item) for item in value))
+    elif isinstance(value, (str, int, float, bool, bytes, PurePath, np.generic, type(None))):
+        yield f"{type(value).__name__} {value!r}".encode()
     else:
-        yield type(value).__qualname__.encode()
+        yield UNKNOWN + type(value).__qualname__.encode()
 
 
 def _code(config: RunConfig) -> dict[str, str]:
-    """Return the sha256 (cut) of the source files that compute: the engine, and each part the configuration names."""
+    """Return the sha256 (cut) of the source files that compute: the engine, what the configuration names, plugins."""
     engine = sorted(path for pattern in ENGINE for path in SOURCE.glob(pattern))
-    found = {"code of the engine": _files_sha256(engine)}
+    found = {"code of the engine": _files_sha256(path for path in engine if not path.name.startswith("preflight"))}
     for name in ("data", "data.preprocess", "model", "loss"):
         section = config.data.get("preprocess", {}) if name == "data.preprocess" else getattr(config, name)
-        if "_target_" in section:
-            target = resolve_target(name, section["_target_"], config.plugins)
+        target = resolve_target(name, section["_target_"], config.plugins)
+        if target.__module__.startswith("trainer."):
             found[f"code of {section['_target_']}"] = _files_sha256([Path(inspect.getfile(target))])
+    for plugin in config.plugins:
+        file = Path(inspect.getfile(import_module(plugin)))
+        found[f"code of {plugin}"] = _files_sha256(
+            sorted(file.parent.rglob("*.py")) if file.stem == "__init__" else [file]
+        )
     return found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.checkpoint.files import remove, sweep_partial
+from trainer.checkpoint.files import claim_directory, remove, sweep_partial
 from trainer.checkpoint.lock import NAME as LOCK
 from trainer.checkpoint.lock import FoldBusyError, running_elsewhere
 from trainer.checkpoint.store import remove_all
@@ -14,7 +14,7 @@ from trainer.config.schema import RunConfig
 from trainer.cv import Experiment
 from trainer.identity import Identity
 from trainer.report.state_table import state_table
-from trainer.run_directory.files import is_run, longer_training, read_manifest, require_same_run
+from trainer.run_directory.files import files_fit, is_run, longer_training, read_manifest, require_same_run
 from trainer.run_directory.folds import ALL, fold_directory
 from trainer.run_directory.state import FoldState, survey
 
@@ -31,6 +31,7 @@ class Joined:
 
     states: list[FoldState]
     rewrite: bool = True
+    fresh: bool = False
     forced: tuple[str, ...] = ()
 
     @property
@@ -85,7 +86,7 @@ def join(experiment: Experiment, identity: Identity, console: Console) -> Joined
     config = experiment.config
     run, wanted = run_path(config), wanted_folds(experiment)
     if run is None or not is_run(run):
-        return Joined([FoldState(fold, "absent", "start") for fold in wanted])
+        return Joined([FoldState(fold, "absent", "start") for fold in wanted], fresh=True)
     forced = require_same_run(run, identity, force=config.force_resume)
     sweep_partial(run)
     longer = longer_training(run, identity)
@@ -100,7 +101,8 @@ def join(experiment: Experiment, identity: Identity, console: Console) -> Joined
             tidy(fold_directory(run, state.fold), keep_final=config.checkpoint.keep_final)
     console.print(state_table([(state.fold, state.state, state.action) for state in states]))
     known = tuple(dict.fromkeys((*before.get("forced", ()), *forced)))
-    return Joined(states, rewrite=bool(forced or longer), forced=known)
+    fits = files_fit(run, before, experiment.plan.to_json())
+    return Joined(states, rewrite=bool(forced or longer or not fits), forced=known)
 
 
 def tidy(directory: Path, *, keep_final: bool) -> None:
@@ -126,5 +128,6 @@ def _set_aside(run: Path, fingerprint: str, console: Console) -> None:
     """Keep the folds of another split under another name: their models have seen rows that are held out now."""
     for directory in sorted(run.glob("fold_*")):
         if "." not in directory.name and not running_elsewhere(directory):
-            directory.rename(directory.with_name(f"{directory.name}.split-{fingerprint}"))
-            console.print(f"{directory.name}: of another split, kept as {directory.name}.split-{fingerprint}")
+            kept = claim_directory(directory.with_name(f"{directory.name}.split-{fingerprint}"))
+            directory.rename(kept)  # onto the empty directory that is ours now
+            console.print(f"{directory.name}: of another split, kept as {kept.name}")

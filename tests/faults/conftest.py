@@ -1,0 +1,17 @@
+"""A workshop for runs that are killed: an empty directory and a fork server."""
+
+import harness
+import pytest
+
+
+@pytest.fixture(scope="session")
+def _fork_server():
+    with harness.fork_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shop(_fork_server, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("shop")
+    harness.write_texts(directory / "texts.csv")
+    return harness.Workshop(directory, _fork_server)

@@ -1,0 +1,124 @@
+"""A process that has imported everything once and forks a child per run: a start costs milliseconds, not seconds.
+
+Each child is a process of its own, with its own pid, memory and open files: a SIGKILL ends it as it ends any other.
+Only the imports are shared; nothing is composed, read or computed before the fork, and the server has one thread.
+
+Requests are JSON lines on standard input: ``arguments`` of train.py, ``directory`` to run in, ``notes`` (where the
+server writes ``out``, ``err``, ``pid`` and, at the end, ``code``), ``environment``, ``largest_file_bytes``.
+"""
+
+import atexit
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+PRELOADED = (
+    "PIL.PngImagePlugin",
+    "hydra._internal.core_plugins.basic_launcher",
+    "markdown.extensions.tables",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "pyarrow.parquet",
+    "sklearn.datasets",
+    "sklearn.impute",
+    "sklearn.metrics",
+    "sklearn.model_selection",
+    "tokenizers",
+    "torch._dynamo",
+    "torch.utils.flop_counter",
+    "torch.utils.tensorboard",
+    "trainer.merge",
+    "trainer.run",
+)
+
+
+def serve() -> Callable[[], int] | None:
+    """Answer requests until the input ends; in a child, return what it is to do."""
+    running: dict[int, Path] = {}
+    rest = b""
+    while True:
+        readable, _, _ = select.select([0], [], [], 0.002)
+        _note_ended(running)
+        if not readable:
+            continue
+        received = os.read(0, 65536)
+        if not received:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
+            return None
+        *lines, rest = (rest + received).split(b"\n")
+        for line in lines:
+            request = json.loads(line)
+            pid = os.fork()
+            if pid == 0:
+                return lambda request=request: train(request)
+            notes = Path(request["notes"])
+            running[pid] = notes
+            _write(notes / "pid", str(pid))
+
+
+def train(request: dict) -> int:
+    """Be ``python train.py ARGUMENTS``."""
+    os.chdir(request["directory"])
+    os.environ |= request["environment"]
+    tempfile.tempdir = None  # TMPDIR may be another one
+    notes = Path(request["notes"])
+    for number, name in ((0, os.devnull), (1, notes / "out"), (2, notes / "err")):
+        opened = os.open(name, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(opened, number)
+        os.close(opened)
+    limit = request["largest_file_bytes"]
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    sys.argv = ["train.py", *request["arguments"]]
+    import train as script
+    from trainer.config.compose import composed
+    from trainer.config.errors import guarded
+
+    return guarded(lambda: composed(script.main, script.check))
+
+
+def end(code: int) -> None:
+    """End as the interpreter does, without taking every module apart."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _note_ended(running: dict[int, Path]) -> None:
+    for pid in list(running):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            _write(running.pop(pid) / "code", str(os.waitstatus_to_exitcode(status)))
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    partial.rename(path)
+
+
+if __name__ == "__main__":
+    import importlib
+
+    sys.path.insert(0, str(REPOSITORY))
+    for name in ("train", *PRELOADED):
+        importlib.import_module(name)
+    if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208
+        sys.exit("the fork server has threads: a child could hang")
+    gc.collect()
+    gc.freeze()  # else the first collection of a child copies every page
+    print("ready", flush=True)
+    task = serve()
+    end(0 if task is None else task())

@@ -1,0 +1,110 @@
+"""F13: directories that cannot be written, and runs in places with unusual names."""
+
+import os
+import subprocess
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+from fingerprints import fingerprint, require_same
+from harness import QUICK, battery, finish, start, train
+
+ARGUMENTS = ("data=iris", "max_epochs=1", "model.hidden=[8]", *QUICK)
+
+
+@pytest.fixture(scope="module")
+def expected(shop):
+    train(shop, "run=whole", *ARGUMENTS)
+    return fingerprint(shop.runs / "whole")
+
+
+LONG = "/".join(["d" * 200] * 8)
+PLACES = {
+    "spaces": ("paths.runs='my runs (1)'", "my runs (1)", "a"),
+    "Chinese": ("paths.runs=结果/第一次", "结果/第一次", "试验 一"),
+    "emoji": ("paths.runs='runs 🌱/é'", "runs 🌱/é", "run 🌱"),
+    "long": (f"paths.runs={LONG}", LONG, "n" * 200),
+}
+IMPOSSIBLE = {
+    "name too long": f"run={'n' * 300}",
+    "path too long": f"paths.runs={'/'.join(['d' * 200] * 25)}",
+    "a file in the way": "paths.runs=texts.csv/runs",
+}
+
+
+def run_there(shop, expected, option, place, name):
+    """Run in an unusual place, and again: the second time all is found done."""
+    train(shop, f"run='{name}'", option, *ARGUMENTS)
+    again = train(shop, f"run='{name}'", option, *ARGUMENTS)
+    assert "done" in again.out
+    require_same(shop.directory / place / name, expected)
+
+
+def refused(shop, *options):
+    """Run, expect exit 6 and a short message; return it."""
+    process = start(shop, *ARGUMENTS, *options)
+    assert finish(process) == 6, process.out[-1000:] + process.err
+    assert process.err.startswith("storage error: "), process.err
+    assert len(process.err.splitlines()) <= 5
+    assert "Traceback" not in process.err
+    return process.err
+
+
+@contextmanager
+def read_only(run):
+    """Let nobody write in a directory; the means depends on who runs the tests."""
+    if os.geteuid() != 0:
+        run.chmod(0o555)
+        try:
+            yield
+        finally:
+            run.chmod(0o755)
+        return
+    mount = subprocess.run(["mount", "--bind", run, run], capture_output=True, check=False)
+    if mount.returncode:
+        pytest.skip("as root, a read-only directory needs a mount, which is not allowed here")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", run], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", run], check=True)
+
+
+def run_read_only(shop):
+    train(shop, "run=fixed", "cv.fold=0", *ARGUMENTS)
+    with read_only(shop.runs / "fixed"):
+        message = refused(shop, "run=fixed")
+    assert "runs/fixed" in message
+    assert "read-only file system" in message or "Permission denied" in message
+
+
+def run_blocked(shop):
+    train(shop, "run=blocked", "cv.fold=0", *ARGUMENTS)
+    (shop.runs / "blocked/fold_1").write_text("not a directory")
+    assert "runs/blocked" in refused(shop, "run=blocked")
+
+
+def test_a_run_goes_to_a_place_with_an_unusual_name(shop, expected):
+    run_there(shop, expected, *PLACES["Chinese"])
+
+
+def test_a_name_that_is_too_long_is_one_message(shop):
+    assert "cannot write to" in refused(shop, IMPOSSIBLE["name too long"])
+
+
+def test_a_read_only_run_is_named_in_one_message(shop):
+    run_read_only(shop)
+
+
+@pytest.mark.battery
+def test_all_places(shop, expected):
+    tries = {name: partial(run_there, shop, expected, *place) for name, place in PLACES.items()}
+    tries |= {name: partial(refused, shop, option) for name, option in IMPOSSIBLE.items()}
+    tries |= {"read-only run": partial(run_read_only, shop), "a file in place of a fold": partial(run_blocked, shop)}
+
+    def one(number, figures):
+        name = list(tries)[number]
+        figures[name] += 1
+        tries[name]()
+
+    battery("F13", "places and names", len(tries), one)

@@ -1,0 +1,81 @@
+"""F15: many folds in one process leave nothing behind: memory, files, threads, hooks, models, temporary files."""
+
+import json
+import statistics
+import time
+
+import pytest
+from fingerprints import leftovers
+from harness import LONGEST_SECONDS, finish, record, start, wanted_count
+
+ARGUMENTS = (
+    "data=iris",
+    "plugins=[soak_plugin]",
+    "max_epochs=1",
+    "model.hidden=[16]",
+    "cv.n_splits=2",
+    "preflight=off",
+    "checkpoint.every_n_steps=2",
+    "runtime.progress=plain",
+)
+MOST_GROWTH = 0.05
+WARM_UP = 0.2  # share of the folds
+
+
+def soaked(shop, name, n_folds, *overrides):
+    """Train folds in one process; return what it held after each."""
+    report, temporary = shop.directory / f"{name}.held", shop.directory / f"{name}-temporary"
+    temporary.mkdir()
+    environment = {"FOLDWISE_TEST_SOAK": str(report), "TMPDIR": str(temporary)}
+    repeats = f"cv.repeats={n_folds // 2}"
+    process = start(shop, f"run={name}", *ARGUMENTS, repeats, *overrides, environment=environment)
+    assert finish(process, LONGEST_SECONDS + 2 * n_folds) == 0, process.out[-2000:] + process.err
+    assert [path.name for path in temporary.iterdir() if "torchinductor" not in path.name] == []  # torch's own, empty
+    assert leftovers(shop.runs / name) == []
+    held = [json.loads(line) for line in report.read_text().splitlines()]
+    assert len(held) == n_folds
+    return held
+
+
+def growth(held):
+    """Return by how much the memory grew after the warm-up: the last tenth of the folds against the first after it."""
+    tenth = max(2, len(held) // 10)
+    memory = [moment["rss_kib"] for moment in held][int(len(held) * WARM_UP) :]
+    return statistics.median(memory[-tenth:]) / statistics.median(memory[:tenth]) - 1
+
+
+def leaked(held):
+    """Return what is held after the last fold and was not after the fold that ended the warm-up."""
+    first, last = held[int(len(held) * WARM_UP)], held[-1]
+    return {name: (first[name], last[name]) for name in first if name != "rss_kib" and last[name] > first[name]}
+
+
+def test_what_is_leaked_is_seen():
+    held = [{"rss_kib": 1000 + 10 * fold, "files": 7 + (fold > 15), "threads": 2} for fold in range(20)]
+    assert growth(held) == pytest.approx(1185 / 1045 - 1)
+    assert leaked(held) == {"files": (7, 8)}
+    assert leaked(held[:16]) == {}
+
+
+def test_folds_in_one_process_leave_nothing_behind(shop):
+    held = soaked(shop, "soak", 20, "tracker.name=none", "profile.enabled=false")
+    assert leaked(held) == {}
+    assert growth(held) < MOST_GROWTH
+
+
+@pytest.mark.battery
+@pytest.mark.parametrize("tracker", ["none", "tensorboard"])
+def test_many_folds_in_one_process(shop, tracker):
+    wanted, began = wanted_count("F15", 200), time.perf_counter()
+    held = soaked(shop, f"soak-{tracker}", wanted, f"tracker.name={tracker}")
+    first, last = (held[place]["rss_kib"] / 1024 for place in (int(wanted * WARM_UP), -1))
+    figures = {
+        "MiB after the warm-up": round(first, 1),
+        "MiB at the end": round(last, 1),
+        "growth, %": round(100 * growth(held), 2),
+        "leaked": str(leaked(held) or "nothing"),
+    }
+    good = wanted if not leaked(held) and growth(held) < MOST_GROWTH else 0
+    seconds = round(time.perf_counter() - began)
+    record("F15", f"folds in one process, tracker {tracker}", tried=wanted, good=good, seconds=seconds, figures=figures)
+    assert good

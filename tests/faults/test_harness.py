@@ -1,0 +1,91 @@
+"""The tests of the faults can fail: what differs is seen, and what a fault leaves is seen."""
+
+import json
+import shutil
+
+import harness
+import pytest
+import scoreboard
+from fingerprints import differing, fingerprint, leftovers
+from harness import battery, train
+
+QUICKEST = ("data=iris", "max_epochs=1", "model.hidden=[8]", "cv.n_splits=2", "preflight=off", "profile.enabled=false")
+
+
+@pytest.fixture(scope="module")
+def expected(shop):
+    train(shop, "run=one", "tracker.name=none", *QUICKEST)
+    return fingerprint(shop.runs / "one")
+
+
+@pytest.fixture
+def copied(shop, expected, tmp_path):
+    return shutil.copytree(shop.runs / "one", tmp_path / "copy")
+
+
+def test_one_changed_bit_of_a_weight_is_seen(copied, expected):
+    assert differing(copied, expected) == []
+    weights = copied / "fold_1/model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-3] ^= 1
+    weights.write_bytes(data)
+    assert differing(copied, expected) == ["fold_1/model.safetensors"]
+
+
+def test_a_changed_number_of_the_metrics_is_seen_and_another_time_is_not(copied, expected):
+    log = copied / "fold_0/metrics.jsonl"
+    values = json.loads(log.read_text())
+    log.write_text(json.dumps(values | {"seconds": values["seconds"] + 1}))
+    assert differing(copied, expected) == []
+    log.write_text(json.dumps(values | {"train_loss": values["train_loss"] * (1 + 1e-15)}))
+    assert differing(copied, expected) == ["fold_0/metrics.jsonl"]
+    result = json.loads((copied / "cv.json").read_text())
+    result["metrics"]["accuracy"]["oof"] += 1e-15
+    (copied / "cv.json").write_text(json.dumps(result))
+    assert differing(copied, expected) == ["cv.json", "fold_0/metrics.jsonl"]
+
+
+def test_a_missing_fold_and_a_missing_result_are_seen(copied, expected):
+    shutil.rmtree(copied / "fold_1")
+    (copied / "cv.json").unlink()
+    names = {"model.safetensors", "oof.parquet", "preprocess.json", "metrics.jsonl"}
+    assert differing(copied, expected) == sorted({f"fold_1/{name}" for name in names} | {"cv.json", "oof.parquet"})
+
+
+def test_another_seed_is_seen_in_all_that_depends_on_it(shop, expected):
+    train(shop, "run=two", "seed=1", "tracker.name=none", *QUICKEST)
+    same = set(expected) - set(differing(shop.runs / "two", expected))
+    assert same == {"fold_0/preprocess.json", "fold_1/preprocess.json"}
+
+
+def test_half_written_files_and_locks_are_seen(copied):
+    assert leftovers(copied) == []
+    (copied / "fold_0/oof.parquet.tmp.12-abc").touch()
+    (copied / "fold_0/LOCK").touch()
+    (copied / "fold_1/step-00000001.pt").touch()
+    assert leftovers(copied, finished=False) == ["fold_0/LOCK", "fold_0/oof.parquet.tmp.12-abc"]
+    assert leftovers(copied) == ["fold_0/LOCK", "fold_0/oof.parquet.tmp.12-abc", "fold_1/step-00000001.pt"]
+
+
+@pytest.mark.battery
+def test_a_run_from_scratch_and_a_forked_one_are_the_same(shop, expected):
+    train(shop, "run=scratch", "tracker.name=none", *QUICKEST, forked=False)
+    assert differing(shop.runs / "scratch", expected) == []
+
+
+def test_what_is_wrong_is_counted_shown_and_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(harness, "RECORDS", tmp_path / "records.jsonl")
+    monkeypatch.setenv("FOLDWISE_BATTERY_F1", "5")
+
+    def one(number, figures):
+        figures["kills"] += 2
+        assert number != 3, "other bits"
+
+    with pytest.raises(AssertionError, match="number 3: other bits"):
+        battery("F1", "runs killed", 300, one)
+    found = json.loads(harness.RECORDS.read_text())
+    assert (found["tried"], found["good"], found["figures"]) == (5, 4, {"kills": 10})
+    page = scoreboard.page([found])
+    assert "| 5 | 4 | kills: 10 |" in page
+    assert "torch DCP: 0 of 12 | 1 of 5 runs, with 0 kills during a save |" in page
+    assert "FOLDWISE_BATTERY_F1=5 make battery" in page
