@@ -122,6 +122,8 @@ def test_a_column_that_gives_the_folds_is_no_feature_when_trained_on(split, tabl
         (["--text", "text", "--drop", "x"], 2, "--drop has no effect with --text"),
         (["--split", "team"], 3, "column 'team': 'g0' in row 1 is no fold"),
         (["--id", "team"], 3, "duplicate id 'g0'"),
+        (["--id", "team"], 3, "repair them, or leave --id out to number the rows"),
+        (["--group", "team", "--cv", "predefined", "--split", "part"], 3, "or leave --group out"),
         (["--id", "taem"], 3, "no column 'taem' (--id): did you mean 'team'? set --id team"),
         (["--out", "folds.txt"], 2, "folds.txt: its name says no format of folds: have folds.json"),
         (["--out", "absent/folds.csv"], 6, "cannot be written"),
@@ -179,3 +181,43 @@ def test_hypothyroids_class_of_two_is_refused_or_dealt_with(split):
     label, fold = np.array(column(str(path), "label")), np.array(column("folds.csv", "fold"))
     assert set(fold[label == "secondary_hypothyroid"]) == {"-1"}
     assert (fold == "-1").sum() == 2
+
+
+def test_the_file_that_is_split_is_not_written_over(split, table, tmp_path):
+    before = Path(table).read_text()
+    (tmp_path / "link.csv").symlink_to(tmp_path / table)
+    for out in (table, f"./{table}", "link.csv"):
+        code, _, err = split(table, "--label", "label", "--out", out)
+        assert (code, "is the file that is split" in err) == (2, True), err
+    (tmp_path / "other.csv").write_text("x,label\n1,a\n")
+    code, _, err = split(table, "--label", "label", "--out", "other.csv")
+    assert (code, "other.csv: is there and is not only folds of this data" in err) == (2, True), err
+    assert (Path(table).read_text(), Path("other.csv").read_text()) == (before, "x,label\n1,a\n")
+    for _ in range(2):
+        assert split(table, "--label", "label", "--out", "folds.csv")[0] == 0
+
+
+def test_a_file_of_folds_is_shown_and_converted(split, table):
+    assert split(table, "--label", "label", "--cv", "kfold", "--n-splits", 3, "--out", "folds.csv")[0] == 0
+    code, out, err = split(table, "--label", "label", "--path", "folds.csv", "--out", "splits_final.json")
+    assert code == 0, err
+    assert "Split: predefined, 3" in out
+    fold = column("folds.csv", "fold")
+    written = json.loads(Path("splits_final.json").read_text())
+    assert [[fold[int(one)] for one in part["val"]] for part in written] == [[str(k)] * 16 for k in range(3)]
+    code, _, err = split(table, "--label", "label", "--path", "folds.csv", "--split", "part")
+    assert (code, "--split and --path both give the folds" in err) == (2, True)
+    code, _, err = split(table, "--label", "label", "--cv", "predefined")
+    assert (code, "set --split COLUMN or --path FILE" in err) == (2, True)
+
+
+def test_several_labels_are_trained_on_as_printed(split, train, tmp_path):
+    rows = "".join(f"{i * 0.37 % 1},{i % 2},{int(i % 3 == 0)}\n" for i in range(30))
+    (tmp_path / "m.csv").write_text("x,l:a,l:b\n" + rows)
+    code, out, err = split("m.csv", "--label", "l:*", "--n-splits", 3, "--out", "folds.csv")
+    assert code == 0, err
+    (command,) = [line for line in out.splitlines() if line.startswith("train on it: python train.py ")]
+    arguments = shlex.split(command.removeprefix("train on it: python train.py "))
+    assert arguments[-3] == "loss=bce"
+    outcome = train(*arguments, "max_epochs=1", "profile.enabled=false", "tracker.name=none")
+    assert outcome.code == 0, outcome.err

@@ -32,6 +32,7 @@ def test_every_strategy_has_its_yaml():
         (["cv=time", "cv.window=0"], "cv.window=0: must be at least 1"),
         (["cv=holdout", "cv.holdout_fraction=1"], "cv.holdout_fraction=1.0: must be between 0 and 1"),
         (["cv.path=folds.csv"], "cv.path has no effect with cv=stratified: leave it out, or use cv=predefined"),
+        (["cv.group=auto_duplicates"], "use cv=stratified_group (or group); with several labels per row cv=multilabel"),
         (["cv.fold=5"], "cv.fold=5 does not exist: have 0..4, or all to fit on every row"),
         (["cv=leave_one_group_out", "cv.fold=-1"], "cv.fold=-1 does not exist: have numbers from 0, or all"),
         (["cv=holdout", "cv.fold=first"], "cv.fold=first does not exist: have numbers from 0, or all"),

@@ -6,10 +6,10 @@ from typing import Any
 from rich.console import Console
 
 from trainer.audit.command import audit_file
-from trainer.audit.findings import count
-from trainer.config.errors import DataError
+from trainer.audit.findings import Finding, count
+from trainer.config.errors import ConfigError, DataError
 from trainer.report.audit_table import show
-from trainer.split_command import add_columns
+from trainer.split_command import add_columns, in_own_words
 
 DESCRIPTION = """Look for what makes cross validation lie: copies and near copies on both sides of a split, groups torn
 apart, time going backwards, a column that is the label or an id, labels in file order. Rows are named, none is dropped.
@@ -40,8 +40,20 @@ def run_audit(parsed: Namespace) -> None:
 
     Raises:
         DataError: the file cannot be read; under ``--strict``, a leak was found.
+        ConfigError: an option has no effect.
     """
-    findings = audit_file(
+    if parsed.text and parsed.drop:
+        raise ConfigError("--drop has no effect with --text: only the text is read")
+    with in_own_words():
+        findings = _findings(parsed)
+    show(findings, Console())
+    leaks = sum(finding.severity == "leak" for finding in findings)
+    if parsed.strict and leaks:
+        raise DataError(f"{parsed.file}: {count(leaks, 'leak')} (--strict)")
+
+
+def _findings(parsed: Namespace) -> list[Finding]:
+    return audit_file(
         parsed.file,
         label=parsed.label,
         text=parsed.text,
@@ -55,7 +67,3 @@ def run_audit(parsed: Namespace) -> None:
         delimiter=parsed.delimiter,
         label_delimiter=parsed.label_delimiter,
     )
-    show(findings, Console())
-    leaks = sum(finding.severity == "leak" for finding in findings)
-    if parsed.strict and leaks:
-        raise DataError(f"{parsed.file}: {count(leaks, 'leak')} (--strict)")

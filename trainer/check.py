@@ -172,7 +172,8 @@ def _choice_problems(config: RunConfig) -> list[str]:
     if config.profile.only and not config.profile.enabled:
         problems.append("profile.only=true contradicts profile.enabled=false (profile=off)")
     if config.cv.group is not None and config.cv.strategy in ("stratified", "kfold", "time"):
-        problems.append(f"cv.group={config.cv.group} needs folds that keep groups: use cv=stratified_group (or group)")
+        keeping = "cv=stratified_group (or group); with several labels per row cv=multilabel"
+        problems.append(f"cv.group={config.cv.group} needs folds that keep groups: use {keeping}")
     if config.cv.fold == ALL and config.cv.select == "fold":
         problems.append("cv.fold=all holds no fold out that could pick the epoch: set cv.select=last (or inner)")
     if config.fit.patience_epochs is not None and config.cv.select == "last":

@@ -14,9 +14,9 @@ from trainer.config.errors import ConfigError, FoldwiseError
 from trainer.data.csv_tabular import load_csv_tabular
 from trainer.data.csv_text import load_csv_text
 from trainer.data.samples import DataSpec, Samples
-from trainer.folds.files import NAMES, write_split
+from trainer.folds.files import NAMES, read_split, require_replaceable, write_split
 from trainer.folds.plan import FoldPlan, make_folds, strategies, strategy_module
-from trainer.folds.predefined import from_cells
+from trainer.folds.predefined import Predefined, from_cells
 from trainer.folds.rare import CHOICES
 from trainer.folds.request import SplitOptions
 from trainer.report.split_table import describe, show
@@ -25,8 +25,8 @@ LOADING = ("label", "id", "group", "time", "split", "weight", "label_delimiter",
 UTF_8 = ("encoding", "utf-8")
 DESCRIPTION = f"""Split the rows of a table into folds, show what the folds look like, and write them to a file.
 
-Without --cv the columns decide: --split gives the folds, --time splits by time, --group keeps groups together
-(stratified_group); else stratified, or multilabel for several labels per row.
+Without --cv the columns decide: --split or --path give the folds, --time splits by time, --group keeps groups
+together (stratified_group); else stratified, or multilabel for several labels per row.
 Strategies: {", ".join(strategies())}."""
 EXAMPLES = f"""examples:
   foldwise split reviews.csv --label sentiment --text review --out folds.csv
@@ -49,6 +49,7 @@ def add_split(commands: Any) -> None:
     )
     add_columns(parser)
     how = parser.add_argument_group("how to split")
+    how.add_argument("--path", metavar="NAME", help="file of folds made elsewhere, instead of --split")
     how.add_argument("--cv", metavar="STRATEGY", help="default: by the columns given, see above")
     how.add_argument("--n-splits", type=int, metavar="K", help="folds (default: 5)", default=5)
     how.add_argument("--repeats", type=int, metavar="R", help="split so often, each time anew (default: 1)", default=1)
@@ -93,8 +94,11 @@ def run_split(parsed: Namespace) -> None:
     Raises:
         FoldwiseError: anything a user can cause, in the words of this command line.
     """
-    with _own_words():
+    with in_own_words():
+        _require_other_file(parsed)
         samples, spec = load(parsed)
+        if parsed.out is not None:
+            require_replaceable(parsed.out, samples.ids_N)
         plan = split(parsed, samples, spec)
     console = Console()
     for note in spec.notes:
@@ -104,7 +108,7 @@ def run_split(parsed: Namespace) -> None:
     if parsed.out is not None:
         write_split(parsed.out, plan, samples.ids_N)
         console.print(f"written: {parsed.out}", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"train on it: {training_command(parsed)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"train on it: {training_command(parsed, spec)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def load(parsed: Namespace) -> tuple[Samples, DataSpec]:
@@ -131,10 +135,8 @@ def split(parsed: Namespace, samples: Samples, spec: DataSpec) -> FoldPlan:
     """
     if parsed.n_splits < 2 or parsed.repeats < 1 or parsed.seed < 0:
         raise ConfigError("cv.n_splits must be at least 2, cv.repeats at least 1, cv.random_state at least 0")
-    strategy = parsed.cv or _by_columns(samples)
-    given = None
-    if samples.split_N is not None:
-        given = from_cells(samples.split_N.tolist(), f"{parsed.file}: column '{parsed.split}'")
+    given = _given_folds(parsed, samples)
+    strategy = parsed.cv or _by_columns(samples, given is not None)
     return make_folds(
         strategy,
         samples.target,
@@ -151,8 +153,24 @@ def split(parsed: Namespace, samples: Samples, spec: DataSpec) -> FoldPlan:
     )
 
 
-def _by_columns(samples: Samples) -> str:
-    if samples.split_N is not None:
+def _require_other_file(parsed: Namespace) -> None:
+    out, file = parsed.out, Path(parsed.file)
+    if out is not None and out.exists() and file.exists() and out.samefile(file):
+        raise ConfigError(f"--out {out} is the file that is split: write the folds to another name")
+
+
+def _given_folds(parsed: Namespace, samples: Samples) -> Predefined | None:
+    if parsed.path is not None and parsed.split is not None:
+        raise ConfigError("--split and --path both give the folds: leave one of them out")
+    if parsed.path is not None:
+        return read_split(parsed.path, samples.ids_N)
+    if samples.split_N is None:
+        return None
+    return from_cells(samples.split_N.tolist(), f"{parsed.file}: column '{parsed.split}'")
+
+
+def _by_columns(samples: Samples, given: bool) -> str:
+    if given:
         return "predefined"
     if samples.times_N is not None:
         return "time"
@@ -161,7 +179,7 @@ def _by_columns(samples: Samples) -> str:
     return "stratified" if samples.groups_N is None else "stratified_group"
 
 
-def training_command(parsed: Namespace) -> str:
+def training_command(parsed: Namespace, spec: DataSpec) -> str:
     """Return the command that trains on the file that was written."""
     source = "csv_tabular" if parsed.text is None else "csv_text"
     values = {"path": parsed.file, **{name: getattr(parsed, name) for name in (*LOADING, "text", "drop")}}
@@ -170,7 +188,8 @@ def training_command(parsed: Namespace) -> str:
         values["drop"] = [*(parsed.drop or ()), used]
     given = [f"data.{name}={_value(value)}" for name, value in values.items() if value and (name, value) != UTF_8]
     model = [] if parsed.text is None else ["model=text_cnn"]
-    items = [f"data={source}", *given, *model, "cv=predefined", f"cv.path={_value(str(parsed.out))}"]
+    loss = ["loss=bce"] if spec.task == "multilabel" else []
+    items = [f"data={source}", *given, *model, *loss, "cv=predefined", f"cv.path={_value(str(parsed.out))}"]
     return " ".join(["python train.py", *(_shell(item) for item in items)])
 
 
@@ -187,7 +206,8 @@ def _shell(item: str) -> str:
 
 
 @contextmanager
-def _own_words() -> Iterator[None]:
+def in_own_words() -> Iterator[None]:
+    """Let errors speak of the options of this command line."""
     try:
         yield
     except FoldwiseError as error:
@@ -198,5 +218,7 @@ def own_words(text: str) -> str:
     """Say options as they are typed here: ``--group COL`` for ``data.group=COL``, ``--cv time`` for ``cv=time``."""
     for there, here in (("random_state", "seed"), ("strategy", "cv"), ("shuffle=false", "no_shuffle")):
         text = text.replace(f"cv.{there}", f"cv.{here}")
+    text = text.replace(" (or cv.group)", "")
+    text = re.sub(r"(?:\bset )?\bdata\.id=null\b", "leave --id out", text)
     text = re.sub(r"\bcv=", "--cv ", text)
     return re.sub(r"\b(?:cv|data)\.([a-z_]+)(=?)", lambda m: f"--{m[1].replace('_', '-')}{' ' if m[2] else ''}", text)

@@ -5,7 +5,7 @@ import pytest
 from audit_cases import SPEC, folds, of_kind, table, texts
 
 from trainer.audit.run import audit
-from trainer.data.samples import DataSpec, Samples
+from trainer.data.samples import DataSpec, Samples, Texts
 
 RANDOM = np.random.default_rng(0)
 NOISE = RANDOM.normal(size=(300, 2))
@@ -124,7 +124,15 @@ def test_multilabel_rows_are_told_the_strategy_that_takes_them() -> None:
     samples = texts(["aa", "bb"], groups=["ann", "ann"])
     samples = Samples(samples.ids_N, samples.inputs, np.array([[1, 1], [0, 0]]), groups_N=samples.groups_N)
     found = audit(samples, DataSpec("case", "multilabel", ("red", "blue")), folds(0, 1))
-    assert of_kind(found, "groups").fix == "cv=group"
+    assert of_kind(found, "groups").fix == "cv=multilabel"
+    assert (
+        of_kind(audit(samples, SPEC, folds(0, 1), given=True), "groups").fix == "cv=stratified_group (makes new folds)"
+    )
+    copied = Samples(samples.ids_N, Texts(("the same words",) * 2), samples.target)
+    found = audit(copied, DataSpec("case", "multilabel", ("red", "blue")), folds(0, 1))
+    assert of_kind(found, "exact_copies").fix == "cv=multilabel cv.group=auto_duplicates"
+    found = audit(copied, DataSpec("case", "multilabel", ("red", "blue")), folds(0, 1), given=True)
+    assert of_kind(found, "exact_copies").fix.endswith("(makes new folds; to keep yours, take the copies out of train)")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +146,10 @@ def test_time_that_goes_backwards(times_N) -> None:
     samples = texts(["aa", "bb", "cc", "dd"])
     finding = of_kind(audit(samples, SPEC, folds(-1, 0, -1, -1), times_N=times_N), "time_backwards")
     assert (finding.severity, finding.rows, finding.fix) == ("leak", (2,), "cv=time")
-    assert f"Row 2 ({times_N[1]}) is held out while row 3 ({times_N[2]}) is trained on" in finding.message
+    second, third = ("2.0", "3.0") if times_N.dtype.kind == "f" else ("2024-01-02", "2024-01-03")
+    assert f"Row 2 ({second}) is held out while row 3 ({third}) is trained on" in finding.message
+    unknown = of_kind(audit(samples, SPEC, folds(-1, 0, -1, -1), times_N=times_N), "no_time")
+    assert (unknown.severity, unknown.rows, unknown.n_rows) == ("note", (4,), 1)
     forwards = audit(samples, SPEC, folds(-1, -1, 0, -1), times_N=times_N)
     assert of_kind(forwards, "time_backwards") is None
     assert of_kind(audit(samples, SPEC, None, times_N=times_N), "time_backwards").severity == "warning"
@@ -272,3 +283,27 @@ def test_repeats_are_looked_at_too() -> None:
 def test_one_row() -> None:
     assert audit(texts(["one"], target=[0]), SPEC, None) == []
     assert audit(table([[1.0]], target=[0]), SPEC, folds(0)) == []
+
+
+def test_no_split_keeps_groups_and_goes_forward_in_time() -> None:
+    samples = texts(["aa", "bb", "cc", "dd"], groups=["ann", "bob", "cy", "di"])
+    times_N = np.array(["2024-01-01T10:30:00", "2024-01-02", "2024-01-03", "2024-01-04"], dtype="datetime64[us]")
+    finding = of_kind(audit(samples, SPEC, folds(0, -1, -1, -1), times_N=times_N), "time_backwards")
+    assert finding.fix.startswith("cv=time data.group=null cv.group=null (")
+    assert "Row 1 (2024-01-01T10:30:00) is held out" in finding.message
+    finding = of_kind(audit(texts(["aa", "bb"]), SPEC, folds(0, -1), times_N=times_N[:2], given=True), "time_backwards")
+    assert finding.fix == "cv=time (makes new folds)"
+
+
+def test_a_column_of_people_is_called_a_group_and_not_the_label() -> None:
+    people = np.arange(300) % 30
+    target = people % 2
+    words = [[f"person {one}"] for one in people]
+    finding = of_kind(audit(table(NOISE, words, target=target), SPEC, FOLDS), "label_column")
+    assert finding.fix == "data.group=c0 cv=stratified_group"
+    assert "each of its 30 values has one label" in finding.message
+    assert "If not: data.drop=[c0]" in finding.message
+    once = target.copy()
+    once[0] = 1 - once[0]  # one person with both labels
+    finding = of_kind(audit(table(NOISE, words, target=once), SPEC, FOLDS), "label_column")
+    assert finding.fix == "data.drop=[c0]"

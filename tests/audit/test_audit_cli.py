@@ -33,3 +33,18 @@ def test_strict_ends_with_the_exit_code_of_data_errors(table, capsys):
 def test_what_is_wrong_with_the_file_is_said(table, capsys):
     assert foldwise(["audit", table, "--label", "lable"]) == 3
     assert "did you mean 'label'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (["--text", "part", "--drop", "absent"], 2, "--drop has no effect with --text"),
+        (["--group", "parts"], 3, "no column 'parts' (--group): did you mean 'part'? set --group part"),
+        (["--id", "part"], 3, "repair them, or leave --id out to number the rows"),
+    ],
+)
+def test_errors_speak_of_the_options_of_this_command(table, capsys, given, code, message):
+    assert foldwise(["audit", table, "--label", "label", *given]) == code
+    err = capsys.readouterr().err
+    assert message in err
+    assert "data." not in err

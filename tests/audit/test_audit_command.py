@@ -12,6 +12,7 @@ from pyarrow import parquet
 from trainer.audit.command import audit_file
 from trainer.audit.split_column import read_split, read_times
 from trainer.config.errors import ConfigError, DataError
+from trainer.folds.predefined import by_repeat, from_cells
 
 TEXTS = [
     ("the first text of all", "a", "train", "2024-01-01"),
@@ -134,3 +135,21 @@ def test_the_audit_works_without_torch() -> None:
     code = "import sys, trainer.audit.command, trainer.report.audit_table; sys.exit('torch' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "folds", "names"),
+    [
+        (["0", "1.0", "-1.0", " 1 "], [0, 1, -1, 1], ("0", "1")),
+        (["", "2", "-5", "+1"], [-1, 1, -1, 0], ("1", "2")),
+        (["TRAIN", "Test", "test", "training"], [-1, 0, 0, -1], ("Test",)),
+    ],
+)
+def test_a_split_column_is_read_as_training_reads_it(cells, folds, names) -> None:
+    split = read_split(column(*cells), "part", "f.csv")
+    assert (split.fold_of_row.tolist(), split.names) == ([folds], names)
+    trained = by_repeat(from_cells(cells, "part"), len(cells))[0]
+    for fold, (train, held_out) in enumerate(trained):
+        np.testing.assert_array_equal(held_out, np.flatnonzero(split.fold_of_row[0] == fold))
+        sides = split.train_rows(0, fold) if split.train_rows else np.flatnonzero(split.fold_of_row[0] != fold)
+        np.testing.assert_array_equal(train, sides)

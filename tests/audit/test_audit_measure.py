@@ -3,7 +3,7 @@ import pytest
 from audit_cases import SPEC, table, texts
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -35,7 +35,7 @@ def test_probes_are_those_of_scikit_learn() -> None:
         expected = (cross_val_predict(model, features, target, cv=splitter) == target).mean()
         assert gap.given == pytest.approx(expected)
         assert gap.honest is None
-        assert "nothing lies on both sides" in gap.to_finding().message
+        assert "no group or copy lies on both sides" in gap.to_finding().message
 
 
 def test_people_on_both_sides_are_worth_what_they_are() -> None:
@@ -130,3 +130,64 @@ def test_a_test_set_of_the_only_group() -> None:
 
 def test_no_row_held_out() -> None:
     assert measure(table([[1.0], [2.0]]), SPEC, np.array([[-1, -1]])) == []
+
+
+def test_a_time_leak_is_scored_with_earlier_rows_only() -> None:
+    """The nearest row in time has the label; a row from long before does not."""
+    drawn = np.random.default_rng(5)
+    step_N = np.arange(200)
+    numeric = step_N[:, None] + drawn.normal(size=(200, 1)) / 10
+    target = drawn.integers(0, 2, 20)[step_N // 10]
+    samples, times_N = table(numeric, target=target), step_N.astype("datetime64[D]")
+    nearest = measure(samples, SPEC, (step_N % 5)[None], times_N=times_N)[1]
+    assert nearest.how == "split by time"
+    expected = np.concatenate(
+        [
+            KNeighborsClassifier(1).fit(numeric[train], target[train]).predict(numeric[held_out]) == target[held_out]
+            for train, held_out in TimeSeriesSplit(5).split(numeric)
+        ]
+    )
+    assert (nearest.honest, nearest.n_honest) == (pytest.approx(expected.mean()), len(expected))
+    assert nearest.given > 0.9 > 0.75 > nearest.honest
+    test_N = np.where((step_N >= 100) & (step_N < 150), 0, -1)
+    nearest = measure(samples, SPEC, test_N[None], times_N=np.where(step_N == 3, np.nan, step_N))[1]
+    assert nearest.how == "with only earlier rows in training"
+    before = (step_N < 100) & (step_N != 3)
+    model = KNeighborsClassifier(1).fit(numeric[before], target[before])
+    assert nearest.honest == pytest.approx(model.score(numeric[100:150], target[100:150]))
+    forwards = np.where(step_N >= 150, 0, -1)[None]
+    assert measure(samples, SPEC, forwards, times_N=times_N)[1].how == "no group or copy lies on both sides"
+
+
+def test_nothing_lies_before_the_first_rows() -> None:
+    gap = measure(table([[1.0], [2.0], [3.0]]), SPEC, np.array([[0, -1, -1]]), times_N=np.arange(3))[0]
+    assert (gap.honest, gap.how) == (None, "no training row is from before the held-out ones")
+
+
+def test_a_label_column_is_scored_without_it() -> None:
+    drawn = np.random.default_rng(6)
+    target = drawn.integers(0, 2, 200)
+    noise = drawn.normal(size=(200, 2))
+    fold_N = drawn.integers(0, 4, 200)
+    gaps = measure(table(np.column_stack([noise, target]), target=target), SPEC, fold_N[None])
+    assert [gap.how for gap in gaps] == ["without column 'n2'"] * 2
+    plain = measure(table(noise, target=target), SPEC, fold_N[None])
+    assert [gap.honest for gap in gaps] == [gap.given for gap in plain]
+    assert gaps[0].given == 1.0
+    alone = measure(table(target[:, None], target=target), SPEC, fold_N[None])
+    assert "there is no column besides 'n0'" in [gap.how for gap in alone]
+
+
+@pytest.mark.parametrize("n_rows", range(1, 6))
+def test_fewer_rows_than_random_folds(n_rows: int) -> None:
+    gaps = measure(table(RANDOM.normal(size=(n_rows, 2)), target=np.arange(n_rows) % 2), SPEC, None)
+    assert {gap.split for gap in gaps} == ({f"{n_rows} random folds"} if n_rows > 1 else set())
+
+
+def test_a_column_that_looks_like_a_group_is_taken_for_one() -> None:
+    words = [[f"person {one}"] for one in PERSON]
+    named = measure(table(FEATURES, words, LABELS), SPEC, None)
+    grouped = measure(table(FEATURES, target=LABELS, groups=PERSON), SPEC, None)
+    assert [gap.how for gap in named] == ["with groups kept together (by 'c0')"] * 2
+    assert named[0].given == 1.0
+    assert [gap.honest for gap in named] == pytest.approx([gap.honest for gap in grouped], abs=0.15)

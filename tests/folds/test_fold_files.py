@@ -9,7 +9,7 @@ from fold_cases import plan
 from sklearn.model_selection import KFold
 
 from trainer.config.errors import ConfigError, DataError, StorageError
-from trainer.folds.files import read_split, write_split
+from trainer.folds.files import read_split, require_replaceable, write_split
 from trainer.folds.request import SplitOptions
 
 TARGET = np.arange(40) % 2
@@ -273,3 +273,47 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_a_place_that_cannot_be_written(tmp_path):
     with pytest.raises(StorageError, match="cannot be written"):
         write_split(tmp_path / "absent" / "folds.csv", plan(TARGET), IDS)
+
+
+@pytest.mark.parametrize("extra", ["", "rank,", "index,", "Unnamed: 0,"])
+def test_no_feature_is_taken_for_ids_where_the_data_has_none(tmp_path, extra):
+    """A column that orders the rows is an index by its name only."""
+    numbers = [f"{ORDER[i]}," if extra else "" for i in range(40)]
+    lines = [f"{extra}fold", *(f"{numbers[i]}{i % 5}" for i in range(40))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    by_index = np.arange(40)[np.argsort(ORDER)] % 5
+    expected = np.arange(40) % 5 if extra in ("", "rank,") else by_index
+    assert np.array_equal(read_split(tmp_path / "a.csv", np.arange(40).astype(np.str_)), [expected])
+
+
+def test_only_files_of_folds_are_written_over(tmp_path):
+    for name in NAMES:
+        require_replaceable(tmp_path / name, IDS)
+        (tmp_path / name).touch()
+        require_replaceable(tmp_path / name, IDS)
+        write_split(tmp_path / name, plan(TARGET), IDS)
+        require_replaceable(tmp_path / name, IDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("data.csv", "id,x\n" + "".join(f"{one},1\n" for one in IDS)),
+        ("data.csv", "id,x,fold\n" + "".join(f"{one},1,0\n" for one in IDS)),
+        ("datalist.json", json.dumps({"training": [{"image": one, "label": "l.nii", "fold": 0} for one in IDS]})),
+        ("folds.json", '{"fold_of_row": []}'),
+        ("folds.npz", "no zip"),
+        ("folds.csv", "id,fold\nother,0\n"),
+    ],
+)
+def test_a_file_that_holds_anything_else_is_kept(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ConfigError, match=f"{name}: is there and is not only folds of this data"):
+        require_replaceable(tmp_path / name, IDS)
+    assert (tmp_path / name).read_text() == content
+
+
+def test_the_folds_of_a_run_are_not_written_over(tmp_path):
+    (tmp_path / "folds.json").write_text(plan(TARGET, ids_N=IDS).to_json())
+    with pytest.raises(ConfigError, match="is there"):
+        require_replaceable(tmp_path / "folds.json", IDS)

@@ -76,5 +76,5 @@ def test_each_group_is_held_out_alone_as_by_scikit_learn():
 
 
 def test_one_group_cannot_be_left_out():
-    with pytest.raises(DataError, match="1 groups < 2, one for each side"):
+    with pytest.raises(DataError, match=r"1 group < 2, one for each side: every row is of 'a'; set data\.group=COLUMN"):
         plan(TARGET, "leave_one_group_out", groups_N=np.full(200, "a"), shuffle=False)

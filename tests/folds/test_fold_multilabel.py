@@ -161,3 +161,13 @@ def test_a_multilabel_target_under_stratified_is_split_so_and_says_it():
     for fold, rows in enumerate(folds_of(target, random_state=3)):
         assert np.array_equal(made.rows(0, fold)[1], rows)
     assert plan(target, "multilabel", random_state=3).notes == ()
+
+
+@pytest.mark.parametrize("with_groups", [False, True])
+def test_one_label_per_row_is_split_as_one_hot(with_groups):
+    target = np.random.default_rng(0).integers(0, 3, 90)
+    groups_N = (np.arange(90) // 3).astype(np.str_) if with_groups else None
+    one, several = (plan(t, "multilabel", groups_N=groups_N) for t in (target, np.eye(3, dtype=np.int64)[target]))
+    assert np.array_equal(one.fold_of_row, several.fold_of_row)
+    counts_KC = np.array([np.bincount(target[one.rows(0, fold)[1]], minlength=3) for fold in range(5)])
+    assert (np.ptp(counts_KC, axis=0) <= (4 if with_groups else 1)).all()

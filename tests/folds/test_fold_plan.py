@@ -109,7 +109,7 @@ def test_many_rare_classes_stay_within_five_lines():
     lines = str(caught.value).splitlines()
     assert len(lines) == 5
     assert lines[3] == "... and 8 more classes"
-    assert lines[4] == "cv.rare=merge, keep_in_train or allow, or cv=kfold"
+    assert lines[4] == "use cv.rare=merge, keep_in_train or allow, or cv=kfold"
 
 
 @pytest.mark.parametrize("strategy", ["stratified", "kfold", "multilabel"])

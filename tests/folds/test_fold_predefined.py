@@ -134,3 +134,16 @@ def test_cells_that_say_no_fold(cells, message):
 
 def test_multilabel_rows_can_have_given_folds():
     assert given_folds(NUMBERS, target=labels(30)).n_splits == 4
+
+
+@pytest.mark.parametrize(
+    ("numbers", "note"),
+    [
+        ([1, 2, 3, 4], "given folds 1, 2, 3, 4 are called 0, 1, 2, 3 here"),
+        ([0, 2, 5, -1], "given folds 0, 2, 5 are called 0, 1, 2 here"),
+        ([0, 1, 2, -1], None),
+    ],
+)
+def test_other_numbers_of_folds_are_told(numbers, note):
+    notes = plan(np.arange(20) % 2, "predefined", shuffle=False, predefined=np.repeat(numbers, 5)).notes
+    assert [one for one in notes if one.startswith("given folds ") and "called" in one] == ([note] if note else [])

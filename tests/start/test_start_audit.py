@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from trainer.start.audit import as_dates
+
 QUICK = ("max_epochs=1", "tracker.name=none", "profile=off", "preflight=off", "cv.n_splits=3")
 
 
@@ -63,3 +65,34 @@ def test_off_and_a_run_that_is_gone_on_with_are_not_audited(train, copied):
 def test_clean_data_gets_one_line(train):
     outcome = train("data=wine", *QUICK)
     assert len([line for line in outcome.out.splitlines() if "udit" in line]) == 1
+
+
+def test_times_are_told_as_dates_and_with_groups_the_advice_can_be_followed(train, tmp_path):
+    rng = np.random.default_rng(0)
+    lines = [f"{rng.normal():.4f},{i % 2},g{i},2024-{1 + i % 12:02}-{1 + i // 12:02}" for i in range(48)]
+    (tmp_path / "t.csv").write_text("x,label,team,day\n" + "\n".join(lines) + "\n")
+    given = ("data=csv_tabular", "data.path=t.csv", "data.time=day", *QUICK)
+    outcome = train(*given, "data.group=team", "cv=stratified_group", "audit=strict")
+    assert outcome.code == 3
+    words = " ".join(outcome.out.split())
+    assert "(2024-01-0" in words
+    assert "fix: cv=time data.group=null cv.group=null (no split keeps groups and goes forward)" in words
+    assert "split by time" in words
+    outcome = train(*given, "cv=time", "data.group=null", "cv.group=null", "data.drop=[team]", "audit=strict")
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"), [("us", "2024-01-31T00:00:00.000000"), ("ns", "2024-01-31T00:00:00.000000000")]
+)
+def test_only_moments_of_our_time_are_dates(unit, shown):
+    moments = np.array(["2024-01-31"], dtype=f"datetime64[{unit}]")
+    assert str(as_dates(moments.astype(np.int64))[0]) == shown
+    for numbers in ([7], [1_700_000_000], [20240131120000], [20240131120000000]):
+        assert as_dates(np.array(numbers)).tolist() == numbers
+    assert as_dates(np.array([1.7e15])).tolist() == [1.7e15]
+
+
+def test_one_label_per_row_trains_under_multilabel(train, copied):
+    outcome = train(*copied, "cv=multilabel", "cv.group=auto_duplicates", "audit=strict")
+    assert outcome.code == 0, outcome.err

@@ -8,25 +8,34 @@ from trainer.audit.near import SHORTEST
 from trainer.audit.split import Crossing, Split, crossing, folds_said
 from trainer.data.samples import Inputs, Texts
 
-FIX = "cv=stratified_group cv.group=auto_duplicates"
+GROUPED = "cv.group=auto_duplicates"
+NEW_FOLDS = "(makes new folds; to keep yours, take the copies out of train)"
 FEW_VALUES = 20
 
 
-def check_exact(inputs: Inputs, exact_N: NDArray[np.int64], split: Split | None) -> list[Finding]:
+def fix(multilabel: bool, split: Split | None) -> str:
+    """Return the options that keep copies on one side."""
+    options = f"cv={'multilabel' if multilabel else 'stratified_group'} {GROUPED}"
+    return f"{options} {NEW_FOLDS}" if split is not None and split.given else options
+
+
+def check_exact(inputs: Inputs, exact_N: NDArray[np.int64], multilabel: bool, split: Split | None) -> list[Finding]:
     """Report held-out rows whose input is trained on; without a split, rows that repeat an earlier one.
 
     Args:
         inputs: the rows.
         exact_N: their ``copy_codes`` without near copies.
+        multilabel: whether rows have several labels, for the option named.
         split: the folds, or None.
     """
+    helps = fix(multilabel, split)
     if split is None:
-        return _whole_file("exact_copies", "the same as", inputs, repeats(exact_N))
-    return _on_both_sides("exact_copies", "copies of", inputs, split, crossing(split.sides(), exact_N))
+        return _whole_file("exact_copies", "the same as", inputs, repeats(exact_N), helps)
+    return _on_both_sides("exact_copies", "copies of", inputs, split, crossing(split.sides(), exact_N), helps)
 
 
 def check_near(
-    inputs: Inputs, exact_N: NDArray[np.int64], near_N: NDArray[np.int64], split: Split | None
+    inputs: Inputs, exact_N: NDArray[np.int64], near_N: NDArray[np.int64], multilabel: bool, split: Split | None
 ) -> list[Finding]:
     """Report held-out rows that nearly repeat a training row, without those that repeat one exactly.
 
@@ -34,14 +43,16 @@ def check_near(
         inputs: the rows.
         exact_N: their ``copy_codes`` without near copies.
         near_N: their ``copy_codes`` with near copies.
+        multilabel: whether rows have several labels, for the option named.
         split: the folds, or None.
     """
+    helps = fix(multilabel, split)
     if split is None:
-        return _whole_file("near_copies", "nearly the same as", inputs, repeats(near_N) & ~repeats(exact_N))
+        return _whole_file("near_copies", "nearly the same as", inputs, repeats(near_N) & ~repeats(exact_N), helps)
     no_copy_N = np.ones(len(exact_N), dtype=bool)
     no_copy_N[crossing(split.sides(), exact_N).rows] = False
     found = crossing(split.sides(), near_N, no_copy_N)
-    return _on_both_sides("near_copies", "nearly the same as", inputs, split, found)
+    return _on_both_sides("near_copies", "nearly the same as", inputs, split, found, helps)
 
 
 def repeats(codes_N: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -51,15 +62,15 @@ def repeats(codes_N: NDArray[np.int64]) -> NDArray[np.bool_]:
     return repeated_N
 
 
-def _whole_file(kind: str, what: str, inputs: Inputs, repeated_N: NDArray[np.bool_]) -> list[Finding]:
+def _whole_file(kind: str, what: str, inputs: Inputs, repeated_N: NDArray[np.bool_], helps: str) -> list[Finding]:
     rows = np.flatnonzero(repeated_N)
     if not len(rows):
         return []
     said = f"{count(len(rows), 'row is', 'rows are')} {what} an earlier row: random folds train on what they hold out."
-    return [Finding(kind, "warning", said + _doubt(inputs, rows), examples(rows), len(rows), (), FIX)]
+    return [Finding(kind, "warning", said + _doubt(inputs, rows), examples(rows), len(rows), (), helps)]
 
 
-def _on_both_sides(kind: str, what: str, inputs: Inputs, split: Split, found: Crossing) -> list[Finding]:
+def _on_both_sides(kind: str, what: str, inputs: Inputs, split: Split, found: Crossing, helps: str) -> list[Finding]:
     rows = found.rows
     if found.pair is None:
         return []
@@ -71,7 +82,7 @@ def _on_both_sides(kind: str, what: str, inputs: Inputs, split: Split, found: Cr
         f"trained on.{doubt}"
     )
     severity: Severity = "warning" if doubt else "leak"
-    return [Finding(kind, severity, said, examples(rows), len(rows), tuple(found.folds), FIX)]
+    return [Finding(kind, severity, said, examples(rows), len(rows), tuple(found.folds), helps)]
 
 
 def _doubt(inputs: Inputs, rows: NDArray[np.int64]) -> str:

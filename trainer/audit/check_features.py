@@ -1,9 +1,11 @@
 """Feature columns that give the label away, or only name the row."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.copies import number
+from trainer.audit.copies import number, target_codes
 from trainer.audit.findings import Finding, Severity
 from trainer.data.columns import setting
 from trainer.data.samples import DataSpec, TableColumns
@@ -12,6 +14,7 @@ MOST_CELLS = 1_000_000  # looked at, once per label; more columns, fewer rows
 MOST_ROWS, LEAST_ROWS = 20_000, 500
 LEAK, WARNING = 0.99, 0.97  # mean recall of one column by itself
 LEAST_CLASS = 5  # held-out rows of a class for its recall to count
+LEAST_VALUES, LEAST_REPEATS = 10, 3  # of a column of words that looks like a group: values, and rows of each on average
 ID_ROWS = 20  # in fewer rows, different numbers say nothing
 
 
@@ -23,17 +26,50 @@ def check_label_columns(table: TableColumns, target: NDArray[np.int64], spec: Da
         target: (N,) class index, or (N, L): each label is looked at by itself.
         spec: the label texts.
     """
+    findings, told, groups = [], "", _group_like(table, target)
+    for name, label, score in _telling(table, target, spec.classes):
+        if name not in groups:
+            findings.append(_label_column(name, label if target.ndim == 2 else "", score))
+        elif told != name:
+            told = name
+            findings.append(_group_column(name, groups[name], len(target), score, target.ndim == 2))
+    return findings
+
+
+def label_columns(table: TableColumns, target: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+    """Return the columns that all but are the label (or one of the labels), and those of them that look like groups."""
+    labels = tuple(map(str, range(target.shape[-1]))) if target.ndim == 2 else ()
+    told = dict.fromkeys(name for name, _, score in _telling(table, target, labels) if score >= LEAK)
+    groups = _group_like(table, target) if told else {}
+    return [name for name in told if name not in groups], [name for name in told if name in groups]
+
+
+def _telling(
+    table: TableColumns, target: NDArray[np.int64], labels: tuple[str, ...]
+) -> Iterator[tuple[str, str, float]]:
+    """Yield columns, the label they tell, and their mean recall."""
     n_trees = (len(table.numeric) + len(table.categorical)) * (1 if target.ndim == 1 else target.shape[1])
     n_rows = int(np.clip(MOST_CELLS // max(n_trees, 1), LEAST_ROWS, MOST_ROWS))
     rows = np.random.default_rng(0).permutation(len(target))[:n_rows]
-    targets = {"label": target[rows]} if target.ndim == 1 else dict(zip(spec.classes, target[rows].T, strict=True))
-    findings = []
+    targets = {"label": target[rows]} if target.ndim == 1 else dict(zip(labels, target[rows].T, strict=True))
     for name, cells_M in _columns(table, rows):
         for label, target_M in targets.items():
             score = _recall_alone(cells_M, target_M)
             if score >= WARNING:
-                findings.append(_label_column(name, label if target.ndim == 2 else "", score))
-    return findings
+                yield name, label, score
+
+
+def _group_like(table: TableColumns, target: NDArray[np.int64]) -> dict[str, int]:
+    """Return the columns of words with many values that each repeat and have one label, and how many values."""
+    labels_N, found = target_codes(target), dict[str, int]()
+    for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
+        codes_N = number(["" if word is None else str(word) for word in words_N])
+        n_values = int(codes_N.max()) + 1
+        many = n_values >= max(LEAST_VALUES, 3 * len(np.unique(labels_N)))
+        if many and len(codes_N) >= LEAST_REPEATS * n_values:
+            pairs = np.unique(np.stack([codes_N, labels_N], axis=1), axis=0)
+            found |= {name: n_values} if len(pairs) == n_values else {}
+    return found
 
 
 def check_id_columns(table: TableColumns) -> list[Finding]:
@@ -85,6 +121,17 @@ def _label_column(name: str, label: str, score: float) -> Finding:
         "Is it known before the label is?"
     )
     return Finding("label_column", severity, said, fix=setting("data.drop", name, in_list=True))
+
+
+def _group_column(name: str, n_values: int, n_rows: int, score: float, multilabel: bool) -> Finding:
+    severity: Severity = "leak" if score >= LEAK else "warning"
+    said = (
+        f"Column '{name}' by itself tells the label: each of its {n_values} values has one label in all its rows "
+        f"({n_rows:,} in all). Is it a group, such as a person or a recording? "
+        f"If not: {setting('data.drop', name, in_list=True)}."
+    )
+    keeping = "cv=multilabel" if multilabel else "cv=stratified_group"
+    return Finding("label_column", severity, said, fix=f"{setting('data.group', name)} {keeping}")
 
 
 def _numbering(values_N: NDArray[np.float64]) -> str:

@@ -1,5 +1,6 @@
 """Rows and groups on both sides of a split, and time that goes backwards."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ def check_groups(groups_N: NDArray[np.str_], multilabel: bool, split: Split | No
         split: the folds, or None.
     """
     codes_N = number(groups_N.tolist())
-    fix = "cv=group" if multilabel else "cv=stratified_group"
+    fix = "cv=multilabel" if multilabel else "cv=stratified_group"
+    fix += " (makes new folds)" if split is not None and split.given else ""
     sizes = np.bincount(codes_N)
     if split is None:
         rows = np.flatnonzero(sizes[codes_N] > 1)
@@ -57,20 +59,46 @@ def check_groups(groups_N: NDArray[np.str_], multilabel: bool, split: Split | No
     return [Finding("groups", "leak", said, examples(found.rows), len(found.rows), tuple(found.folds), fix)]
 
 
-def check_time(times_N: NDArray[Any], split: Split | None) -> list[Finding]:
+def check_time(times_N: NDArray[Any], grouped: bool, split: Split | None) -> list[Finding]:
     """Report held-out rows that are earlier than a row they are predicted from; equal times are no problem.
 
     Without a split every row has a time: random folds would predict the past from the future.
 
     Args:
-        times_N: (N,) numbers or datetime64; NaN and NaT are left out.
+        times_N: (N,) numbers or datetime64; NaN and NaT are left out, and counted in a note.
+        grouped: whether rows have groups, which no split by time keeps.
         split: the folds, or None.
     """
-    known_N = ~(np.isnat(times_N) if times_N.dtype.kind == "M" else np.isnan(times_N.astype(np.float64)))
+    known_N = known_times(times_N)
+    unknown = np.flatnonzero(~known_N)
+    found = _backwards(times_N, known_N, split, _fix_time(grouped, split))
+    if len(unknown):
+        said = f"{count(len(unknown), 'row has', 'rows have')} no time: not looked at here, and refused by cv=time."
+        found.append(Finding("no_time", "note", said, examples(unknown), len(unknown)))
+    return found
+
+
+def known_times(times_N: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return (N,) whether the row has a time."""
+    known_N: NDArray[np.bool_] = ~(np.isnat(times_N) if times_N.dtype.kind == "M" else np.isnan(times_N.astype(float)))
+    return known_N
+
+
+def _fix_time(grouped: bool, split: Split | None) -> str:
+    options, why = ["cv=time"], []
+    if grouped:
+        options += ["data.group=null", "cv.group=null"]
+        why.append("no split keeps groups and goes forward")
+    if split is not None and split.given:
+        why.append("makes new folds")
+    return " ".join(options) + (f" ({'; '.join(why)})" if why else "")
+
+
+def _backwards(times_N: NDArray[Any], known_N: NDArray[np.bool_], split: Split | None, fix: str) -> list[Finding]:
     if split is None:
         said = "The rows have a time: random folds would predict earlier rows from later ones."
         several = len(np.unique(times_N[known_N])) > 1
-        return [Finding("time_backwards", "warning", said, n_rows=int(known_N.sum()), fix="cv=time")] if several else []
+        return [Finding("time_backwards", "warning", said, n_rows=int(known_N.sum()), fix=fix)] if several else []
     early_N = np.zeros(len(times_N), dtype=bool)
     folds: dict[str, tuple[int, int]] = {}
     pair = None
@@ -89,7 +117,12 @@ def check_time(times_N: NDArray[Any], split: Split | None) -> list[Finding]:
     rows = np.flatnonzero(early_N)
     said = (
         f"{len(rows):,} of {count(split.n_held_out, 'held-out row')} {'is' if len(rows) == 1 else 'are'} earlier than "
-        f"rows trained on ({folds_said(folds)}). Row {pair[0] + 1} ({times_N[pair[0]]}) is held out while row "
-        f"{pair[1] + 1} ({times_N[pair[1]]}) is trained on."
+        f"rows trained on ({folds_said(folds)}). Row {pair[0] + 1} ({_shown(times_N[pair[0]])}) is held out while row "
+        f"{pair[1] + 1} ({_shown(times_N[pair[1]])}) is trained on."
     )
-    return [Finding("time_backwards", "leak", said, examples(rows), len(rows), tuple(folds), "cv=time")]
+    return [Finding("time_backwards", "leak", said, examples(rows), len(rows), tuple(folds), fix)]
+
+
+def _shown(time: Any) -> str:
+    """Write a time without the zeros of a day or a full second."""
+    return re.sub(r"(T00:00:00)?\.0+$", "", str(time)) if isinstance(time, np.datetime64) else str(time)

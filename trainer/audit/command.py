@@ -63,9 +63,17 @@ def audit_file(
     parts = WHOLE_FILE if split is None else read_split(table, split, path)
     times_N = None if time is None else read_times(table, time, path)
     findings = audit(
-        samples, spec, parts.fold_of_row, times_N=times_N, train_rows=parts.train_rows, fold_names=parts.names
+        samples,
+        spec,
+        parts.fold_of_row,
+        times_N=times_N,
+        train_rows=parts.train_rows,
+        fold_names=parts.names,
+        given=split is not None,
     )
     if measure:
-        gaps = measured(samples, spec, parts.fold_of_row, train_rows=parts.train_rows, fold_names=parts.names)
+        gaps = measured(
+            samples, spec, parts.fold_of_row, train_rows=parts.train_rows, fold_names=parts.names, times_N=times_N
+        )
         findings += [gap.to_finding() for gap in gaps]
     return findings

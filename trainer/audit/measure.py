@@ -1,17 +1,19 @@
 """What a leak is worth: quick scikit-learn probes under the split as it is, and under an honest one."""
 
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.audit.check_sides import known_times
 from trainer.audit.clusters import duplicate_groups, with_groups
 from trainer.audit.copies import number
 from trainer.audit.findings import Finding, count
-from trainer.audit.probes import Probe, metric, predict, probes
-from trainer.audit.split import Side, Split, TrainRows, crossing
+from trainer.audit.honest import Honest, folds_of, held_out_rows, honest_ways
+from trainer.audit.probes import metric, predict, probes
+from trainer.audit.split import Side, Split, TrainRows
 from trainer.data.samples import DataSpec, Inputs, Samples, TableColumns, Texts
 
 RANDOM_FOLDS = 5
@@ -27,7 +29,7 @@ class Gap:
         metric: accuracy, or F1 (micro) for multi-label rows.
         split: what was measured first: this split (or a fold of it), or random folds where none was given.
         given: the score under it.
-        honest: the score without the leak; None where nothing lies on both sides.
+        honest: the score without the leak; None where there is none.
         how: what makes the second score honest.
         n_given: held-out rows of the first score.
         n_honest: held-out rows of the second.
@@ -62,6 +64,7 @@ def measure(
     *,
     train_rows: TrainRows | None = None,
     fold_names: Sequence[str] | None = None,
+    times_N: NDArray[Any] | None = None,
     seed: int = 0,
     most_rows: int = MOST_ROWS,
 ) -> list[Gap]:
@@ -69,6 +72,7 @@ def measure(
 
     Groups on both sides: where every row is held out once the rows are split anew by group, otherwise the training
     rows of held-out groups are left out. Else, copies on both sides: the same predictions, scored without the copies.
+    Time that goes backwards: with earlier rows only in training. Columns that tell the label: without them.
 
     Args:
         samples: the rows; of more than ``most_rows`` some are drawn, groups and copies as a whole.
@@ -76,114 +80,82 @@ def measure(
         fold_of_row: as for ``audit``, the first repeat is used; None = five random folds.
         train_rows: as for ``audit``.
         fold_names: as for ``audit``.
+        times_N: as for ``audit``.
         seed: of the random folds and the draw.
         most_rows: rows looked at.
 
     Returns:
-        One gap per probe; where some rows are never held out (a test set), one per probe and fold.
+        One gap per probe and kind of leak; where some rows are never held out (a test set), one per probe and fold.
     """
     if fold_of_row is None:
-        name, split = f"{RANDOM_FOLDS} random folds", Split(_random_folds(samples.target, seed))
+        n_splits = min(RANDOM_FOLDS, len(samples))
+        name, split = f"{n_splits} random folds", Split(_random_folds(samples.target, n_splits, seed))
     else:
         name, split = "this split", Split(np.atleast_2d(fold_of_row)[:1], train_rows, fold_names)
     copies_N = number(duplicate_groups(replace(samples, groups_N=None), near=True).tolist())
     together_N = copies_N if samples.groups_N is None else with_groups(copies_N, samples.groups_N)
+    step_N = None if times_N is None else _steps(times_N)
     rows = _drawn(together_N, most_rows, seed)
     samples, copies_N, together_N = _taken(samples, rows), copies_N[rows], together_N[rows]
+    step_N = None if step_N is None else step_N[rows]
     sides = [Side(side.name, side.train_N[rows], side.held_N[rows]) for side in split.sides()]
     sides = [side for side in sides if side.train_N.any() and side.held_N.any()]
-    one_score = _held_out(sides, len(rows)).all()
+    one_score = held_out_rows(sides, len(rows)).all()
     gaps = []
     for together in [sides] if one_score else [[side] for side in sides]:
-        honest = _without_groups(samples, together_N, together, seed) or _without_copies(copies_N, together)
+        ways = honest_ways(samples, together, copies_N=copies_N, together_N=together_N, step_N=step_N, seed=seed)
         said = name if one_score else f"this split, fold {together[0].name}"
-        gaps += [_gap(samples, spec, probe, said, together, honest) for probe in probes(samples, spec)]
+        for place in range(len(probes(samples, spec))):
+            gaps += _gaps(samples, spec, place, said, together, ways)
     return gaps
 
 
-@dataclass(frozen=True)
-class _Honest:
-    """An honest way to score.
-
-    Attributes:
-        how: in words.
-        sides: folds to fit on, or None for the same predictions.
-        scored_N: the rows to score; none where there is nothing to leave out.
-    """
-
-    how: str
-    sides: list[Side] | None
-    scored_N: NDArray[np.bool_]
-
-
-def _without_groups(samples: Samples, together_N: NDArray[np.int64], sides: list[Side], seed: int) -> _Honest | None:
-    """Keep groups, and the copies in them, on one side; None where the split does."""
-    if samples.groups_N is None or crossing(sides, number(samples.groups_N.tolist())).pair is None:
-        return None
-    held_N = _held_out(sides, len(samples))
-    if held_N.all() and len(np.unique(together_N)) >= len(sides) > 1:
-        folds = _group_folds(samples.target, together_N, len(sides), seed)
-        return _Honest("with groups kept together", list(Split(folds).sides()), held_N)
-    purged = [replace(side, train_N=side.train_N & ~np.isin(together_N, together_N[side.held_N])) for side in sides]
-    purged = [side for side in purged if side.train_N.any()]
-    how = "without the training rows of held-out groups" if purged else "no training row is of another group"
-    return _Honest(how, purged, _held_out(purged, len(samples)))
-
-
-def _without_copies(copies_N: NDArray[np.int64], sides: list[Side]) -> _Honest:
-    """Leave out held-out rows that have a copy among their training rows."""
-    copied = crossing(sides, copies_N).rows
-    if not len(copied):
-        return _Honest("nothing lies on both sides", None, np.zeros(len(copies_N), dtype=bool))
-    scored_N = _held_out(sides, len(copies_N))
-    scored_N[copied] = False
-    how = "in rows without a copy in training" if scored_N.any() else "every held-out row has a copy in training"
-    return _Honest(how, None, scored_N)
-
-
-def _gap(samples: Samples, spec: DataSpec, probe: Probe, split: str, sides: list[Side], honest: _Honest) -> Gap:
+def _gaps(samples: Samples, spec: DataSpec, place: int, split: str, sides: list[Side], ways: list[Honest]) -> list[Gap]:
+    """Score the probe in that place under the split and in every honest way."""
     name, score = metric(spec)
-    predicted, held_N = predict(samples, probe, sides), _held_out(sides, len(samples))
-    given = score(samples.target[held_N], predicted[held_N])
-    worth = None
-    if honest.scored_N.any():
-        fair = predicted if honest.sides is None else predict(samples, probe, honest.sides)
-        worth = score(samples.target[honest.scored_N], fair[honest.scored_N])
-    return Gap(probe.name, name, split, given, worth, honest.how, int(held_N.sum()), int(honest.scored_N.sum()))
+    probe, held_N = probes(samples, spec)[place], held_out_rows(sides, len(samples))
+    predicted = predict(samples, probe, sides)
+    given, gaps = score(samples.target[held_N], predicted[held_N]), []
+    for way in ways:
+        worth = None
+        if way.scored_N.any():
+            fair = predicted if way.sides is None else _predicted_so(samples, spec, place, way)
+            worth = score(samples.target[way.scored_N], fair[way.scored_N])
+        gaps.append(Gap(probe.name, name, split, given, worth, way.how, int(held_N.sum()), int(way.scored_N.sum())))
+    return gaps
 
 
-def _held_out(sides: Sequence[Side], n_rows: int) -> NDArray[np.bool_]:
-    held_N = np.zeros(n_rows, dtype=bool)
-    for side in sides:
-        held_N |= side.held_N
-    return held_N
+def _predicted_so(samples: Samples, spec: DataSpec, place: int, way: Honest) -> NDArray[np.int64]:
+    assert way.sides is not None
+    table = samples.inputs
+    if way.drop and isinstance(table, TableColumns):
+        numeric, words = ([name not in way.drop for name in names] for names in (table.numeric, table.categorical))
+        kept = TableColumns(
+            table.numeric_NF[:, numeric],
+            table.categorical_NK[:, words],
+            tuple(name for name in table.numeric if name not in way.drop),
+            tuple(name for name in table.categorical if name not in way.drop),
+        )
+        samples = replace(samples, inputs=kept)
+    return predict(samples, probes(samples, spec)[place], way.sides)
 
 
-def _random_folds(target: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def _steps(times_N: NDArray[Any]) -> NDArray[np.int64]:
+    """Return (N,) the place of each row's time among the different times, -1 = unknown."""
+    known_N, step_N = known_times(times_N), np.full(len(times_N), -1, dtype=np.int64)
+    step_N[known_N] = np.unique(times_N[known_N], return_inverse=True)[1]
+    return step_N
+
+
+def _random_folds(target: NDArray[np.int64], n_splits: int, seed: int) -> NDArray[np.int64]:
     """Return (1, N) stratified folds; plain ones where a class is too rare, or rows have several labels."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
+    if n_splits < 2:
+        return np.full((1, len(target)), -1, dtype=np.int64)
     stratify = target.ndim == 1 and np.unique(target, return_counts=True)[1].min() >= RANDOM_FOLDS
-    splitter = (StratifiedKFold if stratify else KFold)(RANDOM_FOLDS, shuffle=True, random_state=seed)
-    return _fold_of_row(splitter.split(target, target), len(target))
-
-
-def _group_folds(
-    target: NDArray[np.int64], together_N: NDArray[np.int64], n_splits: int, seed: int
-) -> NDArray[np.int64]:
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
-
-    splitter = (StratifiedGroupKFold if target.ndim == 1 else GroupKFold)(n_splits, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():  # of a class with fewer rows than folds
-        warnings.simplefilter("ignore")
-        return _fold_of_row(splitter.split(target, target, together_N), len(target))
-
-
-def _fold_of_row(splits: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]], n_rows: int) -> NDArray[np.int64]:
-    fold_of_row = np.full((1, n_rows), -1, dtype=np.int64)
-    for fold, (_, held_out) in enumerate(splits):
-        fold_of_row[0, held_out] = fold
-    return fold_of_row
+    splitter = (StratifiedKFold if stratify else KFold)(n_splits, shuffle=True, random_state=seed)
+    return folds_of(splitter.split(target, target), len(target))
 
 
 def _drawn(together_N: NDArray[np.int64], most_rows: int, seed: int) -> NDArray[np.int64]:

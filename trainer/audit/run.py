@@ -26,6 +26,7 @@ def audit(
     times_N: NDArray[Any] | None = None,
     train_rows: TrainRows | None = None,
     fold_names: Sequence[str] | None = None,
+    given: bool = False,
     near: float | None = 0.8,
 ) -> list[Finding]:
     """Look for what makes cross validation lie. Nothing is changed and no row is dropped.
@@ -37,23 +38,25 @@ def audit(
         times_N: (N,) numbers or datetime64, NaN and NaT where unknown; None = the rows have no time.
         train_rows: returns the training rows of (repeat, fold); None = every row the fold does not hold out.
         fold_names: of the folds 0, 1, ...; None = their numbers.
+        given: whether a column or a file says the folds.
         near: share of the character 3-grams that two texts have in common to be near copies; None = not looked for.
 
     Returns:
         Leaks first, then warnings, then notes.
     """
-    split = None if fold_of_row is None else Split(np.atleast_2d(fold_of_row), train_rows, fold_names)
+    split = None if fold_of_row is None else Split(np.atleast_2d(fold_of_row), train_rows, fold_names, given)
     inputs, target = samples.inputs, samples.target
     codes_N = input_codes(inputs)
     exact_N = copy_codes(samples, codes_N, None)
+    multilabel = spec.task == "multilabel"
     findings = [] if split is None else check_overlap(split)
-    findings += check_exact(inputs, exact_N, split)
+    findings += check_exact(inputs, exact_N, multilabel, split)
     if near is not None and isinstance(inputs, Texts):
-        findings += check_near(inputs, exact_N, copy_codes(samples, codes_N, near), split)
+        findings += check_near(inputs, exact_N, copy_codes(samples, codes_N, near), multilabel, split)
     if samples.groups_N is not None:
-        findings += check_groups(samples.groups_N, spec.task == "multilabel", split)
+        findings += check_groups(samples.groups_N, multilabel, split)
     if times_N is not None:
-        findings += check_time(times_N, split)
+        findings += check_time(times_N, samples.groups_N is not None, split)
     if isinstance(inputs, TableColumns):
         findings += check_label_columns(inputs, target, spec)
         findings += check_id_columns(inputs)

@@ -34,11 +34,13 @@ class Split:
         fold_of_row: (R, N) the fold that holds the row out in each repeat, -1 = never held out.
         train_rows: training rows of (repeat, fold); None = every row the fold does not hold out.
         names: of the folds 0, 1, ...; None = their numbers.
+        given: whether a column or a file says the folds, so that another ``cv`` makes new ones.
     """
 
     fold_of_row: NDArray[np.int64]
     train_rows: TrainRows | None = None
     names: Sequence[str] | None = None
+    given: bool = False
 
     @property
     def n_held_out(self) -> int:

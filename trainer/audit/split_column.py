@@ -13,8 +13,8 @@ from trainer.audit.split import NEVER_HELD_OUT, TrainRows
 from trainer.config.errors import DataError
 from trainer.data.columns import Column, as_numpy, find_columns, is_blank, rows_listed, text_cells
 from trainer.data.decoding import shown
+from trainer.folds.predefined import TRAIN_WORDS, from_cells
 
-TRAINING = ("train", "training")
 MOST_PARTS = 1000
 
 
@@ -47,23 +47,50 @@ def read_split(table: pa.Table, column: str, file: Path | str) -> ColumnSplit:
     name = find_columns(column, table.column_names, file, "--split")[0]
     cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
     missing = is_blank(cells)
+    numbers_N = _fold_numbers(as_numpy(cells).astype(np.str_).tolist())
+    if numbers_N is not None and (numbers_N != NEVER_HELD_OUT).any():
+        return _numbered(numbers_N, f"{file}: column '{name}' (--split)")
     if missing.any():
         raise DataError(f"{file}: no part in column '{name}' (--split) in {rows_listed(missing)}: fill in")
-    words_N = as_numpy(cells)
-    trained = np.isin(np.char.lower(words_N.astype(np.str_)), TRAINING)
+    words_N = as_numpy(cells).astype(np.str_)
+    lower_N = np.char.lower(words_N)
+    trained = np.isin(lower_N, TRAIN_WORDS)
+    if trained.any():  # as in training, Test is test
+        words_N = words_N[np.unique(lower_N, return_index=True)[1]][np.unique(lower_N, return_inverse=True)[1]]
     never = trained | (words_N == str(NEVER_HELD_OUT))
     names = list(dict.fromkeys(words_N[~never].tolist()))
     if not names or (len(names) == 1 and not never.any()):
         raise DataError(f"{file}: column '{name}' (--split) has one part only: it must say what is held out from what")
     if len(names) > MOST_PARTS:
         raise DataError(f"{file}: column '{name}' (--split) has {len(names)} parts: is it the right column?")
-    if all(part.isdecimal() for part in names):
-        names.sort(key=int)
     fold_of_name = {part: fold for fold, part in enumerate(names)}
     fold_N = np.array([fold_of_name.get(word, NEVER_HELD_OUT) for word in words_N], dtype=np.int64)
     fold_N[never] = NEVER_HELD_OUT
     train_rows = np.flatnonzero(trained)
     return ColumnSplit(fold_N[None], (lambda _repeat, _fold: train_rows) if trained.any() else None, tuple(names))
+
+
+def _fold_numbers(cells: list[str]) -> NDArray[np.int64] | None:
+    """Return the fold of each row as training reads it, or None where the cells are words."""
+    if any(cell.lower() in TRAIN_WORDS for cell in cells):
+        return None
+    try:
+        numbers_N = from_cells(cells, "")
+    except DataError:
+        return None
+    assert isinstance(numbers_N, np.ndarray)
+    return np.where(numbers_N < 0, NEVER_HELD_OUT, numbers_N)
+
+
+def _numbered(numbers_N: NDArray[np.int64], where: str) -> ColumnSplit:
+    folds, fold_N = np.unique(numbers_N, return_inverse=True)
+    has_never = bool(folds[0] == NEVER_HELD_OUT)
+    if len(folds) == 1:
+        raise DataError(f"{where} has one part only: it must say what is held out from what")
+    if len(folds) > MOST_PARTS:
+        raise DataError(f"{where} has {len(folds)} parts: is it the right column?")
+    names = tuple(map(str, folds[int(has_never) :].tolist()))
+    return ColumnSplit(fold_N.astype(np.int64)[None] - int(has_never), None, names)
 
 
 def read_times(table: pa.Table, column: str, file: Path | str) -> NDArray[Any]:

@@ -61,7 +61,7 @@ def require_groups(strategy: str, module: ModuleType, request: SplitRequest) -> 
         DataError: fewer groups than folds.
     """
     if request.groups_N is not None and module.GROUPS == "no":
-        keeping = "cv=group" if request.target.ndim == 2 else "cv=stratified_group or cv=group"
+        keeping = "cv=multilabel or cv=group" if request.target.ndim == 2 else "cv=stratified_group or cv=group"
         raise ConfigError(
             f"data.group is set but cv={strategy} would put rows of one group on both sides: "
             f"use {keeping}, or leave data.group out"
@@ -75,8 +75,12 @@ def require_groups(strategy: str, module: ModuleType, request: SplitRequest) -> 
     n_groups = len(np.unique(request.groups_N))
     needed = request.n_splits if module.N_SPLITS else 2
     if n_groups < needed and strategy != "predefined":
-        fewer = f": use cv.n_splits={n_groups} or less" if module.N_SPLITS and n_groups > 1 else ""
         what = f"{needed} folds" if module.N_SPLITS else "2, one for each side"
+        if n_groups == 1:
+            raise DataError(
+                f"1 group < {what}: every row is of '{request.groups_N[0]}'; set data.group=COLUMN to another"
+            )
+        fewer = f": use cv.n_splits={n_groups} or less" if module.N_SPLITS else ""
         raise DataError(f"{n_groups} groups < {what}{fewer}")
 
 
@@ -113,5 +117,5 @@ def require_sound(pair: Pair, fold: int, ids_N: NDArray[np.str_], groups_N: NDAr
         row = held_out[both_N.argmax()]
         raise DataError(
             f"fold {fold}: group '{groups_N[row]}' is on both sides (row '{ids_N[row]}' is held out): "
-            "give folds that keep groups together, or leave data.group out"
+            "give folds that keep groups together, or leave data.group (or cv.group) out"
         )

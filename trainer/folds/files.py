@@ -9,6 +9,7 @@
 
 import csv
 import io
+import json
 import os
 import re
 import zipfile
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.errors import ConfigError, DataError, StorageError
+from trainer.config.errors import ConfigError, DataError, FoldwiseError, StorageError
 from trainer.folds.files_json import datalist_text, nnunet_text, plan_text, read_json
 from trainer.folds.matching import RowFinder, shown
 from trainer.folds.plan import FoldPlan
@@ -25,6 +26,7 @@ from trainer.folds.predefined import Predefined, from_cells
 from trainer.folds.request import Pair
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+INDEX_NAMES = ("", "index", "unnamed: 0")  # of the row numbers that pandas writes
 NAMES = "folds.json, splits_final.json (nnU-Net), datalist.json (MONAI), *.csv, *.tsv or *.npz"
 
 
@@ -55,6 +57,27 @@ def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read as UTF-8 text: {error}") from error
     return _read_table(file, text, finder) if kind == "table" else read_json(file, text, finder)
+
+
+def require_replaceable(path: Path | str, ids_N: NDArray[np.str_]) -> None:
+    """Refuse to write over a file that holds anything but folds of these rows.
+
+    Raises:
+        ConfigError: the name says no known format, or what stands there would be lost.
+    """
+    file = Path(path).expanduser()
+    kind = _kind(file)
+    if not file.exists() or (file.is_file() and file.stat().st_size == 0):
+        return
+    try:
+        read_split(file, ids_N)
+        more = _holds_more(file, kind)
+    except (FoldwiseError, OSError):
+        more = True
+    if more:
+        raise ConfigError(
+            f"{file}: is there and is not only folds of this data: move it away, or write to another name"
+        )
 
 
 def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> None:
@@ -90,6 +113,22 @@ def _kind(file: Path) -> str:
             if word in name:
                 return kind
     raise ConfigError(f"{file}: its name says no format of folds: have {NAMES}")
+
+
+def _holds_more(file: Path, kind: str) -> bool:
+    """Say whether a file that can be read as folds holds something else too, such as features."""
+    if kind == "table":
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            header = next(csv.reader(lines, delimiter=_delimiter(file)))
+        return len(header) - len(_fold_columns(header)) > 1
+    if kind == "datalist":
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        entries = content.get("training", []) if isinstance(content, dict) else []
+        return set(content) != {"training"} or any(set(entry) - {"image", "fold"} for entry in entries)
+    if kind == "npz":
+        with np.load(file, allow_pickle=False) as arrays:
+            return not all(re.fullmatch(r"ids|(train|test)_\d+", name) for name in arrays.files)
+    return kind == "plan" and "ids" not in json.loads(file.read_text(encoding="utf-8-sig"))  # it is that of a run
 
 
 def _read_npz(file: Path, finder: RowFinder) -> tuple[Pair, ...]:
@@ -164,6 +203,8 @@ def _rows_of_table(
 ) -> NDArray[np.int64]:
     others = [column for column in range(len(header)) if column not in folds]
     by_name = [column for column in others if header[column].strip().lower() == "id"]
+    if not by_name and finder.numbered:  # a feature may hold the numbers 0..N-1 too: only an index is taken for ids
+        others = [column for column in others if header[column].strip().lower() in INDEX_NAMES]
     for column in by_name or others:
         ids = [finder.plain(line[column]) for line in cells]
         if by_name or finder.are_ids(ids):

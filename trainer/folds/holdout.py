@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainer.config.errors import DataError
-from trainer.folds.multilabel import fold_numbers
+from trainer.folds.multilabel import fold_numbers, one_hot
 from trainer.folds.request import Pair, SplitRequest
 
 GROUPS = "may"
@@ -25,11 +25,9 @@ def split(request: SplitRequest) -> Iterator[Pair]:
     if request.groups_N is None and request.target.ndim == 1:
         yield _by_class(request, held_out)
         return
-    target = (
-        request.target if request.target.ndim == 2 else np.eye(request.target.max() + 1, dtype=np.int64)[request.target]
-    )
     random = np.random.default_rng(request.random_state)
-    side_N = fold_numbers(target, request.groups_N, shares_K=np.array([held_out, 1 - held_out]), random=random)
+    shares_K = np.array([held_out, 1 - held_out])
+    side_N = fold_numbers(one_hot(request.target), request.groups_N, shares_K=shares_K, random=random)
     yield np.flatnonzero(side_N == 1), np.flatnonzero(side_N == 0)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trainer.config.errors import ConfigError, did_you_mean
 from trainer.folds.checks import require_groups, require_settings, require_sound, require_times
 from trainer.folds.notes import split_notes
-from trainer.folds.predefined import Predefined, by_repeat
+from trainer.folds.predefined import Predefined, by_repeat, renumbered
 from trainer.folds.rare import settle_rare
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
 
@@ -127,6 +127,7 @@ def make_folds(
     order = id_order(ids_N) if predefined is None else np.arange(len(target))
     stratified = replace(request, target=settled.labels)
     rounds = [_in_order(module, one, order, settled.kept_N) for one in _each_repeat(stratified, repeats, predefined)]
+    notes = (*notes, *(renumbered(predefined) if predefined is not None else ()))
     notes = (*notes, *settled.notes, *split_notes(strategy, module, rounds, request, classes))
     plan = _plan(strategy, rounds, random_state, notes, len(target))
     _require_sound_folds(plan, ids_N, groups_N)

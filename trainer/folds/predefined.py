@@ -45,6 +45,16 @@ def by_repeat(predefined: Predefined, n_rows: int) -> list[tuple[Pair, ...]]:
     return _without_overlap(predefined, n_rows)
 
 
+def renumbered(predefined: Predefined) -> Iterator[str]:
+    """Yield a note where the numbers of given folds are not 0, 1, 2, ..."""
+    if not isinstance(predefined, np.ndarray):
+        return
+    folds = np.unique(predefined[predefined >= 0]).tolist()
+    if len(folds) and folds[-1] != len(folds) - 1:
+        said = [", ".join(map(str, one[:5])) + (", ..." if len(one) > 5 else "") for one in (folds, range(len(folds)))]
+        yield f"given folds {said[0]} are called {said[1]} here"
+
+
 def from_cells(cells: Sequence[str], source: str) -> Predefined:
     """Read a column that says the fold of each row.
 

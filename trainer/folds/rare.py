@@ -82,9 +82,9 @@ def _refusal(classes: tuple[str, ...], counts_C: NDArray[np.int64], needed: int,
     unit = f"{needed} folds" if strategy != "holdout" else f"{needed}, one for each side"
     lines = [f"class '{classes[c]}': {n} rows < {unit}" for c, n in enumerate(counts_C) if n < needed]
     shown = lines[:3] + ([f"... and {len(lines) - 3} more classes"] if len(lines) > 3 else [])
-    fewer = f"use cv.n_splits={counts_C.min()} or less, " if strategy != "holdout" and counts_C.min() > 1 else ""
+    fewer = f"cv.n_splits={counts_C.min()} or less, " if strategy != "holdout" and counts_C.min() > 1 else ""
     other = {"stratified_group": "cv=group"}.get(strategy, "cv=kfold")
-    return "\n".join([*shown, f"{fewer}cv.rare=merge, keep_in_train or allow, or {other}"])
+    return "\n".join([*shown, f"use {fewer}cv.rare=merge, keep_in_train or allow, or {other}"])
 
 
 def _merged(

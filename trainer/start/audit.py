@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from numpy.typing import NDArray
 from rich.console import Console
 
 from trainer.audit.findings import Finding, count
@@ -35,8 +36,15 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
     def train_rows(repeat: int, fold: int) -> Any:
         return plan.rows(repeat, fold)[0]
 
+    times_N = None if samples.times_N is None else as_dates(samples.times_N)
     findings = audit(
-        samples, experiment.spec, plan.fold_of_row, times_N=samples.times_N, train_rows=train_rows, near=near
+        samples,
+        experiment.spec,
+        plan.fold_of_row,
+        times_N=times_N,
+        train_rows=train_rows,
+        given=plan.strategy == "predefined",
+        near=near,
     )
     if findings:
         show(findings, console)
@@ -45,10 +53,19 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
         console.print(f"audit: nothing found in {seconds:.1f} s", highlight=False)
     leaks = [finding for finding in findings if finding.severity == "leak"]
     if strict and leaks:
-        gaps = measure(samples, experiment.spec, plan.fold_of_row, train_rows=train_rows)
+        gaps = measure(samples, experiment.spec, plan.fold_of_row, train_rows=train_rows, times_N=times_N)
         show([gap.to_finding() for gap in gaps], console, title="What the leak is worth")
         raise DataError(refusal(leaks))
     return [finding.to_dict() for finding in findings]
+
+
+def as_dates(times_N: NDArray[Any]) -> NDArray[Any]:
+    """Return micro- or nanoseconds since 1970 as the times they are (1973 to 2100), any other numbers as they are."""
+    if times_N.dtype.kind == "i":
+        for unit, low, high in (("us", 10**14, 41 * 10**14), ("ns", 10**17, 41 * 10**17)):
+            if low <= times_N.min() and times_N.max() <= high:
+                return times_N.astype(f"datetime64[{unit}]")
+    return times_N
 
 
 def refusal(leaks: list[Finding]) -> str:
@@ -58,3 +75,9 @@ def refusal(leaks: list[Finding]) -> str:
     more = f"; and {len(leaks) - MOST_NAMED} more" if len(leaks) > MOST_NAMED else ""
     advice = f"use {' or '.join(fixes)}, or audit=warn" if fixes else "repair the data, or use audit=warn"
     return f"the audit found {count(len(leaks), 'leak')}: {'; '.join(named)}{more}\n{advice} to train all the same"
+
+
+def in_words(finding: dict[str, Any]) -> str:
+    """Return a finding as one line of the report."""
+    fix = f" Fix: {finding['fix']}." if finding["fix"] else ""
+    return f"audit, {finding['severity']}: {finding['message']}{fix}"

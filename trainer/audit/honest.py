@@ -1,0 +1,169 @@
+"""Honest ways to score a split that lets something through: one for each kind of leak it has."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.audit.check_features import label_columns
+from trainer.audit.clusters import with_groups
+from trainer.audit.copies import number
+from trainer.audit.split import Side, Split, crossing
+from trainer.config.errors import DataError
+from trainer.data.samples import Samples, TableColumns
+from trainer.folds.request import SplitRequest
+from trainer.folds.time import split as split_by_time
+
+
+@dataclass(frozen=True)
+class Honest:
+    """An honest way to score.
+
+    Attributes:
+        how: in words.
+        sides: folds to fit on, or None for the same predictions.
+        scored_N: the rows to score; none where there is nothing to leave out.
+        drop: columns that the models do not see.
+    """
+
+    how: str
+    sides: list[Side] | None
+    scored_N: NDArray[np.bool_]
+    drop: tuple[str, ...] = ()
+
+
+def honest_ways(
+    samples: Samples,
+    sides: list[Side],
+    *,
+    copies_N: NDArray[np.int64],
+    together_N: NDArray[np.int64],
+    step_N: NDArray[np.int64] | None,
+    seed: int,
+) -> list[Honest]:
+    """Return how to score without what the sides let through, and without what the columns do.
+
+    Args:
+        samples: the rows.
+        sides: the folds that are scored together.
+        copies_N: (N,) numbers that copies share.
+        together_N: (N,) numbers that copies and groups share.
+        step_N: (N,) the place of the row's time, -1 = unknown; None = the rows have no time.
+        seed: of new folds.
+
+    Returns:
+        At least one way; where nothing is let through it has no rows to score.
+    """
+    found = [
+        _without_groups(samples, together_N, sides, seed) or _without_copies(copies_N, sides),
+        None if step_N is None else _forwards(step_N, sides),
+    ]
+    if isinstance(samples.inputs, TableColumns):
+        columns, groups = label_columns(samples.inputs, samples.target)
+        found += [_without_columns(samples.inputs, columns, sides)] if columns else []
+        found += [_without_group_column(samples, samples.inputs, name, together_N, sides, seed) for name in groups]
+    ways = [way for way in found if way is not None]
+    nobody_N = np.zeros(len(samples), dtype=bool)
+    return ways or [Honest("no group or copy lies on both sides", None, nobody_N)]
+
+
+def _without_groups(samples: Samples, together_N: NDArray[np.int64], sides: list[Side], seed: int) -> Honest | None:
+    """Keep groups, and the copies in them, on one side; None where the split does."""
+    if samples.groups_N is None or crossing(sides, number(samples.groups_N.tolist())).pair is None:
+        return None
+    held_N = held_out_rows(sides, len(samples))
+    if held_N.all() and len(np.unique(together_N)) >= len(sides) > 1:
+        folds = _group_folds(samples.target, together_N, len(sides), seed)
+        return Honest("with groups kept together", list(Split(folds).sides()), held_N)
+    purged = [replace(side, train_N=side.train_N & ~np.isin(together_N, together_N[side.held_N])) for side in sides]
+    purged = [side for side in purged if side.train_N.any()]
+    how = "without the training rows of held-out groups" if purged else "no training row is of another group"
+    return Honest(how, purged, held_out_rows(purged, len(samples)))
+
+
+def _without_copies(copies_N: NDArray[np.int64], sides: list[Side]) -> Honest | None:
+    """Leave out held-out rows that have a copy among their training rows; None where none has."""
+    copied = crossing(sides, copies_N).rows
+    if not len(copied):
+        return None
+    scored_N = held_out_rows(sides, len(copies_N))
+    scored_N[copied] = False
+    how = "in rows without a copy in training" if scored_N.any() else "every held-out row has a copy in training"
+    return Honest(how, None, scored_N)
+
+
+def _forwards(step_N: NDArray[np.int64], sides: list[Side]) -> Honest | None:
+    """Train only on rows from before the held-out ones; None where the split does."""
+    if not any((step_N[side.held_N & (step_N >= 0)] < step_N[side.train_N].max()).any() for side in sides):
+        return None
+    if held_out_rows(sides, len(step_N)).all():
+        return _by_time(step_N, max(2, len(sides)))
+    before = []
+    for side in sides:
+        held_N = side.held_N & (step_N >= 0)
+        train_N = side.train_N & (step_N >= 0) & (step_N < step_N[held_N].min(initial=len(step_N)))
+        before += [replace(side, train_N=train_N, held_N=held_N)] if train_N.any() and held_N.any() else []
+    how = "with only earlier rows in training" if before else "no training row is from before the held-out ones"
+    return Honest(how, before, held_out_rows(before, len(step_N)))
+
+
+def _by_time(step_N: NDArray[np.int64], n_splits: int) -> Honest:
+    """Split anew by time, as ``cv=time`` does."""
+    rows = np.flatnonzero(step_N >= 0)
+    request = SplitRequest(np.zeros(len(rows), dtype=np.int64), n_splits, shuffle=False, times_N=step_N[rows])
+    sides = []
+    try:
+        for fold, (train, held_out) in enumerate(split_by_time(request)):
+            train_N, held_N = np.zeros((2, len(step_N)), dtype=bool)
+            train_N[rows[train]], held_N[rows[held_out]] = True, True
+            sides.append(Side(str(fold), train_N, held_N))
+    except DataError:
+        return Honest("too few different times to split by time", [], np.zeros(len(step_N), dtype=bool))
+    return Honest("split by time", sides, held_out_rows(sides, len(step_N)))
+
+
+def _without_columns(table: TableColumns, columns: list[str], sides: list[Side]) -> Honest:
+    n_rows, named = len(table.numeric_NF), ", ".join(f"'{name}'" for name in columns)
+    if len(columns) == len(table.numeric) + len(table.categorical):
+        return Honest(f"there is no column besides {named}", None, np.zeros(n_rows, dtype=bool), tuple(columns))
+    return Honest(f"without column {named}", sides, held_out_rows(sides, n_rows), tuple(columns))
+
+
+def _without_group_column(
+    samples: Samples, table: TableColumns, name: str, together_N: NDArray[np.int64], sides: list[Side], seed: int
+) -> Honest | None:
+    """Take a column that looks like a group for one; None where the split keeps it together, or it is the only one."""
+    if len(table.numeric) + len(table.categorical) == 1:
+        return None
+    words_N = np.array([str(word) for word in table.categorical_NK[:, table.categorical.index(name)]])
+    way = _without_groups(replace(samples, groups_N=words_N), with_groups(together_N, words_N), sides, seed)
+    return None if way is None else replace(way, how=f"{way.how} (by '{name}')", drop=(name,))
+
+
+def held_out_rows(sides: Sequence[Side], n_rows: int) -> NDArray[np.bool_]:
+    """Return (n_rows,) whether a fold holds the row out."""
+    held_N = np.zeros(n_rows, dtype=bool)
+    for side in sides:
+        held_N |= side.held_N
+    return held_N
+
+
+def _group_folds(
+    target: NDArray[np.int64], together_N: NDArray[np.int64], n_splits: int, seed: int
+) -> NDArray[np.int64]:
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    splitter = (StratifiedGroupKFold if target.ndim == 1 else GroupKFold)(n_splits, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():  # of a class with fewer rows than folds
+        warnings.simplefilter("ignore")
+        return folds_of(splitter.split(target, target, together_N), len(target))
+
+
+def folds_of(splits: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]], n_rows: int) -> NDArray[np.int64]:
+    """Return (1, N) the fold that holds each row out, -1 = none."""
+    fold_of_row = np.full((1, n_rows), -1, dtype=np.int64)
+    for fold, (_, held_out) in enumerate(splits):
+        fold_of_row[0, held_out] = fold
+    return fold_of_row
