@@ -287,3 +287,13 @@ def prepared(given: tuple[str, ...], tmp_path: Path, *more: str):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = to_run_config(compose("config", overrides=[*given, *more]), [*given, *more])
     return prepare(config)
+
+
+def test_the_split_report_of_a_run_says_what_each_fold_holds(train, tmp_path):
+    from sklearn.datasets import load_iris
+
+    assert train("data=iris", "run=a1", "cv.fold=0", "max_epochs=1", "tracker=none", "profile=off").code == 0
+    report = json.loads((tmp_path / "runs/a1/split.json").read_text())
+    folds = json.loads((tmp_path / "runs/a1/folds.json").read_text())["fold_of_row"][0]
+    counts = [np.bincount(load_iris().target[np.array(folds) == fold], minlength=3).tolist() for fold in range(5)]
+    assert [fold["counts"] for fold in report["folds"]] == counts

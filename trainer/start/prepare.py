@@ -27,6 +27,7 @@ from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.predefined import Predefined, from_cells
 from trainer.folds.request import SplitOptions
 from trainer.metrics import default_metrics
+from trainer.report.split_table import describe
 from trainer.run_directory.files import ROWS, rows_table
 from trainer.start.identity import versions
 from trainer.start.preflight import require_labels
@@ -160,5 +161,6 @@ def run_files(
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
         ROWS: rows,
         "folds.json": experiment.plan.to_json().encode(),
+        "split.json": (json.dumps(describe(experiment.plan, samples, spec), ensure_ascii=False) + "\n").encode(),
         "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
     }
