@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from trainer.config.errors import ConfigError, DataError
 from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig
-from trainer.cv import fold_data, fold_rows, fresh_learner, inner_split, loss_arguments, prepare_fold, run_fold
+from trainer.cv import fresh_learner, loss_arguments, run_fold
 from trainer.data.batches import training_order
 from trainer.data.samples import Samples
+from trainer.experiment import fold_data, fold_rows, inner_split, prepare_fold
 from trainer.start.prepare import prepare
 
 STEP = "torch.optim.lr_scheduler."

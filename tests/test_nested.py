@@ -23,10 +23,11 @@ from trainer.checkpoint import store
 from trainer.config.errors import DataError, NonFiniteError
 from trainer.config.grid import candidates
 from trainer.config.schema import CvConfig, InnerConfig, RunConfig
-from trainer.cv import fold_rows, prepare_fold, run_fold
+from trainer.cv import run_fold
 from trainer.data.batches import training_order
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.engine.levels import resolve
+from trainer.experiment import fold_rows, prepare_fold
 from trainer.folds.plan import make_folds
 from trainer.nested import choose, inner_fits, inner_rows, run_nested, with_candidate
 from trainer.results import EpochRecord

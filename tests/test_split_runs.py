@@ -248,7 +248,7 @@ def test_groups_are_told_apart_by_their_whole_name(train, tmp_path):
 
 
 def test_the_inner_slice_keeps_groups(train, tmp_path):
-    from trainer.cv import fold_rows
+    from trainer.experiment import fold_rows
 
     seen = []
     experiment = prepared(options(tmp_path, "group"), tmp_path, "cv.select=inner", "cv.inner_fraction=0.2")
@@ -263,7 +263,7 @@ def test_the_inner_slice_keeps_groups(train, tmp_path):
 
 
 def test_the_inner_slice_is_the_latest_part(train, tmp_path):
-    from trainer.cv import fold_rows
+    from trainer.experiment import fold_rows
 
     experiment = prepared(options(tmp_path, "time"), tmp_path, "cv.select=inner", "cv.inner_fraction=0.2", "cv.gap=2")
     for number in range(experiment.n_folds):

@@ -7,69 +7,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer.config.build import construct
-from trainer.config.errors import ConfigError, DataError
-from trainer.config.grid import is_nested
-from trainer.config.schema import RunConfig
-from trainer.data.batches import TrainingSet
-from trainer.data.samples import DataSpec, Samples
-from trainer.data.streamed import StreamedRows
+from trainer.config.errors import ConfigError
 from trainer.engine.apex_backend import make_precision
 from trainer.engine.ema import WeightAverage
 from trainer.engine.fit import fit_fold
-from trainer.engine.fold import FitSettings, FoldRows
+from trainer.engine.fold import FoldRows
 from trainer.engine.keep import Keeper
-from trainer.engine.levels import Resolved
 from trainer.engine.loops import Learner
 from trainer.engine.optim import make_optimizer, make_scheduler
 from trainer.engine.precision import refuse_underflowing_optimizer
-from trainer.folds import multilabel
-from trainer.folds.inner import goes_forward, grouped_slice, latest_slice
-from trainer.folds.plan import FoldPlan
-from trainer.folds.request import SplitRequest
+from trainer.experiment import Experiment, PreparedFold, fold_seed
 from trainer.losses.contract import Loss
 from trainer.results import FoldResult
-from trainer.run_directory.folds import ALL
 from trainer.trackers.observer import Observer
-from trainer.weights.files import WeightFile
 from trainer.weights.load import load_weights
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Everything that is decided before the first step.
-
-    Attributes:
-        config: as composed and checked.
-        samples: all rows.
-        spec: what they mean.
-        plan: which row is held out when.
-        settings: how each fold is trained.
-        level: precision in force.
-        device: training device.
-        init: weights every fold starts from; None = fresh ones.
-    """
-
-    config: RunConfig
-    samples: Samples
-    spec: DataSpec
-    plan: FoldPlan
-    settings: FitSettings
-    level: Resolved
-    device: torch.device
-    init: WeightFile | None = None
-
-    @property
-    def n_folds(self) -> int:
-        """Folds of all repeats together; as a number it is the fold that holds out nothing."""
-        return self.plan.n_splits * self.plan.repeats
-
-    def fold_name(self, number: int) -> int | str:
-        """Return how fold ``number`` is called: its number, or ``all``."""
-        return ALL if number == self.n_folds else number
 
 
 @dataclass(frozen=True)
@@ -89,30 +43,6 @@ class TrainedFold:
     amp: dict[str, float]
     preprocess: Any
     inner: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class PreparedFold:
-    """A fold that is ready to be trained.
-
-    Attributes:
-        number: repeat x n_splits + fold.
-        rows: of the fold.
-        fitted: the preprocessing, fitted on the training rows.
-        data: all rows, preprocessed, on the training device.
-    """
-
-    number: int
-    rows: FoldRows
-    fitted: Any
-    data: TrainingSet
-
-
-def prepare_fold(experiment: Experiment, number: int) -> PreparedFold:
-    """Choose the rows of fold ``number`` and fit the preprocessing on its training rows."""
-    rows = fold_rows(experiment, number)
-    fitted, data = fold_data(experiment, rows)
-    return PreparedFold(number, rows, fitted, data)
 
 
 def run_fold(
@@ -144,74 +74,6 @@ def run_fold(
     return TrainedFold(result, weights, amp, fold.fitted.to_json())
 
 
-def fold_rows(experiment: Experiment, number: int) -> FoldRows:
-    """Return the rows of fold ``number``; under ``select=inner`` a slice of the training rows picks the epoch.
-
-    Under nested cross validation the fold trains on all its training rows: ``trainer.nested`` picks the epoch.
-    """
-    repeat, fold = divmod(number, experiment.plan.n_splits)
-    everything = np.arange(len(experiment.samples))
-    fit_all = number == experiment.n_folds
-    train, held_out = (everything, everything[:0]) if fit_all else experiment.plan.rows(repeat, fold)
-    name, select = experiment.fold_name(number), experiment.config.cv.select
-    if select == "fold":
-        return FoldRows(repeat, fold, train, held_out, monitor=held_out, name=name)
-    if select == "inner" and not is_nested(experiment.config):
-        train, monitor = inner_split(experiment, train, seed=_fold_seed(experiment.settings.seed, repeat, fold))
-        return FoldRows(repeat, fold, train, held_out, monitor, name)
-    return FoldRows(repeat, fold, train, held_out, name=name)
-
-
-def inner_split(
-    experiment: Experiment, train: NDArray[np.int64], seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cut a slice off the training rows; return (rest, slice).
-
-    The latest rows where folds go forward in time, whole groups where there are groups, else a stratified slice.
-
-    Raises:
-        DataError: a class, or the times or groups, are too few to be on both sides.
-    """
-    from sklearn.model_selection import train_test_split
-
-    samples, wanted = experiment.samples, experiment.config.cv
-    if samples.times_N is not None and goes_forward(experiment.plan, samples.times_N):
-        return latest_slice(train, samples.times_N, wanted.inner_fraction, wanted.gap)
-    if samples.groups_N is not None:
-        return grouped_slice(train, samples.target, samples.groups_N, wanted.inner_fraction, seed)
-    fraction, target = wanted.inner_fraction, samples.target[train]
-    if target.ndim == 2:
-        parts = max(2, round(1 / fraction))
-        _, inner = next(multilabel.split(SplitRequest(target, parts, random_state=seed)))
-        return np.delete(train, inner), train[inner]
-    try:
-        rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)
-    except ValueError as error:
-        counts = np.unique(target, return_counts=True)[1]
-        raise DataError(
-            f"cv.select=inner cannot cut a stratified {fraction:.0%} off the training rows: each of the {len(counts)} "
-            f"classes needs rows on both sides (the rarest has {counts.min()})\n"
-            "use another cv.inner_fraction, or cv.select=last"
-        ) from error
-    return np.sort(rest), np.sort(inner)
-
-
-def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]:
-    """Fit the preprocessing on the training rows; return it and all rows on the training device."""
-    config, samples = experiment.config, experiment.samples
-    fitted = construct("data.preprocess", config.data["preprocess"], config.plugins).fit(samples.inputs, rows.train)
-    weights = np.ones(len(samples)) if samples.weights_N is None else samples.weights_N
-    rows_N = fitted.transform(samples.inputs)
-    if isinstance(rows_N, StreamedRows):
-        rows_N = rows_N.with_workers(config.num_workers, config.runtime.loader_timeout_seconds)
-    data = TrainingSet(
-        rows_N.to(experiment.device),
-        torch.from_numpy(samples.target).to(experiment.device),
-        torch.from_numpy(weights).float().to(experiment.device),
-    )
-    return fitted, data
-
-
 def fresh_learner(
     experiment: Experiment, rows: FoldRows, model_arguments: dict[str, Any], model: nn.Module | None = None
 ) -> Learner:
@@ -224,7 +86,7 @@ def fresh_learner(
         model: used instead of a new one (the profiler's copy).
     """
     config, settings = experiment.config, experiment.settings
-    seed_everything(_fold_seed(settings.seed, rows.repeat, rows.fold))
+    seed_everything(fold_seed(settings.seed, rows.repeat, rows.fold))
     loss = make_loss(experiment, rows)
     fold_model = make_model(experiment, loss, model_arguments) if model is None else model
     precision, optimizer = make_precision(
@@ -291,7 +153,3 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 user code may still draw from it
     random.seed(seed)
-
-
-def _fold_seed(seed: int, repeat: int, fold: int) -> int:
-    return int(np.random.SeedSequence((seed, repeat, fold)).generate_state(1)[0])

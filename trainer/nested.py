@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trainer.config.errors import DataError, NonFiniteError
 from trainer.config.grid import Candidate, candidates
-from trainer.cv import Experiment, PreparedFold, TrainedFold, fold_data, fresh_learner, run_fold
+from trainer.cv import TrainedFold, fresh_learner, run_fold
 from trainer.data.batches import TrainingSet
 from trainer.data.samples import Samples
 from trainer.engine import interrupts
@@ -25,6 +25,7 @@ from trainer.engine.keep import Keeper
 from trainer.engine.levels import resolve
 from trainer.engine.loops import Totals
 from trainer.engine.progress import Progress, Selection
+from trainer.experiment import Experiment, PreparedFold, fold_data
 from trainer.folds.inner import goes_forward, inner_folds
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitOptions

@@ -17,10 +17,11 @@ from trainer.config.compose import Launch, SweepJob
 from trainer.config.errors import Interrupted, NonFiniteError, as_foldwise_error
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
-from trainer.cv import Experiment, PreparedFold, TrainedFold, prepare_fold, run_fold
-from trainer.data.streamed import StreamedRows
+from trainer.cv import TrainedFold, run_fold
+from trainer.data.batches import ReadAhead
 from trainer.engine import interrupts
 from trainer.engine.keep import Keeper
+from trainer.experiment import Experiment, PreparedFold, prepare_fold
 from trainer.identity import Identity, flatten
 from trainer.merge import Merged, merge, missing_folds, missing_message
 from trainer.merge import show as show_merged
@@ -117,7 +118,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
 
 
 def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
-    if not config.num_workers or isinstance(fold.data.rows, StreamedRows):
+    if not config.num_workers or isinstance(fold.data.rows, ReadAhead):
         return []
     return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]
 

@@ -28,9 +28,9 @@ from trainer.config.compose import register_schema, to_run_config
 from trainer.config.errors import ConfigError
 from trainer.config.problems import CONF
 from trainer.config.schema import AmpConfig
-from trainer.cv import prepare_fold
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.engine.preflight import findings, preflight
+from trainer.experiment import prepare_fold
 from trainer.models.mlp import MLP
 from trainer.models.text_cnn import TextCNN
 from trainer.start.preflight import preflight_start, require_labels

@@ -5,8 +5,8 @@ import torch
 from test_cv import experiment
 
 from trainer.config.schema import RuntimeConfig
-from trainer.cv import prepare_fold
 from trainer.data.batches import DenseRows, TrainingSet
+from trainer.experiment import prepare_fold
 from trainer.start.threads import same_threads, set_threads
 
 

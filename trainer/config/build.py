@@ -31,10 +31,20 @@ class Part:
 
 PARTS = {
     "data": Part(("trainer.data.",)),
-    "data.preprocess": Part(("trainer.data.",)),
+    "data.preprocess": Part(("trainer.data.",), ("cache_dir",)),
     "model": Part(
         ("trainer.models.",),
-        ("n_outputs", "n_features", "cardinalities", "vocab_size", "pad_id", "n_classes", "task"),
+        (
+            "n_outputs",
+            "n_features",
+            "cardinalities",
+            "vocab_size",
+            "pad_id",
+            "in_channels",
+            "image_size",
+            "n_classes",
+            "task",
+        ),
     ),
     "loss": Part(("trainer.losses.",), ("task", "n_classes", "class_counts", "n_rows")),
     "optimizer": Part(("torch.optim.",), ("params",)),
@@ -108,7 +118,8 @@ def construct(name: str, section: Section, plugins: Sequence[str] = (), **offere
     if lacking:
         raise ConfigError(
             f"{name}: {section['_target_']} wants {', '.join(lacking)}, which this data does not have "
-            f"(it offers {', '.join(offered)})\nfor tables use model=mlp, for texts model=text_cnn"
+            f"(it offers {', '.join(offered)})\n"
+            "for tables use model=mlp, for texts model=text_cnn, for images model=image_cnn"
         )
     added = {key: value for key, value in offered.items() if key in parameters and key not in given}
     try:

@@ -124,6 +124,7 @@ class PathsConfig:
     """Where results go."""
 
     runs: str = "runs"
+    cache: str | None = None  # what is computed once from the data (tokens, features); null = .cache in paths.runs
 
 
 @dataclass

@@ -44,6 +44,15 @@ class StreamingRows(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadAhead(Protocol):
+    """Rows that loader processes can read."""
+
+    def with_workers(self, num_workers: int, timeout_seconds: float) -> "Rows":
+        """Return the same rows read by ``num_workers`` processes; the batches are the same bits."""
+        ...
+
+
 class DenseRows:
     """Rows of equal shape: one tensor (N, ...) per input name."""
 

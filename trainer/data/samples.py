@@ -1,5 +1,6 @@
 """What every source returns: the rows as they are in the file, and what they mean."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,12 +29,37 @@ class TableColumns:
 
 @dataclass(frozen=True)
 class Texts:
-    """One text per row (several text columns are joined by a space)."""
+    """One text per row (several text columns are joined by a space).
+
+    Attributes:
+        texts: N texts.
+        pairs: the second text of each row where rows are pairs (a question and its answer), or None.
+    """
 
     texts: tuple[str, ...]
+    pairs: tuple[str, ...] | None = None
 
 
-Inputs = TableColumns | Texts
+@dataclass(frozen=True)
+class Images:
+    """One image file per row; the pixels are read by ``trainer.data.image_files``.
+
+    Attributes:
+        root: a directory or a zip file.
+        names: where each of the N files is below it.
+        sha256: of the bytes of each file.
+    """
+
+    root: str
+    names: tuple[str, ...]
+    sha256: tuple[str, ...]
+
+    def content_sha256(self) -> str:
+        """Return the sha256 of all files together: wherever they lie and whatever they are called."""
+        return hashlib.sha256("".join(self.sha256).encode()).hexdigest()
+
+
+Inputs = TableColumns | Texts | Images
 
 
 @dataclass(frozen=True)

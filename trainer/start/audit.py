@@ -10,8 +10,8 @@ from trainer.audit.findings import Finding, count
 from trainer.audit.measure import measure
 from trainer.audit.run import audit
 from trainer.config.errors import DataError
-from trainer.cv import Experiment
 from trainer.data.samples import TableColumns, Texts
+from trainer.experiment import Experiment
 from trainer.report.audit_table import show
 
 MOST_TEXTS = 50_000  # more texts are searched for near copies only under audit=strict and by ``foldwise audit``

@@ -17,20 +17,22 @@ import torch
 from trainer.config.build import resolve_target
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
-from trainer.cv import Experiment
 from trainer.data.samples import Samples
 from trainer.engine.levels import show
+from trainer.experiment import Experiment
 from trainer.identity import Identity, deciding_keys
 
 PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
 SOURCE = Path(__file__).resolve().parent.parent
 ENGINE = (
     "cv.py",
+    "experiment.py",
     "nested.py",
     "metrics.py",
     "config/grid.py",
     "engine/*.py",
     "data/batches.py",
+    "data/prepared.py",
     "data/streamed.py",
     "folds/inner.py",
     "losses/contract.py",

@@ -7,8 +7,9 @@ from rich.console import Console
 from trainer.check import check_data
 from trainer.config.errors import ConfigError
 from trainer.config.grid import Candidate, candidates, describe_selection
-from trainer.cv import Experiment, PreparedFold, fold_rows, fresh_learner, seed_everything
+from trainer.cv import fresh_learner, seed_everything
 from trainer.engine.preflight import preflight
+from trainer.experiment import Experiment, PreparedFold, fold_rows
 from trainer.nested import inner_rows, with_candidate
 from trainer.profiler.costs import same_random_state
 from trainer.report.nested import values_text

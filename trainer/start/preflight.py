@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from trainer.config.errors import ConfigError
-from trainer.cv import Experiment, PreparedFold, fold_rows, make_loss, make_model, seed_everything
+from trainer.cv import make_loss, make_model, seed_everything
 from trainer.data.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.fold import FoldRows
 from trainer.engine.preflight import preflight
 from trainer.engine.preflight_outputs import label_out_of_range
 from trainer.engine.preflight_probe import Probe
+from trainer.experiment import Experiment, PreparedFold, fold_rows
 from trainer.profiler.costs import same_random_state
 
 

@@ -18,10 +18,10 @@ from trainer.config.compose import to_yaml
 from trainer.config.errors import ConfigError
 from trainer.config.grid import describe_selection
 from trainer.config.schema import RunConfig
-from trainer.cv import Experiment
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.fold import FitSettings
 from trainer.engine.levels import resolve, show
+from trainer.experiment import Experiment
 from trainer.folds.files import read_split
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.predefined import Predefined, from_cells

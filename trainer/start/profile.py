@@ -11,12 +11,13 @@ from rich.console import Console
 from torch import nn
 
 from trainer.config.grid import candidates, is_nested
-from trainer.cv import Experiment, PreparedFold, fresh_learner, make_loss, make_model
+from trainer.cv import fresh_learner, make_loss, make_model
 from trainer.data.batches import evaluation_order, training_order
 from trainer.engine.fold import FoldRows
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import evaluating, training
 from trainer.engine.score import EVALUATION_BATCHES
+from trainer.experiment import Experiment, PreparedFold
 from trainer.nested import inner_rows, with_candidate
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.model import bill, profile_model

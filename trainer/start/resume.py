@@ -11,7 +11,7 @@ from trainer.checkpoint.lock import FoldBusyError, running_elsewhere
 from trainer.checkpoint.store import remove_all
 from trainer.config.errors import CheckpointError, ConfigError
 from trainer.config.schema import RunConfig
-from trainer.cv import Experiment
+from trainer.experiment import Experiment
 from trainer.identity import Identity
 from trainer.report.state_table import state_table
 from trainer.run_directory.files import files_fit, is_run, longer_training, read_manifest, require_same_run

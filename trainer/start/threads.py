@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
-from trainer.cv import Experiment, PreparedFold, make_loss, make_model
+from trainer.cv import make_loss, make_model
+from trainer.experiment import Experiment, PreparedFold
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.counts import count_flops
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from trainer.cv import Experiment, PreparedFold, make_loss, make_model
+from trainer.cv import make_loss, make_model
+from trainer.experiment import Experiment, PreparedFold
 from trainer.profiler.costs import same_random_state
 from trainer.report.weights_table import show
 from trainer.run_directory.files import rows_table

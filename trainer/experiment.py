@@ -1,0 +1,178 @@
+"""What is decided before the first step, and the rows and the data of each fold."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainer.config.build import construct
+from trainer.config.errors import DataError
+from trainer.config.grid import is_nested
+from trainer.config.schema import RunConfig
+from trainer.data.batches import ReadAhead, TrainingSet
+from trainer.data.prepared import Track, prepare_inputs, untracked
+from trainer.data.samples import DataSpec, Samples
+from trainer.engine.fold import FitSettings, FoldRows
+from trainer.engine.levels import Resolved
+from trainer.folds import multilabel
+from trainer.folds.inner import goes_forward, grouped_slice, latest_slice
+from trainer.folds.plan import FoldPlan
+from trainer.folds.request import SplitRequest
+from trainer.run_directory.folds import ALL
+from trainer.weights.files import WeightFile
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that is decided before the first step.
+
+    Attributes:
+        config: as composed and checked.
+        samples: all rows.
+        spec: what they mean.
+        plan: which row is held out when.
+        settings: how each fold is trained.
+        level: precision in force.
+        device: training device.
+        init: weights every fold starts from; None = fresh ones.
+        shared: what is computed once and used by all folds, by what it was computed from.
+    """
+
+    config: RunConfig
+    samples: Samples
+    spec: DataSpec
+    plan: FoldPlan
+    settings: FitSettings
+    level: Resolved
+    device: torch.device
+    init: WeightFile | None = None
+    shared: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_folds(self) -> int:
+        """Folds of all repeats together; as a number it is the fold that holds out nothing."""
+        return self.plan.n_splits * self.plan.repeats
+
+    def fold_name(self, number: int) -> int | str:
+        """Return how fold ``number`` is called: its number, or ``all``."""
+        return ALL if number == self.n_folds else number
+
+
+@dataclass(frozen=True)
+class PreparedFold:
+    """A fold that is ready to be trained.
+
+    Attributes:
+        number: repeat x n_splits + fold.
+        rows: of the fold.
+        fitted: the preprocessing, fitted on the training rows.
+        data: all rows, preprocessed, on the training device.
+    """
+
+    number: int
+    rows: FoldRows
+    fitted: Any
+    data: TrainingSet
+
+
+def prepare_fold(experiment: Experiment, number: int) -> PreparedFold:
+    """Choose the rows of fold ``number`` and fit the preprocessing on its training rows."""
+    rows = fold_rows(experiment, number)
+    fitted, data = fold_data(experiment, rows)
+    return PreparedFold(number, rows, fitted, data)
+
+
+def fold_rows(experiment: Experiment, number: int) -> FoldRows:
+    """Return the rows of fold ``number``; under ``select=inner`` a slice of the training rows picks the epoch.
+
+    Under nested cross validation the fold trains on all its training rows: ``trainer.nested`` picks the epoch.
+    """
+    repeat, fold = divmod(number, experiment.plan.n_splits)
+    everything = np.arange(len(experiment.samples))
+    fit_all = number == experiment.n_folds
+    train, held_out = (everything, everything[:0]) if fit_all else experiment.plan.rows(repeat, fold)
+    name, select = experiment.fold_name(number), experiment.config.cv.select
+    if select == "fold":
+        return FoldRows(repeat, fold, train, held_out, monitor=held_out, name=name)
+    if select == "inner" and not is_nested(experiment.config):
+        train, monitor = inner_split(experiment, train, seed=fold_seed(experiment.settings.seed, repeat, fold))
+        return FoldRows(repeat, fold, train, held_out, monitor, name)
+    return FoldRows(repeat, fold, train, held_out, name=name)
+
+
+def inner_split(
+    experiment: Experiment, train: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut a slice off the training rows; return (rest, slice).
+
+    The latest rows where folds go forward in time, whole groups where there are groups, else a stratified slice.
+
+    Raises:
+        DataError: a class, or the times or groups, are too few to be on both sides.
+    """
+    from sklearn.model_selection import train_test_split
+
+    samples, wanted = experiment.samples, experiment.config.cv
+    if samples.times_N is not None and goes_forward(experiment.plan, samples.times_N):
+        return latest_slice(train, samples.times_N, wanted.inner_fraction, wanted.gap)
+    if samples.groups_N is not None:
+        return grouped_slice(train, samples.target, samples.groups_N, wanted.inner_fraction, seed)
+    fraction, target = wanted.inner_fraction, samples.target[train]
+    if target.ndim == 2:
+        parts = max(2, round(1 / fraction))
+        _, inner = next(multilabel.split(SplitRequest(target, parts, random_state=seed)))
+        return np.delete(train, inner), train[inner]
+    try:
+        rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)
+    except ValueError as error:
+        counts = np.unique(target, return_counts=True)[1]
+        raise DataError(
+            f"cv.select=inner cannot cut a stratified {fraction:.0%} off the training rows: each of the {len(counts)} "
+            f"classes needs rows on both sides (the rarest has {counts.min()})\n"
+            "use another cv.inner_fraction, or cv.select=last"
+        ) from error
+    return np.sort(rest), np.sort(inner)
+
+
+def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]:
+    """Fit the preprocessing on the training rows; return it and all rows on the training device."""
+    config, samples = experiment.config, experiment.samples
+    preprocess, inputs = prepared_inputs(experiment)
+    fitted = preprocess.fit(inputs, rows.train)
+    weights = np.ones(len(samples)) if samples.weights_N is None else samples.weights_N
+    rows_N = fitted.transform(inputs)
+    if isinstance(rows_N, ReadAhead):
+        rows_N = rows_N.with_workers(config.num_workers, config.runtime.loader_timeout_seconds)
+    data = TrainingSet(
+        rows_N.to(experiment.device),
+        torch.from_numpy(samples.target).to(experiment.device),
+        torch.from_numpy(weights).float().to(experiment.device),
+    )
+    return fitted, data
+
+
+def prepared_inputs(experiment: Experiment, track: Track = untracked) -> tuple[Any, Any]:
+    """Return the preprocessing and what it is given: prepared once, on the first call.
+
+    Args:
+        experiment: what to run.
+        track: shows the progress.
+    """
+    config = experiment.config
+    section = config.data["preprocess"]
+    key = f"prepared {json.dumps(section, sort_keys=True)}"
+    if key not in experiment.shared:
+        cache = Path(config.paths.cache or f"{config.paths.runs}/.cache")
+        preprocess = construct("data.preprocess", section, config.plugins, cache_dir=cache)
+        experiment.shared[key] = preprocess, prepare_inputs(preprocess, experiment.samples.inputs, track)
+    prepared: tuple[Any, Any] = experiment.shared[key]
+    return prepared
+
+
+def fold_seed(seed: int, repeat: int, fold: int) -> int:
+    """Return the seed of everything that is random in a fold."""
+    return int(np.random.SeedSequence((seed, repeat, fold)).generate_state(1)[0])
