@@ -21,7 +21,7 @@ from trainer.cv import TrainedFold, run_fold
 from trainer.data.batches import ReadAhead
 from trainer.engine import interrupts
 from trainer.engine.keep import Keeper
-from trainer.experiment import Experiment, PreparedFold, prepare_fold
+from trainer.experiment import Experiment, PreparedFold, prepare_fold, prepared_inputs
 from trainer.identity import Identity, flatten
 from trainer.merge import Merged, merge, missing_folds, missing_message
 from trainer.merge import show as show_merged
@@ -42,7 +42,7 @@ from trainer.start.profile import profile_start
 from trainer.start.resume import Joined, fold_number, join, recorded_threads, require_resumable, run_path
 from trainer.start.threads import same_threads, set_threads
 from trainer.start.weights import weights_start
-from trainer.trackers.console import PlainLines, ProgressBars
+from trainer.trackers.console import PlainLines, ProgressBars, tracked
 from trainer.trackers.observer import Observer
 from trainer.weights.formats import SUFFIXES, weight_bytes
 
@@ -81,6 +81,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     experiment = prepare(config)
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
+    prepared_inputs(experiment, tracked(console))
     fold = prepare_fold(experiment, fold_number(experiment, config.cv.fold or 0))
     set_threads(experiment, fold, recorded_threads(config))
     for note in (*fold.fitted.notes, *_without_effect(config, fold), *content_notes(experiment.samples)):

@@ -11,9 +11,7 @@ from trainer.config.compose import to_run_config
 from trainer.config.help import help_text
 from trainer.config.problems import CONF
 
-CHOICES = [
-    (path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name not in ("hydra",)
-]
+CHOICES = [(path.parent.relative_to(CONF).as_posix(), path.stem) for path in sorted(CONF.rglob("*/*.yaml"))]
 NEEDED = {
     "csv_text": ["data.path=x.csv"],
     "csv_tabular": ["data.path=x.csv"],

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from trainer.config.build import PARTS
+
 CONF = Path(__file__).resolve().parents[2] / "conf" / "data"
-FILES = ["digits", "breast_cancer", "wine", "iris", "csv_tabular", "csv_text"]
+FILES = sorted(CONF.rglob("*.yaml"))
 
 
 def defaults_of(target: str) -> dict:
@@ -21,15 +23,14 @@ def plain(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_yaml_mirrors_its_functions(name: str) -> None:
-    text = (CONF / f"{name}.yaml").read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_yaml_mirrors_its_function(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
     assert text.startswith("# ")
     section = OmegaConf.to_container(OmegaConf.create(text))
-    preprocess = section.pop("preprocess")
-    for part in (section, preprocess):
-        defaults = defaults_of(part.pop("_target_"))
-        assert set(part) == set(defaults)
-        for key, default in defaults.items():
-            if default is not inspect.Parameter.empty:
-                assert part[key] == plain(default), key
+    section.pop("defaults", None)
+    defaults = defaults_of(section.pop("_target_"))
+    assert set(section) == set(defaults) - {*PARTS["data.preprocess"].offered}
+    for key, value in section.items():
+        if defaults[key] is not inspect.Parameter.empty:
+            assert value == plain(defaults[key]), key

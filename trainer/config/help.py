@@ -23,13 +23,13 @@ Tab completion: eval "$(python train.py -sc install=bash)". Hydra's own flags: -
 
 def help_text() -> str:
     """Return the whole help text."""
-    groups = [path for path in sorted(CONF.iterdir()) if path.is_dir() and path.name != "hydra"]
+    groups = sorted({path.parent for path in CONF.rglob("*/*.yaml")})
     return "\n".join([USAGE, *(_group(path) for path in groups), ENDING])
 
 
 def _group(directory: Path) -> str:
     choices = sorted(directory.glob("*.yaml"))
-    return "\n".join([f"{directory.name}=", *(f"  {path.stem:<20}{_comment(path)}" for path in choices)])
+    return "\n".join([f"{directory.relative_to(CONF).as_posix()}=", *(f"  {path.stem:<20}{_comment(path)}" for path in choices)])
 
 
 def _comment(path: Path) -> str:

@@ -101,6 +101,8 @@ def explain(error: Exception, override: str = "") -> str:
         return f"{override}: several values: use -m to sweep over them"
     if f"Could not find '{key}/" in text:
         return _unknown_option(key, value)
+    if "Could not override 'data/preprocess'" in text:
+        return f"{override}: goes with data=csv_text, or data of your own with defaults: [preprocess: ...]"
     if re.search(r"Could not (override|append)|is not in struct|Key '.*' not in '", text):
         return f"{key}: unknown key{did_you_mean(key, known_keys())}"
     if isinstance(error, RecursionError) or "Recursive interpolation" in text:

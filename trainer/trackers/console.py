@@ -1,13 +1,16 @@
 """Progress on the terminal: bars where there is one, plain lines otherwise."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import track as progress_bar
 
+from trainer.data.prepared import Track
 from trainer.data.samples import Task
 from trainer.results import CVResult, EpochRecord, FoldResult
 
@@ -114,6 +117,17 @@ class PlainLines:
 
     def close(self) -> None:
         """Nothing is left open."""
+
+
+def tracked(console: Console) -> Track:
+    """Return what shows the progress of work over many items: a bar on a terminal, nothing elsewhere."""
+
+    def track(items: Iterable[Any], description: str, total: int) -> Iterable[Any]:
+        if not console.is_terminal:
+            return items
+        return progress_bar(items, description, total, console=console, transient=True)
+
+    return track
 
 
 def fold_line(fold: int | str, result: FoldResult) -> str:
