@@ -30,9 +30,10 @@ from sklearn.metrics import balanced_accuracy_score
 
 from trainer.checkpoint.files import write_bytes
 from trainer.cli import main as foldwise
-from trainer.merge import merge, missing_folds
+from trainer.merge import merge
 from trainer.report import markdown
 from trainer.run_directory import copies as copies_module
+from trainer.run_directory.missing import missing_folds
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -10,7 +10,8 @@ from merge_cases import changed, make_run, rewrite_fold, sha
 
 from trainer.checkpoint.lock import FoldLock
 from trainer.cli import main as foldwise
-from trainer.merge import merge, missing_folds, missing_message
+from trainer.merge import merge
+from trainer.run_directory.missing import missing_folds, missing_message
 
 
 @pytest.fixture(autouse=True)

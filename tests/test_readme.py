@@ -397,18 +397,24 @@ def test_key_is_documented_with_its_default(page: Path, key: str, default: objec
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
 def test_every_choice_of_conf_is_documented(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    choices = [f"{path.parent.name}={path.stem}" for path in CONF.glob("*/*.yaml") if path.parent.name != "hydra"]
+    choices = [f"{path.parent.relative_to(CONF).as_posix()}={path.stem}" for path in CONF.rglob("*/*.yaml")]
     assert len(choices) > 20
     assert [choice for choice in choices if f"`{choice}`" not in text] == []
 
 
 def open_options() -> list[tuple[str, object]]:
     """Every option of the reader's own data and of the models and losses, with its default."""
-    paths = [*CONF.glob("data/csv_*.yaml"), *CONF.glob("model/*.yaml"), *CONF.glob("loss/*.yaml")]
+    own_data = [path for path in CONF.glob("data/*.yaml") if "path: ???" in path.read_text(encoding="utf-8")]
+    paths = [*own_data, *CONF.glob("data/preprocess/*.yaml"), *CONF.glob("model/*.yaml"), *CONF.glob("loss/*.yaml")]
     options = []
     for path in paths:
         section = yaml.safe_load(path.read_text(encoding="utf-8"))
-        flat = flatten(section, f"{path.parent.name}.")
+        section.pop("defaults", None)
+        place = path.parent.relative_to(CONF)
+        values = (
+            section.get(place.name, section) if "@package _global_" in path.read_text(encoding="utf-8") else section
+        )
+        flat = flatten(values, f"{place.as_posix().replace('/', '.')}.")
         options += [(key, default) for key, default in flat.items() if not key.endswith("_target_")]
     return options
 

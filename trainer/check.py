@@ -9,7 +9,7 @@ import torch
 from trainer.config.build import check_section, resolve_target
 from trainer.config.errors import ConfigError, did_you_mean
 from trainer.config.grid import candidates, grid_problems
-from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, CvConfig, InitConfig, RunConfig
+from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, CvConfig, FitConfig, InitConfig, RunConfig
 from trainer.data.samples import DataSpec
 from trainer.engine.levels import check_level
 from trainer.engine.optim import make_optimizer, make_scheduler
@@ -88,6 +88,7 @@ def _number_problems(config: RunConfig) -> list[str]:
         ("fit.accumulate_steps", fit.accumulate_steps, 1),
         ("fit.warmup_steps", fit.warmup_steps, 0),
         ("fit.patience_epochs", fit.patience_epochs, 1),
+        ("fit.unfreeze_layers", fit.unfreeze_layers, 1),
         ("runtime.threads", config.runtime.threads, 1),
         ("profile.steps", config.profile.steps, 1),
         ("checkpoint.every_n_steps", config.checkpoint.every_n_steps, 1),
@@ -102,15 +103,43 @@ def _number_problems(config: RunConfig) -> list[str]:
     minutes = config.checkpoint.every_minutes
     if minutes is not None and not 0 < minutes < math.inf:
         problems.append(f"checkpoint.every_minutes={minutes}: must be positive and finite, or null")
-    if fit.clip_norm is not None and not 0 < fit.clip_norm < math.inf:
-        problems.append(f"fit.clip_norm={fit.clip_norm}: must be positive and finite, or null")
-    if fit.ema_decay is not None and not 0 <= fit.ema_decay < 1:
-        problems.append(f"fit.ema_decay={fit.ema_decay}: must be in [0, 1), or null")
+    problems += _fit_problems(fit)
     if not 0 < config.init.min_match <= 1:
         problems.append(f"init.min_match={config.init.min_match}: must be above 0 and at most 1")
     lr = config.optimizer.get("lr")
     if isinstance(lr, (int, float)) and not 0 < lr < math.inf:
         problems.append(f"optimizer.lr={lr}: must be positive and finite")
+    return problems
+
+
+def _fit_problems(fit: FitConfig) -> list[str]:
+    bounds = [
+        ("clip_norm", "must be positive and finite, or null", fit.clip_norm is None or 0 < fit.clip_norm < math.inf),
+        ("ema_decay", "must be in [0, 1), or null", fit.ema_decay is None or 0 <= fit.ema_decay < 1),
+        ("warmup_ratio", "must be in [0, 1)", 0 <= fit.warmup_ratio < 1),
+        ("head_lr", "must be positive and finite, or null", fit.head_lr is None or 0 < fit.head_lr < math.inf),
+        ("layer_decay", "must be above 0 and at most 1, or null", fit.layer_decay is None or 0 < fit.layer_decay <= 1),
+        ("mixup_alpha", "must be finite and at least 0", 0 <= fit.mixup_alpha < math.inf),
+        ("cutmix_alpha", "must be finite and at least 0", 0 <= fit.cutmix_alpha < math.inf),
+    ]
+    problems = [f"fit.{key}={getattr(fit, key)}: {wanted}" for key, wanted, holds in bounds if not holds]
+    if fit.warmup_ratio and fit.warmup_steps:
+        problems.append("fit.warmup_ratio and fit.warmup_steps both say how long to warm up: leave one of them out")
+    return problems + _freezing_problems(fit)
+
+
+def _freezing_problems(fit: FitConfig) -> list[str]:
+    frozen, problems = fit.freeze_epochs, []
+    whole = isinstance(frozen, int) and not isinstance(frozen, bool) and frozen >= 0
+    if not whole and frozen != ALL:
+        problems.append(f"fit.freeze_epochs={frozen}: must be a number of epochs, at least 0, or all")
+    if fit.unfreeze_layers is not None and frozen in (0, ALL):
+        why = "nothing is frozen first" if frozen == 0 else "the body stays frozen"
+        problems.append(
+            f"fit.unfreeze_layers has no effect with fit.freeze_epochs={frozen} ({why}): set it to 1 or more"
+        )
+    if fit.layer_decay is not None and frozen == ALL:
+        problems.append("fit.layer_decay has no effect with fit.freeze_epochs=all: the body is never trained")
     return problems
 
 

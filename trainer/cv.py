@@ -15,9 +15,11 @@ from trainer.engine.apex_backend import make_precision
 from trainer.engine.ema import WeightAverage
 from trainer.engine.fit import fit_fold
 from trainer.engine.fold import FoldRows
+from trainer.engine.freezing import freeze_for_good, require_parts
+from trainer.engine.groups import grouped_optimizer
 from trainer.engine.keep import Keeper
 from trainer.engine.loops import Learner
-from trainer.engine.optim import make_optimizer, make_scheduler
+from trainer.engine.optim import make_scheduler, warmup_steps
 from trainer.engine.precision import refuse_underflowing_optimizer
 from trainer.experiment import Experiment, PreparedFold, fold_seed
 from trainer.losses.contract import Loss
@@ -90,15 +92,18 @@ def fresh_learner(
     loss = make_loss(experiment, rows)
     fold_model = make_model(experiment, loss, model_arguments) if model is None else model
     precision, optimizer = make_precision(
-        fold_model, experiment.level, lambda parameters: make_optimizer(config.optimizer, parameters, config.plugins)
+        fold_model,
+        experiment.level,
+        lambda stepped: grouped_optimizer(config.optimizer, fold_model, stepped, config.fit, config.plugins),
     )
     refuse_underflowing_optimizer(experiment.level, optimizer)
     steps_per_epoch = settings.steps_per_epoch(len(rows.train))
+    total_steps = settings.max_epochs * steps_per_epoch
     scheduler = make_scheduler(
         config.scheduler,
         optimizer,
-        warmup_steps=config.fit.warmup_steps,
-        total_steps=settings.max_epochs * steps_per_epoch,
+        warmup_steps=warmup_steps(config.fit, total_steps),
+        total_steps=total_steps,
         steps_per_epoch=steps_per_epoch,
         plugins=config.plugins,
     )
@@ -122,7 +127,7 @@ def make_model(experiment: Experiment, loss: Loss, model_arguments: dict[str, An
     """Build the model for the loss's outputs and the sizes of the fitted preprocessing, on the training device.
 
     Raises:
-        ConfigError: it does not take this data.
+        ConfigError: it does not take this data, or lacks a part that ``fit`` speaks of.
         CheckpointError: the weights to start from do not fit it.
     """
     sizes = {"n_outputs": loss.n_outputs, "n_classes": len(experiment.spec.classes), **model_arguments}
@@ -133,6 +138,8 @@ def make_model(experiment: Experiment, loss: Loss, model_arguments: dict[str, An
     if experiment.init is not None:
         init = experiment.config.init
         load_weights(model, experiment.init, n_outputs=loss.n_outputs, min_match=init.min_match, prefix=init.prefix)
+    require_parts(model, experiment.config.fit)
+    freeze_for_good(model, experiment.config.fit)
     return model.to(experiment.device)
 
 

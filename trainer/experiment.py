@@ -16,6 +16,7 @@ from trainer.config.schema import RunConfig
 from trainer.data.batches import ReadAhead, TrainingSet
 from trainer.data.prepared import Track, prepare_inputs, untracked
 from trainer.data.samples import DataSpec, Samples
+from trainer.data.seeds import seed_of
 from trainer.engine.fold import FitSettings, FoldRows
 from trainer.engine.levels import Resolved
 from trainer.folds import multilabel
@@ -55,11 +56,15 @@ class Experiment:
     @property
     def n_folds(self) -> int:
         """Folds of all repeats together; as a number it is the fold that holds out nothing."""
-        return self.plan.n_splits * self.plan.repeats
+        return self.plan.n_folds
 
     def fold_name(self, number: int) -> int | str:
         """Return how fold ``number`` is called: its number, or ``all``."""
         return ALL if number == self.n_folds else number
+
+    def fold_number(self, name: int | str) -> int:
+        """Return the number of the fold called ``name``; ``all`` comes after the others."""
+        return self.n_folds if name == ALL else int(name)
 
 
 @dataclass(frozen=True)
@@ -71,19 +76,21 @@ class PreparedFold:
         rows: of the fold.
         fitted: the preprocessing, fitted on the training rows.
         data: all rows, preprocessed, on the training device.
+        notes: what a person should know, printed at start.
     """
 
     number: int
     rows: FoldRows
     fitted: Any
     data: TrainingSet
+    notes: tuple[str, ...] = ()
 
 
 def prepare_fold(experiment: Experiment, number: int) -> PreparedFold:
     """Choose the rows of fold ``number`` and fit the preprocessing on its training rows."""
     rows = fold_rows(experiment, number)
     fitted, data = fold_data(experiment, rows)
-    return PreparedFold(number, rows, fitted, data)
+    return PreparedFold(number, rows, fitted, data, fitted.notes)
 
 
 def fold_rows(experiment: Experiment, number: int) -> FoldRows:
@@ -166,8 +173,7 @@ def prepared_inputs(experiment: Experiment, track: Track = untracked) -> tuple[A
     section = config.data["preprocess"]
     key = f"prepared {json.dumps(section, sort_keys=True)}"
     if key not in experiment.shared:
-        cache = Path(config.paths.cache or f"{config.paths.runs}/.cache")
-        preprocess = construct("data.preprocess", section, config.plugins, cache_dir=cache)
+        preprocess = construct("data.preprocess", section, config.plugins, cache_dir=cache_directory(config))
         experiment.shared[key] = preprocess, prepare_inputs(preprocess, experiment.samples.inputs, track)
     prepared: tuple[Any, Any] = experiment.shared[key]
     return prepared
@@ -175,4 +181,9 @@ def prepared_inputs(experiment: Experiment, track: Track = untracked) -> tuple[A
 
 def fold_seed(seed: int, repeat: int, fold: int) -> int:
     """Return the seed of everything that is random in a fold."""
-    return int(np.random.SeedSequence((seed, repeat, fold)).generate_state(1)[0])
+    return seed_of(seed, repeat, fold)
+
+
+def cache_directory(config: RunConfig) -> Path:
+    """Return where that is kept which is computed once from the data."""
+    return Path(config.paths.cache or f"{config.paths.runs}/.cache")

@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from trainer.config.errors import CheckpointError
+
 FREE_KEYS = (  # cannot alter the numbers; data.path, init.path and cv.path are known by their content
     "run",
     "resume",
@@ -70,6 +72,25 @@ def differences(before: Identity, now: Identity, *, hardware: bool) -> dict[str,
     if wanted < trained:
         found["max_epochs"] = (trained, wanted)
     return found
+
+
+def require_same_conditions(before: Identity, now: Identity, *, what: str, force: bool) -> None:
+    """Refuse to go on with what was begun under other conditions, device and threads among them.
+
+    Args:
+        before: as recorded.
+        now: of this process.
+        what: began there, for the message: ``runs/a1/fold_0 was stopped``.
+        force: go on all the same.
+
+    Raises:
+        CheckpointError: something differs.
+    """
+    found = differences(before, now, hardware=True)
+    if found and not force:
+        lines = [f"{what} under other conditions:", *describe(found, most=2)]
+        advice = "go on under the same, or with force_resume=true (the result is then no longer reproducible)"
+        raise CheckpointError("\n".join([*lines, advice]))
 
 
 def describe(found: Mapping[str, tuple[Any, Any]], most: int = 3) -> list[str]:

@@ -28,10 +28,10 @@ from trainer.run_directory.copies import (
 )
 from trainer.run_directory.files import read_rows, write_manifest
 from trainer.run_directory.folds import SavedFold, fold_directory
-from trainer.run_directory.missing import missing_folds as missing_folds  # for those who merge when none is
-from trainer.run_directory.missing import missing_message as missing_message
+from trainer.run_directory.missing import missing_message
 
 MOST_FOLDS_SHOWN = 20
+Rows = tuple[NDArray[np.str_], NDArray[np.int64]]  # ids (N,) and target (N,) or (N, L)
 RESTORE = "restore rows.parquet from another copy of the run"
 
 
@@ -72,9 +72,9 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Mer
     opened = open_copy(run)
     copies = [open_copy(other) for other in others]
     lines = [line for copy in copies for line in compare_copies(opened, copy, force=force)]
+    rows = ids_N, target = _rows(opened)
     for copy in copies:
-        _require_equal_rows(opened, copy)
-    ids_N, target = _rows(opened)
+        _require_equal_rows(opened, rows, copy)
     found = find_folds(opened, copies, force=force)
     folds = tuple(_scored(opened, number, fold, target) for number, fold in found.items())
     _require_equal_outputs(found)
@@ -96,7 +96,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Mer
     return Merged(result, folds, oof, report, (*taken, *notes))
 
 
-def _rows(run: RunCopy) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+def _rows(run: RunCopy) -> Rows:
     path, facts = run.directory / "rows.parquet", run.facts
     try:
         ids_N, target = read_rows(run.directory, facts["task"])
@@ -110,8 +110,8 @@ def _rows(run: RunCopy) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
     return ids_N, target
 
 
-def _require_equal_rows(run: RunCopy, other: RunCopy) -> None:
-    (ids_N, target), (other_ids_N, other_target) = _rows(run), _rows(other)
+def _require_equal_rows(run: RunCopy, rows: Rows, other: RunCopy) -> None:
+    (ids_N, target), (other_ids_N, other_target) = rows, _rows(other)
     there, here = other.directory / "rows.parquet", run.directory / "rows.parquet"
     unlike_N = (ids_N != other_ids_N) | (target != other_target).reshape(len(ids_N), -1).any(axis=1)
     if unlike_N.any():

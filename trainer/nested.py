@@ -18,9 +18,10 @@ from trainer.config.grid import Candidate, candidates
 from trainer.cv import TrainedFold, fresh_learner, run_fold
 from trainer.data.batches import TrainingSet
 from trainer.data.samples import Samples
+from trainer.data.seeds import seed_of
 from trainer.engine import interrupts
 from trainer.engine.fit import train_fold
-from trainer.engine.fold import FoldRows, RowNumbers
+from trainer.engine.fold import FoldRows, RowNumbers, fit_values
 from trainer.engine.keep import Keeper
 from trainer.engine.levels import resolve
 from trainer.engine.loops import Totals
@@ -29,6 +30,7 @@ from trainer.experiment import Experiment, PreparedFold, fold_data
 from trainer.folds.inner import goes_forward, inner_folds
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitOptions
+from trainer.frozen import featured
 from trainer.metrics import METRICS
 from trainer.report.nested import nested_line
 from trainer.run_directory.folds import ALL
@@ -112,7 +114,9 @@ def inner_fits(
                 prepared = fold_data(inside, part) if prepared is None else prepared
                 place = number * len(tried) + candidate.number + 1
                 shown = replace(part, name=f"{rows.name} inner {place}/{len(tried) * len(parts)}")
-                fit = fit_inner(with_candidate(inside, candidate), shown, *prepared, observers)
+                tried_on = with_candidate(inside, candidate)
+                data, _ = featured(tried_on, part, *prepared)
+                fit = fit_inner(tried_on, shown, prepared[0], data, observers)
                 if records is not None:
                     records.save(candidate.number, number, made_of, fit)
             fits_CK[candidate.number].append(fit)
@@ -136,7 +140,7 @@ def inner_rows(experiment: Experiment, rows: FoldRows) -> list[FoldRows]:
         samples.target,
         samples.groups_N,
         n_splits,
-        _seed(experiment.plan.random_state, rows.repeat, rows.fold),
+        seed_of(experiment.plan.random_state, rows.repeat, rows.fold),
         times_N=samples.times_N,
         ids_N=samples.ids_N,
         options=SplitOptions(config.rare, config.gap, config.window, config.holdout_fraction),
@@ -170,7 +174,7 @@ def inner_experiment(experiment: Experiment, rows: FoldRows, number: int) -> Exp
     computed after each epoch.
     """
     samples = _without_others(experiment.samples, rows.train)
-    seed = _seed(experiment.settings.seed, rows.repeat, rows.fold, number + 1)
+    seed = seed_of(experiment.settings.seed, rows.repeat, rows.fold, number + 1)
     settings = replace(experiment.settings, seed=seed, metrics=experiment.settings.metrics[:1])
     return replace(experiment, samples=samples, settings=settings)
 
@@ -188,12 +192,7 @@ def _without_others(samples: Samples, train: RowNumbers) -> Samples:
 def with_candidate(experiment: Experiment, candidate: Candidate) -> Experiment:
     """Return the experiment with a candidate's settings."""
     config = candidate.config
-    settings = replace(
-        experiment.settings,
-        batch_size=config.batch_size,
-        accumulate_steps=config.fit.accumulate_steps,
-        clip_norm=config.fit.clip_norm,
-    )
+    settings = replace(experiment.settings, batch_size=config.batch_size, **fit_values(config.fit))
     level = experiment.level if config.amp == experiment.config.amp else resolve(config.amp, experiment.device)
     return replace(experiment, config=config, settings=settings, level=level)
 
@@ -293,7 +292,3 @@ def _made_of(experiment: Experiment, candidate: Candidate, part: FoldRows) -> di
     facts = {"values": candidate.values, "rows": rows, "max_epochs": experiment.settings.max_epochs}
     made_of: dict[str, Any] = json.loads(json.dumps(facts))
     return made_of
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -1,10 +1,7 @@
 """One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
 
 import json
-import shlex
-import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from torch import Tensor
@@ -13,8 +10,8 @@ from trainer.check import check_config
 from trainer.checkpoint.files import claim_directory, make_directory, write_bytes
 from trainer.checkpoint.lock import FoldBusyError, FoldLock
 from trainer.checkpoint.store import remove_all
-from trainer.config.compose import Launch, SweepJob
-from trainer.config.errors import Interrupted, NonFiniteError, as_foldwise_error
+from trainer.config.compose import Launch
+from trainer.config.errors import Interrupted, NonFiniteError
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.cv import TrainedFold, run_fold
@@ -22,27 +19,29 @@ from trainer.data.batches import ReadAhead
 from trainer.engine import interrupts
 from trainer.engine.keep import Keeper
 from trainer.experiment import Experiment, PreparedFold, prepare_fold, prepared_inputs
-from trainer.identity import Identity, flatten
-from trainer.merge import Merged, merge, missing_folds, missing_message
+from trainer.frozen import with_features
+from trainer.identity import Identity
+from trainer.merge import Merged, merge
 from trainer.merge import show as show_merged
-from trainer.metrics import METRICS
 from trainer.nested import run_nested
-from trainer.report import leaderboard
 from trainer.report.start import show_data, show_precision
-from trainer.run_directory.files import is_run, require_same_run, write_run
+from trainer.run_directory.files import is_run, read_manifest, require_same_run, write_run
 from trainer.run_directory.folds import ALL, DIVERGED, fold_directory, save_fold
 from trainer.run_directory.inner import remove_fits
+from trainer.run_directory.missing import command_to_go_on, missing_folds, missing_message
 from trainer.run_directory.state import survey
 from trainer.start.audit import audit_start, in_words
-from trainer.start.identity import content_notes, identity_of
+from trainer.start.identity import identity_of
 from trainer.start.nested import nested_start
 from trainer.start.preflight import preflight_start
 from trainer.start.prepare import prepare, run_files
 from trainer.start.profile import profile_start
-from trainer.start.resume import Joined, fold_number, join, recorded_threads, require_resumable, run_path
-from trainer.start.threads import same_threads, set_threads
+from trainer.start.resume import Joined, join, recorded_threads, require_resumable, run_path
+from trainer.start.threads import set_threads
 from trainer.start.weights import weights_start
+from trainer.sweep import run_job
 from trainer.trackers.console import PlainLines, ProgressBars, tracked
+from trainer.trackers.hparams import hparams
 from trainer.trackers.observer import Observer
 from trainer.weights.formats import SUFFIXES, weight_bytes
 
@@ -57,20 +56,9 @@ def run(config: RunConfig, launch: Launch) -> Merged | None:
         FoldwiseError: anything a user can cause.
     """
     with interrupts.handled():
-        return cross_validate(config, launch) if launch.sweep is None else _run_job(config, launch, launch.sweep)
-
-
-def _run_job(config: RunConfig, launch: Launch, sweep: SweepJob) -> Merged | None:
-    started = time.perf_counter()
-    try:
-        with same_threads():
-            merged = cross_validate(config, launch)
-    except Exception as error:  # a user's model may raise anything; the sweep goes on
-        reason = str(as_foldwise_error(error)).splitlines()[0]
-        _record(config, sweep, {"status": "failed", "error": reason}, started)
-        raise
-    _record(config, sweep, {"status": "done", **_job_scores(merged)}, started)
-    return merged
+        if launch.sweep is None:
+            return cross_validate(config, launch)
+        return run_job(config, launch.sweep, make_console(config), lambda: cross_validate(config, launch))
 
 
 def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
@@ -82,15 +70,16 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
     prepared_inputs(experiment, tracked(console))
-    fold = prepare_fold(experiment, fold_number(experiment, config.cv.fold or 0))
+    fold = prepare_fold(experiment, experiment.fold_number(config.cv.fold or 0))
+    fold = with_features(experiment, fold, tracked(console))
     set_threads(experiment, fold, recorded_threads(config))
-    for note in (*fold.fitted.notes, *_without_effect(config, fold), *content_notes(experiment.samples)):
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    _show_notes([*fold.notes, *_without_effect(config, fold)], console)
     if config.profile.only:
         weights_start(experiment, fold, console)
         profile_start(experiment, fold, console)
         return None
-    identity = identity_of(experiment)
+    identity, unknown = identity_of(experiment)
+    _show_notes(unknown, console)
     joined = join(experiment, identity, console)
     directory = run_path(config)
     if joined.folds or joined.rewrite:
@@ -100,9 +89,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     try:
         train_folds(experiment, fold, identity, joined.folds, directory, console, trackers)
     except Interrupted as stop:
-        said_anew = ("run=", "resume=", "force_resume=")
-        rest = [item for item in launch.command if not item.startswith(said_anew)]
-        stop.advice = f"; go on with: python train.py {shlex.join([*rest, f'run={directory.name}'])}"
+        stop.advice = f"; go on with: {command_to_go_on(launch.command, directory)}"
         raise
     if config.cv.fold == ALL:
         console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
@@ -113,9 +100,14 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         return None
     merged = merge(directory, force=bool(joined.forced))
     for tracker in trackers:
-        tracker.finished(merged.result, _hparams(config))
+        tracker.finished(merged.result, hparams(config))
     show_merged(console, merged)
     return merged
+
+
+def _show_notes(notes: list[str], console: Console) -> None:
+    for note in notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
@@ -146,7 +138,7 @@ def _open(
         directory = claim_directory(Path(config.paths.runs) / launch.default_name)
     make_directory(directory)
     if joined.rewrite and joined.fresh and is_run(directory):  # another job has begun it meanwhile
-        require_same_run(directory, identity, force=False)
+        require_same_run(directory, read_manifest(directory), identity, force=False)
     elif joined.rewrite:
         warnings = [*map(in_words, findings), *warnings]
         origin = {
@@ -188,8 +180,10 @@ def train_folds(
     shown = _progress(experiment.config, console, len(folds))
     try:
         for name in folds:
-            number = fold_number(experiment, name)
-            fold = prepared if number == prepared.number else prepare_fold(experiment, number)
+            number = experiment.fold_number(name)
+            fold = prepared
+            if number != prepared.number:
+                fold = with_features(experiment, prepare_fold(experiment, number), tracked(console))
             try:
                 _train_fold(experiment, fold, identity, fold_directory(directory, name), console, [shown, *trackers])
             except FoldBusyError as busy:
@@ -258,42 +252,3 @@ def _progress(config: RunConfig, console: Console, n_folds: int) -> ProgressBars
     if wanted == "rich" or (wanted == "auto" and console.is_terminal):
         return ProgressBars(console, n_folds)
     return PlainLines(console)
-
-
-def _hparams(config: RunConfig) -> dict[str, Any]:
-    named = {
-        "data": config.data["_target_"].rpartition(".")[2],
-        "model": config.model["_target_"].rpartition(".")[2],
-        "loss": config.loss["_target_"].rpartition(".")[2],
-        "optimizer": config.optimizer["_target_"].rpartition(".")[2],
-        "lr": config.optimizer.get("lr"),
-        "amp": config.amp.opt_level,
-        "batch_size": config.batch_size,
-        "max_epochs": config.max_epochs,
-        "seed": config.seed,
-    }
-    chosen = {key.removeprefix("optimizer.").removesuffix(".opt_level") for key in flatten(config.cv.inner.grid)}
-    return {key: "picked per fold" if key in chosen else value for key, value in named.items()}
-
-
-def _job_scores(merged: Merged | None) -> dict[str, Any]:
-    if merged is None:
-        return {}
-    primary = merged.result.primary
-    summary = merged.result.metrics[primary]
-    return {
-        "primary": primary,
-        "greater_is_better": METRICS[primary].greater_is_better,
-        "mean": summary.mean,
-        "sd": summary.sd,
-        "oof": summary.oof,
-        "run_dir": str(merged.report.parent),
-    }
-
-
-def _record(config: RunConfig, sweep: SweepJob, outcome: dict[str, Any], started: float) -> None:
-    job = {"num": sweep.number, "overrides": list(sweep.overrides), "seconds": time.perf_counter() - started}
-    leaderboard.record(sweep.directory, {**job, **outcome})
-    leaderboard.write(sweep.directory)
-    if config.cv.fold is None:  # the folds of one run are no rivals
-        leaderboard.show(sweep.directory, make_console(config))

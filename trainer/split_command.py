@@ -14,9 +14,8 @@ from trainer.config.errors import ConfigError, FoldwiseError
 from trainer.data.csv_tabular import load_csv_tabular
 from trainer.data.csv_text import load_csv_text
 from trainer.data.samples import DataSpec, Samples
-from trainer.folds.files import NAMES, read_split, require_replaceable, write_split
+from trainer.folds.files import NAMES, given_folds, require_replaceable, write_split
 from trainer.folds.plan import FoldPlan, make_folds, strategies, strategy_module
-from trainer.folds.predefined import Predefined, from_cells
 from trainer.folds.rare import CHOICES
 from trainer.folds.request import SplitOptions
 from trainer.report.split_table import describe, show
@@ -65,7 +64,7 @@ def add_split(commands: Any) -> None:
     parser.set_defaults(run=run_split)
 
 
-def add_columns(parser: ArgumentParser) -> None:
+def add_columns(parser: ArgumentParser, *, label_required: bool = True) -> None:
     """Add FILE and the options that say what its columns are."""
     parser.add_argument("file", metavar="FILE", help=".csv .tsv .txt .parquet .jsonl .ndjson")
     columns = parser.add_argument_group("columns (repeat --label, --text and --drop for several)")
@@ -74,7 +73,8 @@ def add_columns(parser: ArgumentParser) -> None:
         ("text", "text; without it every column without another role is a feature"),
         ("drop", "column to leave out"),
     ):
-        columns.add_argument(f"--{name}", action="append", metavar="COL", help=what, required=name == "label")
+        required = label_required and name == "label"
+        columns.add_argument(f"--{name}", action="append", metavar="COL", help=what, required=required)
     for name, what in (
         ("group", "rows that belong together"),
         ("time", "a number, a date or an ISO time"),
@@ -135,7 +135,7 @@ def split(parsed: Namespace, samples: Samples, spec: DataSpec) -> FoldPlan:
     """
     if parsed.n_splits < 2 or parsed.repeats < 1 or parsed.seed < 0:
         raise ConfigError("cv.n_splits must be at least 2, cv.repeats at least 1, cv.random_state at least 0")
-    given = _given_folds(parsed, samples)
+    given = given_folds(parsed.path, samples.ids_N, samples.split_N, f"{parsed.file}: column '{parsed.split}'")
     strategy = parsed.cv or _by_columns(samples, given is not None)
     return make_folds(
         strategy,
@@ -157,16 +157,6 @@ def _require_other_file(parsed: Namespace) -> None:
     out, file = parsed.out, Path(parsed.file)
     if out is not None and out.exists() and file.exists() and out.samefile(file):
         raise ConfigError(f"--out {out} is the file that is split: write the folds to another name")
-
-
-def _given_folds(parsed: Namespace, samples: Samples) -> Predefined | None:
-    if parsed.path is not None and parsed.split is not None:
-        raise ConfigError("--split and --path both give the folds: leave one of them out")
-    if parsed.path is not None:
-        return read_split(parsed.path, samples.ids_N)
-    if samples.split_N is None:
-        return None
-    return from_cells(samples.split_N.tolist(), f"{parsed.file}: column '{parsed.split}'")
 
 
 def _by_columns(samples: Samples, given: bool) -> str:

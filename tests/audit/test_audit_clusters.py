@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from audit_cases import SPEC, table, texts
 from hypothesis import given, settings
@@ -6,6 +8,7 @@ from sklearn.model_selection import GroupKFold
 
 from trainer.audit.clusters import duplicate_groups
 from trainer.audit.run import audit
+from trainer.data.samples import Texts
 
 LONG = "the room was large and clean and the staff were very friendly to us"
 
@@ -62,3 +65,23 @@ def test_a_split_by_these_groups_has_no_copies_and_no_groups_on_both_sides(data)
         fold_N[held_out] = fold
     kinds = {finding.kind for finding in audit(samples, SPEC, fold_N[None])}
     assert not kinds & {"exact_copies", "near_copies", "groups"}
+
+
+QUESTION, OTHER = "how long does it take to walk there", "what do the rooms cost in the winter"
+
+
+def test_pairs_are_near_copies_where_both_texts_are() -> None:
+    first = [LONG, LONG + " all", LONG, OTHER]
+    second = [QUESTION, QUESTION + "?", OTHER, QUESTION]
+    samples = texts(first)
+    samples = replace(samples, inputs=Texts(tuple(first), tuple(second)))
+    assert duplicate_groups(samples, near=True).tolist() == ["0", "0", "2", "3"]
+    assert duplicate_groups(samples, near=False).tolist() == ["0", "1", "2", "3"]
+
+
+def test_one_first_text_with_two_second_texts_is_no_copy() -> None:
+    samples = texts([LONG, LONG], [0, 0])
+    samples = replace(samples, inputs=Texts((LONG, LONG), (QUESTION, OTHER)))
+    assert audit(samples, SPEC, np.array([[0, 1]])) == []
+    same = replace(samples, inputs=Texts((LONG, LONG), (QUESTION, QUESTION)))
+    assert [finding.kind for finding in audit(same, SPEC, np.array([[0, 1]]))] == ["exact_copies"]

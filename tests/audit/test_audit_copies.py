@@ -3,6 +3,7 @@ import pytest
 from audit_cases import table, texts
 
 from trainer.audit.copies import input_codes, look_alikes, normalise, target_codes
+from trainer.data.samples import Texts
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,13 @@ def test_an_input_of_few_rows_is_no_look_alike() -> None:
     codes_N = np.array([0] * 19 + list(range(1, 82)))
     target_N = np.arange(100) % 2
     assert not look_alikes(codes_N, target_N).any()
+
+
+def pairs(*rows: tuple[str, str]) -> Texts:
+    return Texts(tuple(first for first, _ in rows), tuple(second for _, second in rows))
+
+
+def test_pairs_are_the_same_where_both_texts_are() -> None:
+    codes = input_codes(pairs(("a b", "c"), ("A B!", "C."), ("a", "b c"), ("c", "a b"), ("a b", "d"))).tolist()
+    assert codes[0] == codes[1]
+    assert len(set(codes)) == 4

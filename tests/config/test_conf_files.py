@@ -17,6 +17,8 @@ NEEDED = {
     "csv_tabular": ["data.path=x.csv"],
     "kim2014_rand": ["data.path=x.csv"],
     "mammography": ["data.path=x.csv"],
+    "tokenizer": ["model=transformer", "data=csv_text", "data.path=x.csv", "model.pretrained=x"],
+    "transformer": ["data=csv_text", "data.path=x.csv", "model.pretrained=x"],
 }
 
 

@@ -122,6 +122,39 @@ def test_a_row_without_tokens_is_all_padding():
     assert rows.take(torch.tensor([0, 1, 2]))["tokens"].tolist() == [[5, 6], [1, 1], [7, 1]]
 
 
+@pytest.mark.parametrize("pad_left", [False, True])
+def test_mask_and_types_are_padded_like_the_tokens(pad_left):
+    lengths = [3, 1, 12, 5]
+    tokens, plain = token_rows(lengths)
+    types = torch.randint(0, 2, (sum(lengths),), dtype=torch.uint8)
+    rows = TokenRows(plain.tokens, plain.offsets, 7, name="input_ids", types=types, mask=True, pad_left=pad_left).to(
+        CPU
+    )
+    side, wanted = "left" if pad_left else "right", [3, 0, 0]
+    ones = [torch.ones(lengths[row], dtype=torch.int64) for row in wanted]
+    expected = {
+        "input_ids": pad_sequence([tokens[row].long() for row in wanted], True, 7, side),
+        "attention_mask": pad_sequence(ones, True, 0, side),
+        "token_type_ids": pad_sequence([types.split(lengths)[row].long() for row in wanted], True, 0, side),
+    }
+    taken = rows.take(torch.tensor(wanted))
+    assert set(taken) == set(expected)
+    for name, values in taken.items():
+        assert values.dtype == torch.int64
+        assert torch.equal(values, expected[name]), name
+
+
+def test_streamed_batches_are_those_that_are_taken():
+    _, rows = token_rows(lengths_of(50))
+    order = training_order(np.arange(50), 8, (0, 1), rows.lengths())
+    data = TrainingSet(rows, torch.arange(50), torch.ones(50))
+    streamed = list(data.batches(order, None))
+    assert len(streamed) == len(order)
+    for batch, wanted in zip(streamed, order, strict=True):
+        assert torch.equal(batch.inputs["tokens"], rows.take(torch.from_numpy(wanted))["tokens"])
+        assert batch.target.tolist() == wanted.tolist()
+
+
 def test_dense_rows_are_gathered_by_name():
     numeric, codes = np.arange(12.0, dtype=np.float32).reshape(4, 3), np.arange(4)[:, None]
     rows = DenseRows({"numeric": numeric, "categorical": codes}).to(CPU)

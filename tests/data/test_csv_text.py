@@ -72,6 +72,34 @@ def test_label_column_is_not_the_text_column(write) -> None:
         load_csv_text(write("text,label\nhi,a\n"), text=[], label="label")
 
 
+def test_pairs(write) -> None:
+    path = write("question,title,answer,label\n在哪里？,x,这里,1\nwho?,y,,0\nwhy?,z,because,1\n")
+    samples, spec = load_csv_text(path, text="question", pair="answer", label="label")
+    assert samples.inputs.texts == ("在哪里？", "who?", "why?")
+    assert samples.inputs.pairs == ("这里", "", "because")
+    assert "empty pair in row 2: kept" in spec.notes
+    joined, _ = load_csv_text(path, text="question", pair=["title", "answer"], label="label")
+    assert joined.inputs.pairs == ("x 这里", "y", "z because")
+    assert load_csv_text(path, text="question", label="label")[0].inputs.pairs is None
+
+
+def test_a_pair_column_has_no_other_role(write) -> None:
+    path = write("a,b,label\nhi,yo,1\nho,,0\n")
+    with pytest.raises(ConfigError, match=r"'label' is both data\.label and data\.pair"):
+        load_csv_text(path, text="a", pair="label", label="label")
+    with pytest.raises(ConfigError, match=r"'a' is both data\.text and data\.pair"):
+        load_csv_text(path, text="a", pair="a", label="label")
+    with pytest.raises(ConfigError, match=r"'b' is both data\.group and data\.pair"):
+        load_csv_text(path, text="a", pair="b", group="b", label="label")
+    with pytest.raises(DataError, match=r"no column 'answer' \(data\.pair\)"):
+        load_csv_text(path, text="a", pair="answer", label="label")
+
+
+def test_every_second_text_empty(write) -> None:
+    with pytest.raises(DataError, match=r"every text in b is empty: is data\.pair the right column"):
+        load_csv_text(write("a,b,label\nhi,,1\nho, ,0\n"), text="a", pair="b", label="label")
+
+
 def test_missing_text_column(write) -> None:
     with pytest.raises(DataError, match=r"no column 'txt' \(data.text\): did you mean 'text'"):
         load_csv_text(write("text,label\nhi,a\n"), text="txt", label="label")

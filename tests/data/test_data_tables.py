@@ -25,7 +25,7 @@ MALFORMED = [
     ("gbk.csv", CHINESE.encode("gbk"), r"row 1 \(line 2, byte 11\).*data.encoding=gb18030"),
     ("big5.csv", TRADITIONAL.encode("big5"), "data.encoding=big5"),
     ("cp1252.csv", FRENCH.encode("cp1252"), "data.encoding=cp1252"),
-    ("cp1251.csv", RUSSIAN.encode("cp1251"), "set data.encoding to the encoding the file was saved in"),
+    ("cp1251.csv", RUSSIAN.encode("cp1251"), "set data.encoding=cp1251"),
     ("nul.csv", b"a,label\n1,x\n2,\0y\n", r"NUL byte in row 2 \(line 3"),
     ("quoted_nul.csv", b'a,label\n"1\n1",x\n2,\0y\n', r"NUL byte in row 2 \(line 4"),
     ("semicolon.csv", b"a;label\n1,5;x\n", "\"data.delimiter=';'\""),

@@ -1,14 +1,18 @@
 import json
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from trainer.config.errors import ConfigError
+from trainer.data.csv_text import load_csv_text
 from trainer.data.samples import TableColumns, Texts
 from trainer.data.vocabulary import FittedVocabulary, TextVocabulary
 
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 TEXTS = Texts(("The cat sat .", "the DOG sat", "", "很好 的酒店", "a zebra, 😀", "[PAD] [UNK]"))
 
 
@@ -82,6 +86,8 @@ def test_long_texts_are_cut_and_said_so() -> None:
     assert fitted.notes == (
         "vocabulary: 6 words; 28.6% of all tokens unknown",
         "50.0% of the texts cut off at 2 tokens (data.preprocess.max_length)",
+        "lengths in characters: median 3, 95 % 7, longest 7",
+        "lengths in tokens: median 2, 95 % 4, longest 4",
     )
 
 
@@ -124,3 +130,149 @@ def test_tables_are_refused() -> None:
         TextVocabulary().fit(table, np.array([0]))
     with pytest.raises(ConfigError, match="TablePreprocess"):
         TextVocabulary().fit(TEXTS, np.array([0])).transform(table)
+
+
+def trained_by_the_library(
+    texts: Texts, rows: np.ndarray, *, lowercase: bool, max_length: int, vocab_size: int, min_frequency: int
+) -> tuple[list[str], list[list[int]]]:
+    """Vocabulary and token ids of the tokenizers library, trained on the fold's own texts."""
+    tokenizer = Tokenizer(models.WordLevel({}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(strip_accents=False, lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordLevelTrainer(
+        vocab_size=vocab_size,
+        min_frequency=min_frequency,
+        special_tokens=["[PAD]", "[UNK]"],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([texts.texts[row] for row in rows], trainer)
+    tokenizer.encode_special_tokens = True
+    vocabulary = tokenizer.get_vocab()
+    encoded = tokenizer.encode_batch(list(texts.texts))
+    return sorted(vocabulary, key=vocabulary.get), [row.ids[:max_length] or [1] for row in encoded]
+
+
+OPTIONS = [
+    {"lowercase": True, "max_length": 512, "vocab_size": 50_000, "min_frequency": 1},
+    {"lowercase": False, "max_length": 9, "vocab_size": 40, "min_frequency": 1},
+    {"lowercase": True, "max_length": 3, "vocab_size": 60, "min_frequency": 3},
+]
+
+
+def assert_as_the_library(texts: Texts, rows: np.ndarray, options: dict[str, int]) -> None:
+    preprocess = TextVocabulary(**options)
+    prepared = preprocess.prepare(texts)
+    fitted = preprocess.fit(prepared, rows)
+    words, ids = trained_by_the_library(texts, rows, **options)
+    assert list(fitted.words) == words
+    for given in (prepared, texts):
+        found = fitted.transform(given)
+        assert found.tokens.tolist() == [token for row in ids for token in row]
+        assert found.lengths().tolist() == [len(row) for row in ids]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_same_vocabulary_and_tokens_as_the_tokenizers_library(options) -> None:
+    """Many words with equal counts, in several scripts, so that the order of equals matters."""
+    random = np.random.default_rng(3)
+    words = ["Éclair", "eclair", "很好", "的", "酒店", "😀", "naïve", "don't", "a.b", "C++", "ß", "𠀀", "ﬁ", "Ω", ""]
+    words += [f"w{number}" for number in range(60)]
+    texts = Texts(tuple(" ".join(random.choice(words, random.integers(0, 14))) for _ in range(300)))
+    for fold in range(3):
+        assert_as_the_library(texts, np.flatnonzero(np.arange(300) % 3 != fold), options)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
+@pytest.mark.parametrize(
+    ("name", "column"), [("text/cr.csv", "text"), ("zh/chnsenticorp_htl_all.csv", "review"), ("zh/thucnews", "text")]
+)
+def test_same_vocabulary_and_tokens_on_real_texts(name, column) -> None:
+    path = next(REAL.glob(f"{name}*"))
+    samples, _ = load_csv_text(str(path), text=column, label="label")
+    texts = Texts(samples.inputs.texts[::20])
+    rows = np.flatnonzero(np.arange(len(texts.texts)) % 5 != 1)
+    assert_as_the_library(texts, rows, {**OPTIONS[0], "vocab_size": 1500})
+
+
+def test_texts_are_split_once_for_all_folds(monkeypatch) -> None:
+    preprocess = TextVocabulary()
+    prepared = preprocess.prepare(TEXTS)
+    expected = [token_lists(TextVocabulary().fit(TEXTS, rows), TEXTS) for rows in (np.arange(3), np.arange(6))]
+
+    def refuse(*args: object) -> None:
+        raise AssertionError("split again")
+
+    monkeypatch.setattr("trainer.data.vocabulary.split_words", refuse)
+    fitted = [preprocess.fit(prepared, rows) for rows in (np.arange(3), np.arange(6))]
+    assert [token_lists(one, prepared) for one in fitted] == expected
+
+
+def test_rows_given_twice_count_twice() -> None:
+    texts = Texts(("a a", "b b b"))
+    assert TextVocabulary(min_frequency=4).fit(texts, np.array([0, 0, 1])).words[2:] == ("a",)
+
+
+def test_progress_is_told() -> None:
+    told = []
+    TextVocabulary().prepare(TEXTS, lambda items, what, total: told.append((what, total)) or items)
+    assert told == [("splitting texts", 1)]
+
+
+def test_characters_of_every_script_and_one_token_per_stretch_of_space() -> None:
+    texts = Texts((" Ab\t\n a,", "很好 好", "", "日本のノ", "한국", "é😀"))
+    fitted = TextVocabulary(unit="characters").fit(texts, np.arange(6))
+    assert token_lists(fitted, texts) == [
+        ["a", "b", " ", "a", ","],
+        ["很", "好", " ", "好"],
+        ["[UNK]"],
+        ["日", "本", "の", "ノ"],
+        ["한", "국"],
+        ["é", "😀"],
+    ]
+    rebuilt = FittedVocabulary.from_json(json.loads(json.dumps(fitted.to_json())))
+    assert token_lists(rebuilt, texts) == token_lists(fitted, texts)
+    assert fitted.notes[0].startswith("vocabulary: 16 characters;")
+    assert TextVocabulary(lowercase=False, unit="characters").fit(texts, np.arange(1)).words[2:5] == (" ", ",", "A")
+
+
+def test_character_vocabulary_as_counted_by_hand() -> None:
+    texts = Texts(("酒店很好,很好", "店不好。x", "x好"))
+    fitted = TextVocabulary(unit="characters").fit(texts, np.array([0, 1]))
+    counts = Counter("".join(texts.texts[:2]))
+    assert fitted.words[2:] == tuple(sorted(counts, key=lambda character: (-counts[character], character)))
+
+
+def test_unknown_characters_and_words_of_chinese_texts() -> None:
+    fitted = TextVocabulary().fit(Texts(("酒店很好", "早餐不好")), np.array([0, 1]))
+    assert token_lists(fitted, Texts(("早餐很贵",))) == [["早", "餐", "很", "[UNK]"]]
+    assert "lengths in characters: median 4, 95 % 4, longest 4; 100.0% of them Chinese" in fitted.notes
+
+
+@pytest.mark.parametrize("unit", ["words", "characters"])
+def test_the_texts_of_a_pair_become_one_with_a_separator(unit) -> None:
+    texts = Texts(("where ?", "", "好 吗"), ("a b", "c", ""))
+    fitted = TextVocabulary(unit=unit).fit(texts, np.arange(3))
+    space = [" "] if unit == "characters" else []
+    where = [*"where"] if space else ["where"]
+    assert token_lists(fitted, texts) == [
+        [*where, *space, "?", "[SEP]", "a", *space, "b"],
+        ["[SEP]", "c"],
+        ["好", *space, "吗", "[SEP]"],
+    ]
+    assert fitted.words.count("[SEP]") == 1
+    assert fitted.notes[1] == "lengths in characters: median 3, 95 % 10, longest 10; 18.2% of them Chinese"
+
+
+def test_a_separator_in_a_text_is_not_the_separator() -> None:
+    fitted = TextVocabulary().fit(Texts(("[SEP]",), ("x",)), np.arange(1))
+    assert token_lists(fitted, Texts(("[SEP]",), ("x",))) == [["[", "sep", "]", "[SEP]", "x"]]
+
+
+def test_words_on_both_sides_of_the_separator_in_the_order_of_words() -> None:
+    """The separator's place among the words moves the numbers of those behind it."""
+    texts = Texts(("Zebra apple", "[ ^ a"), ("~ A", "[ z"))
+    fitted = TextVocabulary(lowercase=False).fit(texts, np.arange(2))
+    assert token_lists(fitted, texts) == [
+        ["Zebra", "apple", "[SEP]", "~", "A"],
+        ["[", "^", "a", "[SEP]", "[", "z"],
+    ]

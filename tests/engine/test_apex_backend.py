@@ -8,17 +8,20 @@ that apex works.
 
 import sys
 from contextlib import contextmanager
+from functools import partial
 from types import MethodType, ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from engine_cases import cross_entropy, dataset, made, same_state, state_of, totals
+from engine_cases import cross_entropy, dataset, made, same_state, settings, state_of, totals
 from torch.optim.lr_scheduler import LambdaLR
 
 from trainer.config.errors import NonFiniteError
-from trainer.config.schema import AmpConfig
+from trainer.config.schema import AmpConfig, FitConfig
 from trainer.engine.apex_backend import ApexPrecision, make_precision
+from trainer.engine.freezing import freeze_for_epoch, freeze_for_good
+from trainer.engine.groups import grouped_optimizer
 from trainer.engine.levels import resolve
 from trainer.engine.loops import Learner, train_step
 from trainer.engine.modes import training
@@ -39,7 +42,7 @@ class FakeAmp(ModuleType):
         self.calls.append(("initialize", options))
         self.scaler = LossScaler.start(options.get("loss_scale") or "dynamic")
         self._amp_state.handle = SimpleNamespace(_deactivate=lambda: self.calls.append("deactivate"))
-        self.half = list(model.parameters())
+        self.half = [p for group in optimizer.param_groups for p in group["params"]]
         model.half()
         plain = model.forward
         model.forward = lambda **inputs: plain(**{name: value.half() for name, value in inputs.items()})
@@ -62,7 +65,9 @@ class FakeAmp(ModuleType):
     def make_masters(self, optimizer):
         self.calls.append("masters")
         self.masters = [torch.nn.Parameter(p.detach().clone().float()) for p in self.half]
-        optimizer.param_groups[0]["params"] = self.masters
+        left = iter(self.masters)
+        for group in optimizer.param_groups:
+            group["params"] = [next(left) for _ in group["params"]]
 
     def master_params(self, optimizer):
         return (p for group in optimizer.param_groups for p in group["params"])
@@ -187,6 +192,30 @@ def test_training_through_apex_equals_the_native_level(amp, batches, clip_norm):
         torch.testing.assert_close(ours, theirs, rtol=2e-3, atol=2e-4)
     assert it.scheduler.last_epoch == 5
     assert it.precision.half_outputs
+
+
+@pytest.mark.parametrize("freeze_epochs", [0, 1, "all"])
+def test_groups_and_frozen_bodies_through_apex_equal_the_native_level(amp, freeze_epochs):
+    def trained(**options):
+        model = made()
+        fit = FitConfig(head_lr=0.02, decay_norms=False, freeze_epochs=freeze_epochs)
+        section = {"_target_": "torch.optim.SGD", "lr": 0.1, "weight_decay": 0.1}
+        freeze_for_good(model, fit)
+        build = partial(grouped_optimizer, section, model, fit=fit)
+        precision, optimizer = make_precision(model, resolved(loss_scale="256", **options), lambda ps: build(ps))
+        it = Learner(model, cross_entropy(), optimizer, LambdaLR(optimizer, lambda step: 1.0), precision)
+        for epoch in (1, 2):
+            freeze_for_epoch(model, precision.model_parameters, settings(freeze_epochs=freeze_epochs), epoch)
+            steps(it, 3)
+        for stepped, held in zip(precision.parameters, precision.model_parameters, strict=True):
+            assert torch.equal(stepped.half(), held)
+        return it
+
+    native, apex = trained(), trained(backend="apex")
+    assert len(apex.optimizer.param_groups) == (2 if freeze_epochs == "all" else 4)
+    for name, ours in native.model.named_parameters():
+        torch.testing.assert_close(ours, apex.model.get_parameter(name), rtol=4e-3, atol=1e-3)
+    assert torch.equal(native.model.body.weight, made().body.weight.half()) == (freeze_epochs == "all")
 
 
 @pytest.mark.parametrize("batches", [1, 2])

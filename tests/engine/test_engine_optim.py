@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from trainer.config.errors import ConfigError
-from trainer.engine.optim import make_optimizer, make_scheduler
+from trainer.config.schema import FitConfig
+from trainer.engine.optim import make_optimizer, make_scheduler, warmup_steps
 
 TORCH = "torch.optim.lr_scheduler."
 LR = 0.4
@@ -100,3 +101,35 @@ def test_every_argument_reaches_torch():
     section = {"_target_": "torch.optim.AdamW", "lr": 0.01, "betas": [0.5, 0.6], "weight_decay": 0.3}
     group = make_optimizer(section, [nn.Parameter(torch.zeros(1))]).param_groups[0]
     assert (group["lr"], tuple(group["betas"]), group["weight_decay"]) == (0.01, (0.5, 0.6), 0.3)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "total_steps", "expected"),
+    [(0.0, 100, 0), (0.1, 100, 10), (0.1, 101, 11), (0.06, 40, 3), (0.5, 3, 2), (0.9, 1, 0), (0.9, 2, 1)],
+)
+def test_a_share_of_warm_up_is_rounded_up_and_leaves_a_step(ratio, total_steps, expected):
+    steps = warmup_steps(FitConfig(warmup_ratio=ratio), total_steps)
+    assert steps == expected
+    assert len(rates(LINEAR, warmup_steps=steps, total_steps=total_steps)) == total_steps
+
+
+def test_a_number_of_warm_up_steps_stays_that_number():
+    assert warmup_steps(FitConfig(warmup_steps=7), 3) == 7
+
+
+def test_a_share_of_warm_up_is_transformers_own_schedule():
+    """``get_linear_schedule_with_warmup`` starts at 0; ours takes its rates one step earlier, none is wasted."""
+    from transformers import get_linear_schedule_with_warmup
+
+    steps = warmup_steps(FitConfig(warmup_ratio=0.2), 50)
+    optimizer = sgd()
+    theirs = get_linear_schedule_with_warmup(optimizer, steps, 50)
+    reference = []
+    for _ in range(50):
+        reference.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    found = rates(LINEAR, warmup_steps=steps, total_steps=50)
+    assert steps == 10
+    assert found[steps:] == pytest.approx(reference[steps:], rel=1e-6)
+    assert found[:steps] == pytest.approx([LR * (t + 1) / (steps + 1) for t in range(steps)])

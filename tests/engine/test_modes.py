@@ -90,3 +90,24 @@ def test_evaluating_nested_in_training_leaves_train_mode_for_the_rest():
             assert not model(x).requires_grad
         assert all(flags(model))
         assert model(x).requires_grad
+
+
+def test_what_is_frozen_rests_with_everything_in_it_and_is_restored():
+    model = net()
+    model[1].requires_grad_(False)
+    model[2].bias.requires_grad_(False)  # a part of a module is not the module
+    before = flags(model)
+    with training(model):
+        assert [module.training for module in (model, model[0], model[2])] == [True] * 3
+        assert [module.training for module in model[1].modules()] == [False] * 3  # its Dropout has no parameters
+        statistics = model[1][0].running_mean.clone()
+        model(torch.randn(8, 2))
+        assert torch.equal(model[1][0].running_mean, statistics)
+    assert flags(model) == before
+
+
+def test_a_dropout_beside_frozen_layers_goes_on():
+    model = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.5), nn.Linear(4, 2))
+    model[0].requires_grad_(False)
+    with training(model):
+        assert [module.training for module in model] == [False, True, True]

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from trainer.start.audit import as_dates
+from trainer.audit.check_sides import as_dates
 
 QUICK = ("max_epochs=1", "tracker.name=none", "profile=off", "preflight=off", "cv.n_splits=3")
 

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from trainer.audit.findings import Finding, Severity, count, examples
 from trainer.audit.near import SHORTEST
 from trainer.audit.split import Crossing, Split, crossing, folds_said
-from trainer.data.samples import Inputs, Texts
+from trainer.data.decoding import shown
+from trainer.data.samples import Images, Inputs, Texts
 
 GROUPED = "cv.group=auto_duplicates"
 NEW_FOLDS = "(makes new folds; to keep yours, take the copies out of train)"
@@ -30,7 +31,7 @@ def check_exact(inputs: Inputs, exact_N: NDArray[np.int64], multilabel: bool, sp
     """
     helps = fix(multilabel, split)
     if split is None:
-        return _whole_file("exact_copies", "the same as", inputs, repeats(exact_N), helps)
+        return _whole_file("exact_copies", "the same as", inputs, exact_N, repeats(exact_N), helps)
     return _on_both_sides("exact_copies", "copies of", inputs, split, crossing(split.sides(), exact_N), helps)
 
 
@@ -48,7 +49,8 @@ def check_near(
     """
     helps = fix(multilabel, split)
     if split is None:
-        return _whole_file("near_copies", "nearly the same as", inputs, repeats(near_N) & ~repeats(exact_N), helps)
+        repeated_N = repeats(near_N) & ~repeats(exact_N)
+        return _whole_file("near_copies", "nearly the same as", inputs, near_N, repeated_N, helps)
     no_copy_N = np.ones(len(exact_N), dtype=bool)
     no_copy_N[crossing(split.sides(), exact_N).rows] = False
     found = crossing(split.sides(), near_N, no_copy_N)
@@ -62,11 +64,21 @@ def repeats(codes_N: NDArray[np.int64]) -> NDArray[np.bool_]:
     return repeated_N
 
 
-def _whole_file(kind: str, what: str, inputs: Inputs, repeated_N: NDArray[np.bool_], helps: str) -> list[Finding]:
+def named(inputs: Inputs, row: int) -> str:
+    """Return the row's number from 1, of an image with its file."""
+    return f"{row + 1} ({shown(inputs.names[row], 80)})" if isinstance(inputs, Images) else str(row + 1)
+
+
+def _whole_file(
+    kind: str, what: str, inputs: Inputs, codes_N: NDArray[np.int64], repeated_N: NDArray[np.bool_], helps: str
+) -> list[Finding]:
     rows = np.flatnonzero(repeated_N)
     if not len(rows):
         return []
     said = f"{count(len(rows), 'row is', 'rows are')} {what} an earlier row: random folds train on what they hold out."
+    if isinstance(inputs, Images):
+        earlier = int((codes_N == codes_N[rows[0]]).argmax())
+        said += f" Row {named(inputs, int(rows[0]))} is {what} row {named(inputs, earlier)}."
     return [Finding(kind, "warning", said + _doubt(inputs, rows), examples(rows), len(rows), (), helps)]
 
 
@@ -78,8 +90,8 @@ def _on_both_sides(kind: str, what: str, inputs: Inputs, split: Split, found: Cr
     doubt = _doubt(inputs, rows)
     said = (
         f"{len(rows):,} of {count(split.n_held_out, 'held-out row')} {'is' if len(rows) == 1 else 'are'} {what} "
-        f"training rows ({folds_said(found.folds)}). Row {held_out + 1} is held out while row {trained_on + 1} is "
-        f"trained on.{doubt}"
+        f"training rows ({folds_said(found.folds)}). Row {named(inputs, held_out)} is held out while row "
+        f"{named(inputs, trained_on)} is trained on.{doubt}"
     )
     severity: Severity = "warning" if doubt else "leak"
     return [Finding(kind, severity, said, examples(rows), len(rows), tuple(found.folds), helps)]
@@ -87,8 +99,11 @@ def _on_both_sides(kind: str, what: str, inputs: Inputs, split: Split, found: Cr
 
 def _doubt(inputs: Inputs, rows: NDArray[np.int64]) -> str:
     """Say why these rows may be the same by chance, or nothing: short texts, or tables with few different values."""
+    if isinstance(inputs, Images):
+        return ""
     if isinstance(inputs, Texts):
-        median = int(np.median([len(inputs.texts[row]) for row in rows]))
+        pairs = inputs.pairs or [""] * len(inputs.texts)
+        median = int(np.median([len(inputs.texts[row]) + len(pairs[row]) for row in rows]))
         few = f" Half of them have at most {median} characters" if median < SHORTEST else ""
     else:
         columns = [*inputs.numeric_NF.T, *inputs.categorical_NK.T]

@@ -5,16 +5,20 @@ from numpy.typing import NDArray
 
 from trainer.audit.copies import common, look_alikes, target_codes
 from trainer.audit.findings import Finding, count, examples
-from trainer.data.samples import DataSpec
+from trainer.data.decoding import shown
+from trainer.data.samples import DataSpec, Images, Inputs
 
 
-def check_conflicts(codes_N: NDArray[np.int64], target: NDArray[np.int64], spec: DataSpec) -> list[Finding]:
+def check_conflicts(
+    codes_N: NDArray[np.int64], target: NDArray[np.int64], spec: DataSpec, inputs: Inputs | None = None
+) -> list[Finding]:
     """Report inputs that have more than one label, and what that costs at least.
 
     Args:
         codes_N: (N,) ``input_codes``.
         target: (N,) class index, or (N, L).
         spec: the label texts.
+        inputs: the rows; of images the files are named.
     """
     labels_N = target_codes(target)
     labels_per_input = np.bincount(np.unique(np.stack([codes_N, labels_N], axis=1), axis=0)[:, 0])
@@ -27,10 +31,36 @@ def check_conflicts(codes_N: NDArray[np.int64], target: NDArray[np.int64], spec:
     best = 1.0 - _least_errors(codes_N[rows], labels_N[rows]) / len(codes_N)
     said = (
         f"{count(n_inputs, 'input has', 'inputs have')} different labels in {count(len(rows), 'row')}, such as row "
-        f"{same[0] + 1} ({_label(target, spec, same[0])}) and row {other + 1} ({_label(target, spec, other)}): "
+        f"{_row(target, spec, same[0], inputs)} and row {_row(target, spec, other, inputs)}: "
         f"no model can be right in more than {_percent_below(best)} of all rows."
     )
     return [Finding("label_conflicts", "warning", said, examples(rows), len(rows))]
+
+
+def check_near_conflicts(
+    images: Images, exact_N: NDArray[np.int64], near_N: NDArray[np.int64], target: NDArray[np.int64], spec: DataSpec
+) -> list[Finding]:
+    """Report pictures that are nearly the same and have different labels, without those that are the same file.
+
+    Args:
+        images: the rows.
+        exact_N: their ``copy_codes`` without near copies.
+        near_N: their ``copy_codes`` with near copies.
+        target: (N,) class index, or (N, L).
+        spec: the label texts.
+    """
+    labels_N = target_codes(target)
+    rows = np.flatnonzero(_n_labels(near_N, labels_N) > _n_labels(exact_N, labels_N))
+    if not len(rows):
+        return []
+    first = rows[0]
+    other = int(((near_N == near_N[first]) & (labels_N != labels_N[first])).argmax())
+    said = (
+        f"{count(len(rows), 'row')} in {count(len(np.unique(near_N[rows])), 'set')} of near copies have different "
+        f"labels, such as row {_row(target, spec, first, images)} and row {_row(target, spec, other, images)}: "
+        "which one is right?"
+    )
+    return [Finding("near_label_conflicts", "warning", said, examples(rows), len(rows))]
 
 
 def check_frequent(codes_N: NDArray[np.int64], target: NDArray[np.int64], spec: DataSpec) -> list[Finding]:
@@ -62,6 +92,13 @@ def check_frequent(codes_N: NDArray[np.int64], target: NDArray[np.int64], spec: 
     return [Finding("frequent_input", "note", said, examples(most), len(rows))]
 
 
+def _n_labels(codes_N: NDArray[np.int64], labels_N: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (N,) how many different labels the rows with the row's code have."""
+    counts = np.bincount(np.unique(np.stack([codes_N, labels_N], axis=1), axis=0)[:, 0])
+    n_labels_N: NDArray[np.int64] = counts[codes_N]
+    return n_labels_N
+
+
 def _least_errors(codes_M: NDArray[np.int64], labels_M: NDArray[np.int64]) -> int:
     """Count the rows outside of the commonest label of their input."""
     pairs, counts_P = np.unique(np.stack([codes_M, labels_M], axis=1), axis=0, return_counts=True)
@@ -78,6 +115,12 @@ def _label(target: NDArray[np.int64], spec: DataSpec, row: int) -> str:
     if target.ndim == 1:
         return spec.classes[int(target[row])]
     return " + ".join(spec.classes[place] for place in np.flatnonzero(target[row])) or "no label"
+
+
+def _row(target: NDArray[np.int64], spec: DataSpec, row: int, inputs: Inputs | None) -> str:
+    """Write the row's number from 1 and its label, of an image its file too."""
+    file = f"{shown(inputs.names[row], 80)}: " if isinstance(inputs, Images) else ""
+    return f"{row + 1} ({file}{_label(target, spec, row)})"
 
 
 def _shares(rows: NDArray[np.int64], target: NDArray[np.int64], spec: DataSpec) -> str:

@@ -84,6 +84,15 @@ def known_times(times_N: NDArray[Any]) -> NDArray[np.bool_]:
     return known_N
 
 
+def as_dates(times_N: NDArray[Any]) -> NDArray[Any]:
+    """Return micro- or nanoseconds since 1970 as the times they are (1973 to 2100), any other numbers as they are."""
+    if times_N.dtype.kind == "i":
+        for unit, low, high in (("us", 10**14, 41 * 10**14), ("ns", 10**17, 41 * 10**17)):
+            if low <= times_N.min() and times_N.max() <= high:
+                return times_N.astype(f"datetime64[{unit}]")
+    return times_N
+
+
 def _fix_time(grouped: bool, split: Split | None) -> str:
     options, why = ["cv=time"], []
     if grouped:

@@ -1,11 +1,15 @@
 """Rows that belong together because they are copies of each other: what ``cv.group=auto_duplicates`` groups by."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.audit.copies import input_codes, look_alikes, normalise, number
+from trainer.audit.image_looks import take
 from trainer.audit.near import join, near_clusters
-from trainer.data.samples import Samples, Texts
+from trainer.audit.near_images import image_clusters
+from trainer.data.samples import Images, Samples, Texts
 
 
 def duplicate_groups(samples: Samples, near: bool, *, threshold: float = 0.8) -> NDArray[np.str_]:
@@ -17,7 +21,7 @@ def duplicate_groups(samples: Samples, near: bool, *, threshold: float = 0.8) ->
 
     Args:
         samples: the rows.
-        near: whether texts that are nearly the same are copies too.
+        near: whether texts and images that are nearly the same are copies too.
         threshold: see ``near_clusters``.
     """
     codes_N = copy_codes(samples, input_codes(samples.inputs), threshold if near else None)
@@ -36,15 +40,37 @@ def copy_codes(samples: Samples, codes_N: NDArray[np.int64], threshold: float | 
     Args:
         samples: the rows.
         codes_N: their ``input_codes``.
-        threshold: how near texts are joined, see ``near_clusters``; None = exact copies only.
+        threshold: how near texts are joined, see ``near_clusters`` (images: see ``image_clusters``); None = exact
+            copies only.
     """
     alike = np.flatnonzero(look_alikes(codes_N, samples.target))
     if threshold is not None and isinstance(samples.inputs, Texts):
-        different = sorted(set(normalise(samples.inputs.texts)))  # the order of input_codes
-        codes_N = near_clusters(different, threshold)[codes_N]
+        codes_N = _near_texts(samples.inputs, threshold)
+    if threshold is not None and isinstance(samples.inputs, Images):
+        codes_N = _near_images(samples.inputs, codes_N, samples.target)
     codes_N = codes_N.copy()
     codes_N[alike] = codes_N.max() + 1 + np.arange(len(alike))
     return codes_N
+
+
+def _near_texts(inputs: Texts, threshold: float) -> NDArray[np.int64]:
+    """Pairs are near copies where both texts are: one question with two answers is none."""
+    codes_N = _near_parts(inputs.texts, threshold)
+    if inputs.pairs is None:
+        return codes_N
+    both_N2 = np.stack([codes_N, _near_parts(inputs.pairs, threshold)], axis=1)
+    return np.unique(both_N2, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _near_parts(texts: Sequence[str], threshold: float) -> NDArray[np.int64]:
+    folded = normalise(texts)
+    return near_clusters(sorted(set(folded)), threshold)[number(folded)]
+
+
+def _near_images(images: Images, codes_N: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Common pictures with different labels look alike, such as empty forms: only their exact copies are joined."""
+    near_N = image_clusters(take(images, np.unique(codes_N, return_index=True)[1]))[codes_N]
+    return np.where(look_alikes(near_N, target), near_N.max() + 1 + codes_N, near_N)
 
 
 def with_groups(codes_N: NDArray[np.int64], groups_N: NDArray[np.str_]) -> NDArray[np.int64]:

@@ -1,16 +1,23 @@
-"""The audit of a file, without a run: ``foldwise audit FILE``."""
+"""The audit of a file or a folder of images, without a run: ``foldwise audit FILE``."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trainer.audit.check_sides import as_dates
 from trainer.audit.findings import Finding
 from trainer.audit.measure import measure as measured
 from trainer.audit.run import audit
-from trainer.audit.split_column import WHOLE_FILE, read_split, read_times
+from trainer.audit.split_column import WHOLE_FILE, ColumnSplit, read_split, read_times
 from trainer.data.columns import Names
 from trainer.data.csv_tabular import load_csv_tabular
 from trainer.data.csv_text import load_csv_text
+from trainer.data.image_csv import load_image_csv
+from trainer.data.image_folder import load_image_folder
+from trainer.data.samples import DataSpec, Samples
 from trainer.data.tables import read_table
 
 
@@ -59,9 +66,79 @@ def audit_file(
     else:
         no_features = {name for name in (time, split) if name is not None} - {group, id}
         samples, spec = load_csv_tabular(str(path), drop=[*drop, *sorted(no_features)], **reading)
-    table = read_table(path, encoding, delimiter)
-    parts = WHOLE_FILE if split is None else read_split(table, split, path)
-    times_N = None if time is None else read_times(table, time, path)
+    parts, times_N = WHOLE_FILE, None
+    if split is not None or time is not None:
+        table = read_table(path, encoding, delimiter)
+        parts = WHOLE_FILE if split is None else read_split(table, split, path)
+        times_N = None if time is None else read_times(table, time, path)
+    return _audited(samples, spec, parts, times_N, measure)
+
+
+def audit_images(
+    path: str | Path,
+    *,
+    images: str | None = None,
+    file: str = "file",
+    label: Names = "label",
+    group: str | None = None,
+    time: str | None = None,
+    split: str | None = None,
+    id: str | None = None,
+    measure: bool = False,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    label_delimiter: str | None = None,
+) -> list[Finding]:
+    """Audit the images that a table names.
+
+    Args:
+        path: a table file as for ``audit_file``, or a zip file with one table beside the images.
+        images: directory or zip file with the images; None = where the table is.
+        file: column with the name of each image file below ``images``.
+        label: column (or 0/1 columns) with the label.
+        group: column with the group of each row.
+        time: column with a number, a date or an ISO time.
+        split: column with train / dev / test or fold numbers; None = all rows.
+        id: column with unique row names.
+        measure: whether probes say what the leak is worth.
+        encoding: of the table.
+        delimiter: between cells.
+        label_delimiter: between the labels of one cell (multi-label).
+
+    Raises:
+        DataError: the table, or a row or image of it, cannot be used.
+        ConfigError: the options contradict each other.
+    """
+    reading: dict[str, Any] = {"label": label, "id": id, "group": group, "time": time, "split": split}
+    reading |= {"encoding": encoding, "delimiter": delimiter, "label_delimiter": label_delimiter}
+    samples, spec = load_image_csv(str(path), images=images, file=file, **reading)
+    times_N = None if samples.times_N is None else as_dates(samples.times_N)
+    return _audited(samples, spec, _parts(samples, split or "", path), times_N, measure)
+
+
+def audit_folder(path: str | Path, *, measure: bool = False) -> list[Finding]:
+    """Audit images with one folder per class; where folders are called train, val and test, that split.
+
+    Args:
+        path: a directory or a zip file.
+        measure: whether probes say what the leak is worth.
+
+    Raises:
+        DataError: there are no classes, or files cannot be read.
+    """
+    samples, spec = load_image_folder(str(path))
+    return _audited(samples, spec, _parts(samples, "folder", path), None, measure)
+
+
+def _parts(samples: Samples, name: str, path: str | Path) -> ColumnSplit:
+    if samples.split_N is None:
+        return WHOLE_FILE
+    return read_split(pa.table({name: samples.split_N.tolist()}), name, path)
+
+
+def _audited(
+    samples: Samples, spec: DataSpec, parts: ColumnSplit, times_N: NDArray[Any] | None, measure: bool
+) -> list[Finding]:
     findings = audit(
         samples,
         spec,
@@ -69,7 +146,7 @@ def audit_file(
         times_N=times_N,
         train_rows=parts.train_rows,
         fold_names=parts.names,
-        given=split is not None,
+        given=parts.fold_of_row is not None,
     )
     if measure:
         gaps = measured(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.samples import Inputs, TableColumns
+from trainer.data.samples import Images, Inputs, TableColumns, Texts
 
 FREQUENT_SHARE = 0.01  # an input with at least this share of the rows, and ...
 FREQUENT_COPIES = 20  # ... this many rows is common
@@ -42,14 +42,25 @@ def normalise(texts: Sequence[str]) -> list[str]:
 def input_codes(inputs: Inputs) -> NDArray[np.int64]:
     """Return (N,) numbers from 0; rows with the same number have the same input.
 
-    Texts are compared after ``normalise``; feature rows cell by cell, missing cells being equal.
+    Texts are compared after ``normalise``, both of a pair; images by the bytes of their files; feature rows cell by
+    cell, missing cells being equal.
     """
+    if isinstance(inputs, Images):
+        return number(inputs.sha256)
     if isinstance(inputs, TableColumns):
         cells_NF = as_numbers(inputs)
         keys: list[str] | list[bytes] = [row.tobytes() for row in cells_NF]
     else:
-        keys = normalise(inputs.texts)
+        keys = text_keys(inputs)
     return number(keys)
+
+
+def text_keys(inputs: Texts) -> list[str]:
+    """Return each row's normalised text; of a pair both, on two lines, which no normalised text has by itself."""
+    if inputs.pairs is None:
+        return normalise(inputs.texts)
+    both = zip(normalise(inputs.texts), normalise(inputs.pairs), strict=True)
+    return [f"{first}\n{second}" for first, second in both]
 
 
 def number(keys: Sequence[str] | Sequence[bytes]) -> NDArray[np.int64]:

@@ -12,9 +12,10 @@ from trainer.audit.clusters import duplicate_groups, with_groups
 from trainer.audit.copies import number
 from trainer.audit.findings import Finding, count
 from trainer.audit.honest import Honest, folds_of, held_out_rows, honest_ways
+from trainer.audit.image_looks import take
 from trainer.audit.probes import metric, predict, probes
 from trainer.audit.split import Side, Split, TrainRows
-from trainer.data.samples import DataSpec, Inputs, Samples, TableColumns, Texts
+from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns, Texts
 
 RANDOM_FOLDS = 5
 MOST_ROWS = 20_000
@@ -175,7 +176,10 @@ def _taken(samples: Samples, rows: NDArray[np.int64]) -> Samples:
     if isinstance(samples.inputs, TableColumns):
         table = samples.inputs
         inputs = replace(table, numeric_NF=table.numeric_NF[rows], categorical_NK=table.categorical_NK[rows])
+    elif isinstance(samples.inputs, Images):
+        inputs = take(samples.inputs, rows)
     else:
-        inputs = Texts(tuple(samples.inputs.texts[row] for row in rows))
+        texts, pairs = samples.inputs.texts, samples.inputs.pairs
+        inputs = Texts(tuple(texts[row] for row in rows), None if pairs is None else tuple(pairs[row] for row in rows))
     groups_N = None if samples.groups_N is None else samples.groups_N[rows]
     return Samples(samples.ids_N[rows], inputs, samples.target[rows], groups_N=groups_N)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.copies import as_numbers, normalise
+from trainer.audit.copies import as_numbers, text_keys
+from trainer.audit.image_looks import SIDE, look_at
 from trainer.audit.split import Side
-from trainer.data.samples import DataSpec, Samples, TableColumns
+from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns
 
 Score = Callable[[NDArray[np.int64], NDArray[np.int64]], float]
 
@@ -29,7 +30,13 @@ class Probe:
 
 
 def probes(samples: Samples, spec: DataSpec) -> list[Probe]:
-    """Return logistic regression on character n-grams for texts; for a table also the nearest neighbour."""
+    """Return logistic regression (texts: on character n-grams), and for tables and images the nearest neighbour."""
+    if isinstance(samples.inputs, Images):
+        pixels = f"on {SIDE} x {SIDE} grey pixels"
+        return [
+            Probe(f"logistic regression {pixels}", lambda: _image_model(_linear(spec))),
+            Probe(f"nearest neighbour {pixels}", _nearest),
+        ]
     if isinstance(samples.inputs, TableColumns):
         table = samples.inputs
         return [
@@ -44,10 +51,7 @@ def predict(samples: Samples, probe: Probe, sides: Sequence[Side]) -> NDArray[np
 
     Rows that are never held out are -1.
     """
-    if isinstance(samples.inputs, TableColumns):
-        inputs: NDArray[Any] = as_numbers(samples.inputs)
-    else:
-        inputs = np.array(normalise(samples.inputs.texts), dtype=object)
+    inputs = _features(samples.inputs)
     predicted = np.full(samples.target.shape, -1, dtype=np.int64)
     for side in sides:
         target = samples.target[side.train_N]
@@ -59,6 +63,15 @@ def predict(samples: Samples, probe: Probe, sides: Sequence[Side]) -> NDArray[np
             model = probe.make().fit(inputs[side.train_N], target)
             predicted[side.held_N] = model.predict(inputs[side.held_N])
     return predicted
+
+
+def _features(inputs: Inputs) -> NDArray[Any]:
+    """Return one row of numbers, or one text, per row."""
+    if isinstance(inputs, TableColumns):
+        return as_numbers(inputs)
+    if isinstance(inputs, Images):
+        return look_at(inputs).grey_USS.reshape(len(inputs.names), -1) / np.float32(255)
+    return np.array(text_keys(inputs), dtype=object)
 
 
 def metric(spec: DataSpec) -> tuple[str, Score]:
@@ -93,6 +106,13 @@ def _nearest() -> Any:
     from sklearn.neighbors import KNeighborsClassifier
 
     return KNeighborsClassifier(n_neighbors=1)
+
+
+def _image_model(model: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), model)
 
 
 def _text_model(model: Any) -> Any:

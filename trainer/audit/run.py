@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from trainer.audit.check_copies import check_exact, check_near
 from trainer.audit.check_features import check_id_columns, check_label_columns
-from trainer.audit.check_labels import check_conflicts, check_frequent
+from trainer.audit.check_labels import check_conflicts, check_frequent, check_near_conflicts
 from trainer.audit.check_order import check_order
 from trainer.audit.check_sides import check_groups, check_overlap, check_time
 from trainer.audit.clusters import copy_codes
 from trainer.audit.copies import input_codes
 from trainer.audit.findings import Finding, worst_first
 from trainer.audit.split import Split, TrainRows
-from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
+from trainer.data.samples import DataSpec, Images, Samples, TableColumns
 
 
 def audit(
@@ -39,7 +39,8 @@ def audit(
         train_rows: returns the training rows of (repeat, fold); None = every row the fold does not hold out.
         fold_names: of the folds 0, 1, ...; None = their numbers.
         given: whether a column or a file says the folds.
-        near: share of the character 3-grams that two texts have in common to be near copies; None = not looked for.
+        near: share of the character 3-grams that two texts have in common to be near copies (images have their own
+            measure); None = not looked for.
 
     Returns:
         Leaks first, then warnings, then notes.
@@ -51,8 +52,11 @@ def audit(
     multilabel = spec.task == "multilabel"
     findings = [] if split is None else check_overlap(split)
     findings += check_exact(inputs, exact_N, multilabel, split)
-    if near is not None and isinstance(inputs, Texts):
-        findings += check_near(inputs, exact_N, copy_codes(samples, codes_N, near), multilabel, split)
+    if near is not None and not isinstance(inputs, TableColumns):
+        near_N = copy_codes(samples, codes_N, near)
+        findings += check_near(inputs, exact_N, near_N, multilabel, split)
+        if isinstance(inputs, Images):
+            findings += check_near_conflicts(inputs, exact_N, near_N, target, spec)
     if samples.groups_N is not None:
         findings += check_groups(samples.groups_N, multilabel, split)
     if times_N is not None:
@@ -60,7 +64,7 @@ def audit(
     if isinstance(inputs, TableColumns):
         findings += check_label_columns(inputs, target, spec)
         findings += check_id_columns(inputs)
-    findings += check_conflicts(codes_N, target, spec)
+    findings += check_conflicts(codes_N, target, spec, inputs)
     findings += check_order(samples, split)
     findings += check_frequent(codes_N, target, spec)
     return worst_first(findings)

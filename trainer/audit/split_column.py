@@ -13,9 +13,11 @@ from trainer.audit.split import NEVER_HELD_OUT, TrainRows
 from trainer.config.errors import DataError
 from trainer.data.columns import Column, as_numpy, find_columns, is_blank, rows_listed, text_cells
 from trainer.data.decoding import shown
+from trainer.data.times import first_wrong
 from trainer.folds.predefined import TRAIN_WORDS, from_cells
 
 MOST_PARTS = 1000
+KINDS = (pa.float64(), pa.timestamp("us"))
 
 
 @dataclass(frozen=True)
@@ -104,29 +106,17 @@ def read_times(table: pa.Table, column: str, file: Path | str) -> NDArray[Any]:
         return as_numpy(pc.cast(table[name], pa.timestamp("us")))
     cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
     filled = pc.if_else(pc.equal(cells, pa.scalar("")), None, cells)
-    for kind in (pa.float64(), pa.timestamp("us")):
+    for kind in KINDS:
         try:
             times_N = as_numpy(pc.cast(filled, kind))
         except pa.ArrowInvalid:
             continue
         return times_N.astype(np.float64) if pa.types.is_floating(kind) else times_N
-    row = _first_wrong(filled)
+    row = first_wrong(filled, lambda part: any(_readable(part, kind) for kind in KINDS))
     raise DataError(
         f"{file}: column '{name}' (--time) row {row + 1} '{shown(filled[row].as_py(), 40)}' is neither a number nor a "
         "time like those before it: write times as 2024-01-31 or 2024-01-31 12:00:00"
     )
-
-
-def _first_wrong(cells: Column) -> int:
-    """Return the first row up to which neither numbers nor times can be read."""
-    low, high = 0, len(cells) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if any(_readable(cells[: middle + 1], kind) for kind in (pa.float64(), pa.timestamp("us"))):
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 
 def _readable(cells: Column, kind: pa.DataType) -> bool:

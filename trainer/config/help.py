@@ -28,8 +28,8 @@ def help_text() -> str:
 
 
 def _group(directory: Path) -> str:
-    choices = sorted(directory.glob("*.yaml"))
-    return "\n".join([f"{directory.relative_to(CONF).as_posix()}=", *(f"  {path.stem:<20}{_comment(path)}" for path in choices)])
+    choices = [f"  {path.stem:<20}{_comment(path)}" for path in sorted(directory.glob("*.yaml"))]
+    return "\n".join([f"{directory.relative_to(CONF).as_posix()}=", *choices])
 
 
 def _comment(path: Path) -> str:

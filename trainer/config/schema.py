@@ -61,7 +61,15 @@ class FitConfig:
     clip_norm: float | None = None
     ema_decay: float | None = None
     warmup_steps: int = 0
+    warmup_ratio: float = 0.0  # share of the fold's steps to warm up in, instead of warmup_steps
     patience_epochs: int | None = None
+    head_lr: float | None = None  # learning rate of the model's head; null = optimizer.lr
+    layer_decay: float | None = None  # the k-th layer below the head learns at optimizer.lr * layer_decay**k
+    decay_norms: bool = True  # false: no weight decay on biases and normalisation layers
+    freeze_epochs: int | str = 0  # epochs in which the head alone is trained; all = in every epoch
+    unfreeze_layers: int | None = None  # thaw so many layers per epoch after that, from the top; null = all at once
+    mixup_alpha: float = 0.0  # of Beta(alpha, alpha), the share in which two rows are mixed; 0 = not mixed
+    cutmix_alpha: float = 0.0  # the same for pasting a box of another image
 
 
 @dataclass

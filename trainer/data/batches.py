@@ -53,6 +53,15 @@ class ReadAhead(Protocol):
         ...
 
 
+@runtime_checkable
+class ViewedRows(Protocol):
+    """Rows that held-out predictions look at in several ways: test-time augmentation."""
+
+    def views(self) -> "Sequence[Rows]":
+        """Return the same rows as seen in each way, first as they are; their logits are averaged."""
+        ...
+
+
 class DenseRows:
     """Rows of equal shape: one tensor (N, ...) per input name."""
 
@@ -79,29 +88,74 @@ class TokenRows:
         tokens: (T,) all tokens.
         offsets: (N + 1,) where each row starts; the last entry is T.
         pad_id: the token that fills short rows.
+        name: the model's argument for the tokens.
+        types: (T,) the kind of each token (0 fills short rows), given to the model as ``token_type_ids``; or None.
+        mask: whether the model is given ``attention_mask``, 1 where there is a token.
+        pad_left: whether short rows are filled in front.
     """
 
-    def __init__(self, tokens: NDArray[np.int32] | Tensor, offsets: NDArray[np.int64] | Tensor, pad_id: int = 0):
+    def __init__(
+        self,
+        tokens: NDArray[np.int32] | Tensor,
+        offsets: NDArray[np.int64] | Tensor,
+        pad_id: int = 0,
+        *,
+        name: str = "tokens",
+        types: NDArray[np.integer] | Tensor | None = None,
+        mask: bool = False,
+        pad_left: bool = False,
+    ) -> None:
         self.tokens = torch.as_tensor(tokens)
         self.offsets = torch.as_tensor(offsets)
         self.pad_id = pad_id
+        self.name = name
+        self.types = None if types is None else torch.as_tensor(types)
+        self.mask = mask
+        self.pad_left = pad_left
+        self._lengths_N = torch.diff(self.offsets).cpu().numpy()
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
-        """Gather the rows (B,) as ``tokens`` (B, longest) int64."""
-        starts_B = self.offsets[rows]
-        lengths_B = self.offsets[rows + 1] - starts_B
-        places_T = torch.arange(int(lengths_B.max()), device=self.tokens.device)
-        filled_BT = places_T < lengths_B[:, None]
-        source_BT = torch.where(filled_BT, starts_B[:, None] + places_T, 0)
-        return {"tokens": torch.where(filled_BT, self.tokens[source_BT].long(), self.pad_id)}
+        """Gather the rows (B,) of every input (B, longest), int64."""
+        return self._gather(rows, int(self._lengths_N[rows.cpu().numpy()].max()))
+
+    def stream(
+        self, order: Sequence[NDArray[np.int64]], key: tuple[int, ...] | None
+    ) -> Generator[dict[str, Tensor], None, None]:
+        """Yield the inputs of each batch of row numbers; the device is never waited for."""
+        for rows in order:
+            rows_B = torch.from_numpy(rows).to(self.tokens.device, non_blocking=True)
+            yield self._gather(rows_B, int(self._lengths_N[rows].max()))
+
+    def _gather(self, rows_B: Tensor, longest: int) -> dict[str, Tensor]:
+        starts_B = self.offsets[rows_B]
+        lengths_B = self.offsets[rows_B + 1] - starts_B
+        places_BT = torch.arange(longest, device=self.tokens.device).expand(len(rows_B), longest)
+        if self.pad_left:
+            places_BT = places_BT - (longest - lengths_B)[:, None]
+        filled_BT = (places_BT >= 0) & (places_BT < lengths_B[:, None])
+        source_BT = torch.where(filled_BT, starts_B[:, None] + places_BT, 0)
+        inputs = {self.name: torch.where(filled_BT, self.tokens[source_BT].long(), self.pad_id)}
+        if self.mask:
+            inputs["attention_mask"] = filled_BT.long()
+        if self.types is not None:
+            inputs["token_type_ids"] = torch.where(filled_BT, self.types[source_BT].long(), 0)
+        return inputs
 
     def lengths(self) -> NDArray[np.int64]:
         """Return the number of tokens of each row (N,)."""
-        return torch.diff(self.offsets).cpu().numpy()
+        return self._lengths_N
 
     def to(self, device: torch.device) -> "TokenRows":
         """Return the rows on ``device``."""
-        return TokenRows(self.tokens.to(device), self.offsets.to(device), self.pad_id)
+        return TokenRows(
+            self.tokens.to(device),
+            self.offsets.to(device),
+            self.pad_id,
+            name=self.name,
+            types=None if self.types is None else self.types.to(device),
+            mask=self.mask,
+            pad_left=self.pad_left,
+        )
 
 
 @dataclass(frozen=True)
@@ -113,12 +167,14 @@ class Batch:
         target: (B,) or (B, L) int64.
         weights_B: float32 sample weights.
         rows_B: row numbers in the data set.
+        share: of each row in itself; the rest is of the row before it in the batch (``trainer.engine.mixing``).
     """
 
     inputs: dict[str, Tensor]
     target: Tensor
     weights_B: Tensor
     rows_B: Tensor
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -165,6 +221,11 @@ class TrainingSet:
 
     def _labelled(self, inputs: dict[str, Tensor], rows_B: Tensor) -> Batch:
         return Batch(inputs, self.target[rows_B], self.weights_N.index_select(0, rows_B), rows_B)
+
+
+def row_views(rows: Rows) -> Sequence[Rows]:
+    """Return the ways in which held-out predictions look at the rows."""
+    return rows.views() if isinstance(rows, ViewedRows) else [rows]
 
 
 def training_order(

@@ -20,6 +20,7 @@ def load_csv_text(
     *,
     text: Names,
     label: Names,
+    pair: Names | None = None,
     id: str | None = None,
     weight: str | None = None,
     group: str | None = None,
@@ -36,6 +37,7 @@ def load_csv_text(
         path: table file; its ending says how it is read.
         text: one column, or several joined by a space.
         label: one column, several columns of 0/1 (multi-label), or a pattern such as ``label:*``.
+        pair: the second text of each row, for rows that are pairs (a question and its answer): one column, or several.
         id: column with unique row names; None = row numbers from 0.
         weight: column with sample weights.
         group: column with the group of each row.
@@ -52,14 +54,21 @@ def load_csv_text(
     """
     table = read_table(path, encoding, delimiter)
     single = {"id": id, "weight": weight, "group": group, "time": time, "split": split}
-    roles = assign_roles(table, path, label=label, single=single, others={"text": text})
+    roles = assign_roles(table, path, label=label, single=single, others={"text": text, "pair": pair})
     if not roles.others["text"]:
         raise ConfigError("data.text names no column: give the column that holds the text")
-    texts = _joined(table, roles.others["text"], path)
+    texts, text_notes = _texts(table, roles.others["text"], path, "data.text")
+    pairs, pair_notes = _texts(table, roles.others["pair"], path, "data.pair") if roles.others["pair"] else (None, ())
     labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
-    samples = Samples(inputs=Texts(tuple(texts.to_pylist())), target=labels.target, **read_rows(table, roles, path))
-    notes = (*labels.notes, *_empty_note(texts, roles.others["text"], path))
+    samples = Samples(inputs=Texts(texts, pairs), target=labels.target, **read_rows(table, roles, path))
+    notes = (*labels.notes, *text_notes, *pair_notes)
     return samples, DataSpec(Path(path).stem, labels.task, labels.classes, notes)
+
+
+def _texts(table: pa.Table, names: Sequence[str], path: str, option: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the text of every row, and a note on the empty ones."""
+    texts = _joined(table, names, path)
+    return tuple(texts.to_pylist()), _empty_note(texts, names, path, option)
 
 
 def _joined(table: pa.Table, names: Sequence[str], path: str) -> Column:
@@ -71,8 +80,8 @@ def _joined(table: pa.Table, names: Sequence[str], path: str) -> Column:
     return pc.utf8_trim_whitespace(pc.binary_join_element_wise(*columns, space))
 
 
-def _empty_note(texts: Column, names: Sequence[str], path: str) -> tuple[str, ...]:
+def _empty_note(texts: Column, names: Sequence[str], path: str, option: str) -> tuple[str, ...]:
     empty_N = is_blank(texts)
     if np.all(empty_N):
-        raise DataError(f"{path}: every text in {', '.join(names)} is empty: is data.text the right column?")
-    return (f"empty text in {rows_listed(empty_N)}: kept",) if empty_N.any() else ()
+        raise DataError(f"{path}: every text in {', '.join(names)} is empty: is {option} the right column?")
+    return (f"empty {option.removeprefix('data.')} in {rows_listed(empty_N)}: kept",) if empty_N.any() else ()

@@ -1,12 +1,12 @@
 """From the bytes of a text file to UTF-8, refusing what is not text and suggesting the encoding that fits."""
 
 import codecs
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from trainer.config.errors import ConfigError, DataError
+from trainer.data.encodings import can_read, likely_encodings
 
 MAGIC = {
     b"\x1f\x8b": ("gzip data", "unpack it first (gunzip)"),
@@ -23,6 +23,16 @@ MARKS = {  # the longer marks first: UTF-32's begins with UTF-16's
     b"\x00\x00\xfe\xff": "utf-32",
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
+}
+
+
+WIDER = {  # encodings that hold others: a few more characters, the same bytes for the rest
+    "gb2312": ("gb18030",),
+    "gbk": ("gb18030",),
+    "big5": ("cp950", "big5hkscs"),
+    "cp950": ("big5hkscs",),
+    "shift_jis": ("cp932",),
+    "euc_kr": ("cp949",),
 }
 
 
@@ -50,6 +60,8 @@ def decode_text(file: Path, encoding: str, header: bool = True) -> bytes:
             raise DataError(f"{file}: this is {content}, not a text table: {advice}")
     if not codec.startswith(("utf-16", "utf-32")):
         _refuse_wide_text(raw, file)
+    elif b"\0" not in raw and can_read(raw, "utf-8"):  # every second byte of such text would be a letter of its own
+        raise DataError(f"{file}: this is UTF-8 text, not {encoding}: set data.encoding=utf-8")
     payload = _to_utf8(raw, codec, file, encoding, header)
     _refuse_web_page(payload, file)
     nul = payload.find(b"\0")
@@ -121,10 +133,11 @@ def _to_utf8(raw: bytes, codec: str, file: Path, encoding: str, header: bool) ->
 
 
 def _undecodable(raw: bytes, codec: str, file: Path, encoding: str, where: str) -> DataError:
-    better = "utf-8" if _is_utf8(raw) else likely_encoding(raw)
-    if better and codecs.lookup(better).name != codec:
-        return DataError(f"{file}: {where} is not {encoding}: set data.encoding={better}")
-    if better is None and codec == "utf-8":
+    better = _better_encodings(raw, codec)
+    if better:
+        others = f" (or {' or '.join(better[1:])}, if the text is then wrong)" if better[1:] else ""
+        return DataError(f"{file}: {where} is not {encoding}: set data.encoding={better[0]}{others}")
+    if codec == "utf-8":
         return DataError(
             f"{file}: {where} is not {encoding}: set data.encoding to the encoding the file was saved in\n"
             "(Chinese: gb18030 or big5; Western European: cp1252; Cyrillic: cp1251; Japanese: shift_jis)"
@@ -137,12 +150,16 @@ def _undecodable(raw: bytes, codec: str, file: Path, encoding: str, where: str) 
     )
 
 
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _better_encodings(raw: bytes, codec: str) -> tuple[str, ...]:
+    """Return the encodings the file may be in, the likeliest first; none where it is damaged text of this one."""
+    if can_read(raw, "utf-8"):
+        return ("utf-8",)
+    for wider in WIDER.get(codec, ()):
+        if can_read(raw, wider):
+            return (wider,)
+    likely = likely_encodings(raw)
+    names = [codecs.lookup(name).name for name in likely]
+    return () if codec in names[:1] else tuple(name for name in likely if codecs.lookup(name).name != codec)
 
 
 def _undecodable_lines(raw: bytes, codec: str) -> list[int]:
@@ -153,41 +170,3 @@ def _undecodable_lines(raw: bytes, codec: str) -> list[int]:
         except UnicodeDecodeError:
             bad.append(number)
     return bad
-
-
-def likely_encoding(raw: bytes) -> str | None:
-    """Guess the encoding of text that is not UTF-8 from which characters it would hold, or None.
-
-    A candidate fits where at least 70 % of the characters beyond ASCII are everyday ones of its language.
-    """
-    sample = b"\n".join(line for line in raw.splitlines() if not line.isascii())[:200_000]
-    for encoding, everyday in (("gb18030", _everyday_gb()), ("big5", _everyday_big5())):
-        if _share_of(everyday, sample.decode(encoding, "replace")) >= 0.7:
-            return encoding
-    beyond_ascii = sum(byte > 0x7F for byte in sample)
-    if beyond_ascii <= 0.25 * len(sample):  # accents and curly quotes are sprinkled over ASCII letters
-        western = frozenset("‘’“”–—…€£©®°·«»§™¿¡\u00a0" + "".join(map(chr, range(0xC0, 0x100))))
-        if _share_of(western, sample.decode("cp1252", "replace")) >= 0.7:
-            return "cp1252"
-    return None
-
-
-def _everyday_gb() -> frozenset[str]:
-    """Level 1 of GB 2312 (the 3,755 common characters), its punctuation and full-width letters."""
-    return _decoded("gb2312", [*range(0xB0, 0xD8), 0xA1, 0xA3], range(0xA1, 0xFF))
-
-
-def _everyday_big5() -> frozenset[str]:
-    """Level 1 of Big5 and its punctuation."""
-    return _decoded("big5", [*range(0xA4, 0xC7), 0xA1], [*range(0x40, 0x7F), *range(0xA1, 0xFF)])
-
-
-def _decoded(encoding: str, leads: Iterable[int], trails: Iterable[int]) -> frozenset[str]:
-    trail_bytes = list(trails)
-    pairs = (bytes([lead, trail]).decode(encoding, "ignore") for lead in leads for trail in trail_bytes)
-    return frozenset(pair for pair in pairs if len(pair) == 1 and not pair.isascii())
-
-
-def _share_of(everyday: frozenset[str], text: str) -> float:
-    beyond_ascii = [char for char in text if not char.isascii()]
-    return sum(char in everyday for char in beyond_ascii) / max(len(beyond_ascii), 1)

@@ -17,6 +17,7 @@ from torch.utils.data import default_collate
 
 from trainer.config.errors import DataError, FoldwiseError
 from trainer.data.decoding import shown
+from trainer.data.seeds import seed_of
 from trainer.data.workers import Inputs, RowNumbers, read_in_workers
 
 Sample = Mapping[str, Tensor | NDArray[Any]]
@@ -100,7 +101,7 @@ class StreamedRows:
             order,
             num_workers=min(self.num_workers, len(order)),
             timeout_seconds=self.timeout_seconds,
-            seed=int(np.random.SeedSequence(key or 0).generate_state(1)[0]),
+            seed=seed_of(*(key or (0,))),
             named=read.named,
         )
         with closing(batches):

@@ -1,5 +1,6 @@
 """When each row happened, as numbers: what a split by time needs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def read_times(table: pa.Table, column: str | None, file: Path | str) -> Times |
         times_N = _read(cells, kind)
         if times_N is not None:
             return times_N
-    row = _first_wrong(cells)
+    row = first_wrong(cells, lambda part: any(_read(part, kind) is not None for kind in KINDS))
     cell = shown(str(cells[row].as_py()), 40)
     raise DataError(
         f"{file}: column '{column}' row {row + 1}: '{cell}' is neither a number nor a time like those before it: "
@@ -58,12 +59,12 @@ def _read(cells: Column, kind: pa.DataType) -> Times | None:
     return times_N if np.isfinite(times_N).all() else None
 
 
-def _first_wrong(cells: Column) -> int:
-    """Return the first row up to which the cells cannot be read as one kind."""
+def first_wrong(cells: Column, readable: Callable[[Column], bool]) -> int:
+    """Return the first row up to which the cells are not ``readable`` as one kind."""
     low, high = 0, len(cells) - 1
     while low < high:
         middle = (low + high) // 2
-        if any(_read(cells[: middle + 1], kind) is not None for kind in KINDS):
+        if readable(cells[: middle + 1]):
             low = middle + 1
         else:
             high = middle

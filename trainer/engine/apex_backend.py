@@ -33,7 +33,7 @@ class ApexPrecision:
     def __init__(self, model: nn.Module, optimizer: Optimizer, level: Resolved) -> None:
         self.level = level
         self.amp: Any = import_module("apex.amp")
-        self.model_parameters = [p for p in model.parameters() if p.requires_grad]
+        self.model_parameters = [p for group in optimizer.param_groups for p in group["params"]]  # as the masters come
         _undo_patches(self.amp)
         _, self.optimizer = self.amp.initialize(
             model,

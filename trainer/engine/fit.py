@@ -12,8 +12,10 @@ from trainer.data.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec
 from trainer.engine import interrupts
 from trainer.engine.fold import FitSettings, FoldRows
+from trainer.engine.freezing import freeze_for_epoch
 from trainer.engine.keep import Keeper
 from trainer.engine.loops import Learner, Totals, train_epoch
+from trainer.engine.mixing import mixed_batches
 from trainer.engine.progress import Progress, Selection
 from trainer.engine.score import evaluation_state, monitored, picked_weights, score_fold
 from trainer.results import EpochRecord, FoldResult
@@ -85,6 +87,7 @@ def train_fold(
     """Run the epochs that ``progress`` leaves, and note there what each recorded and which is picked."""
     windows = settings.steps_per_epoch(len(rows.train))
     while not progress.is_over(settings.max_epochs):
+        freeze_for_epoch(learner.model, learner.precision.model_parameters, settings, progress.epoch)
         train_rest_of_epoch(learner, data, rows, settings, progress, observers, keeper)
         before, started = progress.epoch_seconds, time.perf_counter()
         scores = monitored(learner, data, rows.monitor, settings, spec)
@@ -119,7 +122,7 @@ def train_rest_of_epoch(
     """Train on the batches that are left of the epoch at hand."""
     key = (settings.seed, rows.repeat, rows.fold, progress.epoch)
     order = training_order(rows.train, settings.batch_size, key, data.rows.lengths())
-    left = order[progress.windows * settings.accumulate_steps :]
+    done = progress.windows * settings.accumulate_steps
     windows = settings.steps_per_epoch(len(rows.train))
     before, started = progress.epoch_seconds, time.perf_counter()
     show = _shown(learner, progress.steps, observers)
@@ -132,10 +135,10 @@ def train_rest_of_epoch(
         if keeper is not None:
             keeper.step_done(learner, progress, position(progress, windows))
 
-    with closing(data.batches(left, key)) as batches, _same_signal():
+    with closing(data.batches(order[done:], key)) as batches, _same_signal():
         train_epoch(
             learner,
-            batches,
+            mixed_batches(batches, settings, key, first=done),
             progress.totals,
             accumulate_steps=settings.accumulate_steps,
             clip_norm=settings.clip_norm,

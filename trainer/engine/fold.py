@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trainer.config.schema import FitConfig
 
 RowNumbers = NDArray[np.int64]
 
@@ -21,6 +24,10 @@ class FitSettings:
         patience_epochs: epochs without a better monitored score before the fold stops, or None.
         metrics: names; the first picks the epoch.
         seed: of the run.
+        freeze_epochs: epochs in which only the head is trained, or ``all``.
+        unfreeze_layers: layers of the body thawed per epoch after that, from the top; None = all at once.
+        mixup_alpha: of MixUp's Beta distribution; 0 = off.
+        cutmix_alpha: of CutMix's.
     """
 
     max_epochs: int
@@ -30,10 +37,20 @@ class FitSettings:
     patience_epochs: int | None
     metrics: tuple[str, ...]
     seed: int
+    freeze_epochs: int | str = 0
+    unfreeze_layers: int | None = None
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
 
     def steps_per_epoch(self, n_rows: int) -> int:
         """Return the optimizer steps of one epoch over ``n_rows`` rows."""
         return math.ceil(math.ceil(n_rows / self.batch_size) / self.accumulate_steps)
+
+
+def fit_values(fit: FitConfig) -> dict[str, Any]:
+    """Return what the ``fit`` section says that a candidate of nested cross validation may change."""
+    names = ("accumulate_steps", "clip_norm", "freeze_epochs", "unfreeze_layers", "mixup_alpha", "cutmix_alpha")
+    return {name: getattr(fit, name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -51,11 +51,6 @@ def deferred() -> Iterator[None]:
     check()
 
 
-def received() -> bool:
-    """Return whether a signal waits to be answered."""
-    return _received is not None
-
-
 def check() -> None:
     """Stop here if a signal has come.
 

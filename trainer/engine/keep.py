@@ -4,17 +4,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from trainer.checkpoint import store
 from trainer.checkpoint.files import sweep_partial
 from trainer.checkpoint.store import Position
 from trainer.config.errors import CheckpointError, NonFiniteError
 from trainer.config.schema import CheckpointConfig
-from trainer.engine.loops import Learner
+from trainer.engine.loops import WHAT_HELPS, Learner
 from trainer.engine.progress import Progress
 from trainer.engine.state import all_weights_finite, capture, first_difference, restore
-from trainer.identity import Identity, describe, differences
+from trainer.identity import Identity, require_same_conditions
 
 
 class Keeper:
@@ -69,7 +68,8 @@ class Keeper:
             return None
         for note in loaded.notes:
             self.say(f"warning: {note}; passed over, going on at step {loaded.position.step}")
-        self._require_same_run(loaded.state)
+        what = f"{self.directory} was stopped"
+        require_same_conditions(loaded.state["identity"], self.identity, what=what, force=self.force)
         restore(loaded.state["captured"], learner, progress, adapt=self.force)
         wrong = None if self.force else first_difference(loaded.state["captured"], capture(learner, progress))
         if wrong is not None:
@@ -79,19 +79,6 @@ class Keeper:
             )
         self.saved = loaded.position
         return loaded.position
-
-    def _require_same_run(self, state: dict[str, Any]) -> None:
-        found = differences(state["identity"], self.identity, hardware=True)
-        if found and not self.force:
-            raise CheckpointError(
-                "\n".join(
-                    [
-                        f"{self.directory} was stopped under other conditions:",
-                        *describe(found, most=2),
-                        "go on under the same, or with force_resume=true (the result is then no longer reproducible)",
-                    ]
-                )
-            )
 
     def step_done(self, learner: Learner, progress: Progress, position: Position) -> None:
         """Save if it is due.
@@ -129,12 +116,9 @@ class Keeper:
         self.still_ours()
         captured = capture(learner, progress)
         if not all_weights_finite(captured):
-            raise NonFiniteError(
-                f"the weights are not finite after step {position.step}: not saved\n"
-                "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
-            )
+            raise NonFiniteError(f"the weights are not finite after step {position.step}: not saved\n{WHAT_HELPS}")
         self.saved, self._saved_at = position, time.perf_counter()
-        state = {"captured": captured, "identity": _plain(self.identity)}
+        state = {"captured": captured, "identity": self.identity}
         self._writing = self._thread.submit(store.save, self.directory, position, state)
         if not self.settings.background:
             self.wait()
@@ -155,7 +139,3 @@ class Keeper:
             self.wait()
         finally:
             self._thread.shutdown()
-
-
-def _plain(values: Any) -> Any:
-    return {key: _plain(value) for key, value in values.items()} if isinstance(values, dict) else values

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -13,15 +13,17 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.config.errors import NonFiniteError
-from trainer.data.batches import Batch, TrainingSet, evaluation_order
+from trainer.data.batches import Batch, TrainingSet, evaluation_order, row_views
 from trainer.engine import interrupts
 from trainer.engine.apex_backend import AnyPrecision
 from trainer.engine.ema import WeightAverage
+from trainer.engine.mixing import batch_loss
 from trainer.engine.modes import evaluating, training
 from trainer.engine.precision import RefuseProbabilities
 from trainer.losses.contract import Loss
 
 CUDA_CHECK_STEPS = 20  # steps between looks at the loss where a look means waiting for the device
+WHAT_HELPS = "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
 
 
 @dataclass
@@ -111,7 +113,7 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
         logits = learner.precision.forward(learner.model, batch.inputs)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
-            part = (learner.loss(logits, batch.target) * batch.weights_B).sum()
+            part = batch_loss(learner.loss, logits, batch)
         learner.precision.backward(part / divisor)
         loss += part.detach()
     if learner.precision.step(learner.optimizer, clip_norm):
@@ -139,6 +141,18 @@ def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_
     return everything[in_row_order]
 
 
+def predict_views(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:
+    """Return logits as ``predict`` does, averaged over the views of the rows where these have several."""
+    logits = [predict(learner, replace(data, rows=view), rows, batch_size) for view in row_views(data.rows)]
+    if len(logits) == 1:
+        return logits[0]
+    mean = torch.from_numpy(np.mean(logits, axis=0, dtype=np.float64))
+    if getattr(learner.loss, "expects", "logits") == "log_probs":  # their mean does not sum to 1
+        mean = mean.log_softmax(dim=1)
+    averaged: NDArray[np.float32] = mean.float().numpy()
+    return averaged
+
+
 def require_finite(totals: Totals) -> None:
     """Stop when the running loss is not a number.
 
@@ -147,8 +161,7 @@ def require_finite(totals: Totals) -> None:
     """
     if totals.steps and not bool(torch.isfinite(totals.loss)):
         raise NonFiniteError(
-            f"the training loss is {float(totals.loss)} at step {totals.steps} of the epoch\n"
-            "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
+            f"the training loss is {float(totals.loss)} at step {totals.steps} of the epoch\n{WHAT_HELPS}"
         )
 
 

@@ -1,7 +1,7 @@
 """Scoring a fold's rows with the weights that count: the average's, or the picked epoch's."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -15,11 +15,12 @@ from trainer.config.errors import NonFiniteError
 from trainer.data.batches import TrainingSet
 from trainer.data.samples import DataSpec
 from trainer.engine.fold import FitSettings, FoldRows, RowNumbers
-from trainer.engine.loops import Learner, predict
+from trainer.engine.loops import WHAT_HELPS, Learner, predict, predict_views
 from trainer.engine.progress import Progress, Selection
 from trainer.metrics import score
 from trainer.results import FoldResult
 
+Predict = Callable[[Learner, TrainingSet, RowNumbers, int], NDArray[np.float32]]
 EVALUATION_BATCHES = 4  # an evaluation batch holds this many training batches: no gradients to keep
 
 
@@ -33,7 +34,7 @@ def score_fold(
     """
     started = time.perf_counter()
     with picked_weights(learner, progress.selection):
-        logits, proba, loss = predict_rows(learner, data, rows.held_out, settings)
+        logits, proba, loss = predict_rows(learner, data, rows.held_out, settings, predict_views)
     require_finite_logits(logits, rows.held_out)
     target = data.target[torch.from_numpy(rows.held_out)].cpu().numpy()
     result = FoldResult(
@@ -69,7 +70,7 @@ def picked_weights(learner: Learner, selection: Selection) -> Iterator[None]:
 
 
 def predict_rows(
-    learner: Learner, data: TrainingSet, rows: RowNumbers, settings: FitSettings
+    learner: Learner, data: TrainingSet, rows: RowNumbers, settings: FitSettings, predict: Predict = predict
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Return logits (V, n_outputs), probabilities (V, n_classes) and the loss (V,) of ascending rows."""
     logits = predict(learner, data, rows, settings.batch_size * EVALUATION_BATCHES)
@@ -91,7 +92,7 @@ def require_finite_logits(logits: NDArray[np.float32], rows: RowNumbers) -> None
     if len(broken):
         raise NonFiniteError(
             f"{len(broken)} of {len(rows)} held-out predictions are not finite, the first of row {rows[broken[0]]}\n"
-            "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
+            f"{WHAT_HELPS}"
         )
 
 

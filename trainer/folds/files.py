@@ -10,7 +10,6 @@
 import csv
 import io
 import json
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.checkpoint.files import write_bytes
 from trainer.config.errors import ConfigError, DataError, FoldwiseError, StorageError
 from trainer.folds.files_json import datalist_text, nnunet_text, plan_text, read_json
 from trainer.folds.matching import RowFinder, shown
@@ -57,6 +57,28 @@ def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read as UTF-8 text: {error}") from error
     return _read_table(file, text, finder) if kind == "table" else read_json(file, text, finder)
+
+
+def given_folds(
+    path: Path | str | None, ids_N: NDArray[np.str_], split_N: NDArray[np.str_] | None, source: str
+) -> Predefined | None:
+    """Return the folds of a file or of a column of the data; None where neither is given.
+
+    Args:
+        path: of the file, or None.
+        ids_N: the data's row names.
+        split_N: the column, or None.
+        source: of the column, named in messages, such as ``data.csv: column 'fold'``.
+
+    Raises:
+        ConfigError: both are given, or the file's name says no known format.
+        DataError: they cannot be read or are of other data.
+    """
+    if path is not None and split_N is not None:
+        raise ConfigError("data.split and cv.path both give the folds: leave one of them out")
+    if path is not None:
+        return read_split(path, ids_N)
+    return None if split_N is None else from_cells(split_N.tolist(), source)
 
 
 def require_replaceable(path: Path | str, ids_N: NDArray[np.str_]) -> None:
@@ -101,7 +123,11 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
     else:
         text = {"plan": plan_text, "nnunet": nnunet_text, "datalist": datalist_text}[kind](plan, ids)
         content = text.encode()
-    _write(file, content)
+    try:
+        write_bytes(file, content)
+    except StorageError as error:
+        cause = error.__cause__
+        raise StorageError(f"{file}: cannot be written: {getattr(cause, 'strerror', None) or cause}") from error
 
 
 def _kind(file: Path) -> str:
@@ -160,7 +186,7 @@ def _numbers(file: Path, name: str, held: dict[str, NDArray[np.int64]], row_of: 
 
 def _npz_bytes(plan: FoldPlan, ids_N: NDArray[np.str_]) -> bytes:
     arrays = {}
-    for number in range(plan.repeats * plan.n_splits):
+    for number in range(plan.n_folds):
         arrays[f"train_{number}"], arrays[f"test_{number}"] = plan.rows(*divmod(number, plan.n_splits))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, ids=ids_N, **arrays)
@@ -229,13 +255,3 @@ def _table_text(plan: FoldPlan, ids: list[str], delimiter: str) -> str:
 
 def _delimiter(file: Path) -> str:
     return "\t" if file.suffix.lower() == ".tsv" else ","
-
-
-def _write(file: Path, content: bytes) -> None:
-    partial = file.with_name(f"{file.name}.tmp.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(file)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StorageError(f"{file}: cannot be written: {error.strerror or error}") from error

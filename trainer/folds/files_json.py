@@ -49,7 +49,7 @@ def plan_text(plan: FoldPlan, ids: list[str]) -> str:
 def nnunet_text(plan: FoldPlan, ids: list[str]) -> str:
     """Return splits_final.json; the folds of further repeats follow."""
     folds = []
-    for number in range(plan.repeats * plan.n_splits):
+    for number in range(plan.n_folds):
         train, held_out = plan.rows(*divmod(number, plan.n_splits))
         folds.append({"train": [ids[row] for row in train], "val": [ids[row] for row in held_out]})
     return json.dumps(folds, indent=4, ensure_ascii=False) + "\n"
@@ -77,7 +77,7 @@ def _from_plan(file: Path, content: Mapping[str, Any], finder: RowFinder) -> Pre
     row_of = finder.rows(ids, "ids", everything=True) if ids else np.arange(len(finder))
     if not plan.train_rows:
         return plan.fold_of_row[:, np.argsort(row_of)]
-    pairs = (plan.rows(*divmod(number, plan.n_splits)) for number in range(plan.repeats * plan.n_splits))
+    pairs = (plan.rows(*divmod(number, plan.n_splits)) for number in range(plan.n_folds))
     return tuple((row_of[train], row_of[held_out]) for train, held_out in pairs)
 
 

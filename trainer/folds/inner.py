@@ -86,7 +86,7 @@ def goes_forward(plan: FoldPlan, times_N: NDArray[np.float64] | NDArray[np.int64
     """Return whether every fold trains only on rows from before all those it holds out."""
     if times_N is None:
         return False
-    pairs = (plan.rows(*divmod(number, plan.n_splits)) for number in range(plan.n_splits * plan.repeats))
+    pairs = (plan.rows(*divmod(number, plan.n_splits)) for number in range(plan.n_folds))
     return all(times_N[train].max() < times_N[held_out].min() for train, held_out in pairs)
 
 

@@ -44,6 +44,11 @@ class FoldPlan:
     notes: tuple[str, ...] = ()
     train_rows: Mapping[tuple[int, int], RowNumbers] = field(default_factory=dict)
 
+    @property
+    def n_folds(self) -> int:
+        """Folds of all repeats together."""
+        return self.n_splits * self.repeats
+
     def rows(self, repeat: int, fold: int) -> Pair:
         """Return (training, held-out) row numbers, ascending."""
         held_out = self.fold_of_row[repeat] == fold
@@ -202,7 +207,7 @@ def _plan(strategy: str, rounds: list[list[Pair]], random_state: int, notes: tup
 
 
 def _require_sound_folds(plan: FoldPlan, ids_N: NDArray[np.str_], groups_N: NDArray[np.str_] | None) -> None:
-    for number in range(plan.n_splits * plan.repeats):
+    for number in range(plan.n_folds):
         repeat, fold = divmod(number, plan.n_splits)
         require_sound(plan.rows(repeat, fold), fold, ids_N, groups_N)
 

@@ -41,7 +41,7 @@ def split_report(
     onehot = target if target.ndim == 2 else np.eye(len(classes), dtype=np.int64)[target]
     drifts = _drifts(plan, features or {}, groups_N)
     folds = []
-    for number in range(plan.repeats * plan.n_splits):
+    for number in range(plan.n_folds):
         repeat, fold = divmod(number, plan.n_splits)
         pair = plan.rows(repeat, fold)
         folds.append(
@@ -142,7 +142,7 @@ def _drifts(plan: FoldPlan, features: Features, groups_N: NDArray[np.str_] | Non
 
     Rows of one group resemble each other, so chance is reckoned with the number of groups where there are any.
     """
-    pairs = [plan.rows(*divmod(number, plan.n_splits)) for number in range(plan.repeats * plan.n_splits)]
+    pairs = [plan.rows(*divmod(number, plan.n_splits)) for number in range(plan.n_folds)]
     if not features:
         return [None] * len(pairs)
     names = list(features)

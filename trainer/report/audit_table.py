@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from trainer.audit.findings import SEVERITIES, Finding, count
+from trainer.report.boxes import facts_table
 
 STYLES = {"leak": "bold red", "warning": "yellow", "note": ""}
 
@@ -25,16 +25,7 @@ def audit_table(findings: Sequence[Finding], title: str | None = None) -> Table:
     """Return the findings in the order given: what it is, what was found, rows to look at, what helps."""
     counts = Counter(finding.severity for finding in findings)
     counted = ", ".join(count(counts[severity], severity) for severity in SEVERITIES if counts[severity])
-    table = Table(
-        title=title or f"Audit: {counted}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE,
-        pad_edge=False,
-        show_header=False,
-    )
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table = facts_table(title or f"Audit: {counted}")
     for finding in findings:
         lines = [finding.message, *_rows(finding), *([f"fix: {finding.fix}"] if finding.fix else [])]
         table.add_row(Text(finding.severity, style=STYLES[finding.severity]), Text("\n".join(lines)))

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trainer.report.boxes import headed_table
 from trainer.report.words import duration
 
 Line = tuple[str, str, str]
@@ -31,7 +31,7 @@ def show(profile: Mapping[str, Any], bill: Mapping[str, Any] | None = None, cons
 
 def cost_table(profile: Mapping[str, Any], bill: Mapping[str, Any]) -> Table:
     """Return parameters and operations by both counters, memory, time, and the bill."""
-    table = _table(f"Profile of a batch of {profile['batch_rows']} rows")
+    table = headed_table(f"Profile of a batch of {profile['batch_rows']} rows")
     table.show_header = False
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -44,7 +44,7 @@ def cost_table(profile: Mapping[str, Any], bill: Mapping[str, Any]) -> Table:
 
 def modules_table(profile: Mapping[str, Any]) -> Table:
     """Return the modules with the largest share of FLOPs or parameters, each without its sub-modules."""
-    table = _table("Largest modules")
+    table = headed_table("Largest modules")
     table.add_column("module", overflow="fold")
     table.add_column("type", overflow="fold")
     for heading in ("params", "FLOPs", "thop MACs"):
@@ -133,7 +133,3 @@ def _listed(missed: list[Mapping[str, Any]], key: str, shown: int = 3) -> str:
 
 def _short(seconds: float) -> str:
     return f"{1000 * seconds:.2f} ms" if seconds < 0.995 else duration(seconds)
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +12,7 @@ from rich.text import Text
 from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
 from trainer.folds.plan import FoldPlan
 from trainer.folds.report import split_report
+from trainer.report.boxes import headed_table
 
 MOST_FOLDS = 10  # with a column each in the table of classes
 MOST_CLASSES = 20
@@ -52,7 +52,7 @@ def folds_table(report: Mapping[str, Any]) -> Table:
     """Return one row per fold: rows, largest deviation of a class, of a label pair, groups, largest drift."""
     has = {name: report["folds"][0][name] is not None for name in ("groups", "pairs", "drift")}
     repeats = f" x {report['repeats']} repeats" if report["repeats"] > 1 else ""
-    table = _table(f"Split: {report['strategy']}, {report['n_splits']}{repeats}, {report['fingerprint'][:12]}")
+    table = headed_table(f"Split: {report['strategy']}, {report['n_splits']}{repeats}, {report['fingerprint'][:12]}")
     for heading in ("fold", "train", "held out"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("class off most", overflow="fold")
@@ -71,7 +71,7 @@ def folds_table(report: Mapping[str, Any]) -> Table:
 
 def classes_table(report: Mapping[str, Any]) -> Table:
     """Return one row per class: rows in all, and held out in each fold."""
-    table = _table("Held-out rows by class")
+    table = headed_table("Held-out rows by class")
     table.add_column("class", overflow="ellipsis", no_wrap=True, max_width=20)
     table.add_column("all", justify="right", no_wrap=True)
     for part in report["folds"]:
@@ -131,7 +131,3 @@ def _folds(report: Mapping[str, Any], wanted: list[bool]) -> str:
 
 def _first(names: list[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from trainer.report.boxes import headed_table
 from trainer.report.words import (
     duration,
     fold_name,
@@ -25,7 +25,7 @@ _FOLD_METRICS = 3  # metric columns of the per-fold table
 
 def results_table(result: CVResult) -> Table:
     """Return one row per metric, the primary one first: folds, out-of-fold (OOF), interval, optimism."""
-    table = _table(f"Cross validation, {folds_text(result)}")
+    table = headed_table(f"Cross validation, {folds_text(result)}")
     table.add_column("metric", no_wrap=True)
     headings = ["mean ± sd", "OOF", "95 % CI"] + (["optimism"] if result.optimism else [])
     for heading in headings:
@@ -42,7 +42,7 @@ def results_table(result: CVResult) -> Table:
 def folds_table(result: CVResult, folds: Sequence[FoldResult]) -> Table:
     """Return one row per fold: rows, the epoch that was scored, the leading metrics, time."""
     names = primary_first(result)[:_FOLD_METRICS]
-    table = _table("Folds")
+    table = headed_table("Folds")
     for heading in ("fold", "train", "held out", "epoch"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name in names:
@@ -58,7 +58,3 @@ def folds_table(result: CVResult, folds: Sequence[FoldResult]) -> Table:
             duration(part.seconds),
         )
     return table
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from trainer.report.boxes import facts_table
 
 SHOWN_NAMES = 6
 
@@ -27,16 +28,7 @@ def show(report: Mapping[str, Any], min_match: float, console: Console) -> None:
 
 def weights_table(report: Mapping[str, Any], min_match: float) -> Table:
     """Return what was loaded, under which names, and what was dropped, made anew or not found."""
-    table = Table(
-        title=f"Weights from {report['path']}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE,
-        pad_edge=False,
-        show_header=False,
-    )
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table = facts_table(f"Weights from {report['path']}")
     for what, value in [*_loaded(report, min_match), *_names(report), *_not_loaded(report)]:
         table.add_row(Text(what), Text(value))
     return table

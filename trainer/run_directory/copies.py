@@ -46,7 +46,7 @@ class RunCopy:
     @property
     def n_folds(self) -> int:
         """Folds of all repeats together."""
-        return self.plan.n_splits * self.plan.repeats
+        return self.plan.n_folds
 
     @property
     def identity(self) -> Identity:

@@ -46,11 +46,12 @@ def write_manifest(run: Path, facts: Mapping[str, Any]) -> None:
     write_run(run, {"manifest.json": sealed(facts)})
 
 
-def require_same_run(run: Path, identity: Identity, *, force: bool) -> list[str]:
+def require_same_run(run: Path, facts: Mapping[str, Any], identity: Identity, *, force: bool) -> list[str]:
     """Compare a run that is there with what would be run now.
 
     Args:
         run: holds a run.
+        facts: its manifest.json.
         identity: of what would be run now; its hardware may differ.
         force: go on all the same.
 
@@ -60,8 +61,7 @@ def require_same_run(run: Path, identity: Identity, *, force: bool) -> list[str]
     Raises:
         CheckpointError: something that alters the numbers differs.
     """
-    before = read_manifest(run).get("identity", {})
-    found = differences(before, identity, hardware=False)
+    found = differences(facts.get("identity", {}), identity, hardware=False)
     if found and not force:
         raise CheckpointError(
             "\n".join(
@@ -75,9 +75,9 @@ def require_same_run(run: Path, identity: Identity, *, force: bool) -> list[str]
     return describe(found, most=len(found))
 
 
-def longer_training(run: Path, identity: Identity) -> str | None:
-    """Return what to say where the run is to be trained for more epochs than it was, else None."""
-    before = read_manifest(run).get("identity", {}).get("length", {}).get("max_epochs", 0)
+def longer_training(facts: Mapping[str, Any], identity: Identity) -> str | None:
+    """Return what to say where a run is to be trained for more epochs than its manifest.json says, else None."""
+    before = facts.get("identity", {}).get("length", {}).get("max_epochs", 0)
     now = identity["length"]["max_epochs"]
     return f"training longer: max_epochs {before} -> {now} (no step depends on it)" if now > before else None
 

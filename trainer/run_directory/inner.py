@@ -11,7 +11,7 @@ from typing import Any
 
 from trainer.checkpoint.files import remove, sealed, unsealed, write_bytes
 from trainer.config.errors import CheckpointError
-from trainer.identity import Identity, describe, differences
+from trainer.identity import Identity, require_same_conditions
 from trainer.results import EpochRecord
 
 PATTERN = "inner-*-*.json"
@@ -67,7 +67,7 @@ class InnerRecords:
         except CheckpointError as error:
             self.say(f"warning: {error}; fitted again")
             return None
-        self._require_same_run(path, found["identity"])
+        require_same_conditions(found["identity"], self.identity, what=f"{path} was fitted", force=self.force)
         if found["made_of"] != made_of:
             return None
         return InnerFit(tuple(EpochRecord(**epoch) for epoch in found["epochs"]), found["diverged"])
@@ -85,13 +85,6 @@ class InnerRecords:
 
     def _path(self, candidate: int, inner: int) -> Path:
         return self.directory / f"inner-{candidate}-{inner}.json"
-
-    def _require_same_run(self, path: Path, identity: Identity) -> None:
-        found = differences(identity, self.identity, hardware=True)
-        if found and not self.force:
-            lines = [f"{path} was fitted under other conditions:", *describe(found, most=2)]
-            advice = "go on under the same, or with force_resume=true (the result is then no longer reproducible)"
-            raise CheckpointError("\n".join([*lines, advice]))
 
 
 def count_fits(directory: Path) -> int:

@@ -10,7 +10,7 @@ from trainer.run_directory.state import survey
 
 MOST_COMMANDS = 3
 MOST_STATES = 3
-REPLACED = ("run", "cv.fold", "resume", "force_resume", "paths.runs")  # of the command that started a run
+SAID_ANEW = ("run", "resume", "force_resume")  # of the command that started a run
 
 
 def missing_folds(run: Path) -> list[int]:
@@ -63,7 +63,7 @@ def _begun(run: RunCopy, missing: Sequence[int], places: Sequence[Path]) -> tupl
 def _command(run: RunCopy, folds: Sequence[int]) -> str:
     """Return the command that trains folds of a run: what started it, aimed at this directory."""
     given = [str(item) for item in run.facts.get("command", [])]
-    kept = [item for item in given if not item.startswith("-") and _key(item) not in REPLACED]
+    kept = _without(given, (*SAID_ANEW, "cv.fold", "paths.runs"))
     place, here = run.directory.resolve(), Path.cwd().resolve()
     runs = next((_value(item) for item in given if _key(item) == "paths.runs"), "runs")
     if Path(runs).resolve() != place.parent:
@@ -72,6 +72,15 @@ def _command(run: RunCopy, folds: Sequence[int]) -> str:
     sweep = ["-m"] if len(folds) > 1 else []
     numbers = ",".join(map(str, folds))
     return shlex.join(["python", "train.py", *sweep, *kept, f"run={_quoted(place.name)}", f"cv.fold={numbers}"])
+
+
+def command_to_go_on(command: Sequence[str], run: Path) -> str:
+    """Return the command that goes on with a run that was stopped: what was typed, under the run's name."""
+    return shlex.join(["python", "train.py", *_without(command, SAID_ANEW), f"run={_quoted(run.name)}"])
+
+
+def _without(command: Sequence[str], keys: Sequence[str]) -> list[str]:
+    return [item for item in command if not item.startswith("-") and _key(item) not in keys]
 
 
 def _key(override: str) -> str:

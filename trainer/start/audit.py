@@ -3,18 +3,19 @@
 import time
 from typing import Any
 
-from numpy.typing import NDArray
 from rich.console import Console
 
+from trainer.audit.check_sides import as_dates
 from trainer.audit.findings import Finding, count
 from trainer.audit.measure import measure
 from trainer.audit.run import audit
 from trainer.config.errors import DataError
-from trainer.data.samples import TableColumns, Texts
+from trainer.data.samples import Images, Inputs
 from trainer.experiment import Experiment
 from trainer.report.audit_table import show
 
-MOST_TEXTS = 50_000  # more texts are searched for near copies only under audit=strict and by ``foldwise audit``
+MOST_TEXTS = 50_000  # more are searched for near copies only under audit=strict and by ``foldwise audit``
+MOST_IMAGES = 20_000  # likewise; every file is decoded
 MOST_NAMED = 3
 
 
@@ -28,10 +29,10 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
         DataError: ``audit=strict`` and a held-out row is known from training.
     """
     config, samples, plan = experiment.config, experiment.samples, experiment.plan
-    if config.audit == "off" or not isinstance(samples.inputs, (TableColumns, Texts)):
+    if config.audit == "off":
         return []
     started, strict = time.perf_counter(), config.audit == "strict"
-    near = 0.8 if strict or len(samples) <= MOST_TEXTS else None
+    near = 0.8 if strict or len(samples) <= most_near(samples.inputs) else None
 
     def train_rows(repeat: int, fold: int) -> Any:
         return plan.rows(repeat, fold)[0]
@@ -48,9 +49,9 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
     )
     if findings:
         show(findings, console)
-    else:
+    if not findings or isinstance(samples.inputs, Images):
         seconds = time.perf_counter() - started
-        console.print(f"audit: nothing found in {seconds:.1f} s", highlight=False)
+        console.print(in_time(samples.inputs, bool(findings), near is not None, seconds), highlight=False)
     leaks = [finding for finding in findings if finding.severity == "leak"]
     if strict and leaks:
         gaps = measure(samples, experiment.spec, plan.fold_of_row, train_rows=train_rows, times_N=times_N)
@@ -59,13 +60,17 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
     return [finding.to_dict() for finding in findings]
 
 
-def as_dates(times_N: NDArray[Any]) -> NDArray[Any]:
-    """Return micro- or nanoseconds since 1970 as the times they are (1973 to 2100), any other numbers as they are."""
-    if times_N.dtype.kind == "i":
-        for unit, low, high in (("us", 10**14, 41 * 10**14), ("ns", 10**17, 41 * 10**17)):
-            if low <= times_N.min() and times_N.max() <= high:
-                return times_N.astype(f"datetime64[{unit}]")
-    return times_N
+def most_near(inputs: Inputs) -> int:
+    """Return up to how many rows near copies are looked for under ``audit=warn``."""
+    return MOST_IMAGES if isinstance(inputs, Images) else MOST_TEXTS
+
+
+def in_time(inputs: Inputs, found: bool, near: bool, seconds: float) -> str:
+    """Return what the audit took, and of many images what it left out."""
+    said = f"audit: {'done' if found else 'nothing found'} in {seconds:.1f} s"
+    if isinstance(inputs, Images) and not near:
+        said += f"; above {MOST_IMAGES:,} images near copies are looked for by audit=strict and foldwise audit only"
+    return said
 
 
 def refusal(leaks: list[Finding]) -> str:

@@ -33,6 +33,7 @@ ENGINE = (
     "engine/*.py",
     "data/batches.py",
     "data/prepared.py",
+    "data/seeds.py",
     "data/streamed.py",
     "folds/inner.py",
     "losses/contract.py",
@@ -41,16 +42,17 @@ ENGINE = (
 UNKNOWN = b"unknown: "
 
 
-def identity_of(experiment: Experiment) -> Identity:
-    """Return the identity of an experiment in this process (see ``trainer.identity``)."""
+def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
+    """Return the identity of an experiment in this process (see ``trainer.identity``) and what to say about it."""
     config, samples = experiment.config, experiment.samples
     keys = deciding_keys(asdict(config))
     length = {"max_epochs": keys.pop("max_epochs")}
     if depends_on_length(config):
         keys["max_epochs"] = length["max_epochs"]
     keys["amp.dtype in force"] = show(experiment.level.dtype if experiment.level.computes_in_half else None)
+    data_sha256, unknown = sha256_of((samples.inputs, samples.weights_N, *_times(samples)))
     content = {
-        "data (sha256)": sha256_of((samples.inputs, samples.weights_N, *_times(samples))),
+        "data (sha256)": data_sha256,
         "folds (fingerprint)": experiment.plan.fingerprint,
         "weights to start from (sha256)": None if experiment.init is None else experiment.init.sha256,
     }
@@ -61,8 +63,11 @@ def identity_of(experiment: Experiment) -> Identity:
         "hardware": {"device": _device(experiment.device), "threads": _threads(experiment.device)},
         "length": length,
     }
-    plain: Identity = json.loads(json.dumps(identity))
-    return plain
+    notes = [
+        f"{name} has no content_sha256(): changes of its data are not noticed when the run is gone on with"
+        for name in unknown
+    ]
+    return json.loads(json.dumps(identity)), notes
 
 
 def _times(samples: Samples) -> tuple[Any, ...]:
@@ -72,7 +77,7 @@ def _times(samples: Samples) -> tuple[Any, ...]:
 def depends_on_length(config: RunConfig) -> bool:
     """Return whether the learning rate of a step, or the picked epoch, depends on ``max_epochs``."""
     words = [value for value in config.scheduler.values() if isinstance(value, str)]
-    return is_nested(config) or "total_steps" in words
+    return is_nested(config) or "total_steps" in words or config.fit.warmup_ratio > 0
 
 
 def versions() -> dict[str, str]:
@@ -80,24 +85,17 @@ def versions() -> dict[str, str]:
     return {"python": ".".join(platform.python_version_tuple()[:2]), **{name: version(name) for name in PACKAGES}}
 
 
-def sha256_of(value: Any) -> str:
-    """Return the sha256 of nested records, containers, arrays and plain values.
+def sha256_of(value: Any) -> tuple[str, list[str]]:
+    """Return the sha256 of nested records, containers, arrays and plain values, and the types it knows nothing of.
 
     An object of another type counts by its ``content_sha256()``, or without that by its type alone.
     """
-    digest = hashlib.sha256()
+    digest, unknown = hashlib.sha256(), set[str]()
     for part in _parts(value):
         digest.update(part)
-    return digest.hexdigest()
-
-
-def content_notes(samples: Samples) -> list[str]:
-    """Return what to say where a part of the data has no content that could be compared."""
-    unknown = sorted({part.decode()[len(UNKNOWN) :] for part in _parts(samples) if bytes(part[:9]) == UNKNOWN})
-    return [
-        f"{name} has no content_sha256(): changes of its data are not noticed when the run is gone on with"
-        for name in unknown
-    ]
+        if part.startswith(UNKNOWN):
+            unknown.add(part.decode()[len(UNKNOWN) :])
+    return digest.hexdigest(), sorted(unknown)
 
 
 def _parts(value: Any) -> Iterator[bytes]:
@@ -121,7 +119,7 @@ def _parts(value: Any) -> Iterator[bytes]:
         for item in value:
             yield from _parts(item)
     elif isinstance(value, (set, frozenset)):
-        yield from _parts(sorted(sha256_of(item) for item in value))
+        yield from _parts(sorted(sha256_of(item)[0] for item in value))
     elif isinstance(value, (str, int, float, bool, bytes, PurePath, np.generic, type(None))):
         yield f"{type(value).__name__} {value!r}".encode()
     else:

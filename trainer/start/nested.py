@@ -14,7 +14,7 @@ from trainer.nested import inner_rows, with_candidate
 from trainer.profiler.costs import same_random_state
 from trainer.report.nested import values_text
 from trainer.start.preflight import probe
-from trainer.start.resume import fold_number, wanted_folds
+from trainer.start.resume import wanted_folds
 
 
 def nested_start(experiment: Experiment, fold: PreparedFold, console: Console) -> list[str]:
@@ -41,7 +41,7 @@ def nested_start(experiment: Experiment, fold: PreparedFold, console: Console) -
 
 def inner_sizes(experiment: Experiment) -> list[list[int]]:
     """Return the training rows of every inner fold, per wanted fold."""
-    wanted = [fold_rows(experiment, fold_number(experiment, name)) for name in wanted_folds(experiment)]
+    wanted = [fold_rows(experiment, experiment.fold_number(name)) for name in wanted_folds(experiment)]
     return [[len(part.train) for part in inner_rows(experiment, rows)] for rows in wanted]
 
 

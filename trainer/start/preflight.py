@@ -12,6 +12,7 @@ from trainer.cv import make_loss, make_model, seed_everything
 from trainer.data.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.fold import FoldRows
+from trainer.engine.mixing import mixes, require_mixable
 from trainer.engine.preflight import preflight
 from trainer.engine.preflight_outputs import label_out_of_range
 from trainer.engine.preflight_probe import Probe
@@ -42,12 +43,15 @@ def preflight_start(experiment: Experiment, fold: PreparedFold, console: Console
 def probe(experiment: Experiment, fold: PreparedFold) -> Probe:
     """Build the fold's model and loss with one batch to try them on."""
     loss = make_loss(experiment, fold.rows)
+    batch = fold.data.batch(probe_rows(experiment, fold.rows, fold.data))
+    if mixes(experiment.settings):
+        require_mixable(batch.inputs, experiment.settings)
     return Probe(
         model=make_model(experiment, loss, fold.fitted.model_arguments),
         loss=loss,
         level=experiment.level,
         task=experiment.spec.task,
-        batch=fold.data.batch(probe_rows(experiment, fold.rows, fold.data)),
+        batch=batch,
         target=fold.data.target,
         train_sizes=[len(fold_rows(experiment, number).train) for number in range(experiment.n_folds)],
         batch_size=experiment.settings.batch_size,

@@ -15,16 +15,14 @@ from trainer.check import check_data, require_fold
 from trainer.checkpoint.files import sealed
 from trainer.config.build import construct
 from trainer.config.compose import to_yaml
-from trainer.config.errors import ConfigError
 from trainer.config.grid import describe_selection
 from trainer.config.schema import RunConfig
 from trainer.data.samples import DataSpec, Samples
-from trainer.engine.fold import FitSettings
+from trainer.engine.fold import FitSettings, fit_values
 from trainer.engine.levels import resolve, show
 from trainer.experiment import Experiment
-from trainer.folds.files import read_split
+from trainer.folds.files import given_folds
 from trainer.folds.plan import FoldPlan, make_folds
-from trainer.folds.predefined import Predefined, from_cells
 from trainer.folds.request import SplitOptions
 from trainer.metrics import default_metrics
 from trainer.report.split_table import describe
@@ -55,11 +53,10 @@ def prepare(config: RunConfig) -> Experiment:
     settings = FitSettings(
         max_epochs=config.max_epochs,
         batch_size=config.batch_size,
-        accumulate_steps=config.fit.accumulate_steps,
-        clip_norm=config.fit.clip_norm,
         patience_epochs=config.fit.patience_epochs,
         metrics=tuple(config.metrics.names) or default_metrics(spec.task),
         seed=config.seed,
+        **fit_values(config.fit),
     )
     return Experiment(config, samples, spec, plan, settings, level, device, init)
 
@@ -72,6 +69,7 @@ def split_rows(config: RunConfig, samples: Samples, spec: DataSpec) -> FoldPlan:
         DataError: the rows cannot be split so, or the given folds do not fit them.
     """
     cv = config.cv
+    column = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
     plan = make_folds(
         cv.strategy,
         samples.target,
@@ -83,22 +81,11 @@ def split_rows(config: RunConfig, samples: Samples, spec: DataSpec) -> FoldPlan:
         shuffle=cv.shuffle,
         random_state=cv.random_state,
         times_N=samples.times_N,
-        predefined=_given_folds(config, samples),
+        predefined=given_folds(cv.path, samples.ids_N, samples.split_N, column),
         options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction),
     )
-    require_fold(cv.fold, plan.n_splits * plan.repeats)
+    require_fold(cv.fold, plan.n_folds)
     return plan
-
-
-def _given_folds(config: RunConfig, samples: Samples) -> Predefined | None:
-    if config.cv.path is not None and samples.split_N is not None:
-        raise ConfigError("data.split and cv.path both give the folds: leave one of them out")
-    if config.cv.path is not None:
-        return read_split(config.cv.path, samples.ids_N)
-    if samples.split_N is None:
-        return None
-    source = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
-    return from_cells(samples.split_N.tolist(), source)
 
 
 def load_data(config: RunConfig) -> tuple[Samples, DataSpec]:

@@ -12,7 +12,7 @@ from torch import nn
 
 from trainer.config.grid import candidates, is_nested
 from trainer.cv import fresh_learner, make_loss, make_model
-from trainer.data.batches import evaluation_order, training_order
+from trainer.data.batches import evaluation_order, row_views, training_order
 from trainer.engine.fold import FoldRows
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import evaluating, training
@@ -46,7 +46,8 @@ def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) 
             steps=experiment.config.profile.steps,
             eval_batch=steps.evaluate,
         )
-    costs = bill(profile, n_folds=experiment.n_folds, **batches_per_fold(experiment, fold.rows))
+    n_views = len(row_views(fold.data.rows))
+    costs = bill(profile, n_folds=experiment.n_folds, **batches_per_fold(experiment, fold.rows, n_views))
     show(profile.to_dict(), costs, console)
     return {**profile.to_dict(), "bill": costs}
 
@@ -92,15 +93,21 @@ class OneStep:
             self.learner(model).precision.forward(model, self.fold.data.batch(next(self.evaluation_batches)).inputs)
 
 
-def batches_per_fold(experiment: Experiment, rows: FoldRows) -> dict[str, int]:
-    """Return the training and evaluation batches of one fold, over all its epochs."""
+def batches_per_fold(experiment: Experiment, rows: FoldRows, n_views: int = 1) -> dict[str, int]:
+    """Return the training and evaluation batches of one fold, over all its epochs.
+
+    Args:
+        experiment: what is run.
+        rows: of the fold.
+        n_views: ways in which a held-out row is looked at.
+    """
     settings = experiment.settings
     size = settings.batch_size * EVALUATION_BATCHES
     monitored = 0 if rows.monitor is None else settings.max_epochs * math.ceil(len(rows.monitor) / size)
     inner_training, inner_evaluation = inner_batches(experiment, rows) if is_nested(experiment.config) else (0, 0)
     return {
         "train_batches_per_fold": settings.max_epochs * settings.steps_per_epoch(len(rows.train)) + inner_training,
-        "eval_batches_per_fold": monitored + math.ceil(len(rows.held_out) / size) + inner_evaluation,
+        "eval_batches_per_fold": monitored + n_views * math.ceil(len(rows.held_out) / size) + inner_evaluation,
     }
 
 

@@ -15,7 +15,7 @@ from trainer.experiment import Experiment
 from trainer.identity import Identity
 from trainer.report.state_table import state_table
 from trainer.run_directory.files import files_fit, is_run, longer_training, read_manifest, require_same_run
-from trainer.run_directory.folds import ALL, fold_directory
+from trainer.run_directory.folds import fold_directory
 from trainer.run_directory.state import FoldState, survey
 
 
@@ -26,6 +26,7 @@ class Joined:
     Attributes:
         states: of the wanted folds.
         rewrite: whether the run's own files are to be written (anew).
+        fresh: whether no run was there.
         forced: differences that ``force_resume`` accepted, now or before.
     """
 
@@ -87,12 +88,12 @@ def join(experiment: Experiment, identity: Identity, console: Console) -> Joined
     run, wanted = run_path(config), wanted_folds(experiment)
     if run is None or not is_run(run):
         return Joined([FoldState(fold, "absent", "start") for fold in wanted], fresh=True)
-    forced = require_same_run(run, identity, force=config.force_resume)
+    before = read_manifest(run)
+    forced = require_same_run(run, before, identity, force=config.force_resume)
     sweep_partial(run)
-    longer = longer_training(run, identity)
+    longer = longer_training(before, identity)
     for line in [f"warning: going on although {line}" for line in forced] + ([longer] if longer else []):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    before = read_manifest(run)
     if before.get("identity", {}).get("content", {}).get("folds (fingerprint)") != experiment.plan.fingerprint:
         _set_aside(run, str(before.get("fingerprint"))[:8], console)
     states = survey(run, wanted, experiment.settings.max_epochs)
@@ -117,11 +118,6 @@ def wanted_folds(experiment: Experiment) -> list[int | str]:
     """Return the folds the configuration asks for."""
     fold = experiment.config.cv.fold
     return list(range(experiment.n_folds)) if fold is None else [fold]
-
-
-def fold_number(experiment: Experiment, fold: int | str) -> int:
-    """Return the number of a fold; ``all`` comes after the others."""
-    return experiment.n_folds if fold == ALL else int(fold)
 
 
 def _set_aside(run: Path, fingerprint: str, console: Console) -> None:

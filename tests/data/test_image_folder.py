@@ -1,0 +1,149 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from image_cases import class_folders, encoded, pixels, write_files, write_zip
+
+from trainer.config.errors import ConfigError, DataError
+from trainer.data.image_files import read_image
+from trainer.data.image_folder import load_image_folder
+from trainer.folds.predefined import from_cells
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "images"
+GOOD = encoded(pixels())
+
+
+def below(folder, files):
+    return {f"{folder}/{name}": payload for name, payload in files.items()}
+
+
+def splits():
+    return {**below("train", class_folders(3)), **below("val", class_folders(2)), **below("Test", class_folders(1))}
+
+
+def test_a_directory_and_a_zip_give_the_same_samples(tmp_path):
+    files = class_folders()
+    samples, spec = load_image_folder(write_files(tmp_path / "pets", files))
+    packed, packed_spec = load_image_folder(write_zip(tmp_path / "pets.zip", files))
+    assert samples.ids_N.tolist() == packed.ids_N.tolist() == sorted(files)
+    assert samples.inputs.sha256 == packed.inputs.sha256
+    assert samples.target.tolist() == packed.target.tolist() == [0, 0, 0, 1, 1, 1]
+    assert (spec.name, spec.task, spec.classes) == ("pets", "binary", ("cat", "dog"))
+    assert spec == packed_spec
+    assert samples.split_N is None
+    for row, name in enumerate(sorted(files)):
+        assert read_image(packed.inputs, row).tobytes() == read_image(samples.inputs, row).tobytes()
+        assert (tmp_path / "pets" / name).read_bytes() == files[name]
+
+
+@pytest.mark.parametrize("top", ["pets", "download/pets", "猫 狗"])
+def test_a_single_folder_is_stepped_into(tmp_path, top):
+    samples, spec = load_image_folder(write_zip(tmp_path / "x.zip", below(top, class_folders())))
+    assert samples.ids_N.tolist() == sorted(class_folders())
+    assert samples.inputs.names[0] == f"{top}/cat/0.png"
+    assert spec.classes == ("cat", "dog")
+
+
+def test_images_further_down_belong_to_the_class_folder(tmp_path):
+    files = {"cat/2019/a.png": GOOD, "cat/b.png": GOOD, "dog/x/y/c.png": GOOD}
+    samples, _ = load_image_folder(write_files(tmp_path, files))
+    assert samples.target.tolist() == [0, 0, 1]
+
+
+def test_train_val_and_test_folders_are_the_split(tmp_path):
+    samples, spec = load_image_folder(write_zip(tmp_path / "x.zip", below("pets", splits())))
+    assert spec.classes == ("cat", "dog")
+    assert samples.ids_N.tolist() == sorted(splits())
+    assert samples.split_N.tolist() == ["test"] * 2 + ["train"] * 6 + ["val"] * 4
+    ((train, held_out),) = from_cells(samples.split_N.tolist(), "x.zip")
+    assert (train.tolist(), held_out.tolist()) == (list(range(2, 8)), [0, 1])
+    assert "images by folder: Test 2, train 6, val 4; cv=predefined keeps this split, other cv mixes them" in spec.notes
+
+
+def test_some_of_the_split_folders(tmp_path):
+    path = write_files(tmp_path, splits())
+    samples, spec = load_image_folder(path, folders=["train", "val"])
+    assert len(samples) == 10
+    assert any("train 6, val 4; left out: Test" in note for note in spec.notes)
+    alone, _ = load_image_folder(path, folders=["train"])
+    assert alone.split_N is None  # without a held-out part there is no split to keep
+    with pytest.raises(ConfigError, match=r"no split folder 'valid'; have: Test, train, val"):
+        load_image_folder(path, folders=["train", "valid"])
+    with pytest.raises(ConfigError, match="its top holds class folders"):
+        load_image_folder(write_files(tmp_path / "plain", class_folders()), folders=["train"])
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    samples, spec = load_image_folder(write_files(tmp_path, class_folders(classes=("bus", "train"))))
+    assert (spec.classes, samples.split_N) == (("bus", "train"), None)
+
+
+def test_test_images_without_class_folders_are_left_out_and_named(tmp_path):
+    files = {**below("train", class_folders()), "test/1.png": GOOD, "test/2.png": GOOD}
+    samples, spec = load_image_folder(write_files(tmp_path, files))
+    assert len(samples) == 6
+    assert "left out, because they lie beside the class folders: 2 (test/1.png, test/2.png)" in spec.notes
+
+
+def test_stray_files_are_named_and_system_files_are_not(tmp_path):
+    stray = {"cat/imageNotFound.gif": b"GIF89a", "cat/notes.txt": b"hm", "dog/.DS_Store": b"0", "dog/Thumbs.db": b"0"}
+    stray |= {"top.png": GOOD, "README.md": b"#", "__MACOSX/cat/._0.png": b"0", "wolf/readme.txt": b"later"}
+    files = {**class_folders(), **stray}
+    directory = write_files(tmp_path / "d", files)
+    (tmp_path / "d" / "fox").mkdir()
+    for path in (directory, write_zip(tmp_path / "d.zip", files, folders=("fox",))):
+        samples, spec = load_image_folder(path)
+        assert samples.ids_N.tolist() == sorted(class_folders())
+        assert "left out, because they lie beside the class folders: 1 (top.png)" in spec.notes
+        [other] = [note for note in spec.notes if "endings are not read" in note]
+        assert other.endswith(": 4 (README.md, cat/imageNotFound.gif, cat/notes.txt, wolf/readme.txt)")
+        assert "class folders without an image, left out: 2 (fox, wolf)" in spec.notes
+        assert not [note for note in spec.notes if "DS_Store" in note or "Thumbs" in note or "MACOSX" in note]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "there are no files in it"),
+        (
+            {"cat/a.gif": b"GIF", "dog/b.gif": b"GIF", "x.txt": b""},
+            r"no image files in it .* it holds 2 \.gif, 1 \.txt",
+        ),
+        ({"a.png": GOOD, "b.png": GOOD}, "lie in no sub-folder"),
+        ({"cat/a.png": GOOD, "cat/b.png": GOOD}, "only 'cat' has images"),
+    ],
+)
+def test_what_has_no_classes(tmp_path, files, said):
+    (tmp_path / "d").mkdir()
+    with pytest.raises(DataError, match=said) as caught:
+        load_image_folder(write_files(tmp_path / "d", files))
+    assert str(caught.value).startswith(str(tmp_path / "d"))
+    assert len(str(caught.value).splitlines()) <= 5
+
+
+def test_an_empty_image_is_named(tmp_path):
+    path = write_files(tmp_path, {**class_folders(), "cat/9.png": b""})
+    with pytest.raises(DataError, match=r"row 4, .*/cat/9.png: the file is empty"):
+        load_image_folder(path)
+
+
+def test_numbered_classes_are_in_numeric_order(tmp_path):
+    _, spec = load_image_folder(write_files(tmp_path, class_folders(n=1, classes=("10", "9", "2"))))
+    assert (spec.classes, spec.task) == (("2", "9", "10"), "multiclass")
+
+
+def test_the_task_may_be_named(tmp_path):
+    path = write_files(tmp_path, class_folders())
+    assert load_image_folder(path, task="multiclass")[1].task == "multiclass"
+    with pytest.raises(ConfigError, match="several labels: data=image_csv"):
+        load_image_folder(path, task="multilabel")
+    with pytest.raises(DataError, match="data.task=binary, but there are 3 class folders"):
+        load_image_folder(write_files(tmp_path, class_folders(classes=("fox",))), task="binary")
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
+def test_ants_and_bees_of_the_pytorch_tutorial():
+    samples, spec = load_image_folder(str(REAL / "hymenoptera_160.zip"))
+    assert np.unique(samples.split_N, return_counts=True)[1].tolist() == [244, 153]
+    assert np.bincount(samples.target).tolist() == [123 + 70, 121 + 83]
+    assert any(note.endswith("1 (hymenoptera/train/ants/imageNotFound.gif)") for note in spec.notes)

@@ -1,0 +1,206 @@
+"""Images that a table names, with their labels."""
+
+import posixpath
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+
+from trainer.config.errors import ConfigError, DataError
+from trainer.data.archives import open_archive
+from trainer.data.columns import Names, is_blank, rows_listed, text_cells
+from trainer.data.decoding import shown
+from trainer.data.image_files import hash_images, list_files, read_bytes
+from trainer.data.labels import read_labels
+from trainer.data.rows import assign_roles, read_rows
+from trainer.data.samples import DataSpec, Samples
+from trainer.data.tables import DELIMITED, JSON_LINES, PARQUET, read_table
+
+TABLES = (*DELIMITED, *JSON_LINES, *PARQUET)
+MOST_NAMED = 5  # rows or files in a message
+
+
+def load_image_csv(
+    path: str,
+    *,
+    images: str | None = None,
+    file: str = "file",
+    suffix: str = "",
+    label: Names = "label",
+    id: str | None = None,
+    weight: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    split: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    label_delimiter: str | None = None,
+    task: str | None = None,
+) -> tuple[Samples, DataSpec]:
+    """Load images and labels; one argument per line of conf/data/image_csv.yaml.
+
+    Args:
+        path: table file, or a zip file that holds one table beside the images.
+        images: directory or zip file with the images; None = where the table is.
+        file: column with the name of each image file below ``images``.
+        suffix: added to every file name.
+        label: one column, several columns of 0/1 (multi-label), or a pattern such as ``label:*``.
+        id: column with unique row names; None = the file names, or row numbers where one occurs twice.
+        weight: column with sample weights.
+        group: column with the group of each row.
+        time: column with a number, a date or an ISO time for each row.
+        split: column with the fold of each row, or train / test.
+        encoding: of the table.
+        delimiter: between cells; None = by the file's ending.
+        label_delimiter: between the labels of one cell (multi-label), such as ``|``.
+        task: binary, multiclass or multilabel; None = inferred.
+
+    Raises:
+        DataError: the table, or a row or image of it, cannot be used.
+        ConfigError: the options contradict each other.
+    """
+    if not file:
+        raise ConfigError("data.file is empty: give the column that holds the names of the image files")
+    table, folder = _read_table(path, encoding, delimiter)
+    single = {"id": id, "weight": weight, "group": group, "time": time, "split": split}
+    roles = assign_roles(table, path, label=label, single=single, others={"file": file})
+    wanted = _file_names(table, roles.others["file"][0], path, suffix)
+    root = _root(path, images)
+    names = _below(root, wanted, "" if images else folder, path)
+    labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
+    rows = read_rows(table, roles, path)
+    repeated = len(names) - len(set(names))
+    if roles.id is None and not repeated:
+        rows["ids_N"] = np.array(wanted, dtype=np.str_)
+    samples = Samples(inputs=hash_images(root, names), target=labels.target, **rows)
+    again = (f"{repeated} rows name an image that an earlier row names too",) if repeated else ()
+    return samples, DataSpec(Path(path).stem, labels.task, labels.classes, (*labels.notes, *again))
+
+
+def _is_zip(path: str) -> bool:
+    return path.lower().endswith(".zip")
+
+
+def _root(path: str, images: str | None) -> str:
+    """Return the directory or zip file with the images.
+
+    Raises:
+        DataError: it is not there.
+    """
+    place = Path(images or (path if _is_zip(path) else Path(path).parent)).expanduser()
+    if images and not place.is_dir() and not (place.is_file() and _is_zip(images)):
+        what = "is neither a directory nor a .zip file" if place.exists() else "does not exist"
+        raise DataError(f"data.images={images} {what}: give the directory or .zip that holds the image files")
+    return str(place)
+
+
+def _read_table(path: str, encoding: str, delimiter: str | None) -> tuple[pa.Table, str]:
+    """Return the table and the folder it is in, where it is in a zip file; else ""."""
+    if not _is_zip(path):
+        return read_table(path, encoding, delimiter), ""
+    listing = list_files(path)
+    found = [name for name in listing.files if PurePosixPath(name).suffix.lower() in TABLES]
+    least = min((name.count("/") for name in found), default=0)
+    tables = [name for name in found if name.count("/") == least]
+    if len(tables) != 1:
+        have = f"several tables in it ({', '.join(tables[:MOST_NAMED])})" if tables else "no table in it"
+        raise DataError(
+            f"{path}: {have}: it must hold one of {' '.join(TABLES)} at the top\n"
+            "or give the table as data.path and the zip file as data.images"
+        )
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory, PurePosixPath(tables[0]).name)
+        copy.write_bytes(_table_bytes(listing.root, tables[0]))
+        try:
+            table = read_table(copy, encoding, delimiter)
+        except DataError as problem:
+            raise DataError(str(problem).replace(directory, path)) from problem
+    return table, tables[0].rpartition("/")[0]
+
+
+def _table_bytes(root: str, name: str) -> bytes:
+    try:
+        return read_bytes(root, name)
+    except DataError as problem:
+        raise DataError(f"{root}/{name}: {problem}") from problem
+
+
+def _file_names(table: pa.Table, column: str, path: str, suffix: str) -> list[str]:
+    """Return the file name of each row, with ``/`` between folders.
+
+    Raises:
+        DataError: a row names no file.
+    """
+    cells = text_cells(table, column, path)
+    missing = is_blank(cells)
+    if missing.any():
+        raise DataError(f"{path}: no file name in column '{column}' in {rows_listed(missing)}: fill in or delete them")
+    return [cell.strip().replace("\\", "/") + suffix for cell in cells.to_pylist()]
+
+
+def _below(root: str, wanted: Sequence[str], folder: str, path: str) -> list[str]:
+    """Return where each file is below ``root``.
+
+    Raises:
+        DataError: files lie elsewhere or are missing; names the first rows.
+    """
+    has = _finder(root)
+    names = [posixpath.normpath(posixpath.join(folder, _relative(name, root))) for name in wanted]
+    outside = [row for row, name in enumerate(names) if name.startswith(("../", "/"))]
+    if outside:
+        raise DataError(
+            f"{path}: {_rows(outside, wanted)}: not below {root}\n"
+            "set data.images to the directory that holds all images"
+        )
+    top = _single_top(root)
+    if not folder and top and not any(has(name) for name in names) and any(has(f"{top}/{name}") for name in names):
+        names = [f"{top}/{name}" for name in names]
+    missing = [row for row, name in enumerate(names) if not has(name)]
+    if missing:
+        raise DataError(f"{path}: {_rows(missing, wanted)}: no such file in {root}\n{_advice(root, names, missing)}")
+    return names
+
+
+def _finder(root: str) -> Callable[[str], bool]:
+    """Return what says whether there is a file of a name below ``root``."""
+    if Path(root).is_dir():
+        return lambda name: Path(root, name).is_file()
+    return open_archive(root).members.__contains__
+
+
+def _relative(name: str, root: str) -> str:
+    """Return an absolute name as one below ``root`` where it is."""
+    return PurePosixPath(name).relative_to(root).as_posix() if PurePosixPath(name).is_relative_to(root) else name
+
+
+def _single_top(root: str) -> str:
+    """Return the one folder at the top of a zip file, or ""."""
+    if Path(root).is_dir():
+        return ""
+    tops = {name.split("/", 1)[0] if "/" in name else "" for name in list_files(root).files}
+    return tops.pop() if len(tops) == 1 else ""
+
+
+def _rows(rows: Sequence[int], wanted: Sequence[str]) -> str:
+    listed = ", ".join(f"row {row + 1} '{shown(wanted[row], 60)}'" for row in rows[:MOST_NAMED])
+    return listed if len(rows) == 1 else f"{len(rows)} rows ({listed}{', ...' if len(rows) > MOST_NAMED else ''})"
+
+
+def _advice(root: str, names: Sequence[str], missing: Sequence[int]) -> str:
+    """Say what is next to the first missing file."""
+    name = PurePosixPath(names[missing[0]])
+    inside = [other for other in _beside(root, name) if PurePosixPath(other).stem == name.name]
+    if inside:
+        return f"there is '{shown(inside[0], 60)}': set data.suffix={PurePosixPath(inside[0]).suffix}"
+    if len(missing) == len(names):
+        return "no row's file is there: set data.images to the directory or .zip that the names start from"
+    return "put them there, or take these rows out of the table"
+
+
+def _beside(root: str, name: PurePosixPath) -> list[str]:
+    if not Path(root).is_dir():
+        return [other for other in open_archive(root).members if PurePosixPath(other).parent == name.parent]
+    folder = Path(root, name.parent)
+    return sorted((name.parent / entry.name).as_posix() for entry in folder.iterdir()) if folder.is_dir() else []

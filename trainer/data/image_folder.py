@@ -1,0 +1,180 @@
+"""Images in one folder per class, in a directory or a zip file."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trainer.config.errors import ConfigError, DataError
+from trainer.data.decoding import shown
+from trainer.data.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
+from trainer.data.labels import encode_labels
+from trainer.data.samples import DataSpec, Samples
+
+TRAIN = ("train", "training")
+HELD_OUT = ("test", "testing", "dev", "val", "valid", "validation")
+MOST_NAMED = 5  # files in a note
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image lies.
+
+    Attributes:
+        name: of the file, below the directory or in the zip.
+        part: the train, val or test folder it is in, or "".
+        label: the folder of its class, or "" where it lies beside the class folders.
+    """
+
+    name: str
+    part: str
+    label: str
+
+
+def load_image_folder(
+    path: str, *, folders: Sequence[str] | None = None, task: str | None = None
+) -> tuple[Samples, DataSpec]:
+    """Load images whose class is the folder they are in; one argument per line of conf/data/image_folder.yaml.
+
+    Where the top holds only folders called train, val, test and the like, the classes are the folders in them, and
+    each image's folder is its split (``cv=predefined`` splits by it).
+
+    Args:
+        path: a directory or a zip file; a single folder in it is stepped into.
+        folders: of train, val, test: those to read; None = all.
+        task: binary or multiclass; None = by the number of classes.
+
+    Raises:
+        DataError: there are no classes, or files cannot be read; names them.
+        ConfigError: ``folders`` or ``task`` do not fit what is there.
+    """
+    if task not in (None, "binary", "multiclass"):
+        raise ConfigError(f"data.task={task}: folders give binary or multiclass; several labels: data=image_csv")
+    listing = list_files(path)
+    names = listing.images()
+    if not names:
+        raise DataError(f"{listing.root}: {_no_images(listing)}")
+    top = _single_top(names)
+    parts = _part_folders(names, top)
+    _check_folders(folders, parts, listing.root)
+    found = [_place(name, top, parts) for name in names]
+    inside = [place for place in found if place.label and (folders is None or place.part in folders)]
+    _require_classes(inside, listing.root)
+    labels = encode_labels(pa.array([place.label for place in inside], pa.string()), "the class folders", listing.root)
+    if task == "binary" and labels.task != "binary":
+        raise DataError(f"{listing.root}: data.task=binary, but there are {len(labels.classes)} class folders")
+    samples = Samples(
+        ids_N=np.array([place.name[len(top) :] for place in inside], dtype=np.str_),
+        inputs=hash_images(listing.root, [place.name for place in inside]),
+        target=labels.target,
+        split_N=_split_column(inside),
+    )
+    notes = (*labels.notes, *_notes(listing, top, parts, found, inside))
+    name = Path(listing.root).resolve().stem
+    return samples, DataSpec(name, "multiclass" if task == "multiclass" else labels.task, labels.classes, notes)
+
+
+def _no_images(listing: Listing) -> str:
+    if not listing.files:
+        return "there are no files in it"
+    endings = Counter(PurePosixPath(name).suffix.lower() or "none" for name in listing.files)
+    have = ", ".join(f"{n} {ending}" for ending, n in endings.most_common(5))
+    return f"no image files in it (endings read: {' '.join(ENDINGS)}); it holds {have}"
+
+
+def _single_top(names: Sequence[str]) -> str:
+    """Return the folders, ending in ``/``, that hold all images and still have class folders inside; else ""."""
+    top = ""
+    while True:
+        heads = {name[len(top) :].split("/", 1)[0] for name in names}
+        if len(heads) > 1 or any(name[len(top) :].count("/") < 2 for name in names):
+            return top
+        top += f"{heads.pop()}/"
+
+
+def _part_folders(names: Sequence[str], top: str) -> tuple[str, ...]:
+    """Return the train, val and test folders, or none where the top holds anything else."""
+    heads = sorted({name[len(top) :].split("/", 1)[0] for name in names if "/" in name[len(top) :]})
+    has_classes = any(name[len(top) :].count("/") > 1 for name in names)
+    return tuple(heads) if len(heads) > 1 and has_classes and all(_is_part(head) for head in heads) else ()
+
+
+def _is_part(folder: str) -> bool:
+    return folder.lower() in (*TRAIN, *HELD_OUT)
+
+
+def _check_folders(folders: Sequence[str] | None, parts: Sequence[str], root: str) -> None:
+    if folders is None:
+        return
+    missing = [folder for folder in folders if folder not in parts]
+    if missing or not folders:
+        have = f"have: {', '.join(parts)}" if parts else "its top holds class folders, not train, val or test"
+        raise ConfigError(f"data.folders: {root} has no split folder {', '.join(map(repr, missing))}; {have}")
+
+
+def _place(name: str, top: str, parts: Sequence[str]) -> Place:
+    folders = name[len(top) :].split("/")[:-1]
+    part = folders.pop(0) if parts and folders else ""
+    return Place(name, part, folders[0] if folders else "")
+
+
+def _require_classes(inside: Sequence[Place], root: str) -> None:
+    labels = sorted({place.label for place in inside})
+    if len(labels) < 2:
+        have = f"only '{shown(labels[0])}' has images" if labels else "the images lie in no sub-folder"
+        raise DataError(
+            f"{root}: {have}: a classifier needs at least two folders, one per class\n"
+            "for a table that names the files and their labels use data=image_csv"
+        )
+
+
+def _split_column(inside: Sequence[Place]) -> NDArray[np.str_] | None:
+    words = [place.part.lower() for place in inside]
+    if not set(words) & set(TRAIN) or not set(words) & set(HELD_OUT):
+        return None
+    return np.array(words, dtype=np.str_)
+
+
+def _notes(
+    listing: Listing, top: str, parts: Sequence[str], found: Sequence[Place], inside: Sequence[Place]
+) -> list[str]:
+    notes = []
+    read = Counter(place.part for place in inside if place.part)
+    if read:
+        counts = ", ".join(f"{part} {n}" for part, n in sorted(read.items()))
+        left_out = [part for part in parts if part not in read]
+        without = f"; left out: {', '.join(left_out)}" if left_out else ""
+        mixed = "" if _split_column(inside) is None else "; cv=predefined keeps this split, other cv mixes them"
+        notes.append(f"images by folder: {counts}{without}{mixed}")
+    beside = [place.name for place in found if not place.label]
+    other = [name for name in listing.files if not is_image_name(name)]
+    empty = _folders_without_images(listing, top, parts)
+    if beside:
+        notes.append(f"left out, because they lie beside the class folders: {_counted(beside)}")
+    if other:
+        notes.append(f"left out, because their endings are not read ({' '.join(ENDINGS)}): {_counted(other)}")
+    if empty:
+        notes.append(f"class folders without an image, left out: {_counted(empty)}")
+    return notes
+
+
+def _folders_without_images(listing: Listing, top: str, parts: Sequence[str]) -> list[str]:
+    """Return the folders at the depth of the classes that hold no image."""
+    depth = 2 if parts else 1
+
+    def class_folders(paths: Iterable[str]) -> set[str]:
+        below = (path[len(top) :].split("/") for path in paths if path.startswith(top))
+        return {"/".join(folders[:depth]) for folders in below if len(folders) >= depth}
+
+    in_files = (name.rpartition("/")[0] for name in listing.files if "/" in name[len(top) :])
+    full = class_folders(name.rpartition("/")[0] for name in listing.images() if "/" in name[len(top) :])
+    return sorted(class_folders([*listing.folders, *in_files]) - full - {""})
+
+
+def _counted(names: Sequence[str]) -> str:
+    listed = ", ".join(shown(name) for name in names[:MOST_NAMED])
+    return f"{len(names)} ({listed}{', ...' if len(names) > MOST_NAMED else ''})"

@@ -1,0 +1,161 @@
+"""A body that stays frozen is run once over the data: its features, stored, take the place of the inputs.
+
+Folds and epochs share them where the body, the preprocessed rows and the precision are the same; a fold whose rows are
+preprocessed in its own way (a mean over its training rows) has features of its own. No number depends on which run has
+computed them: whatever the last digits could depend on is in the name under which they are kept.
+"""
+
+import hashlib
+import inspect
+import json
+from contextlib import closing
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trainer.config.schema import FitConfig
+from trainer.cv import fresh_learner
+from trainer.data.batches import DenseRows, TrainingSet, evaluation_order
+from trainer.data.prepared import Track, untracked
+from trainer.data.samples import Texts
+from trainer.data.token_cache import kept_arrays
+from trainer.engine import interrupts
+from trainer.engine.fold import FoldRows
+from trainer.engine.freezing import ALL
+from trainer.engine.loops import Learner
+from trainer.engine.modes import evaluating
+from trainer.engine.precision import Precision
+from trainer.experiment import Experiment, PreparedFold, cache_directory
+from trainer.models.contract import Encoder
+
+ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of a feature depend on its batch
+
+
+def with_features(experiment: Experiment, fold: PreparedFold, track: Track = untracked) -> PreparedFold:
+    """Return the fold with the features of its frozen body in place of the inputs; any other fold as it is.
+
+    Args:
+        experiment: what is run.
+        fold: its rows are preprocessed.
+        track: shows the progress.
+
+    Raises:
+        Interrupted: a signal has come.
+    """
+    data, note = featured(experiment, fold.rows, fold.fitted, fold.data, track)
+    return PreparedFold(fold.number, fold.rows, fold.fitted, data, (*fold.notes, *filter(None, [note])))
+
+
+def featured(
+    experiment: Experiment, rows: FoldRows, fitted: Any, data: TrainingSet, track: Track = untracked
+) -> tuple[TrainingSet, str]:
+    """Return the data with features as its inputs, or as it is; and a note for a person, or nothing."""
+    if experiment.config.fit.freeze_epochs != ALL:
+        return data, ""
+    learner = fresh_learner(experiment, rows, fitted.model_arguments)
+    reason = obstacle(experiment.config.fit, learner, data)
+    if reason:
+        return data, f"the frozen body is run anew in every epoch: {reason}"
+    key = features_key(experiment, learner, fitted)
+    if key not in experiment.shared:
+        directory = cache_directory(experiment.config) / "features" / key
+        experiment.shared[key] = kept_arrays(
+            directory if is_comparable(experiment.samples.inputs) else None,
+            lambda: {"features": encode(learner, data, track)},
+            what="features of the frozen body",
+        )
+    kept, note = experiment.shared[key]
+    dense = DenseRows({"features": kept["features"]}).to(experiment.device)
+    return TrainingSet(dense, data.target, data.weights_N), note
+
+
+def obstacle(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
+    """Return why the body cannot be run once for all epochs, or nothing."""
+    if not isinstance(learner.model, Encoder) or not getattr(learner.model, "encodes", True):
+        return f"{type(learner.model).__name__} makes no vector per row before its head"
+    if not isinstance(learner.precision, Precision):
+        return "apex patches the whole model"
+    if getattr(data.rows, "augments", False):
+        return "its training rows are augmented, each time in another way"
+    if hasattr(data.rows, "views") and len(data.rows.views()) > 1:
+        return "predictions are averaged over several views of a row"
+    if fit.mixup_alpha or fit.cutmix_alpha:
+        return "rows are mixed before it sees them"
+    return ""
+
+
+def features_key(experiment: Experiment, learner: Learner, fitted: Any) -> str:
+    """Return a name that is the same only where the features are the same bits."""
+    config, level = experiment.config, learner.precision.level
+    source = inspect.getsourcefile(type(learner.model))
+    made_of = {
+        "rows": _content(experiment.samples.inputs),
+        "preprocessing": [config.data["preprocess"], fitted.to_json()],
+        "body": _body_sha256(learner.model),
+        "model": [config.model, _file_sha256(source) if source else None],
+        "precision": [level.opt_level, str(level.dtype), str(level.in_force)],
+        "machine": [str(experiment.device), torch.get_num_threads()],
+        "versions": {name: version(name) for name in ("torch", "transformers", "torchvision")},
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def is_comparable(inputs: Any) -> bool:
+    """Return whether another process can tell that it has the same inputs."""
+    return isinstance(inputs, Texts) or hasattr(inputs, "content_sha256")
+
+
+def _content(inputs: Any) -> str | None:
+    if isinstance(inputs, Texts):
+        return hashlib.sha256(json.dumps([inputs.texts, inputs.pairs]).encode()).hexdigest()
+    return str(inputs.content_sha256()) if is_comparable(inputs) else None
+
+
+def _body_sha256(model: Any) -> str:
+    digest = hashlib.sha256()
+    head = {id(tensor) for tensor in model.head.state_dict(keep_vars=True).values()}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if id(tensor) not in head:
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _file_sha256(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def encode(learner: Learner, data: TrainingSet, track: Track = untracked) -> NDArray[np.float32]:
+    """Return the features (N, D) of all rows, computed as the model computes them in evaluation.
+
+    Raises:
+        Interrupted: a signal has come.
+    """
+    order = evaluation_order(np.arange(len(data)), ENCODED_ROWS, data.rows.lengths())
+    body = _Body(learner.model)
+    found: list[Tensor] = []
+    with evaluating(learner.model), closing(data.batches(order, key=None)) as batches:
+        for batch in track(batches, "running the frozen body", len(order)):
+            interrupts.check()
+            found.append(learner.precision.forward(body, batch.inputs).cpu())
+    features_ND: NDArray[np.float32] = torch.cat(found).numpy()
+    return features_ND[np.argsort(np.concatenate(order))]
+
+
+class _Body(nn.Module):
+    """The model up to its head, to be run under the model's precision."""
+
+    model: Any
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, **inputs: Tensor) -> Tensor:
+        features_BD: Tensor = self.model.encode(**inputs)
+        return features_BD

@@ -1,0 +1,55 @@
+"""What the image networks of torchvision and timm have in common: grey images, and the layers of their bodies."""
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+
+STACKS = (nn.Sequential, nn.ModuleList)  # themselves, not their subclasses: those are blocks of one kind
+MOST_OF_A_BODY = 0.5
+
+
+def stem_channels(in_channels: int) -> int:
+    """Return the channels the first convolution is built for: 3 for grey images, so that weights of others fit."""
+    return 3 if in_channels == 1 else in_channels
+
+
+def as_color(images_BCHW: Tensor) -> Tensor:
+    """Repeat the one channel of grey images: with three, pretrained weights see what they know."""
+    return images_BCHW.expand(-1, 3, -1, -1)
+
+
+def body_layers(network: nn.Module, head: nn.Module) -> list[nn.Module]:
+    """Return the layers below ``head`` from input to output; together they hold all parameters outside of it.
+
+    Stacks of blocks count block by block. Norms, and what has no weight of two or more dimensions, belong to the layer
+    before them; parameters of no layer's own (a class token, an embedding of positions) to the first.
+    """
+    of_head = {id(parameter) for parameter in head.parameters()}
+    size = sum(p.numel() for p in network.parameters() if id(p) not in of_head)
+    layers: list[list[nn.Module]] = []
+    loose = nn.ParameterList()
+    for part in _parts(network, head, MOST_OF_A_BODY * size):
+        if isinstance(part, nn.Parameter):
+            loose.append(part)
+        elif layers and all(parameter.ndim <= 1 for parameter in part.parameters()):
+            layers[-1].append(part)
+        else:
+            layers.append([part])
+    if len(loose):
+        layers[0].insert(0, loose)
+    return [layer[0] if len(layer) == 1 else nn.ModuleList(layer) for layer in layers]
+
+
+def _parts(module: nn.Module, head: nn.Module, much: float) -> Iterator[nn.Module | nn.Parameter]:
+    """Yield a module's own parameters and its sub-modules with any, going into stacks and whatever holds ``much``."""
+    yield from module.parameters(recurse=False)
+    for child in module.children():
+        n_values = sum(parameter.numel() for parameter in child.parameters())
+        if child is head or not n_values:
+            continue
+        has_head = any(inner is head for inner in child.modules())
+        opened = type(child) in STACKS or n_values > much
+        if has_head or (opened and next(child.children(), None) is not None):
+            yield from _parts(child, head, much)
+        else:
+            yield child

@@ -1,0 +1,210 @@
+"""The transformer below the head: built by transformers, filled with the weights, and looked at before it is used."""
+
+import inspect
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from logging import CRITICAL
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainer.config.errors import CheckpointError, ConfigError
+from trainer.models.pretrained import Pretrained, first_line
+
+LEAST_LOADED = 0.9  # share of the body's parameters that must come from the files
+SHOWN = 3  # names in a message
+POOLER = "pooler"
+
+
+@dataclass(frozen=True)
+class Body:
+    """A transformer without any head.
+
+    Attributes:
+        module: float32, every parameter of use.
+        config: transformers' own.
+        width: of a token's vector, D.
+        inputs: the forward pass' arguments among attention_mask, token_type_ids.
+        causal: whether a token sees only those before it.
+        max_positions: most tokens of a text, or None.
+        loaded: what came from which file, in one line.
+    """
+
+    module: nn.Module
+    config: Any
+    width: int
+    inputs: tuple[str, ...]
+    causal: bool
+    max_positions: int | None
+    loaded: str
+
+
+def load_body(found: Pretrained, *, attention: str = "sdpa") -> Body:
+    """Build a transformer's body from its files; nothing is printed, executed or downloaded.
+
+    Args:
+        found: its files; without weights they are drawn from torch's random numbers.
+        attention: sdpa (where the architecture has it) | eager.
+
+    Raises:
+        ConfigError: no text encoder that gives one vector per token.
+        CheckpointError: the weights cannot be read, or too little of the body is among them.
+    """
+    with _quiet():
+        config, options = _configure(found, attention)
+        module, info = _build(found, config, options)
+        if isinstance(getattr(module, POOLER, None), nn.Module):
+            module.register_module(POOLER, nn.Identity())  # its output is not used: no dead parameters
+        loaded, lacking = _what_loaded(found, module, info)
+        width, causal = _look(found, module, config)
+        most = _max_positions(module, config)
+    if lacking:
+        warnings.warn(loaded, stacklevel=3)
+    names = inspect.signature(module.forward).parameters
+    types = "token_type_ids" in names and getattr(config, "type_vocab_size", 0) > 1
+    inputs = ("attention_mask", "token_type_ids") if types else ("attention_mask",)
+    return Body(module, config, width, inputs, causal, most, loaded)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    from transformers.utils import logging as their_logging
+
+    logging: Any = their_logging  # without types
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _configure(found: Pretrained, attention: str) -> tuple[Any, dict[str, Any]]:
+    """Return the configuration and the constructor's options; refuse what is no text encoder before it is built."""
+    from transformers import MODEL_MAPPING, AutoConfig
+
+    option = f"model.pretrained={found.name}"
+    try:
+        config = AutoConfig.from_pretrained(found.config_path, local_files_only=True, trust_remote_code=False)
+        built: Any = MODEL_MAPPING[type(config)]
+    except Exception as error:  # of transformers, which raises many
+        raise ConfigError(f"{option}: transformers does not take its configuration: {first_line(error)}") from error
+    built = built[0] if isinstance(built, (list, tuple)) else built
+    takes = inspect.signature(built.forward).parameters
+    if getattr(config, "is_encoder_decoder", False):
+        raise ConfigError(f"{option}: {config.model_type} is an encoder-decoder; model=transformer wants an encoder")
+    if not {"input_ids", "attention_mask"} <= takes.keys():
+        lacking = "text" if "input_ids" not in takes else "attention_mask, so padding would change its results"
+        raise ConfigError(f"{option}: {config.model_type} takes no {lacking}; use a BERT-like model")
+    config.return_dict, config.use_cache = True, False
+    config.output_hidden_states, config.output_attentions = False, False
+    config.transformers_weights = None  # a file name that would replace the standard ones
+    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": attention}
+    if not getattr(built, "_supports_sdpa", True):
+        options["attn_implementation"] = "eager"
+    if "add_pooling_layer" in inspect.signature(built.__init__).parameters:
+        options["add_pooling_layer"] = False
+    return config, options
+
+
+def _build(found: Pretrained, config: Any, options: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
+    from transformers import AutoModel
+
+    auto: Any = AutoModel  # without types
+    if not found.weights:
+        try:
+            module: nn.Module = auto.from_config(config, trust_remote_code=False, **options)
+        except Exception as error:
+            raise ConfigError(f"model.pretrained={found.name}: it cannot be built: {first_line(error)}") from error
+        return module, {}
+    try:
+        module, info = auto.from_pretrained(
+            found.directory,
+            config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            weights_only=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **options,
+        )
+    except Exception as error:
+        raise CheckpointError(
+            f"{found.weights[0]}: not readable as weights of a {config.model_type}: {first_line(error)}\n"
+            "save the model with transformers' save_pretrained"
+        ) from error
+    return module, info
+
+
+def _what_loaded(found: Pretrained, module: nn.Module, info: dict[str, Any]) -> tuple[str, bool]:
+    """Return what the files gave the body, in one line, and whether something was lacking; refuse where much was."""
+    if not found.weights:
+        return f"{found.config_path}: fresh weights", False
+    differing = {
+        name: f"{name} {tuple(there)} there, {tuple(here)} here" for name, there, here in info["mismatched_keys"]
+    }
+    lacking = {*info["missing_keys"], *differing}
+    names: dict[Tensor, list[str]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        names.setdefault(parameter, []).append(name)
+    fresh = {parameter: same[0] for parameter, same in names.items() if lacking.issuperset(same)}
+    total = sum(parameter.numel() for parameter in names)
+    share = 1 - sum(parameter.numel() for parameter in fresh) / total
+    said = f"{found.weights[0]}: {share:.1%} of the body's parameters"
+    if share < LEAST_LOADED or info["error_msgs"]:
+        lines = [f"shapes that differ: {_few(sorted(differing.values()), '; ')}"] * bool(differing)
+        missing = sorted(set(fresh.values()) - differing.keys())
+        lines += [f"only in the model: {_few(missing)}"] * bool(missing)
+        lines += [f"only in the file: {_few(sorted(info['unexpected_keys']))}"] * bool(info["unexpected_keys"])
+        raise CheckpointError(
+            "\n".join([f"{said}, which is too little", *lines, "config.json and weights must belong together"])
+        )
+    bad = [same[0] for parameter, same in names.items() if not bool(torch.isfinite(parameter).all())]
+    if bad:
+        raise CheckpointError(f"{found.weights[0]}: NaN or infinity in {_few(bad)}")
+    if fresh:
+        said += f"; not among them, so fresh: {_few(sorted(fresh.values()))}"
+    if info["unexpected_keys"]:
+        said += f"; not used: {_few(sorted(info['unexpected_keys']))}"
+    return said, bool(fresh)
+
+
+def _look(found: Pretrained, module: nn.Module, config: Any) -> tuple[int, bool]:
+    """Run two texts that differ in their last token; return the width, and whether the first token's vector did not."""
+    pad = getattr(config, "pad_token_id", None)
+    first, *second = [token for token in range(5) if token != pad][:3]
+    try:
+        with torch.no_grad():
+            ids = torch.tensor([[first, token] for token in second])
+            hidden_BTD = module.eval()(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        n_texts, n_tokens, width = hidden_BTD.shape
+    except Exception as error:
+        raise ConfigError(
+            f"model.pretrained={found.name}: {config.model_type} gives no vector per token: {first_line(error)}"
+        ) from error
+    if (n_texts, n_tokens) != (2, 2):
+        raise ConfigError(f"model.pretrained={found.name}: {config.model_type} gives no vector per token")
+    return width, bool(torch.equal(hidden_BTD[0, 0], hidden_BTD[1, 0]))
+
+
+def _max_positions(body: nn.Module, config: Any) -> int | None:
+    """Return the most tokens of a text; RoBERTa's positions start behind the number of its padding token."""
+    most = getattr(config, "max_position_embeddings", None)
+    if not isinstance(most, int) or most < 1:
+        return None
+    tables = [module for name, module in body.named_modules() if name.endswith("position_embeddings")]
+    offsets = [table.padding_idx + 1 for table in tables if isinstance(getattr(table, "padding_idx", None), int)]
+    return most - max(offsets, default=0)
+
+
+def _few(names: Sequence[str], between: str = ", ") -> str:
+    more = [f"... {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return between.join([*names[:SHOWN], *more])
