@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from iris_cases import IRIS
 from torch.nn import functional as F
 
 from trainer.config.errors import ConfigError, DataError
@@ -18,20 +19,7 @@ STEP = "torch.optim.lr_scheduler."
 
 
 def config(**changes):
-    values = {
-        "data": {
-            "_target_": "trainer.data.bundled.load_bundled",
-            "name": "iris",
-            "preprocess": {"_target_": "trainer.data.preprocess.TablePreprocess", "standardize": True},
-        },
-        "model": {"_target_": "trainer.models.mlp.MLP", "hidden": [8], "dropout": 0.0},
-        "loss": {"_target_": "trainer.losses.ce.CrossEntropy"},
-        "optimizer": {"_target_": "torch.optim.SGD", "lr": 0.1},
-        "scheduler": {"_target_": STEP + "ConstantLR", "factor": 1.0, "total_iters": 0},
-        "max_epochs": 2,
-        "device": "cpu",
-    }
-    return RunConfig(**{**values, **changes})
+    return RunConfig(**{**IRIS, "max_epochs": 2, **changes})
 
 
 def run_number(exp, number):

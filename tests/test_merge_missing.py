@@ -11,7 +11,7 @@ from merge_cases import changed, make_run, rewrite_fold, sha
 from trainer.checkpoint.lock import FoldLock
 from trainer.cli import main as foldwise
 from trainer.merge import merge
-from trainer.run_directory.missing import missing_folds, missing_message
+from trainer.run_directory.missing import command_to_go_on, missing_folds, missing_message
 
 
 @pytest.fixture(autouse=True)
@@ -126,3 +126,9 @@ def test_what_was_finished_elsewhere_is_kept_even_if_folds_are_still_missing():
     assert foldwise_error(run, other)[0] == "runs/a1: 2 of 5 folds are not finished: 2,4"
     assert missing_folds(run) == [2, 4]
     assert sha(run / "fold_3/DONE") == sha(other / "fold_3/DONE")
+
+
+def test_a_stopped_run_is_gone_on_with_by_what_was_typed():
+    typed = ["data=wine", "run=before", "+resume=must", "force_resume=true", "cv.fold=2", "run_name=x", "paths.runs=k"]
+    understood = values(command_to_go_on(typed, Path("k/it's a run")))
+    assert understood == {"data": "wine", "cv.fold": 2, "run_name": "x", "paths.runs": "k", "run": "it's a run"}

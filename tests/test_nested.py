@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iris_cases import IRIS
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import StandardScaler
 from torch.nn import functional as F
@@ -36,25 +37,11 @@ from trainer.start.prepare import prepare
 from trainer.start.profile import batches_per_fold
 
 GRID = {"optimizer.lr": [0.01, 0.3]}
-IRIS = {
-    "data": {
-        "_target_": "trainer.data.bundled.load_bundled",
-        "name": "iris",
-        "preprocess": {"_target_": "trainer.data.preprocess.TablePreprocess", "standardize": True},
-    },
-    "model": {"_target_": "trainer.models.mlp.MLP", "hidden": [8], "dropout": 0.0},
-    "loss": {"_target_": "trainer.losses.ce.CrossEntropy"},
-    "optimizer": {"_target_": "torch.optim.SGD", "lr": 0.1},
-    "scheduler": {"_target_": "torch.optim.lr_scheduler.ConstantLR", "factor": 1.0, "total_iters": 0},
-    "max_epochs": 3,
-    "batch_size": 16,
-    "device": "cpu",
-}
 
 
 def config(grid=GRID, select="inner", n_splits=3, **changes):
     cv = CvConfig(n_splits=3, select=select, inner=InnerConfig(n_splits, dict(grid)))
-    return RunConfig(**{**IRIS, "cv": cv, **changes})
+    return RunConfig(**{**IRIS, "max_epochs": 3, "batch_size": 16, "cv": cv, **changes})
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from trainer.config.schema import FitConfig
 from trainer.cv import fresh_learner
+from trainer.data.array_cache import kept_arrays
 from trainer.data.batches import DenseRows, TrainingSet, evaluation_order
 from trainer.data.prepared import Track, untracked
 from trainer.data.samples import Texts
-from trainer.data.token_cache import kept_arrays
 from trainer.engine import interrupts
 from trainer.engine.fold import FoldRows
 from trainer.engine.freezing import ALL
@@ -69,7 +69,7 @@ def featured(
             what="features of the frozen body",
         )
     kept, note = experiment.shared[key]
-    dense = DenseRows({"features": kept["features"]}).to(experiment.device)
+    dense = DenseRows({"features": kept["features"]}, data.rows.lengths()).to(experiment.device)
     return TrainingSet(dense, data.target, data.weights_N), note
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from trainer.config.errors import CheckpointError
 
-FREE_KEYS = (  # cannot alter the numbers; data.path, init.path and cv.path are known by their content
+FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.path, cv.path) are known by their content
     "run",
     "resume",
     "force_resume",
     "cv.fold",
     "cv.path",
     "data.path",
+    "data.images",
+    "data.preprocess.memory",
     "init.path",
     "device",
     "num_workers",

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from trainer.config.errors import ConfigError, FoldwiseError
+from trainer.config.overrides import quoted
 from trainer.data.csv_tabular import load_csv_tabular
 from trainer.data.csv_text import load_csv_text
 from trainer.data.samples import DataSpec, Samples
@@ -187,7 +188,7 @@ def _value(value: str | list[str]) -> str:
     """Write a value for Hydra, quoted where its grammar would read more than a word."""
     if isinstance(value, list):
         return _value(value[0]) if len(value) == 1 else f"[{','.join(map(_value, value))}]"
-    return value if re.fullmatch(r"[\w./-]+", value, re.ASCII) else "'" + value.replace("'", "\\'") + "'"
+    return quoted(value)
 
 
 def _shell(item: str) -> str:

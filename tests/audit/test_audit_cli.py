@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from image_cases import jpeg, photo, written
 
 from trainer.cli import main as foldwise
 
@@ -45,6 +46,57 @@ def test_what_is_wrong_with_the_file_is_said(table, capsys):
 )
 def test_errors_speak_of_the_options_of_this_command(table, capsys, given, code, message):
     assert foldwise(["audit", table, "--label", "label", *given]) == code
+    err = capsys.readouterr().err
+    assert message in err
+    assert "data." not in err
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six photos in train, three in test: one of them a JPEG of a training photo."""
+    pictures = {f"train/{'cat' if place % 2 else 'dog'}/{place}.png": photo(place) for place in range(6)}
+    pictures |= {"test/cat/7.png": photo(7), "test/dog/8.png": photo(8), "test/dog/9.png": jpeg(photo(2))}
+    written(tmp_path / "photos", pictures)
+    return tmp_path / "photos"
+
+
+def test_a_folder_of_images_is_audited_under_its_own_split(folder, capsys):
+    assert foldwise(["audit", str(folder), "--strict"]) == 3
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 of 3 held-out rows is nearly the same as training rows (fold test: 1 of 3)" in printed
+    assert "(test/dog/9.png) is held out while row" in printed
+    assert "(train/dog/2.png) is trained on" in printed
+
+
+def test_a_table_that_names_images(folder, tmp_path, capsys):
+    names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*.png"))]
+    rows = [f"{name},{name.split('/')[1]},{name.split('/')[0]},{row}" for row, name in enumerate(names)]
+    table = tmp_path / "t.csv"
+    table.write_text("picture,label,part,day\n" + "\n".join(rows) + "\n")
+    options = ["--images", str(folder), "--file", "picture", "--label", "label", "--split", "part", "--time", "day"]
+    assert foldwise(["audit", str(table), *options, "--measure"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "nearly the same as training rows (fold test: 1 of 3)" in printed
+    assert "earlier than rows trained on" in printed
+    assert "nearest neighbour on 16 x 16 grey pixels" in printed
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (["DIR", "--label", "label"], 2, "--label has no effect"),
+        (["DIR/train/cat"], 3, "for a table that names the files and their labels add --file COL --label COL"),
+        (["t.csv"], 2, "--label COL is missing"),
+        (["t.csv", "--images", "nowhere", "--label", "label"], 3, "no column 'file' (--file)"),
+        (["t.csv", "--images", "nowhere", "--label", "label", "--file", "a"], 3, "--images nowhere does not exist"),
+        (["t.csv", "--images", "DIR", "--label", "label", "--file", "a", "--text", "b"], 2, "--text has no effect"),
+        (["t.csv", "--images", "DIR", "--label", "label", "--file", "a"], 3, "no row's file is there: set --images"),
+    ],
+)
+def test_what_is_wrong_with_images_is_said(folder, table, capsys, given, code, message):
+    places = {"t.csv": table}
+    given = [places.get(word, word.replace("DIR", str(folder))) for word in given]
+    assert foldwise(["audit", *given]) == code
     err = capsys.readouterr().err
     assert message in err
     assert "data." not in err

@@ -69,11 +69,14 @@ def different() -> dict[str, dict[str, Image.Image]]:
     }
     flat = {f"{place}.png": Image.new("RGB", (32, 32), (3 * place,) * 3) for place in range(40)}
     digits = {f"{place}.png": digit(place, (235, 235, 230)) for place in range(10)}
-    slopes = {
-        f"{place}.png": Image.fromarray(np.tile(np.linspace(0, 100 + place, 64).astype(np.uint8), (64, 1)))
-        for place in range(20)
+    across = np.linspace(0, 1, 96)
+    stripes = {
+        f"{place}.png": Image.fromarray(
+            np.tile(127 + 120 * np.sin(2 * np.pi * (2 + place / 3) * across), (96, 1)).astype(np.uint8)
+        )
+        for place in range(15)
     }
-    return {"noise": noise, "flat colours": flat, "digits on one ground": digits, "slopes": slopes}
+    return {"noise": noise, "flat colours": flat, "digits on one ground": digits, "stripes": stripes}
 
 
 @pytest.mark.parametrize("kind", different())

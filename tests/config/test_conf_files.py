@@ -15,6 +15,8 @@ CHOICES = [(path.parent.relative_to(CONF).as_posix(), path.stem) for path in sor
 NEEDED = {
     "csv_text": ["data.path=x.csv"],
     "csv_tabular": ["data.path=x.csv"],
+    "image_folder": ["data.path=x.zip"],
+    "image_csv": ["data.path=x.csv"],
     "kim2014_rand": ["data.path=x.csv"],
     "mammography": ["data.path=x.csv"],
     "tokenizer": ["model=transformer", "data=csv_text", "data.path=x.csv", "model.pretrained=x"],

@@ -107,7 +107,7 @@ def test_missing_files_are_named_with_their_rows(tmp_path):
     assert first == f"{tmp_path}/labels.csv: 8 rows ({listed}, ...): no such file in {tmp_path}"
     assert advice == "put them there, or take these rows out of the table"
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="set data.images to the directory"):
+    with pytest.raises(DataError, match=r"set data.images to the directory"):
         load_image_csv(str(tmp_path / "labels.csv"), images=str(tmp_path / "empty"))
     with pytest.raises(DataError, match=r"data.images=nowhere does not exist"):
         load_image_csv(str(tmp_path / "labels.csv"), images="nowhere")

@@ -5,6 +5,7 @@ import os
 import struct
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_zip_bombs_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"'a.png' in it is 20,000,000 bytes packed into .*zip bomb"):
         list_files(write_zip(tmp_path / "one.zip", {"a.png": bytes(20_000_000)}))
     many = {f"{n}.png": bytes(2_000_000) for n in range(20)}
-    with pytest.raises(DataError, match="40,000,000 bytes packed into .*zip bomb"):
+    with pytest.raises(DataError, match=r"40,000,000 bytes packed into .*zip bomb"):
         list_files(write_zip(tmp_path / "many.zip", many))
     white = encoded(np.full((1000, 1000, 3), 255, np.uint8), "BMP")  # 3 MB that pack into 3 kB: an image all the same
     assert len(list_files(write_zip(tmp_path / "white.zip", {"a.bmp": white})).files) == 1
@@ -124,7 +125,7 @@ def test_a_link_or_a_locked_member_of_a_zip_is_refused(tmp_path):
         archive.writestr(link, "/etc/passwd")
     with pytest.raises(DataError, match="is a link"):
         list_files(str(tmp_path / "link.zip"))
-    raw = bytearray(open(write_zip(tmp_path / "locked.zip", {"a.png": GOOD}), "rb").read())
+    raw = bytearray(Path(write_zip(tmp_path / "locked.zip", {"a.png": GOOD})).read_bytes())
     raw[raw.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "locked.zip").write_bytes(raw)
     with pytest.raises(DataError, match="is encrypted"):
@@ -136,9 +137,9 @@ def test_what_is_no_directory_and_no_zip(tmp_path):
     with pytest.raises(DataError, match="not a readable zip file"):
         list_files(str(tmp_path / "data.zip"))
     (tmp_path / "data.rar").write_bytes(b"Rar!")
-    with pytest.raises(DataError, match="neither a directory nor a .zip file"):
+    with pytest.raises(DataError, match=r"neither a directory nor a .zip file"):
         list_files(str(tmp_path / "data.rar"))
-    with pytest.raises(DataError, match="no such file: did you mean 'data.zip'"):
+    with pytest.raises(DataError, match=r"no such directory or \.zip file: did you mean 'data.zip'"):
         list_files(str(tmp_path / "dat.zip"))
 
 
@@ -206,10 +207,9 @@ def test_damage_anywhere_is_an_error_or_an_image(kind):
                 broken[place] = random.integers(0, 256)
             try:
                 image, _ = decode(bytes(broken[: random.integers(len(raw) // 2, len(raw) + 1)]))
-            except DataError as problem:
-                assert str(problem)
-            else:
-                assert image.mode in ("L", "RGB")
+            except DataError:
+                continue
+            assert image.mode in ("L", "RGB")
 
 
 def test_pillow_never_writes_warnings_to_the_screen(tmp_path):

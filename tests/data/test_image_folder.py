@@ -51,26 +51,37 @@ def test_images_further_down_belong_to_the_class_folder(tmp_path):
 
 
 def test_train_val_and_test_folders_are_the_split(tmp_path):
-    samples, spec = load_image_folder(write_zip(tmp_path / "x.zip", below("pets", splits())))
+    samples, spec = load_image_folder(write_zip(tmp_path / "x.zip", below("pets", splits())), split=True)
     assert spec.classes == ("cat", "dog")
     assert samples.ids_N.tolist() == sorted(splits())
     assert samples.split_N.tolist() == ["test"] * 2 + ["train"] * 6 + ["val"] * 4
     ((train, held_out),) = from_cells(samples.split_N.tolist(), "x.zip")
     assert (train.tolist(), held_out.tolist()) == (list(range(2, 8)), [0, 1])
-    assert "images by folder: Test 2, train 6, val 4; cv=predefined keeps this split, other cv mixes them" in spec.notes
+    assert "images by folder: Test 2, train 6, val 4" in spec.notes
 
 
-def test_some_of_the_split_folders(tmp_path):
-    path = write_files(tmp_path, splits())
+def test_split_folders_are_mixed_only_where_one_says_so(tmp_path):
+    path = write_files(tmp_path / "pets", splits())
+    with pytest.raises(ConfigError) as caught:
+        load_image_folder(path)
+    assert str(caught.value).splitlines() == [
+        f"{path} is split into Test, train, val: say what that is for",
+        "to train and score on just this split: data.split=true cv=predefined",
+        "to mix them and make folds of all: data.folders=[Test,train,val]",
+    ]
     samples, spec = load_image_folder(path, folders=["train", "val"])
-    assert len(samples) == 10
-    assert any("train 6, val 4; left out: Test" in note for note in spec.notes)
-    alone, _ = load_image_folder(path, folders=["train"])
-    assert alone.split_N is None  # without a held-out part there is no split to keep
-    with pytest.raises(ConfigError, match=r"no split folder 'valid'; have: Test, train, val"):
+    assert (len(samples), samples.split_N) == (10, None)
+    assert "images by folder: train 6, val 4; left out: Test" in spec.notes
+    samples, _ = load_image_folder(path, folders=["train", "val"], split=True)
+    assert set(samples.split_N) == {"train", "val"}
+    with pytest.raises(ConfigError, match=r"needs images of .* both in train and in one of test"):
+        load_image_folder(path, folders=["train"], split=True)
+    with pytest.raises(ConfigError, match=r"'valid'\]: .* no such split folders; have: Test, train, val"):
         load_image_folder(path, folders=["train", "valid"])
-    with pytest.raises(ConfigError, match="its top holds class folders"):
-        load_image_folder(write_files(tmp_path / "plain", class_folders()), folders=["train"])
+    plain = write_files(tmp_path / "plain", class_folders())
+    for options in ({"folders": ["train"]}, {"folders": []}, {"split": True}):
+        with pytest.raises(ConfigError, match="its top holds class folders"):
+            load_image_folder(plain, **options)
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -80,7 +91,7 @@ def test_a_class_may_be_called_train(tmp_path):
 
 def test_test_images_without_class_folders_are_left_out_and_named(tmp_path):
     files = {**below("train", class_folders()), "test/1.png": GOOD, "test/2.png": GOOD}
-    samples, spec = load_image_folder(write_files(tmp_path, files))
+    samples, spec = load_image_folder(write_files(tmp_path, files), folders=["train", "test"])
     assert len(samples) == 6
     assert "left out, because they lie beside the class folders: 2 (test/1.png, test/2.png)" in spec.notes
 
@@ -137,13 +148,13 @@ def test_the_task_may_be_named(tmp_path):
     assert load_image_folder(path, task="multiclass")[1].task == "multiclass"
     with pytest.raises(ConfigError, match="several labels: data=image_csv"):
         load_image_folder(path, task="multilabel")
-    with pytest.raises(DataError, match="data.task=binary, but there are 3 class folders"):
+    with pytest.raises(DataError, match=r"data.task=binary, but there are 3 class folders"):
         load_image_folder(write_files(tmp_path, class_folders(classes=("fox",))), task="binary")
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
 def test_ants_and_bees_of_the_pytorch_tutorial():
-    samples, spec = load_image_folder(str(REAL / "hymenoptera_160.zip"))
+    samples, spec = load_image_folder(str(REAL / "hymenoptera_160.zip"), split=True)
     assert np.unique(samples.split_N, return_counts=True)[1].tolist() == [244, 153]
     assert np.bincount(samples.target).tolist() == [123 + 70, 121 + 83]
     assert any(note.endswith("1 (hymenoptera/train/ants/imageNotFound.gif)") for note in spec.notes)

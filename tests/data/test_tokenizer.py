@@ -123,7 +123,9 @@ def test_auto_is_the_shortest_multiple_of_8_that_cuts_few(saved) -> None:
 def test_auto_reads_no_more_than_the_model(tmp_path: Path) -> None:
     long = Texts(("ok " * 700, "ok"))
     assert made(save_bert(tmp_path / "a")).prepare(long).max_length == 512
-    assert made(save_bert(tmp_path / "b", model_max_length=60)).prepare(long).max_length == 60
+    prepared = made(save_bert(tmp_path / "b", model_max_length=60)).prepare(long)
+    assert prepared.max_length == 60
+    assert "max_length=60 (auto, all the model reads): 50.0% of the texts cut" in prepared.notes
     BertConfig(max_position_embeddings=128).save_pretrained(save_bert(tmp_path / "c"))
     assert made(tmp_path / "c").prepare(long).max_length == 128
     RobertaConfig(max_position_embeddings=66, pad_token_id=1).save_pretrained(save_bert(tmp_path / "d"))

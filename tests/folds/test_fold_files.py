@@ -270,9 +270,19 @@ def test_a_file_that_is_not_there(tmp_path):
         read_split(tmp_path / "folds.csv", IDS)
 
 
-def test_a_place_that_cannot_be_written(tmp_path):
-    with pytest.raises(StorageError, match="cannot be written"):
-        write_split(tmp_path / "absent" / "folds.csv", plan(TARGET), IDS)
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("absent/folds.csv", "No such file or directory"),
+        ("a_file/folds.csv", "Not a directory"),
+        (f"{'n' * 300}folds.csv", "File name too long"),
+    ],
+)
+def test_a_place_that_cannot_be_written(tmp_path, name, why):
+    (tmp_path / "a_file").touch()
+    with pytest.raises(StorageError, match=f"folds.csv: cannot be written: {why}"):
+        write_split(tmp_path / name, plan(TARGET), IDS)
+    assert [path.name for path in tmp_path.iterdir()] == ["a_file"]
 
 
 @pytest.mark.parametrize("extra", ["", "rank,", "index,", "Unnamed: 0,"])

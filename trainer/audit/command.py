@@ -12,6 +12,7 @@ from trainer.audit.findings import Finding
 from trainer.audit.measure import measure as measured
 from trainer.audit.run import audit
 from trainer.audit.split_column import WHOLE_FILE, ColumnSplit, read_split, read_times
+from trainer.config.errors import ConfigError
 from trainer.data.columns import Names
 from trainer.data.csv_tabular import load_csv_tabular
 from trainer.data.csv_text import load_csv_text
@@ -126,7 +127,10 @@ def audit_folder(path: str | Path, *, measure: bool = False) -> list[Finding]:
     Raises:
         DataError: there are no classes, or files cannot be read.
     """
-    samples, spec = load_image_folder(str(path))
+    try:
+        samples, spec = load_image_folder(str(path), split=True)
+    except ConfigError:  # there is no split: said before any file is read
+        samples, spec = load_image_folder(str(path))
     return _audited(samples, spec, _parts(samples, "folder", path), None, measure)
 
 

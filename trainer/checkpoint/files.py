@@ -35,7 +35,8 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
         os.replace(partial, path)  # noqa: PTH105 every step of the store is one call of os: the tests stop at each
         sync_directory(path.parent)
     except BaseException as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # no directory, or a name that is too long: there is nothing to delete
+            partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise storage_error(error, path.parent, len(data)) from error
         raise

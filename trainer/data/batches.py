@@ -63,22 +63,30 @@ class ViewedRows(Protocol):
 
 
 class DenseRows:
-    """Rows of equal shape: one tensor (N, ...) per input name."""
+    """Rows of equal shape: one tensor (N, ...) per input name.
 
-    def __init__(self, inputs: Mapping[str, NDArray[np.generic] | Tensor]) -> None:
+    Args:
+        inputs: by name.
+        lengths_N: of what the rows were made from, where they are to be batched as that would be.
+    """
+
+    def __init__(
+        self, inputs: Mapping[str, NDArray[np.generic] | Tensor], lengths_N: NDArray[np.int64] | None = None
+    ) -> None:
         self.inputs = {name: torch.as_tensor(values) for name, values in inputs.items()}
+        self.lengths_N = lengths_N
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
         """Gather the rows (B,) of every input."""
         return {name: values.index_select(0, rows) for name, values in self.inputs.items()}
 
-    def lengths(self) -> None:
-        """Rows of equal shape have no lengths."""
-        return
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Return ``lengths_N``."""
+        return self.lengths_N
 
     def to(self, device: torch.device) -> "DenseRows":
         """Return the rows on ``device``."""
-        return DenseRows({name: values.to(device) for name, values in self.inputs.items()})
+        return DenseRows({name: values.to(device) for name, values in self.inputs.items()}, self.lengths_N)
 
 
 class TokenRows:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from trainer.config.errors import DataError
+from trainer.config.errors import DataError, did_you_mean
 from trainer.data.archives import open_archive
 from trainer.data.decoding import shown
 from trainer.data.image_decoding import decode, quiet
@@ -56,8 +56,11 @@ def list_files(path: str) -> Listing:
     if place.is_dir():
         files, folders = _walk(place)
     else:
+        if not place.exists() and place.parent.is_dir():
+            beside = sorted(other.name for other in place.parent.iterdir() if other.is_dir() or _is_zip(other))
+            raise DataError(f"{place}: no such directory or .zip file{did_you_mean(place.name, beside)}")
         check_is_file(place)
-        if place.suffix.lower() != ".zip":
+        if not _is_zip(place):
             raise DataError(
                 f"{place}: neither a directory nor a .zip file: unpack other archives and give the directory"
             )
@@ -156,6 +159,10 @@ def raise_broken(root: str, names: Sequence[str], broken: Sequence[tuple[int, st
     others = [f"row {row + 1} ({shown(names[row], 60)})" for row, _ in broken[3:MOST_NAMED]]
     more = f" and {len(lines) - MOST_NAMED} more" if len(lines) > MOST_NAMED else ""
     raise DataError("\n".join([head, *lines[:3], f"also {', '.join(others)}{more}"]))
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
 
 
 def _walk(top: Path) -> tuple[list[str], list[str]]:

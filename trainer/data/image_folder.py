@@ -36,21 +36,22 @@ class Place:
 
 
 def load_image_folder(
-    path: str, *, folders: Sequence[str] | None = None, task: str | None = None
+    path: str, *, folders: Sequence[str] | None = None, split: bool = False, task: str | None = None
 ) -> tuple[Samples, DataSpec]:
     """Load images whose class is the folder they are in; one argument per line of conf/data/image_folder.yaml.
 
     Where the top holds only folders called train, val, test and the like, the classes are the folders in them, and
-    each image's folder is its split (``cv=predefined`` splits by it).
+    ``folders`` or ``split`` must say what becomes of them: rows held apart by others are not mixed unasked.
 
     Args:
         path: a directory or a zip file; a single folder in it is stepped into.
         folders: of train, val, test: those to read; None = all.
+        split: the train, val and test folders are the folds of ``cv=predefined``.
         task: binary or multiclass; None = by the number of classes.
 
     Raises:
         DataError: there are no classes, or files cannot be read; names them.
-        ConfigError: ``folders`` or ``task`` do not fit what is there.
+        ConfigError: the options do not fit what is there.
     """
     if task not in (None, "binary", "multiclass"):
         raise ConfigError(f"data.task={task}: folders give binary or multiclass; several labels: data=image_csv")
@@ -60,7 +61,7 @@ def load_image_folder(
         raise DataError(f"{listing.root}: {_no_images(listing)}")
     top = _single_top(names)
     parts = _part_folders(names, top)
-    _check_folders(folders, parts, listing.root)
+    _check_folders(folders, split, parts, listing.root)
     found = [_place(name, top, parts) for name in names]
     inside = [place for place in found if place.label and (folders is None or place.part in folders)]
     _require_classes(inside, listing.root)
@@ -71,7 +72,7 @@ def load_image_folder(
         ids_N=np.array([place.name[len(top) :] for place in inside], dtype=np.str_),
         inputs=hash_images(listing.root, [place.name for place in inside]),
         target=labels.target,
-        split_N=_split_column(inside),
+        split_N=_split_column(inside, listing.root) if split else None,
     )
     notes = (*labels.notes, *_notes(listing, top, parts, found, inside))
     name = Path(listing.root).resolve().stem
@@ -107,13 +108,18 @@ def _is_part(folder: str) -> bool:
     return folder.lower() in (*TRAIN, *HELD_OUT)
 
 
-def _check_folders(folders: Sequence[str] | None, parts: Sequence[str], root: str) -> None:
-    if folders is None:
-        return
-    missing = [folder for folder in folders if folder not in parts]
-    if missing or not folders:
+def _check_folders(folders: Sequence[str] | None, split: bool, parts: Sequence[str], root: str) -> None:
+    if parts and folders is None and not split:
+        raise ConfigError(
+            f"{root} is split into {', '.join(parts)}: say what that is for\n"
+            "to train and score on just this split: data.split=true cv=predefined\n"
+            f"to mix them and make folds of all: data.folders=[{','.join(parts)}]"
+        )
+    missing = [folder for folder in folders or () if folder not in parts]
+    if missing or folders == [] or (split and not parts):
+        option = "data.split=true" if split and not parts else f"data.folders={list(folders or ())}"
         have = f"have: {', '.join(parts)}" if parts else "its top holds class folders, not train, val or test"
-        raise ConfigError(f"data.folders: {root} has no split folder {', '.join(map(repr, missing))}; {have}")
+        raise ConfigError(f"{option}: {root} has no such split folders; {have}")
 
 
 def _place(name: str, top: str, parts: Sequence[str]) -> Place:
@@ -132,10 +138,10 @@ def _require_classes(inside: Sequence[Place], root: str) -> None:
         )
 
 
-def _split_column(inside: Sequence[Place]) -> NDArray[np.str_] | None:
+def _split_column(inside: Sequence[Place], root: str) -> NDArray[np.str_]:
     words = [place.part.lower() for place in inside]
     if not set(words) & set(TRAIN) or not set(words) & set(HELD_OUT):
-        return None
+        raise ConfigError(f"data.split=true needs images of {root} both in train and in one of {', '.join(HELD_OUT)}")
     return np.array(words, dtype=np.str_)
 
 
@@ -148,8 +154,7 @@ def _notes(
         counts = ", ".join(f"{part} {n}" for part, n in sorted(read.items()))
         left_out = [part for part in parts if part not in read]
         without = f"; left out: {', '.join(left_out)}" if left_out else ""
-        mixed = "" if _split_column(inside) is None else "; cv=predefined keeps this split, other cv mixes them"
-        notes.append(f"images by folder: {counts}{without}{mixed}")
+        notes.append(f"images by folder: {counts}{without}")
     beside = [place.name for place in found if not place.label]
     other = [name for name in listing.files if not is_image_name(name)]
     empty = _folders_without_images(listing, top, parts)

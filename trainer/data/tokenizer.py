@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.config.errors import ConfigError
+from trainer.data.array_cache import Arrays, kept_arrays
 from trainer.data.batches import TokenRows
 from trainer.data.prepared import Track, untracked
 from trainer.data.samples import Inputs, Texts
 from trainer.data.text_lengths import character_note, cut_note, length_note
-from trainer.data.token_cache import Arrays, kept_arrays
 from trainer.data.token_maker import Lengths, TokenMaker, Tokens, load_tokenizer
 
 USUAL_LIMIT = 512  # tokens, where the model does not say how many it reads
@@ -96,7 +96,7 @@ class PretrainedTokenizer:
         notes = (
             character_note(inputs.texts, inputs.pairs),
             length_note(tokens.full_lengths_N, "tokens"),
-            cut_note(tokens.full_lengths_N, max_length, " (auto)" if self.max_length == "auto" else ""),
+            cut_note(tokens.full_lengths_N, max_length, self._how(max_length)),
             *self.maker.notes,
             kept,
         )
@@ -131,6 +131,11 @@ class PretrainedTokenizer:
         n_cut = int(self.share_cut * len(full_lengths_N) + 1e-9)
         longest_whole = int(np.sort(full_lengths_N)[::-1][n_cut])
         return min(-(-longest_whole // 8) * 8, self.maker.limit or USUAL_LIMIT)
+
+    def _how(self, max_length: int) -> str:
+        if self.max_length != "auto":
+            return ""
+        return " (auto, all the model reads)" if max_length == self.maker.limit else " (auto)"
 
     def _directory(self, texts: Texts) -> Path | None:
         if self.cache_dir is None:

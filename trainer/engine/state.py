@@ -166,8 +166,7 @@ def _restore_precision(state: Mapping[str, Any], learner: Learner, adapt: bool) 
     own = precision.state_dict()
     if adapt and (saved["masters"] is None) != (own["masters"] is None):
         if saved["masters"] is None:
-            stepped = {id(parameter) for parameter in precision.model_parameters}
-            names = [name for name, parameter in learner.model.named_parameters() if id(parameter) in stepped]
+            names = [name for name, parameter in learner.model.named_parameters() if parameter.requires_grad]
             saved["masters"] = [state["model"][name].float() for name in names]
         else:
             copy_into(precision.model_parameters, saved["masters"])

@@ -25,10 +25,10 @@ def body_layers(network: nn.Module, head: nn.Module) -> list[nn.Module]:
     before them; parameters of no layer's own (a class token, an embedding of positions) to the first.
     """
     of_head = {id(parameter) for parameter in head.parameters()}
-    size = sum(p.numel() for p in network.parameters() if id(p) not in of_head)
+    size = sum(parameter.numel() for parameter in network.parameters() if id(parameter) not in of_head)
     layers: list[list[nn.Module]] = []
     loose = nn.ParameterList()
-    for part in _parts(network, head, MOST_OF_A_BODY * size):
+    for part in _parts(network, of_head, MOST_OF_A_BODY * size):
         if isinstance(part, nn.Parameter):
             loose.append(part)
         elif layers and all(parameter.ndim <= 1 for parameter in part.parameters()):
@@ -40,16 +40,22 @@ def body_layers(network: nn.Module, head: nn.Module) -> list[nn.Module]:
     return [layer[0] if len(layer) == 1 else nn.ModuleList(layer) for layer in layers]
 
 
-def _parts(module: nn.Module, head: nn.Module, much: float) -> Iterator[nn.Module | nn.Parameter]:
-    """Yield a module's own parameters and its sub-modules with any, going into stacks and whatever holds ``much``."""
-    yield from module.parameters(recurse=False)
+def _parts(module: nn.Module, of_head: set[int], much: float) -> Iterator[nn.Module | nn.Parameter]:
+    """Yield a module's own parameters and its sub-modules with any, going into stacks and whatever holds ``much``.
+
+    Args:
+        module: to take apart.
+        of_head: ids of the head's parameters, which are left out.
+        much: parameters that are too many for one layer.
+    """
+    yield from (parameter for parameter in module.parameters(recurse=False) if id(parameter) not in of_head)
     for child in module.children():
-        n_values = sum(parameter.numel() for parameter in child.parameters())
-        if child is head or not n_values:
+        parameters = list(child.parameters())
+        own = [parameter for parameter in parameters if id(parameter) not in of_head]
+        if not own:
             continue
-        has_head = any(inner is head for inner in child.modules())
-        opened = type(child) in STACKS or n_values > much
-        if has_head or (opened and next(child.children(), None) is not None):
-            yield from _parts(child, head, much)
+        opened = type(child) in STACKS or sum(parameter.numel() for parameter in own) > much
+        if len(own) < len(parameters) or (opened and next(child.children(), None) is not None):
+            yield from _parts(child, of_head, much)
         else:
             yield child

@@ -138,7 +138,9 @@ def _refusal(name: str, config: Any, given: dict[str, Any], error: Exception) ->
         return text
     height, width = given["img_size"]
     wanted = config.input_size[-1]
-    return f"{text}\nit is made for images of {wanted} x {wanted}, the data's are {height} x {width}: data.preprocess.size={wanted}"
+    return (
+        f"{text}\nthe data's images are {height} x {width}, its own {wanted} x {wanted}: data.preprocess.size={wanted}"
+    )
 
 
 def _timm() -> ModuleType:

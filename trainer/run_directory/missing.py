@@ -1,10 +1,10 @@
 """Which folds of a run are missing, and the commands that complete it."""
 
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from trainer.config.overrides import key_of, quoted, value_of, without
 from trainer.run_directory.copies import RunCopy, open_copy
 from trainer.run_directory.state import survey
 
@@ -46,6 +46,11 @@ def missing_message(run: Path, missing: Sequence[int], others: Sequence[Path] = 
     )
 
 
+def command_to_go_on(command: Sequence[str], run: Path) -> str:
+    """Return the command that goes on with a run that was stopped: what was typed, under the run's name."""
+    return shlex.join(["python", "train.py", *without(command, SAID_ANEW), f"run={quoted(run.name)}"])
+
+
 def _begun(run: RunCopy, missing: Sequence[int], places: Sequence[Path]) -> tuple[list[str], set[int]]:
     """Return how far the missing folds are, where they were begun, and which are being trained."""
     begun: list[str] = []
@@ -63,34 +68,12 @@ def _begun(run: RunCopy, missing: Sequence[int], places: Sequence[Path]) -> tupl
 def _command(run: RunCopy, folds: Sequence[int]) -> str:
     """Return the command that trains folds of a run: what started it, aimed at this directory."""
     given = [str(item) for item in run.facts.get("command", [])]
-    kept = _without(given, (*SAID_ANEW, "cv.fold", "paths.runs"))
+    kept = without(given, (*SAID_ANEW, "cv.fold", "paths.runs"))
     place, here = run.directory.resolve(), Path.cwd().resolve()
-    runs = next((_value(item) for item in given if _key(item) == "paths.runs"), "runs")
+    runs = next((value_of(item) for item in given if key_of(item) == "paths.runs"), "runs")
     if Path(runs).resolve() != place.parent:
         runs = str(place.parent.relative_to(here) if place.parent.is_relative_to(here) else place.parent)
-    kept += [] if runs == "runs" else [f"paths.runs={_quoted(runs)}"]
+    kept += [] if runs == "runs" else [f"paths.runs={quoted(runs)}"]
     sweep = ["-m"] if len(folds) > 1 else []
     numbers = ",".join(map(str, folds))
-    return shlex.join(["python", "train.py", *sweep, *kept, f"run={_quoted(place.name)}", f"cv.fold={numbers}"])
-
-
-def command_to_go_on(command: Sequence[str], run: Path) -> str:
-    """Return the command that goes on with a run that was stopped: what was typed, under the run's name."""
-    return shlex.join(["python", "train.py", *_without(command, SAID_ANEW), f"run={_quoted(run.name)}"])
-
-
-def _without(command: Sequence[str], keys: Sequence[str]) -> list[str]:
-    return [item for item in command if not item.startswith("-") and _key(item) not in keys]
-
-
-def _key(override: str) -> str:
-    return override.lstrip("+~").partition("=")[0]
-
-
-def _value(override: str) -> str:
-    return override.partition("=")[2].strip("'\"")
-
-
-def _quoted(text: str) -> str:
-    """Quote a value for Hydra, where its grammar would read more than a word."""
-    return text if re.fullmatch(r"[\w./-]+", text) else "'" + text.replace("'", "\\'") + "'"
+    return shlex.join(["python", "train.py", *sweep, *kept, f"run={quoted(place.name)}", f"cv.fold={numbers}"])

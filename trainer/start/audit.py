@@ -15,7 +15,7 @@ from trainer.experiment import Experiment
 from trainer.report.audit_table import show
 
 MOST_TEXTS = 50_000  # more are searched for near copies only under audit=strict and by ``foldwise audit``
-MOST_IMAGES = 20_000  # likewise; every file is decoded
+MOST_IMAGES = 10_000  # likewise; every file is decoded
 MOST_NAMED = 3
 
 

@@ -1,44 +1,25 @@
 """The identity of a run: everything that decides its numbers, in plain values."""
 
 import hashlib
-import inspect
 import json
-import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
-from importlib import import_module
-from importlib.metadata import version
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import torch
 
-from trainer.config.build import resolve_target
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
 from trainer.engine.levels import show
 from trainer.experiment import Experiment
 from trainer.identity import Identity, deciding_keys
+from trainer.models.pretrained import pretrained_files
+from trainer.start.sources import code, files_sha256, versions
 
-PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
-SOURCE = Path(__file__).resolve().parent.parent
-ENGINE = (
-    "cv.py",
-    "experiment.py",
-    "nested.py",
-    "metrics.py",
-    "config/grid.py",
-    "engine/*.py",
-    "data/batches.py",
-    "data/prepared.py",
-    "data/seeds.py",
-    "data/streamed.py",
-    "folds/inner.py",
-    "losses/contract.py",
-    "losses/class_weights.py",
-)
+PRETRAINED = ("trainer.models.transformer.Transformer", "trainer.data.tokenizer.PretrainedTokenizer")
 UNKNOWN = b"unknown: "
 
 
@@ -55,11 +36,12 @@ def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
         "data (sha256)": data_sha256,
         "folds (fingerprint)": experiment.plan.fingerprint,
         "weights to start from (sha256)": None if experiment.init is None else experiment.init.sha256,
+        **_pretrained(config, keys),
     }
     identity = {
         "config": keys,
         "content": content,
-        "software": {**versions(), **_code(config)},
+        "software": {**versions(config), **code(config)},
         "hardware": {"device": _device(experiment.device), "threads": _threads(experiment.device)},
         "length": length,
     }
@@ -70,6 +52,19 @@ def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
     return json.loads(json.dumps(identity)), notes
 
 
+def _pretrained(config: RunConfig, keys: dict[str, Any]) -> dict[str, str]:
+    """Return the sha256 of pretrained models' files by option; where they lie is then no part of ``keys``."""
+    found = {}
+    options = {"model": config.model, "data.preprocess": config.data.get("preprocess", {})}
+    for name, section in options.items():
+        if section["_target_"] in PRETRAINED:
+            keys.pop(f"{name}.allow_network", None)
+            pretrained = keys.pop(f"{name}.pretrained")
+            files = pretrained_files(pretrained, allow_network=section.get("allow_network", False))
+            found[f"{name}.pretrained (sha256)"] = files_sha256(files)
+    return found
+
+
 def _times(samples: Samples) -> tuple[Any, ...]:
     return () if samples.times_N is None else (samples.times_N,)
 
@@ -78,11 +73,6 @@ def depends_on_length(config: RunConfig) -> bool:
     """Return whether the learning rate of a step, or the picked epoch, depends on ``max_epochs``."""
     words = [value for value in config.scheduler.values() if isinstance(value, str)]
     return is_nested(config) or "total_steps" in words or config.fit.warmup_ratio > 0
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what computes the numbers."""
-    return {"python": ".".join(platform.python_version_tuple()[:2]), **{name: version(name) for name in PACKAGES}}
 
 
 def sha256_of(value: Any) -> tuple[str, list[str]]:
@@ -124,30 +114,6 @@ def _parts(value: Any) -> Iterator[bytes]:
         yield f"{type(value).__name__} {value!r}".encode()
     else:
         yield UNKNOWN + type(value).__qualname__.encode()
-
-
-def _code(config: RunConfig) -> dict[str, str]:
-    """Return the sha256 (cut) of the source files that compute: the engine, what the configuration names, plugins."""
-    engine = sorted(path for pattern in ENGINE for path in SOURCE.glob(pattern))
-    found = {"code of the engine": _files_sha256(path for path in engine if not path.name.startswith("preflight"))}
-    for name in ("data", "data.preprocess", "model", "loss"):
-        section = config.data.get("preprocess", {}) if name == "data.preprocess" else getattr(config, name)
-        target = resolve_target(name, section["_target_"], config.plugins)
-        if target.__module__.startswith("trainer."):
-            found[f"code of {section['_target_']}"] = _files_sha256([Path(inspect.getfile(target))])
-    for plugin in config.plugins:
-        file = Path(inspect.getfile(import_module(plugin)))
-        found[f"code of {plugin}"] = _files_sha256(
-            sorted(file.parent.rglob("*.py")) if file.stem == "__init__" else [file]
-        )
-    return found
-
-
-def _files_sha256(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _device(device: torch.device) -> str:

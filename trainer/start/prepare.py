@@ -27,8 +27,8 @@ from trainer.folds.request import SplitOptions
 from trainer.metrics import default_metrics
 from trainer.report.split_table import describe
 from trainer.run_directory.files import ROWS, rows_table
-from trainer.start.identity import versions
 from trainer.start.preflight import require_labels
+from trainer.start.sources import versions
 from trainer.weights.files import read_weights
 from trainer.weights.load import LoadReport
 
@@ -116,7 +116,7 @@ def run_files(
     """
     config, level, spec, samples = experiment.config, experiment.level, experiment.spec, experiment.samples
     facts = {
-        "versions": versions(),
+        "versions": versions(config),
         **origin,
         "task": spec.task,
         "classes": spec.classes,

@@ -1,0 +1,56 @@
+"""Whole runs with parts of the model frozen, learning at rates of their own, or trained on mixed rows."""
+
+import json
+
+import pytest
+
+QUICK = ("data=digits", "cv.n_splits=2", "max_epochs=2", "profile=off", "tracker=none", "audit=off", "run=a")
+
+
+def done(tmp_path, fold=0):
+    return json.loads((tmp_path / f"runs/a/fold_{fold}/DONE").read_text())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("fit.head_lr=1e-2", "fit.decay_norms=false", "fit.warmup_ratio=0.2", "scheduler=onecycle", "amp=O2"),
+        ("fit.freeze_epochs=1", "fit.mixup_alpha=0.4", "amp=O1", "fit.ema_decay=0.5"),
+        ("fit.freeze_epochs=all", "fit.head_lr=1e-2", "optimizer=sgd", "scheduler=cosine"),
+        ("cv.inner.n_splits=2", "cv.inner.grid={fit.freeze_epochs:[0,all],fit.mixup_alpha:[0,0.5]}", "max_epochs=1"),
+    ],
+    ids=lambda options: options[0],
+)
+def test_a_run_ends_and_the_preflight_finds_nothing(train, tmp_path, options):
+    outcome = train(*QUICK, *options)
+    assert outcome.code == 0, outcome.err
+    assert "preflight: nothing found" in outcome.out
+    assert len(done(tmp_path)["epochs"]) == (1 if "max_epochs=1" in options else 2)
+
+
+def test_warm_up_by_share_is_warm_up_by_steps(train, tmp_path):
+    """57 steps of two epochs of 29: a tenth is 6."""
+    records = []
+    for run, option in (("a", "fit.warmup_ratio=0.1"), ("b", "fit.warmup_steps=6")):
+        assert train(*QUICK[:-1], f"run={run}", "scheduler=linear", "batch_size=32", option).code == 0
+        text = (tmp_path / f"runs/{run}/fold_0/DONE").read_text()
+        records.append([(epoch["lr"], epoch["train_loss"]) for epoch in json.loads(text)["epochs"]])
+    assert records[0] == records[1]
+
+
+def test_a_run_with_a_share_of_warm_up_is_not_gone_on_with_for_more_epochs(train):
+    assert train(*QUICK, "fit.warmup_ratio=0.1").code == 0
+    longer = [option.replace("max_epochs=2", "max_epochs=3") for option in QUICK]
+    outcome = train(*longer, "fit.warmup_ratio=0.1")
+    assert outcome.code == 4
+    assert "max_epochs: 2 there, 3 here" in outcome.err
+
+
+def test_tokens_cannot_be_mixed_and_the_message_says_so(train, tmp_path):
+    table = tmp_path / "texts.csv"
+    lines = [f"{word} text number {n},{label}" for n in range(12) for word, label in (("good", "yes"), ("bad", "no"))]
+    table.write_text("\n".join(["text,label", *lines]) + "\n")
+    data = ("data=csv_text", f"data.path={table}", "data.text=text", "data.label=label", "model=text_cnn")
+    outcome = train(*QUICK[1:], *data, "fit.mixup_alpha=0.2")
+    assert outcome.code == 2
+    assert "fit.mixup_alpha mixes numbers, and the input 'tokens' holds codes" in outcome.err
