@@ -68,6 +68,11 @@ def test_a_folder_of_images_is_audited_under_its_own_split(folder, capsys):
     assert "(train/dog/2.png) is trained on" in printed
 
 
+def test_a_folder_without_a_split_is_audited_as_a_whole(folder, capsys):
+    assert foldwise(["audit", str(folder / "train"), "--strict"]) == 0
+    assert "nothing found" in capsys.readouterr().out.lower()
+
+
 def test_a_table_that_names_images(folder, tmp_path, capsys):
     names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*.png"))]
     rows = [f"{name},{name.split('/')[1]},{name.split('/')[0]},{row}" for row, name in enumerate(names)]

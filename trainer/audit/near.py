@@ -14,12 +14,11 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 NGRAM = 3  # characters, so that Chinese works
-HASH_BITS = 30
 BANDS, BAND_ROWS = 32, 6  # two texts that share 80 % of their 3-grams meet in a band with probability 0.9999
 NEIGHBOURS = 5
 SHORTEST = 10  # characters; below, one changed character is a different text
 MARGIN = 0.1  # the estimate from 192 hashes is off by 0.03 (one sigma) at 80 %
-CHUNK_CHARACTERS = 1_000_000
+CHUNK_CHARACTERS = 2_000_000
 CHUNK_SHINGLES = 4_000_000
 CHUNK_PAIRS = 20_000
 
@@ -58,41 +57,24 @@ def join(labels_U: NDArray[np.int64], links_P2: NDArray[np.int64]) -> NDArray[np
 
 def _shingles(texts: Sequence[str]) -> csr_array:
     """Return (U, 2^30) int8: which hashed 3-grams each text has."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    hashed = HashingVectorizer(
+        analyzer="char", ngram_range=(NGRAM, NGRAM), n_features=2**30, binary=True, norm=None, alternate_sign=False,
+        lowercase=False, dtype=np.float32,
+    )  # fmt: skip
     indices, lengths = [], []
     for chunk in _chunks(texts):
-        hashes, counts = _hashed(chunk)
-        indices.append(hashes)
-        lengths.append(counts)
+        found = hashed.transform(chunk)
+        indices.append(found.indices)
+        lengths.append(np.diff(found.indptr))
     columns = np.concatenate(indices)
     starts = np.concatenate([[0], np.cumsum(np.concatenate(lengths), dtype=np.int64)])
-    return csr_array((np.ones(len(columns), dtype=np.int8), columns, starts), shape=(len(texts), 2**HASH_BITS))
-
-
-def _hashed(texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the different hashes of each text's 3-grams, ascending, text after text, and how many each has.
-
-    Args:
-        texts: at least 3 characters each. A character has 21 bits, so that a 3-gram is one number.
-    """
-    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
-    lengths_U = np.array([len(text) for text in texts])
-    inside = np.ones(len(points), dtype=bool)  # where a 3-gram begins: not at the last two characters
-    ends_U = np.cumsum(lengths_U)
-    inside[ends_U - 1] = inside[ends_U - 2] = False
-    starts = np.flatnonzero(inside)
-    mixed = (points[starts] << np.uint64(42)) | (points[starts + 1] << np.uint64(21)) | points[starts + 2]
-    for factor in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9):
-        mixed ^= mixed >> np.uint64(31)
-        mixed *= np.uint64(factor)
-    text_of = np.repeat(np.arange(len(texts), dtype=np.uint64), lengths_U - (NGRAM - 1))
-    keys = np.sort((text_of << np.uint64(HASH_BITS)) | (mixed >> np.uint64(64 - HASH_BITS)))
-    keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
-    counts_U = np.bincount((keys >> np.uint64(HASH_BITS)).astype(np.int64), minlength=len(texts))
-    return (keys & np.uint64(2**HASH_BITS - 1)).astype(np.int32), counts_U
+    return csr_array((np.ones(len(columns), dtype=np.int8), columns, starts), shape=(len(texts), 2**30))
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Cut where the texts reach a size, so that the hashes' own memory stays small."""
+    """Cut where the texts reach a size, so that the vectoriser's own memory stays small."""
     chunk_U = np.cumsum([len(text) for text in texts]) // CHUNK_CHARACTERS
     starts = [*np.unique(chunk_U, return_index=True)[1].tolist(), len(texts)]
     for start, end in pairwise(starts):
