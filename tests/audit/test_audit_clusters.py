@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold
 
 from trainer.audit.clusters import duplicate_groups
+from trainer.audit.measure import measure
 from trainer.audit.run import audit
 from trainer.data.samples import Texts
 
@@ -85,3 +86,12 @@ def test_one_first_text_with_two_second_texts_is_no_copy() -> None:
     assert audit(samples, SPEC, np.array([[0, 1]])) == []
     same = replace(samples, inputs=Texts((LONG, LONG), (QUESTION, QUESTION)))
     assert [finding.kind for finding in audit(same, SPEC, np.array([[0, 1]]))] == ["exact_copies"]
+
+
+def test_probes_see_both_texts_of_a_pair() -> None:
+    same = (LONG,) * 40  # only the second text tells the label
+    samples = replace(
+        texts(same), inputs=Texts(same, tuple((QUESTION, OTHER)[row % 2] + f" {row}" for row in range(40)))
+    )
+    gap = measure(samples, SPEC, np.array([np.arange(40) // 2 % 2]), most_rows=30)[0]
+    assert gap.given == 1.0

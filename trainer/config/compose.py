@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from trainer.config.errors import ConfigError, FoldwiseError, as_foldwise_error, did_you_mean
 from trainer.config.problems import COMPOSITION_ERRORS, CONF, closed_keys, composition_problems, explain, known_keys
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
+from trainer.identity import flatten
 
 failures: list[FoldwiseError] = []  # of the jobs of this process
 
@@ -95,10 +96,7 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
         ConfigError: an interpolation does not resolve, or plugins are not on the command line.
     """
     try:
-        for key in OmegaConf.missing_keys(cfg):  # ``???``: left out here, so that the checks name it with all else
-            section, _, name = key.partition(".")
-            with open_dict(cfg):
-                del cfg[section][name]
+        _leave_out_missing(cfg)
         config = OmegaConf.to_container(cfg, resolve=True, structured_config_mode=SCMode.INSTANTIATE)
     except (OmegaConfBaseException, RecursionError) as error:
         raise ConfigError(explain(error)) from error
@@ -115,6 +113,19 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
         if f"{name}._target_" in given:
             setattr(config, name, _only(given, getattr(config, name), name))
     return config
+
+
+def _leave_out_missing(cfg: DictConfig) -> None:
+    """Delete what is ``???``: the checks name it with all else; what refers to it is no problem of its own."""
+    written: Any = OmegaConf.to_container(cfg, resolve=False)
+    values = flatten(written)
+    missing = [key for key, value in values.items() if value == "???"]
+    for key in missing:
+        section, _, name = key.rpartition(".")
+        with open_dict(cfg):
+            del OmegaConf.select(cfg, section)[name]
+        for other in [other for other, value in values.items() if value == f"${{{key}}}"]:
+            OmegaConf.update(cfg, other, f"as {key}")
 
 
 def _only(given: set[str], section: dict[str, Any], name: str) -> dict[str, Any]:

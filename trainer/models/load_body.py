@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from logging import CRITICAL
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -110,8 +111,6 @@ def _configure(found: Pretrained, attention: str) -> tuple[Any, dict[str, Any]]:
     options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": attention}
     if not getattr(built, "_supports_sdpa", True):
         options["attn_implementation"] = "eager"
-    if "add_pooling_layer" in inspect.signature(built.__init__).parameters:
-        options["add_pooling_layer"] = False
     return config, options
 
 
@@ -137,8 +136,10 @@ def _build(found: Pretrained, config: Any, options: dict[str, Any]) -> tuple[nn.
             **options,
         )
     except Exception as error:
+        pickled = isinstance(error, UnpicklingError)
+        reason = "a pickle of more than tensors, which is not run, or damaged" if pickled else first_line(error)
         raise CheckpointError(
-            f"{found.weights[0]}: not readable as weights of a {config.model_type}: {first_line(error)}\n"
+            f"{found.weights[0]}: not readable as weights of a {config.model_type}: {reason}\n"
             "save the model with transformers' save_pretrained"
         ) from error
     return module, info

@@ -16,7 +16,7 @@ from trainer.weights.load import LoadReport, compare
 
 
 def weights_start(experiment: Experiment, fold: PreparedFold, console: Console) -> LoadReport | None:
-    """Load the file into a model of ``fold``, print the load report and return it.
+    """Load the file into a model of ``fold``, print what was loaded and return the report.
 
     Returns:
         None where the run starts from fresh weights.
@@ -25,11 +25,15 @@ def weights_start(experiment: Experiment, fold: PreparedFold, console: Console) 
         CheckpointError: too little of the file fits (see ``trainer.weights.load.load_weights``).
     """
     file, init = experiment.init, experiment.config.init
-    if file is None:
+    if file is None and "pretrained" not in experiment.config.model:
         return None
     with same_random_state():
         loss = make_loss(experiment, fold.rows)
         model = make_model(experiment, loss, fold.fitted.model_arguments)
+        if hasattr(model, "loaded"):
+            console.print(f"model: {model.loaded}", markup=False, highlight=False, soft_wrap=True)
+        if file is None:
+            return None
         report, _, _ = compare(model, file, n_outputs=loss.n_outputs, prefix=init.prefix)
     warnings = [*_seen_rows(experiment, Path(file.path)), *_other_words(Path(file.path), fold.fitted.to_json())]
     report = replace(report, notes=(*report.notes, *warnings))
