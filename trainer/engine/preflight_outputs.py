@@ -35,7 +35,8 @@ def inputs_fit_forward(probe: Probe) -> Finding | None:
     return Finding(
         f"the data gives {', '.join(given)} but {kind}.forward takes {', '.join(p.name for p in named) or 'nothing'}",
         f"{kind}.forward{_mismatch(unknown, lacking)}",
-        f"use a model for this data (tables: model=mlp, texts: model=text_cnn or rnn, images: model=image_cnn), or write forward(self, "
+        "use a model for this data (tables: model=mlp, texts: model=text_cnn or rnn, images: model=image_cnn), "
+        f"or write forward(self, "
         f"{', '.join(given)})",
     )
 
