@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help train test coverage battery check format lock clean
+.PHONY: help train test coverage battery bench check format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ coverage: $(INSTALLED) ## run the tests and fail under 90 % line coverage
 battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/robustness.md
 	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \
 		$(PY) tests/faults/scoreboard.py; exit $$status
+
+bench: $(INSTALLED) ## compare speed with other trainers (installs them); ARGS="tab image --rounds 5"
+	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[bench]'
+	@$(PY) -m benchmarks.speed.run $(ARGS)
 
 check: $(INSTALLED) ## lint, format check, types, import contracts
 	@$(PY) -m ruff check .

@@ -2,7 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
 
 QUICK = ("data=digits", "cv.n_splits=2", "max_epochs=2", "profile=off", "tracker=none", "audit=off", "run=a")
 
@@ -54,3 +58,20 @@ def test_tokens_cannot_be_mixed_and_the_message_says_so(train, tmp_path):
     outcome = train(*QUICK[1:], *data, "fit.mixup_alpha=0.2")
     assert outcome.code == 2
     assert "fit.mixup_alpha mixes numbers, and the input 'tokens' holds codes" in outcome.err
+
+
+@pytest.mark.parametrize(("named", "chosen"), [("all", 0), (0, "all")])
+def test_a_candidate_frozen_otherwise_than_the_run_is_trained_as_it_says(train, tmp_path, named, chosen):
+    random = np.random.default_rng(0)
+    for number in range(24):
+        file = tmp_path / "images" / "ab"[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(file)
+    images = ("data=image_folder", f"data.path={tmp_path}/images", "model=image_cnn", "model.widths=[4,6]")
+    asked = (*QUICK[1:-1], *images, "cv.fold=0")
+    assert train(*asked, f"fit.freeze_epochs={chosen}", "run=plain").code == 0
+    grid = ("cv.inner.n_splits=2", f"cv.inner.grid={{fit.freeze_epochs:[{chosen}]}}")
+    assert train(*asked, f"fit.freeze_epochs={named}", *grid, "run=nested").code == 0
+    plain, nested = (load_file(tmp_path / f"runs/{run}/fold_0/model.safetensors") for run in ("plain", "nested"))
+    assert plain.keys() == nested.keys()
+    assert all(torch.equal(plain[name], nested[name]) for name in plain)

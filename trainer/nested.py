@@ -30,7 +30,7 @@ from trainer.experiment import Experiment, PreparedFold, fold_data
 from trainer.folds.inner import goes_forward, inner_folds
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitOptions
-from trainer.frozen import featured
+from trainer.frozen import featured, with_features
 from trainer.metrics import METRICS
 from trainer.report.nested import nested_line
 from trainer.run_directory.folds import ALL
@@ -79,7 +79,8 @@ def run_nested(
     picked = _picked(experiment, pick, fits_CK)
     if keeper is not None:
         keeper.say(nested_line(fold.rows.name, picked))
-    trained = run_fold(with_candidate(experiment, pick.candidate), fold, observers, keeper, epochs=pick.epoch)
+    chosen = with_candidate(experiment, pick.candidate)
+    trained = run_fold(chosen, with_features(chosen, fold), observers, keeper, epochs=pick.epoch)
     seconds = trained.result.seconds + sum(fit.seconds for fits in fits_CK for fit in fits)
     result = replace(trained.result, picked=picked, seconds=seconds)
     return replace(trained, result=result, inner=_curves(experiment, picked, fits_CK, pick.mean_CE))

@@ -70,8 +70,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
     prepared_inputs(experiment, tracked(console))
-    fold = prepare_fold(experiment, experiment.fold_number(config.cv.fold or 0))
-    fold = with_features(experiment, fold, tracked(console))
+    fold = ready_fold(experiment, experiment.fold_number(config.cv.fold or 0), console)
     set_threads(experiment, fold, recorded_threads(config))
     _show_notes([*fold.notes, *_without_effect(config, fold)], console)
     if config.profile.only:
@@ -103,6 +102,12 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         tracker.finished(merged.result, hparams(config))
     show_merged(console, merged)
     return merged
+
+
+def ready_fold(experiment: Experiment, number: int, console: Console) -> PreparedFold:
+    """Prepare fold ``number``, with stored features where the body stays frozen; nested, each candidate has its own."""
+    fold = prepare_fold(experiment, number)
+    return fold if is_nested(experiment.config) else with_features(experiment, fold, tracked(console))
 
 
 def _show_notes(notes: list[str], console: Console) -> None:
@@ -181,9 +186,7 @@ def train_folds(
     try:
         for name in folds:
             number = experiment.fold_number(name)
-            fold = prepared
-            if number != prepared.number:
-                fold = with_features(experiment, prepare_fold(experiment, number), tracked(console))
+            fold = prepared if number == prepared.number else ready_fold(experiment, number, console)
             try:
                 _train_fold(experiment, fold, identity, fold_directory(directory, name), console, [shown, *trackers])
             except FoldBusyError as busy:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from engine_cases import SPEC, cross_entropy, dataset, fold, level, made, settings, totals
 from layered_models import deep, part_of
+from test_resume import Killed, assert_same, keeper
 from torch import nn
 from torch.nn import functional as F
 
@@ -44,10 +45,10 @@ def grouped(model, section=SGD, **fit):
     return grouped_optimizer(section, model, list(model.parameters()), FitConfig(**fit))
 
 
-def learner(model, fit, section=SGD, opt_level="O0", schedule=CONSTANT, **options):
+def learner(model, fit, section=SGD, opt_level="O0", schedule=CONSTANT, warmup_steps=0, **options):
     build = partial(grouped_optimizer, section, model, fit=fit)
     precision, optimizer = make_precision(model, level(opt_level, **options), lambda stepped: build(stepped))
-    scheduler = make_scheduler(schedule, optimizer, warmup_steps=0, total_steps=12, steps_per_epoch=4)
+    scheduler = make_scheduler(schedule, optimizer, warmup_steps=warmup_steps, total_steps=12, steps_per_epoch=4)
     return Learner(model, cross_entropy(), optimizer, scheduler, precision)
 
 
@@ -170,6 +171,34 @@ def test_under_every_schedule_the_rates_keep_their_ratio(name, warmup_steps):
         for stepped, schedule in zip((optimizer, alone), schedules, strict=True):
             stepped.step()
             schedule.step()
+
+
+MORE = {
+    "multistep": {"_target_": SCHEDULES + "MultiStepLR", "milestones": [3, 7], "gamma": 0.3},
+    "restarts": {"_target_": SCHEDULES + "CosineAnnealingWarmRestarts", "T_0": 5},
+    "polynomial": {"_target_": SCHEDULES + "PolynomialLR", "total_iters": "total_steps", "power": 2.0},
+}
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 2])
+@pytest.mark.parametrize("name", SECTIONS | MORE)
+def test_under_every_schedule_a_stopped_fold_goes_on_to_the_same_bits(tmp_path, name, warmup_steps):
+    chosen = settings(clip_norm=0.5, freeze_epochs=1, unfreeze_layers=1)
+    fit = FitConfig(head_lr=0.05, layer_decay=0.6, decay_norms=False, freeze_epochs=1, unfreeze_layers=1)
+
+    def run(kept=None):
+        section = (SECTIONS | MORE)[name]
+        it = learner(deep(), fit, {**ADAMW, "eps": 1e-4}, "O2", section, warmup_steps, dtype="bf16")
+        torch.manual_seed(1)
+        return fit_fold(it, dataset(), fold(), chosen, SPEC, [], kept)
+
+    straight = run()
+    for step in (1, 4, 9):
+        directory = tmp_path / str(step)
+        directory.mkdir()
+        with pytest.raises(Killed):
+            run(keeper(directory, kill_at=step))
+        assert_same(run(keeper(directory)), straight)
 
 
 def test_a_schedule_that_would_raise_the_lowest_layers_is_refused():

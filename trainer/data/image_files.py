@@ -113,7 +113,7 @@ def read_bytes(root: str, name: str) -> bytes:
         DataError: missing, unreadable or empty; says only that, not the name.
     """
     try:
-        payload = open_archive(root).read(name) if Path(root).is_file() else Path(root, name).read_bytes()
+        payload = open_archive(root).read(name) if Path(root).is_file() else _regular(Path(root, name)).read_bytes()
     except (FileNotFoundError, KeyError) as problem:
         raise DataError("there is no such file") from problem
     except UNREADABLE as problem:
@@ -121,6 +121,13 @@ def read_bytes(root: str, name: str) -> bytes:
     if not payload:
         raise DataError("the file is empty (0 bytes)")
     return payload
+
+
+def _regular(path: Path) -> Path:
+    """Return the path of a file; a pipe or a socket, which would keep its reader waiting for ever, is refused."""
+    if path.exists() and not path.is_file():
+        raise DataError("it is no regular file")
+    return path
 
 
 def read_image(images: Images, row: int) -> "Image.Image":

@@ -1,6 +1,7 @@
 """The whole state of a fold in training, as tensors and plain values, and back again, exactly."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -69,7 +70,7 @@ def restore(state: Mapping[str, Any], learner: Learner, progress: Progress, *, a
         _module(learner.loss).load_state_dict(state["loss"])
         _load_buffers(_module(learner.loss), state["loss buffers"])
         _restore_optimizer(state["optimizer"], learner.optimizer)
-        learner.scheduler.load_state_dict(state["scheduler"])
+        learner.scheduler.load_state_dict(_like(state["scheduler"], learner.scheduler.state_dict()))
         _restore_precision(state, learner, adapt)
         _restore_average(state["average"], learner)
     except (RuntimeError, ValueError, KeyError) as error:
@@ -159,6 +160,17 @@ def _restore_optimizer(saved: Mapping[str, Any], optimizer: torch.optim.Optimize
         for name, value in values.items():
             if isinstance(value, Tensor) and name in own and own[name].dtype != value.dtype:
                 own[name] = value.to(own[name].device, copy=True)
+
+
+def _like(saved: Any, own: Any) -> Any:
+    """Return a copy of a saved state, for torch takes some of it apart, with a Counter where ``own`` has one."""
+    if isinstance(saved, Mapping):
+        kept = {key: _like(value, own.get(key) if isinstance(own, Mapping) else None) for key, value in saved.items()}
+        return Counter(kept) if isinstance(own, Counter) else kept
+    if isinstance(saved, (list, tuple)):
+        others = own if isinstance(own, (list, tuple)) and len(own) == len(saved) else [None] * len(saved)
+        return type(saved)(_like(value, other) for value, other in zip(saved, others, strict=True))
+    return saved
 
 
 def _restore_precision(state: Mapping[str, Any], learner: Learner, adapt: bool) -> None:

@@ -4,9 +4,10 @@ import ast
 import hashlib
 import inspect
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from trainer.config.build import resolve_target
@@ -20,6 +21,7 @@ PARTS_PACKAGES = {  # import name -> package, for parts that compute with it
     "timm": "timm",
     "PIL": "pillow",
 }
+ENGINE_NAME = "the engine"
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("trainer.data.", "trainer.models.", "trainer.losses.")
 ENGINE = (
@@ -42,55 +44,78 @@ ENGINE = (
 
 def versions(config: RunConfig) -> dict[str, str]:
     """Return the versions of what computes the numbers: Python, torch and its kin, and what the named parts import."""
-    parts = [path for files in _named_parts(config).values() for path in files]
-    used = {PARTS_PACKAGES[name] for path in parts for name in _imports(path) if name in PARTS_PACKAGES}
+    parts = {path for name, files in code_files(config).items() if name != ENGINE_NAME for path in files}
+    used = {
+        PARTS_PACKAGES[top]
+        for path in parts
+        for name in _imports(path)
+        if (top := name.split(".")[0]) in PARTS_PACKAGES
+    }
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"python": python, **{name: version(name) for name in (*PACKAGES, *sorted(used))}}
+    return {"python": python, **{name: _version(name) for name in (*PACKAGES, *sorted(used))}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a plugin may do without it
+        return "absent"
 
 
 def code(config: RunConfig) -> dict[str, str]:
-    """Return the sha256 (cut) of the source files that compute: the engine, what the configuration names, plugins."""
+    """Return the sha256 (cut) of the source files that compute, by what they are."""
+    return {f"code of {name}": files_sha256(files) for name, files in code_files(config).items()}
+
+
+def code_files(config: RunConfig) -> dict[str, list[Path]]:
+    """Return the source files that compute: of the engine, of what the configuration names, of plugins.
+
+    With a part come those parts of ours that it imports; of a data source its file alone, for its rows are compared.
+    """
     engine = sorted(path for pattern in ENGINE for path in (ROOT / "trainer").glob(pattern))
-    found = {"code of the engine": files_sha256(path for path in engine if not path.name.startswith("preflight"))}
-    found |= {f"code of {target}": files_sha256(files) for target, files in _named_parts(config).items()}
-    for plugin in config.plugins:
-        file = Path(inspect.getfile(import_module(plugin)))
-        found[f"code of {plugin}"] = files_sha256(
-            sorted(file.parent.rglob("*.py")) if file.stem == "__init__" else [file]
-        )
-    return found
-
-
-def _named_parts(config: RunConfig) -> dict[str, list[Path]]:
-    """Return the source files of our own parts by target; of the data source its file, for its rows are compared."""
-    found = {}
+    found = {ENGINE_NAME: [path for path in engine if not path.name.startswith("preflight")]}
     for name in ("data", "data.preprocess", "model", "loss"):
         section = config.data.get("preprocess", {}) if name == "data.preprocess" else getattr(config, name)
         target = resolve_target(name, section["_target_"], config.plugins)
         if target.__module__.startswith("trainer."):
             file = Path(inspect.getfile(target))
-            found[section["_target_"]] = [file] if name == "data" else sorted(_with_imported(file))
+            found[section["_target_"]] = [file] if name == "data" else _with_imported([file])
+    for plugin in config.plugins:
+        file = Path(inspect.getfile(import_module(plugin)))
+        found[plugin] = _with_imported(file.parent.rglob("*.py") if file.stem == "__init__" else [file])
     return found
 
 
-def _with_imported(file: Path) -> set[Path]:
-    """Return the file and those parts of ours that it imports, and they import."""
-    found, rest = set[Path](), [file]
+def _with_imported(files: Iterable[Path]) -> list[Path]:
+    """Return the files and those parts of ours that they import, and these import."""
+    found, rest = set[Path](), [*files]
     while rest:
         path = rest.pop()
         if path not in found:
             found.add(path)
-            ours = [name for name in _imports(path, whole=True) if name.startswith(PARTS)]
+            ours = [name for name in _imports(path) if name.startswith(PARTS)]
             rest += [source for name in ours if (source := ROOT / f"{name.replace('.', '/')}.py").is_file()]
-    return found
+    return sorted(found)
 
 
-def _imports(path: Path, *, whole: bool = False) -> Iterator[str]:
-    """Yield what a file imports, wherever in it: the first word of each name, or the whole."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-        yield from names if whole else [name.partition(".")[0] for name in names]
+def _imports(path: Path) -> frozenset[str]:
+    """Return the modules that a file imports, wherever in it."""
+    return _imports_of(path.read_bytes())
+
+
+@cache
+def _imports_of(source: bytes) -> frozenset[str]:
+    names = set[str]()
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):  # a file beside a plugin's that nobody imports
+        return frozenset()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+    return frozenset(names)
 
 
 def files_sha256(paths: Iterable[Path]) -> str:

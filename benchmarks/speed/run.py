@@ -1,0 +1,202 @@
+"""Side by side on the same work: whole processes, in alternating order; ratios of medians, accuracy and peak memory.
+
+    make bench                               # every workload and tool, three rounds
+    make bench ARGS="tab image --rounds 5"   # some of them
+    make bench ARGS="bert --tools foldwise,foldwise-O1,hf"
+
+Writes docs/benchmarks.md. Close other programs first: on a busy machine only the ratios mean anything, if they do.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.speed.workloads import LR, SEED, WORKLOADS, make_files
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
+FILES = REPOSITORY / "build" / "bench"
+BARE = ["profile=off", "preflight=off", "audit=off", "tracker=none", "checkpoint.save_weights=false"]
+FOLDWISE = {
+    "foldwise": [],
+    "foldwise-bare": BARE,
+    "foldwise-O1": ["amp=O1"],
+}
+PEERS = {
+    "skorch": "skorch_tool",
+    "lightning": "lightning_tool",
+    "hf": "hf_tool",
+    "plain": "plain_loop",
+    "tuned": "tuned_loop",
+}
+FRAMEWORKS = ("skorch", "lightning", "hf")
+LABELS = {
+    "foldwise": "Foldwise, as it comes",
+    "foldwise-bare": "Foldwise, no profile, preflight, audit, tracker, weights",
+    "foldwise-O1": "Foldwise, `amp=O1`",
+    "skorch": "skorch",
+    "lightning": "Lightning",
+    "hf": "HF Trainer",
+    "plain": "plain loop: TensorDataset, DataLoader, padded to the longest",
+    "tuned": "tuned loop: batched indexing, length buckets, fused AdamW",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One process: wall-clock seconds, peak resident MiB, mean accuracy over the folds."""
+
+    seconds: float
+    peak_mib: float
+    accuracy: float
+
+
+def main() -> None:
+    parsed = arguments()
+    console = Console()
+    found: dict[str, dict[str, list[Outcome]]] = {}
+    for name in parsed.workloads:
+        make_files(name, FILES)
+        found[name] = {tool: [] for tool in parsed.tools}
+        rounds = [tool for number in range(parsed.rounds) for tool in turned(parsed.tools, number)]
+        for tool in track(rounds, f"{name}", console=console, transient=True):
+            found[name][tool].append(run(name, tool))
+        console.print(table(found[name], name))
+    PAGE.write_text(page(found, parsed.rounds), encoding="utf-8")
+    console.print(f"written: {PAGE.relative_to(REPOSITORY)}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workloads", nargs="*", help=f"of {', '.join(WORKLOADS)} (default: all)")
+    parser.add_argument("--tools", type=lambda text: text.split(","), default=[*FOLDWISE, *PEERS])
+    parser.add_argument("--rounds", type=int, default=3, help="processes per tool (default 3)")
+    parsed = parser.parse_args()
+    parsed.workloads = parsed.workloads or list(WORKLOADS)
+    unknown = [name for name in parsed.workloads if name not in WORKLOADS]
+    unknown += [tool for tool in parsed.tools if tool not in LABELS]
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; have {', '.join([*WORKLOADS, *LABELS])}")
+    return parsed
+
+
+def turned(tools: list[str], number: int) -> list[str]:
+    """Return the tools beginning with another one in each round, so that none is always first."""
+    shift = number % len(tools)
+    return tools[shift:] + tools[:shift]
+
+
+def run(name: str, tool: str) -> Outcome:
+    """Run one process to its end."""
+    with tempfile.TemporaryDirectory() as runs:
+        if tool in FOLDWISE:
+            work = WORKLOADS[name]
+            command = [str(REPOSITORY / "train.py"), *work.options(FILES), *FOLDWISE[tool], f"paths.runs={runs}"]
+            command += [f"max_epochs={work.epochs}", f"batch_size={work.batch_size}", f"optimizer.lr={LR}"]
+            command += [f"seed={SEED}", "run=bench", "runtime.progress=plain"]
+        else:
+            command = ["-m", f"benchmarks.speed.{PEERS[tool]}", name, str(FILES)]
+        started = time.perf_counter()
+        with tempfile.TemporaryFile("w+") as output:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=REPOSITORY,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(os.environ),
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            seconds = time.perf_counter() - started
+            output.seek(0)
+            text = output.read()
+        if process.returncode:
+            sys.exit(f"{tool} failed on {name}:\n{text[-2000:]}")
+        if tool in FOLDWISE:
+            result = json.loads((Path(runs) / "bench" / "cv.json").read_text(encoding="utf-8"))
+            accuracy = result["metrics"]["accuracy"]["mean"]
+        else:
+            accuracy = json.loads(text.strip().splitlines()[-1])["accuracy"]
+    return Outcome(seconds, usage.ru_maxrss / 1024, accuracy)
+
+
+def table(found: dict[str, list[Outcome]], name: str) -> str:
+    """Return one workload as a Markdown table, with ratios to the fastest framework and to the tuned loop."""
+    seconds = {tool: statistics.median(one.seconds for one in outcomes) for tool, outcomes in found.items()}
+    best = min((tool for tool in FRAMEWORKS if tool in seconds), key=lambda tool: seconds[tool], default=None)
+    lines = [
+        f"| {name} | seconds | / best framework | / tuned loop | accuracy | peak MiB |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for tool, outcomes in found.items():
+        against = f"{seconds[tool] / seconds[best]:.2f}" if best else "-"
+        tuned = f"{seconds[tool] / seconds['tuned']:.2f}" if "tuned" in seconds else "-"
+        accuracy = statistics.median(one.accuracy for one in outcomes)
+        peak = statistics.median(one.peak_mib for one in outcomes)
+        mark = " (best framework)" if tool == best else ""
+        cells = [f"{LABELS[tool]}{mark}", f"{seconds[tool]:.1f}", against, tuned, f"{accuracy:.4f}", f"{peak:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def page(found: dict[str, dict[str, list[Outcome]]], rounds: int) -> str:
+    tables = "\n\n".join(table(tools, name) for name, tools in found.items())
+    return f"""# Benchmarks
+
+Whole processes on the same rows, folds, model, batches, epochs and learning rate; five folds each:
+
+- `tab`: digits, MLP 64-256-256-10, batch 32, 20 epochs
+- `text`: 10,662 made sentences with MR's lengths, TextCNN of 128 dimensions, batch 50, 3 epochs
+- `bert`: 2,500 made sentences, BERT 4 x 256, at most 128 tokens, batch 32, 1 epoch
+- `image`: 6,000 made pictures of 28 x 28, small CNN, batch 64, 3 epochs
+
+Medians of {rounds} processes per tool, in alternating order; read the ratios, not the seconds. As it comes, Foldwise audits
+the split, tries model and loss, profiles, saves weights, curves and a report; one line leaves all that out. The others do
+nothing but train and score.
+
+```
+{command()}
+```
+
+{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {machine()}; {versions()}.
+
+{tables}
+"""
+
+
+def command() -> str:
+    given = " ".join(sys.argv[1:])
+    return f'make bench ARGS="{given}"' if given else "make bench"
+
+
+def machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
+    return f"{len(os.sched_getaffinity(0))} cores of {model}, load {os.getloadavg()[0]:.1f} at the end"
+
+
+def versions() -> str:
+    found = [f"Python {platform.python_version()}"]
+    for name in ("torch", "skorch", "lightning", "transformers", "accelerate"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"no {name}")
+    return ", ".join(found)
+
+
+if __name__ == "__main__":
+    main()
