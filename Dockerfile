@@ -23,6 +23,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
+    HF_HOME=/workspace/runs/.cache/huggingface \
     USER=foldwise
 COPY --from=packages /opt/venv /opt/venv
 RUN if [ "$REQUIRE_APEX" = 1 ]; then python -c "from apex.amp import initialize"; fi \

@@ -75,3 +75,23 @@ def test_a_candidate_frozen_otherwise_than_the_run_is_trained_as_it_says(train, 
     plain, nested = (load_file(tmp_path / f"runs/{run}/fold_0/model.safetensors") for run in ("plain", "nested"))
     assert plain.keys() == nested.keys()
     assert all(torch.equal(plain[name], nested[name]) for name in plain)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("fit.head_lr=1e-5", "scheduler=cosine", "scheduler.eta_min=1e-4"), "scheduler.eta_min=0.0001 is above"),
+        (("fit.decay_norms=false", "optimizer._target_=torch.optim.Rprop"), "torch.optim.Rprop has no weight_decay"),
+        (("fit.warmup_steps=500",), "fit.warmup_steps=500 leaves no step of the fold's 58"),
+        (
+            ("cv.inner.n_splits=2", "cv.inner.grid={fit.warmup_steps:[1,500]}"),
+            "with fit.warmup_steps=500: fit.warmup_steps=500 leaves no step",
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_rates_that_cannot_be_are_refused_before_the_run_is_begun(train, tmp_path, options, message):
+    outcome = train(*QUICK, *options)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert not (tmp_path / "runs/a").exists()

@@ -141,3 +141,40 @@ def test_saved_weights_hold_the_body_too(experiment):
     body = [name for name in whole.weights if not name.startswith("head")]
     assert body
     assert all(torch.equal(trained.weights[name], whole.weights[name]) for name in body)
+
+
+def test_features_that_other_code_has_made_are_made_again(experiment, monkeypatch):
+    calls, counted = count_encodings(monkeypatch), []
+    exp = experiment()
+    with_features(exp, prepare_fold(exp, 0))
+    monkeypatch.setattr(trainer.frozen, "files_sha256", lambda files: counted.extend(f.name for f in files) or "other")
+    later = experiment()
+    with_features(later, prepare_fold(later, 0))
+    assert len(calls) == 2
+    assert {"pooling.py", "load_body.py", "transformer.py", "token_maker.py", "precision.py"} <= set(counted)
+    assert "ce.py" not in counted
+
+
+def test_another_processor_has_features_of_its_own(experiment, monkeypatch):
+    calls = count_encodings(monkeypatch)
+    exp = experiment()
+    with_features(exp, prepare_fold(exp, 0))
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "another")
+    later = experiment()
+    with_features(later, prepare_fold(later, 0))
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("grid", [{"fit.freeze_epochs": [0]}, {"model.pooling": ["mean"]}])
+def test_nested_the_fold_is_trained_as_picked_and_not_on_the_features_of_other_settings(train, tmp_path, grid):
+    model, data = save_model(tmp_path / "bert"), write_reviews(tmp_path / "reviews.csv")
+    key, (value,) = next(iter(grid.items()))
+    asked = ["data=csv_text", f"data.path={data}", "model=transformer", f"model.pretrained={model}", "cv.n_splits=2"]
+    asked += ["max_epochs=1", "batch_size=8", "profile=off", "tracker=none", "cv.fold=0"]
+    nested = train(
+        *asked, "run=a", "fit.freeze_epochs=all", "cv.inner.n_splits=2", f"cv.inner.grid={{{key}:[{value}]}}"
+    )
+    plain = train(*asked, "run=b", *(["fit.freeze_epochs=all"] if key != "fit.freeze_epochs" else []), f"{key}={value}")
+    assert (nested.code, plain.code) == (0, 0), nested.err + plain.err
+    one, other = ((tmp_path / "runs" / name / "fold_0" / "oof.parquet").read_bytes() for name in "ab")
+    assert one == other

@@ -3,7 +3,8 @@
 Commands run in one folder, in the order of the page, in this process. To be quick, ``shortened`` cuts those that
 train to an epoch of two folds, and the files they name are small samples with the columns of the real ones. Quoted
 output is compared with numbers and units masked; error messages must be the same to the letter. The run that the page
-shows killed is killed: a process of its own sends itself SIGKILL in fold 2.
+shows killed is killed: a process of its own sends itself SIGKILL in fold 2. The commands of docs/ are composed and
+checked, not run.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import re
 import shlex
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,10 +24,15 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from hydra import compose, initialize_config_dir
+from PIL import Image
+from torchvision.models import resnet18
+from transformer_files import save_model
 
 import train as script
+from trainer.check import check_config
 from trainer.cli import main as foldwise
-from trainer.config.compose import composed
+from trainer.config.compose import composed, to_run_config
 from trainer.config.errors import CheckpointError, ConfigError, DataError, FoldwiseError, guarded
 from trainer.config.problems import CONF
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
@@ -78,9 +85,13 @@ def blocks(page: Path) -> list[Block]:
     found, all_fences = [], fences(page)
     for (language, text), (after, quoted) in zip(all_fences, [*all_fences[1:], ("", "")], strict=True):
         if language == "sh":
-            commands = tuple(text.replace("\\\n", " ").strip().splitlines())
-            found.append(Block(commands, quoted if after == "text" else ""))
+            found.append(Block(tuple(lines_of(text)), quoted if after == "text" else ""))
     return found
+
+
+def lines_of(text: str) -> list[str]:
+    """The commands of a shell block; a backslash joins lines."""
+    return text.replace("\\\n", " ").strip().splitlines()
 
 
 BLOCKS = blocks(PAGES["en"])
@@ -132,8 +143,24 @@ def write_samples(folder: Path) -> None:
     )
     letters = {f"module.{name}": value for name, value in MLP(64, 26).state_dict().items()}
     torch.save({"epoch": 20, "state_dict": letters}, folder / "letters.pth")
+    save_model(folder / "models" / "bert")
+    write_photos(folder / "photos.zip")
+    torch.save(resnet18(weights=None).state_dict(), folder / "resnet18.pth")
     [code] = [text for language, text in fences(PAGES["en"]) if language == "python"]
     (folder / "my_pkg.py").write_text(code, encoding="utf-8")
+
+
+def write_photos(path: Path) -> None:
+    """Write images of several sizes, in folders and with a stray file as the real ones are."""
+    random = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("hymenoptera/train/ants/imageNotFound.gif", b"GIF89a")
+        for number in range(24):
+            part, label = ("train", "val")[number % 3 == 2], ("ants", "bees")[number % 2]
+            pixels = random.integers(0, 256, (20 + number, 30, 3), dtype=np.uint8)
+            payload = io.BytesIO()
+            Image.fromarray(pixels).save(payload, "JPEG")
+            archive.writestr(f"hymenoptera/{part}/{label}/{number}.jpg", payload.getvalue())
 
 
 def reviews_with_copies() -> list[list[object]]:
@@ -158,7 +185,7 @@ def reviews_with_copies() -> list[list[object]]:
 def shortened(arguments: list[str]) -> list[str]:
     """What is appended to a command that trains, less what the page shows of its output."""
     named = any(item.startswith("run=") for item in arguments)  # the page merges all of its folds
-    profiled = arguments == ["train.py"] or "data=csv_text" in arguments
+    profiled = arguments == ["train.py"] or "model=text_cnn" in arguments
     return [
         *("max_epochs=1", "runtime.threads=1"),
         *([] if named else ["cv.n_splits=2"]),
@@ -435,8 +462,27 @@ def test_options_of_data_model_and_loss_are_documented_with_their_defaults(page:
         (key, yaml.safe_load(cell.strip("`")) if cell.startswith("`") else "???")
         for key, cell in documented_options(page)
     ]
-    assert [option for option in open_options() if option not in documented] == []
-    assert [option for option in documented if option not in open_options()] == []
+    options = open_options()
+    assert [option for option in options if option not in documented] == []
+    assert [option for option in documented if option not in options] == []
+
+
+DOCS_COMMANDS = [
+    command
+    for page in DOCS
+    for language, text in fences(page)
+    if language == "sh"
+    for command in lines_of(text)
+    if command.startswith("python train.py ") and " -m " not in command
+]
+
+
+@pytest.mark.parametrize("command", DOCS_COMMANDS)
+def test_command_of_another_page_is_a_valid_configuration(command: str) -> None:
+    own_file = "init.path="
+    overrides = [item for item in shlex.split(command)[2:] if not item.startswith(own_file)]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        check_config(to_run_config(compose("config", overrides=overrides), overrides))
 
 
 def anchors(page: Path) -> set[str]:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.config.build import construct
 from trainer.config.errors import ConfigError
@@ -97,9 +99,22 @@ def fresh_learner(
         lambda stepped: grouped_optimizer(config.optimizer, fold_model, stepped, config.fit, config.plugins),
     )
     refuse_underflowing_optimizer(experiment.level, optimizer)
-    steps_per_epoch = settings.steps_per_epoch(len(rows.train))
+    scheduler = fold_scheduler(experiment, optimizer, len(rows.train))
+    decay = config.fit.ema_decay
+    average = None if decay is None else WeightAverage(precision.parameters, decay)
+    return Learner(fold_model, loss, optimizer, scheduler, precision, average)
+
+
+def fold_scheduler(experiment: Experiment, optimizer: Optimizer, n_train: int) -> LRScheduler:
+    """Build the scheduler of a fold with ``n_train`` training rows.
+
+    Raises:
+        ConfigError: torch refused its arguments, or they fit neither the fold's steps nor the optimizer's groups.
+    """
+    config, settings = experiment.config, experiment.settings
+    steps_per_epoch = settings.steps_per_epoch(n_train)
     total_steps = settings.max_epochs * steps_per_epoch
-    scheduler = make_scheduler(
+    return make_scheduler(
         config.scheduler,
         optimizer,
         warmup_steps=warmup_steps(config.fit, total_steps),
@@ -107,9 +122,6 @@ def fresh_learner(
         steps_per_epoch=steps_per_epoch,
         plugins=config.plugins,
     )
-    decay = config.fit.ema_decay
-    average = None if decay is None else WeightAverage(precision.parameters, decay)
-    return Learner(fold_model, loss, optimizer, scheduler, precision, average)
 
 
 def make_loss(experiment: Experiment, rows: FoldRows) -> Any:

@@ -6,10 +6,8 @@ computed them: whatever the last digits could depend on is in the name under whi
 """
 
 import hashlib
-import inspect
 import json
 from contextlib import closing
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -31,6 +29,7 @@ from trainer.engine.modes import evaluating
 from trainer.engine.precision import Precision
 from trainer.experiment import Experiment, PreparedFold, cache_directory
 from trainer.models.contract import Encoder
+from trainer.sources import code_files, files_sha256, versions
 
 ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of a feature depend on its batch
 
@@ -91,15 +90,15 @@ def obstacle(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
 def features_key(experiment: Experiment, learner: Learner, fitted: Any) -> str:
     """Return a name that is the same only where the features are the same bits."""
     config, level = experiment.config, learner.precision.level
-    source = inspect.getsourcefile(type(learner.model))
+    files = [file for name, part in code_files(config).items() if name != config.loss["_target_"] for file in part]
     made_of = {
         "rows": _content(experiment.samples.inputs),
         "preprocessing": [config.data["preprocess"], fitted.to_json()],
         "body": _body_sha256(learner.model),
-        "model": [config.model, _file_sha256(source) if source else None],
+        "model": config.model,
         "precision": [level.opt_level, str(level.dtype), str(level.in_force)],
-        "machine": [str(experiment.device), torch.get_num_threads()],
-        "versions": {name: version(name) for name in ("torch", "transformers", "torchvision")},
+        "machine": [_processor(experiment.device), torch.get_num_threads()],
+        "software": [versions(config), files_sha256(files)],
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -107,6 +106,12 @@ def features_key(experiment: Experiment, learner: Learner, fitted: Any) -> str:
 def is_comparable(inputs: Any) -> bool:
     """Return whether another process can tell that it has the same inputs."""
     return isinstance(inputs, Texts) or hasattr(inputs, "content_sha256")
+
+
+def _processor(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _content(inputs: Any) -> str | None:
@@ -123,11 +128,6 @@ def _body_sha256(model: Any) -> str:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def _file_sha256(path: str) -> str:
-    with open(path, "rb") as file:  # noqa: PTH123
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def encode(learner: Learner, data: TrainingSet, track: Track = untracked) -> NDArray[np.float32]:

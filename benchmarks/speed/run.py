@@ -163,9 +163,9 @@ Whole processes on the same rows, folds, model, batches, epochs and learning rat
 - `bert`: 2,500 made sentences, BERT 4 x 256, at most 128 tokens, batch 32, 1 epoch
 - `image`: 6,000 made pictures of 28 x 28, small CNN, batch 64, 3 epochs
 
-Medians of {rounds} processes per tool, in alternating order; read the ratios, not the seconds. As it comes, Foldwise audits
-the split, tries model and loss, profiles, saves weights, curves and a report; one line leaves all that out. The others do
-nothing but train and score.
+Medians of {rounds} processes per tool, in alternating order; read the ratios, not the seconds. As it comes, Foldwise
+audits the split, tries model and loss, profiles, saves weights, curves and a report; one line leaves all that out. The
+others do nothing but train and score.
 
 ```
 {command()}

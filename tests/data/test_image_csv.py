@@ -97,6 +97,46 @@ def test_a_missing_ending_is_noticed(tmp_path):
         load_image_csv(write_zip(tmp_path / "x.zip", with_table(table="file,label\nimg/0,a\nimg/1,b\n")))
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("img/1.PNG", "there is 'img/1.png': write the names as those of the files, in upper or lower case"),
+        ("img", "put them there, or take these rows out of the table"),  # a directory
+        ("labels", "put them there, or take these rows out of the table"),  # the table itself is no image
+        (f"img/{'x' * 5000}.png", "put them there, or take these rows out of the table"),  # too long for the system
+        (f"{'x' * 5000}/1.png", "put them there, or take these rows out of the table"),
+    ],
+)
+def test_the_advice_for_a_missing_file_can_be_followed(tmp_path, name, said):
+    files = with_table(table=f"file,label\nimg/0.png,a\n{name},b\n")
+    write_files(tmp_path, files)
+    for path in (str(tmp_path / "labels.csv"), write_zip(tmp_path / "d.zip", files)):
+        with pytest.raises(DataError, match=r"row 2 .*: no such file in") as caught:
+            load_image_csv(path)
+        assert str(caught.value).splitlines()[1:] == [said]
+
+
+def test_names_that_lead_up_start_from_the_table(tmp_path, monkeypatch):
+    files = with_table(table="file,label\n../img/0.png,a\n../img/1.png,b\n")
+    write_files(tmp_path, {**files, "tables/labels.csv": files["labels.csv"]})
+    with pytest.raises(DataError, match="not below") as caught:
+        load_image_csv(str(tmp_path / "tables" / "labels.csv"))
+    assert str(caught.value).splitlines()[1] == f"set data.images={tmp_path}/img"
+    monkeypatch.chdir(tmp_path)
+    for images, expected in ((f"{tmp_path}/img", "0.png"), (str(tmp_path), "img/0.png"), (".", "img/0.png")):
+        samples, _ = load_image_csv("tables/labels.csv", images=images)
+        assert samples.inputs.names[0] == expected
+
+
+def test_absolute_names_below_a_relative_directory(tmp_path, monkeypatch):
+    write_files(tmp_path, with_table(table=f"file,label\n{tmp_path}/img/0.png,a\n{tmp_path}/img/1.png,b\n"))
+    monkeypatch.chdir(tmp_path)
+    assert load_image_csv("labels.csv", images="img")[0].inputs.names == ("0.png", "1.png")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(DataError, match=f"set data.images={tmp_path}/img"):
+        load_image_csv("labels.csv", images="other")
+
+
 def test_missing_files_are_named_with_their_rows(tmp_path):
     rows = "".join(f"img/{n}.png,{'ab'[n % 2]}\n" for n in range(12))
     write_files(tmp_path, with_table(table=f"file,label\n{rows}"))

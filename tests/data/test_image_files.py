@@ -75,6 +75,23 @@ def test_names_of_a_zip_without_the_utf8_mark(tmp_path, encoding):
     assert read_image(hash_images(path, ["猫/白色.png"]), 0).size == (16, 12)
 
 
+def test_names_of_a_zip_are_read_in_one_encoding(tmp_path):
+    """The bytes of the first name in GB 18030 are "è" in UTF-8; those of the second are no UTF-8."""
+    raw = [name.encode("gb18030") for name in ("猫/1.png", "狗/1.png")]
+    assert raw[0].decode() == "è/1.png"
+    path = write_zip(tmp_path / "old.zip", {"x" * len(raw[0]): GOOD, "y" * len(raw[1]): GOOD})
+    packed = Path(path).read_bytes().replace(b"x" * len(raw[0]), raw[0]).replace(b"y" * len(raw[1]), raw[1])
+    Path(path).write_bytes(packed)
+    assert set(list_files(path).files) == {"猫/1.png", "狗/1.png"}
+
+
+def test_a_zip_with_one_name_twice_is_refused(tmp_path):
+    path = write_zip(tmp_path / "twice.zip", {"a.png": GOOD, "b.png": b""})
+    Path(path).write_bytes(Path(path).read_bytes().replace(b"b.png", b"a.png"))
+    with pytest.raises(DataError, match=r"twice\.zip: 'a\.png' in it is there twice: pack it again"):
+        list_files(path)
+
+
 @pytest.mark.parametrize("name", ["../x.png", "a/../../x.png", "/etc/x.png", "C:/x.png", "..\\x.png"])
 def test_zip_slip_is_refused(tmp_path, name):
     with pytest.raises(DataError, match=r"leads out of the archive \(zip slip\)"):
@@ -154,6 +171,12 @@ def test_missing_and_empty_files_are_named_with_their_rows(tmp_path):
     ]
     with pytest.raises(DataError, match=r"row 2, .*d/c.png: there is no such file"):
         hash_images(root, ["a.png", "c.png"])
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"row 1, .*a\.png: it is no regular file"):
+        hash_images(str(tmp_path), ["a.png"])
 
 
 def test_many_broken_files_are_counted_in_five_lines(tmp_path):

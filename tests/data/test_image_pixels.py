@@ -288,6 +288,8 @@ def test_what_was_fitted_survives_json(images):
         (["Normalize"], "data.preprocess.normalize"),
         ([{"name": "Lambda", "lambd": "os.system"}], "cannot come from a configuration"),
         (["MixUp"], "whole batches"),
+        (["ToTensor"], "ToTensor has no place here"),
+        (["Transform"], "no transform 'Transform'"),
         ([{"name": "RandomApply", "transforms": ["hflp"]}], r"train\[0\]\.transforms\[0\]: .*'hflp'"),
         ([{"name": "ToDtype", "dtype": "complex64"}], "give uint8 or float32"),
         (["functional"], "no transform 'functional'"),
@@ -316,6 +318,7 @@ def test_transforms_that_are_refused(train, said):
         (["hflip", "RandomIoUCrop"], r"train\[1\]: RandomIoUCrop does not take images of 3 x 16 x 12: .*box"),
         (["ToPILImage"], "ToPILImage makes Image of 3 x 16 x 12"),
         (["FiveCrop"], "FiveCrop makes tuple"),
+        (["Grayscale"], "Grayscale makes 1 x 16 x 12 .*\ndata.preprocess.size and data.preprocess.channels set it"),
     ],
 )
 def test_transforms_that_make_something_else_are_refused_before_decoding(images, train, said):

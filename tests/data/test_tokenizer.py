@@ -197,6 +197,21 @@ def test_other_texts_tokenizers_and_lengths_have_tokens_of_their_own(saved, tmp_
     assert len(list((tmp_path / "tokens").iterdir())) == len(changed) + 1
 
 
+@pytest.mark.parametrize("newer", ["library", "code"])
+def test_tokens_that_another_version_has_made_are_made_again(saved, tmp_path, monkeypatch, newer) -> None:
+    first = made(saved["bert"], cache_dir=tmp_path / "cache").prepare(MIXED)
+    if newer == "library":
+        monkeypatch.setattr("trainer.data.tokenizer.version", lambda _: "99")
+    else:
+        changed = tmp_path / "token_maker.py"
+        changed.write_text("")
+        monkeypatch.setattr("trainer.data.token_maker.__file__", str(changed))
+    later = made(saved["bert"], cache_dir=tmp_path / "cache").prepare(MIXED)
+    assert any(note.startswith("tokens kept in") for note in later.notes)
+    assert len(list((tmp_path / "cache" / "tokens").iterdir())) == 2
+    np.testing.assert_array_equal(first.tokens.tokens_T, later.tokens.tokens_T)
+
+
 def damage(directory: Path, how: str) -> None:
     file = directory / "tokens.npy"
     content = bytearray(file.read_bytes())
@@ -331,6 +346,18 @@ class TestWhereThereIsNoTokenizer:
         save_bert(tmp_path)
         (tmp_path / "tokenizer.json").write_text("{")
         assert "cannot be read" in self.refused(tmp_path)
+
+    def test_a_config_that_transformers_refuses_is_named_with_the_reason(self, tmp_path) -> None:
+        save_bert(tmp_path)
+        BertConfig().save_pretrained(tmp_path)
+        config = json.loads((tmp_path / "config.json").read_text())
+        (tmp_path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": "two"}))
+        message = self.refused(tmp_path)
+        assert "config.json" in message
+        assert "two" in message
+
+    def test_an_empty_name_is_not_the_working_directory(self) -> None:
+        assert "model.pretrained is empty" in self.refused("")
 
     def test_foreign_code_is_never_run(self, tmp_path) -> None:
         canary = tmp_path / "canary"

@@ -7,7 +7,7 @@ import pytest
 from transformer_cases import save
 
 from trainer.config.errors import CheckpointError, ConfigError
-from trainer.models.pretrained import find_pretrained, pretrained_files
+from trainer.models.pretrained import find_pretrained, first_line, pretrained_files
 
 
 @pytest.fixture
@@ -202,3 +202,19 @@ def test_an_index_that_is_none(tmp_path, text):
     (tmp_path / "model.safetensors").unlink()
     (tmp_path / "model.safetensors.index.json").write_text(text)
     assert "model.safetensors.index.json" in refused(CheckpointError, directory)
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_not_the_working_directory(tmp_path, monkeypatch, name):
+    save("bert", tmp_path)
+    monkeypatch.chdir(tmp_path / "bert")
+    with pytest.raises(ConfigError, match=r"model\.pretrained is empty"):
+        find_pretrained(name)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("a\nb", "a"), ("wrong:\n  because\nmore", "wrong: because"), ("wrong:", "wrong:"), ("", "ValueError")],
+)
+def test_the_first_line_of_a_message_comes_with_its_reason(said, kept):
+    assert first_line(ValueError(said)) == kept

@@ -19,6 +19,11 @@ from trainer.config.schema import OPEN_SECTIONS, InnerConfig, RunConfig
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, RecursionError)
+NOT_POSSIBLE = {  # what OmegaConf says of a value -> what it must be
+    "is not Optional": "cannot be null",
+    "is not a valid bool": "must be true or false",
+    "incompatible with type hint": "must be a whole number or a word",
+}
 
 
 def composition_problems(
@@ -107,6 +112,9 @@ def explain(error: Exception, override: str = "") -> str:
         return f"{key}: unknown key{did_you_mean(key, known_keys())}"
     if isinstance(error, RecursionError) or "Recursive interpolation" in text:
         return f"{key}: the interpolation ${{...}} refers to itself".removeprefix(": ")
+    for said, meant in NOT_POSSIBLE.items():
+        if said in text and value:
+            return f"{override}: {meant}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     reason = next((line for line in lines if "could not be converted" in line), lines[0])
     return f"{key}: {reason}" if key else reason

@@ -3,6 +3,7 @@
 import re
 import stat
 import zipfile
+from collections.abc import Sequence
 from functools import lru_cache
 from os import getpid
 from pathlib import Path
@@ -41,12 +42,12 @@ class Archive:
                 f"{path}: not a readable zip file ({shown(str(problem))}): copy or pack it again"
             ) from problem
         infos = self._zip.infolist()
+        named = list(zip(member_names(infos), infos, strict=True))
         try:
-            _refuse_unsafe(path, infos)
+            _refuse_unsafe(path, named)
         except DataError:
             self._zip.close()
             raise
-        named = [(member_name(info), info) for info in infos]
         self.members = {name: info for name, info in named if not info.is_dir()}
         self.folders = [name.rstrip("/") for name, info in named if info.is_dir()]
 
@@ -70,28 +71,42 @@ def _opened(path: str, pid: int, changed_ns: int) -> Archive:
     return Archive(path)
 
 
-def member_name(info: zipfile.ZipInfo) -> str:
-    """Return a member's name with ``/`` between folders; one not marked as UTF-8 may be that, or GB 18030."""
-    name = info.filename.replace("\\", "/")
-    if info.flag_bits & UTF8_NAME or name.isascii():
-        return name
-    raw = name.encode("cp437")
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return name
+def member_names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """Return the names with ``/`` between folders; those not marked as UTF-8 are all of them that, or GB 18030.
+
+    One name alone does not tell: the bytes of some Chinese words in GB 18030 are UTF-8 of other letters.
+    """
+    unmarked = [_is_unmarked(info) for info in infos]
+    raw = [info.filename.encode("cp437") for info, is_unmarked in zip(infos, unmarked, strict=True) if is_unmarked]
+    encoding = next((name for name in ("utf-8", "gb18030") if all(_reads(one, name) for one in raw)), "cp437")
+    decoded = (one.decode(encoding) for one in raw)
+    names = [next(decoded) if is_unmarked else info.filename for info, is_unmarked in zip(infos, unmarked, strict=True)]
+    return [name.replace("\\", "/") for name in names]
 
 
-def _refuse_unsafe(path: str, infos: list[zipfile.ZipInfo]) -> None:
-    if len(infos) > MOST_MEMBERS:
-        raise DataError(f"{path}: {len(infos):,} files in one zip, more than {MOST_MEMBERS:,}: unpack it")
-    for info in infos:
-        problem = _problem_of(info)
+def _is_unmarked(info: zipfile.ZipInfo) -> bool:
+    return not info.flag_bits & UTF8_NAME and not info.filename.isascii()
+
+
+def _reads(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_unsafe(path: str, named: Sequence[tuple[str, zipfile.ZipInfo]]) -> None:
+    if len(named) > MOST_MEMBERS:
+        raise DataError(f"{path}: {len(named):,} files in one zip, more than {MOST_MEMBERS:,}: unpack it")
+    seen: set[str] = set()
+    for name, info in named:
+        problem = "is there twice: pack it again with one of the two" if name in seen else _problem_of(name, info)
         if problem:
-            raise DataError(f"{path}: '{shown(member_name(info))}' in it {problem}")
-    packed, unpacked = sum(info.compress_size for info in infos), sum(info.file_size for info in infos)
+            raise DataError(f"{path}: '{shown(name)}' in it {problem}")
+        if not info.is_dir():
+            seen.add(name)
+    packed, unpacked = (sum(getattr(info, size) for _, info in named) for size in ("compress_size", "file_size"))
     size = Path(path).stat().st_size
     if unpacked > max(SMALL, LARGEST_RATIO * packed) or packed > size:  # more packed than there is: members overlap
         raise DataError(
@@ -100,8 +115,8 @@ def _refuse_unsafe(path: str, infos: list[zipfile.ZipInfo]) -> None:
         )
 
 
-def _problem_of(info: zipfile.ZipInfo) -> str:
-    if UNSAFE_NAME.search(member_name(info)):
+def _problem_of(name: str, info: zipfile.ZipInfo) -> str:
+    if UNSAFE_NAME.search(name):
         return "leads out of the archive (zip slip): such an archive is not read; pack it again with plain names"
     if stat.S_ISLNK(info.external_attr >> 16):
         return "is a link: pack the files themselves"

@@ -12,7 +12,7 @@ from trainer.config.errors import ConfigError, DataError
 from trainer.data.archives import open_archive
 from trainer.data.columns import Names, is_blank, rows_listed, text_cells
 from trainer.data.decoding import shown
-from trainer.data.image_files import hash_images, list_files, read_bytes
+from trainer.data.image_files import hash_images, is_image_name, list_files, read_bytes
 from trainer.data.labels import read_labels
 from trainer.data.rows import assign_roles, read_rows
 from trainer.data.samples import DataSpec, Samples
@@ -147,13 +147,10 @@ def _below(root: str, wanted: Sequence[str], folder: str, path: str) -> list[str
         DataError: files lie elsewhere or are missing; names the first rows.
     """
     has = _finder(root)
-    names = [posixpath.normpath(posixpath.join(folder, _relative(name, root))) for name in wanted]
-    outside = [row for row, name in enumerate(names) if name.startswith(("../", "/"))]
+    names = [_place(name, folder, root, path) for name in wanted]
+    outside = [row for row, name in enumerate(names) if name.startswith("/")]
     if outside:
-        raise DataError(
-            f"{path}: {_rows(outside, wanted)}: not below {root}\n"
-            "set data.images to the directory that holds all images"
-        )
+        raise DataError(f"{path}: {_rows(outside, wanted)}: not below {root}\n{_way_in(root, names)}")
     top = _single_top(root)
     if not folder and top and not any(has(name) for name in names) and any(has(f"{top}/{name}") for name in names):
         names = [f"{top}/{name}" for name in names]
@@ -163,16 +160,42 @@ def _below(root: str, wanted: Sequence[str], folder: str, path: str) -> list[str
     return names
 
 
+def _place(name: str, folder: str, root: str, table: str) -> str:
+    """Return where a file is below ``root``, or its whole path where it is elsewhere.
+
+    Absolute names, and those that lead up, start from the table's directory: they may lead into ``root`` again.
+    """
+    below = posixpath.normpath(posixpath.join(folder, name))
+    if not below.startswith(("../", "/")):
+        return below
+    whole = PurePosixPath(posixpath.normpath(posixpath.join(_whole(Path(table).parent), below)))
+    return whole.relative_to(_whole(root)).as_posix() if whole.is_relative_to(_whole(root)) else whole.as_posix()
+
+
+def _whole(path: str | Path) -> str:
+    return posixpath.normpath(Path(path).expanduser().absolute().as_posix())
+
+
+def _way_in(root: str, names: Sequence[str]) -> str:
+    """Say how files outside of ``root`` are reached."""
+    if Path(root).is_dir() and all(name.startswith("/") for name in names):
+        return f"set data.images={posixpath.commonpath([posixpath.dirname(name) for name in names])}"
+    return "take these rows out of the table, or put all images below one directory"
+
+
 def _finder(root: str) -> Callable[[str], bool]:
     """Return what says whether there is a file of a name below ``root``."""
-    if Path(root).is_dir():
-        return lambda name: Path(root, name).is_file()
-    return open_archive(root).members.__contains__
+    return _is_file_in(root) if Path(root).is_dir() else open_archive(root).members.__contains__
 
 
-def _relative(name: str, root: str) -> str:
-    """Return an absolute name as one below ``root`` where it is."""
-    return PurePosixPath(name).relative_to(root).as_posix() if PurePosixPath(name).is_relative_to(root) else name
+def _is_file_in(root: str) -> Callable[[str], bool]:
+    def is_file(name: str) -> bool:
+        try:
+            return Path(root, name).is_file()
+        except OSError:  # a name that is too long
+            return False
+
+    return is_file
 
 
 def _single_top(root: str) -> str:
@@ -191,9 +214,13 @@ def _rows(rows: Sequence[int], wanted: Sequence[str]) -> str:
 def _advice(root: str, names: Sequence[str], missing: Sequence[int]) -> str:
     """Say what is next to the first missing file."""
     name = PurePosixPath(names[missing[0]])
-    inside = [other for other in _beside(root, name) if PurePosixPath(other).stem == name.name]
-    if inside:
-        return f"there is '{shown(inside[0], 60)}': set data.suffix={PurePosixPath(inside[0]).suffix}"
+    beside = _beside(root, name)
+    longer = [other for other in beside if PurePosixPath(other).stem == name.name and is_image_name(other)]
+    if longer:
+        return f"there is '{shown(longer[0], 60)}': set data.suffix={PurePosixPath(longer[0]).suffix}"
+    alike = [other for other in beside if other.casefold() == str(name).casefold()]
+    if alike and alike != [str(name)]:
+        return f"there is '{shown(alike[0], 60)}': write the names as those of the files, in upper or lower case"
     if len(missing) == len(names):
         return "no row's file is there: set data.images to the directory or .zip that the names start from"
     return "put them there, or take these rows out of the table"
@@ -202,5 +229,7 @@ def _advice(root: str, names: Sequence[str], missing: Sequence[int]) -> str:
 def _beside(root: str, name: PurePosixPath) -> list[str]:
     if not Path(root).is_dir():
         return [other for other in open_archive(root).members if PurePosixPath(other).parent == name.parent]
-    folder = Path(root, name.parent)
-    return sorted((name.parent / entry.name).as_posix() for entry in folder.iterdir()) if folder.is_dir() else []
+    try:
+        return sorted((name.parent / entry.name).as_posix() for entry in Path(root, name.parent).iterdir())
+    except OSError:  # no such directory
+        return []

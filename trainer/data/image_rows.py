@@ -69,7 +69,7 @@ class PixelReader:
         if tuple(image.shape) != prepared.shape.dimensions or image.dtype != torch.uint8:
             raise DataError(
                 f"data.preprocess.train makes {tuple(image.shape)} {image.dtype} of {prepared.shape.dimensions}: "
-                "every image must keep its size"
+                "every image must keep its shape"
             )
         return {"images": image.contiguous()}
 

@@ -28,6 +28,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }
 INSTEAD = {
     "Normalize": "use data.preprocess.normalize",
+    "ToTensor": "it is torchvision's old way, and the images are tensors already",
     "Lambda": "a function cannot come from a configuration",
     "MixUp": "it mixes whole batches, not single images",
     "CutMix": "it mixes whole batches, not single images",
@@ -66,8 +67,8 @@ def check_pipeline(pipeline: Pipeline, shape: tuple[int, int, int]) -> None:
         if not isinstance(after, Tensor) or tuple(after.shape) != shape:
             got = _by(after.shape) if isinstance(after, Tensor) else type(after).__name__
             raise ConfigError(
-                f"{named} makes {got} of {_by(shape)}: every image must keep its size\n"
-                "data.preprocess.size sets the size for training and evaluation"
+                f"{named} makes {got} of {_by(shape)}: every image must keep its shape\n"
+                "data.preprocess.size and data.preprocess.channels set it for training and evaluation"
             )
 
 
@@ -122,7 +123,7 @@ def _class_named(name: str, option: str) -> "type[v2.Transform]":
     known = {
         key: value
         for key, value in vars(v2).items()
-        if inspect.isclass(value) and issubclass(value, v2.Transform) and value.__module__.startswith(f"{HOME}.")
+        if inspect.isclass(value) and issubclass(value, v2.Transform) and value is not v2.Transform
     }
     if name in INSTEAD:
         raise ConfigError(f"{option}: {name} has no place here: {INSTEAD[name]}")

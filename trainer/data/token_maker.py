@@ -173,6 +173,8 @@ _SAVE_FAST = "only tokenizers with a tokenizer.json work (or that transformers c
 
 
 def _place(pretrained: str) -> str:
+    if not pretrained.strip():
+        raise ConfigError("model.pretrained is empty: give the directory or the hub name of a model with a tokenizer")
     path = Path(pretrained).expanduser()
     if path.is_dir():
         return str(path)
@@ -188,11 +190,13 @@ def _place(pretrained: str) -> str:
 def _refusal(pretrained: str, place: str, allow_network: bool, error: Exception) -> ConfigError:
     if "trust_remote_code" in str(error):
         return ConfigError(f"model.pretrained={pretrained}: {NO_CODE}")
-    reason = shown(str(error).split("\n")[0], 160)
+    reason = shown(str(error).replace(":\n", ": ").split("\n")[0], 160)
     if Path(place).is_dir():
         have = {file.name for file in Path(place).iterdir()}
         if have & {"tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "merges.txt"}:
-            return ConfigError(f"model.pretrained={pretrained}: its tokenizer cannot be read ({reason})")
+            return ConfigError(
+                f"model.pretrained={pretrained}: its tokenizer, or the config.json beside it, cannot be read ({reason})"
+            )
         return _no_files(pretrained, place)
     if allow_network:
         return ConfigError(

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.config.errors import ConfigError
+from trainer.data import token_maker
 from trainer.data.array_cache import Arrays, kept_arrays
 from trainer.data.batches import TokenRows
 from trainer.data.prepared import Track, untracked
@@ -141,7 +143,9 @@ class PretrainedTokenizer:
         if self.cache_dir is None:
             return None
         setting = f"{self.max_length} {self.share_cut} {self.maker.limit}"
-        digest = hashlib.sha256(f"1 {self.maker.sha256()} {setting} {texts.pairs is not None} ".encode())
+        code = hashlib.sha256(Path(token_maker.__file__).read_bytes()).hexdigest()
+        made_by = f"{version('tokenizers')} {code} {self.maker.sha256()}"
+        digest = hashlib.sha256(f"{made_by} {setting} {texts.pairs is not None} ".encode())
         for column in (texts.texts, texts.pairs or ()):
             digest.update(np.array([len(text) for text in column], dtype="<i8").tobytes())
             digest.update("".join(column).encode("utf-8", "surrogatepass"))

@@ -66,6 +66,10 @@ def find_pretrained(pretrained: str, *, allow_network: bool = False) -> Pretrain
         ConfigError: not at hand, wants to run code of its own, or is no usable configuration.
         CheckpointError: the directory's weights are in no format that is read here.
     """
+    if not pretrained.strip():
+        raise ConfigError(
+            "model.pretrained is empty: give a directory, a config.json or the name of a model on the hub"
+        )
     path = Path(pretrained).expanduser()
     if path.is_file():
         return Pretrained(pretrained, path.parent, _read_config(pretrained, path), path, ())
@@ -112,9 +116,9 @@ def refuse_remote_code(pretrained: str, config: dict[str, Any], path: Path) -> N
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of somebody else's message, not too long."""
+    """Return the first line of somebody else's message, with the next one where it ends in a colon, not too long."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
+    text = " ".join(lines[: 1 + lines[0].endswith(":")]) if lines else type(error).__name__
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
 
 

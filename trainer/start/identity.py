@@ -17,7 +17,7 @@ from trainer.engine.levels import show
 from trainer.experiment import Experiment
 from trainer.identity import Identity, deciding_keys
 from trainer.models.pretrained import pretrained_files
-from trainer.start.sources import code, files_sha256, versions
+from trainer.sources import code, files_sha256, versions
 
 PRETRAINED = ("trainer.models.transformer.Transformer", "trainer.data.tokenizer.PretrainedTokenizer")
 UNKNOWN = b"unknown: "

@@ -1,19 +1,16 @@
 """Before the first step of a nested run: every fold's inner folds, and every candidate on one batch."""
 
-from dataclasses import replace
-
 from rich.console import Console
 
 from trainer.check import check_data
 from trainer.config.errors import ConfigError
 from trainer.config.grid import Candidate, candidates, describe_selection
 from trainer.cv import fresh_learner, seed_everything
-from trainer.engine.preflight import preflight
 from trainer.experiment import Experiment, PreparedFold, fold_rows
 from trainer.nested import inner_rows, with_candidate
 from trainer.profiler.costs import same_random_state
 from trainer.report.nested import values_text
-from trainer.start.preflight import probe
+from trainer.start.preflight import try_out
 from trainer.start.resume import wanted_folds
 
 
@@ -54,8 +51,7 @@ def _look_at(experiment: Experiment, candidate: Candidate, fold: PreparedFold, s
                 fresh_learner(asked, fold.rows, fold.fitted.model_arguments)
                 return []
             seed_everything(experiment.settings.seed)
-            tried = probe(asked, fold)
-            return preflight(replace(tried, train_sizes=[*tried.train_sizes, *sizes]))
+            return try_out(asked, fold, sizes)
     except ConfigError as error:
         named = f"with {values_text(candidate.values)}: " if candidate.values else ""
         raise ConfigError(f"{named}{error}") from error

@@ -1,17 +1,21 @@
 """The preflight at start: the first fold's model and loss, built once more and thrown away after it."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
+from torch import nn
 
 from trainer.config.errors import ConfigError
-from trainer.cv import make_loss, make_model, seed_everything
+from trainer.cv import fold_scheduler, make_loss, make_model, seed_everything
 from trainer.data.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.fold import FoldRows
+from trainer.engine.groups import grouped_optimizer
 from trainer.engine.mixing import mixes, require_mixable
 from trainer.engine.preflight import preflight
 from trainer.engine.preflight_outputs import label_out_of_range
@@ -32,11 +36,28 @@ def preflight_start(experiment: Experiment, fold: PreparedFold, console: Console
     started = time.perf_counter()
     with same_random_state():
         seed_everything(experiment.settings.seed)
-        warnings = preflight(probe(experiment, fold))
+        warnings = try_out(experiment, fold)
     for text in warnings:
         console.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     outcome = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "nothing found"
     console.print(f"preflight: {outcome} in {time.perf_counter() - started:.2f} s", highlight=False)
+    return warnings
+
+
+def try_out(experiment: Experiment, fold: PreparedFold, more_train_sizes: Sequence[int] = ()) -> list[str]:
+    """Return the warnings about the fold's model and loss.
+
+    Args:
+        experiment: what is run.
+        fold: whose rows are tried.
+        more_train_sizes: training rows of further fits, whose last batch counts too.
+
+    Raises:
+        ConfigError: training would be pointless, or the optimizer or scheduler do not fit.
+    """
+    tried = probe(experiment, fold)
+    warnings = preflight(replace(tried, train_sizes=[*tried.train_sizes, *more_train_sizes]))
+    require_schedule(experiment, tried.model, len(fold.rows.train))
     return warnings
 
 
@@ -56,6 +77,17 @@ def probe(experiment: Experiment, fold: PreparedFold) -> Probe:
         train_sizes=[len(fold_rows(experiment, number).train) for number in range(experiment.n_folds)],
         batch_size=experiment.settings.batch_size,
     )
+
+
+def require_schedule(experiment: Experiment, model: nn.Module, n_train: int) -> None:
+    """Refuse an optimizer or scheduler that this model's parts, or the fold's steps, do not fit.
+
+    Raises:
+        ConfigError: says what does not fit.
+    """
+    config, stepped = experiment.config, [p for p in model.parameters() if p.requires_grad]
+    optimizer = grouped_optimizer(config.optimizer, model, stepped, config.fit, config.plugins)
+    fold_scheduler(experiment, optimizer, n_train)
 
 
 def probe_rows(experiment: Experiment, rows: FoldRows, data: TrainingSet) -> NDArray[np.int64]:

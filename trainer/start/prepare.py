@@ -27,8 +27,8 @@ from trainer.folds.request import SplitOptions
 from trainer.metrics import default_metrics
 from trainer.report.split_table import describe
 from trainer.run_directory.files import ROWS, rows_table
+from trainer.sources import versions
 from trainer.start.preflight import require_labels
-from trainer.start.sources import versions
 from trainer.weights.files import read_weights
 from trainer.weights.load import LoadReport
 

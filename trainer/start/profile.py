@@ -65,7 +65,8 @@ class OneStep:
         self.experiment, self.fold = experiment, fold
         self.order = training_order(fold.rows.train, size, (experiment.settings.seed, 0, 0, 0), lengths_N)
         self.training_batches = self._windows()
-        self.evaluation_batches = cycle(evaluation_order(fold.rows.held_out, size * EVALUATION_BATCHES, lengths_N))
+        seen = fold.rows.held_out if len(fold.rows.held_out) else fold.rows.train  # cv.fold=all holds out nothing
+        self.evaluation_batches = cycle(evaluation_order(seen, size * EVALUATION_BATCHES, lengths_N))
         self.learners: dict[int, Learner] = {}
 
     def _windows(self) -> Iterator[Order]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from trainer import sources
 from trainer.config.schema import RunConfig
-from trainer.start import sources
 
 PLAIN = {"torch", "numpy", "scikit-learn", "foldwise", "python"}
 MODELS = {

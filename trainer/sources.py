@@ -22,7 +22,7 @@ PARTS_PACKAGES = {  # import name -> package, for parts that compute with it
     "PIL": "pillow",
 }
 ENGINE_NAME = "the engine"
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("trainer.data.", "trainer.models.", "trainer.losses.")
 ENGINE = (
     "cv.py",
