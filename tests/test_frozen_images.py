@@ -1,4 +1,4 @@
-"""A frozen body with BatchNorm over images: its stored features give what the slow way gives, and it stays as it was."""
+"""A frozen body with BatchNorm over images: stored features give what the slow way gives, and it stays as it was."""
 
 import numpy as np
 import pytest

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from image_cases import jpeg, photo, written
+from picture_cases import jpeg, photo, written
 
 from trainer.cli import main as foldwise
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audit_cases import SPEC, folds, of_kind
-from image_cases import digit, jpeg, listed, photo, samples_of, written
+from picture_cases import digit, jpeg, listed, photo, samples_of, written
 from PIL import Image, ImageEnhance, ImageOps
 
 from trainer.audit import near_images

@@ -206,8 +206,7 @@ def test_an_index_that_is_none(tmp_path, text):
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_an_empty_name_is_not_the_working_directory(tmp_path, monkeypatch, name):
-    save("bert", tmp_path)
-    monkeypatch.chdir(tmp_path / "bert")
+    monkeypatch.chdir(save("bert", tmp_path))
     with pytest.raises(ConfigError, match=r"model\.pretrained is empty"):
         find_pretrained(name)
 
