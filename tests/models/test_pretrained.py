@@ -58,8 +58,15 @@ def test_a_directory_with_weights(tmp_path):
 def test_a_config_alone_means_fresh_weights_even_beside_weights(tmp_path):
     directory = save("bert", tmp_path)
     assert find_pretrained(f"{directory}/config.json").weights == ()
+
+
+def test_a_directory_without_weights_is_refused(tmp_path):
+    directory = save("bert", tmp_path)
     (tmp_path / "model.safetensors").unlink()
-    assert find_pretrained(directory).weights == ()
+    with pytest.raises(
+        CheckpointError, match=r"holds no model.safetensors[\s\S]*for fresh weights give its config.json"
+    ):
+        find_pretrained(directory)
 
 
 def test_the_files_that_decide_the_numbers(tmp_path):

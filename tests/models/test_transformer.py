@@ -225,7 +225,7 @@ def test_dropout_is_the_configurations_own_unless_given(saved, tmp_path):
 def test_what_does_not_fit_is_refused(tmp_path, kind, options, words):
     config_of(kind).save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match=words) as caught:
-        Transformer(str(tmp_path), 3, **options)
+        Transformer(str(tmp_path / "config.json"), 3, **options)
     assert len(str(caught.value).splitlines()) <= 5
 
 

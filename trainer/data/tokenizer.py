@@ -79,6 +79,10 @@ class PretrainedTokenizer:
         """The tokenizer itself, loaded when first used."""
         return load_tokenizer(self.pretrained, self.allow_network)
 
+    def content_sha256(self) -> str:
+        """Return the sha256 of the tokenizer, wherever it lies."""
+        return self.maker.sha256()
+
     def prepare(self, inputs: Inputs, track: Track = untracked) -> TokenisedTexts:
         """Tokenise every text, or read its tokens from an earlier run.
 

@@ -58,13 +58,13 @@ def find_pretrained(pretrained: str, *, allow_network: bool = False) -> Pretrain
     """Find a transformer's files.
 
     Args:
-        pretrained: a directory with ``config.json`` and, unless the weights are to be fresh, weights; a ``config.json``
-            itself (fresh weights); or the name of a model on the hub, looked up in the local cache.
+        pretrained: a directory with ``config.json`` and weights; a ``config.json`` itself (fresh weights); or the name
+            of a model on the hub, looked up in the local cache.
         allow_network: download a name that is not in the cache (``HF_ENDPOINT`` can name a mirror).
 
     Raises:
         ConfigError: not at hand, wants to run code of its own, or is no usable configuration.
-        CheckpointError: the directory's weights are in no format that is read here.
+        CheckpointError: the directory holds no weights that are read here.
     """
     if not pretrained.strip():
         raise ConfigError(
@@ -80,7 +80,7 @@ def find_pretrained(pretrained: str, *, allow_network: bool = False) -> Pretrain
         found = Pretrained(
             pretrained, path, _read_config(pretrained, config_path), config_path, _weights(pretrained, path)
         )
-        _refuse_unread_weights(found)
+        _refuse_no_weights(found)
         return found
     directory = _cached(pretrained) or (_download(pretrained) if allow_network else None)
     if directory is None:
@@ -95,7 +95,7 @@ def pretrained_files(pretrained: str, *, allow_network: bool = False) -> list[Pa
 
     Raises:
         ConfigError: not at hand.
-        CheckpointError: the directory's weights are in no format that is read here.
+        CheckpointError: the directory holds no weights that are read here.
     """
     found = find_pretrained(pretrained, allow_network=allow_network)
     tokenizer = [found.directory / name for name in TOKENIZER]
@@ -169,14 +169,16 @@ def _shards(index: Path) -> list[Path]:
     return paths
 
 
-def _refuse_unread_weights(found: Pretrained) -> None:
-    """Refuse to start fresh beside weights whose name or format is not read: that is never what was meant."""
+def _refuse_no_weights(found: Pretrained) -> None:
+    """Refuse to start fresh from a directory: that is never what was meant."""
+    if found.weights:
+        return
     others = sorted(path.name for path in found.directory.iterdir() if path.suffix in OTHER_WEIGHTS)
-    if others and not found.weights:
-        raise CheckpointError(
-            f"model.pretrained={found.name}: holds no model.safetensors or pytorch_model.bin, but {others[0]}\n"
-            "save the model with transformers' save_pretrained; for fresh weights give its config.json"
-        )
+    but = f", but {others[0]}" if others else ""
+    raise CheckpointError(
+        f"model.pretrained={found.name}: holds no model.safetensors or pytorch_model.bin{but}\n"
+        "save the model with transformers' save_pretrained; for fresh weights give its config.json"
+    )
 
 
 def _cached(name: str) -> Path | None:

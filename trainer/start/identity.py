@@ -14,12 +14,12 @@ from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
 from trainer.engine.levels import show
-from trainer.experiment import Experiment
+from trainer.experiment import Experiment, prepared_inputs
 from trainer.identity import Identity, deciding_keys
 from trainer.models.pretrained import pretrained_files
 from trainer.sources import code, files_sha256, versions
 
-PRETRAINED = ("trainer.models.transformer.Transformer", "trainer.data.tokenizer.PretrainedTokenizer")
+TRANSFORMER = "trainer.models.transformer.Transformer"
 UNKNOWN = b"unknown: "
 
 
@@ -36,7 +36,7 @@ def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
         "data (sha256)": data_sha256,
         "folds (fingerprint)": experiment.plan.fingerprint,
         "weights to start from (sha256)": None if experiment.init is None else experiment.init.sha256,
-        **_pretrained(config, keys),
+        **_pretrained(experiment, keys),
     }
     identity = {
         "config": keys,
@@ -52,16 +52,19 @@ def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
     return json.loads(json.dumps(identity)), notes
 
 
-def _pretrained(config: RunConfig, keys: dict[str, Any]) -> dict[str, str]:
-    """Return the sha256 of pretrained models' files by option; where they lie is then no part of ``keys``."""
-    found = {}
-    options = {"model": config.model, "data.preprocess": config.data.get("preprocess", {})}
-    for name, section in options.items():
-        if section["_target_"] in PRETRAINED:
-            keys.pop(f"{name}.allow_network", None)
-            pretrained = keys.pop(f"{name}.pretrained")
-            files = pretrained_files(pretrained, allow_network=section.get("allow_network", False))
-            found[f"{name}.pretrained (sha256)"] = files_sha256(files)
+def _pretrained(experiment: Experiment, keys: dict[str, Any]) -> dict[str, str]:
+    """Return the sha256 of a pretrained model and of a tokenizer; where they lie is then no part of ``keys``."""
+    found, model = {}, experiment.config.model
+    preprocess, _ = prepared_inputs(experiment)
+    if model["_target_"] == TRANSFORMER:
+        files = pretrained_files(model["pretrained"], allow_network=model.get("allow_network", False))
+        found["model.pretrained (sha256)"] = files_sha256(files)
+    if hasattr(preprocess, "content_sha256"):
+        found["data.preprocess (sha256)"] = preprocess.content_sha256()
+    for name in found:
+        section = name.removesuffix(".pretrained (sha256)").removesuffix(" (sha256)")
+        keys.pop(f"{section}.pretrained", None)
+        keys.pop(f"{section}.allow_network", None)
     return found
 
 
