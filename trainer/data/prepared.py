@@ -25,8 +25,8 @@ class Preprocess(Protocol):
     """What ``data.preprocess`` makes; everything it learns is learnt from ``train_rows``.
 
     It may also have ``prepare(inputs, track) -> prepared``, called once per run; ``fit`` and ``transform`` are then
-    given what it returned in place of the source's inputs. And ``content_sha256()``, where files that its arguments name
-    (``pretrained``) decide what it does.
+    given what it returned in place of the source's inputs. And ``content_sha256()``, where files that its arguments
+    name (``pretrained``) decide what it does.
     """
 
     def fit(self, inputs: Any, train_rows: NDArray[np.int64]) -> "Fitted":
