@@ -132,7 +132,7 @@ def test_several_failures_are_one_message_of_five_lines():
     assert lines[-1] == "not trained either: fold 1, 2"
     assert len(lines) <= 5
     assert "Traceback" in raised.value.__notes__[0]
-    with pytest.raises(CheckpointError, match="^fold 1: a\n"):
+    with pytest.raises(CheckpointError, match=r"^fold 1: a\n"):
         side_by_side(train, range(1, 3))
 
 
