@@ -98,6 +98,8 @@ def _number_problems(config: RunConfig) -> list[str]:
         f"{key}={value}: must be at least {low}" for key, value, low in whole if value is not None and value < low
     ]
     problems += _cv_problems(cv)
+    if cv.parallel != "auto" and (not isinstance(cv.parallel, int) or cv.parallel < 1):
+        problems.append(f"cv.parallel={cv.parallel}: must be auto or a number of folds, at least 1")
     if not 0 < config.runtime.loader_timeout_seconds < math.inf:
         problems.append(f"runtime.loader_timeout_seconds={config.runtime.loader_timeout_seconds}: must be positive")
     minutes = config.checkpoint.every_minutes

@@ -17,6 +17,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "resume",
     "force_resume",
     "cv.fold",
+    "cv.parallel",
     "cv.path",
     "data.path",
     "data.images",

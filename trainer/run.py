@@ -16,6 +16,7 @@ from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.cv import TrainedFold, run_fold
 from trainer.data.batches import ReadAhead
+from trainer.data.prepared import Track, untracked
 from trainer.engine import interrupts
 from trainer.engine.keep import Keeper
 from trainer.experiment import Experiment, PreparedFold, prepare_fold, prepared_inputs
@@ -24,6 +25,8 @@ from trainer.identity import Identity
 from trainer.merge import Merged, merge
 from trainer.merge import show as show_merged
 from trainer.nested import run_nested
+from trainer.parallel.processes import Say
+from trainer.parallel.team import train_side_by_side
 from trainer.report.start import show_data, show_precision
 from trainer.run_directory.files import is_run, read_manifest, require_same_run, write_run
 from trainer.run_directory.folds import ALL, DIVERGED, fold_directory, save_fold
@@ -39,6 +42,7 @@ from trainer.start.profile import profile_start
 from trainer.start.resume import Joined, join, recorded_threads, require_resumable, run_path
 from trainer.start.threads import set_threads
 from trainer.start.weights import weights_start
+from trainer.start.workers import count_workers
 from trainer.sweep import run_job
 from trainer.trackers.console import PlainLines, ProgressBars, tracked
 from trainer.trackers.hparams import hparams
@@ -70,7 +74,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
     prepared_inputs(experiment, tracked(console))
-    fold = ready_fold(experiment, experiment.fold_number(config.cv.fold or 0), console)
+    fold = ready_fold(experiment, experiment.fold_number(config.cv.fold or 0), tracked(console))
     set_threads(experiment, fold, recorded_threads(config))
     _show_notes([*fold.notes, *_without_effect(config, fold)], console)
     if config.profile.only:
@@ -84,9 +88,8 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     if joined.folds or joined.rewrite:
         directory = _open(experiment, fold, identity, joined, launch, console)
     assert directory is not None
-    trackers = make_trackers(config, directory)
     try:
-        train_folds(experiment, fold, identity, joined.folds, directory, console, trackers)
+        train_folds(experiment, fold, identity, joined.folds, directory, console)
     except Interrupted as stop:
         stop.advice = f"; go on with: {command_to_go_on(launch.command, directory)}"
         raise
@@ -98,16 +101,16 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
         return None
     merged = merge(directory, force=bool(joined.forced))
-    for tracker in trackers:
+    for tracker in make_trackers(config, directory):
         tracker.finished(merged.result, hparams(config))
     show_merged(console, merged)
     return merged
 
 
-def ready_fold(experiment: Experiment, number: int, console: Console) -> PreparedFold:
+def ready_fold(experiment: Experiment, number: int, track: Track) -> PreparedFold:
     """Prepare fold ``number``, with stored features where the body stays frozen; nested, each candidate has its own."""
     fold = prepare_fold(experiment, number)
-    return fold if is_nested(experiment.config) else with_features(experiment, fold, tracked(console))
+    return fold if is_nested(experiment.config) else with_features(experiment, fold, track)
 
 
 def _show_notes(notes: list[str], console: Console) -> None:
@@ -163,9 +166,8 @@ def train_folds(
     folds: list[int | str],
     directory: Path,
     console: Console,
-    trackers: list[Observer],
 ) -> None:
-    """Train folds, saving each as it ends.
+    """Train folds, one after the other or several at a time, saving each as it ends.
 
     Args:
         experiment: what to run.
@@ -174,27 +176,43 @@ def train_folds(
         folds: to train.
         directory: of the run.
         console: where progress is drawn.
-        trackers: told about the progress too.
 
     Raises:
-        Interrupted: a signal has come; the fold at hand is saved.
+        Interrupted: a signal has come; the folds at hand are saved.
         FoldBusyError: the one fold to train is being written by another process.
     """
     if not folds:
         return
-    shown = _progress(experiment.config, console, len(folds))
+    n_workers, notes = count_workers(experiment, len(folds))
+    _show_notes(notes, console)
+    shown, say = _progress(experiment.config, console, len(folds)), _sayer(console)
+
+    def observed() -> list[Observer]:
+        return [shown.lane(), *make_trackers(experiment.config, directory)]
+
+    def train(name: int | str, observers: list[Observer], say: Say, track: Track = untracked) -> None:
+        number = experiment.fold_number(name)
+        fold = prepared if number == prepared.number else ready_fold(experiment, number, track)
+        try:
+            _train_fold(experiment, fold, identity, fold_directory(directory, name), say, observers)
+        except FoldBusyError as busy:
+            if len(folds) == 1:
+                raise
+            say(f"{busy}: left to it")
+
     try:
-        for name in folds:
-            number = experiment.fold_number(name)
-            fold = prepared if number == prepared.number else ready_fold(experiment, number, console)
-            try:
-                _train_fold(experiment, fold, identity, fold_directory(directory, name), console, [shown, *trackers])
-            except FoldBusyError as busy:
-                if len(folds) == 1:
-                    raise
-                console.print(f"{busy}: left to it", highlight=False, soft_wrap=True)
+        if n_workers > 1:
+            train_side_by_side(folds, train, n_workers, observed=observed, say=say, run=directory.name)
+        else:
+            observers = observed()
+            for name in folds:
+                train(name, observers, say, tracked(console))
     finally:
         shown.close()
+
+
+def _sayer(console: Console) -> Say:
+    return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _train_fold(
@@ -202,7 +220,7 @@ def _train_fold(
     fold: PreparedFold,
     identity: Identity,
     directory: Path,
-    console: Console,
+    say: Say,
     observers: list[Observer],
 ) -> None:
     config = experiment.config
@@ -215,7 +233,7 @@ def _train_fold(
             settings=config.checkpoint,
             force=config.force_resume,
             still_ours=lock.require_ours,
-            say=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+            say=say,
         ) as keeper:
             try:
                 train = run_nested if is_nested(config) else run_fold

@@ -119,9 +119,20 @@ def prepare_worker(number: int, at_hand: AtHand) -> None:
         signal.signal(ignored, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*IGNORED, signal.SIGTERM))
+    end_with_parent()
+    torch.set_num_threads(1)
+
+
+def end_with_parent(parent: int | None = None) -> None:
+    """Have this process killed when the thread that started it ends (on Linux).
+
+    Args:
+        parent: pid of its process; if that is gone already, this one ends now.
+    """
     if sys.platform == "linux":
         CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    torch.set_num_threads(1)
+    if parent not in (None, os.getppid()):
+        os._exit(1)
 
 
 class Workers:

@@ -61,6 +61,31 @@ def check() -> None:
         raise Interrupted(_received)
 
 
+def received() -> int | None:
+    """Return the signal that has come, or None."""
+    return _received
+
+
+def obey_parent() -> None:
+    """Answer the signals as a process does that trains for another one.
+
+    SIGTERM is the parent's word to save and end, however often it comes; the others go to every process of a terminal
+    or a job, and are the parent's to answer.
+    """
+    global _received, _deferred
+    _received, _deferred = None, False
+    for number in SIGNALS:
+        signal.signal(number, _on_parents_word if number == signal.SIGTERM else signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _on_parents_word(number: int, frame: FrameType | None) -> None:
+    global _received
+    first, _received = _received is None, number
+    if first and not _deferred:
+        raise Interrupted(number)
+
+
 def _on_signal(number: int, frame: FrameType | None) -> None:
     global _received
     if _received is not None:

@@ -22,6 +22,7 @@ from trainer.nested import inner_rows, with_candidate
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.model import bill, profile_model
 from trainer.report.profile_table import show
+from trainer.start.workers import count_workers
 
 Order = Sequence[NDArray[np.int64]]
 
@@ -47,7 +48,12 @@ def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) 
             eval_batch=steps.evaluate,
         )
     n_views = len(row_views(fold.data.rows))
-    costs = bill(profile, n_folds=experiment.n_folds, **batches_per_fold(experiment, fold.rows, n_views))
+    costs = bill(
+        profile,
+        n_folds=experiment.n_folds,
+        parallel_folds=count_workers(experiment, experiment.n_folds)[0],
+        **batches_per_fold(experiment, fold.rows, n_views),
+    )
     show(profile.to_dict(), costs, console)
     return {**profile.to_dict(), "bill": costs}
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import track as progress_bar
 
 from trainer.data.prepared import Track
@@ -18,7 +18,7 @@ PLAIN_SECONDS = 5.0  # between two plain epoch lines of a fold
 
 
 class ProgressBars:
-    """A bar over the folds and one over the steps of the fold at hand.
+    """A bar over the folds, and one over the steps of each fold at hand.
 
     Args:
         console: where to draw.
@@ -36,11 +36,31 @@ class ProgressBars:
             transient=True,
         )
         self.folds = self.bars.add_task("folds", total=n_folds, numbers="")
+
+    def lane(self) -> "FoldBar":
+        """Return a bar for the folds that are trained one after the other; the first one begins to draw."""
+        self.bars.start()
+        return FoldBar(self.bars, self.folds)
+
+    def close(self) -> None:
+        """Take the bars away."""
+        self.bars.stop()
+
+
+class FoldBar:
+    """The bar of the fold at hand.
+
+    Args:
+        bars: drawn together.
+        folds: the bar over all folds.
+    """
+
+    def __init__(self, bars: Progress, folds: TaskID) -> None:
+        self.bars, self.folds = bars, folds
         self.steps = self.bars.add_task("steps", total=None, numbers="")
         self.fold: int | str = 0
         self.steps_before = 0
         self.started = time.perf_counter()
-        self.bars.start()
 
     def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
         """Begin the bar of a fold."""
@@ -69,10 +89,6 @@ class ProgressBars:
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
         """Nothing to show: the tables follow."""
 
-    def close(self) -> None:
-        """Take the bars away."""
-        self.bars.stop()
-
 
 class PlainLines:
     """One line per fold, and an epoch line at most every five seconds.
@@ -85,6 +101,10 @@ class PlainLines:
         self.console = console
         self.fold: int | str = 0
         self.printed = time.perf_counter()
+
+    def lane(self) -> "PlainLines":
+        """Return what prints the lines of folds that are trained one after the other."""
+        return PlainLines(self.console)
 
     def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
         """Remember the fold."""

@@ -1,0 +1,74 @@
+import os
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from test_cv import experiment
+
+from trainer.config.schema import CvConfig
+from trainer.start import workers
+from trainer.start.threads import same_threads
+from trainer.start.workers import count_workers, fitting_into_memory, usable_cores
+
+
+@pytest.fixture(autouse=True)
+def _eight_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    with same_threads():
+        yield
+
+
+def counted(parallel, n_folds=5, threads=1):
+    torch.set_num_threads(threads)
+    return count_workers(experiment(cv=CvConfig(n_splits=2, parallel=parallel)), n_folds)
+
+
+def test_auto_divides_the_cores_by_the_threads_of_a_fold_and_stops_at_the_folds():
+    assert usable_cores() == 8
+    assert [counted("auto", 10, threads)[0] for threads in (1, 2, 3, 8)] == [8, 4, 2, 1]
+    assert counted("auto", 5) == (5, [])
+    assert counted("auto", 1) == (1, [])
+
+
+def test_a_number_is_taken_and_what_it_does_not_mean_is_said():
+    assert counted(1) == (1, [])
+    assert counted(3) == (3, [])
+    n_workers, notes = counted(9, 5)
+    assert n_workers == 5
+    assert "5 folds are to be trained" in notes[0]
+    n_workers, notes = counted(5, 5, threads=2)
+    assert n_workers == 5
+    assert "more than the 8 cores" in notes[0]
+    assert counted(4, 1) == (1, [])
+
+
+def test_where_it_cannot_be_done_folds_come_one_after_the_other_and_that_is_said(monkeypatch):
+    on_gpu = replace(experiment(cv=CvConfig(n_splits=2, parallel=2)), device=torch.device("cuda"))
+    assert count_workers(on_gpu, 5) == (
+        1,
+        ["cv.parallel=2 has no effect: on cuda the folds are trained one after the other"],
+    )
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    assert "CUDA_VISIBLE_DEVICES" in counted(2)[1][0]
+    assert counted("auto") == (1, [])
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert "Linux" in counted(2)[1][0]
+
+
+def test_auto_takes_no_more_memory_than_is_free(monkeypatch, tmp_path):
+    (tmp_path / "own").write_text("VmRSS:\t 900 kB\nRssAnon:\t 100 kB\n")
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:  350 kB\n")
+    monkeypatch.setattr(workers, "OWN_MEMORY", tmp_path / "own")
+    monkeypatch.setattr(workers, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(workers, "CGROUP", tmp_path)
+    assert fitting_into_memory() == 3
+    assert counted("auto")[0] == 3
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text(f"{1024 * 700}\n")
+    assert fitting_into_memory() == 3
+    (tmp_path / "memory.max").write_text(f"{1024 * 900}\n")
+    assert counted("auto")[0] == 2
+    (tmp_path / "own").write_text("")
+    assert fitting_into_memory() >= 1000

@@ -1,0 +1,126 @@
+"""Processes that train whole folds: forked from the one that has prepared the data, and always ended.
+
+They see all that is prepared without a copy, and nothing has to be sent to them but names of folds. Each talks through
+a pipe of its own: no lock is shared that a killed one could take along.
+"""
+
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+import torch
+
+from trainer.config.errors import ConfigError, Interrupted
+from trainer.data.workers import end_with_parent
+from trainer.engine import interrupts
+from trainer.parallel.messages import SHOWN, TRACKERS, Fold, Sent, named
+from trainer.trackers.observer import Observer
+
+Say = Callable[[str], None]
+TrainFold = Callable[[Fold, list[Observer], Say], None]  # trains a fold and saves it
+
+
+@dataclass
+class Worker:
+    """A process that trains folds.
+
+    Attributes:
+        process: of it.
+        pipe: to it.
+        fold: it is training, or None.
+        observers: of the folds it trains.
+    """
+
+    process: BaseProcess
+    pipe: Connection
+    fold: Fold | None = None
+    observers: Sequence[Observer] = ()
+
+
+@contextmanager
+def forked(train: TrainFold, n_workers: int) -> Iterator[list[Worker]]:
+    """Start processes; none is left after the block.
+
+    A thread that has never computed anything forks them: OpenMP keeps the threads it started for each thread that has,
+    believes in a forked process that they are still there, and waits for them for ever. The thread lives as long as the
+    block, because processes are told of the end of the thread that forked them, not of its process.
+
+    Raises:
+        ConfigError: the system does not allow that many processes.
+    """
+    workers: list[Worker] = []
+    problems: list[OSError] = []
+    ready, over = threading.Event(), threading.Event()
+
+    def fork() -> None:
+        try:
+            for _ in range(n_workers):
+                workers.append(_start(train))
+        except OSError as error:
+            problems.append(error)
+        ready.set()
+        over.wait()
+
+    forking = threading.Thread(target=fork, name="foldwise-fork", daemon=True)
+    gc.freeze()  # the collector would write to every page, and so copy it
+    try:
+        forking.start()
+        ready.wait()
+        if problems:
+            raise ConfigError(f"cv.parallel={n_workers}: the processes cannot be started: {problems[0]}")
+        yield workers
+    finally:
+        gc.unfreeze()
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
+        over.set()
+
+
+def _start(train: TrainFold) -> Worker:
+    """Fork one process; signals wait until it is ready for them."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(
+        target=_work, args=(train, theirs, os.getpid(), torch.get_num_threads()), daemon=False
+    )
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
+    try:
+        with warnings.catch_warnings():  # Python 3.12 and later warn of threads whose locks nobody would open
+            warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
+            process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+    return Worker(process, ours)
+
+
+def _work(train: TrainFold, pipe: Connection, parent: int, threads: int) -> None:
+    """Train the folds that the parent names, one after the other."""
+    interrupts.obey_parent()
+    end_with_parent(parent)
+    torch.set_num_threads(threads)
+    observers: list[Observer] = [Sent(pipe, SHOWN), Sent(pipe, TRACKERS)]
+
+    def say(line: str) -> None:
+        pipe.send(("say", line))
+
+    try:
+        while (fold := pipe.recv()) is not None:
+            error = None
+            try:
+                train(fold, observers, say)
+            except Exception as raised:
+                error = named(fold, raised)
+            pipe.send(("done", error))
+    except Interrupted as stop:
+        sys.exit(stop.exit_code)

@@ -1,0 +1,75 @@
+"""How many folds are trained side by side; the numbers do not depend on it."""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from trainer.experiment import Experiment
+
+AUTO = "auto"
+MEMORY = Path("/proc/meminfo")
+OWN_MEMORY = Path("/proc/self/status")
+CGROUP = Path("/sys/fs/cgroup")  # a container's, or a job's
+
+
+def count_workers(experiment: Experiment, n_folds: int) -> tuple[int, list[str]]:
+    """Return how many processes train folds side by side, and what a person who asked for another number should know.
+
+    ``auto`` is one per so many cores as a fold has threads, and no more than fit into memory, each counted as large as
+    this process is now.
+
+    Args:
+        experiment: what is run; the number of torch threads is set already.
+        n_folds: to train.
+    """
+    wanted, cores, threads = experiment.config.cv.parallel, usable_cores(), torch.get_num_threads()
+    reason = obstacle(experiment)
+    if reason:
+        return 1, [f"cv.parallel={wanted} has no effect: {reason}"] if wanted not in (1, AUTO) else []
+    if wanted == AUTO:
+        return max(1, min(n_folds, cores // threads, fitting_into_memory())), []
+    n_workers = min(int(wanted), n_folds)
+    notes = []
+    if 1 < n_workers < int(wanted):
+        notes.append(f"cv.parallel={wanted}: {n_workers} folds are to be trained, so {n_workers} processes train them")
+    if n_workers > 1 and n_workers * threads > cores:
+        notes.append(f"{n_workers} folds at a time x {threads} threads is more than the {cores} cores of this machine")
+    return n_workers, notes
+
+
+def obstacle(experiment: Experiment) -> str:
+    """Return why folds cannot be trained side by side here, or nothing."""
+    if sys.platform != "linux":
+        return "folds are trained side by side on Linux only"
+    if experiment.device.type != "cpu":
+        return f"on {experiment.device.type} the folds are trained one after the other"
+    if torch.accelerator.is_available():
+        return "torch cannot train in forked processes where it sees a GPU (hide it: CUDA_VISIBLE_DEVICES=)"
+    return ""
+
+
+def usable_cores() -> int:
+    """Return the processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fitting_into_memory() -> int:
+    """Return how many processes as large as this one fit into the memory that is free."""
+    own, free = _kib(OWN_MEMORY, "RssAnon:"), _kib(MEMORY, "MemAvailable:")
+    if not own or free is None:
+        return sys.maxsize
+    try:
+        limit, used = (int((CGROUP / f"memory.{name}").read_text()) // 1024 for name in ("max", "current"))
+    except (OSError, ValueError):  # no limit
+        return free // own
+    return min(free, limit - used) // own
+
+
+def _kib(path: Path, key: str) -> int | None:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(key)), None)
