@@ -95,7 +95,7 @@ SCHEDULES = [
 ]
 
 
-@pytest.mark.parametrize(("fit", "trained"), SCHEDULES, ids=str)
+@pytest.mark.parametrize(("fit", "trained"), SCHEDULES, ids=[str(fit) for fit, _ in SCHEDULES])
 def test_each_epoch_moves_the_parts_it_should_and_no_other(fit, trained):
     """Weights and BatchNorm's statistics, under weight decay and Adam's momentum."""
     chosen = settings(max_epochs=len(trained), **fit)
