@@ -2,6 +2,8 @@
 
 import json
 import os
+import select
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +60,26 @@ def die_at(k, after):
 
 
 def in_a_child(work):
-    """Run ``work`` in a forked process; return its exit status."""
-    pid = os.fork()
-    if pid == 0:
-        work()
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    """Run ``work`` in a forked process; return its exit status.
+
+    Python 3.11 can hang inside ``fork`` itself where a native thread makes or ends a thread state at that moment:
+    such a child, in which nothing has run, is replaced.
+    """
+    for _ in range(3):
+        begun, began = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(began, b"1")
+            work()
+            os._exit(0)
+        os.close(began)
+        alive = select.select([begun], [], [], 10)[0]
+        os.close(begun)
+        if alive:
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    raise AssertionError("three forks in a row hung")
 
 
 def saved_marks(directory):

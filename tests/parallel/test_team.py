@@ -213,3 +213,28 @@ def test_no_process_outlives_its_parent(tmp_path, end):
     while any(map(is_running, begun)) and time.monotonic() < until:
         time.sleep(0.02)
     assert not any(map(is_running, begun))
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "dies"])
+def test_a_process_that_hangs_or_dies_before_it_begins_is_replaced(monkeypatch, trouble):
+    from trainer.parallel import processes
+
+    begin, tried = processes._work, []
+
+    def work(*arguments):
+        if len(tried) == 1:
+            os._exit(1) if trouble == "dies" else time.sleep(60)
+        begin(*arguments)
+
+    def fork(train):
+        tried.append(train)
+        return real_fork(train)
+
+    real_fork = processes._fork
+    monkeypatch.setattr(processes, "_work", work)
+    monkeypatch.setattr(processes, "_fork", fork)
+    monkeypatch.setattr(processes, "READY_SECONDS", 1.0 if trouble == "hangs" else 20.0)
+    said, _, _ = side_by_side(lambda fold, observers, say: say(str(fold)))
+    assert sorted(said) == [str(fold) for fold in range(5)]
+    assert len(tried) == 3
+    assert children() == []

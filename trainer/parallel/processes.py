@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -24,6 +24,9 @@ from trainer.data.workers import end_with_parent
 from trainer.engine import interrupts
 from trainer.parallel.messages import SHOWN, TRACKERS, Fold, Sent, named
 from trainer.trackers.observer import Observer
+
+READY_SECONDS = 20.0
+FORKS = 3  # tried for one process
 
 Say = Callable[[str], None]
 TrainFold = Callable[[Fold, list[Observer], Say], None]  # trains a fold and saves it
@@ -88,6 +91,25 @@ def forked(train: TrainFold, n_workers: int) -> Iterator[list[Worker]]:
 
 
 def _start(train: TrainFold) -> Worker:
+    """Fork a process that says it is there; one that hangs or dies before is replaced.
+
+    Python 3.11 hangs inside ``fork`` where a native thread makes or ends a thread state at that very moment.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    for _ in range(FORKS):
+        worker = _fork(train)
+        with suppress(EOFError):
+            if worker.pipe.poll(READY_SECONDS) and worker.pipe.recv():
+                return worker
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+    raise OSError(f"{FORKS} in a row hung or died when they were forked")
+
+
+def _fork(train: TrainFold) -> Worker:
     """Fork one process; signals wait until it is ready for them."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(
@@ -109,6 +131,7 @@ def _work(train: TrainFold, pipe: Connection, parent: int, threads: int) -> None
     interrupts.obey_parent()
     end_with_parent(parent)
     torch.set_num_threads(threads)
+    pipe.send("ready")
     observers: list[Observer] = [Sent(pipe, SHOWN), Sent(pipe, TRACKERS)]
 
     def say(line: str) -> None:
