@@ -25,7 +25,8 @@ def counted(parallel, n_folds=5, threads=1):
     return count_workers(experiment(cv=CvConfig(n_splits=2, parallel=parallel)), n_folds)
 
 
-def test_auto_divides_the_cores_by_the_threads_of_a_fold_and_stops_at_the_folds():
+def test_auto_divides_the_cores_by_the_threads_of_a_fold_and_stops_at_the_folds(monkeypatch):
+    monkeypatch.setattr("trainer.start.workers.fitting_into_memory", lambda: 100)
     assert usable_cores() == 8
     assert [counted("auto", 10, threads)[0] for threads in (1, 2, 3, 8)] == [8, 4, 2, 1]
     assert counted("auto", 5) == (5, [])
