@@ -8,6 +8,7 @@ computed them: whatever the last digits could depend on is in the name under whi
 import hashlib
 import json
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from trainer.config.schema import FitConfig
 from trainer.cv import fresh_learner
 from trainer.data.array_cache import kept_arrays
-from trainer.data.batches import DenseRows, TrainingSet, evaluation_order
+from trainer.data.batches import DenseRows, TrainingSet, evaluation_order, row_views
 from trainer.data.prepared import Track, untracked
 from trainer.data.samples import Texts
 from trainer.engine import interrupts
@@ -46,7 +47,7 @@ def with_features(experiment: Experiment, fold: PreparedFold, track: Track = unt
         Interrupted: a signal has come.
     """
     data, note = featured(experiment, fold.rows, fold.fitted, fold.data, track)
-    return PreparedFold(fold.number, fold.rows, fold.fitted, data, (*fold.notes, *filter(None, [note])))
+    return replace(fold, data=data, notes=(*fold.notes, *filter(None, [note])))
 
 
 def featured(
@@ -59,11 +60,11 @@ def featured(
     reason = obstacle(experiment.config.fit, learner, data)
     if reason:
         return data, f"the frozen body is run anew in every epoch: {reason}"
-    key = features_key(experiment, learner, fitted)
+    content = _content(experiment.samples.inputs)
+    key = features_key(experiment, learner, fitted, content)
     if key not in experiment.shared:
-        directory = cache_directory(experiment.config) / "features" / key
         experiment.shared[key] = kept_arrays(
-            directory if is_comparable(experiment.samples.inputs) else None,
+            None if content is None else cache_directory(experiment.config) / "features" / key,
             lambda: {"features": encode(learner, data, track)},
             what="features of the frozen body",
         )
@@ -80,19 +81,26 @@ def obstacle(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
         return "apex patches the whole model"
     if getattr(data.rows, "augments", False):
         return "its training rows are augmented, each time in another way"
-    if hasattr(data.rows, "views") and len(data.rows.views()) > 1:
+    if len(row_views(data.rows)) > 1:
         return "predictions are averaged over several views of a row"
     if fit.mixup_alpha or fit.cutmix_alpha:
         return "rows are mixed before it sees them"
     return ""
 
 
-def features_key(experiment: Experiment, learner: Learner, fitted: Any) -> str:
-    """Return a name that is the same only where the features are the same bits."""
+def features_key(experiment: Experiment, learner: Learner, fitted: Any, content: str | None) -> str:
+    """Return a name that is the same only where the features are the same bits.
+
+    Args:
+        experiment: what is run.
+        learner: whose body makes the features.
+        fitted: the preprocessing.
+        content: sha256 of the inputs, or None where only this process knows them.
+    """
     config, level = experiment.config, learner.precision.level
     files = [file for name, part in code_files(config).items() if name != config.loss["_target_"] for file in part]
     made_of = {
-        "rows": _content(experiment.samples.inputs),
+        "rows": content,
         "preprocessing": [config.data["preprocess"], fitted.to_json()],
         "body": _body_sha256(learner.model),
         "model": config.model,
@@ -103,11 +111,6 @@ def features_key(experiment: Experiment, learner: Learner, fitted: Any) -> str:
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def is_comparable(inputs: Any) -> bool:
-    """Return whether another process can tell that it has the same inputs."""
-    return isinstance(inputs, Texts) or hasattr(inputs, "content_sha256")
-
-
 def _processor(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -115,9 +118,10 @@ def _processor(device: torch.device) -> str:
 
 
 def _content(inputs: Any) -> str | None:
+    """Return the sha256 by which another process can tell that it has the same inputs, or None."""
     if isinstance(inputs, Texts):
         return hashlib.sha256(json.dumps([inputs.texts, inputs.pairs]).encode()).hexdigest()
-    return str(inputs.content_sha256()) if is_comparable(inputs) else None
+    return str(inputs.content_sha256()) if hasattr(inputs, "content_sha256") else None
 
 
 def _body_sha256(model: Any) -> str:

@@ -114,8 +114,9 @@ def ready_fold(experiment: Experiment, number: int, track: Track) -> PreparedFol
 
 
 def _show_notes(notes: list[str], console: Console) -> None:
+    say = _sayer(console)
     for note in notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        say(f"note: {note}")
 
 
 def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:

@@ -17,6 +17,7 @@ from trainer.data.prepared import Track, untracked
 from trainer.data.samples import Texts
 
 CHUNK_TEXTS = 1_000
+SETTINGS = ("pad_id", "empty_id", "pad_left", "cut_left", "has_types")  # of a TokenMaker, besides the tokenizer
 POSITIONS_AFTER_PADDING = {  # models that number positions from pad_id + 1
     *("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "xmod", "data2vec-text"),
     *("longformer", "mpnet", "ibert"),
@@ -116,23 +117,18 @@ class TokenMaker:
 
     def sha256(self) -> str:
         """Return what identifies the ids it makes."""
-        return hashlib.sha256(json.dumps({**self._settings(), "tokenizer": self.backend.to_str()}).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.to_json()).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that ``from_json`` turns into the same tokenizer."""
-        return {**self._settings(), "tokenizer": self.backend.to_str()}
-
-    def _settings(self) -> dict[str, Any]:
-        names = ("pad_id", "empty_id", "pad_left", "cut_left", "has_types")
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in SETTINGS}, "tokenizer": self.backend.to_str()}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "TokenMaker":
         """Rebuild the tokenizer from ``to_json``."""
         from tokenizers import Tokenizer
 
-        settings = {name: saved[name] for name in ("pad_id", "empty_id", "pad_left", "cut_left", "has_types")}
-        return cls(Tokenizer.from_str(saved["tokenizer"]), **settings)
+        return cls(Tokenizer.from_str(saved["tokenizer"]), **{name: saved[name] for name in SETTINGS})
 
 
 def _given(texts: Texts, rows: NDArray[np.int64]) -> Sequence[str | tuple[str, str]]:

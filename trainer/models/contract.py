@@ -27,7 +27,7 @@ class Encoder(Protocol):
     """A model whose body turns inputs into one vector per row, which its head turns into logits.
 
     ``forward(**inputs)`` equals ``forward(features=encode(**inputs))``: the head is given stored features in place of
-    the inputs.
+    the inputs. An attribute ``encodes = False`` says that this one has no such vector after all.
     """
 
     head: nn.Module
