@@ -1,16 +1,17 @@
-"""transformers' Trainer in a loop over the folds; rows are grouped by length where they have one."""
+"""transformers' Trainer in a loop over the folds."""
 
-import sys
 import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
+from transformers import Trainer, TrainingArguments
+from transformers.utils import logging
 
-from benchmarks.speed.workloads import LR, SEED, WORKLOADS, folds, load, prepare, say
+from benchmarks.speed.workloads import LR, SEED, Fold, cross_validate
 
 
 class WithLoss(nn.Module):
@@ -24,8 +25,8 @@ class WithLoss(nn.Module):
 
 
 class Rows(torch.utils.data.Dataset):
-    def __init__(self, inputs, labels, lengths_N):
-        self.inputs, self.labels, self.lengths_N = inputs, labels, lengths_N
+    def __init__(self, inputs, labels):
+        self.inputs, self.labels = inputs, labels
 
     def __len__(self):
         return len(self.labels)
@@ -42,48 +43,34 @@ def collate(rows):
     return batch
 
 
-def main(name: str, folder: Path) -> None:
-    from transformers import Trainer, TrainingArguments
-    from transformers.utils import logging
-
-    warnings.simplefilter("ignore")
-    logging.set_verbosity_error()
-    work = WORKLOADS[name]
-    raw, target = load(name, folder)
-    accuracies = []
-    for train, held in folds(target):
-        prepared = prepare(name, raw, train, folder)
-        torch.manual_seed(SEED)
-        labels = torch.from_numpy(target)
-        with tempfile.TemporaryDirectory() as output:
-            arguments = TrainingArguments(
-                output_dir=output,
-                num_train_epochs=work.epochs,
-                per_device_train_batch_size=work.batch_size,
-                per_device_eval_batch_size=4 * work.batch_size,
-                learning_rate=LR,
-                weight_decay=0.01,
-                lr_scheduler_type="constant",
-                max_grad_norm=0.0,
-                save_strategy="no",
-                logging_strategy="no",
-                report_to=[],
-                disable_tqdm=True,
-                use_cpu=True,
-                seed=SEED,
-                remove_unused_columns=False,
-                dataloader_pin_memory=False,
-            )
-            rows, scored = (
-                Rows({key: value[part] for key, value in prepared.inputs.items()}, labels[part], prepared.lengths_N)
-                for part in (train, held)
-            )
-            trainer = Trainer(WithLoss(prepared.model()), arguments, data_collator=collate, train_dataset=rows)
-            trainer.train()
-            logits = trainer.predict(scored).predictions
-        accuracies.append(float((np.asarray(logits).argmax(1) == target[held]).mean()))
-    say(float(np.mean(accuracies)))
+def train_and_predict(fold: Fold) -> NDArray[np.int64]:
+    with tempfile.TemporaryDirectory() as output:
+        arguments = TrainingArguments(
+            output_dir=output,
+            num_train_epochs=fold.work.epochs,
+            per_device_train_batch_size=fold.work.batch_size,
+            per_device_eval_batch_size=4 * fold.work.batch_size,
+            learning_rate=LR,
+            weight_decay=0.01,
+            lr_scheduler_type="constant",
+            max_grad_norm=0.0,
+            save_strategy="no",
+            logging_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            use_cpu=True,
+            seed=SEED,
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,
+        )
+        rows, scored = (Rows(fold.inputs(part), fold.labels[part]) for part in (fold.train, fold.held))
+        trainer = Trainer(WithLoss(fold.prepared.model()), arguments, data_collator=collate, train_dataset=rows)
+        trainer.train()
+        logits = trainer.predict(scored).predictions
+    return np.asarray(logits).argmax(1)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    warnings.simplefilter("ignore")
+    logging.set_verbosity_error()
+    cross_validate(train_and_predict)

@@ -1,14 +1,12 @@
 """The loop an expert writes: one gather per batch, rows of like length together, padding cut off, a fused optimizer."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.speed.workloads import LR, SEED, WORKLOADS, Prepared, folds, load, prepare, say
+from benchmarks.speed.workloads import LR, SEED, Fold, Prepared, cross_validate
 
 STRETCH = 50  # batches within which rows are sorted by length
 EVALUATION_BATCHES = 4
@@ -30,31 +28,24 @@ def batches(prepared: Prepared, rows: Tensor, size: int, random: np.random.Gener
     return [found[place] for place in random.permutation(len(found))]
 
 
-def main(name: str, folder: Path) -> None:
-    work = WORKLOADS[name]
-    raw, target = load(name, folder)
-    labels = torch.from_numpy(target)
-    accuracies = []
-    for train, held in folds(target):
-        torch.manual_seed(SEED)
-        random = np.random.default_rng(SEED)
-        prepared = prepare(name, raw, train, folder)
-        model = prepared.model()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=LR, fused=True)
-        model.train()
-        for _ in range(work.epochs):
-            for rows in batches(prepared, torch.from_numpy(train), work.batch_size, random):
-                optimizer.zero_grad(set_to_none=True)
-                F.cross_entropy(model(**take(prepared, rows)), labels[rows]).backward()
-                optimizer.step()
-        model.eval()
-        order = held if prepared.lengths_N is None else held[np.argsort(prepared.lengths_N[held])]
-        rows_V = torch.from_numpy(order)
-        with torch.inference_mode():
-            parts = [model(**take(prepared, rows)) for rows in rows_V.split(EVALUATION_BATCHES * work.batch_size)]
-        accuracies.append(float((torch.cat(parts).argmax(1) == labels[rows_V]).float().mean()))
-    say(float(np.mean(accuracies)))
+def train_and_predict(fold: Fold) -> NDArray[np.int64]:
+    random, prepared, size = np.random.default_rng(SEED), fold.prepared, fold.work.batch_size
+    model = prepared.model()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LR, fused=True)
+    model.train()
+    for _ in range(fold.work.epochs):
+        for rows in batches(prepared, torch.from_numpy(fold.train), size, random):
+            optimizer.zero_grad(set_to_none=True)
+            F.cross_entropy(model(**take(prepared, rows)), fold.labels[rows]).backward()
+            optimizer.step()
+    model.eval()
+    lengths_N = prepared.lengths_N
+    order = np.arange(len(fold.held)) if lengths_N is None else np.argsort(lengths_N[fold.held])
+    with torch.inference_mode():
+        parts = torch.from_numpy(fold.held[order]).split(EVALUATION_BATCHES * size)
+        logits = torch.cat([model(**take(prepared, rows)) for rows in parts])
+    return logits.argmax(1).numpy()[np.argsort(order)]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    cross_validate(train_and_predict)

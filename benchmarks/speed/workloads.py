@@ -6,6 +6,7 @@ those of movie reviews, and 28 x 28 pictures of ten kinds of garment-like blots.
 
 import csv
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -225,6 +226,32 @@ def _read_images(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     )
 
 
-def say(accuracy: float) -> None:
-    """Print what the runner reads: the last line of every tool."""
-    print(json.dumps({"accuracy": accuracy}), flush=True)
+@dataclass(frozen=True)
+class Fold:
+    """What a tool is given of one fold: all rows, prepared, and which of them to train on and to predict."""
+
+    work: Workload
+    prepared: Prepared
+    labels: Tensor
+    train: NDArray[np.int64]
+    held: NDArray[np.int64]
+
+    def inputs(self, rows: NDArray[np.int64]) -> dict[str, Tensor]:
+        return {name: tensor[rows] for name, tensor in self.prepared.inputs.items()}
+
+
+def cross_validate(train_and_predict: Callable[[Fold], NDArray[np.int64]]) -> None:
+    """Let a tool train on every fold of the workload and folder that the command line names; print the mean accuracy.
+
+    Args:
+        train_and_predict: returns the class of each held-out row, in their order.
+    """
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    raw, target = load(name, folder)
+    accuracies = []
+    for train, held in folds(target):
+        torch.manual_seed(SEED)
+        prepared = prepare(name, raw, train, folder)
+        predicted = train_and_predict(Fold(WORKLOADS[name], prepared, torch.from_numpy(target), train, held))
+        accuracies.append(float((predicted == target[held]).mean()))
+    print(json.dumps({"accuracy": float(np.mean(accuracies))}), flush=True)
