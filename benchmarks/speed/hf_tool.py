@@ -19,7 +19,7 @@ class WithLoss(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, labels=None, **inputs):
+    def forward(self, labels=None, num_items_in_batch=None, **inputs):
         logits = self.model(**inputs)
         return {"logits": logits} if labels is None else {"loss": F.cross_entropy(logits, labels), "logits": logits}
 
