@@ -96,7 +96,7 @@ def test_workers_leave_signals_to_the_main_process():
     order = batches_of()
     rows = StreamedRows(Drawers(), num_workers=2)
     stream = rows.stream(order, KEY)
-    found = [next(stream)["numeric"]]
+    found = [next(stream)["numeric"] for _ in range(2)]  # one of each: both have begun
     for pid in children():
         os.kill(pid, signal.SIGINT)
         os.kill(pid, signal.SIGUSR1)
