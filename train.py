@@ -10,6 +10,7 @@ from trainer.config.errors import guarded
 from trainer.config.help import help_text
 from trainer.config.problems import CONF
 from trainer.config.schema import RunConfig
+from trainer.startup import first_import
 
 register_schema()
 
@@ -23,7 +24,8 @@ def check(config: RunConfig) -> None:
 
 def run(config: RunConfig, launch: Launch) -> None:
     """Run a configuration."""
-    from trainer.run import run as run_config
+    with first_import("trainer.run"):
+        from trainer.run import run as run_config
 
     run_config(config, launch)
 

@@ -43,6 +43,7 @@ from trainer.start.resume import Joined, join, recorded_threads, require_resumab
 from trainer.start.threads import set_threads
 from trainer.start.weights import weights_start
 from trainer.start.workers import count_workers
+from trainer.startup import import_compiler_when_needed
 from trainer.sweep import run_job
 from trainer.trackers.console import PlainLines, ProgressBars, tracked
 from trainer.trackers.hparams import hparams
@@ -68,6 +69,7 @@ def run(config: RunConfig, launch: Launch) -> Merged | None:
 def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
     console = make_console(config)
+    import_compiler_when_needed()
     check_config(config)
     require_resumable(config)
     experiment = prepare(config)

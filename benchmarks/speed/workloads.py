@@ -179,9 +179,9 @@ def _write_sentences(path: Path, n_rows: int) -> None:
         writer.writerow(["text", "label"])
         for label, length in zip(labels, lengths, strict=True):
             ranks = np.minimum(random.zipf(1.35, length), WORDS)
-            hints = random.random(length) < 0.05
-            side = np.where(random.random(length) < 0.8, label, 1 - label)
-            ranks[hints] = leaning[side[hints], random.integers(0, 200, int(hints.sum()))]
+            hints = random.random(length) < 0.15
+            side = np.where(random.random(length) < 0.9, label, 1 - label)
+            ranks[hints] = leaning[side[hints], (random.zipf(1.35, int(hints.sum())) - 1) % 200]
             writer.writerow([" ".join(f"w{rank}" for rank in ranks), label])
 
 

@@ -104,7 +104,8 @@ def _write_counts(ax: "Axes", counts_CC: NDArray[np.int64], share_CC: NDArray[np
             continue
         text = str(count) if small else f"{count}\n{share_CC[i, j]:.0%}"
         colour = "white" if share_CC[i, j] > 0.35 else "#222222"
-        ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=7 if small else 8, linespacing=1.1)
+        cell = ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=7 if small else 8, linespacing=1.1)
+        cell.set_in_layout(False)  # it lies inside the axes: nothing to measure
 
 
 def _name_ticks(ax: "Axes", classes: Sequence[str]) -> None:

@@ -1,0 +1,64 @@
+"""A process that starts and ends sooner; nothing here changes what is computed."""
+
+import gc
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+COMPILER = "torch._dynamo"
+
+
+@contextmanager
+def first_import(name: str) -> Iterator[None]:
+    """Look for no garbage while ``name`` is imported: modules leave none, and the search takes a second.
+
+    What has been imported is not looked through again, neither while the run goes on nor when the process ends.
+    """
+    if name in sys.modules:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def import_compiler_when_needed() -> None:
+    """Spare a run that compiles nothing the two seconds in which torch imports its compiler.
+
+    torch's optimizers and dispatch modes ask the compiler to leave their functions alone, and import all of it for
+    that. A stand-in answers; whatever else is asked of it imports the compiler.
+    """
+    import torch
+
+    if COMPILER not in sys.modules:
+        sys.modules[COMPILER] = torch._dynamo = _Compiler()
+
+
+class _Compiler(ModuleType):
+    """What ``torch._dynamo`` does where nothing is compiled."""
+
+    def __init__(self) -> None:
+        super().__init__(COMPILER)
+        self.__spec__ = find_spec(COMPILER)
+        self.__file__ = None if self.__spec__ is None else self.__spec__.origin
+
+    def disable(self, fn: Callable[..., Any], recursive: bool = True, *, wrapping: bool = True) -> Callable[..., Any]:
+        """Return ``fn``: there is nothing to keep away from it."""
+        return fn
+
+    def graph_break(self, msg: str = "") -> None:
+        """Do nothing: there is no graph."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__path__":
+            raise AttributeError(name)
+        if sys.modules.get(COMPILER) is self:
+            del sys.modules[COMPILER]
+        return getattr(importlib.import_module(COMPILER), name)
