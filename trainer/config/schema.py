@@ -29,7 +29,7 @@ class CvConfig:
     shuffle: bool = True
     random_state: int = 42
     fold: int | str | None = None  # run this fold only; all = fit on every row
-    parallel: int | str = 1  # folds trained side by side; auto = as many as there are cores for
+    parallel: int | str = "auto"  # folds trained side by side; auto = as many as there are cores and memory for
     select: str = "last"  # last | inner | fold
     group: str | None = None  # auto_duplicates: copies and near copies of a row stay in one fold
     inner_fraction: float = 0.1  # share of the training rows that picks the epoch under select=inner

@@ -74,6 +74,7 @@ def forked(train: TrainFold, n_workers: int) -> Iterator[list[Worker]]:
         over.wait()
 
     forking = threading.Thread(target=fork, name="foldwise-fork", daemon=True)
+    was_frozen = gc.get_freeze_count() > 0
     gc.freeze()  # the collector would write to every page, and so copy it
     try:
         forking.start()
@@ -82,7 +83,8 @@ def forked(train: TrainFold, n_workers: int) -> Iterator[list[Worker]]:
             raise ConfigError(f"cv.parallel={n_workers}: the processes cannot be started: {problems[0]}")
         yield workers
     finally:
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
         for worker in workers:
             worker.process.kill()
             worker.process.join()
