@@ -4,7 +4,8 @@
     make bench ARGS="tab image --rounds 5"   # some of them
     make bench ARGS="bert --tools foldwise,foldwise-O1,hf"
 
-Writes docs/benchmarks.md. Close other programs first: on a busy machine only the ratios mean anything, if they do.
+Writes docs/benchmarks.md; a workload that is not run keeps the table it has there. Close other programs first: on a
+busy machine only the ratios mean anything, if they do.
 """
 
 import argparse
@@ -33,7 +34,9 @@ BARE = ["profile=off", "preflight=off", "audit=off", "tracker=none", "checkpoint
 FOLDWISE = {
     "foldwise": [],
     "foldwise-bare": BARE,
-    "foldwise-O1": ["amp=O1"],
+    "foldwise-1": ["cv.parallel=1"],
+    "foldwise-2": ["cv.parallel=2"],
+    "foldwise-O1": ["amp=O1", "cv.parallel=2"],
 }
 PEERS = {
     "skorch": "skorch_tool",
@@ -46,13 +49,26 @@ FRAMEWORKS = ("skorch", "lightning", "hf")
 LABELS = {
     "foldwise": "Foldwise, as it comes",
     "foldwise-bare": "Foldwise, no profile, preflight, audit, tracker, weights",
-    "foldwise-O1": "Foldwise, `amp=O1`",
+    "foldwise-1": "Foldwise, `cv.parallel=1`",
+    "foldwise-2": "Foldwise, `cv.parallel=2`",
+    "foldwise-O1": "Foldwise, `cv.parallel=2 amp=O1`",
     "skorch": "skorch",
     "lightning": "Lightning",
     "hf": "HF Trainer",
     "plain": "plain loop: TensorDataset, DataLoader, padded to the longest",
     "tuned": "tuned loop: batched indexing, length buckets, fused AdamW",
 }
+
+
+HEAD = """# Benchmarks
+
+Whole processes on the same rows, folds, model, batches, epochs and learning rate, five folds each, one process at a
+time in alternating order. Read the ratios, not the seconds. As it comes, Foldwise audits the split, tries model and loss,
+profiles, keeps curves and weights and draws a report; one line leaves all that out. The others do nothing but train and
+score.
+
+{versions}.
+"""
 
 
 @dataclass(frozen=True)
@@ -74,9 +90,9 @@ def main() -> None:
         rounds = [tool for number in range(parsed.rounds) for tool in turned(parsed.tools, number)]
         for tool in track(rounds, f"{name}", console=console, transient=True):
             found[name][tool].append(run(name, tool))
-        console.print(table(found[name], name))
-    PAGE.write_text(page(found, parsed.rounds), encoding="utf-8")
-    console.print(f"written: {PAGE.relative_to(REPOSITORY)}")
+        console.print(section(found[name], name, parsed.rounds))
+        write_page(name, section(found[name], name, parsed.rounds))
+        console.print(f"written: {PAGE.relative_to(REPOSITORY)}")
 
 
 def arguments() -> argparse.Namespace:
@@ -152,34 +168,31 @@ def table(found: dict[str, list[Outcome]], name: str) -> str:
     return "\n".join(lines)
 
 
-def page(found: dict[str, dict[str, list[Outcome]]], rounds: int) -> str:
-    tables = "\n\n".join(table(tools, name) for name, tools in found.items())
-    return f"""# Benchmarks
+def section(found: dict[str, list[Outcome]], name: str, rounds: int) -> str:
+    """Return a workload's part of the page: what it is, how it was run, its table."""
+    today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    return f"""## {name}
 
-Whole processes on the same rows, folds, model, batches, epochs and learning rate; five folds each:
-
-- `tab`: digits, MLP 64-256-256-10, batch 32, 20 epochs
-- `text`: 10,662 made sentences with MR's lengths, TextCNN of 128 dimensions, batch 50, 3 epochs
-- `bert`: 2,500 made sentences, BERT 4 x 256, at most 128 tokens, batch 32, 1 epoch
-- `image`: 6,000 made pictures of 28 x 28, small CNN, batch 64, 3 epochs
-
-Medians of {rounds} processes per tool, in alternating order; read the ratios, not the seconds. As it comes, Foldwise
-audits the split, tries model and loss, profiles, saves weights, curves and a report; one line leaves all that out. The
-others do nothing but train and score.
+{WORKLOADS[name].description}. Medians of {rounds} processes per tool, {today}, {machine()}.
 
 ```
-{command()}
+make bench ARGS="{name} --rounds {rounds} --tools {",".join(found)}"
 ```
 
-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {machine()}; {versions()}.
-
-{tables}
+{table(found, name)}
 """
 
 
-def command() -> str:
-    given = " ".join(sys.argv[1:])
-    return f'make bench ARGS="{given}"' if given else "make bench"
+def write_page(name: str, text: str) -> None:
+    """Put a workload's section onto the page, in place of the one that is there."""
+    kept = {}
+    if PAGE.exists():
+        for part in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
+            kept[part.split("\n", 1)[0]] = f"## {part.rstrip()}\n"
+    sections = {**kept, name: text}
+    ordered = [sections[one] for one in WORKLOADS if one in sections]
+    others = [part for one, part in kept.items() if one not in WORKLOADS]
+    PAGE.write_text("\n".join([HEAD.format(versions=versions()), *ordered, *others]), encoding="utf-8")
 
 
 def machine() -> str:

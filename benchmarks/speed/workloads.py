@@ -27,16 +27,18 @@ BERT_TOKENS = 128
 
 @dataclass(frozen=True)
 class Workload:
-    """Attributes: epochs, batch_size and the options that make ``train.py`` do this work on the files in ``folder``."""
+    """Attributes: what it is, epochs, batch_size and the options of ``train.py`` for it, given the files' folder."""
 
+    description: str
     epochs: int
     batch_size: int
     options: Callable[[Path], list[str]]
 
 
 WORKLOADS = {
-    "tab": Workload(20, 32, lambda folder: []),
+    "tab": Workload("Digits of scikit-learn, MLP 64-256-256-10, batch 32, 20 epochs", 20, 32, lambda folder: []),
     "text": Workload(
+        "10,662 made sentences as long as those of movie reviews (MR), TextCNN of 128 dimensions, batch 50, 3 epochs",
         3,
         50,
         lambda folder: [
@@ -48,6 +50,7 @@ WORKLOADS = {
         ],
     ),
     "bert": Workload(
+        "2,500 made sentences, BERT 4 x 256 from random weights, at most 128 tokens, batch 32, 1 epoch",
         1,
         32,
         lambda folder: [
@@ -58,7 +61,12 @@ WORKLOADS = {
             f"data.preprocess.max_length={BERT_TOKENS}",
         ],
     ),
-    "image": Workload(3, 64, lambda folder: ["data=image_folder", f"data.path={folder / 'image'}", "model=image_cnn"]),
+    "image": Workload(
+        "6,000 made pictures of 28 x 28, small CNN, batch 64, 3 epochs",
+        3,
+        64,
+        lambda folder: ["data=image_folder", f"data.path={folder / 'image'}", "model=image_cnn"],
+    ),
 }
 
 

@@ -31,6 +31,8 @@ def test_auto_divides_the_cores_by_the_threads_of_a_fold_and_stops_at_the_folds(
     assert [counted("auto", 10, threads)[0] for threads in (1, 2, 3, 8)] == [8, 4, 2, 1]
     assert counted("auto", 5) == (5, [])
     assert counted("auto", 1) == (1, [])
+    torch.set_num_threads(1)
+    assert count_workers(experiment(cv=CvConfig(n_splits=2), num_workers=3), 10) == (2, [])  # loader processes count
 
 
 def test_a_number_is_taken_and_what_it_does_not_mean_is_said():

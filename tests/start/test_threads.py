@@ -4,7 +4,7 @@ import pytest
 import torch
 from test_cv import experiment
 
-from trainer.config.schema import RuntimeConfig
+from trainer.config.schema import CvConfig, RuntimeConfig
 from trainer.data.batches import DenseRows, TrainingSet
 from trainer.experiment import prepare_fold
 from trainer.start.threads import same_threads, set_threads
@@ -28,9 +28,12 @@ def test_a_small_model_gets_one_thread():
     assert threads_of() == 1
 
 
-def test_a_large_model_keeps_torchs_own_choice():
-    model = {"_target_": "trainer.models.mlp.MLP", "hidden": [2048, 2048], "dropout": 0.0}
-    assert threads_of(model=model) == 2
+LARGE = {"_target_": "trainer.models.mlp.MLP", "hidden": [2048, 2048], "dropout": 0.0}
+
+
+@pytest.mark.parametrize(("parallel", "threads"), [("auto", 2), (1, 2), (2, 1), (5, 1)])
+def test_a_large_model_keeps_torchs_own_choice_divided_by_the_folds_asked_for(parallel, threads):
+    assert threads_of(model=LARGE, cv=CvConfig(n_splits=3, parallel=parallel)) == threads
 
 
 def test_what_is_asked_for_is_set():

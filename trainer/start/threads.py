@@ -9,6 +9,7 @@ from trainer.cv import make_loss, make_model
 from trainer.experiment import Experiment, PreparedFold
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.counts import count_flops
+from trainer.start.workers import obstacle
 
 SMALL_FLOPS = 5e7  # of one forward pass: below it a second thread gains nothing, and on a busy machine costs a lot
 
@@ -26,7 +27,8 @@ def same_threads() -> Iterator[None]:
 def set_threads(experiment: Experiment, fold: PreparedFold, recorded: int | None = None) -> None:
     """Set ``runtime.threads``; where it is null, one thread on the CPU for a small model, else torch's own choice.
 
-    The choice follows from the model and the batch size alone, never from a clock: the same run gives the same bits.
+    ``cv.parallel=N`` divides torch's choice by N. All of it follows from options, model and batch size, never from a
+    clock: the same run gives the same bits.
 
     Args:
         experiment: what is run.
@@ -38,6 +40,8 @@ def set_threads(experiment: Experiment, fold: PreparedFold, recorded: int | None
         torch.set_num_threads(threads)
     elif experiment.device.type == "cpu" and _is_small(experiment, fold):
         torch.set_num_threads(1)
+    elif isinstance(experiment.config.cv.parallel, int) and not obstacle(experiment):
+        torch.set_num_threads(max(1, torch.get_num_threads() // experiment.config.cv.parallel))
 
 
 def _is_small(experiment: Experiment, fold: PreparedFold) -> bool:

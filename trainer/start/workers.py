@@ -17,8 +17,8 @@ CGROUP = Path("/sys/fs/cgroup")  # a container's, or a job's
 def count_workers(experiment: Experiment, n_folds: int) -> tuple[int, list[str]]:
     """Return how many processes train folds side by side, and what a person who asked for another number should know.
 
-    ``auto`` is one per so many cores as a fold has threads, and no more than fit into memory, each counted as large as
-    this process is now.
+    ``auto`` is one per so many cores as a fold has threads and loader processes, and no more than fit into memory, each
+    counted as large as this process is now.
 
     Args:
         experiment: what is run; the number of torch threads is set already.
@@ -29,7 +29,8 @@ def count_workers(experiment: Experiment, n_folds: int) -> tuple[int, list[str]]
     if reason:
         return 1, [f"cv.parallel={wanted} has no effect: {reason}"] if wanted not in (1, AUTO) else []
     if wanted == AUTO:
-        return max(1, min(n_folds, cores // threads, fitting_into_memory())), []
+        busy = threads + experiment.config.num_workers
+        return max(1, min(n_folds, cores // busy, fitting_into_memory())), []
     n_workers = min(int(wanted), n_folds)
     notes = []
     if 1 < n_workers < int(wanted):

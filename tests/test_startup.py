@@ -1,0 +1,81 @@
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def in_a_process(code):
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+def test_an_optimizer_steps_and_a_dispatch_mode_counts_without_the_compiler():
+    code = """
+import sys, torch
+from trainer.startup import import_compiler_when_needed
+from torch.utils.flop_counter import FlopCounterMode
+def weights():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5**step)
+    for _ in range(3):
+        optimizer.zero_grad()
+        with FlopCounterMode(display=False) as counted:
+            model(torch.ones(4, 3)).square().sum().backward()
+        optimizer.step()
+        schedule.step()
+    return model.weight.detach(), counted.get_total_flops()
+import_compiler_when_needed()
+import_compiler_when_needed()
+without, flops = weights()
+print("torch._dynamo.config" in sys.modules, flops)
+print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item(), "torch._dynamo.config" in sys.modules)
+print(torch.equal(weights()[0], without), torch._dynamo.is_compiling())
+"""
+    assert in_a_process(code) == ["False 96", "2.0 True", "True False"]
+
+
+def test_a_module_of_the_compiler_can_be_imported_and_what_it_lacks_is_an_attribute_error():
+    code = """
+import inspect, sys
+from trainer.startup import import_compiler_when_needed
+import_compiler_when_needed()
+import torch
+assert not hasattr(torch._dynamo, "__nothing__")
+inspect.getmodule(sys._getframe())
+print("torch._dynamo.config" in sys.modules)
+import torch._dynamo.config
+print(torch._dynamo.config.recompile_limit > 0, hasattr(torch._dynamo, "nothing"), torch._dynamo.disable.__module__)
+"""
+    assert in_a_process(code) == ["False", "True False torch._dynamo.decorators"]
+
+
+def test_what_is_imported_first_is_never_looked_through_for_garbage_and_later_imports_change_nothing():
+    code = """
+import gc
+from trainer.startup import first_import
+with first_import("fractions"):
+    import fractions
+    print(gc.isenabled())
+frozen = gc.get_freeze_count()
+with first_import("fractions"):
+    print(gc.isenabled())
+print(gc.isenabled(), frozen > 1000, gc.get_freeze_count() <= frozen)
+"""
+    assert in_a_process(code) == ["False", "True", "True True True"]
+
+
+def test_a_whole_run_imports_no_compiler_and_help_no_torch(tmp_path):
+    code = f"""
+import sys
+import train as script
+from trainer.config.compose import composed
+sys.argv = ["train.py", "max_epochs=1", "paths.runs={tmp_path}", "runtime.progress=off"]
+assert "torch" not in sys.modules
+composed(script.main, script.check)
+print("torch" in sys.modules, "torch._dynamo.config" in sys.modules)
+"""
+    assert in_a_process(code) == ["True False"]
