@@ -63,9 +63,9 @@ LABELS = {
 HEAD = """# Benchmarks
 
 Whole processes on the same rows, folds, model, batches, epochs and learning rate, five folds each, one process at a
-time in alternating order. Read the ratios, not the seconds. As it comes, Foldwise audits the split, tries model and loss,
-profiles, keeps curves and weights and draws a report; one line leaves all that out. The others do nothing but train and
-score.
+time in alternating order. Read the ratios, not the seconds. As it comes, Foldwise audits the split, tries model and
+loss, profiles, keeps curves and weights and draws a report; one line leaves all that out. The others do nothing but
+train and score.
 
 {versions}.
 """
