@@ -19,7 +19,8 @@ from trainer.config.problems import COMPOSITION_ERRORS, CONF, closed_keys, compo
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
 from trainer.identity import flatten
 
-failures: list[FoldwiseError] = []  # of the jobs of this process
+failures: list[FoldwiseError] | None = None  # of the jobs; None in a process that a launcher has made for a job
+JOBLIB = "joblib"  # a launcher that runs the jobs of a sweep side by side on this machine
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Launch:
 
 def register_schema() -> None:
     """Make the typed sections known to Hydra; the open ones accept any key, ``build.py`` checks them."""
-    OmegaConf.register_new_resolver("pid", os.getpid, replace=True)  # two sweeps of one second never share a place
+    # two sweeps of one second never share a place; the processes of one sweep do
+    OmegaConf.register_new_resolver("pid", os.getpid, replace=True, use_cache=True)
     node = OmegaConf.structured(RunConfig)
     for name in OPEN_SECTIONS:
         OmegaConf.set_struct(node[name], False)
@@ -83,6 +85,8 @@ def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:
     sweep = None
     if hydra.mode is RunMode.MULTIRUN:
         sweep = SweepJob(Path(hydra.sweep.dir), int(hydra.job.num), overrides)
+    if choices.get("hydra/launcher") == JOBLIB and config.cv.parallel == "auto":
+        config.cv.parallel = 1  # the cores are the jobs' already
     return config, Launch(name, overrides, sweep)
 
 
@@ -152,7 +156,8 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
         FoldwiseError: the first error of a job (in a sweep, after all jobs).
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
-    failures.clear()
+    global failures
+    failures = []
     arguments = sorted(sys.argv[1:], key=lambda item: item not in ("-m", "--multirun"))  # Hydra wants it first
     sys.argv[1:] = [with_quotes(item) for item in arguments]
     try:
@@ -182,9 +187,12 @@ def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
     except Exception as error:
         if not isinstance(error, FoldwiseError) and os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
-        failures.append(as_foldwise_error(error))
+        failure = as_foldwise_error(error)
         if sweeping:
-            print(f"job {HydraConfig.get().job.num} failed: {failures[-1].kind}: {failures[-1]}", file=sys.stderr)
+            print(f"job {HydraConfig.get().job.num} failed: {failure.kind}: {failure}", file=sys.stderr)
+        if failures is None:
+            raise failure from None
+        failures.append(failure)
 
 
 def to_yaml(config: RunConfig) -> str:
