@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from trainer.checkpoint import store
 from trainer.engine import keep
 
-QUICK = ("tracker.name=none", "profile=off", "preflight=off", "checkpoint.background=false")
+QUICK = ("cv.parallel=1", "tracker.name=none", "profile=off", "preflight=off", "checkpoint.background=false")
 WINE = ("data=wine", "max_epochs=3", "cv.n_splits=3", "checkpoint.every_n_steps=1", *QUICK)
 STEPS = 4  # of an epoch: 118 or 119 rows in batches of 32
 

@@ -23,7 +23,14 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).resolve().parent
 RECORDS = Path(os.environ.get("FOLDWISE_BATTERY_RECORDS", REPOSITORY / "build/battery.jsonl"))
-QUICK = ("cv.n_splits=2", "preflight=off", "profile.enabled=false", "tracker.name=none", "runtime.progress=plain")
+QUICK = (
+    "cv.n_splits=2",
+    "cv.parallel=1",
+    "preflight=off",
+    "profile.enabled=false",
+    "tracker.name=none",
+    "runtime.progress=plain",
+)
 LONGEST_SECONDS = 120.0  # a run that takes longer hangs
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
