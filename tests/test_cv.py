@@ -202,6 +202,8 @@ def test_sample_weights_reach_the_training_set():
     rows = fold_rows(exp, 0)
     torch.testing.assert_close(fold_data(weighted, rows)[1].weights_N, torch.from_numpy(weights).float())
     assert torch.equal(fold_data(exp, rows)[1].weights_N, torch.ones(150))
+    assert fold_data(exp, rows)[1].unweighted
+    assert not fold_data(weighted, rows)[1].unweighted
 
 
 def test_adam_with_a_tiny_epsilon_is_refused_under_fp16_o3():

@@ -1,5 +1,6 @@
 """The training step and the prediction pass: functions that own mode, gradients and averages."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from trainer.data.batches import Batch, TrainingSet, evaluation_order, row_views
 from trainer.engine import interrupts
 from trainer.engine.apex_backend import AnyPrecision
 from trainer.engine.ema import WeightAverage
-from trainer.engine.mixing import batch_loss
+from trainer.engine.mixing import row_losses
 from trainer.engine.modes import evaluating, training
 from trainer.engine.precision import RefuseProbabilities
 from trainer.losses.contract import Loss
@@ -106,21 +107,21 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
     The loss is averaged over the window's whole weight, so accumulation equals one large batch even when the last
     window or batch is smaller.
     """
-    weight = torch.stack([_weight(learner.loss, batch) for batch in batches]).sum()
-    divisor = torch.where(weight == 0, 1.0, weight)  # a window of weightless rows changes nothing
-    loss = torch.zeros_like(weight)
+    weight = _weight(learner.loss, batches)
+    divisor = weight + (weight == 0)  # a window of weightless rows changes nothing
+    losses = []
     for batch in batches:
         logits = learner.precision.forward(learner.model, batch.inputs)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
-            part = batch_loss(learner.loss, logits, batch)
-        learner.precision.backward(part / divisor)
-        loss += part.detach()
+            loss_B = row_losses(learner.loss, logits, batch)
+        learner.precision.backward(loss_B, divisor)
+        losses.append(loss_B.detach().sum())
     if learner.precision.step(learner.optimizer, clip_norm):
         learner.scheduler.step()
         if learner.average is not None:
             learner.average.update()
-        totals.loss += loss
+        totals.loss += sum(losses[1:], losses[0])
         totals.weight += weight
         totals.steps += 1
 
@@ -159,14 +160,16 @@ def require_finite(totals: Totals) -> None:
     Raises:
         NonFiniteError: says what usually helps.
     """
-    if totals.steps and not bool(torch.isfinite(totals.loss)):
-        raise NonFiniteError(
-            f"the training loss is {float(totals.loss)} at step {totals.steps} of the epoch\n{WHAT_HELPS}"
-        )
+    if totals.steps and not math.isfinite(loss := float(totals.loss)):
+        raise NonFiniteError(f"the training loss is {loss} at step {totals.steps} of the epoch\n{WHAT_HELPS}")
 
 
-def _weight(loss: Loss, batch: Batch) -> Tensor:
-    return (loss.normaliser(batch.target) * batch.weights_B).sum()
+def _weight(loss: Loss, batches: Sequence[Batch]) -> Tensor | float:
+    """Return the sum over the rows of sample weight x normaliser; a plain number where that counts the rows."""
+    if batches[0].unweighted and getattr(loss, "counts_rows", False):
+        return float(sum(len(batch.rows_B) for batch in batches))
+    weights = [(loss.normaliser(batch.target) * batch.weights_B).sum() for batch in batches]
+    return torch.stack(weights).sum()
 
 
 def _windows(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
