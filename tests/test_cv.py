@@ -8,7 +8,7 @@ from iris_cases import IRIS
 from torch.nn import functional as F
 
 from trainer.config.errors import ConfigError, DataError
-from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig
+from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig, RuntimeConfig
 from trainer.cv import fresh_learner, loss_arguments, run_fold
 from trainer.data.batches import training_order
 from trainer.data.samples import Samples
@@ -193,6 +193,15 @@ def test_the_average_follows_what_the_optimizer_steps():
     assert {value.dtype for value in it.average.average} == {torch.float32}
     assert all(a is b for a, b in zip(it.average.parameters, it.precision.parameters, strict=True))
     assert built(experiment())[0].average is None
+
+
+def test_the_compiled_call_is_of_the_folds_own_model_and_the_profilers_copy_stays_plain():
+    exp = experiment(runtime=RuntimeConfig(compile=True))
+    it, _, rows = built(exp)
+    assert it.call is not it.model
+    assert it.call._orig_mod is it.model
+    assert fresh_learner(exp, rows, {}, it.model).call is it.model
+    assert built(experiment())[0].compiled is None
 
 
 def test_sample_weights_reach_the_training_set():

@@ -17,6 +17,7 @@ from trainer.config.errors import NonFiniteError
 from trainer.data.batches import Batch, TrainingSet, evaluation_order, row_views
 from trainer.engine import interrupts
 from trainer.engine.apex_backend import AnyPrecision
+from trainer.engine.compiled import compiler_errors
 from trainer.engine.ema import WeightAverage
 from trainer.engine.mixing import row_losses
 from trainer.engine.modes import evaluating, training
@@ -29,7 +30,7 @@ WHAT_HELPS = "look for NaN or huge values in the data; else try a lower optimize
 
 @dataclass
 class Learner:
-    """Everything of one fold that changes while it trains."""
+    """Everything of one fold that changes while it trains; ``compiled`` calls the same model (``runtime.compile``)."""
 
     model: nn.Module
     loss: Loss
@@ -37,6 +38,16 @@ class Learner:
     scheduler: LRScheduler
     precision: AnyPrecision
     average: WeightAverage | None = None
+    compiled: Callable[..., Tensor] | None = None
+
+    @property
+    def call(self) -> Callable[..., Tensor]:
+        """What is called with a batch: the model, or its compiled twin."""
+        return self.model if self.compiled is None else self.compiled
+
+    def in_words(self) -> AbstractContextManager[None]:
+        """Return the context in which the compiler's errors are put into words."""
+        return nullcontext() if self.compiled is None else compiler_errors()
 
     def evaluation_weights(self) -> AbstractContextManager[None]:
         """Return the context in which the model holds the weights that are scored and saved."""
@@ -92,7 +103,7 @@ def train_epoch(
         NonFiniteError: the loss is NaN or infinite, or every step overflows.
     """
     check_every = 1 if totals.loss.device.type == "cpu" else CUDA_CHECK_STEPS
-    with training(learner.model):
+    with training(learner.model), learner.in_words():
         for number, window in enumerate(_windows(batches, accumulate_steps), start=1):
             train_step(learner, window, clip_norm, totals)
             if number % check_every == 0:
@@ -111,7 +122,7 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
     divisor = weight + (weight == 0)  # a window of weightless rows changes nothing
     losses = []
     for batch in batches:
-        logits = learner.precision.forward(learner.model, batch.inputs)
+        logits = learner.precision.forward(learner.call, batch.inputs)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
             loss_B = row_losses(learner.loss, logits, batch)
@@ -133,10 +144,10 @@ def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_
     logits: list[Tensor] = []
     order = evaluation_order(rows, batch_size, data.rows.lengths())
     batches = data.batches(order, key=None)
-    with learner.evaluation_weights(), evaluating(learner.model), closing(batches):
+    with learner.evaluation_weights(), evaluating(learner.model), closing(batches), learner.in_words():
         for batch in batches:
             interrupts.check()
-            logits.append(learner.precision.forward(learner.model, batch.inputs))
+            logits.append(learner.precision.forward(learner.call, batch.inputs))
     in_row_order = np.argsort(np.concatenate(order))
     everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
     return everything[in_row_order]

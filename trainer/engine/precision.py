@@ -59,10 +59,10 @@ class Precision:
             return torch.autocast(self.device_type, dtype=self.level.dtype)
         return nullcontext()
 
-    def forward(self, model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+    def forward(self, model: Callable[..., Tensor], inputs: dict[str, Tensor]) -> Tensor:
         """Run the model and return float32 logits (B, n_outputs); floating inputs are cast as the level says."""
         with self.autocast():
-            logits: Tensor = model(**{name: self._cast_input(value) for name, value in inputs.items()})
+            logits = model(**{name: self._cast_input(value) for name, value in inputs.items()})
         self.half_outputs = logits.dtype in HALF_TYPES
         return logits.float()
 
