@@ -8,7 +8,7 @@ from iris_cases import IRIS
 from torch.nn import functional as F
 
 from trainer.config.errors import ConfigError, DataError
-from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig
+from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig, RuntimeConfig
 from trainer.cv import fresh_learner, loss_arguments, run_fold
 from trainer.data.batches import training_order
 from trainer.data.samples import Samples
@@ -195,6 +195,15 @@ def test_the_average_follows_what_the_optimizer_steps():
     assert built(experiment())[0].average is None
 
 
+def test_the_compiled_call_is_of_the_folds_own_model_and_the_profilers_copy_stays_plain():
+    exp = experiment(runtime=RuntimeConfig(compile=True))
+    it, _, rows = built(exp)
+    assert it.call is not it.model
+    assert it.call._orig_mod is it.model
+    assert fresh_learner(exp, rows, {}, it.model).call is it.model
+    assert built(experiment())[0].compiled is None
+
+
 def test_sample_weights_reach_the_training_set():
     exp = experiment()
     weights = np.linspace(0, 2, 150)
@@ -202,6 +211,8 @@ def test_sample_weights_reach_the_training_set():
     rows = fold_rows(exp, 0)
     torch.testing.assert_close(fold_data(weighted, rows)[1].weights_N, torch.from_numpy(weights).float())
     assert torch.equal(fold_data(exp, rows)[1].weights_N, torch.ones(150))
+    assert fold_data(exp, rows)[1].unweighted
+    assert not fold_data(weighted, rows)[1].unweighted
 
 
 def test_adam_with_a_tiny_epsilon_is_refused_under_fp16_o3():

@@ -44,6 +44,8 @@ def _problems(config: RunConfig) -> list[str]:
             problems += check_section(name, getattr(config, name), config.plugins)
         problems += check_section("data.preprocess", config.data.get("preprocess") or {}, config.plugins)
     problems += check_level(config.amp)
+    if config.runtime.compile and config.amp.backend == "apex":
+        problems.append("runtime.compile=true cannot compile what apex patches: use amp.backend=native")
     problems += _device_problems(config.device)
     problems += _init_problems(config.init.path)
     return problems + (_optimizer_problems(config) if not problems else [])

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer.config.build import construct
 from trainer.config.errors import ConfigError
 from trainer.engine.apex_backend import make_precision
+from trainer.engine.compiled import compiled_call
 from trainer.engine.ema import WeightAverage
 from trainer.engine.fit import fit_fold
 from trainer.engine.fold import FoldRows
@@ -87,7 +88,7 @@ def fresh_learner(
         experiment: what to run.
         rows: of the fold.
         model_arguments: sizes the fitted preprocessing gives the model.
-        model: used instead of a new one (the profiler's copy).
+        model: used instead of a new one (the profiler's copy), and never compiled.
     """
     config, settings = experiment.config, experiment.settings
     seed_everything(fold_seed(settings.seed, rows.repeat, rows.fold))
@@ -102,7 +103,8 @@ def fresh_learner(
     scheduler = fold_scheduler(experiment, optimizer, len(rows.train))
     decay = config.fit.ema_decay
     average = None if decay is None else WeightAverage(precision.parameters, decay)
-    return Learner(fold_model, loss, optimizer, scheduler, precision, average)
+    compiled = compiled_call(fold_model) if config.runtime.compile and model is None else None
+    return Learner(fold_model, loss, optimizer, scheduler, precision, average, compiled)
 
 
 def fold_scheduler(experiment: Experiment, optimizer: Optimizer, n_train: int) -> LRScheduler:

@@ -158,6 +158,7 @@ def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]
         rows_N.to(experiment.device),
         torch.from_numpy(samples.target).to(experiment.device),
         torch.from_numpy(weights).float().to(experiment.device),
+        unweighted=samples.weights_N is None,
     )
     return fitted, data
 

@@ -70,7 +70,7 @@ def featured(
         )
     kept, note = experiment.shared[key]
     dense = DenseRows({"features": kept["features"]}, data.rows.lengths()).to(experiment.device)
-    return TrainingSet(dense, data.target, data.weights_N), note
+    return replace(data, rows=dense), note
 
 
 def obstacle(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:

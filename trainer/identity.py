@@ -29,7 +29,9 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "preflight",
     "paths",
     "profile",
-    "runtime",
+    "runtime.threads",  # counts as hardware
+    "runtime.progress",
+    "runtime.loader_timeout_seconds",
     "tracker",
     "checkpoint",
 )

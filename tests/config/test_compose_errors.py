@@ -95,6 +95,12 @@ def test_a_mistake_is_named_in_few_lines_and_nothing_is_written(train, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_apex_and_compiled_models_exclude_each_other(train):
+    outcome = train("runtime.compile=true", "amp=O1", "amp.backend=apex")
+    assert outcome.code == 2
+    assert "runtime.compile=true cannot compile what apex patches" in outcome.err
+
+
 def test_apex_rule_under_o1(train):
     outcome = train("amp=O1", "amp.master_weights=true")
     assert outcome.code == 2

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,19 @@ def test_accumulation_over_ragged_batches_is_one_full_batch(class_weights, weigh
     assert sums.mean() == pytest.approx(float(mean), rel=1e-5)
     for found, expected in zip(gradient_of_step(before, state_of(it.model), lr), gradient, strict=True):
         torch.testing.assert_close(found.double(), expected, rtol=2e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("class_weights", [None, WEIGHTS])
+@pytest.mark.parametrize("scale", ["1", "100"])
+def test_leaving_out_weights_of_one_does_not_change_a_bit(class_weights, scale):
+    found = []
+    for unweighted in (False, True):
+        data = replace(dataset(), unweighted=unweighted)
+        it = learner(lr=0.3, loss=cross_entropy(class_weights=class_weights), amp=level("O0", loss_scale=scale))
+        it.loss.counts_rows = it.loss.counts_rows and unweighted
+        sums = epoch(it, data, np.split(np.random.default_rng(1).permutation(23), [5, 10, 15, 20]), accumulate_steps=2)
+        found.append({**state_of(it.model), "loss": sums.loss, "weight": sums.weight})
+    assert same_state(*found)
 
 
 def test_full_batch_class_weighted_mean_is_exactly_torchs():

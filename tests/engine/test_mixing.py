@@ -16,7 +16,7 @@ from trainer.config.errors import ConfigError
 from trainer.data.batches import Batch, DenseRows, TrainingSet
 from trainer.engine.fit import fit_fold
 from trainer.engine.loops import train_step
-from trainer.engine.mixing import batch_loss, cutmix, mixed, mixed_batches, mixup
+from trainer.engine.mixing import cutmix, mixed, mixed_batches, mixup, row_losses
 from trainer.engine.modes import training
 from trainer.losses.bce import BinaryCrossEntropy
 from trainer.losses.focal import Focal
@@ -67,7 +67,7 @@ def test_mixup_gives_torchvisions_inputs_and_its_soft_label_loss(share):
     logits = logits_like(batch)
     plain = replace(found, weights_B=torch.ones(len(batch.target)))
     expected = F.cross_entropy(logits, soft_BC.double(), reduction="sum")
-    torch.testing.assert_close(batch_loss(cross_entropy(), logits, plain), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(row_losses(cross_entropy(), logits, plain).sum(), expected, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -83,7 +83,7 @@ def test_cutmix_gives_torchvisions_inputs_and_its_soft_label_loss(seed):
     logits = logits_like(batch)
     plain = replace(found, weights_B=torch.ones(len(batch.target)))
     expected = F.cross_entropy(logits, soft_BC.double(), reduction="sum")
-    torch.testing.assert_close(batch_loss(cross_entropy(), logits, plain), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(row_losses(cross_entropy(), logits, plain).sum(), expected, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("centre", [(0, 0), (11, 9), (6, 5), (3, 9)])
@@ -127,7 +127,7 @@ def test_each_rows_loss_is_that_of_both_labels_by_share_and_weight(name):
             target, weight = batch.target[of : of + 1], float(batch.weights_B[of])
             expected += part * weight * float(loss(logits[row : row + 1], target))
             divisor += part * weight * float(loss.normaliser(target))
-    assert float(batch_loss(loss, logits, batch)) == pytest.approx(expected, rel=1e-6)
+    assert float(row_losses(loss, logits, batch).sum()) == pytest.approx(expected, rel=1e-6)
     assert float((loss.normaliser(batch.target) * batch.weights_B).sum()) == pytest.approx(divisor, rel=1e-6)
 
 
@@ -139,7 +139,7 @@ def test_labels_of_their_own_are_mixed_as_bce_with_soft_labels():
     logits = logits_like(batch, columns=4)
     soft = 0.4 * target + 0.6 * target.roll(1, 0)
     per_row_B = F.binary_cross_entropy_with_logits(logits, soft.double(), reduction="none").mean(dim=1)
-    assert float(batch_loss(loss, logits, batch)) == pytest.approx(float(per_row_B.sum()), rel=1e-6)
+    assert float(row_losses(loss, logits, batch).sum()) == pytest.approx(float(per_row_B.sum()), rel=1e-6)
 
 
 def image_data(n_rows=23):
@@ -287,6 +287,6 @@ def test_a_batch_of_one_row_is_its_own_partner():
     found = mixup(batch, 0.5)
     torch.testing.assert_close(found.inputs["images"], batch.inputs["images"])
     logits = logits_like(batch)
-    assert float(batch_loss(cross_entropy(), logits, found)) == pytest.approx(
-        float(batch_loss(cross_entropy(), logits, batch))
+    assert float(row_losses(cross_entropy(), logits, found).sum()) == pytest.approx(
+        float(row_losses(cross_entropy(), logits, batch).sum())
     )

@@ -114,10 +114,11 @@ class CheckpointConfig:
 
 @dataclass
 class RuntimeConfig:
-    """How the process runs; nothing here changes the numbers except ``threads``."""
+    """How the process runs; nothing here changes the numbers except ``threads`` and ``compile``."""
 
     threads: int | None = None  # torch threads; null = one for a small model on the CPU, else torch's own choice
     progress: str = "auto"  # auto | rich | plain | off
+    compile: bool = False  # call the model through torch.compile
     loader_timeout_seconds: float = 60.0  # a loader process (num_workers) silent for longer ends the run
 
 

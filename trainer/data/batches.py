@@ -176,6 +176,7 @@ class Batch:
         weights_B: float32 sample weights.
         rows_B: row numbers in the data set.
         share: of each row in itself; the rest is of the row before it in the batch (``trainer.engine.mixing``).
+        unweighted: whether every weight is known to be 1, which saves multiplying with them.
     """
 
     inputs: dict[str, Tensor]
@@ -183,6 +184,7 @@ class Batch:
     weights_B: Tensor
     rows_B: Tensor
     share: float = 1.0
+    unweighted: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,11 +195,13 @@ class TrainingSet:
         rows: the inputs.
         target: (N,) or (N, L) int64.
         weights_N: float32.
+        unweighted: whether every weight is 1.
     """
 
     rows: Rows
     target: Tensor
     weights_N: Tensor
+    unweighted: bool = False
 
     def __len__(self) -> int:
         return len(self.target)
@@ -228,7 +232,8 @@ class TrainingSet:
         return torch.from_numpy(rows).to(self.target.device, non_blocking=True)
 
     def _labelled(self, inputs: dict[str, Tensor], rows_B: Tensor) -> Batch:
-        return Batch(inputs, self.target[rows_B], self.weights_N.index_select(0, rows_B), rows_B)
+        weights_B = self.weights_N[: len(rows_B)] if self.unweighted else self.weights_N.index_select(0, rows_B)
+        return Batch(inputs, self.target.index_select(0, rows_B), weights_B, rows_B, unweighted=self.unweighted)
 
 
 def row_views(rows: Rows) -> Sequence[Rows]:

@@ -48,15 +48,15 @@ class ApexPrecision:
         self.parameters: list[nn.Parameter] = list(self.amp.master_params(self.optimizer))
         self.scaler = LossScaler.start(level.in_force.loss_scale)
 
-    def forward(self, model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+    def forward(self, model: Callable[..., Tensor], inputs: dict[str, Tensor]) -> Tensor:
         """Run the model, which apex has patched, and return float32 logits (B, n_outputs)."""
-        logits: Tensor = model(**inputs)
+        logits = model(**inputs)
         self.half_outputs = logits.dtype in HALF_TYPES
         return logits.float()
 
-    def backward(self, loss: Tensor) -> None:
-        """Back-propagate the scaled loss (a scalar); apex unscales and looks for overflow at once."""
-        with self.amp.scale_loss(loss, self.optimizer) as scaled_loss:
+    def backward(self, loss: Tensor, divisor: Tensor | float = 1.0) -> None:
+        """Back-propagate the scaled sum of ``loss`` over ``divisor``; apex unscales and looks for overflow at once."""
+        with self.amp.scale_loss(loss.sum() / divisor, self.optimizer) as scaled_loss:
             scaled_loss.backward()
 
     def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:

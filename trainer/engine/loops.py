@@ -1,5 +1,6 @@
 """The training step and the prediction pass: functions that own mode, gradients and averages."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
@@ -16,8 +17,9 @@ from trainer.config.errors import NonFiniteError
 from trainer.data.batches import Batch, TrainingSet, evaluation_order, row_views
 from trainer.engine import interrupts
 from trainer.engine.apex_backend import AnyPrecision
+from trainer.engine.compiled import compiler_errors
 from trainer.engine.ema import WeightAverage
-from trainer.engine.mixing import batch_loss
+from trainer.engine.mixing import row_losses
 from trainer.engine.modes import evaluating, training
 from trainer.engine.precision import RefuseProbabilities
 from trainer.losses.contract import Loss
@@ -28,7 +30,7 @@ WHAT_HELPS = "look for NaN or huge values in the data; else try a lower optimize
 
 @dataclass
 class Learner:
-    """Everything of one fold that changes while it trains."""
+    """Everything of one fold that changes while it trains; ``compiled`` calls the same model (``runtime.compile``)."""
 
     model: nn.Module
     loss: Loss
@@ -36,6 +38,16 @@ class Learner:
     scheduler: LRScheduler
     precision: AnyPrecision
     average: WeightAverage | None = None
+    compiled: Callable[..., Tensor] | None = None
+
+    @property
+    def call(self) -> Callable[..., Tensor]:
+        """What is called with a batch: the model, or its compiled twin."""
+        return self.model if self.compiled is None else self.compiled
+
+    def in_words(self) -> AbstractContextManager[None]:
+        """Return the context in which the compiler's errors are put into words."""
+        return nullcontext() if self.compiled is None else compiler_errors()
 
     def evaluation_weights(self) -> AbstractContextManager[None]:
         """Return the context in which the model holds the weights that are scored and saved."""
@@ -91,7 +103,7 @@ def train_epoch(
         NonFiniteError: the loss is NaN or infinite, or every step overflows.
     """
     check_every = 1 if totals.loss.device.type == "cpu" else CUDA_CHECK_STEPS
-    with training(learner.model):
+    with training(learner.model), learner.in_words():
         for number, window in enumerate(_windows(batches, accumulate_steps), start=1):
             train_step(learner, window, clip_norm, totals)
             if number % check_every == 0:
@@ -106,21 +118,21 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
     The loss is averaged over the window's whole weight, so accumulation equals one large batch even when the last
     window or batch is smaller.
     """
-    weight = torch.stack([_weight(learner.loss, batch) for batch in batches]).sum()
-    divisor = torch.where(weight == 0, 1.0, weight)  # a window of weightless rows changes nothing
-    loss = torch.zeros_like(weight)
+    weight = _weight(learner.loss, batches)
+    divisor = weight + (weight == 0)  # a window of weightless rows changes nothing
+    losses = []
     for batch in batches:
-        logits = learner.precision.forward(learner.model, batch.inputs)
+        logits = learner.precision.forward(learner.call, batch.inputs)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
-            part = batch_loss(learner.loss, logits, batch)
-        learner.precision.backward(part / divisor)
-        loss += part.detach()
+            loss_B = row_losses(learner.loss, logits, batch)
+        learner.precision.backward(loss_B, divisor)
+        losses.append(loss_B.detach().sum())
     if learner.precision.step(learner.optimizer, clip_norm):
         learner.scheduler.step()
         if learner.average is not None:
             learner.average.update()
-        totals.loss += loss
+        totals.loss += sum(losses[1:], losses[0])
         totals.weight += weight
         totals.steps += 1
 
@@ -132,10 +144,10 @@ def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_
     logits: list[Tensor] = []
     order = evaluation_order(rows, batch_size, data.rows.lengths())
     batches = data.batches(order, key=None)
-    with learner.evaluation_weights(), evaluating(learner.model), closing(batches):
+    with learner.evaluation_weights(), evaluating(learner.model), closing(batches), learner.in_words():
         for batch in batches:
             interrupts.check()
-            logits.append(learner.precision.forward(learner.model, batch.inputs))
+            logits.append(learner.precision.forward(learner.call, batch.inputs))
     in_row_order = np.argsort(np.concatenate(order))
     everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
     return everything[in_row_order]
@@ -159,14 +171,16 @@ def require_finite(totals: Totals) -> None:
     Raises:
         NonFiniteError: says what usually helps.
     """
-    if totals.steps and not bool(torch.isfinite(totals.loss)):
-        raise NonFiniteError(
-            f"the training loss is {float(totals.loss)} at step {totals.steps} of the epoch\n{WHAT_HELPS}"
-        )
+    if totals.steps and not math.isfinite(loss := float(totals.loss)):
+        raise NonFiniteError(f"the training loss is {loss} at step {totals.steps} of the epoch\n{WHAT_HELPS}")
 
 
-def _weight(loss: Loss, batch: Batch) -> Tensor:
-    return (loss.normaliser(batch.target) * batch.weights_B).sum()
+def _weight(loss: Loss, batches: Sequence[Batch]) -> Tensor | float:
+    """Return the sum over the rows of sample weight x normaliser; a plain number where that counts the rows."""
+    if batches[0].unweighted and getattr(loss, "counts_rows", False):
+        return float(sum(len(batch.rows_B) for batch in batches))
+    weights = [(loss.normaliser(batch.target) * batch.weights_B).sum() for batch in batches]
+    return torch.stack(weights).sum()
 
 
 def _windows(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:

@@ -110,14 +110,16 @@ def _stretch(centre: int, size: int, share: float) -> tuple[int, int]:
     return max(0, centre - half), min(size, centre + half)
 
 
-def batch_loss(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
-    """Return the sum over rows of sample weight x loss (a scalar).
+def row_losses(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
+    """Return sample weight x loss of each row (B,).
 
     A mixed row has the loss of its own target and that of its partner's, each with that row's sample weight and by its
     share. Every row is a partner once, so the sum of the normalisers is that of the rows as they were.
     """
     if batch.share == 1.0:
-        return (loss(logits, batch.target) * batch.weights_B).sum()
+        loss_B = loss(logits, batch.target)
+        plain = batch.unweighted and loss_B.shape == batch.weights_B.shape  # else a lone number counts for every row
+        return loss_B if plain else loss_B * batch.weights_B
     own_B = loss(logits, batch.target) * batch.weights_B
     partner_B = loss(logits, batch.target.roll(1, 0)) * batch.weights_B.roll(1, 0)
-    return torch.add(own_B * batch.share, partner_B, alpha=1.0 - batch.share).sum()
+    return torch.add(own_B * batch.share, partner_B, alpha=1.0 - batch.share)

@@ -59,10 +59,10 @@ class Precision:
             return torch.autocast(self.device_type, dtype=self.level.dtype)
         return nullcontext()
 
-    def forward(self, model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+    def forward(self, model: Callable[..., Tensor], inputs: dict[str, Tensor]) -> Tensor:
         """Run the model and return float32 logits (B, n_outputs); floating inputs are cast as the level says."""
         with self.autocast():
-            logits: Tensor = model(**{name: self._cast_input(value) for name, value in inputs.items()})
+            logits = model(**{name: self._cast_input(value) for name, value in inputs.items()})
         self.half_outputs = logits.dtype in HALF_TYPES
         return logits.float()
 
@@ -71,9 +71,13 @@ class Precision:
             return value
         return value.to(self.cast_type)
 
-    def backward(self, loss: Tensor) -> None:
-        """Back-propagate the scaled loss (a scalar)."""
-        torch.autograd.backward(loss * self.scaler.scale)
+    def backward(self, loss: Tensor, divisor: Tensor | float = 1.0) -> None:
+        """Back-propagate the scaled sum of ``loss`` (any shape) over ``divisor``; the quotient itself nobody needs."""
+        scale = self.scaler.scale
+        if isinstance(divisor, float):
+            torch.autograd.backward(loss, torch.full_like(loss, scale / divisor))
+        else:
+            torch.autograd.backward(loss, torch.full_like(loss, scale) / divisor)
 
     def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:
         """Unscale, check, clip and step; the gradients are cleared.

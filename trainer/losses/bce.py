@@ -52,6 +52,7 @@ class BinaryCrossEntropy(nn.Module):
         else:
             positive_weight_L = positive_weights("loss.class_weights", class_weights, class_counts, n_rows)
         self.register_buffer("class_weight", weight_C, persistent=False)
+        self.counts_rows = weight_C is None
         self.register_buffer("positive_weight", positive_weight_L, persistent=False)
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -43,6 +43,7 @@ class CrossEntropy(nn.Module):
         self.label_smoothing = checked_number("loss.label_smoothing", label_smoothing, low=0, below=1)
         weight_C = weight_per_class("loss.class_weights", class_weights, class_counts)
         self.register_buffer("class_weight", weight_C, persistent=False)
+        self.counts_rows = weight_C is None
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss (B,) of logits (B, C) and class indices (B,), times the class weight."""

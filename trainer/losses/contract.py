@@ -25,6 +25,8 @@ class Loss(Protocol):
         instead: for the other tasks, the loss to use instead.
         expects: what it wants from the model.
         n_outputs: columns the model must return.
+
+    It may also have ``counts_rows``, true where ``normaliser`` is always ones: it is then not asked in every step.
     """
 
     tasks: ClassVar[tuple[Task, ...]]

@@ -53,6 +53,7 @@ class Focal(nn.Module):
     tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "multilabel")
     instead: ClassVar[dict[Task, str]] = {}
     expects: Expects = "logits"
+    counts_rows = True
     class_alpha: Tensor | None
     side_alpha: Tensor | None
 

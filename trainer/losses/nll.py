@@ -42,6 +42,7 @@ class NegativeLogLikelihood(nn.Module):
         self.expects: Expects = "log_probs" if model_outputs_log_probs else "logits"
         weight_C = weight_per_class("loss.class_weights", class_weights, class_counts)
         self.register_buffer("class_weight", weight_C, persistent=False)
+        self.counts_rows = weight_C is None
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss (B,) of model outputs (B, C) and class indices (B,), times the class weight."""

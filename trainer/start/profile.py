@@ -55,6 +55,13 @@ def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) 
         **batches_per_fold(experiment, fold.rows, n_views),
     )
     show(profile.to_dict(), costs, console)
+    if experiment.config.runtime.compile:
+        console.print(
+            "runtime.compile: folds train and predict with the compiled model, the times above are the plain one's; "
+            "the first batches wait for the compiler",
+            highlight=False,
+            soft_wrap=True,
+        )
     return {**profile.to_dict(), "bill": costs}
 
 
