@@ -120,7 +120,8 @@ def look_alikes(codes_N: NDArray[np.int64], target: NDArray[np.int64]) -> NDArra
 def labels_per_code(codes_N: NDArray[np.int64], labels_N: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many different labels the rows of each code have."""
     n_labels = int(labels_N.max(initial=0)) + 1
-    return np.bincount(np.unique(codes_N * n_labels + labels_N) // n_labels)
+    pairs_N = np.sort(codes_N * n_labels + labels_N)
+    return np.bincount(pairs_N[np.diff(pairs_N, prepend=-1) != 0] // n_labels)
 
 
 def as_numbers(table: TableColumns) -> NDArray[np.float64]:
