@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from audit_cases import table, texts
 
-from trainer.audit.copies import input_codes, look_alikes, normalise, target_codes
+from trainer.audit import copies
+from trainer.audit.copies import input_codes, labels_per_code, look_alikes, normalise, target_codes, word_places
 from trainer.data.samples import Texts
 
 
@@ -90,3 +91,24 @@ def test_pairs_are_the_same_where_both_texts_are() -> None:
     codes = input_codes(pairs(("a b", "c"), ("A B!", "C."), ("a", "b c"), ("c", "a b"), ("a b", "d"))).tolist()
     assert codes[0] == codes[1]
     assert len(set(codes)) == 4
+
+
+def test_rows_are_told_apart_as_by_all_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "CHUNK_ROWS", 7)
+    random = np.random.default_rng(0)
+    numeric = random.choice([0.0, -0.0, 1.0, np.nan, 1e300], (200, 2))
+    words = random.choice(np.array(["a", "b", None], dtype=object), (200, 2))
+    codes_N = input_codes(table(numeric.tolist(), words.tolist()).inputs)
+    cells = [(*(repr(number + 0.0) for number in row), *cells) for row, cells in zip(numeric, words, strict=True)]
+    same_NN = np.array([[one == other for other in cells] for one in cells])
+    np.testing.assert_array_equal(codes_N[:, None] == codes_N[None], same_NN)
+    assert sorted(set(codes_N.tolist())) == list(range(len(set(cells))))
+
+
+def test_places_of_words_are_those_in_the_alphabet() -> None:
+    assert word_places(np.array(["b", None, "字", "a", "b"], dtype=object)).tolist() == [1, -1, 2, 0, 1]
+    assert word_places(np.array([None, None], dtype=object)).tolist() == [-1, -1]
+
+
+def test_labels_are_counted_per_code() -> None:
+    assert labels_per_code(np.array([0, 2, 0, 2, 1]), np.array([0, 1, 3, 1, 0])).tolist() == [2, 1, 1]

@@ -6,7 +6,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from trainer.config.errors import ConfigError, DataError
-from trainer.data.columns import check_roles, find_columns, rows_listed, setting, text_cells
+from trainer.data import columns
+from trainer.data.columns import as_words, check_roles, find_columns, rows_listed, setting, text_cells
 
 HAVE = ["id", "label:red", "label:blue", "x [mm]", "a*b", "7", " Label "]
 
@@ -80,3 +81,11 @@ def test_lists_are_no_cells() -> None:
 def test_rows_listed() -> None:
     assert rows_listed(np.array([False, True])) == "row 2"
     assert rows_listed(np.ones(7, dtype=bool)) == "7 rows (1, 2, 3, 4, 5, ...)"
+
+
+@pytest.mark.parametrize("words", [["a", "字字", ""], [""], [], ["x"] * 7])
+def test_words_are_what_numpy_makes_of_them(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setattr(columns, "CHUNK_ROWS", 2)
+    found = as_words(pa.chunked_array([pa.array(words[:1], pa.string()), pa.array(words[1:], pa.string())]))
+    assert found.dtype == np.array(words, dtype=np.str_).dtype
+    assert found.tolist() == words

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from trainer.config.errors import ConfigError, DataError
+from trainer.data import preprocess
 from trainer.data.preprocess import FittedTable, TablePreprocess
 from trainer.data.samples import TableColumns, Texts
 
@@ -134,3 +136,54 @@ def test_texts_are_refused(table: TableColumns) -> None:
         TablePreprocess().fit(Texts(("a",)), np.array([0]))
     with pytest.raises(ConfigError, match="TextVocabulary"):
         TablePreprocess().fit(table, TRAIN).transform(Texts(("a",)))
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 4, 5, 6, 9, 17])
+def test_medians_means_and_scales_are_the_bits_of_scikit_learn_on_all_columns(n_features: int) -> None:
+    random = np.random.default_rng(n_features)
+    numeric_NF = random.normal(size=(999, n_features)) * 10.0 ** random.integers(-3, 6, n_features) + 100
+    numeric_NF[random.random(numeric_NF.shape) < 0.1] = NAN
+    numeric_NF[:, -1] = NAN if n_features > 4 else numeric_NF[:, -1]
+    rows = np.sort(random.permutation(999)[:800])
+    table = TableColumns(numeric_NF, np.empty((999, 0), dtype=object), tuple(map(str, range(n_features))))
+    fitted = TablePreprocess().fit(table, rows)
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(numeric_NF[rows])
+    scaler = StandardScaler().fit(imputer.transform(numeric_NF[rows]))
+    np.testing.assert_array_equal(fitted.medians_F, imputer.statistics_)
+    np.testing.assert_array_equal(fitted.means_F, scaler.mean_)
+    np.testing.assert_array_equal(fitted.scales_F, scaler.scale_)
+
+
+def test_chunks_give_what_all_rows_give_at_once(table: TableColumns, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = TablePreprocess().fit(table, TRAIN)
+    whole = fitted.transform(table).inputs
+    monkeypatch.setattr(preprocess, "CHUNK_ROWS", 7)
+    chunked = fitted.transform(table).inputs
+    for name, values in whole.items():
+        assert chunked[name].numpy().tobytes() == values.numpy().tobytes()
+    table.numeric_NF[65, 2] = 1e300
+    with pytest.raises(DataError, match=r"column 'c' row 66: 1e\+300 is too large"):
+        fitted.transform(table)
+
+
+def test_beside_rows_and_result_fitting_and_transforming_take_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preprocess, "CHUNK_ROWS", 512)
+    n_features, beside = 32, []
+    for n_rows in (10_000, 40_000):
+        numeric_NF = np.random.default_rng(0).normal(size=(n_rows, n_features))
+        numeric_NF[::7, 0] = NAN
+        names = tuple(map(str, range(n_features)))
+        big = TableColumns(numeric_NF, np.full((n_rows, 2), "word", dtype=object), names, ("u", "v"))
+        TablePreprocess().fit(big, np.arange(100)).transform(big)  # imports
+        tracemalloc.start()
+        fitted = TablePreprocess().fit(big, np.arange(n_rows))
+        of_fit = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        rows = fitted.transform(big)
+        of_transform = tracemalloc.get_traced_memory()[1] - sum(x.numpy().nbytes for x in rows.inputs.values())
+        tracemalloc.stop()
+        beside.append((of_fit / n_rows, of_transform))
+    (fit_few, transform_few), (fit_many, transform_many) = beside
+    assert fit_many < 1.1 * fit_few
+    assert fit_many < n_features * 8  # bytes per row: less than the rows themselves
+    assert transform_many < transform_few + 200_000

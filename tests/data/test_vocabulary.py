@@ -8,6 +8,7 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from trainer.config.errors import ConfigError
+from trainer.data import words
 from trainer.data.csv_text import load_csv_text
 from trainer.data.samples import TableColumns, Texts
 from trainer.data.vocabulary import FittedVocabulary, TextVocabulary
@@ -276,3 +277,26 @@ def test_words_on_both_sides_of_the_separator_in_the_order_of_words() -> None:
         ["Zebra", "apple", "[SEP]", "~", "A"],
         ["[", "^", "a", "[SEP]", "[", "z"],
     ]
+
+
+@pytest.mark.parametrize("n_tokens", [1, 3, 7])
+def test_chunks_of_tokens_count_and_number_as_all_at_once(monkeypatch, n_tokens) -> None:
+    random = np.random.default_rng(0)
+    inputs = Texts(tuple(" ".join(random.choice(list("abcdefg"), n)) for n in [0, 9, 1, 0, 0, 3, 5, 2, 0]))
+    rows = np.array([1, 1, 3, 5, 7])
+    vocabulary = TextVocabulary(max_length=4, min_frequency=2)
+    split, whole = vocabulary.prepare(inputs), vocabulary.fit(inputs, rows)
+    expected = whole.transform(split)
+    counts_W = np.zeros(len(split.words), dtype=np.int64)
+    for row in rows:
+        np.add.at(counts_W, split.tokens_T[split.offsets[row] : split.offsets[row + 1]], 1)
+    monkeypatch.setattr(words, "CHUNK_TOKENS", n_tokens)
+    chunks = list(split.chunks())
+    assert chunks[0].start == 0
+    assert chunks[-1].stop == 9
+    assert all(first.stop == second.start for first, second in pairwise(chunks))
+    np.testing.assert_array_equal(split.counts_W(rows), counts_W)
+    assert vocabulary.fit(split, rows).words == whole.words
+    chunked = whole.transform(split)
+    assert chunked.tokens.tolist() == expected.tokens.tolist()
+    assert chunked.offsets.tolist() == expected.offsets.tolist()

@@ -1,5 +1,7 @@
 """What holds for every strategy: folds partition the rows, keep groups, and do not know the order of the file."""
 
+import json
+
 import numpy as np
 import pytest
 from fold_cases import plan
@@ -84,6 +86,36 @@ def test_ids_are_ordered_as_numbers_or_as_text():
     assert id_order(np.array(["10", "9", "b", "a"])).tolist() == [0, 1, 3, 2]
     assert id_order(np.array(["10", "09", "009"])).tolist() == [2, 1, 0]
     assert np.array_equal(id_order(np.arange(1200).astype(np.str_)), np.arange(1200))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.text("019a٣ ", max_size=3), min_size=1, max_size=20))
+def test_the_order_is_that_of_python(ids):
+    numbered = all(one.isdecimal() and one.isascii() and (one == "0" or one[0] != "0") for one in ids)
+    order = sorted(range(len(ids)), key=lambda row: (len(ids[row]) if numbered else 0, ids[row]))
+    assert id_order(np.array(ids)).tolist() == order
+
+
+@pytest.mark.parametrize("strategy", ["stratified", "multilabel", "time", "predefined"])
+def test_the_fingerprint_is_that_of_whole_lists_whatever_the_chunks(monkeypatch, strategy):
+    random, target = np.random.default_rng(0), np.arange(40) % 2
+    changes = {"n_splits": 3, "shuffle": strategy in ("stratified", "multilabel")}
+    if strategy == "multilabel":
+        target = random.integers(0, 2, (40, 3))
+    if strategy == "time":
+        changes["times_N"] = random.permutation(40) / 7
+    if strategy == "predefined":
+        changes |= {"predefined": np.arange(40)[None] % 3}
+    ids = np.array([f"é{row}" for row in random.permutation(40)])
+    whole = plan(target, strategy, ids_N=ids, **changes)
+    monkeypatch.setattr("trainer.folds.plan.CHUNK_CELLS", 7)
+    assert plan(target, strategy, ids_N=ids, **changes).fingerprint == whole.fingerprint
+    monkeypatch.setattr("trainer.folds.plan._json_parts", lambda fact: [json.dumps(_as_list(fact))])
+    assert plan(target, strategy, ids_N=ids, **changes).fingerprint == whole.fingerprint
+
+
+def _as_list(fact):
+    return fact.tolist() if isinstance(fact, np.ndarray) else fact
 
 
 def test_rows_with_ids_are_split_as_the_sorted_rows_are_by_scikit_learn():

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.audit.copies import number, target_codes
+from trainer.audit.copies import labels_per_code, number, target_codes, word_places
 from trainer.audit.findings import Finding, Severity
 from trainer.data.columns import setting
 from trainer.data.samples import DataSpec, TableColumns
@@ -63,12 +65,12 @@ def _group_like(table: TableColumns, target: NDArray[np.int64]) -> dict[str, int
     """Return the columns of words with many values that each repeat and have one label, and how many values."""
     labels_N, found = target_codes(target), dict[str, int]()
     for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
-        codes_N = number(["" if word is None else str(word) for word in words_N])
+        codes_N = word_places(words_N)
+        codes_N -= codes_N.min()
         n_values = int(codes_N.max()) + 1
         many = n_values >= max(LEAST_VALUES, 3 * len(np.unique(labels_N)))
         if many and len(codes_N) >= LEAST_REPEATS * n_values:
-            pairs = np.unique(np.stack([codes_N, labels_N], axis=1), axis=0)
-            found |= {name: n_values} if len(pairs) == n_values else {}
+            found |= {name: n_values} if labels_per_code(codes_N, labels_N).sum() == n_values else {}
     return found
 
 
@@ -82,7 +84,7 @@ def check_id_columns(table: TableColumns) -> list[Finding]:
         if said:
             findings.append(_id_column(name, said))
     for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
-        if None not in words_N and len(set(words_N)) == len(words_N):
+        if None not in words_N and len(pc.unique(pa.array(words_N, pa.string()))) == len(words_N):
             findings.append(_id_column(name, "has another text in every row"))
     return findings
 
@@ -139,12 +141,13 @@ def _numbering(values_N: NDArray[np.float64]) -> str:
     if np.isnan(values_N).any():
         return ""
     steps = np.diff(values_N)
-    n_different = len(np.unique(values_N))
     if (steps > 0).all() or (steps < 0).all():
         return f"{'rises' if steps[0] > 0 else 'falls'} in every row"
-    if n_different == len(values_N) and (values_N == np.floor(values_N)).all():
+    whole, one_way = (values_N == np.floor(values_N)).all(), (steps >= 0).all() or (steps <= 0).all()
+    n_different = len(np.unique(values_N)) if whole or one_way else 0
+    if whole and n_different == len(values_N):
         return "has another whole number in every row"
-    if n_different * 2 > len(values_N) and ((steps >= 0).all() or (steps <= 0).all()):
+    if one_way and n_different * 2 > len(values_N):
         return f"never {'falls' if values_N[-1] > values_N[0] else 'rises'} from row to row"
     return ""
 

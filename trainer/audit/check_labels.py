@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.copies import common, look_alikes, target_codes
+from trainer.audit.copies import common, labels_per_code, look_alikes, target_codes
 from trainer.audit.findings import Finding, count, examples
 from trainer.data.decoding import shown
 from trainer.data.samples import DataSpec, Images, Inputs
@@ -21,7 +21,7 @@ def check_conflicts(
         inputs: the rows; of images the files are named.
     """
     labels_N = target_codes(target)
-    labels_per_input = np.bincount(np.unique(np.stack([codes_N, labels_N], axis=1), axis=0)[:, 0])
+    labels_per_input = labels_per_code(codes_N, labels_N)
     rows = np.flatnonzero(labels_per_input[codes_N] > 1)
     if not len(rows):
         return []
@@ -94,9 +94,7 @@ def check_frequent(codes_N: NDArray[np.int64], target: NDArray[np.int64], spec: 
 
 def _n_labels(codes_N: NDArray[np.int64], labels_N: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return (N,) how many different labels the rows with the row's code have."""
-    counts = np.bincount(np.unique(np.stack([codes_N, labels_N], axis=1), axis=0)[:, 0])
-    n_labels_N: NDArray[np.int64] = counts[codes_N]
-    return n_labels_N
+    return labels_per_code(codes_N, labels_N)[codes_N]
 
 
 def _least_errors(codes_M: NDArray[np.int64], labels_M: NDArray[np.int64]) -> int:

@@ -1,15 +1,20 @@
 """Which rows are the same input, after folding what does not matter."""
 
+import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.samples import Images, Inputs, TableColumns, Texts
 
 FREQUENT_SHARE = 0.01  # an input with at least this share of the rows, and ...
 FREQUENT_COPIES = 20  # ... this many rows is common
+CHUNK_ROWS = 1 << 14  # compared as bytes: a hash of each row is kept, not its cells
 
 
 class _Folding(dict[int, int | str | None]):
@@ -47,12 +52,33 @@ def input_codes(inputs: Inputs) -> NDArray[np.int64]:
     """
     if isinstance(inputs, Images):
         return number(inputs.sha256)
-    if isinstance(inputs, TableColumns):
-        cells_NF = as_numbers(inputs)
-        keys: list[str] | list[bytes] = [row.tobytes() for row in cells_NF]
-    else:
-        keys = text_keys(inputs)
-    return number(keys)
+    if isinstance(inputs, Texts):
+        keys = [pa.array(chunk, pa.large_binary()) for chunk in _text_keys(inputs)]
+        return _places(pa.chunked_array(keys, pa.large_binary()))
+    hashes = b"".join(hashlib.blake2b(key, digest_size=16).digest() for key in _row_keys(inputs))
+    first_N, second_N = np.frombuffer(hashes, dtype=np.uint64).reshape(-1, 2).T
+    order = np.lexsort((second_N, first_N))
+    codes_N = np.zeros(len(order), dtype=np.int64)
+    codes_N[order[1:]] = np.cumsum((np.diff(first_N[order]) != 0) | (np.diff(second_N[order]) != 0))
+    return codes_N
+
+
+def _row_keys(table: TableColumns) -> Iterator[bytes]:
+    """Yield the cells of each row, equal values having equal bytes; as many rows are in memory as a chunk has."""
+    words_NK = np.empty(table.categorical_NK.shape)
+    for place, words_N in enumerate(table.categorical_NK.T):
+        words_NK[:, place] = word_places(words_N)
+    for start in range(0, len(table.numeric_NF), CHUNK_ROWS):
+        chunk = slice(start, start + CHUNK_ROWS)
+        cells_BC = np.concatenate([_one_pattern(table.numeric_NF[chunk]), words_NK[chunk]], axis=1)
+        yield from (row.tobytes() for row in cells_BC)
+
+
+def _text_keys(inputs: Texts) -> Iterator[list[bytes]]:
+    for start in range(0, len(inputs.texts), CHUNK_ROWS):
+        chunk = slice(start, start + CHUNK_ROWS)
+        pairs = None if inputs.pairs is None else inputs.pairs[chunk]
+        yield [key.encode("utf-8", "surrogatepass") for key in text_keys(Texts(inputs.texts[chunk], pairs))]
 
 
 def text_keys(inputs: Texts) -> list[str]:
@@ -88,15 +114,42 @@ def look_alikes(codes_N: NDArray[np.int64], target: NDArray[np.int64]) -> NDArra
     Such rows are different cases that look the same, not copies of one case: nothing is learnt from them by heart.
     Common inputs with one label may be rows that were repeated before the split, so they stay copies.
     """
-    pairs = np.unique(np.stack([codes_N, target_codes(target)], axis=1), axis=0)
-    return common(codes_N) & (np.bincount(pairs[:, 0])[codes_N] > 1)
+    return common(codes_N) & (labels_per_code(codes_N, target_codes(target))[codes_N] > 1)
+
+
+def labels_per_code(codes_N: NDArray[np.int64], labels_N: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many different labels the rows of each code have."""
+    n_labels = int(labels_N.max(initial=0)) + 1
+    pairs_N = np.sort(codes_N * n_labels + labels_N)
+    return np.bincount(pairs_N[np.diff(pairs_N, prepend=-1) != 0] // n_labels)
 
 
 def as_numbers(table: TableColumns) -> NDArray[np.float64]:
     """Return (N, F + K): one bit pattern per value, so that equal rows have equal bytes."""
-    numeric_NF = np.where(np.isnan(table.numeric_NF), np.nan, table.numeric_NF + 0.0)  # -0 becomes 0
+    numeric_NF = _one_pattern(table.numeric_NF)
     categorical_NK = np.empty(table.categorical_NK.shape)
     for column, words_N in enumerate(table.categorical_NK.T):
         place: dict[object, int] = {}
         categorical_NK[:, column] = [place.setdefault(word, len(place)) for word in words_N]
     return np.concatenate([numeric_NF, categorical_NK], axis=1)
+
+
+def _one_pattern(numeric_NF: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isnan(numeric_NF), np.nan, numeric_NF + 0.0)  # -0 becomes 0
+
+
+def word_places(words_N: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Return (N,) the place of each word among the sorted different ones, -1 = None."""
+    return _places(pa.array(words_N, pa.string()))
+
+
+def _places(cells: Any) -> NDArray[np.int64]:
+    """Return (N,) the place of each cell of an Arrow array among the sorted different ones, -1 = null."""
+    encoded: Any = cells.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    place_W = np.full(len(order) + 1, -1, dtype=np.int64)
+    place_W[order] = np.arange(len(order))
+    indices_N: NDArray[np.int64] = encoded.indices.fill_null(len(order)).to_numpy(zero_copy_only=False)
+    return place_W[indices_N]

@@ -17,6 +17,7 @@ from trainer.data.decoding import shown
 
 Names = str | int | Sequence[str | int]
 Column = Any  # a pyarrow.ChunkedArray; pyarrow's own type stubs do not accept most of its compute calls
+CHUNK_ROWS = 1 << 16  # Python objects at a time
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 
 
@@ -104,6 +105,18 @@ def as_numpy(column: Column) -> NDArray[Any]:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def as_words(column: Column) -> NDArray[np.str_]:
+    """Return a text column without nulls as one NumPy array of text, without a Python object per row."""
+    if not len(column):
+        return np.empty(0, dtype=np.str_)
+    lengths: Any = pc.utf8_length(column)
+    words_N = np.empty(len(column), dtype=f"U{max(pc.max(lengths).as_py(), 1)}")
+    for start in range(0, len(column), CHUNK_ROWS):
+        chunk = as_numpy(column.slice(start, CHUNK_ROWS))
+        words_N[start : start + len(chunk)] = chunk
+    return words_N
 
 
 def rows_listed(wrong: NDArray[np.bool_]) -> str:

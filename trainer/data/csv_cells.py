@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from trainer.data.decoding import line_at, shown
 
 DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 USUAL_DELIMITERS = (";", "\t", ",", "|")
+EDGES = b'\n\r"'  # a quote that opens a cell has one of them, or the delimiter, before it; one that closes it, after it
 BLOCK_BYTES = 1 << 26  # a row must fit into one block
 
 
@@ -29,16 +31,24 @@ def parse_csv(payload: bytes, file: Path, delimiter: str | None, usual_delimiter
         DataError: names the row, counted from 1 after the header.
         ConfigError: the delimiter is not one character.
     """
-    separator = _separator(delimiter, usual_delimiter)
+    separator = separator_of(delimiter, usual_delimiter)
     payload = payload.lstrip(b"\r\n")
     _check_quotes(payload, separator, file)
-    header = _read_header(payload, separator)
-    _check_delimiter(header, separator, file)
-    names = [name or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
-    return _parse_rows(payload, separator, names, file)
+    header = read_header(io.TextIOWrapper(io.BytesIO(payload), encoding="utf-8", newline=""), separator)
+    check_delimiter(header, separator, file)
+    names = column_names(header)
+    try:
+        return parse_rows(io.BytesIO(payload), len(payload), separator, names)
+    except pa.ArrowException as problem:
+        raise _row_problem(payload, separator, len(names), file, str(problem)) from problem
 
 
-def _separator(delimiter: str | None, usual: str) -> str:
+def separator_of(delimiter: str | None, usual: str) -> str:
+    """Return the character between cells.
+
+    Raises:
+        ConfigError: it is not one character.
+    """
     if delimiter is None:
         return usual
     separator = DELIMITER_NAMES.get(delimiter, delimiter)
@@ -47,13 +57,22 @@ def _separator(delimiter: str | None, usual: str) -> str:
     return separator
 
 
-def _read_header(payload: bytes, separator: str) -> list[str]:
-    lines = io.TextIOWrapper(io.BytesIO(payload), encoding="utf-8", newline="")
+def read_header(lines: TextIO, separator: str) -> list[str]:
+    """Return the cells of the first row; ``lines`` end as they do in the file."""
     return next(csv.reader(lines, delimiter=separator))
 
 
-def _check_delimiter(header: list[str], separator: str, file: Path) -> None:
-    """A header of one cell that holds another usual delimiter was split at the wrong character."""
+def column_names(header: list[str]) -> list[str]:
+    """Return a name for each cell of the header."""
+    return [name or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
+
+
+def check_delimiter(header: list[str], separator: str, file: Path) -> None:
+    """Refuse a header of one cell that holds another usual delimiter: it was split at the wrong character.
+
+    Raises:
+        DataError: names the delimiter.
+    """
     if len(header) > 1:
         return
     counts = {other: header[0].count(other) for other in USUAL_DELIMITERS if other != separator}
@@ -68,22 +87,24 @@ def _check_delimiter(header: list[str], separator: str, file: Path) -> None:
         )
 
 
-def _parse_rows(payload: bytes, separator: str, names: list[str], file: Path) -> pa.Table:
+def parse_rows(stream: Any, n_bytes: int, separator: str, names: list[str]) -> pa.Table:
+    """Return the rows after the header of a binary file (Python's or Arrow's), every cell as text.
+
+    Raises:
+        pyarrow.ArrowException: a row has more or fewer cells than there are names.
+    """
     from pyarrow import csv as arrow_csv
 
-    try:
-        return arrow_csv.read_csv(
-            io.BytesIO(payload),
-            read_options=arrow_csv.ReadOptions(
-                column_names=names, skip_rows_after_names=1, block_size=min(len(payload) + 1, BLOCK_BYTES)
-            ),
-            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in names}, strings_can_be_null=False
-            ),
-        )
-    except pa.ArrowException as problem:
-        raise _row_problem(payload, separator, len(names), file, str(problem)) from problem
+    return arrow_csv.read_csv(
+        stream,
+        read_options=arrow_csv.ReadOptions(
+            column_names=names, skip_rows_after_names=1, block_size=min(n_bytes + 1, BLOCK_BYTES)
+        ),
+        parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types={name: pa.string() for name in names}, strings_can_be_null=False
+        ),
+    )
 
 
 def _row_problem(payload: bytes, separator: str, n_columns: int, file: Path, parser_words: str) -> DataError:
@@ -139,7 +160,7 @@ def _quotes_pair_up(payload: bytes, separator: str) -> bool:
     if len(quotes) % 2:
         return False
     edges = np.zeros(256, dtype=bool)
-    edges[[ord(separator), ord("\n"), ord("\r"), ord('"')]] = True
+    edges[[ord(separator), *EDGES]] = True
     before = edges[bytes_T[quotes[0::2] - 1]] | (quotes[0::2] == 0)
     after_last = quotes[1::2] == len(payload) - 1
     after = edges[bytes_T[np.minimum(quotes[1::2] + 1, len(payload) - 1)]] | after_last

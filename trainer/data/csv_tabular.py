@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from trainer.data.columns import Names
 from trainer.data.features import MISSING, read_features
 from trainer.data.labels import read_labels
@@ -59,13 +61,17 @@ def load_csv_tabular(
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}
     roles = assign_roles(table, path, label=label, single=single, others=others)
     labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
+    rows = read_rows(table, roles, path)
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    del table
     inputs, notes = read_features(
-        table,
+        columns,
         path,
         free=roles.free,
         numeric=roles.others["numeric"],
         categorical=roles.others["categorical"],
         missing=missing,
     )
-    samples = Samples(inputs=inputs, target=labels.target, **read_rows(table, roles, path))
+    pa.default_memory_pool().release_unused()
+    samples = Samples(inputs=inputs, target=labels.target, **rows)
     return samples, DataSpec(Path(path).stem, labels.task, labels.classes, (*labels.notes, *notes))

@@ -61,6 +61,8 @@ def load_csv_text(
     pairs, pair_notes = _texts(table, roles.others["pair"], path, "data.pair") if roles.others["pair"] else (None, ())
     labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
     samples = Samples(inputs=Texts(texts, pairs), target=labels.target, **read_rows(table, roles, path))
+    del table
+    pa.default_memory_pool().release_unused()
     notes = (*labels.notes, *text_notes, *pair_notes)
     return samples, DataSpec(Path(path).stem, labels.task, labels.classes, notes)
 

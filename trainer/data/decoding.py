@@ -53,7 +53,7 @@ def decode_text(file: Path, encoding: str, header: bool = True) -> bytes:
         raw = file.read_bytes()
     except OSError as problem:
         raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise DataError(f"{file}: the file is empty ({len(raw)} bytes)")
     for magic, (content, advice) in MAGIC.items():
         if raw.startswith(magic):
@@ -68,6 +68,17 @@ def decode_text(file: Path, encoding: str, header: bool = True) -> bytes:
     if nul >= 0:
         raise DataError(f"{file}: NUL byte in {_place(payload, nul, header)}: the file is damaged or not text")
     return payload
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Whether a file that begins so may be UTF-8 text without a byte order mark, a blank line or another format."""
+    try:
+        _refuse_wide_text(head, Path())
+        _refuse_web_page(head, Path())
+    except DataError:
+        return False
+    begins_oddly = head.startswith((*MAGIC, codecs.BOM_UTF8, b"\r", b"\n"))
+    return bool(head) and not head.isspace() and not begins_oddly
 
 
 def line_at(payload: bytes, place: int) -> int:

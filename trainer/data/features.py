@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.config.errors import ConfigError, DataError
-from trainer.data.columns import Column, as_numpy, rows_listed, setting, text_cells
+from trainer.data.columns import CHUNK_ROWS, Column, as_numpy, rows_listed, setting, text_cells
 from trainer.data.decoding import shown
 from trainer.data.samples import TableColumns
 
@@ -20,7 +20,7 @@ MANY_CATEGORIES = 50  # noted where more than half of the rows have a category o
 
 
 def read_features(
-    table: pa.Table,
+    columns: dict[str, Column],
     file: Path | str,
     *,
     free: Sequence[str],
@@ -31,7 +31,7 @@ def read_features(
     """Read feature columns as they are in the file: nothing imputed, scaled or encoded.
 
     Args:
-        table: the rows.
+        columns: of the table, in file order; emptied as they are read, so that each cell is in memory once.
         file: named in messages.
         free: columns to find out about.
         numeric: columns that must hold numbers.
@@ -48,8 +48,9 @@ def read_features(
     chosen = {*free, *numeric, *categorical}
     numbers: dict[str, NDArray[np.float64]] = {}
     categories: dict[str, Column] = {}
-    for name in (name for name in table.column_names if name in chosen):
-        cells = _cells(table, name, file, missing, as_text=name in categorical)
+    n_rows = len(next(iter(columns.values())))
+    for name in [name for name in columns if name in chosen]:
+        cells = _cells(pa.table({name: columns.pop(name)}), name, file, missing, as_text=name in categorical)
         values = None if name in categorical else _as_numbers(cells, name, file, must=name in numeric)
         if values is None:
             categories[name] = cells.combine_chunks().dictionary_encode()
@@ -57,13 +58,18 @@ def read_features(
             numbers[name] = values
     if not chosen:
         raise ConfigError(f"{file}: no feature columns left beside the label: look at data.drop")
-    columns = TableColumns(
-        np.column_stack(list(numbers.values())) if numbers else np.empty((table.num_rows, 0)),
-        _object_columns(categories, table.num_rows),
-        tuple(numbers),
-        tuple(categories),
-    )
-    return columns, _notes(numbers, categories)
+    notes = _notes(numbers, categories)
+    names = tuple(numbers), tuple(categories)
+    return TableColumns(_stacked(numbers, n_rows), _object_columns(categories, n_rows), *names), notes
+
+
+def _stacked(numbers: dict[str, NDArray[np.float64]], n_rows: int) -> NDArray[np.float64]:
+    """Return the columns side by side, (N, F), some rows of all of them at a time."""
+    numeric_NF = np.empty((n_rows, len(numbers)))
+    for start in range(0, n_rows, CHUNK_ROWS):
+        for place, values_N in enumerate(numbers.values()):
+            numeric_NF[start : start + CHUNK_ROWS, place] = values_N[start : start + CHUNK_ROWS]
+    return numeric_NF
 
 
 def _cells(table: pa.Table, name: str, file: Path | str, missing: Sequence[object], as_text: bool) -> Column:

@@ -1,7 +1,8 @@
 """From feature columns as read to model inputs; everything fitted on the fold's training rows only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from trainer.data.batches import DenseRows
 from trainer.data.samples import Inputs, TableColumns
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
+CHUNK_ROWS = 1 << 16  # transformed at a time: beside the rows as read and the result there is little in memory
+FIT_COLUMNS = 4  # scaled at a time; at least 2, NumPy adds up a single column in another order
 NOT_A_TABLE = (
     "data.preprocess: TablePreprocess is for feature columns; for texts use trainer.data.vocabulary.TextVocabulary"
 )
@@ -39,32 +42,54 @@ class TablePreprocess:
         """
         if not isinstance(inputs, TableColumns):
             raise ConfigError(NOT_A_TABLE)
-        train_NF = inputs.numeric_NF[train_rows]
-        medians_F, means_F, scales_F = _fit_numeric(train_NF, self.standardize)
+        medians_F, means_F, scales_F = _fit_numeric(inputs.numeric_NF, train_rows, self.standardize)
         return FittedTable(
             numeric=inputs.numeric,
             medians_F=medians_F,
             means_F=means_F,
             scales_F=scales_F,
-            flagged=tuple(np.flatnonzero(np.isnan(inputs.numeric_NF).any(axis=0)).tolist()),
+            flagged=tuple(place for place, values_N in enumerate(inputs.numeric_NF.T) if np.isnan(values_N).any()),
             categorical=inputs.categorical,
-            categories=tuple(_sorted_words(column) for column in inputs.categorical_NK[train_rows].T),
+            categories=tuple(_sorted_words(column_N[train_rows]) for column_N in inputs.categorical_NK.T),
         )
 
 
-def _fit_numeric(train_NF: NDArray[np.float64], standardize: bool) -> tuple[NDArray[np.float64], ...]:
-    """Return medians, means and scales (F,) of scikit-learn's imputer and scaler."""
-    from sklearn.impute import SimpleImputer
+def _fit_numeric(
+    numeric_NF: NDArray[np.float64], train_rows: NDArray[np.int64], standardize: bool
+) -> tuple[NDArray[np.float64], ...]:
+    """Return medians, means and scales (F,) of scikit-learn's imputer and scaler, fitted a few columns at a time."""
+    n_features = numeric_NF.shape[1]
+    medians_F, means_F, scales_F = np.zeros(n_features), np.zeros(n_features), np.ones(n_features)
+    for columns in _column_blocks(n_features):
+        train_NB = np.ascontiguousarray(numeric_NF[:, columns][train_rows])
+        medians_F[columns] = [_median(values_N) for values_N in train_NB.T]
+        if standardize:
+            means_F[columns], scales_F[columns] = _scaling(train_NB, medians_F[columns])
+    return medians_F, means_F, scales_F
+
+
+def _column_blocks(n_features: int) -> Iterator[slice]:
+    """Yield blocks of columns, none of a single one unless it is the only one."""
+    starts = [*range(0, max(n_features - 1, 1), FIT_COLUMNS), n_features]
+    return (slice(start, end) for start, end in pairwise(starts) if start < end)
+
+
+def _median(values_N: NDArray[np.float64]) -> float:
+    """Return the median of the values that are not missing; 0 where all are."""
+    present_M = values_N[~np.isnan(values_N)]
+    return float(np.median(present_M, overwrite_input=True)) if len(present_M) else 0.0
+
+
+def _scaling(
+    train_NB: NDArray[np.float64], medians_B: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return means and scales (B,) of the values, missing ones filled in; the array is overwritten."""
     from sklearn.preprocessing import StandardScaler
 
-    n_features = train_NF.shape[1]
-    if not n_features:
-        return np.empty(0), np.empty(0), np.empty(0)
-    imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(train_NF)
-    if not standardize:
-        return imputer.statistics_, np.zeros(n_features), np.ones(n_features)
-    scaler = StandardScaler().fit(imputer.transform(train_NF))
-    return imputer.statistics_, scaler.mean_, scaler.scale_
+    for values_N, median in zip(train_NB.T, medians_B, strict=True):
+        values_N[np.isnan(values_N)] = median
+    scaler = StandardScaler().fit(train_NB)
+    return scaler.mean_, scaler.scale_
 
 
 def _sorted_words(column_N: NDArray[np.object_]) -> tuple[str, ...]:
@@ -119,26 +144,33 @@ class FittedTable:
         return DenseRows(arrays)
 
     def _numeric(self, numeric_NF: NDArray[np.float64]) -> NDArray[np.float32]:
-        missing_NF = np.isnan(numeric_NF)
-        scaled_NF = (np.where(missing_NF, self.medians_F, numeric_NF) - self.means_F) / self.scales_F
-        too_large_NF = ~(np.abs(scaled_NF) <= np.finfo(np.float32).max)
-        if too_large_NF.any():
-            row, place = np.argwhere(too_large_NF)[0]
+        width = len(self.numeric) + len(self.flagged)
+        numeric_NW = np.empty((len(numeric_NF), width), dtype=np.float32)
+        for start in range(0, len(numeric_NF), CHUNK_ROWS):
+            chunk = slice(start, start + CHUNK_ROWS)
+            self._scale(numeric_NF[chunk], numeric_NW[chunk], start)
+        return numeric_NW
+
+    def _scale(self, numeric_BF: NDArray[np.float64], out_BW: NDArray[np.float32], first_row: int) -> None:
+        missing_BF = np.isnan(numeric_BF)
+        scaled_BF = (np.where(missing_BF, self.medians_F, numeric_BF) - self.means_F) / self.scales_F
+        too_large_BF = ~(np.abs(scaled_BF) <= np.finfo(np.float32).max)
+        if too_large_BF.any():
+            row, place = np.argwhere(too_large_BF)[0]
             raise DataError(
-                f"column '{self.numeric[place]}' row {row + 1}: {numeric_NF[row, place]:g} is too large "
+                f"column '{self.numeric[place]}' row {first_row + row + 1}: {numeric_BF[row, place]:g} is too large "
                 "to train on in float32: repair the cell, or rescale the column"
             )
-        return np.concatenate([scaled_NF, missing_NF[:, list(self.flagged)]], axis=1).astype(np.float32)
+        out_BW[:, : len(self.numeric)] = scaled_BF
+        out_BW[:, len(self.numeric) :] = missing_BF[:, list(self.flagged)]
 
     def _categorical(self, categorical_NK: NDArray[np.object_]) -> NDArray[np.int64]:
         indices_NK = np.empty(categorical_NK.shape, dtype=np.int64)
         for place, words in enumerate(self.categories):
-            cells = pa.array(categorical_NK[:, place], pa.string())
-            found: Any = pc.index_in(cells, pa.array(words, pa.string()))
-            known = pc.fill_null(found, UNSEEN - FIRST_CATEGORY)
-            index_N = known.to_numpy(zero_copy_only=False) + FIRST_CATEGORY
-            missing_N = cells.is_null().to_numpy(zero_copy_only=False)
-            indices_NK[:, place] = np.where(missing_N, MISSING, index_N)
+            known = pa.array(words, pa.string())
+            for start in range(0, len(categorical_NK), CHUNK_ROWS):
+                chunk = slice(start, start + CHUNK_ROWS)
+                indices_NK[chunk, place] = _category_indices(categorical_NK[chunk, place], known)
         return indices_NK
 
     def to_json(self) -> dict[str, Any]:
@@ -165,6 +197,13 @@ class FittedTable:
             categorical=tuple(saved["categorical"]),
             categories=tuple(tuple(words) for words in saved["categories"]),
         )
+
+
+def _category_indices(words_B: NDArray[np.object_], known: Any) -> NDArray[np.int64]:
+    cells = pa.array(words_B, pa.string())
+    found: Any = pc.index_in(cells, known)
+    index_B = pc.fill_null(found, UNSEEN - FIRST_CATEGORY).to_numpy(zero_copy_only=False) + FIRST_CATEGORY
+    return np.where(cells.is_null().to_numpy(zero_copy_only=False), MISSING, index_B)
 
 
 def _other_columns(have: Sequence[str], fitted: Sequence[str]) -> str:

@@ -11,7 +11,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.config.errors import ConfigError, DataError
-from trainer.data.columns import Names, as_numpy, check_roles, find_columns, is_blank, rows_listed, text_cells
+from trainer.data.columns import (
+    Names,
+    as_numpy,
+    as_words,
+    check_roles,
+    find_columns,
+    is_blank,
+    rows_listed,
+    text_cells,
+)
 from trainer.data.decoding import shown
 from trainer.data.times import read_times
 
@@ -106,7 +115,7 @@ def read_ids(table: pa.Table, column: str | None, file: Path | str) -> NDArray[n
         DataError: an id is missing or occurs twice.
     """
     if column is None:
-        return np.arange(table.num_rows).astype(np.str_)
+        return np.arange(table.num_rows).astype(f"U{len(str(table.num_rows - 1))}")
     cells = text_cells(table, column, file)
     missing = is_blank(cells)
     if missing.any():
@@ -121,7 +130,7 @@ def read_ids(table: pa.Table, column: str | None, file: Path | str) -> NDArray[n
             f"{file}: duplicate id '{shown(first)}' in column '{column}': {places}{more}\n"
             "ids name one row each: repair them, or set data.id=null to number the rows"
         )
-    return as_numpy(cells).astype(np.str_)
+    return as_words(cells)
 
 
 def read_weights(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.float64] | None:
@@ -157,11 +166,11 @@ def read_groups(table: pa.Table, column: str | None, file: Path | str) -> NDArra
     missing = is_blank(cells)
     if missing.any():
         raise DataError(f"{file}: no group in column '{column}' in {rows_listed(missing)}: fill in or delete them")
-    return as_numpy(cells).astype(np.str_)
+    return as_words(cells)
 
 
 def read_split_cells(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_] | None:
     """Return the fold of each row (N,) as the file has it, empty where it has none; ``cv=predefined`` reads it."""
     if column is None:
         return None
-    return as_numpy(pc.fill_null(text_cells(table, column, file), "")).astype(np.str_)
+    return as_words(pc.fill_null(text_cells(table, column, file), ""))

@@ -10,6 +10,7 @@ import pyarrow as pa
 from trainer.config.errors import DataError, did_you_mean
 from trainer.data.csv_cells import parse_csv
 from trainer.data.decoding import decode_text, shown
+from trainer.data.sound_csv import read_sound_csv
 
 DELIMITED = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
@@ -43,7 +44,8 @@ def read_table(path: str | Path, encoding: str = "utf-8", delimiter: str | None 
     elif ending in JSON_LINES:
         table = _parse_json_lines(decode_text(file, encoding, header=False), file)
     elif ending in DELIMITED:
-        table = parse_csv(decode_text(file, encoding), file, delimiter, DELIMITED[ending])
+        sound = read_sound_csv(file, encoding, delimiter, DELIMITED[ending])
+        table = parse_csv(decode_text(file, encoding), file, delimiter, DELIMITED[ending]) if sound is None else sound
     else:
         known = " ".join((*DELIMITED, *PARQUET, *JSON_LINES))
         raise DataError(f"{file}: tables end in {known}, not '{file.suffix}'")

@@ -118,16 +118,19 @@ class FittedVocabulary:
             raise ConfigError(NOT_TEXTS)
         lengths_N = inputs.lengths_N
         offsets = np.concatenate([[0], np.cumsum(np.clip(lengths_N, 1, self.max_length))]).astype(np.int64)
-        places_T = np.arange(len(inputs.tokens_T)) - np.repeat(inputs.offsets[:-1], lengths_N)
-        tokens_T = np.full(offsets[-1], UNKNOWN, dtype=np.int32)
-        tokens_T[np.repeat(lengths_N > 0, np.diff(offsets))] = self._ids(inputs)[places_T < self.max_length]
+        tokens_T, ids_W = np.full(offsets[-1], UNKNOWN, dtype=np.int32), self._ids(inputs)
+        for chunk in inputs.chunks():
+            first, last = inputs.offsets[chunk.start], inputs.offsets[chunk.stop]
+            kept_C = np.arange(first, last) - np.repeat(inputs.offsets[chunk], lengths_N[chunk]) < self.max_length
+            filled_C = np.repeat(lengths_N[chunk] > 0, np.diff(offsets[chunk.start : chunk.stop + 1]))
+            out_C = tokens_T[offsets[chunk.start] : offsets[chunk.stop]]
+            out_C[filled_C] = ids_W[inputs.tokens_T[first:last][kept_C]]
         self.notes = (*self._describe(lengths_N, tokens_T), *inputs.notes)
         return TokenRows(tokens_T, offsets, pad_id=PAD)
 
     def _ids(self, inputs: NumberedWords) -> NDArray[np.int32]:
         ids = {word: place for place, word in enumerate(self.words) if place >= len(SPECIAL_TOKENS)}
-        ids_W = np.fromiter((ids.get(word, UNKNOWN) for word in inputs.words), dtype=np.int32, count=len(inputs.words))
-        return ids_W[inputs.tokens_T]
+        return np.fromiter((ids.get(word, UNKNOWN) for word in inputs.words), dtype=np.int32, count=len(inputs.words))
 
     def _describe(self, lengths_N: NDArray[np.int64], tokens_T: NDArray[np.int32]) -> tuple[str, ...]:
         cut = float((lengths_N > self.max_length).mean()) if len(lengths_N) else 0.0

@@ -1,7 +1,8 @@
 """Texts as numbered words (Chinese: characters) or as characters, before any vocabulary is chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ Unit = Literal["words", "characters"]
 UNITS: tuple[Unit, ...] = ("words", "characters")
 SEPARATOR = "[SEP]"  # between the two texts of a pair; no text holds it as one word
 CHUNK_TEXTS = 1_000
+CHUNK_TOKENS = 1 << 20  # handled at a time
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,21 @@ class NumberedWords:
     def counts_W(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Count each word in the texts of ``rows``."""
         times_N = np.bincount(rows, minlength=len(self.offsets) - 1)
-        times_T = np.repeat(times_N, self.lengths_N).astype(np.float64)
-        return np.bincount(self.tokens_T, weights=times_T, minlength=len(self.words)).astype(np.int64)
+        counts_W = np.zeros(len(self.words), dtype=np.int64)
+        for chunk in self.chunks():
+            times_C = np.repeat(times_N[chunk], self.lengths_N[chunk]).astype(np.float64)
+            tokens_C = self.tokens_T[self.offsets[chunk.start] : self.offsets[chunk.stop]]
+            counts_W += np.bincount(tokens_C, weights=times_C, minlength=len(self.words)).astype(np.int64)
+        return counts_W
+
+    def chunks(self) -> Iterator[slice]:
+        """Yield texts of about ``CHUNK_TOKENS`` tokens in all, at least one, in order."""
+        start, n_texts = 0, len(self.offsets) - 1
+        while start < n_texts:
+            fit = int(np.searchsorted(self.offsets, self.offsets[start] + CHUNK_TOKENS, side="right")) - 1
+            end = min(max(fit, start + 1), n_texts)
+            yield slice(start, end)
+            start = end
 
 
 def split_words(texts: Texts, lowercase: bool, unit: Unit, track: Track = untracked) -> NumberedWords:
@@ -75,11 +90,12 @@ def _numbered(
     words = tuple(sorted(tokenizer.get_vocab()))
     tokenizer.model = models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="")
     chunks = [texts[start : start + CHUNK_TEXTS] for start in range(0, len(texts), CHUNK_TEXTS)]
-    rows: list[NDArray[np.int32]] = []
-    for chunk in track(chunks, "splitting texts", len(chunks)):
-        rows += [np.array(encoded.ids, dtype=np.int32) for encoded in tokenizer.encode_batch_fast(chunk)]
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-    return words, np.concatenate([np.zeros(0, np.int32), *rows]), offsets
+    parts, lengths_N = [np.zeros(0, np.int32)], np.zeros(len(texts), dtype=np.int64)
+    for place, chunk in enumerate(track(chunks, "splitting texts", len(chunks))):
+        rows = [encoded.ids for encoded in tokenizer.encode_batch_fast(chunk)]
+        lengths_N[place * CHUNK_TEXTS : (place + 1) * CHUNK_TEXTS] = [len(row) for row in rows]
+        parts.append(np.fromiter(chain.from_iterable(rows), dtype=np.int32))
+    return words, np.concatenate(parts), np.concatenate([[0], np.cumsum(lengths_N)]).astype(np.int64)
 
 
 def _splitting(lowercase: bool, unit: Unit) -> tuple[Any, Any]:

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +18,8 @@ from trainer.folds.notes import split_notes
 from trainer.folds.predefined import Predefined, by_repeat, renumbered
 from trainer.folds.rare import settle_rare
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
+
+CHUNK_CELLS = 1 << 16  # written as JSON at a time
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class FoldPlan:
 
     def to_json(self) -> str:
         """Return the text of folds.json: ``train_rows``, where there are any, as [start, end) runs."""
-        fields = {**asdict(self), "fold_of_row": self.fold_of_row.tolist()}
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields["fold_of_row"] = self.fold_of_row.tolist()
         fields["train_rows"] = [
             {"repeat": repeat, "fold": fold, "runs": _runs(rows)} for (repeat, fold), rows in self.train_rows.items()
         ]
@@ -138,8 +141,7 @@ def make_folds(
     _require_sound_folds(plan, ids_N, groups_N)
     further = _further_facts(plan, request, ordered=bool((np.diff(order) != 1).any()), rare=bool(settled.notes))
     settings = (strategy, plan.n_splits, plan.repeats, shuffle, random_state)
-    facts = [None if values is None else values.tolist() for values in (ids_N, target, groups_N)]
-    return replace(plan, fingerprint=_fingerprint(settings, *facts, *further))
+    return replace(plan, fingerprint=_fingerprint(settings, ids_N, target, groups_N, *further))
 
 
 def strategies() -> list[str]:
@@ -168,10 +170,21 @@ def id_order(ids_N: NDArray[np.str_]) -> RowNumbers:
 
     Row numbers as ids, what a data set without ids has, give the order of the rows.
     """
-    ids: list[str] = ids_N.tolist()
-    numbered = all(one.isdecimal() and one.isascii() and (one == "0" or one[0] != "0") for one in ids)
-    lengths = [len(one) if numbered else 0 for one in ids]
-    return np.array(sorted(range(len(ids)), key=lambda row: (lengths[row], ids[row])), dtype=np.int64)
+    lengths_N = np.char.str_len(ids_N)
+    if _all_whole_numbers(ids_N, lengths_N):
+        return np.lexsort((ids_N, lengths_N))
+    return np.argsort(ids_N, kind="stable")
+
+
+def _all_whole_numbers(ids_N: NDArray[np.str_], lengths_N: NDArray[np.int64]) -> bool:
+    """Whether every id is a whole number written in ASCII digits, without a zero in front."""
+    if not len(ids_N) or not lengths_N.all():
+        return False
+    characters_NW = np.ascontiguousarray(ids_N).view(np.uint32).reshape(len(ids_N), -1)
+    if ((characters_NW[:, 0] == ord("0")) & (lengths_N > 1)).any():
+        return False
+    within = (column_N[lengths_N > place] for place, column_N in enumerate(characters_NW.T))
+    return all(((column_M >= ord("0")) & (column_M <= ord("9"))).all() for column_M in within)
 
 
 def _each_repeat(request: SplitRequest, repeats: int, predefined: Predefined | None) -> list[SplitRequest]:
@@ -222,18 +235,30 @@ def _further_facts(plan: FoldPlan, request: SplitRequest, *, ordered: bool, rare
     if plan.strategy == "holdout":
         facts.append(f"held out {options.holdout_fraction}")
     if plan.strategy == "time" and request.times_N is not None:
-        facts += [f"gap {options.gap}, window {options.window}", request.times_N.tolist()]
+        facts += [f"gap {options.gap}, window {options.window}", request.times_N]
     if plan.strategy == "predefined":
         runs = [[*key, _runs(rows)] for key, rows in sorted(plan.train_rows.items())]
-        facts += [plan.fold_of_row.tolist(), runs]
+        facts += [plan.fold_of_row, runs]
     return tuple(facts)
 
 
 def _fingerprint(settings: tuple[object, ...], *facts: object) -> str:
     digest = hashlib.sha256(json.dumps(settings).encode())
     for fact in facts:
-        digest.update(json.dumps(fact).encode())
+        for part in _json_parts(fact):
+            digest.update(part.encode())
     return digest.hexdigest()
+
+
+def _json_parts(fact: object) -> Iterator[str]:
+    """Yield the JSON of a fact; of an array in parts, so that no list of all its values is made."""
+    if not isinstance(fact, np.ndarray):
+        yield json.dumps(fact)
+        return
+    step = max(1, CHUNK_CELLS * len(fact) // max(fact.size, 1))
+    for start in range(0, len(fact), step):
+        yield (", " if start else "[") + json.dumps(fact[start : start + step].tolist())[1:-1]
+    yield "]" if len(fact) else "[]"
 
 
 def _runs(rows: RowNumbers) -> list[list[int]]:

@@ -38,7 +38,7 @@ def split_report(
         on both sides; None without groups), ``pairs`` (multi-label, see ``pair_deviation``; else None) and
         ``drift`` (see ``drift``; None without features).
     """
-    onehot = target if target.ndim == 2 else np.eye(len(classes), dtype=np.int64)[target]
+    overall_C = _counts(target, len(classes))
     drifts = _drifts(plan, features or {}, groups_N)
     folds = []
     for number in range(plan.n_folds):
@@ -50,8 +50,8 @@ def split_report(
                 "fold": fold,
                 "n_train": len(pair[0]),
                 "n_held_out": len(pair[1]),
-                "counts": onehot[pair[1]].sum(axis=0).tolist(),
-                "deviation": _deviation(onehot, pair[1], classes),
+                "counts": _counts(target[pair[1]], len(classes)).tolist(),
+                "deviation": _deviation(overall_C / len(target), target[pair[1]], classes),
                 "groups": None if groups_N is None else _groups(groups_N, pair),
                 "pairs": pair_deviation(target, pair[1], classes) if target.ndim == 2 else None,
                 "drift": drifts[number],
@@ -65,7 +65,7 @@ def split_report(
         "notes": list(plan.notes),
         "n_rows": len(target),
         "classes": list(classes),
-        "counts": onehot.sum(axis=0).tolist(),
+        "counts": overall_C.tolist(),
         "never_held_out": (plan.fold_of_row < 0).sum(axis=1).tolist(),
         "folds": folds,
     }
@@ -126,8 +126,14 @@ def drift(values_N: NDArray[np.float64], pairs: Sequence[Pair]) -> tuple[NDArray
     return smd, ks
 
 
-def _deviation(onehot: NDArray[np.int64], held_out: RowNumbers, classes: Sequence[str]) -> dict[str, Any]:
-    gaps = onehot[held_out].mean(axis=0) - onehot.mean(axis=0)
+def _counts(target: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+    """Return (C,) rows of each class, or with each label."""
+    counts_C: NDArray[np.int64] = target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=n_classes)
+    return counts_C
+
+
+def _deviation(share_C: NDArray[np.float64], held_out: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any]:
+    gaps = _counts(held_out, len(classes)) / len(held_out) - share_C
     worst = int(np.abs(gaps).argmax())
     return {"largest": float(gaps[worst]), "class": classes[worst]}
 

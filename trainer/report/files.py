@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainer.checkpoint.files import write_bytes
+from trainer.data.columns import as_words
 from trainer.results import CVResult, MetricSummary, OutOfFold
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def oof_table(oof: OutOfFold, classes: Sequence[str], task: str) -> "pa.Table":
     import pyarrow as pa
 
     columns: dict[str, Any] = {
-        "id": pa.array(oof.ids.tolist(), pa.string()),
+        "id": pa.array(oof.ids, pa.string()),
         "fold": oof.fold,
         "repeat": oof.repeat,
     }
@@ -113,7 +115,7 @@ def read_oof(path: Path) -> OutOfFold:
 
     single = "target" in table.column_names
     return OutOfFold(
-        ids=np.array(table["id"].to_pylist(), dtype=np.str_),
+        ids=as_words(table["id"]),
         fold=table["fold"].to_numpy(),
         repeat=table["repeat"].to_numpy(),
         target=table["target"].to_numpy() if single else stacked("target_", np.int64),
@@ -146,9 +148,13 @@ def _parquet_bytes(table: "pa.Table") -> bytes:
 
 def _csv_bytes(table: "pa.Table") -> bytes:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.csv
 
-    safe = pa.array([defused(str(text)) for text in table["id"].to_pylist()], pa.string())
+    ids: Any = table["id"]
+    starts = "[" + re.escape("".join(_FORMULA_STARTS)) + "]"
+    risky: Any = pc.match_substring_regex(ids, f"^{starts}")
+    safe = pc.if_else(risky, pc.binary_join_element_wise("'", ids, ""), ids)
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(table.set_column(0, "id", safe), sink)
     return bytes(sink.getvalue())

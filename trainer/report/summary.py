@@ -129,8 +129,10 @@ def summarise(
 
 def _row_numbers(oof: OutOfFold) -> NDArray[np.int64]:
     """Number the rows that are held out in any repeat, in the order in which they first occur."""
-    known: dict[str, int] = {}
-    return np.array([known.setdefault(one, len(known)) for one in oof.ids.tolist()], dtype=np.int64)
+    if (oof.repeat == oof.repeat[:1]).all():  # each row is there once
+        return np.arange(len(oof.ids))
+    _, first_U, word_M = np.unique(oof.ids, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first_U))[word_M]
 
 
 def optimism(folds: Sequence[FoldResult], names: Sequence[str]) -> dict[str, float]:

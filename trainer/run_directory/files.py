@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainer.checkpoint.files import directory_lock, remove, sealed, storage_error, sweep_partial, unsealed, write_bytes
 from trainer.config.errors import CheckpointError
+from trainer.data.columns import as_words
 from trainer.identity import Identity, describe, differences
 
 ROWS = "rows.parquet"
@@ -103,7 +104,7 @@ def write_run(run: Path, files: Mapping[str, bytes]) -> None:
 
 def rows_table(ids_N: NDArray[np.str_], target: NDArray[np.int64]) -> bytes:
     """Return rows.parquet: the id and target of every row, which is what a merge needs of the data."""
-    columns = {"id": ids_N.tolist()} | {
+    columns: dict[str, Any] = {"id": ids_N} | {
         f"target_{i}": column for i, column in enumerate(target.T if target.ndim == 2 else [target])
     }
     return parquet_bytes(columns)
@@ -123,7 +124,7 @@ def read_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.int64]
         raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json")
     table = pq.read_table(pa.BufferReader(data))
     targets = [table[name].to_numpy() for name in table.column_names[1:]]
-    ids_N = np.array(table["id"].to_pylist(), dtype=np.str_)
+    ids_N = as_words(table["id"])
     return ids_N, np.stack(targets, axis=1) if task == "multilabel" else targets[0]
 
 

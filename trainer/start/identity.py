@@ -21,6 +21,7 @@ from trainer.sources import code, files_sha256, versions
 
 TRANSFORMER = "trainer.models.transformer.Transformer"
 UNKNOWN = b"unknown: "
+CHUNK_CELLS = 1 << 18  # turned into bytes at a time
 
 
 def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
@@ -100,13 +101,16 @@ def _parts(value: Any) -> Iterator[bytes]:
         yield from _parts({item.name: getattr(value, item.name) for item in fields(value)})
     elif isinstance(value, np.ndarray) and value.dtype != object:
         yield f"{value.dtype} {value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes()
+        cells = np.ascontiguousarray(value).reshape(-1)
+        yield from (cells[start : start + CHUNK_CELLS].tobytes() for start in range(0, len(cells), CHUNK_CELLS))
     elif isinstance(value, np.ndarray):
         yield from _parts([value.shape, value.ravel().tolist()])
     elif isinstance(value, Mapping):
         yield from _parts([list(value.keys()), list(value.values())])
     elif isinstance(value, (tuple, list)) and all(item is None or isinstance(item, str) for item in value):
-        yield json.dumps(value).encode()
+        for start in range(0, len(value), CHUNK_CELLS):
+            yield ((", " if start else "[") + json.dumps(value[start : start + CHUNK_CELLS])[1:-1]).encode()
+        yield b"]" if value else b"[]"
     elif isinstance(value, (tuple, list)):
         yield f"list {len(value)}".encode()
         for item in value:
