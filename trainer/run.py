@@ -69,7 +69,8 @@ def run(config: RunConfig, launch: Launch) -> Merged | None:
 def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
     console = make_console(config)
-    import_compiler_when_needed()
+    if not config.runtime.compile:
+        import_compiler_when_needed()
     check_config(config)
     require_resumable(config)
     experiment = prepare(config)
