@@ -267,3 +267,18 @@ def test_every_torch_optimizer_takes_groups_and_frozen_layers(name):
     assert len(it.optimizer.param_groups) == 5
     still = {name for name, p in model.named_parameters() if torch.equal(p, before[name])}
     assert still <= {f"blocks.{k}.linear.bias" for k in range(3)}  # BatchNorm takes them out again
+
+
+def test_thawed_layers_join_under_sgd_with_momentum():
+    """torch's fused SGD fails once some parameters of a group have momentum and others none yet."""
+    section = {**SGD, "momentum": 0.9, "nesterov": True, "fused": True}
+    weights, expected = ([torch.ones(3, requires_grad=True), torch.ones(2, requires_grad=True)] for _ in range(2))
+    found = grouped_optimizer(section, nn.Module(), weights, FitConfig(freeze_epochs=1))
+    reference = torch.optim.SGD(expected, lr=LR, momentum=0.9, nesterov=True, foreach=False)
+    for thawed in (False, True, True):
+        for parameters, optimizer in ((weights, found), (expected, reference)):
+            for parameter in parameters if thawed else parameters[1:]:
+                parameter.grad = torch.full_like(parameter, 0.5)
+            optimizer.step()
+    torch.testing.assert_close(weights, expected, rtol=0, atol=0)
+    assert grouped_optimizer(section, nn.Module(), weights, FitConfig()).defaults["fused"]

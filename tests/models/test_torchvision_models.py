@@ -94,6 +94,21 @@ def test_logits_are_torchvisions_and_pass_through_the_features(name, size):
             assert torch.equal(logits, model.network(images))
 
 
+@pytest.mark.parametrize(
+    ("name", "size"), [one for one in ONE_OF_EACH if one[0] not in ("alexnet", "vgg11", "vit_b_32")]
+)
+def test_the_layout_that_images_have_on_cuda_gives_the_same_logits_and_gradients(name, size):
+    model, images = ready(name, size), torch.randn(2, 3, size, size)
+    found = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        logits = model(images=images.contiguous(memory_format=layout))
+        gradients = torch.autograd.grad(
+            logits.sum(), [p for p in model.parameters() if p.requires_grad], allow_unused=True
+        )
+        found.append([logits.detach(), *(gradient for gradient in gradients if gradient is not None)])
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize(("name", "size"), ONE_OF_EACH)
 def test_layers_are_in_the_order_of_the_forward_pass(no_memory, name, size):
     model, called = built(name, size).eval(), []

@@ -61,6 +61,7 @@ def grouped_optimizer(
     Raises:
         ConfigError: torch refused the arguments, or model or optimizer lack what the groups need.
     """
+    section = _for_thawed_parameters(section, fit)
     if fit.head_lr is None and fit.layer_decay is None and fit.decay_norms:
         return make_optimizer(section, parameters, plugins)
     groups = parameter_groups(model, parameters, fit)
@@ -72,6 +73,13 @@ def grouped_optimizer(
         if not group.decays:
             made["weight_decay"] = 0.0
     return optimizer
+
+
+def _for_thawed_parameters(section: Mapping[str, Any], fit: FitConfig) -> dict[str, Any]:
+    """Return the section without ``fused`` where torch's fused SGD fails: thawed parameters have no momentum yet."""
+    thaws = isinstance(fit.freeze_epochs, int) and fit.freeze_epochs > 0
+    fails = thaws and section.get("_target_") == "torch.optim.SGD" and section.get("momentum") and section.get("fused")
+    return {**section, "fused": False} if fails else dict(section)
 
 
 def parameter_groups(model: nn.Module, parameters: Sequence[nn.Parameter], fit: FitConfig) -> list[Group]:

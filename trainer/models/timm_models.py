@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.config.errors import ConfigError, did_you_mean
-from trainer.models.image_networks import as_color, body_layers, stem_channels
+from trainer.models.image_networks import body_layers, network_input, stem_channels
 
 SAME = 1e-3  # largest relative difference of logits by way of the features
 
@@ -69,7 +69,7 @@ class TimmModel(nn.Module):
             logits: Tensor = self.head(features[:, :, None, None] if is_convolution else features)
             return logits.flatten(1)
         assert images is not None, "images or features"
-        whole: Tensor = self.network(as_color(images) if self._repeats else images)
+        whole: Tensor = self.network(network_input(images, repeats=self._repeats))
         return whole
 
     def encode(self, images: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class TimmModel(nn.Module):
 
     def _features(self, images: Tensor) -> Tensor:
         network: Any = self.network
-        maps = network.forward_features(as_color(images) if self._repeats else images)
+        maps = network.forward_features(network_input(images, repeats=self._repeats))
         features: Tensor = network.forward_head(maps, pre_logits=True)
         return features.flatten(1)
 

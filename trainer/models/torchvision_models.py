@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from trainer.config.errors import ConfigError, did_you_mean
-from trainer.models.image_networks import as_color, body_layers, stem_channels
+from trainer.models.image_networks import body_layers, network_input, stem_channels
 
 SMALLEST = {  # pixels on a side, by the first letters of the name; less does not survive the pooling
     "alexnet": 63,
@@ -77,7 +77,7 @@ class TorchvisionModel(nn.Module):
         """Return logits (B, n_outputs) for ``images`` (B, C, H, W), or for ``features`` (B, D) that ``encode`` gave."""
         if features is None:
             assert images is not None, "images or features"
-            logits: Tensor = self.network(as_color(images) if self._repeats else images)
+            logits: Tensor = self.network(network_input(images, repeats=self._repeats))
             return logits
         for module in self._last_modules():
             features = module(features[:, :, None, None] if isinstance(module, nn.Conv2d) else features)
