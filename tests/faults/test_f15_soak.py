@@ -10,6 +10,7 @@ from harness import LONGEST_SECONDS, finish, record, start, wanted_count
 
 ARGUMENTS = (
     "data=iris",
+    "cv.parallel=1",
     "plugins=[soak_plugin]",
     "max_epochs=1",
     "model.hidden=[16]",
