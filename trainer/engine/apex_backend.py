@@ -55,8 +55,8 @@ class ApexPrecision:
         return logits.float()
 
     def backward(self, loss: Tensor, divisor: Tensor | float = 1.0) -> None:
-        """Back-propagate the scaled sum of ``loss`` over ``divisor``; apex unscales and looks for overflow at once."""
-        with self.amp.scale_loss(loss.sum() / divisor, self.optimizer) as scaled_loss:
+        """Back-propagate the scaled ``loss`` over ``divisor``; apex unscales and looks for overflow at once."""
+        with self.amp.scale_loss(loss / divisor, self.optimizer) as scaled_loss:
             scaled_loss.backward()
 
     def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:

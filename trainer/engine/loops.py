@@ -125,9 +125,9 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
         logits = learner.precision.forward(learner.call, batch.inputs)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
-            loss_B = row_losses(learner.loss, logits, batch)
-        learner.precision.backward(loss_B, divisor)
-        losses.append(loss_B.detach().sum())
+            loss = row_losses(learner.loss, logits, batch).sum()
+        learner.precision.backward(loss, divisor)
+        losses.append(loss.detach())
     if learner.precision.step(learner.optimizer, clip_norm):
         learner.scheduler.step()
         if learner.average is not None:

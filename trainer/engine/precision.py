@@ -72,12 +72,8 @@ class Precision:
         return value.to(self.cast_type)
 
     def backward(self, loss: Tensor, divisor: Tensor | float = 1.0) -> None:
-        """Back-propagate the scaled sum of ``loss`` (any shape) over ``divisor``; the quotient itself nobody needs."""
-        scale = self.scaler.scale
-        if isinstance(divisor, float):
-            torch.autograd.backward(loss, torch.full_like(loss, scale / divisor))
-        else:
-            torch.autograd.backward(loss, torch.full_like(loss, scale) / divisor)
+        """Back-propagate the scaled ``loss`` (a scalar) over ``divisor``."""
+        torch.autograd.backward(loss * (self.scaler.scale / divisor))
 
     def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:
         """Unscale, check, clip and step; the gradients are cleared.
