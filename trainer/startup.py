@@ -1,5 +1,6 @@
 """A process that starts and ends sooner; nothing here changes what is computed."""
 
+import atexit
 import gc
 import importlib
 import sys
@@ -27,6 +28,7 @@ def first_import(name: str) -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+        atexit.register(gc.freeze)  # the process ends: nothing is to be freed one by one
 
 
 def import_compiler_when_needed() -> None:

@@ -102,7 +102,7 @@ def _start(train: TrainFold) -> Worker:
     """
     for _ in range(FORKS):
         worker = _fork(train)
-        with suppress(EOFError):
+        with suppress(EOFError, ConnectionError):
             if worker.pipe.poll(READY_SECONDS) and worker.pipe.recv():
                 return worker
         worker.process.kill()

@@ -4,6 +4,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -39,22 +40,25 @@ def train_side_by_side(
         FoldwiseError: of the first fold that failed, naming it.
         Interrupted: a signal has come; the folds at hand are saved.
     """
-    waiting, failed = deque(folds), dict[Fold, FoldwiseError]()
+    waiting, failed, later = deque(folds), dict[Fold, FoldwiseError](), deque[Callable[[], None]]()
     with interrupts.deferred(), forked(train, n_workers) as workers:
         for worker in workers:
             worker.observers = observed()
             _hand_out(worker, waiting)
         running, told = list(workers), False
-        while running:
+        while running or later:
             if interrupts.received() and not told:
                 told = True
                 waiting.clear()
                 for worker in running:
                     worker.process.terminate()
-            for pipe in wait([worker.pipe for worker in running], LOOK_SECONDS):
+            ready = wait([worker.pipe for worker in running], 0 if later else LOOK_SECONDS)
+            if later and not ready:
+                later.popleft()()
+            for pipe in ready:
                 worker = next(worker for worker in running if worker.pipe is pipe)
                 try:
-                    _listen(worker, waiting, failed, say)
+                    _listen(worker, waiting, failed, later, say)
                 except (EOFError, OSError):
                     running.remove(worker)
                     if worker.fold is not None and not told:
@@ -64,8 +68,14 @@ def train_side_by_side(
             raise first_failure(failed, folds)
 
 
-def _listen(worker: Worker, waiting: deque[Fold], failed: dict[Fold, FoldwiseError], say: Say) -> None:
-    """Do what a worker's next message says.
+def _listen(
+    worker: Worker,
+    waiting: deque[Fold],
+    failed: dict[Fold, FoldwiseError],
+    later: deque[Callable[[], None]],
+    say: Say,
+) -> None:
+    """Do what a worker's next message says; trackers draw pictures, so they are told when no worker waits.
 
     Raises:
         EOFError, OSError: it is gone.
@@ -82,8 +92,10 @@ def _listen(worker: Worker, waiting: deque[Fold], failed: dict[Fold, FoldwiseErr
         _hand_out(worker, waiting)
     else:
         shown_to, method, arguments = message
-        for observer in worker.observers[:1] if shown_to == SHOWN else worker.observers[1:]:
-            getattr(observer, method)(*arguments)
+        if shown_to == SHOWN:
+            getattr(worker.observers[0], method)(*arguments)
+        else:
+            later += [partial(getattr(observer, method), *arguments) for observer in worker.observers[1:]]
 
 
 def _hand_out(worker: Worker, waiting: deque[Fold]) -> None:
