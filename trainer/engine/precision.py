@@ -73,7 +73,8 @@ class Precision:
 
     def backward(self, loss: Tensor, divisor: Tensor | float = 1.0) -> None:
         """Back-propagate the scaled ``loss`` (a scalar) over ``divisor``."""
-        torch.autograd.backward(loss * (self.scaler.scale / divisor))
+        scale = torch.full_like(divisor, self.scaler.scale) if isinstance(divisor, Tensor) else self.scaler.scale
+        torch.autograd.backward(loss * (scale / divisor))  # a number over a tensor would round twice
 
     def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:
         """Unscale, check, clip and step; the gradients are cleared.
