@@ -2,6 +2,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+import transformer_files
+from PIL import Image
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -79,3 +84,60 @@ composed(script.main, script.check)
 print("torch" in sys.modules, "torch._dynamo.config" in sys.modules)
 """
     assert in_a_process(code) == ["True False"]
+
+
+def test_what_stands_in_for_the_compiler_takes_what_the_compiler_takes():
+    code = """
+import inspect
+from trainer.startup import import_compiler_when_needed
+import_compiler_when_needed()
+import torch
+def taken(function):
+    return [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
+stand_in = {name: getattr(torch._dynamo, name) for name in ("disable", "graph_break")}
+@torch.compiler.disable(recursive=False, reason="a reason")
+def double(x):
+    return 2 * x
+print(double(2), double.__module__)
+import torch._dynamo.config
+print([taken(function) == taken(getattr(torch._dynamo, name)) for name, function in stand_in.items()])
+"""
+    assert in_a_process(code) == ["4 __main__", "[True, True]"]
+
+
+def reviews_and_bert(folder):
+    model = transformer_files.save_model(folder / "bert")
+    table = transformer_files.write_reviews(folder / "reviews.csv")
+    return ["data=csv_text", f"data.path={table}", "model=transformer", f"model.pretrained={model}"]
+
+
+def pictures(folder):
+    random = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (folder / "pictures" / label).mkdir(parents=True)
+        for i in range(6):
+            pixels_HWC = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels_HWC).save(folder / "pictures" / label / f"{i}.png")
+    return ["data=image_folder", f"data.path={folder / 'pictures'}", "data.preprocess.size=32"]
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (reviews_and_bert, ["run=a", "loss=focal", "amp=O1"]),
+        (pictures, ["-m", "model=torchvision,timm", "model.name=resnet18", "optimizer.lr=1e-3", "profile=off"]),
+    ],
+    ids=["transformers", "torchvision and timm"],
+)
+def test_models_of_other_libraries_train_in_a_process_that_has_imported_nothing(tmp_path, data, options):
+    """The tests' own process has the compiler from the first test that compiles on."""
+    options = [*data(tmp_path), "cv.n_splits=2", "max_epochs=1", "batch_size=4", f"paths.runs={tmp_path}", *options]
+    result = subprocess.run(
+        [sys.executable, "train.py", *options, "runtime.progress=plain"],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        timeout=200,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert list(tmp_path.rglob("report.md"))

@@ -1,7 +1,9 @@
 """One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from torch import Tensor
@@ -11,7 +13,7 @@ from trainer.checkpoint.files import claim_directory, make_directory, write_byte
 from trainer.checkpoint.lock import FoldBusyError, FoldLock
 from trainer.checkpoint.store import remove_all
 from trainer.config.compose import Launch
-from trainer.config.errors import Interrupted, NonFiniteError
+from trainer.config.errors import DataError, Interrupted, NonFiniteError
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.cv import TrainedFold, run_fold
@@ -25,7 +27,7 @@ from trainer.identity import Identity
 from trainer.merge import Merged, merge
 from trainer.merge import show as show_merged
 from trainer.nested import run_nested
-from trainer.parallel.processes import Say
+from trainer.parallel.processes import Say, TrainFold
 from trainer.parallel.team import train_side_by_side
 from trainer.report.start import show_data, show_precision
 from trainer.run_directory.files import is_run, read_manifest, require_same_run, write_run
@@ -42,7 +44,7 @@ from trainer.start.profile import profile_start
 from trainer.start.resume import Joined, join, recorded_threads, require_resumable, run_path
 from trainer.start.threads import set_threads
 from trainer.start.weights import weights_start
-from trainer.start.workers import count_workers
+from trainer.start.workers import count_workers, starts_anew
 from trainer.startup import import_compiler_when_needed
 from trainer.sweep import run_job
 from trainer.trackers.console import PlainLines, ProgressBars, tracked
@@ -87,12 +89,12 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     identity, unknown = identity_of(experiment)
     _show_notes(unknown, console)
     joined = join(experiment, identity, console)
-    directory = run_path(config)
+    directory, profile = run_path(config), dict[str, Any]()
     if joined.folds or joined.rewrite:
-        directory = _open(experiment, fold, identity, joined, launch, console)
+        directory, profile = _open(experiment, fold, identity, joined, launch, console)
     assert directory is not None
     try:
-        train_folds(experiment, fold, identity, joined.folds, directory, console)
+        train_folds(experiment, fold, identity, joined.folds, directory, console, profile.get("peak_bytes"))
     except Interrupted as stop:
         stop.advice = f"; go on with: {command_to_go_on(launch.command, directory)}"
         raise
@@ -135,8 +137,12 @@ def make_console(config: RunConfig) -> Console:
 
 def _open(
     experiment: Experiment, fold: PreparedFold, identity: Identity, joined: Joined, launch: Launch, console: Console
-) -> Path:
-    """Look at model, loss and costs; then write the run's own files, unless the run is there and unchanged."""
+) -> tuple[Path, dict[str, Any]]:
+    """Look at model, loss and costs; then write the run's own files, unless the run is there and unchanged.
+
+    Returns:
+        The run's directory, and the profile or an empty one.
+    """
     config = experiment.config
     findings = audit_start(experiment, console) if joined.rewrite or config.audit == "strict" else []
     weights = weights_start(experiment, fold, console)
@@ -160,7 +166,7 @@ def _open(
             "audit": findings,
         }
         write_run(directory, run_files(experiment, origin, profile, weights, warnings))
-    return directory
+    return directory, profile
 
 
 def train_folds(
@@ -170,6 +176,7 @@ def train_folds(
     folds: list[int | str],
     directory: Path,
     console: Console,
+    peak_bytes: int | None = None,
 ) -> None:
     """Train folds, one after the other or several at a time, saving each as it ends.
 
@@ -180,6 +187,7 @@ def train_folds(
         folds: to train.
         directory: of the run.
         console: where progress is drawn.
+        peak_bytes: of one training step, as the profile has measured it.
 
     Raises:
         Interrupted: a signal has come; the folds at hand are saved.
@@ -187,32 +195,65 @@ def train_folds(
     """
     if not folds:
         return
-    n_workers, notes = count_workers(experiment, len(folds))
+    n_workers, notes = count_workers(experiment, len(folds), peak_bytes)
     _show_notes(notes, console)
     shown, say = _progress(experiment.config, console, len(folds)), _sayer(console)
 
     def observed() -> list[Observer]:
         return [shown.lane(), *make_trackers(experiment.config, directory)]
 
-    def train(name: int | str, observers: list[Observer], say: Say, track: Track = untracked) -> None:
+    try:
+        if n_workers > 1:
+            train = fold_trainer(experiment, identity, directory, prepared)
+            anew = partial(train_anew, experiment.config, identity, directory) if starts_anew(experiment) else None
+            train_side_by_side(folds, train, n_workers, observed=observed, say=say, run=directory.name, anew=anew)
+        else:
+            alone, track = len(folds) == 1, tracked(console)
+            train = fold_trainer(experiment, identity, directory, prepared, alone=alone, track=track)
+            observers = observed()
+            for name in folds:
+                train(name, observers, say)
+    finally:
+        shown.close()
+
+
+def fold_trainer(
+    experiment: Experiment,
+    identity: Identity,
+    directory: Path,
+    prepared: PreparedFold | None = None,
+    *,
+    alone: bool = False,
+    track: Track = untracked,
+) -> TrainFold:
+    """Return what trains and saves a fold; one that another process writes is left to it, unless it is ``alone``."""
+
+    def train(name: int | str, observers: list[Observer], say: Say) -> None:
         number = experiment.fold_number(name)
-        fold = prepared if number == prepared.number else ready_fold(experiment, number, track)
+        at_hand = prepared if prepared is not None and prepared.number == number else None
+        fold = at_hand or ready_fold(experiment, number, track)
         try:
             _train_fold(experiment, fold, identity, fold_directory(directory, name), say, observers)
         except FoldBusyError as busy:
-            if len(folds) == 1:
+            if alone:
                 raise
             say(f"{busy}: left to it")
 
-    try:
-        if n_workers > 1:
-            train_side_by_side(folds, train, n_workers, observed=observed, say=say, run=directory.name)
-        else:
-            observers = observed()
-            for name in folds:
-                train(name, observers, say, tracked(console))
-    finally:
-        shown.close()
+    return train
+
+
+def train_anew(config: RunConfig, identity: Identity, directory: Path) -> TrainFold:
+    """Prepare, in a process that has nothing yet, the run that another one has begun.
+
+    Raises:
+        DataError: it is another one by now.
+    """
+    if not config.runtime.compile:
+        import_compiler_when_needed()
+    experiment = prepare(config)
+    if identity_of(experiment)[0] != identity:
+        raise DataError(f"{directory.name}: the data or the code has changed since the run was started: start it again")
+    return fold_trainer(experiment, identity, directory)
 
 
 def _sayer(console: Console) -> Say:

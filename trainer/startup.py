@@ -51,9 +51,16 @@ class _Compiler(ModuleType):
         self.__spec__ = find_spec(COMPILER)
         self.__file__ = None if self.__spec__ is None else self.__spec__.origin
 
-    def disable(self, fn: Callable[..., Any], recursive: bool = True, *, wrapping: bool = True) -> Callable[..., Any]:
-        """Return ``fn``: there is nothing to keep away from it."""
-        return fn
+    def disable(
+        self,
+        fn: Callable[..., Any] | None = None,
+        recursive: bool = True,
+        *,
+        reason: str | None = None,
+        wrapping: bool = True,
+    ) -> Callable[..., Any]:
+        """Return ``fn``, or a decorator that does: there is nothing to keep away from it."""
+        return (lambda function: function) if fn is None else fn
 
     def graph_break(self, msg: str = "") -> None:
         """Do nothing: there is no graph."""

@@ -4,9 +4,11 @@ import hashlib
 import json
 
 import pytest
+from transformer_files import write_reviews
 
 import trainer.run
-from trainer.config.errors import UnexpectedError
+from trainer.config.errors import DataError, UnexpectedError
+from trainer.start.identity import identity_of
 from trainer.trackers.console import FoldBar, PlainLines
 
 WINE = ("data=wine", "model.hidden=[16]", "max_epochs=3", "cv.n_splits=3", "tracker.name=none", "profile=off")
@@ -49,6 +51,29 @@ def test_folds_side_by_side_are_the_same_bits(train, tmp_path, options, monkeypa
         "fold 1:",
         "fold 2:",
     ]
+
+
+def test_folds_in_processes_that_are_not_forked_are_the_same_bits(train, tmp_path, monkeypatch):
+    data = ("data=csv_text", f"data.path={write_reviews(tmp_path / 'reviews.csv')}", "model=text_cnn", "loss=focal")
+    options = (*data, "model.embedding_dim=8", "max_epochs=2", "cv.n_splits=3", "tracker.name=none", "profile=off")
+    one_by_one = train(*options, "run=one", "cv.parallel=1")
+    monkeypatch.setattr("trainer.run.starts_anew", lambda experiment: True)
+    together = train(*options, "run=both", "cv.parallel=2")
+    assert (one_by_one.code, together.code) == (0, 0), together.err
+    assert bits(tmp_path / "runs/both") == bits(tmp_path / "runs/one")
+
+
+def test_a_process_that_finds_other_data_than_the_run_began_with_trains_nothing(train, tmp_path, monkeypatch):
+    def of_other_data(experiment):
+        identity, notes = identity_of(experiment)
+        return identity | {"content": identity["content"] | {"data (sha256)": "0" * 64}}, notes
+
+    monkeypatch.setattr("trainer.run.starts_anew", lambda experiment: True)
+    monkeypatch.setattr("trainer.run.identity_of", of_other_data)
+    outcome = train(*WINE, "run=a", "cv.parallel=2")
+    assert outcome.code == DataError.exit_code
+    assert "fold 0: a: the data or the code has changed since the run was started" in outcome.err
+    assert not list((tmp_path / "runs/a").glob("fold_*/DONE"))
 
 
 def test_curves_of_every_fold_are_written(train, tmp_path):

@@ -4,13 +4,14 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from parallel_cases import children, is_running, side_by_side
+from parallel_cases import begun_anew, children, is_running, side_by_side, unable_to_begin
 
-from trainer.config.errors import CheckpointError, ConfigError, FoldwiseError, Interrupted, NonFiniteError
+from trainer.config.errors import CheckpointError, ConfigError, DataError, FoldwiseError, Interrupted, NonFiniteError
 from trainer.start.threads import same_threads
 
 HERE = Path(__file__).resolve().parent
@@ -115,6 +116,19 @@ def test_a_killed_process_is_an_error_in_words_and_the_others_go_on(tmp_path):
     assert len(message.splitlines()) <= 5
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "3", "4"]
     assert children() == []
+
+
+def test_processes_that_are_not_forked_say_tell_and_die_alike(tmp_path):
+    with same_threads():
+        torch.set_num_threads(2)
+        with pytest.raises(FoldwiseError, match="fold 2: its process was ended by SIGKILL"):
+            side_by_side(None, anew=partial(begun_anew, tmp_path))
+    written = {path.name: path.read_text().split() for path in tmp_path.iterdir()}
+    assert sorted(written) == ["0", "1", "3", "4"]
+    assert {threads for _, threads in written.values()} == {"2"}
+    assert not any(is_running(int(pid)) for pid, _ in written.values())
+    with pytest.raises(DataError, match=r"^fold 0: not the same data\n.*fold 1"):
+        side_by_side(None, range(2), anew=unable_to_begin)
 
 
 def test_several_failures_are_one_message_of_five_lines():

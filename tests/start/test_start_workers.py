@@ -9,7 +9,7 @@ from test_cv import experiment
 from trainer.config.schema import CvConfig
 from trainer.start import workers
 from trainer.start.threads import same_threads
-from trainer.start.workers import count_workers, fitting_into_memory, usable_cores
+from trainer.start.workers import CUDA_CONTEXT_BYTES, count_workers, fitting_into_memory, starts_anew, usable_cores
 
 
 @pytest.fixture(autouse=True)
@@ -48,16 +48,37 @@ def test_a_number_is_taken_and_what_it_does_not_mean_is_said():
 
 
 def test_where_it_cannot_be_done_folds_come_one_after_the_other_and_that_is_said(monkeypatch):
-    on_gpu = replace(experiment(cv=CvConfig(n_splits=2, parallel=2)), device=torch.device("cuda"))
-    assert count_workers(on_gpu, 5) == (
+    on_mps = replace(experiment(cv=CvConfig(n_splits=2, parallel=2)), device=torch.device("mps"))
+    assert count_workers(on_mps, 5) == (
         1,
-        ["cv.parallel=2 has no effect: on cuda the folds are trained one after the other"],
+        ["cv.parallel=2 has no effect: on mps the folds are trained one after the other"],
     )
-    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
-    assert "CUDA_VISIBLE_DEVICES" in counted(2)[1][0]
-    assert counted("auto") == (1, [])
     monkeypatch.setattr(sys, "platform", "darwin")
     assert "Linux" in counted(2)[1][0]
+
+
+def test_where_a_gpu_is_seen_processes_are_started_anew_and_only_when_a_number_is_asked_for(monkeypatch):
+    assert not starts_anew(experiment(cv=CvConfig(n_splits=2)))
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    assert starts_anew(experiment(cv=CvConfig(n_splits=2)))
+    assert counted(2) == (2, [])
+    assert counted("auto") == (1, [])
+
+
+def test_a_gpu_trains_as_many_folds_at_a_time_as_its_free_memory_holds(monkeypatch):
+    torch.set_num_threads(8)
+    free, emptied = 4 * CUDA_CONTEXT_BYTES, []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    on_gpu = replace(experiment(cv=CvConfig(n_splits=2, parallel=3)), device=torch.device("cuda"))
+    assert count_workers(on_gpu, 5) == (3, [])  # nothing measured
+    assert count_workers(on_gpu, 5, CUDA_CONTEXT_BYTES // 4) == (3, [])
+    note = "cv.parallel=3: 2 folds at a time fit into the free memory of cuda"
+    assert count_workers(on_gpu, 5, CUDA_CONTEXT_BYTES) == (2, [note])
+    note = "cv.parallel=3: 1 fold at a time fits into the free memory of cuda"
+    assert count_workers(on_gpu, 5, 9 * CUDA_CONTEXT_BYTES) == (1, [note])
+    assert emptied
+    assert count_workers(replace(on_gpu, config=replace(on_gpu.config, cv=CvConfig(n_splits=2))), 5, 1) == (1, [])
 
 
 def test_auto_takes_no_more_memory_than_is_free(monkeypatch, tmp_path):

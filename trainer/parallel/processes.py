@@ -1,7 +1,8 @@
-"""Processes that train whole folds: forked from the one that has prepared the data, and always ended.
+"""Processes that train whole folds: forked from the one that has prepared the data, or started anew; always ended.
 
-They see all that is prepared without a copy, and nothing has to be sent to them but names of folds. Each talks through
-a pipe of its own: no lock is shared that a killed one could take along.
+Forked ones see all that is prepared without a copy, and nothing has to be sent to them but names of folds. CUDA does
+not work in a forked process, so with a GPU each prepares the data itself. Each talks through a pipe of its own: no lock
+is shared that a killed one could take along.
 """
 
 import gc
@@ -14,8 +15,10 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import torch
 
@@ -25,11 +28,14 @@ from trainer.engine import interrupts
 from trainer.parallel.messages import SHOWN, TRACKERS, Fold, Sent, named
 from trainer.trackers.observer import Observer
 
+READY = "ready"
 READY_SECONDS = 20.0
+NEW_READY_SECONDS = 300.0  # torch is imported first, in all of them at once
 FORKS = 3  # tried for one process
 
 Say = Callable[[str], None]
 TrainFold = Callable[[Fold, list[Observer], Say], None]  # trains a fold and saves it
+Begin = Callable[[], TrainFold]  # called in the process
 
 
 @dataclass
@@ -50,12 +56,17 @@ class Worker:
 
 
 @contextmanager
-def forked(train: TrainFold, n_workers: int) -> Iterator[list[Worker]]:
+def started(train: TrainFold, n_workers: int, anew: Begin | None = None) -> Iterator[list[Worker]]:
     """Start processes; none is left after the block.
 
     A thread that has never computed anything forks them: OpenMP keeps the threads it started for each thread that has,
     believes in a forked process that they are still there, and waits for them for ever. The thread lives as long as the
     block, because processes are told of the end of the thread that forked them, not of its process.
+
+    Args:
+        train: called in a forked process.
+        n_workers: processes.
+        anew: makes ``train`` in processes that are not forked; can be pickled.
 
     Raises:
         ConfigError: the system does not allow that many processes.
@@ -67,7 +78,9 @@ def forked(train: TrainFold, n_workers: int) -> Iterator[list[Worker]]:
     def fork() -> None:
         try:
             for _ in range(n_workers):
-                workers.append(_start(train))
+                workers.append(_new(anew) if anew else _forked(lambda: train))
+            if anew:
+                _await(workers)
         except OSError as error:
             problems.append(error)
         ready.set()
@@ -92,7 +105,7 @@ def forked(train: TrainFold, n_workers: int) -> Iterator[list[Worker]]:
         over.set()
 
 
-def _start(train: TrainFold) -> Worker:
+def _forked(begin: Begin) -> Worker:
     """Fork a process that says it is there; one that hangs or dies before is replaced.
 
     Python 3.11 hangs inside ``fork`` where a native thread makes or ends a thread state at that very moment.
@@ -101,22 +114,37 @@ def _start(train: TrainFold) -> Worker:
         OSError: it cannot be started.
     """
     for _ in range(FORKS):
-        worker = _fork(train)
-        with suppress(EOFError, ConnectionError):
-            if worker.pipe.poll(READY_SECONDS) and worker.pipe.recv():
-                return worker
+        worker = _fork(begin)
+        if _is_ready(worker, READY_SECONDS):
+            return worker
         worker.process.kill()
         worker.process.join()
         worker.pipe.close()
     raise OSError(f"{FORKS} in a row hung or died when they were forked")
 
 
-def _fork(train: TrainFold) -> Worker:
-    """Fork one process; signals wait until it is ready for them."""
+def _await(workers: Sequence[Worker]) -> None:
+    """Wait until all say that they are there.
+
+    Raises:
+        OSError: one does not.
+    """
+    for worker in workers:
+        if not _is_ready(worker, NEW_READY_SECONDS):
+            raise OSError("one hung or died before it had begun")
+
+
+def _is_ready(worker: Worker, seconds: float) -> bool:
+    with suppress(EOFError, ConnectionError):
+        return worker.pipe.poll(seconds) and worker.pipe.recv() == READY
+    return False
+
+
+def _process(begin: Begin, method: str) -> Worker:
+    """Start one process; signals wait until it is ready for them."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(
-        target=_work, args=(train, theirs, os.getpid(), torch.get_num_threads()), daemon=False
-    )
+    context: Any = multiprocessing.get_context(method)
+    process = context.Process(target=_work, args=(begin, theirs, os.getpid(), torch.get_num_threads()), daemon=False)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
     try:
         with warnings.catch_warnings():  # Python 3.12 and later warn of threads whose locks nobody would open
@@ -128,21 +156,26 @@ def _fork(train: TrainFold) -> Worker:
     return Worker(process, ours)
 
 
-def _work(train: TrainFold, pipe: Connection, parent: int, threads: int) -> None:
+_fork, _new = partial(_process, method="fork"), partial(_process, method="spawn")
+
+
+def _work(begin: Begin, pipe: Connection, parent: int, threads: int) -> None:
     """Train the folds that the parent names, one after the other."""
     interrupts.obey_parent()
     end_with_parent(parent)
     torch.set_num_threads(threads)
-    pipe.send("ready")
+    pipe.send(READY)
     observers: list[Observer] = [Sent(pipe, SHOWN), Sent(pipe, TRACKERS)]
 
     def say(line: str) -> None:
         pipe.send(("say", line))
 
+    train = None
     try:
         while (fold := pipe.recv()) is not None:
             error = None
             try:
+                train = train or begin()
                 train(fold, observers, say)
             except Exception as raised:
                 error = named(fold, raised)

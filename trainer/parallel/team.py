@@ -11,7 +11,7 @@ from typing import Any
 from trainer.config.errors import FoldwiseError, UnexpectedError
 from trainer.engine import interrupts
 from trainer.parallel.messages import SHOWN, Fold, first_failure
-from trainer.parallel.processes import Say, TrainFold, Worker, forked
+from trainer.parallel.processes import Begin, Say, TrainFold, Worker, started
 from trainer.trackers.observer import Observer
 
 LOOK_SECONDS = 0.2  # between two looks for a signal
@@ -25,6 +25,7 @@ def train_side_by_side(
     observed: Callable[[], Sequence[Observer]],
     say: Say,
     run: str,
+    anew: Begin | None = None,
 ) -> None:
     """Train folds in ``n_workers`` processes; a fold that fails does not keep the others from being trained.
 
@@ -35,13 +36,14 @@ def train_side_by_side(
         observed: makes the observers of one process; the first is the terminal.
         say: prints one line.
         run: name of the run, for messages.
+        anew: makes ``train`` in processes that are not forked but started anew; can be pickled.
 
     Raises:
         FoldwiseError: of the first fold that failed, naming it.
         Interrupted: a signal has come; the folds at hand are saved.
     """
     waiting, failed, later = deque(folds), dict[Fold, FoldwiseError](), deque[Callable[[], None]]()
-    with interrupts.deferred(), forked(train, n_workers) as workers:
+    with interrupts.deferred(), started(train, n_workers, anew) as workers:
         for worker in workers:
             worker.observers = observed()
             _hand_out(worker, waiting)

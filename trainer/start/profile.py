@@ -51,7 +51,7 @@ def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) 
     costs = bill(
         profile,
         n_folds=experiment.n_folds,
-        parallel_folds=count_workers(experiment, experiment.n_folds)[0],
+        parallel_folds=count_workers(experiment, experiment.n_folds, profile.peak_bytes)[0],
         **batches_per_fold(experiment, fold.rows, n_views),
     )
     show(profile.to_dict(), costs, console)

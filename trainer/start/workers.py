@@ -9,25 +9,30 @@ import torch
 from trainer.experiment import Experiment
 
 AUTO = "auto"
+CUDA_CONTEXT_BYTES = 1 << 30  # a process keeps on its GPU, next to what it computes with: context, kernels, workspaces
 MEMORY = Path("/proc/meminfo")
 OWN_MEMORY = Path("/proc/self/status")
 CGROUP = Path("/sys/fs/cgroup")  # a container's, or a job's
 
 
-def count_workers(experiment: Experiment, n_folds: int) -> tuple[int, list[str]]:
+def count_workers(experiment: Experiment, n_folds: int, peak_bytes: int | None = None) -> tuple[int, list[str]]:
     """Return how many processes train folds side by side, and what a person who asked for another number should know.
 
     ``auto`` is one per so many cores as a fold has threads and loader processes, and no more than fit into memory, each
-    counted as large as this process is now.
+    counted as large as this process is now; where processes cannot be forked it is one. On a GPU no more are started
+    than its free memory holds.
 
     Args:
         experiment: what is run; the number of torch threads is set already.
         n_folds: to train.
+        peak_bytes: of one training step, as the profile has measured it.
     """
     wanted, cores, threads = experiment.config.cv.parallel, usable_cores(), torch.get_num_threads()
     reason = obstacle(experiment)
     if reason:
         return 1, [f"cv.parallel={wanted} has no effect: {reason}"] if wanted not in (1, AUTO) else []
+    if wanted == AUTO and starts_anew(experiment):
+        return 1, []
     if wanted == AUTO:
         busy = threads + experiment.config.num_workers
         return max(1, min(n_folds, cores // busy, fitting_into_memory())), []
@@ -35,7 +40,12 @@ def count_workers(experiment: Experiment, n_folds: int) -> tuple[int, list[str]]
     notes = []
     if 1 < n_workers < int(wanted):
         notes.append(f"cv.parallel={wanted}: {n_workers} folds are to be trained, so {n_workers} processes train them")
-    if n_workers > 1 and n_workers * threads > cores:
+    fitting = fitting_on_gpu(experiment.device, peak_bytes)
+    if fitting < n_workers:
+        n_workers = max(1, fitting)
+        at_a_time = "1 fold at a time fits" if n_workers == 1 else f"{n_workers} folds at a time fit"
+        notes.append(f"cv.parallel={wanted}: {at_a_time} into the free memory of {experiment.device}")
+    if n_workers > 1 and n_workers * threads > cores and experiment.device.type == "cpu":
         notes.append(f"{n_workers} folds at a time x {threads} threads is more than the {cores} cores of this machine")
     return n_workers, notes
 
@@ -44,11 +54,23 @@ def obstacle(experiment: Experiment) -> str:
     """Return why folds cannot be trained side by side here, or nothing."""
     if sys.platform != "linux":
         return "folds are trained side by side on Linux only"
-    if experiment.device.type != "cpu":
+    if experiment.device.type not in ("cpu", "cuda"):
         return f"on {experiment.device.type} the folds are trained one after the other"
-    if torch.accelerator.is_available():
-        return "torch cannot train in forked processes where it sees a GPU (hide it: CUDA_VISIBLE_DEVICES=)"
     return ""
+
+
+def starts_anew(experiment: Experiment) -> bool:
+    """Return whether the processes have to be started anew: torch cannot train in forked ones where it sees a GPU."""
+    return experiment.device.type == "cuda" or torch.accelerator.is_available()
+
+
+def fitting_on_gpu(device: torch.device, peak_bytes: int | None) -> int:
+    """Return how many processes fit into the free memory of a GPU; without a measured step there is no limit."""
+    if device.type != "cuda" or not peak_bytes:
+        return sys.maxsize
+    torch.cuda.empty_cache()  # what this process keeps for itself and no longer needs
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free // (peak_bytes + CUDA_CONTEXT_BYTES))
 
 
 def usable_cores() -> int:
