@@ -49,11 +49,19 @@ def test_fold_curves_and_pictures(tmp_path):
         assert [e.value for e in events.Scalars("monitor/accuracy")] == pytest.approx([0.6, 0.7])
         held_out = {name: events.Scalars(f"held_out/{name}")[0].value for name in fold.metrics}
         assert held_out == pytest.approx(fold.metrics, abs=1e-6)
-        assert set(events.Tags()["images"]) == {"held_out/confusion_matrix", "held_out/precision_recall"}
+        assert set(events.Tags()["images"]) == {"held_out/confusion_matrix"}
         (picture,) = events.Images("held_out/confusion_matrix")
         assert picture.encoded_image_string[:4] == b"\x89PNG"
         assert picture.width > 200
         assert len([tag for tag in events.Tags()["tensors"] if tag.startswith("pr/")]) == 3
+
+
+def test_classes_without_an_interactive_curve_are_in_a_picture_of_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("trainer.trackers.tensorboard._PR_CLASSES", 2)
+    run(tmp_path)
+    tags = read(tmp_path / "fold_0").Tags()
+    assert set(tags["images"]) == {"held_out/confusion_matrix", "held_out/precision_recall"}
+    assert len([tag for tag in tags["tensors"] if tag.startswith("pr/")]) == 2
 
 
 def test_hparams_with_metrics(tmp_path):

@@ -15,7 +15,7 @@ from trainer.report.plots import confusion_matrix, pixels, precision_recall
 from trainer.results import CVResult, EpochRecord, FoldResult
 
 _hook_before = threading.excepthook
-_PR_CLASSES = 20  # interactive precision-recall curves per fold; the picture shows them all
+_PR_CLASSES = 20  # interactive precision-recall curves per fold; more are drawn in a picture too
 
 
 class TensorBoardTracker:
@@ -76,7 +76,10 @@ class TensorBoardTracker:
             step = result.epochs[result.best_epoch - 1].step
             for name, value in result.metrics.items():
                 self._writer.add_scalar(f"held_out/{name}", value, step)
-            for tag, draw in (("confusion_matrix", confusion_matrix), ("precision_recall", precision_recall)):
+            pictures = {"confusion_matrix": confusion_matrix}
+            if len(classes) > _PR_CLASSES:
+                pictures["precision_recall"] = precision_recall
+            for tag, draw in pictures.items():
                 picture_HW3 = pixels(draw(target_V, result.proba, classes, task))
                 self._writer.add_image(f"held_out/{tag}", picture_HW3, step, dataformats="HWC")
             for tag, truth_V, scores_V in _curves(target_V, result.proba, classes):
