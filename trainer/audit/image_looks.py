@@ -2,11 +2,9 @@
 
 import hashlib
 import io
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +15,13 @@ from trainer.data.decoding import shown
 from trainer.data.image_decoding import BROKEN, decode, quiet
 from trainer.data.image_files import read_bytes
 from trainer.data.samples import Images
+from trainer.data.threaded import threaded
 
 if TYPE_CHECKING:
     from PIL import Image
 
 SIDE, COLOUR_SIDE = 16, 8  # pixels of the thumbnails
 LEAST_SIDE = 64  # pixels a JPEG is decoded to at least: much faster than all of them
-CHUNK_FILES = 64
 
 Look = tuple[bytes, int, NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -47,15 +45,13 @@ class Looks:
 
 @lru_cache(maxsize=2)
 def look_at(images: Images) -> Looks:
-    """Decode every file once, in threads; large JPEG files at reduced size.
+    """Decode every file once, in threads where that is faster; large JPEG files at reduced size.
 
     Raises:
         DataError: a file is not there or cannot be decoded; names it.
     """
-    chunks = [images.names[first : first + CHUNK_FILES] for first in range(0, len(images.names), CHUNK_FILES)]
-    with quiet(), ThreadPoolExecutor(os.cpu_count()) as threads:
-        parts = threads.map(lambda names: [_look(images.root, name) for name in names], chunks)
-        seen = [look for part in parts for look in part]
+    with quiet():
+        seen = list(threaded(partial(_look, images.root), images.names))
     return Looks(
         tuple(look[0] for look in seen),
         np.array([look[1] for look in seen], dtype=np.uint64),

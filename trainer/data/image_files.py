@@ -5,7 +5,6 @@ import os
 import zipfile
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from trainer.data.decoding import shown
 from trainer.data.image_decoding import decode, quiet
 from trainer.data.samples import Images
 from trainer.data.tables import check_is_file
+from trainer.data.threaded import threaded
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -98,8 +98,7 @@ def hash_images(root: str, names: Sequence[str]) -> Images:
         except DataError as problem:
             return problem
 
-    with ThreadPoolExecutor(READ_THREADS) as threads:
-        found = dict(zip(distinct, threads.map(digest, distinct), strict=True))
+    found = dict(zip(distinct, threaded(digest, distinct, READ_THREADS), strict=True))
     raise_broken(
         root, names, [(row, str(found[name])) for row, name in enumerate(names) if isinstance(found[name], DataError)]
     )

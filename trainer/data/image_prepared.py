@@ -2,10 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,11 @@ from trainer.data.image_decoding import Origin, brought_to, decode, look, quiet
 from trainer.data.image_files import raise_broken, read_bytes
 from trainer.data.prepared import Track
 from trainer.data.samples import Images
+from trainer.data.threaded import threaded
 
 OWN_SIZE_MOST = 256  # pixels on a side up to which images of one size are taken as they are
 USUAL_SIZE = 224  # what most pretrained models were trained with
 MEMORY_SHARE = 0.5  # of what is available, under memory: auto
-AHEAD = 64  # images decoded before they are asked for
 GIB = 2**30
 ROOT_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -100,7 +98,7 @@ def choose_shape(images: Images, size: tuple[int, int] | None, channels: int | N
 
 
 def decode_all(images: Images, shape: ImageShape, memory: str | bool | float, track: Track) -> PreparedImages:
-    """Decode every image once, in threads.
+    """Decode every image once, in threads where that is faster.
 
     Args:
         images: the files.
@@ -169,19 +167,6 @@ def _all(images: Images, one: Any, track: Track | None) -> list[Origin]:
     rows = range(len(images.names))
     origins: list[Origin] = []
     broken: list[tuple[int, str]] = []
-    with quiet(), ThreadPoolExecutor(_threads()) as threads:
-        results = _ahead(threads, one, rows)
-        for row, result in enumerate(results if track is None else track(results, "decoding images", len(rows))):
-            if isinstance(result, DataError):
-                broken.append((row, str(result)))
-            else:
-                origins.append(result)
-    raise_broken(images.root, images.names, broken)
-    return origins
-
-
-def _ahead(threads: ThreadPoolExecutor, one: Any, rows: Sequence[int]) -> Iterator[Any]:
-    """Yield the results in order, ``AHEAD`` of them computed in advance; a ``DataError`` is a result."""
 
     def caught(row: int) -> Any:
         try:
@@ -189,16 +174,15 @@ def _ahead(threads: ThreadPoolExecutor, one: Any, rows: Sequence[int]) -> Iterat
         except DataError as problem:
             return problem
 
-    waiting = iter(rows)
-    pending = [threads.submit(caught, row) for row in islice(waiting, AHEAD)]
-    while pending:
-        result = pending.pop(0).result()
-        pending += [threads.submit(caught, row) for row in islice(waiting, 1)]
-        yield result
-
-
-def _threads() -> int:
-    return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    with quiet():
+        results = threaded(caught, rows)
+        for row, result in enumerate(results if track is None else track(results, "decoding images", len(rows))):
+            if isinstance(result, DataError):
+                broken.append((row, str(result)))
+            else:
+                origins.append(result)
+    raise_broken(images.root, images.names, broken)
+    return origins
 
 
 def _notes(origins: Sequence[Origin], shape: ImageShape, held: str) -> tuple[str, ...]:
