@@ -61,7 +61,14 @@ def children(pid=None):
     """Return the pids of the processes that process ``pid`` (this one) has started, Python's own helper left out."""
     tasks = Path(f"/proc/{pid or os.getpid()}/task").glob("*/children")
     started = sorted(int(child) for task in tasks for child in task.read_text().split())
-    return [child for child in started if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in started if not _is_pythons_own(child)]
+
+
+def _is_pythons_own(pid):
+    try:
+        return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # gone meanwhile
+        return True
 
 
 def is_running(pid):

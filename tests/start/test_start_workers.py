@@ -7,9 +7,10 @@ import torch
 from test_cv import experiment
 
 from trainer.config.schema import CvConfig
+from trainer.data.threaded import usable_cores
 from trainer.start import workers
 from trainer.start.threads import same_threads
-from trainer.start.workers import CUDA_CONTEXT_BYTES, count_workers, fitting_into_memory, starts_anew, usable_cores
+from trainer.start.workers import CUDA_CONTEXT_BYTES, count_workers, fitting_into_memory, starts_anew
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ def threaded(one: Callable[[Item], Result], items: Sequence[Item], n_threads: in
     if len(items) <= FIRST or statistics.median(took) < LEAST_SECONDS:
         yield from map(one, rest)
         return
-    with ThreadPoolExecutor(n_threads or min(MOST_THREADS, _cores())) as threads:
+    with ThreadPoolExecutor(n_threads or min(MOST_THREADS, usable_cores())) as threads:
         pending: list[Future[Result]] = [threads.submit(one, item) for item in islice(rest, AHEAD)]
         while pending:
             result = pending.pop(0).result()
@@ -43,5 +43,6 @@ def threaded(one: Callable[[Item], Result], items: Sequence[Item], n_threads: in
             yield result
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Return the processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,11 +1,11 @@
 """How many folds are trained side by side; the numbers do not depend on it."""
 
-import os
 import sys
 from pathlib import Path
 
 import torch
 
+from trainer.data.threaded import usable_cores
 from trainer.experiment import Experiment
 
 AUTO = "auto"
@@ -71,11 +71,6 @@ def fitting_on_gpu(device: torch.device, peak_bytes: int | None) -> int:
     torch.cuda.empty_cache()  # what this process keeps for itself and no longer needs
     free, _ = torch.cuda.mem_get_info(device)
     return int(free // (peak_bytes + CUDA_CONTEXT_BYTES))
-
-
-def usable_cores() -> int:
-    """Return the processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fitting_into_memory() -> int:
