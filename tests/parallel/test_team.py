@@ -193,6 +193,47 @@ def test_an_observer_that_fails_ends_the_processes(tmp_path):
     assert children() == []
 
 
+class Slow:
+    """A tracker that draws until all folds are trained."""
+
+    def __init__(self, directory, n_folds):
+        self.directory, self.n_folds, self.steps = directory, n_folds, []
+
+    def step(self, step, loss, lr):
+        until = time.monotonic() + 20
+        while len(list(self.directory.iterdir())) < self.n_folds:
+            assert time.monotonic() < until, "a fold waits for its tracker"
+            time.sleep(0.01)
+        self.steps.append(step)
+
+
+def test_no_fold_waits_for_a_tracker_and_every_tracker_is_told_in_the_end(tmp_path):
+    def train(fold, observers, say):
+        observers[1].step(fold, 0.5, 0.1)
+        (tmp_path / str(fold)).touch()
+
+    tracker = Slow(tmp_path, 5)
+    side_by_side(train, tracker=tracker)
+    assert sorted(tracker.steps) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("fails_at", [0, 4])
+def test_a_tracker_that_fails_ends_the_run_and_its_processes(fails_at):
+    class Full:
+        def step(self, step, loss, lr):
+            if step == fails_at:
+                raise CheckpointError("no space left on device")
+
+    def train(fold, observers, say):
+        observers[1].step(fold, 0.5, 0.1)
+        if fold == fails_at == 0:
+            time.sleep(60)
+
+    with pytest.raises(CheckpointError, match="no space left"), no_hang(30):
+        side_by_side(train, tracker=Full())
+    assert children() == []
+
+
 def test_processes_that_cannot_be_started_are_an_error_with_the_option(monkeypatch):
     def refuse():
         raise BlockingIOError(11, "Resource temporarily unavailable")

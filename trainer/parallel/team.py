@@ -3,6 +3,7 @@
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import wait
@@ -42,22 +43,20 @@ def train_side_by_side(
         FoldwiseError: of the first fold that failed, naming it.
         Interrupted: a signal has come; the folds at hand are saved.
     """
-    waiting, failed, later = deque(folds), dict[Fold, FoldwiseError](), deque[Callable[[], None]]()
-    with interrupts.deferred(), started(train, n_workers, anew) as workers:
+    waiting, failed = deque(folds), dict[Fold, FoldwiseError]()
+    with _Later() as later, interrupts.deferred(), started(train, n_workers, anew) as workers:
         for worker in workers:
             worker.observers = observed()
             _hand_out(worker, waiting)
         running, told = list(workers), False
-        while running or later:
+        while running:
+            later.check()
             if interrupts.received() and not told:
                 told = True
                 waiting.clear()
                 for worker in running:
                     worker.process.terminate()
-            ready = wait([worker.pipe for worker in running], 0 if later else LOOK_SECONDS)
-            if later and not ready:
-                later.popleft()()
-            for pipe in ready:
+            for pipe in wait([worker.pipe for worker in running], LOOK_SECONDS):
                 worker = next(worker for worker in running if worker.pipe is pipe)
                 try:
                     _listen(worker, waiting, failed, later, say)
@@ -65,19 +64,45 @@ def train_side_by_side(
                     running.remove(worker)
                     if worker.fold is not None and not told:
                         _note(worker.fold, _death(worker, run), failed, say)
+        later.finish()
         interrupts.check()
         if failed:
             raise first_failure(failed, folds)
+
+
+class _Later:
+    """Does things one after the other in a thread of its own, which is begun when the processes have been forked."""
+
+    def __enter__(self) -> "_Later":
+        self._thread, self._asked = ThreadPoolExecutor(1, "foldwise-trackers"), deque[Future[None]]()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def do(self, action: Callable[[], None]) -> None:
+        """Do this when all that was asked before is done."""
+        self._asked.append(self._thread.submit(action))
+
+    def check(self) -> None:
+        """Raise the error of what has been done so far."""
+        while self._asked and self._asked[0].done():
+            self._asked.popleft().result()
+
+    def finish(self) -> None:
+        """Wait until everything is done; raise its first error."""
+        while self._asked:
+            self._asked.popleft().result()
 
 
 def _listen(
     worker: Worker,
     waiting: deque[Fold],
     failed: dict[Fold, FoldwiseError],
-    later: deque[Callable[[], None]],
+    later: _Later,
     say: Say,
 ) -> None:
-    """Do what a worker's next message says; trackers draw pictures, so they are told when no worker waits.
+    """Do what a worker's next message says; trackers draw pictures, and no worker is to wait for that.
 
     Raises:
         EOFError, OSError: it is gone.
@@ -97,7 +122,8 @@ def _listen(
         if shown_to == SHOWN:
             getattr(worker.observers[0], method)(*arguments)
         else:
-            later += [partial(getattr(observer, method), *arguments) for observer in worker.observers[1:]]
+            for observer in worker.observers[1:]:
+                later.do(partial(getattr(observer, method), *arguments))
 
 
 def _hand_out(worker: Worker, waiting: deque[Fold]) -> None:
