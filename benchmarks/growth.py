@@ -14,8 +14,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -28,6 +26,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.growth_data import write_file
+from benchmarks.processes import measured, processor
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FILES = REPOSITORY / "build" / "growth"
@@ -99,27 +98,18 @@ def measure(kind: str, ending: str, n_rows: int, parsed: argparse.Namespace) -> 
     path = FILES / f"{kind}-{n_rows}-seed{parsed.seed}.{ending}"
     if not path.exists():
         write_file(path, kind, n_rows, parsed.seed)
-    with tempfile.TemporaryDirectory() as runs, tempfile.TemporaryFile("w+") as output:
-        command = [sys.executable, "train.py", *options(kind, path), f"paths.runs={runs}", "run=growth"]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(parsed.threads), "PYTHONPATH": str(parsed.checkout)}
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=parsed.checkout, stdout=output, stderr=subprocess.STDOUT, env=environment
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            output.seek(0)
-            sys.exit(f"{shown(command)} ended with {process.returncode}:\n{output.read()[-2000:]}")
+    with tempfile.TemporaryDirectory() as runs:
+        command = ["train.py", *options(kind, path), f"paths.runs={runs}", "run=growth"]
+        environment = {"OMP_NUM_THREADS": str(parsed.threads), "PYTHONPATH": str(parsed.checkout)}
+        process = measured(command, parsed.checkout, environment)
     return Outcome(
         parsed.state,
         kind,
         ending,
         n_rows,
-        seconds=seconds,
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_mib=usage.ru_maxrss / 1024,
+        seconds=process.seconds,
+        cpu_seconds=process.cpu_seconds,
+        peak_mib=process.peak_mib,
         file_mib=path.stat().st_size / 2**20,
         day=time.strftime("%Y-%m-%d", time.gmtime()),
         machine=machine(parsed.threads),
@@ -130,16 +120,10 @@ def options(kind: str, path: Path) -> list[str]:
     return [*OPTIONS[kind], f"data.path={path}", *ALWAYS]
 
 
-def shown(command: list[str]) -> str:
-    return " ".join(Path(part).name if part == sys.executable else part for part in command)
-
-
 def machine(threads: int) -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "pyarrow", "numpy", "scikit-learn"))
-    return f"{threads} thread of {model}, {memory:.0f} GiB; Python {platform.python_version()}, {versions}"
+    return f"{threads} thread of {processor()}, {memory:.0f} GiB; Python {platform.python_version()}, {versions}"
 
 
 def keep(outcome: Outcome) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from picture_files import write_pictures
 from test_cv import config
 from torchvision.models import mobilenet_v3_small
 
@@ -19,12 +19,7 @@ from trainer.start.prepare import prepare
 def experiment(tmp_path):
     network = mobilenet_v3_small(num_classes=2)
     torch.save(network.state_dict(), tmp_path / "weights.pth")
-    random = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(9):
-            pixels = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
+    write_pictures(tmp_path / "images", n_per_class=9)
 
     def make(*, level="O0", **preprocess):
         return prepare(

@@ -2,10 +2,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import transformer_files
-from PIL import Image
+from picture_files import write_pictures
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -112,13 +111,8 @@ def reviews_and_bert(folder):
 
 
 def pictures(folder):
-    random = np.random.default_rng(0)
-    for label in ("a", "b"):
-        (folder / "pictures" / label).mkdir(parents=True)
-        for i in range(6):
-            pixels_HWC = random.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-            Image.fromarray(pixels_HWC).save(folder / "pictures" / label / f"{i}.png")
-    return ["data=image_folder", f"data.path={folder / 'pictures'}", "data.preprocess.size=32"]
+    path = write_pictures(folder / "pictures", n_per_class=6)
+    return ["data=image_folder", f"data.path={path}", "data.preprocess.size=32"]
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,7 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.processes import measured, processor
 from benchmarks.speed.workloads import LR, SEED, WORKLOADS, make_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -125,28 +123,13 @@ def run(name: str, tool: str) -> Outcome:
             command += [f"seed={SEED}", "run=bench", "runtime.progress=plain"]
         else:
             command = ["-m", f"benchmarks.speed.{PEERS[tool]}", name, str(FILES)]
-        started = time.perf_counter()
-        with tempfile.TemporaryFile("w+") as output:
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=REPOSITORY,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(os.environ),
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            seconds = time.perf_counter() - started
-            output.seek(0)
-            text = output.read()
-        if process.returncode:
-            sys.exit(f"{tool} failed on {name}:\n{text[-2000:]}")
+        process = measured(command, REPOSITORY)
         if tool in FOLDWISE:
             result = json.loads((Path(runs) / "bench" / "cv.json").read_text(encoding="utf-8"))
             accuracy = result["metrics"]["accuracy"]["mean"]
         else:
-            accuracy = json.loads(text.strip().splitlines()[-1])["accuracy"]
-    return Outcome(seconds, usage.ru_maxrss / 1024, accuracy)
+            accuracy = json.loads(process.output.strip().splitlines()[-1])["accuracy"]
+    return Outcome(process.seconds, process.peak_mib, accuracy)
 
 
 def table(found: dict[str, list[Outcome]], name: str) -> str:
@@ -196,9 +179,7 @@ def write_page(name: str, text: str) -> None:
 
 
 def machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
-    return f"{len(os.sched_getaffinity(0))} cores of {model}, load {os.getloadavg()[0]:.1f} at the end"
+    return f"{len(os.sched_getaffinity(0))} cores of {processor()}, load {os.getloadavg()[0]:.1f} at the end"
 
 
 def versions() -> str:

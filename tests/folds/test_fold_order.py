@@ -110,7 +110,7 @@ def test_the_fingerprint_is_that_of_whole_lists_whatever_the_chunks(monkeypatch,
     whole = plan(target, strategy, ids_N=ids, **changes)
     monkeypatch.setattr("trainer.folds.plan.CHUNK_CELLS", 7)
     assert plan(target, strategy, ids_N=ids, **changes).fingerprint == whole.fingerprint
-    monkeypatch.setattr("trainer.folds.plan._json_parts", lambda fact: [json.dumps(_as_list(fact))])
+    monkeypatch.setattr("trainer.folds.plan.json_parts", lambda fact: [json.dumps(_as_list(fact))])
     assert plan(target, strategy, ids_N=ids, **changes).fingerprint == whole.fingerprint
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from trainer.data.samples import TableColumns, Texts
+from trainer.folds import plan
 from trainer.start import identity
 from trainer.start.identity import sha256_of
 
@@ -18,6 +19,7 @@ def hashed(*parts: bytes) -> str:
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 18])
 def test_numbers_and_words_count_as_whole_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     monkeypatch.setattr(identity, "CHUNK_CELLS", chunk)
+    monkeypatch.setattr(plan, "CHUNK_CELLS", chunk)
     numbers = np.arange(10.0).reshape(5, 2)
     words = ["a", None, "é", "\ud800", ""]
     assert sha256_of(numbers) == (hashed(b"float64 (5, 2)", numbers.tobytes()), [])
@@ -33,6 +35,7 @@ def test_a_table_is_known_by_its_cells(monkeypatch: pytest.MonkeyPatch) -> None:
 
     before = sha256_of(table())
     monkeypatch.setattr(identity, "CHUNK_CELLS", 2)
+    monkeypatch.setattr(plan, "CHUNK_CELLS", 2)
     assert sha256_of(table()) == before
     assert len({sha256_of(one)[0] for one in (table(), table(2.0), table(word="y"), table(word=None))}) == 4
     assert sha256_of(Texts(("a, b", "c"))) != sha256_of(Texts(("a", "b, c")))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -245,20 +245,20 @@ def _further_facts(plan: FoldPlan, request: SplitRequest, *, ordered: bool, rare
 def _fingerprint(settings: tuple[object, ...], *facts: object) -> str:
     digest = hashlib.sha256(json.dumps(settings).encode())
     for fact in facts:
-        for part in _json_parts(fact):
+        for part in json_parts(fact) if isinstance(fact, np.ndarray) else [json.dumps(fact)]:
             digest.update(part.encode())
     return digest.hexdigest()
 
 
-def _json_parts(fact: object) -> Iterator[str]:
-    """Yield the JSON of a fact; of an array in parts, so that no list of all its values is made."""
-    if not isinstance(fact, np.ndarray):
-        yield json.dumps(fact)
-        return
-    step = max(1, CHUNK_CELLS * len(fact) // max(fact.size, 1))
-    for start in range(0, len(fact), step):
-        yield (", " if start else "[") + json.dumps(fact[start : start + step].tolist())[1:-1]
-    yield "]" if len(fact) else "[]"
+def json_parts(values: Sequence[object] | NDArray[Any]) -> Iterator[str]:
+    """Yield the JSON of a list or an array in parts, so that neither all of it nor a list of all values is made."""
+    n_cells = values.size if isinstance(values, np.ndarray) else len(values)
+    step = max(1, CHUNK_CELLS * len(values) // max(n_cells, 1))
+    for start in range(0, len(values), step):
+        part = values[start : start + step]
+        listed = part.tolist() if isinstance(part, np.ndarray) else part
+        yield (", " if start else "[") + json.dumps(listed)[1:-1]
+    yield "]" if len(values) else "[]"
 
 
 def _runs(rows: RowNumbers) -> list[list[int]]:

@@ -15,6 +15,7 @@ from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
 from trainer.engine.levels import show
 from trainer.experiment import Experiment, prepared_inputs
+from trainer.folds.plan import json_parts
 from trainer.identity import Identity, deciding_keys
 from trainer.models.pretrained import pretrained_files
 from trainer.sources import code, files_sha256, versions
@@ -108,9 +109,7 @@ def _parts(value: Any) -> Iterator[bytes]:
     elif isinstance(value, Mapping):
         yield from _parts([list(value.keys()), list(value.values())])
     elif isinstance(value, (tuple, list)) and all(item is None or isinstance(item, str) for item in value):
-        for start in range(0, len(value), CHUNK_CELLS):
-            yield ((", " if start else "[") + json.dumps(value[start : start + CHUNK_CELLS])[1:-1]).encode()
-        yield b"]" if value else b"[]"
+        yield from (part.encode() for part in json_parts(value))
     elif isinstance(value, (tuple, list)):
         yield f"list {len(value)}".encode()
         for item in value:
