@@ -1,40 +1,30 @@
 """One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from torch import Tensor
 
 from trainer.check import check_config
-from trainer.checkpoint.files import claim_directory, make_directory, write_bytes
-from trainer.checkpoint.lock import FoldBusyError, FoldLock
-from trainer.checkpoint.store import remove_all
+from trainer.checkpoint.files import claim_directory, make_directory
 from trainer.config.compose import Launch
-from trainer.config.errors import DataError, Interrupted, NonFiniteError
+from trainer.config.errors import Interrupted
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
-from trainer.cv import TrainedFold, run_fold
 from trainer.data.batches import ReadAhead
-from trainer.data.prepared import Track, untracked
 from trainer.engine import interrupts
-from trainer.engine.keep import Keeper
-from trainer.experiment import Experiment, PreparedFold, prepare_fold, prepared_inputs
-from trainer.frozen import with_features
+from trainer.experiment import Experiment, PreparedFold, prepared_inputs
+from trainer.fold_trainer import fold_trainer, ready_fold, train_anew
 from trainer.identity import Identity
 from trainer.merge import Merged, merge
 from trainer.merge import show as show_merged
-from trainer.nested import run_nested
-from trainer.parallel.processes import Say, TrainFold
+from trainer.parallel.processes import Say
 from trainer.parallel.team import train_side_by_side
 from trainer.report.start import show_data, show_precision
 from trainer.run_directory.files import is_run, read_manifest, require_same_run, write_run
-from trainer.run_directory.folds import ALL, DIVERGED, fold_directory, save_fold
-from trainer.run_directory.inner import remove_fits
+from trainer.run_directory.folds import ALL, fold_directory
 from trainer.run_directory.missing import command_to_go_on, missing_folds, missing_message
-from trainer.run_directory.state import survey
 from trainer.start.audit import audit_start, in_words
 from trainer.start.identity import identity_of
 from trainer.start.nested import nested_start
@@ -50,7 +40,6 @@ from trainer.sweep import run_job
 from trainer.trackers.console import PlainLines, ProgressBars, tracked
 from trainer.trackers.hparams import hparams
 from trainer.trackers.observer import Observer
-from trainer.weights.formats import SUFFIXES, weight_bytes
 
 
 def run(config: RunConfig, launch: Launch) -> Merged | None:
@@ -110,12 +99,6 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         tracker.finished(merged.result, hparams(config))
     show_merged(console, merged)
     return merged
-
-
-def ready_fold(experiment: Experiment, number: int, track: Track) -> PreparedFold:
-    """Prepare fold ``number``, with stored features where the body stays frozen; nested, each candidate has its own."""
-    fold = prepare_fold(experiment, number)
-    return fold if is_nested(experiment.config) else with_features(experiment, fold, track)
 
 
 def _show_notes(notes: list[str], console: Console) -> None:
@@ -217,80 +200,8 @@ def train_folds(
         shown.close()
 
 
-def fold_trainer(
-    experiment: Experiment,
-    identity: Identity,
-    directory: Path,
-    prepared: PreparedFold | None = None,
-    *,
-    alone: bool = False,
-    track: Track = untracked,
-) -> TrainFold:
-    """Return what trains and saves a fold; one that another process writes is left to it, unless it is ``alone``."""
-
-    def train(name: int | str, observers: list[Observer], say: Say) -> None:
-        number = experiment.fold_number(name)
-        at_hand = prepared if prepared is not None and prepared.number == number else None
-        fold = at_hand or ready_fold(experiment, number, track)
-        try:
-            _train_fold(experiment, fold, identity, fold_directory(directory, name), say, observers)
-        except FoldBusyError as busy:
-            if alone:
-                raise
-            say(f"{busy}: left to it")
-
-    return train
-
-
-def train_anew(config: RunConfig, identity: Identity, directory: Path) -> TrainFold:
-    """Prepare, in a process that has nothing yet, the run that another one has begun.
-
-    Raises:
-        DataError: it is another one by now.
-    """
-    if not config.runtime.compile:
-        import_compiler_when_needed()
-    experiment = prepare(config)
-    if identity_of(experiment)[0] != identity:
-        raise DataError(f"{directory.name}: the data or the code has changed since the run was started: start it again")
-    return fold_trainer(experiment, identity, directory)
-
-
 def _sayer(console: Console) -> Say:
     return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _train_fold(
-    experiment: Experiment,
-    fold: PreparedFold,
-    identity: Identity,
-    directory: Path,
-    say: Say,
-    observers: list[Observer],
-) -> None:
-    config = experiment.config
-    with FoldLock(directory) as lock, interrupts.deferred():
-        if survey(directory.parent, [fold.rows.name], experiment.settings.max_epochs)[0].done:
-            return  # by another process, meanwhile
-        with Keeper(
-            directory,
-            identity=identity,
-            settings=config.checkpoint,
-            force=config.force_resume,
-            still_ours=lock.require_ours,
-            say=say,
-        ) as keeper:
-            try:
-                train = run_nested if is_nested(config) else run_fold
-                trained = train(experiment, fold, observers, keeper)
-            except NonFiniteError as error:
-                write_bytes(directory / DIVERGED, f"diverged: {str(error).splitlines()[0]}".encode())
-                raise
-        lock.require_ours()
-        _save(experiment, directory, identity, trained)
-        if not config.checkpoint.keep_final:
-            remove_all(directory)
-        remove_fits(directory)
 
 
 def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:
@@ -300,17 +211,6 @@ def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:
     from trainer.trackers.tensorboard import TensorBoardTracker
 
     return [TensorBoardTracker(directory)]
-
-
-def _save(experiment: Experiment, directory: Path, identity: Identity, trained: TrainedFold) -> None:
-    files = {"preprocess.json": json.dumps(trained.preprocess, ensure_ascii=False).encode()}
-    if trained.inner is not None:
-        files["inner.json"] = (json.dumps(trained.inner, indent=2, ensure_ascii=False) + "\n").encode()
-    wanted = experiment.config.checkpoint
-    if wanted.save_weights:
-        tensors = {name: value for name, value in trained.weights.items() if isinstance(value, Tensor)}
-        files[f"model{SUFFIXES[wanted.format]}"] = weight_bytes(tensors, wanted.format)
-    save_fold(directory, trained.result, amp=trained.amp, identity=identity, files=files)
 
 
 def _progress(config: RunConfig, console: Console, n_folds: int) -> ProgressBars | PlainLines:
