@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -82,5 +83,9 @@ def children():
 
 
 def open_files():
+    """Count this process's open files, the loader's threads having ended."""
     gc.collect()  # what an error's traceback keeps
+    for thread in threading.enumerate():
+        if thread.name == "QueueFeederThread":
+            thread.join(10)
     return len(list(Path("/proc/self/fd").iterdir()))

@@ -4,12 +4,14 @@
 ``eval:0:2:pause`` at the second pass that scores the inner rows of that fold; ``save:0:3:pause`` when the third
 checkpoint is flushed to disk; ``load:0:1:pause`` before the data is read. A pause lasts
 as long as there is the file ``FOLDWISE_TEST_STRIKE_MARK``, which is made at its beginning and holds the number of
-training passes of that fold so far; a minute at most. ``FOLDWISE_TEST_PASSES`` names a file that gets one byte per
+training passes of that fold so far; a minute at most. A pause of the thread that saves holds the next training pass
+too, so that the number stays true. ``FOLDWISE_TEST_PASSES`` names a file that gets one byte per
 training pass of this process, whatever the fold.
 """
 
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -23,6 +25,8 @@ KIND, FOLD, AT, ACTION = os.environ.get("FOLDWISE_TEST_STRIKE", "none:0:0:none")
 PASSES = os.environ.get("FOLDWISE_TEST_PASSES", "")
 seen: Counter[str] = Counter()
 folds: list[int] = []  # what is trained, in the order of the first pass
+may_train = threading.Event()
+may_train.set()
 
 
 class Striking(MLP):
@@ -40,6 +44,8 @@ class Striking(MLP):
                 passes.write(b".")
         if self.number == int(FOLD):
             strike("train" if self.training else "eval")
+            if self.training:
+                may_train.wait(60)
         return super().forward(numeric, categorical)
 
 
@@ -50,14 +56,17 @@ def strike(kind: str) -> None:
         return
     if ACTION == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "save":
+        may_train.clear()  # before the passes are read: one that is not among them waits
     mark = Path(os.environ["FOLDWISE_TEST_STRIKE_MARK"])
     partial = mark.with_name(f"{mark.name}.partial")
     partial.write_text(str(seen["train"]))
     partial.rename(mark)
     for _ in range(60_000):
         if not mark.exists():
-            return
+            break
         time.sleep(0.001)
+    may_train.set()
 
 
 if KIND == "save":
