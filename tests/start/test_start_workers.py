@@ -1,4 +1,3 @@
-import os
 import sys
 from dataclasses import replace
 
@@ -7,7 +6,6 @@ import torch
 from test_cv import experiment
 
 from trainer.config.schema import CvConfig
-from trainer.data.threaded import usable_cores
 from trainer.start import workers
 from trainer.start.threads import same_threads
 from trainer.start.workers import CUDA_CONTEXT_BYTES, count_workers, fitting_into_memory, starts_anew
@@ -15,7 +13,7 @@ from trainer.start.workers import CUDA_CONTEXT_BYTES, count_workers, fitting_int
 
 @pytest.fixture(autouse=True)
 def _eight_cores(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(workers, "usable_cores", lambda: 8)
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     with same_threads():
         yield
@@ -28,7 +26,6 @@ def counted(parallel, n_folds=5, threads=1):
 
 def test_auto_divides_the_cores_by_the_threads_of_a_fold_and_stops_at_the_folds(monkeypatch):
     monkeypatch.setattr("trainer.start.workers.fitting_into_memory", lambda: 100)
-    assert usable_cores() == 8
     assert [counted("auto", 10, threads)[0] for threads in (1, 2, 3, 8)] == [8, 4, 2, 1]
     assert counted("auto", 5) == (5, [])
     assert counted("auto", 1) == (1, [])
@@ -82,18 +79,10 @@ def test_a_gpu_trains_as_many_folds_at_a_time_as_its_free_memory_holds(monkeypat
     assert count_workers(replace(on_gpu, config=replace(on_gpu.config, cv=CvConfig(n_splits=2))), 5, 1) == (1, [])
 
 
-def test_auto_takes_no_more_memory_than_is_free(monkeypatch, tmp_path):
-    (tmp_path / "own").write_text("VmRSS:\t 900 kB\nRssAnon:\t 100 kB\n")
-    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:  350 kB\n")
-    monkeypatch.setattr(workers, "OWN_MEMORY", tmp_path / "own")
-    monkeypatch.setattr(workers, "MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(workers, "CGROUP", tmp_path)
+def test_auto_takes_no_more_memory_than_is_free(monkeypatch):
+    monkeypatch.setattr(workers, "own_bytes", lambda: 100)
+    monkeypatch.setattr(workers, "available_bytes", lambda: 350)
     assert fitting_into_memory() == 3
     assert counted("auto")[0] == 3
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text(f"{1024 * 700}\n")
-    assert fitting_into_memory() == 3
-    (tmp_path / "memory.max").write_text(f"{1024 * 900}\n")
-    assert counted("auto")[0] == 2
-    (tmp_path / "own").write_text("")
+    monkeypatch.setattr(workers, "own_bytes", lambda: 0)  # not known
     assert fitting_into_memory() >= 1000

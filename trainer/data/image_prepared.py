@@ -1,10 +1,8 @@
 """All images decoded once: checked, summed up per channel, and kept as uint8 where they fit in memory."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +16,12 @@ from trainer.data.image_files import raise_broken, read_bytes
 from trainer.data.prepared import Track
 from trainer.data.samples import Images
 from trainer.data.threaded import threaded
+from trainer.machine import available_bytes
 
 OWN_SIZE_MOST = 256  # pixels on a side up to which images of one size are taken as they are
 USUAL_SIZE = 224  # what most pretrained models were trained with
 MEMORY_SHARE = 0.5  # of what is available, under memory: auto
 GIB = 2**30
-ROOT_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True)
@@ -134,20 +132,6 @@ def fits_in_memory(n_bytes: int, memory: str | bool | float) -> bool:
         return memory
     most = MEMORY_SHARE * available_bytes() if isinstance(memory, str) else memory * GIB
     return n_bytes <= most
-
-
-def available_bytes() -> int:
-    """Return how much memory a process can still take: the machine's, or less where a container sets a limit."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    found = [page * os.sysconf("SC_PHYS_PAGES")]
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        found.append(int(fields["MemAvailable"].split()[0]) * 1024)
-    for limit in map(Path, ROOT_LIMITS):
-        if limit.exists() and (text := limit.read_text().strip()).isdigit():
-            found.append(int(text))
-    return min(found)
 
 
 def parse_memory(memory: str | bool | float) -> str | bool | float:

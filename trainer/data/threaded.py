@@ -1,12 +1,13 @@
 """The same work on many files: in threads where one takes long enough for them to pay."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
+
+from trainer.machine import usable_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,8 +42,3 @@ def threaded(one: Callable[[Item], Result], items: Sequence[Item], n_threads: in
             result = pending.pop(0).result()
             pending += [threads.submit(one, item) for item in islice(rest, 1)]
             yield result
-
-
-def usable_cores() -> int:
-    """Return the processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

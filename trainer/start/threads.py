@@ -7,6 +7,7 @@ import torch
 
 from trainer.cv import make_loss, make_model
 from trainer.experiment import Experiment, PreparedFold
+from trainer.machine import usable_cores
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.counts import count_flops
 from trainer.start.workers import obstacle
@@ -27,8 +28,8 @@ def same_threads() -> Iterator[None]:
 def set_threads(experiment: Experiment, fold: PreparedFold, recorded: int | None = None) -> None:
     """Set ``runtime.threads``; where it is null, one thread on the CPU for a small model, else torch's own choice.
 
-    ``cv.parallel=N`` divides torch's choice by N. All of it follows from options, model and batch size, never from a
-    clock: the same run gives the same bits.
+    That is cut to the cores a container gives, and ``cv.parallel=N`` divides it by N. All of it follows from options,
+    model and batch size, never from a clock: the same run gives the same bits.
 
     Args:
         experiment: what is run.
@@ -40,8 +41,10 @@ def set_threads(experiment: Experiment, fold: PreparedFold, recorded: int | None
         torch.set_num_threads(threads)
     elif experiment.device.type == "cpu" and _is_small(experiment, fold):
         torch.set_num_threads(1)
-    elif isinstance(experiment.config.cv.parallel, int) and not obstacle(experiment):
-        torch.set_num_threads(max(1, torch.get_num_threads() // experiment.config.cv.parallel))
+    else:
+        parallel = experiment.config.cv.parallel
+        n_folds = parallel if isinstance(parallel, int) and not obstacle(experiment) else 1
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // n_folds))
 
 
 def _is_small(experiment: Experiment, fold: PreparedFold) -> bool:

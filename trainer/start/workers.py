@@ -1,18 +1,14 @@
 """How many folds are trained side by side; the numbers do not depend on it."""
 
 import sys
-from pathlib import Path
 
 import torch
 
-from trainer.data.threaded import usable_cores
 from trainer.experiment import Experiment
+from trainer.machine import available_bytes, own_bytes, usable_cores
 
 AUTO = "auto"
 CUDA_CONTEXT_BYTES = 1 << 30  # a process keeps on its GPU, next to what it computes with: context, kernels, workspaces
-MEMORY = Path("/proc/meminfo")
-OWN_MEMORY = Path("/proc/self/status")
-CGROUP = Path("/sys/fs/cgroup")  # a container's, or a job's
 
 
 def count_workers(experiment: Experiment, n_folds: int, peak_bytes: int | None = None) -> tuple[int, list[str]]:
@@ -75,19 +71,5 @@ def fitting_on_gpu(device: torch.device, peak_bytes: int | None) -> int:
 
 def fitting_into_memory() -> int:
     """Return how many processes as large as this one fit into the memory that is free."""
-    own, free = _kib(OWN_MEMORY, "RssAnon:"), _kib(MEMORY, "MemAvailable:")
-    if not own or free is None:
-        return sys.maxsize
-    try:
-        limit, used = (int((CGROUP / f"memory.{name}").read_text()) // 1024 for name in ("max", "current"))
-    except (OSError, ValueError):  # no limit
-        return free // own
-    return min(free, limit - used) // own
-
-
-def _kib(path: Path, key: str) -> int | None:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith(key)), None)
+    own = own_bytes()
+    return available_bytes() // own if own else sys.maxsize
