@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +260,19 @@ def test_a_sweep_over_folds_fills_one_run(train, tmp_path):
     assert (tmp_path / "runs/spread/cv.json").exists()
     assert train("data=wine", "run=whole", *QUICK).code == 0
     assert sha(tmp_path / "runs/spread/oof.parquet") == sha(tmp_path / "runs/whole/oof.parquet")
+
+
+def test_the_printed_command_finishes_the_run_with_its_lists(train, tmp_path):
+    rows = "".join(f"r{row},{row % 7},{row % 5},{row % 2}\n" for row in range(40))
+    (tmp_path / "rows.csv").write_text(f"id,a,b,label\n{rows}")
+    given = ("data=csv_tabular", "data.path=rows.csv", "data.drop=[id,a]", "metrics.names=[accuracy,f1_macro]")
+    first = train(*given, "cv.n_splits=2", "cv.fold=0", "run=half", *QUICK)
+    assert first.code == 0, first.err
+    line = next(line for line in first.out.splitlines() if line.strip().startswith("python train.py"))
+    _, _, *arguments = shlex.split(line)
+    assert {"data.drop=[id,a]", "metrics.names=[accuracy,f1_macro]"} <= set(arguments)
+    assert train(*arguments).code == 0
+    assert (tmp_path / "runs/half/cv.json").exists()
 
 
 def test_merge_names_the_missing_folds(train, tmp_path, capsys):

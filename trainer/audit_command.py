@@ -4,12 +4,11 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from trainer.audit.command import audit_file, audit_folder, audit_images
 from trainer.audit.findings import Finding, count
 from trainer.config.errors import ConfigError, DataError
 from trainer.report.audit_table import show
+from trainer.report.terminal import terminal
 from trainer.split_command import add_columns, in_own_words
 
 DESCRIPTION = """Look for what makes cross validation lie: copies and near copies on both sides of a split, groups torn
@@ -54,7 +53,7 @@ def run_audit(parsed: Namespace) -> None:
     """
     with in_own_words():
         findings = _findings(parsed)
-    show(findings, Console())
+    show(findings, terminal())
     leaks = sum(finding.severity == "leak" for finding in findings)
     if parsed.strict and leaks:
         raise DataError(f"{parsed.file}: {count(leaks, 'leak')} (--strict)")

@@ -45,11 +45,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _merge(parsed: argparse.Namespace) -> None:
-    from rich.console import Console
-
     from trainer.merge import merge, show
+    from trainer.report.terminal import terminal
 
-    show(Console(), merge(parsed.directory, parsed.others, force=parsed.force))
+    show(terminal(), merge(parsed.directory, parsed.others, force=parsed.force))
 
 
 def _convert(parsed: argparse.Namespace) -> None:

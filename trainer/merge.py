@@ -215,5 +215,5 @@ def show(console: Console, merged: Merged) -> None:
         console.print(folds_table(merged.result, merged.folds))
     console.print(results_table(merged.result))
     for note in merged.notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
     console.print(f"report: {merged.report}", highlight=False, soft_wrap=True)

@@ -22,6 +22,7 @@ from trainer.merge import show as show_merged
 from trainer.parallel.processes import Say
 from trainer.parallel.team import train_side_by_side
 from trainer.report.start import show_data, show_precision
+from trainer.report.terminal import terminal
 from trainer.run_directory.files import is_run, read_manifest, require_same_run, write_run
 from trainer.run_directory.folds import ALL, fold_directory
 from trainer.run_directory.missing import command_to_go_on, missing_folds, missing_message
@@ -115,7 +116,7 @@ def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
 
 def make_console(config: RunConfig) -> Console:
     """Return the console everything is printed on (``runtime.progress=off`` is silent)."""
-    return Console(quiet=config.runtime.progress == "off", soft_wrap=False)
+    return terminal(quiet=config.runtime.progress == "off")
 
 
 def _open(
@@ -201,7 +202,7 @@ def train_folds(
 
 
 def _sayer(console: Console) -> Say:
-    return lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return lambda line: console.print(line, highlight=False, soft_wrap=True)
 
 
 def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from trainer.config.errors import ConfigError, FoldwiseError
 from trainer.config.overrides import quoted
 from trainer.data.csv_tabular import load_csv_tabular
@@ -20,6 +18,7 @@ from trainer.folds.plan import FoldPlan, make_folds, strategies, strategy_module
 from trainer.folds.rare import CHOICES
 from trainer.folds.request import SplitOptions
 from trainer.report.split_table import describe, show
+from trainer.report.terminal import terminal
 
 LOADING = ("label", "id", "group", "time", "split", "weight", "label_delimiter", "encoding", "delimiter")
 UTF_8 = ("encoding", "utf-8")
@@ -101,15 +100,15 @@ def run_split(parsed: Namespace) -> None:
         if parsed.out is not None:
             require_replaceable(parsed.out, samples.ids_N)
         plan = split(parsed, samples, spec)
-    console = Console()
+    console = terminal()
     for note in spec.notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
     report = describe(plan, samples, spec)
     show({**report, "notes": [own_words(note) for note in report["notes"]]}, console)
     if parsed.out is not None:
         write_split(parsed.out, plan, samples.ids_N)
-        console.print(f"written: {parsed.out}", markup=False, highlight=False, soft_wrap=True)
-        console.print(f"train on it: {training_command(parsed, spec)}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"written: {parsed.out}", highlight=False, soft_wrap=True)
+        console.print(f"train on it: {training_command(parsed, spec)}", highlight=False, soft_wrap=True)
 
 
 def load(parsed: Namespace) -> tuple[Samples, DataSpec]:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainer.report.boxes import headed_table
+from trainer.report.terminal import terminal
 from trainer.report.words import duration
 
 Line = tuple[str, str, str]
@@ -21,7 +22,7 @@ def show(profile: Mapping[str, Any], bill: Mapping[str, Any] | None = None, cons
         bill: as ``trainer.profiler.bill`` returns it; may be empty.
         console: where to print.
     """
-    console = console or Console()
+    console = console or terminal()
     console.print(cost_table(profile, bill or {}))
     if profile["modules"]:
         console.print(modules_table(profile))

@@ -32,7 +32,7 @@ def nested_start(experiment: Experiment, fold: PreparedFold, console: Console) -
         for text in _look_at(experiment, candidate, fold, [size for fold_sizes in sizes for size in fold_sizes]):
             warnings.setdefault(text, f"{values_text(candidate.values)}: {text}" if candidate.values else text)
     for text in warnings.values():
-        console.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"warning: {text}", style="yellow", highlight=False, soft_wrap=True)
     return list(warnings.values())
 
 

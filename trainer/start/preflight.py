@@ -38,7 +38,7 @@ def preflight_start(experiment: Experiment, fold: PreparedFold, console: Console
         seed_everything(experiment.settings.seed)
         warnings = try_out(experiment, fold)
     for text in warnings:
-        console.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"warning: {text}", style="yellow", highlight=False, soft_wrap=True)
     outcome = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "nothing found"
     console.print(f"preflight: {outcome} in {time.perf_counter() - started:.2f} s", highlight=False)
     return warnings

@@ -93,7 +93,7 @@ def join(experiment: Experiment, identity: Identity, console: Console) -> Joined
     sweep_partial(run)
     longer = longer_training(before, identity)
     for line in [f"warning: going on although {line}" for line in forced] + ([longer] if longer else []):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, soft_wrap=True)
     if before.get("identity", {}).get("content", {}).get("folds (fingerprint)") != experiment.plan.fingerprint:
         _set_aside(run, str(before.get("fingerprint"))[:8], console)
     states = survey(run, wanted, experiment.settings.max_epochs)

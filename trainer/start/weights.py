@@ -31,7 +31,7 @@ def weights_start(experiment: Experiment, fold: PreparedFold, console: Console) 
         loss = make_loss(experiment, fold.rows)
         model = make_model(experiment, loss, fold.fitted.model_arguments)
         if hasattr(model, "loaded"):
-            console.print(f"model: {model.loaded}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"model: {model.loaded}", highlight=False, soft_wrap=True)
         if file is None:
             return None
         report, _, _ = compare(model, file, n_outputs=loss.n_outputs, prefix=init.prefix)

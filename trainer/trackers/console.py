@@ -27,7 +27,7 @@ class ProgressBars:
 
     def __init__(self, console: Console, n_folds: int) -> None:
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"),
