@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -260,6 +261,26 @@ def test_a_sweep_over_folds_fills_one_run(train, tmp_path):
     assert (tmp_path / "runs/spread/cv.json").exists()
     assert train("data=wine", "run=whole", *QUICK).code == 0
     assert sha(tmp_path / "runs/spread/oof.parquet") == sha(tmp_path / "runs/whole/oof.parquet")
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_a_model_that_ends_the_process_is_an_error(train, monkeypatch, parallel):
+    def leave(*_):
+        sys.exit(0)
+
+    monkeypatch.setattr("trainer.fold_trainer.run_fold", leave)
+    outcome = train("data=iris", f"cv.parallel={parallel}", *QUICK)
+    assert outcome.code == 1
+    assert "sys.exit(0) was called in training" in outcome.err
+
+
+def test_a_run_leaves_the_number_of_threads_as_it_was(train):
+    torch.set_num_threads(2)
+    try:
+        assert train("data=iris", "cv.fold=0", *QUICK).code == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_the_printed_command_finishes_the_run_with_its_lists(train, tmp_path):

@@ -8,7 +8,7 @@ from torch import Tensor
 from trainer.checkpoint.files import write_bytes
 from trainer.checkpoint.lock import FoldBusyError, FoldLock
 from trainer.checkpoint.store import remove_all
-from trainer.config.errors import DataError, NonFiniteError
+from trainer.config.errors import DataError, NonFiniteError, UnexpectedError
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.cv import TrainedFold, run_fold
@@ -51,6 +51,8 @@ def fold_trainer(
             if alone:
                 raise
             say(f"{busy}: left to it")
+        except SystemExit as left:
+            raise UnexpectedError(f"sys.exit({left.code}) was called in training, by the model or its data") from left
 
     return train
 

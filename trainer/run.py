@@ -13,7 +13,7 @@ from trainer.config.errors import Interrupted
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.batches import ReadAhead
-from trainer.engine import interrupts
+from trainer.engine import freezing, interrupts
 from trainer.experiment import Experiment, PreparedFold, prepared_inputs
 from trainer.fold_trainer import fold_trainer, ready_fold, train_anew
 from trainer.identity import Identity
@@ -33,7 +33,7 @@ from trainer.start.preflight import preflight_start
 from trainer.start.prepare import prepare, run_files
 from trainer.start.profile import profile_start
 from trainer.start.resume import Joined, join, recorded_threads, require_resumable, run_path
-from trainer.start.threads import set_threads
+from trainer.start.threads import same_threads, set_threads
 from trainer.start.weights import weights_start
 from trainer.start.workers import count_workers, starts_anew
 from trainer.startup import import_compiler_when_needed
@@ -52,7 +52,7 @@ def run(config: RunConfig, launch: Launch) -> Merged | None:
     Raises:
         FoldwiseError: anything a user can cause.
     """
-    with interrupts.handled():
+    with interrupts.handled(), same_threads():
         if launch.sweep is None:
             return cross_validate(config, launch)
         return run_job(config, launch.sweep, make_console(config), lambda: cross_validate(config, launch))
@@ -109,7 +109,7 @@ def _show_notes(notes: list[str], console: Console) -> None:
 
 
 def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
-    if not config.num_workers or isinstance(fold.data.rows, ReadAhead):
+    if not config.num_workers or isinstance(fold.data.rows, ReadAhead) or config.fit.freeze_epochs == freezing.ALL:
         return []
     return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]
 

@@ -12,7 +12,6 @@ from trainer.config.schema import RunConfig
 from trainer.merge import Merged
 from trainer.metrics import METRICS
 from trainer.report import leaderboard
-from trainer.start.threads import same_threads
 
 
 def run_job(config: RunConfig, sweep: SweepJob, console: Console, job: Callable[[], Merged | None]) -> Merged | None:
@@ -37,8 +36,7 @@ def run_job(config: RunConfig, sweep: SweepJob, console: Console, job: Callable[
             leaderboard.show(sweep.directory, console)
 
     try:
-        with same_threads():
-            merged = job()
+        merged = job()
     except Exception as error:  # a user's model may raise anything; the sweep goes on
         enter({"status": "failed", "error": str(as_foldwise_error(error)).splitlines()[0]})
         raise

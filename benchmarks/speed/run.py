@@ -63,7 +63,7 @@ HEAD = """# Benchmarks
 Whole processes on the same rows, folds, model, batches, epochs and learning rate, five folds each, one process at a
 time in alternating order. Read the ratios, not the seconds. As it comes, Foldwise audits the split, tries model and
 loss, profiles, keeps curves and weights and draws a report; one line leaves all that out. The others do nothing but
-train and score.
+train and score. Peak MiB is that of a tool's largest process: folds side by side have one each.
 
 {versions}.
 """

@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -43,14 +44,16 @@ def test_a_signal_while_the_last_files_are_written_is_answered_after_them():
     assert written
 
 
-def test_a_second_signal_exits_at_once():
+@pytest.mark.parametrize(("seconds", "code"), [(interrupts.SAME_SECONDS + 0.1, 143), (0, 7)])
+def test_a_second_signal_exits_at_once_and_the_same_one_twice_does_not(seconds, code):
     pid = os.fork()
     if pid == 0:
         with interrupts.handled(), interrupts.deferred():
             send(signal.SIGTERM)
+            time.sleep(seconds)
             send(signal.SIGTERM)
             os._exit(7)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 143
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
 
 
 def test_the_handlers_before_are_put_back_and_a_launchers_stays():

@@ -9,6 +9,8 @@ import pytest
 from fingerprints import fingerprint, leftovers, require_same, saved_step
 from harness import QUICK, battery, finish, send, start, train, trained_steps, wait, wait_for
 
+from trainer.engine.interrupts import SAME_SECONDS
+
 ARGUMENTS = (
     "data=wine",
     "plugins=[strike_plugin]",
@@ -22,6 +24,7 @@ ARGUMENTS = (
 STEPS = 20  # of each fold: 80 rows, 16 in a batch, 4 epochs
 NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 SAVED_WITHIN_SECONDS = 5.0
+SECOND_AFTER_SECONDS = SAME_SECONDS + 0.2
 GONE_WITHIN_SECONDS = 5.0  # a second signal: 0.1 s on an idle machine; without an answer a minute
 
 
@@ -34,7 +37,7 @@ class Strike:
         number: of the signal.
         at: which step, save, scored batch.
         fold: 0 or 1.
-        twice: whether a second signal follows at once.
+        twice: whether a second signal follows.
         saving: options.
     """
 
@@ -68,7 +71,7 @@ def interrupted(shop, name, strike, forked):
     steps_done = int(mark.read_text())
     sent = time.time()
     send(process, strike.number)
-    wait(process, 0.2)
+    wait(process, SECOND_AFTER_SECONDS if strike.twice else 0.2)
     if strike.twice:
         send(process, strike.number)
     else:
@@ -79,7 +82,7 @@ def interrupted(shop, name, strike, forked):
     fold = shop.runs / name / f"fold_{strike.fold}"
     if strike.twice:
         assert not (fold / "DONE").exists()
-        return time.time() - sent - 0.2
+        return time.time() - sent - SECOND_AFTER_SECONDS
     assert f"{signal.Signals(strike.number).name}: stopped" in process.err
     if strike.kind == "load":
         assert not (shop.runs / name).exists()

@@ -24,7 +24,7 @@ class Noted:
         self.told.append(("step", step, loss, lr))
 
 
-def side_by_side(train, folds=range(5), n_workers=2, anew=None, tracker=None):
+def side_by_side(train, folds=range(5), n_workers=2, anew=None, tracker=None, say=None):
     """Train and return what was said, and what the terminal's and the trackers' observers were told."""
     said, shown, tracked = [], [], []
     with interrupts.handled():
@@ -33,7 +33,7 @@ def side_by_side(train, folds=range(5), n_workers=2, anew=None, tracker=None):
             train,
             n_workers,
             observed=lambda: [Noted(shown), tracker or Noted(tracked)],
-            say=said.append,
+            say=say or said.append,
             run="a1",
             anew=anew,
         )

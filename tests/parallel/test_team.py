@@ -12,6 +12,7 @@ import torch
 from parallel_cases import begun_anew, children, is_running, side_by_side, unable_to_begin
 
 from trainer.config.errors import CheckpointError, ConfigError, DataError, FoldwiseError, Interrupted, NonFiniteError
+from trainer.engine import interrupts
 from trainer.start.threads import same_threads
 
 HERE = Path(__file__).resolve().parent
@@ -118,6 +119,69 @@ def test_a_killed_process_is_an_error_in_words_and_the_others_go_on(tmp_path):
     assert children() == []
 
 
+def test_where_every_process_is_killed_another_trains_what_is_left(tmp_path):
+    def train(fold, observers, say):
+        (tmp_path / str(fold)).touch()
+        while not (tmp_path / "1").exists():
+            time.sleep(0.01)
+        if fold in (0, 1, 4):
+            os.kill(os.getpid(), signal.SIGKILL)
+        say(f"fold {fold} says")
+
+    said = []
+    with pytest.raises(FoldwiseError, match=r"^fold 0: its process was ended by SIGKILL(\n.*)*fold 1, 4$"):
+        side_by_side(train, say=said.append)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3", "4"]
+    assert [line for line in said if line.endswith("says")] == ["fold 2 says", "fold 3 says"]
+    deaths = [line for line in said if "SIGKILL" in line]
+    assert [line.endswith("(the other folds go on)") for line in deaths] == [True, True, False]
+    assert children() == []
+
+
+def test_a_process_that_dies_is_missed_though_one_that_it_started_holds_its_pipe(tmp_path):
+    def train(fold, observers, say):
+        if fold == 1:
+            left = os.fork()
+            if left == 0:
+                time.sleep(30)
+                os._exit(0)
+            (tmp_path / "left").write_text(str(left))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    started = time.monotonic()
+    try:
+        with pytest.raises(FoldwiseError, match="fold 1: its process was ended by SIGKILL"):
+            side_by_side(train)
+    finally:
+        os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
+    assert time.monotonic() - started < 20
+
+
+def test_a_thread_of_the_models_does_not_keep_the_run_from_ending():
+    def train(fold, observers, say):
+        threading.Thread(target=time.sleep, args=(60,)).start()
+
+    started = time.monotonic()
+    side_by_side(train)
+    assert time.monotonic() - started < 30
+    assert children() == []
+
+
+def test_a_terminal_that_is_gone_ends_the_run_and_its_processes():
+    def gone(line):
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"), no_hang(30):
+        side_by_side(lambda fold, observers, say: say("words"), say=gone)
+    assert children() == []
+
+
+def test_what_cannot_be_sent_to_a_new_process_is_an_error():
+    with pytest.raises(ConfigError, match=r"cv.parallel=2: the processes cannot be started"):
+        side_by_side(None, anew=lambda: None)
+    assert children() == []
+
+
 def test_processes_that_are_not_forked_say_tell_and_die_alike(tmp_path):
     with same_threads():
         torch.set_num_threads(2)
@@ -153,8 +217,6 @@ def test_several_failures_are_one_message_of_five_lines():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_a_signal_reaches_the_folds_and_ends_the_run_as_that_signal(tmp_path, number, capfd):
     def train(fold, observers, say):
-        from trainer.engine import interrupts
-
         with interrupts.deferred():
             (tmp_path / f"{fold} began").touch()
             try:
@@ -171,10 +233,11 @@ def test_a_signal_reaches_the_folds_and_ends_the_run_as_that_signal(tmp_path, nu
         for pid in [*children(), os.getpid()]:  # as a terminal or a job does
             os.kill(pid, number)
 
-    sender = threading.Thread(target=send)
+    said, sender = [], threading.Thread(target=send)
     sender.start()
     with pytest.raises(Interrupted) as stop:
-        side_by_side(train)
+        side_by_side(train, say=said.append)
+    assert said == []  # no fold has failed
     sender.join()
     assert stop.value.exit_code == 128 + number
     assert sorted(path.name for path in tmp_path.glob("* saved")) == ["0 saved", "1 saved"]
@@ -262,7 +325,7 @@ def test_no_process_outlives_its_parent(tmp_path, end):
     assert len(begun) == 2
     for number in [signal.SIGKILL] if end == "SIGKILL" else [signal.SIGTERM, signal.SIGTERM]:
         process.send_signal(number)
-        time.sleep(0.2)
+        time.sleep(0.2 + interrupts.SAME_SECONDS)
     assert process.wait(10) == (-9 if end == "SIGKILL" else 143)
     until = time.monotonic() + 5
     while any(map(is_running, begun)) and time.monotonic() < until:

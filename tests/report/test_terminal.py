@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 from rich.table import Table
 
 from trainer.report.terminal import terminal
@@ -13,6 +17,28 @@ def test_names_are_printed_as_they_are(capsys):
     assert "data.drop=[id,b] [/] [red]c :cat:" in printed
     assert "[name]" in printed
     assert "[id] :cat:" in printed
+
+
+PRINTED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from trainer.report.terminal import terminal
+
+console = terminal()
+for number in range(20_000):
+    console.print("line", number)
+sys.stderr.write("went on")
+"""
+
+
+def test_whoever_stops_reading_does_not_stop_the_run():
+    root = str(Path(__file__).resolve().parents[2])
+    command = [sys.executable, "-c", PRINTED, root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "line 0\n"
+        process.stdout.close()
+        assert process.stderr.read() == "went on"
+    assert process.returncode == 0
 
 
 def test_a_quiet_one_prints_nothing(capsys):

@@ -1,3 +1,4 @@
+import multiprocessing
 import sys
 from dataclasses import replace
 
@@ -51,8 +52,12 @@ def test_where_it_cannot_be_done_folds_come_one_after_the_other_and_that_is_said
         1,
         ["cv.parallel=2 has no effect: on mps the folds are trained one after the other"],
     )
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert "Linux" in counted(2)[1][0]
+    with monkeypatch.context() as changed:
+        changed.setattr(sys, "platform", "darwin")
+        assert "Linux" in counted(2)[1][0]
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    assert counted("auto") == (1, [])
+    assert "a process of a pool" in counted(2)[1][0]
 
 
 def test_where_a_gpu_is_seen_processes_are_started_anew_and_only_when_a_number_is_asked_for(monkeypatch):

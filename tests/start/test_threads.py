@@ -36,6 +36,10 @@ def test_a_large_model_keeps_torchs_own_choice_divided_by_the_folds_asked_for(pa
     assert threads_of(model=LARGE, cv=CvConfig(n_splits=3, parallel=parallel)) == threads
 
 
+def test_no_thread_is_kept_for_folds_that_there_are_not():
+    assert threads_of(model=LARGE, cv=CvConfig(strategy="holdout", parallel=2)) == 2
+
+
 @pytest.mark.parametrize(("cores", "parallel", "threads"), [(1, 1, 1), (2, 1, 2), (64, 1, 2), (64, 2, 1)])
 def test_a_container_with_fewer_cores_than_its_machine_gets_no_more_threads(monkeypatch, cores, parallel, threads):
     monkeypatch.setattr("trainer.start.threads.usable_cores", lambda: cores)

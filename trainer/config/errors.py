@@ -8,6 +8,7 @@ from signal import Signals
 from traceback import extract_tb
 from typing import ClassVar
 
+MOST_CHARACTERS = 300  # of another library's words
 MOST_LISTED = 15  # names shown where none is close
 
 
@@ -98,10 +99,18 @@ def as_foldwise_error(error: Exception) -> FoldwiseError:
         return error
     frames = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    first_line = (str(error).splitlines() or [""])[0]
-    wrapped = UnexpectedError(f"{type(error).__name__}: {first_line}{place}\nFOLDWISE_TRACEBACK=1 shows the traceback")
+    said = f"{type(error).__name__}: {_first_line(error)}{place}"
+    wrapped = UnexpectedError(f"{said}\nFOLDWISE_TRACEBACK=1 shows the traceback")
     wrapped.__cause__ = error
     return wrapped
+
+
+def _first_line(error: Exception) -> str:
+    try:
+        lines = str(error).splitlines() or [""]
+    except Exception:  # of a user's own
+        return "(it has no words)"
+    return lines[0] if len(lines[0]) <= MOST_CHARACTERS else f"{lines[0][:MOST_CHARACTERS]}..."
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -1,12 +1,14 @@
 """SIGTERM, SIGINT (Ctrl-C) and SIGUSR1: finish the step, save, exit with 128 + the signal's number.
 
 Outside of training nothing has to be saved, and the signal ends the run where it is. While a fold trains the signal
-is only noted; ``check`` stands where stopping loses nothing. A second signal ends the process at once.
+is only noted; ``check`` stands where stopping loses nothing. A second signal ends the process at once; one that follows
+within half a second is the same one, sent to the process and to its group (as ``timeout`` and some launchers do).
 """
 
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,7 +17,10 @@ from trainer.config.errors import Interrupted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # USR1: Slurm's warning before the time limit
 
+SAME_SECONDS = 0.5
+
 _received: int | None = None
+_received_at = 0.0
 _deferred = False
 
 
@@ -87,10 +92,12 @@ def _on_parents_word(number: int, frame: FrameType | None) -> None:
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    global _received
+    global _received, _received_at
     if _received is not None:
+        if time.monotonic() - _received_at < SAME_SECONDS:
+            return
         os._exit(128 + number)
-    _received = number
+    _received, _received_at = number, time.monotonic()
     if not _deferred:
         raise Interrupted(number)
     os.write(2, f"\n{signal.Signals(number).name}: finishing the step and saving (again: stop at once)\n".encode())

@@ -13,12 +13,14 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import torch
 
@@ -31,11 +33,13 @@ from trainer.trackers.observer import Observer
 READY = "ready"
 READY_SECONDS = 20.0
 NEW_READY_SECONDS = 300.0  # torch is imported first, in all of them at once
+END_SECONDS = 2.0  # for a process that was told to end
 FORKS = 3  # tried for one process
 
 Say = Callable[[str], None]
 TrainFold = Callable[[Fold, list[Observer], Say], None]  # trains a fold and saves it
 Begin = Callable[[], TrainFold]  # called in the process
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -55,9 +59,12 @@ class Worker:
     observers: Sequence[Observer] = ()
 
 
+Start = Callable[[int], list[Worker]]  # starts so many; raises ConfigError where the system does not allow them
+
+
 @contextmanager
-def started(train: TrainFold, n_workers: int, anew: Begin | None = None) -> Iterator[list[Worker]]:
-    """Start processes; none is left after the block.
+def starting(train: TrainFold, anew: Begin | None = None) -> Iterator[Start]:
+    """Yield what starts a number of processes; none is left after the block.
 
     A thread that has never computed anything forks them: OpenMP keeps the threads it started for each thread that has,
     believes in a forked process that they are still there, and waits for them for ever. The thread lives as long as the
@@ -65,44 +72,73 @@ def started(train: TrainFold, n_workers: int, anew: Begin | None = None) -> Iter
 
     Args:
         train: called in a forked process.
-        n_workers: processes.
         anew: makes ``train`` in processes that are not forked; can be pickled.
-
-    Raises:
-        ConfigError: the system does not allow that many processes.
     """
     workers: list[Worker] = []
-    problems: list[OSError] = []
-    ready, over = threading.Event(), threading.Event()
+    forker = _Thread()
 
-    def fork() -> None:
+    def fork(n_workers: int) -> list[Worker]:
+        first = len(workers)
+        for _ in range(n_workers):
+            workers.append(_new(anew) if anew else _forked(lambda: train))
+        if anew:
+            _await(workers[first:])
+        return workers[first:]
+
+    def start(n_workers: int) -> list[Worker]:
         try:
-            for _ in range(n_workers):
-                workers.append(_new(anew) if anew else _forked(lambda: train))
-            if anew:
-                _await(workers)
-        except OSError as error:
-            problems.append(error)
-        ready.set()
-        over.wait()
+            return forker.call(partial(fork, n_workers))
+        except Exception as error:  # the system refuses, or what is to be sent cannot be
+            raise ConfigError(f"cv.parallel={n_workers}: the processes cannot be started: {error}") from error
 
-    forking = threading.Thread(target=fork, name="foldwise-fork", daemon=True)
     was_frozen = gc.get_freeze_count() > 0
+    gc.collect()  # what is frozen is never freed: not what an earlier run has left
     gc.freeze()  # the collector would write to every page, and so copy it
     try:
-        forking.start()
-        ready.wait()
-        if problems:
-            raise ConfigError(f"cv.parallel={n_workers}: the processes cannot be started: {problems[0]}")
-        yield workers
+        yield start
     finally:
         if not was_frozen:
             gc.unfreeze()
         for worker in workers:
-            worker.process.kill()
-            worker.process.join()
-            worker.pipe.close()
-        over.set()
+            if worker.fold is None:  # it was told to end
+                worker.process.join(END_SECONDS)
+            end(worker)
+        forker.end()
+
+
+def end(worker: Worker) -> None:
+    """End a process, if need be by force."""
+    worker.process.kill()
+    worker.process.join()
+    worker.pipe.close()
+
+
+class _Thread:
+    """A thread that does nothing but what it is asked."""
+
+    def __init__(self) -> None:
+        self._asked = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]()
+        self._thread = threading.Thread(target=self._work, name="foldwise-fork", daemon=True)
+        self._thread.start()
+
+    def call(self, action: Callable[[], Result]) -> Result:
+        """Return what ``action`` returns, or raise what it raises."""
+        future = Future[Result]()
+        self._asked.put((future, action))
+        return future.result()
+
+    def end(self) -> None:
+        """End the thread."""
+        self._asked.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while asked := self._asked.get():
+            future, action = asked
+            try:
+                future.set_result(action())
+            except Exception as error:
+                future.set_exception(error)
 
 
 def _forked(begin: Begin) -> Worker:
@@ -117,9 +153,7 @@ def _forked(begin: Begin) -> Worker:
         worker = _fork(begin)
         if _is_ready(worker, READY_SECONDS):
             return worker
-        worker.process.kill()
-        worker.process.join()
-        worker.pipe.close()
+        end(worker)
     raise OSError(f"{FORKS} in a row hung or died when they were forked")
 
 
@@ -182,3 +216,5 @@ def _work(begin: Begin, pipe: Connection, parent: int, threads: int) -> None:
             pipe.send(("done", error))
     except Interrupted as stop:
         sys.exit(stop.exit_code)
+    finally:
+        pipe.close()  # a thread of the model's may keep the process from ending

@@ -2,9 +2,10 @@
 
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 from trainer.config.errors import FoldwiseError, UnexpectedError
 from trainer.engine import interrupts
 from trainer.parallel.messages import SHOWN, Fold, first_failure
-from trainer.parallel.processes import Begin, Say, TrainFold, Worker, started
+from trainer.parallel.processes import END_SECONDS, Begin, Say, TrainFold, Worker, end, starting
 from trainer.trackers.observer import Observer
 
 LOOK_SECONDS = 0.2  # between two looks for a signal
+
+Message = tuple[Any, ...]  # its kind, and what belongs to that
 
 
 def train_side_by_side(
@@ -43,31 +46,27 @@ def train_side_by_side(
         FoldwiseError: of the first fold that failed, naming it.
         Interrupted: a signal has come; the folds at hand are saved.
     """
-    waiting, failed = deque(folds), dict[Fold, FoldwiseError]()
-    with _Later() as later, interrupts.deferred(), started(train, n_workers, anew) as workers:
-        for worker in workers:
-            worker.observers = observed()
-            _hand_out(worker, waiting)
-        running, told = list(workers), False
-        while running:
+    with _Later() as later, interrupts.deferred(), starting(train, anew) as start:
+        team, told = _Team(deque(folds), later, say, run), False
+        for worker in start(n_workers):
+            team.begin(worker, observed())
+        while team.running:
             later.check()
             if interrupts.received() and not told:
                 told = True
-                waiting.clear()
-                for worker in running:
-                    worker.process.terminate()
-            for pipe in wait([worker.pipe for worker in running], LOOK_SECONDS):
-                worker = next(worker for worker in running if worker.pipe is pipe)
-                try:
-                    _listen(worker, waiting, failed, later, say)
-                except (EOFError, OSError):
-                    running.remove(worker)
-                    if worker.fold is not None and not told:
-                        _note(worker.fold, _death(worker, run), failed, say)
+                team.stop()
+            for worker, message in _news(team.running):
+                if message is not None:
+                    team.answer(worker, message)
+                    continue
+                team.bury(worker)
+                if team.waiting and not team.running:
+                    later.finish()  # nothing else is done while a process is forked
+                    team.begin(start(1)[0], worker.observers)
         later.finish()
         interrupts.check()
-        if failed:
-            raise first_failure(failed, folds)
+        if team.failed:
+            raise first_failure(team.failed, folds)
 
 
 class _Later:
@@ -95,52 +94,98 @@ class _Later:
             self._asked.popleft().result()
 
 
-def _listen(
-    worker: Worker,
-    waiting: deque[Fold],
-    failed: dict[Fold, FoldwiseError],
-    later: _Later,
-    say: Say,
-) -> None:
-    """Do what a worker's next message says; trackers draw pictures, and no worker is to wait for that.
+@dataclass
+class _Team:
+    """The processes that have a fold, and the folds that have no process.
 
-    Raises:
-        EOFError, OSError: it is gone.
+    Attributes:
+        waiting: folds that nobody has begun.
+        later: tells the trackers.
+        say: prints one line.
+        run: name of the run.
+        running: processes with a fold.
+        failed: errors of folds.
     """
-    message: list[Any]
-    kind, *message = worker.pipe.recv()
-    if kind == "say":
-        say(*message)
-    elif kind == "done":
-        error, fold = message[0], worker.fold
-        worker.fold = None
-        if error is not None and fold is not None:
-            _note(fold, error, failed, say)
-        _hand_out(worker, waiting)
-    else:
-        shown_to, method, arguments = message
-        if shown_to == SHOWN:
-            getattr(worker.observers[0], method)(*arguments)
+
+    waiting: deque[Fold]
+    later: _Later
+    say: Say
+    run: str
+    running: list[Worker] = field(default_factory=list)
+    failed: dict[Fold, FoldwiseError] = field(default_factory=dict)
+
+    def begin(self, worker: Worker, observers: Sequence[Observer]) -> None:
+        """Give a new worker its first fold."""
+        worker.observers = observers
+        self.running.append(worker)
+        self._hand_out(worker)
+
+    def stop(self) -> None:
+        """Have all workers save and end."""
+        self.waiting.clear()
+        for worker in self.running:
+            worker.process.terminate()
+
+    def answer(self, worker: Worker, message: Message) -> None:
+        """Do what a message says; trackers draw pictures, and no worker is to wait for that."""
+        kind, *rest = message
+        if kind == "say":
+            self.say(*rest)
+        elif kind == "done":
+            if rest[0] is not None:
+                self._fail(worker, rest[0])
+            self._hand_out(worker)
         else:
-            for observer in worker.observers[1:]:
-                later.do(partial(getattr(observer, method), *arguments))
+            shown_to, method, arguments = rest
+            if shown_to == SHOWN:
+                getattr(worker.observers[0], method)(*arguments)
+            else:
+                for observer in worker.observers[1:]:
+                    self.later.do(partial(getattr(observer, method), *arguments))
+
+    def bury(self, worker: Worker) -> None:
+        """Take out a worker that is gone; its fold has failed unless it was told to stop."""
+        self.running.remove(worker)
+        if not interrupts.received():
+            self._fail(worker, _death(worker, self.run))
+
+    def _hand_out(self, worker: Worker) -> None:
+        """Give a worker its next fold, or tell it that there is none."""
+        worker.fold = self.waiting.popleft() if self.waiting else None
+        if worker.fold is None:
+            self.running.remove(worker)
+        with suppress(OSError):  # it is gone: seen when it is listened to
+            worker.pipe.send(worker.fold)
+
+    def _fail(self, worker: Worker, error: FoldwiseError) -> None:
+        assert worker.fold is not None
+        self.failed[worker.fold] = error
+        others = self.waiting or any(other is not worker for other in self.running)
+        self.say(f"{error.kind}: {str(error).splitlines()[0]}{' (the other folds go on)' if others else ''}")
 
 
-def _hand_out(worker: Worker, waiting: deque[Fold]) -> None:
-    """Give a worker its next fold, or tell it that there is none."""
-    worker.fold = waiting.popleft() if waiting else None
-    with suppress(OSError):  # it is gone: seen when it is listened to
-        worker.pipe.send(worker.fold)
+def _news(running: Sequence[Worker]) -> Iterator[tuple[Worker, Message | None]]:
+    """Wait a moment; yield the workers that have said something, with it, and those that are gone, with None."""
+    readable = wait([worker.pipe for worker in running], LOOK_SECONDS)
+    for worker in list(running):
+        if worker.pipe in readable:
+            yield worker, _received(worker)
+        elif not worker.process.is_alive() and not worker.pipe.poll():  # what it started may hold its end of the pipe
+            yield worker, None
 
 
-def _note(fold: Fold, error: FoldwiseError, failed: dict[Fold, FoldwiseError], say: Say) -> None:
-    failed[fold] = error
-    say(f"{error.kind}: {str(error).splitlines()[0]} (the other folds go on)")
+def _received(worker: Worker) -> Message | None:
+    try:
+        message: Message = worker.pipe.recv()
+    except (EOFError, OSError):
+        return None
+    return message
 
 
 def _death(worker: Worker, run: str) -> FoldwiseError:
     """Return the error of a worker that is gone before its fold was done."""
-    worker.process.join()
+    worker.process.join(END_SECONDS)
+    end(worker)
     code, fold = worker.process.exitcode or 0, worker.fold
     advice = f"the same command with run={run} goes on with what is saved"
     if code >= 0:

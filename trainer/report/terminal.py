@@ -1,6 +1,18 @@
 """The terminal that everything is printed on."""
 
+import os
+import sys
+
 from rich.console import Console
+
+
+class Terminal(Console):
+    """A console that may go away: what is printed then is lost, and what is trained is not."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing any more, where whoever read the output (head, less) has gone."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def terminal(*, quiet: bool = False) -> Console:
@@ -9,4 +21,4 @@ def terminal(*, quiet: bool = False) -> Console:
     Args:
         quiet: print nothing.
     """
-    return Console(quiet=quiet, markup=False, emoji=False)
+    return Terminal(quiet=quiet, markup=False, emoji=False)

@@ -43,7 +43,7 @@ def set_threads(experiment: Experiment, fold: PreparedFold, recorded: int | None
         torch.set_num_threads(1)
     else:
         parallel = experiment.config.cv.parallel
-        n_folds = parallel if isinstance(parallel, int) and not obstacle(experiment) else 1
+        n_folds = min(parallel, experiment.n_folds) if isinstance(parallel, int) and not obstacle(experiment) else 1
         torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // n_folds))
 
 

@@ -1,5 +1,6 @@
 """How many folds are trained side by side; the numbers do not depend on it."""
 
+import multiprocessing
 import sys
 
 import torch
@@ -50,6 +51,8 @@ def obstacle(experiment: Experiment) -> str:
     """Return why folds cannot be trained side by side here, or nothing."""
     if sys.platform != "linux":
         return "folds are trained side by side on Linux only"
+    if multiprocessing.current_process().daemon:
+        return "this is a process of a pool, which may not start others"
     if experiment.device.type not in ("cpu", "cuda"):
         return f"on {experiment.device.type} the folds are trained one after the other"
     return ""
