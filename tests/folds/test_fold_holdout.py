@@ -7,6 +7,7 @@ from trainer.config.errors import ConfigError, DataError
 from trainer.folds.request import SplitOptions
 
 TARGET = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [120, 60, 20]))
+LABELLED = labels(400)[labels(400).any(axis=1)][:200]  # rows without any label are always dealt out by chance
 
 
 def held_out(target=TARGET, fraction=0.2, **changes):
@@ -38,6 +39,24 @@ def test_groups_are_kept_and_classes_in_proportion():
     assert not set(groups[train]) & set(groups[rows])
     assert abs(len(rows) - 50) <= 4
     assert np.abs(np.bincount(TARGET[rows], minlength=3) - [30, 15, 5]).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("target", "grouped"), [(LABELLED, False), (LABELLED, True), (TARGET, True)], ids=["labels", "both", "groups"]
+)
+def test_every_repeat_and_seed_draws_other_rows(target, grouped):
+    groups = (np.arange(200) // 2).astype(np.str_) if grouped else None
+    made = held_out(target, groups_N=groups, repeats=5)
+    assert len({made.rows(repeat, 0)[1].tobytes() for repeat in range(5)}) == 5
+    assert np.array_equal(made.rows(1, 0)[1], held_out(target, groups_N=groups, random_state=43).rows(0, 0)[1])
+    assert not any("same rows" in note for note in made.notes)
+
+
+def test_where_groups_leave_no_choice_equal_repeats_are_told():
+    """By hand: of 4 groups of 2, 4, 8 and 16 rows only that of 4 is about a tenth of the 30 rows."""
+    groups = np.repeat(["a", "b", "c", "d"], [2, 4, 8, 16])
+    made = plan(np.zeros((30, 1), dtype=np.int64), "holdout", groups_N=groups, repeats=3)
+    assert made.notes[1:] == ("cv.repeats=3: 2 of the repeats hold out the same rows as one before",)
 
 
 def test_a_class_of_one_row_is_refused_or_split_without_regard_to_it():

@@ -80,16 +80,31 @@ def test_the_fast_form_is_the_algorithm_row_by_row(seed, n_rows, n_splits, shuff
         assert np.array_equal(rows, np.flatnonzero(expected == fold))
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_groups_are_kept_and_labels_spread_better_than_by_group_alone(seed):
-    target, random = labels(400, seed=seed), np.random.default_rng(seed)
-    groups_N = random.integers(0, 60, len(target)).astype(np.str_)
-    ours = folds_of(target, random_state=seed, groups_N=groups_N)
-    assert np.array_equal(np.sort(np.concatenate(ours)), np.arange(len(target)))
-    assert sum(len(set(groups_N[rows])) for rows in ours) == len(set(groups_N))
-    by_group = plan(target, "group", groups_N=groups_N, random_state=seed)
-    theirs = [by_group.rows(0, fold)[1] for fold in range(5)]
-    assert proportion_error(target, ours) < proportion_error(target, theirs)
+def test_groups_are_kept_and_labels_spread_better_than_by_group_alone():
+    errors = []
+    for seed in range(12):  # a single draw by group alone may come out better
+        target, random = labels(400, seed=seed), np.random.default_rng(seed)
+        groups_N = random.integers(0, 60, len(target)).astype(np.str_)
+        ours = folds_of(target, random_state=seed, groups_N=groups_N)
+        assert np.array_equal(np.sort(np.concatenate(ours)), np.arange(len(target)))
+        assert sum(len(set(groups_N[rows])) for rows in ours) == len(set(groups_N))
+        by_group = plan(target, "group", groups_N=groups_N, random_state=seed)
+        theirs = [by_group.rows(0, fold)[1] for fold in range(5)]
+        errors.append((proportion_error(target, ours), proportion_error(target, theirs)))
+    ours_S, theirs_S = np.array(errors).T
+    assert ours_S.mean() < 0.8 * theirs_S.mean()
+    assert (ours_S < theirs_S).sum() >= 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_groups_of_one_size_are_dealt_out_anew_by_each_seed(seed):
+    """In the order of their names the most wanted fold of each would be the same whatever the seed."""
+    target = np.random.default_rng(seed).integers(0, 2, (60, 6))
+    groups_N = np.random.default_rng(seed).integers(0, 12, 60).astype(np.str_)
+    splits = [folds_of(target, random_state=state, groups_N=groups_N) for state in range(8)]
+    assert len({frozenset(rows.tobytes() for rows in folds) for folds in splits}) > 1
+    unshuffled = [folds_of(target, shuffle=False, random_state=state, groups_N=groups_N) for state in range(2)]
+    assert all(map(np.array_equal, *unshuffled))
 
 
 def test_a_large_group_is_dealt_out_before_small_ones():
@@ -170,4 +185,4 @@ def test_one_label_per_row_is_split_as_one_hot(with_groups):
     one, several = (plan(t, "multilabel", groups_N=groups_N) for t in (target, np.eye(3, dtype=np.int64)[target]))
     assert np.array_equal(one.fold_of_row, several.fold_of_row)
     counts_KC = np.array([np.bincount(target[one.rows(0, fold)[1]], minlength=3) for fold in range(5)])
-    assert (np.ptp(counts_KC, axis=0) <= (4 if with_groups else 1)).all()
+    assert (np.ptp(counts_KC, axis=0) <= (6 if with_groups else 1)).all()  # two groups of 3

@@ -27,7 +27,8 @@ def split(request: SplitRequest) -> Iterator[Pair]:
         return
     random = np.random.default_rng(request.random_state)
     shares_K = np.array([held_out, 1 - held_out])
-    side_N = fold_numbers(one_hot(request.target), request.groups_N, shares_K=shares_K, random=random)
+    groups_N = np.arange(len(request.target)) if request.groups_N is None else request.groups_N  # each row by itself
+    side_N = fold_numbers(one_hot(request.target), groups_N, shares_K=shares_K, random=random)
     yield np.flatnonzero(side_N == 1), np.flatnonzero(side_N == 0)
 
 

@@ -32,7 +32,7 @@ def one_hot(target: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def fold_numbers(
     target: NDArray[np.int64],
-    groups_N: NDArray[np.str_] | None = None,
+    groups_N: NDArray[np.str_] | NDArray[np.int64] | None = None,
     *,
     shares_K: NDArray[np.float64],
     random: np.random.Generator | None,
@@ -40,20 +40,25 @@ def fold_numbers(
     """Deal rows out to folds and return the fold of each row (N,).
 
     The rarest label is dealt out first, each of its rows to the fold that wants the label most; ties go to the fold
-    that wants rows most, then to chance or, without a generator, to the first fold.
+    that wants rows most, then to chance or, without a generator, to the first fold. Ties are rare among groups and
+    among folds of unequal shares, so with a generator chance decides there in which order groups come, too.
 
     Args:
         target: (N, L) of 0/1.
         groups_N: rows of one group get one fold, or None.
         shares_K: of the rows that each fold wants; sum to 1.
-        random: breaks ties.
+        random: breaks ties, and orders groups of the same size.
     """
     if groups_N is None:
         return _deal(target, np.ones(len(target), dtype=np.int64), shares_K, random)
     groups, unit_N = np.unique(groups_N, return_inverse=True)
     counts_UL = np.zeros((len(groups), target.shape[1]), dtype=np.int64)
     np.add.at(counts_UL, unit_N, target)
-    return _deal(counts_UL, np.bincount(unit_N), shares_K, random)[unit_N]
+    size_U = np.bincount(unit_N)
+    order_U = np.arange(len(groups)) if random is None else random.permutation(len(groups))
+    fold_U = np.empty_like(size_U)
+    fold_U[order_U] = _deal(counts_UL[order_U], size_U[order_U], shares_K, random)
+    return fold_U[unit_N]
 
 
 def _deal(

@@ -15,7 +15,7 @@ def split_notes(
     request: SplitRequest,
     classes: tuple[str, ...],
 ) -> Iterator[str]:
-    """Yield what is not plain from the settings: how many folds, what is never held out or never trained on.
+    """Yield what is not plain from the settings: how many folds, equal repeats, what is never held out or trained on.
 
     Args:
         strategy: its name.
@@ -28,6 +28,9 @@ def split_notes(
         repeats = f" x {len(rounds)} repeats" if len(rounds) > 1 else ""
         what = {"leave_one_group_out": "one fold per group", "holdout": "one fold only"}.get(strategy, "given folds")
         yield f"{what}: {len(rounds[0])}{repeats} (cv.n_splits is not used)"
+    equal = len(rounds) - len({frozenset(held_out.tobytes() for _, held_out in pairs) for pairs in rounds})
+    if equal and strategy != "predefined":
+        yield f"cv.repeats={len(rounds)}: {equal} of the repeats hold out the same rows as one before"
     n_rows = len(request.target)
     if strategy in ("time", "predefined"):
         held_out_N = np.zeros(n_rows, dtype=bool)

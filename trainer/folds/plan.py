@@ -234,6 +234,10 @@ def _further_facts(plan: FoldPlan, request: SplitRequest, *, ordered: bool, rare
         facts.append(f"rare {options.rare}")
     if plan.strategy == "holdout":
         facts.append(f"held out {options.holdout_fraction}")
+    grouped = request.groups_N is not None
+    drawn = {"holdout": grouped or rare or request.target.ndim == 2, "multilabel": grouped and request.shuffle}
+    if drawn.get(plan.strategy):
+        facts.append("dealt out in a drawn order")  # tells apart the splits made when that order was fixed
     if plan.strategy == "time" and request.times_N is not None:
         facts += [f"gap {options.gap}, window {options.window}", request.times_N]
     if plan.strategy == "predefined":
