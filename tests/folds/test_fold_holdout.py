@@ -64,8 +64,10 @@ def test_a_class_of_one_row_is_refused_or_split_without_regard_to_it():
     with pytest.raises(DataError, match="class 'd': 1 rows < 2, one for each side") as caught:
         held_out(target)
     assert "cv.rare=merge" in str(caught.value)
-    made = plan(target, "holdout", options=SplitOptions(rare="allow"))
-    assert len(made.rows(0, 0)[1]) == 41
+    made = plan(target, "holdout", repeats=60, options=SplitOptions(rare="allow"))
+    tested = [made.rows(repeat, 0)[1] for repeat in range(60)]
+    assert all(np.bincount(target[rows], minlength=4)[:3].tolist() == [24, 12, 4] for rows in tested)
+    assert 3 <= sum(200 in rows for rows in tested) <= 24  # 12 expected
     kept = plan(target, "holdout", options=SplitOptions(rare="keep_in_train"))
     assert 200 in kept.rows(0, 0)[0]
 

@@ -33,16 +33,19 @@ def split(request: SplitRequest) -> Iterator[Pair]:
 
 
 def _by_class(request: SplitRequest, held_out: float) -> Pair:
-    from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+    from sklearn.model_selection import StratifiedShuffleSplit
 
-    alone = np.bincount(request.target).tolist().count(1)  # reached with cv.rare=allow: they cannot be on both sides
-    splitter = ShuffleSplit if alone else StratifiedShuffleSplit
-    one = splitter(1, test_size=held_out, random_state=request.random_state)
+    alone_N = np.bincount(request.target)[request.target] == 1  # reached with cv.rare=allow: these land by chance
+    rows, alone = np.flatnonzero(~alone_N), np.flatnonzero(alone_N)
+    one = StratifiedShuffleSplit(1, test_size=held_out, random_state=request.random_state)
     try:
-        train, test = next(one.split(request.target, request.target))
+        train, test = next(one.split(rows, request.target[rows]))
     except ValueError as error:
         raise DataError(
             f"cv.holdout_fraction={held_out} of {len(request.target)} rows cannot have all "
             f"{len(np.unique(request.target))} classes on both sides: use another fraction, or cv=kfold"
         ) from error
-    return np.sort(train), np.sort(test)
+    tested_N = np.zeros(len(request.target), dtype=bool)
+    tested_N[rows[test]] = True
+    tested_N[alone] = np.random.default_rng(request.random_state).random(len(alone)) < held_out
+    return np.flatnonzero(~tested_N), np.flatnonzero(tested_N)
