@@ -117,6 +117,7 @@ def test_a_column_that_gives_the_folds_is_no_feature_when_trained_on(split, tabl
         (["--cv", "time"], 2, "set --time COLUMN"),
         (["--gap", "3"], 2, "--gap has no effect with --cv stratified: leave it out, or use --cv time"),
         (["--n-splits", "1"], 2, "--n-splits must be at least 2"),
+        (["--seed", "5000000000"], 2, "--seed 5000000000: must be at most 4294967295"),
         (["--n-splits", "40"], 3, "class 'a': 24 rows < 40 folds\n"),
         (["--n-splits", "40"], 3, "use --n-splits 24 or less, --rare merge, keep_in_train or allow, or --cv kfold"),
         (["--text", "text", "--drop", "x"], 2, "--drop has no effect with --text"),

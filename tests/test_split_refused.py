@@ -31,6 +31,8 @@ def test_every_strategy_has_its_yaml():
         (["cv=time", "cv.gap=-1"], "cv.gap=-1: must be at least 0"),
         (["cv=time", "cv.window=0"], "cv.window=0: must be at least 1"),
         (["cv=holdout", "cv.holdout_fraction=1"], "cv.holdout_fraction=1.0: must be between 0 and 1"),
+        (["cv.random_state=4294967296"], "cv.random_state=4294967296: must be at most 4294967295"),
+        (["cv.random_state=4294967295", "cv.repeats=2"], "must be at most 4294967294 with cv.repeats=2"),
         (["cv.path=folds.csv"], "cv.path has no effect with cv=stratified: leave it out, or use cv=predefined"),
         (["cv.group=auto_duplicates"], "use cv=stratified_group (or group); with several labels per row cv=multilabel"),
         (["cv.fold=5"], "cv.fold=5 does not exist: have 0..4, or all to fit on every row"),

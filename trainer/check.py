@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, CvConfig, Fit
 from trainer.data.samples import DataSpec
 from trainer.engine.levels import check_level
 from trainer.engine.optim import make_optimizer, make_scheduler
+from trainer.folds.checks import require_seeds
 from trainer.folds.plan import strategies, strategy_module
 from trainer.folds.rare import CHOICES as RARE_CHOICES
 from trainer.losses.contract import refuse_pairing
@@ -156,10 +158,14 @@ def _cv_problems(cv: CvConfig) -> list[str]:
     if cv.path is not None and cv.strategy != "predefined":
         problems.append(f"cv.path has no effect with cv={cv.strategy}: leave it out, or use cv=predefined")
     counted = cv.strategy in strategies() and strategy_module(cv.strategy).N_SPLITS
-    try:
-        require_fold(cv.fold, cv.n_splits * cv.repeats if counted else None)
-    except ConfigError as error:
-        problems.append(str(error))
+    for require in (
+        partial(require_fold, cv.fold, cv.n_splits * cv.repeats if counted else None),
+        partial(require_seeds, cv.random_state, cv.repeats),
+    ):
+        try:
+            require()
+        except ConfigError as error:
+            problems.append(str(error))
     return problems
 
 

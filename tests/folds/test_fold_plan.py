@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fold_cases import labels, plan
 
-from trainer.config.errors import DataError
+from trainer.config.errors import ConfigError, DataError
 from trainer.folds.plan import read_plan
 
 TARGET = np.arange(60) % 3
@@ -78,6 +78,13 @@ def test_repeats_use_the_following_seeds():
         alone = plan(TARGET, random_state=7 + repeat)
         assert np.array_equal(made.fold_of_row[repeat], alone.fold_of_row[0])
     assert not np.array_equal(made.fold_of_row[0], made.fold_of_row[1])
+
+
+@pytest.mark.parametrize("strategy", ["stratified", "kfold", "multilabel"])
+def test_the_last_seed_that_scikit_learn_takes(strategy):
+    assert plan(TARGET, strategy, random_state=2**32 - 2, repeats=2).repeats == 2
+    with pytest.raises(ConfigError, match="random_state=4294967295: must be at most 4294967294 with cv.repeats=2"):
+        plan(TARGET, strategy, random_state=2**32 - 1, repeats=2)
 
 
 def test_rows_are_ascending_and_complete():

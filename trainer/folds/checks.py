@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from trainer.config.errors import ConfigError, DataError
 from trainer.folds.request import Pair, SplitOptions, SplitRequest
 
+SEEDS = 2**32  # NumPy's RandomState, and so scikit-learn, takes 0..2**32 - 1
+
 
 def require_settings(strategy: str, module: ModuleType, request: SplitRequest, repeats: int, given: bool) -> None:
     """Refuse settings that contradict the strategy or have no effect on it.
@@ -23,6 +25,7 @@ def require_settings(strategy: str, module: ModuleType, request: SplitRequest, r
         ConfigError: naming the setting.
         DataError: more folds than rows.
     """
+    require_seeds(request.random_state, repeats)
     options, default = request.options, SplitOptions()
     for name, only in (("gap", "time"), ("window", "time"), ("holdout_fraction", "holdout")):
         if strategy != only and getattr(options, name) != getattr(default, name):
@@ -42,6 +45,21 @@ def require_settings(strategy: str, module: ModuleType, request: SplitRequest, r
     if module.N_SPLITS and request.n_splits > len(request.target):
         raise DataError(f"cv.n_splits={request.n_splits} is more than the {len(request.target)} rows: use fewer folds")
     _require_option_values(options)
+
+
+def require_seeds(random_state: int, repeats: int) -> None:
+    """Refuse seeds that scikit-learn does not take.
+
+    Args:
+        random_state: of the first repeat.
+        repeats: each has the seed after that of the one before.
+
+    Raises:
+        ConfigError: one is 2**32 or more.
+    """
+    if random_state + repeats > SEEDS:
+        most = f"{SEEDS - repeats}" + (f" with cv.repeats={repeats}" if repeats > 1 else "")
+        raise ConfigError(f"cv.random_state={random_state}: must be at most {most}")
 
 
 def _require_option_values(options: SplitOptions) -> None:

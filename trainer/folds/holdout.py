@@ -39,7 +39,7 @@ def _by_class(request: SplitRequest, held_out: float) -> Pair:
     rows, alone = np.flatnonzero(~alone_N), np.flatnonzero(alone_N)
     one = StratifiedShuffleSplit(1, test_size=held_out, random_state=request.random_state)
     try:
-        train, test = next(one.split(rows, request.target[rows]))
+        _, test = next(one.split(rows, request.target[rows]))
     except ValueError as error:
         raise DataError(
             f"cv.holdout_fraction={held_out} of {len(request.target)} rows cannot have all "
