@@ -1,5 +1,7 @@
 import csv
 import json
+import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -34,8 +36,8 @@ def kept():
     return plan(target, ids_N=IDS, options=SplitOptions(rare="keep_in_train"))
 
 
-def by_time():
-    return plan(TARGET, "time", ids_N=IDS, times_N=ORDER, shuffle=False, options=SplitOptions(gap=2, window=15))
+def by_time(gap=2, window=15):
+    return plan(TARGET, "time", ids_N=IDS, times_N=ORDER, shuffle=False, options=SplitOptions(gap=gap, window=window))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -57,14 +59,9 @@ def test_repeats_read_back(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["folds.json", "splits_final.json", "folds.npz"])
 def test_folds_that_leave_rows_out_read_back(tmp_path, name):
-    """nnU-Net's file has no place for rows that no fold names, so this plan names every row somewhere."""
     made = by_time()
-    everywhere = set().union(*(train | held_out for train, held_out in sides(made, IDS)))
+    assert set().union(*(train | held_out for train, held_out in sides(made, IDS))) == set(IDS)
     write_split(tmp_path / name, made, IDS)
-    if name == "splits_final.json" and len(everywhere) < 40:
-        with pytest.raises(DataError, match="rows of the data are not in it"):
-            read_split(tmp_path / name, IDS)
-        return
     assert sides(again(tmp_path / name, IDS[ORDER]), IDS[ORDER]) == sides(made, IDS)
 
 
@@ -72,6 +69,16 @@ def test_folds_that_leave_rows_out_read_back(tmp_path, name):
 def test_formats_that_cannot_say_it_refuse(tmp_path, name):
     with pytest.raises(ConfigError, match="cannot say which rows a fold leaves out"):
         write_split(tmp_path / name, by_time(), IDS)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nnunets_file_cannot_say_that_rows_are_in_no_fold(tmp_path):
+    """By hand: the last 30 of 40 times are held out by 6, each part after the 2 times it is trained with."""
+    made = by_time(window=2, gap=0)
+    unused = set(IDS) - set().union(*(train | held_out for train, held_out in sides(made, IDS)))
+    assert unused == set(IDS[ORDER < 8])
+    with pytest.raises(ConfigError, match=r"cannot say that 8 rows are in no fold: use folds\.json or \.npz"):
+        write_split(tmp_path / "splits_final.json", made, IDS)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -157,6 +164,24 @@ def test_a_table_with_train_and_test(tmp_path):
     assert sides(made, IDS[ORDER]) == [(set(IDS[9:]), set(IDS[:9]))]
 
 
+def test_repeats_in_words(tmp_path):
+    words = np.array(["test", "train", "train", "train"])[np.stack([np.arange(40) % 4, (np.arange(40) + 1) % 4])]
+    lines = ["id,fold_0,fold_1", *(f"{one},{first},{second}" for one, first, second in zip(IDS, *words, strict=True))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    made = again(tmp_path / "a.csv", IDS[ORDER])
+    assert (made.repeats, made.n_splits) == (2, 1)
+    expected = [(set(IDS[column == "train"]), set(IDS[column == "test"])) for column in words]
+    assert sides(made, IDS[ORDER]) == expected
+    assert "20 of 40 rows are never held out: no out-of-fold prediction for them" in made.notes
+
+
+def test_repeats_in_words_leave_no_rows_out(tmp_path):
+    lines = ["id,fold_0,fold_1", *(f"{one},{('train', 'val', 'test')[i % 3]},train" for i, one in enumerate(IDS))]
+    (tmp_path / "a.csv").write_text("\n".join(lines).replace("case_000,train,train", "case_000,train,test"))
+    with pytest.raises(DataError, match=r"column 'fold_0': 13 rows are neither train nor held out: columns of repeats"):
+        read_split(tmp_path / "a.csv", IDS)
+
+
 def test_ids_that_look_like_formulas_are_defused_and_found_again(tmp_path):
     ids = np.array(["=1+1", "-2", "@x", "'quoted", "plain, with comma", '"q"', "多", "a b"])
     made = plan(np.arange(8) % 2, ids_N=ids, n_splits=2)
@@ -170,9 +195,21 @@ def test_ids_that_look_like_formulas_are_defused_and_found_again(tmp_path):
 def test_the_folds_of_a_run_are_found_by_the_ids_beside_them(tmp_path):
     made = plan(TARGET, ids_N=IDS)
     (tmp_path / "folds.json").write_text(made.to_json())
-    assert np.array_equal(read_split(tmp_path / "folds.json", IDS[ORDER]), made.fold_of_row)  # by position
+    with pytest.raises(
+        DataError, match=r"has no ids, .* such as 'case_\d+'\nput the rows\.parquet of its run beside it"
+    ):
+        read_split(tmp_path / "folds.json", IDS[ORDER])
+    numbers = np.arange(40).astype(np.str_)
+    assert np.array_equal(read_split(tmp_path / "folds.json", numbers), made.fold_of_row)  # by position
     pq.write_table(pa.table({"id": IDS.tolist()}), tmp_path / "rows.parquet")
     assert np.array_equal(read_split(tmp_path / "folds.json", IDS[ORDER]), made.fold_of_row[:, ORDER])
+
+
+def test_ids_beside_that_cannot_be_read(tmp_path):
+    (tmp_path / "folds.json").write_text(plan(TARGET, ids_N=IDS).to_json())
+    (tmp_path / "rows.parquet").write_text("no parquet")
+    with pytest.raises(DataError, match=r"rows\.parquet: the ids of folds\.json cannot be read from it"):
+        read_split(tmp_path / "folds.json", IDS)
 
 
 def test_index_pairs_of_numpy_without_ids(tmp_path):
@@ -193,6 +230,11 @@ def rows_as(name, tmp_path, content):
 
 FOLD = {"train": IDS[:30].tolist(), "val": IDS[30:].tolist()}
 ENTRIES = [{"image": one, "fold": 0} for one in IDS]
+PLAN = json.loads(plan(TARGET, ids_N=IDS).to_json())
+
+
+def run(start, end):
+    return {"repeat": 0, "fold": 0, "runs": [[start, end]]}
 
 
 @pytest.mark.parametrize(
@@ -215,6 +257,13 @@ ENTRIES = [{"image": one, "fold": 0} for one in IDS]
         ("datalist.json", {"training": [{"image": "case_000", "fold": "0"}]}, "fold '0' is not a whole number"),
         ("datalist.json", {"validation": []}, "is no folds.json"),
         ("folds.json", {"fold_of_row": [[0, 1]]}, "is damaged"),
+        ("folds.json", {**PLAN, "ids": list(range(40))}, "ids, entry 0: id '0' is not in the data"),
+        ("folds.json", {**PLAN, "ids": 40}, "is damaged"),
+        ("folds.json", {**PLAN, "fold_of_row": PLAN["fold_of_row"][0]}, "is damaged: .* a list for each repeat"),
+        ("folds.json", {**PLAN, "train_rows": [run(30, 50)]}, "is damaged: .*train_rows from 30 to 50 of 40 rows"),
+        ("folds.json", {**PLAN, "train_rows": [run(-3, 5)]}, "is damaged: .*train_rows from -3 to 5 of 40 rows"),
+        ("folds.json", {**PLAN, "train_rows": [run(0, 10**15)]}, "is damaged"),
+        ("folds.json", {**PLAN, "train_rows": [run(0, 5)], "repeats": 2}, "is damaged"),
         ("folds.json", '"text"', "is no folds.json"),
         ("folds.csv", "id,flod\na,0\n", "no column 'fold'"),
         ("folds.csv", "", "no column 'fold'"),
@@ -226,6 +275,7 @@ ENTRIES = [{"image": one, "fold": 0} for one in IDS]
         ),
         ("folds.csv", "id,fold\ncase_000,0\nother,1\n", "column 'id', entry 1: id 'other' is not in the data"),
         ("folds.npz", "not a zip", "is no .npz of plain arrays"),
+        ("folds.npz", "", "is no .npz of plain arrays: No data left"),
     ],
 )
 def test_files_of_other_data_and_damaged_ones_are_named(tmp_path, name, content, message):
@@ -248,6 +298,8 @@ def test_folds_of_fewer_rows_are_of_other_data(tmp_path):
         ({"train_0": np.arange(3)}, "wants arrays"),
         ({"train_1": np.arange(3), "test_1": np.arange(3)}, "wants arrays"),
         ({"train_0": np.arange(3), "test_0": np.array([40])}, "test_0 has row 40: the data has rows 0..39"),
+        ({"train_0": np.array([2, -1]), "test_0": np.arange(1)}, "train_0 has row -1: the data has rows 0..39"),
+        ({"train_0": np.arange(3), "test_0": np.arange(3, 5), "ids": np.arange(40)}, "id '0' is not in the data"),
         ({"train_0": np.arange(3), "test_0": np.array([0.5])}, "test_0 is float64"),
         ({"train_0": np.array([None]), "test_0": np.arange(3)}, "is no .npz of plain arrays"),
     ],
@@ -256,6 +308,24 @@ def test_index_pairs_that_do_not_fit(tmp_path, arrays, message):
     np.savez(tmp_path / "pairs.npz", **arrays)
     with pytest.raises(DataError, match=message):
         read_split(tmp_path / "pairs.npz", IDS)
+
+
+def test_an_npz_that_is_something_else_or_damaged(tmp_path):
+    path = tmp_path / "folds.npz"
+    with path.open("wb") as file:
+        np.save(file, np.arange(3))
+    with pytest.raises(DataError, match=r"is no \.npz of plain arrays: it is a single array"):
+        read_split(path, IDS)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train_0", "text")
+    with pytest.raises(DataError, match=r"wants arrays train_0, test_0, .*; has none"):
+        read_split(path, IDS)
+    write_split(path, plan(TARGET, ids_N=IDS), IDS)
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 7):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
+        with suppress(DataError):  # a changed time stamp is no damage
+            read_split(path, IDS)
 
 
 @pytest.mark.parametrize("name", ["folds.txt", "out.json", "folds"])

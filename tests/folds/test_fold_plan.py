@@ -83,7 +83,7 @@ def test_repeats_use_the_following_seeds():
 @pytest.mark.parametrize("strategy", ["stratified", "kfold", "multilabel"])
 def test_the_last_seed_that_scikit_learn_takes(strategy):
     assert plan(TARGET, strategy, random_state=2**32 - 2, repeats=2).repeats == 2
-    with pytest.raises(ConfigError, match="random_state=4294967295: must be at most 4294967294 with cv.repeats=2"):
+    with pytest.raises(ConfigError, match=r"random_state=4294967295: must be at most 4294967294 with cv\.repeats=2"):
         plan(TARGET, strategy, random_state=2**32 - 1, repeats=2)
 
 

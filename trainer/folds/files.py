@@ -12,9 +12,11 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from trainer.checkpoint.files import write_bytes
@@ -115,6 +117,9 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
         raise ConfigError(f"{file}: this format cannot say which rows a fold leaves out: use folds.json or .npz")
     if kind == "datalist" and plan.repeats > 1:
         raise ConfigError(f"{file}: a datalist holds one split, the plan {plan.repeats} repeats: use folds.json")
+    unused = _rows_in_no_fold(plan) if kind == "nnunet" else 0
+    if unused:
+        raise ConfigError(f"{file}: this format cannot say that {unused} rows are in no fold: use folds.json or .npz")
     ids = ids_N.tolist()
     if kind == "npz":
         content = _npz_bytes(plan, ids_N)
@@ -128,6 +133,14 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
     except StorageError as error:
         cause = error.__cause__
         raise StorageError(f"{file}: cannot be written: {getattr(cause, 'strerror', None) or cause}") from error
+
+
+def _rows_in_no_fold(plan: FoldPlan) -> int:
+    unused_N = np.ones(plan.fold_of_row.shape[1], dtype=bool)
+    for number in range(plan.n_folds):
+        for rows in plan.rows(*divmod(number, plan.n_splits)):
+            unused_N[rows] = False
+    return int(unused_N.sum())
 
 
 def _kind(file: Path) -> str:
@@ -159,16 +172,20 @@ def _holds_more(file: Path, kind: str) -> bool:
 
 def _read_npz(file: Path, finder: RowFinder) -> tuple[Pair, ...]:
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            held = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        with file.open("rb") as stream:
+            arrays = np.load(stream, allow_pickle=False)
+            if not isinstance(arrays, NpzFile):
+                raise ValueError("it is a single array, an .npy")
+            held = {name: one for name in arrays.files if isinstance(one := arrays[name], np.ndarray)}
+    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"{file}: is no .npz of plain arrays: {error}") from error
     named = {int(match[1]) for name in held if (match := re.fullmatch(r"train_(\d+)", name))}
     missing = [name for fold in named for name in (f"test_{fold}",) if name not in held]
     if not named or named != set(range(len(named))) or missing:
-        have = ", ".join(sorted(held)[:6])
+        have = ", ".join(sorted(held)[:6]) or "none"
         raise DataError(f"{file}: wants arrays train_0, test_0, train_1, test_1, ... without a gap; has {have}")
-    row_of = finder.rows(held["ids"].tolist(), "ids", everything=True) if "ids" in held else np.arange(len(finder))
+    ids = [str(one) for one in held["ids"].ravel().tolist()] if "ids" in held else None
+    row_of = np.arange(len(finder)) if ids is None else finder.rows(ids, "ids", everything=True)
     return tuple(
         (_numbers(file, f"train_{fold}", held, row_of), _numbers(file, f"test_{fold}", held, row_of))
         for fold in range(len(named))
@@ -180,7 +197,8 @@ def _numbers(file: Path, name: str, held: dict[str, NDArray[np.int64]], row_of: 
     if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
         raise DataError(f"{file}: {name} is {rows.dtype} {rows.shape}: wants a list of row numbers")
     if len(rows) and (rows.min() < 0 or rows.max() >= len(row_of)):
-        raise DataError(f"{file}: {name} has row {rows.max()}: the data has rows 0..{len(row_of) - 1}")
+        worst = rows.min() if rows.min() < 0 else rows.max()
+        raise DataError(f"{file}: {name} has row {worst}: the data has rows 0..{len(row_of) - 1}")
     return row_of[rows.astype(np.int64)]
 
 
@@ -206,13 +224,27 @@ def _read_table(file: Path, text: str, finder: RowFinder) -> Predefined:
     if not folds:
         raise DataError(f"{file}: no column 'fold' (or fold_0, fold_1, ...): has {', '.join(header)[:80]}")
     row_of = _rows_of_table(file, header, cells, folds, finder)
-    found = []
-    for column in folds:
-        given = from_cells([line[column] for line in cells], f"{file}: column '{header[column]}'")
-        if not isinstance(given, np.ndarray):
-            return tuple((row_of[train], row_of[held_out]) for train, held_out in given)
-        found.append(given[np.argsort(row_of)])
-    return np.stack(found)
+    named = {f"{file}: column '{header[column]}'": [line[column] for line in cells] for column in folds}
+    given = [from_cells(column, source) for source, column in named.items()]
+    if len(given) == 1 and not isinstance(given[0], np.ndarray):
+        return tuple((row_of[train], row_of[held_out]) for train, held_out in given[0])
+    numbers = [_fold_numbers(one, source, len(cells)) for one, source in zip(given, named, strict=True)]
+    return np.stack(numbers)[:, np.argsort(row_of)]
+
+
+def _fold_numbers(given: Predefined, source: str, n_rows: int) -> NDArray[np.int64]:
+    """Return the fold of each row, also of a column of words: 0 = held out, -1 = only trained on."""
+    if isinstance(given, np.ndarray):
+        return given
+    ((train, held_out),) = given
+    if len(train) + len(held_out) < n_rows:
+        raise DataError(
+            f"{source}: {n_rows - len(train) - len(held_out)} rows are neither train nor held out: columns of repeats "
+            "cannot leave rows out, give train_0, test_0, train_1, ... in an .npz"
+        )
+    numbers_N = np.full(n_rows, -1, dtype=np.int64)
+    numbers_N[held_out] = 0
+    return numbers_N
 
 
 def _fold_columns(header: list[str]) -> list[int]:

@@ -66,19 +66,37 @@ def datalist_text(plan: FoldPlan, ids: list[str]) -> str:
 
 def _from_plan(file: Path, content: Mapping[str, Any], finder: RowFinder) -> Predefined:
     try:
+        _require_lists(content)
         plan = plan_of({**content, "fingerprint": "", "notes": ()})
-    except (KeyError, TypeError, ValueError) as error:
+        numbers = range(plan.n_folds if plan.train_rows else 0)
+        pairs = [plan.rows(*divmod(number, plan.n_splits)) for number in numbers]
+        ids = [str(one) for one in content.get("ids") or ()] or _ids_beside(file)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise DataError(f"{file}: is damaged: {error!r}") from error
-    ids = content.get("ids") or _ids_beside(file)
-    if plan.fold_of_row.ndim != 2 or plan.fold_of_row.shape[1] != (len(ids) if ids else len(finder)):
+    if plan.fold_of_row.shape[1] != (len(ids) if ids else len(finder)):
         raise DataError(
-            f"{file}: folds of {plan.fold_of_row.shape[-1]} rows, the data has {len(finder)}: it is of other data"
+            f"{file}: folds of {plan.fold_of_row.shape[1]} rows, the data has {len(finder)}: it is of other data"
+        )
+    if not ids and not finder.numbered:
+        raise DataError(
+            f"{file}: has no ids, and without them its rows cannot be found in data with ids such as "
+            f"'{shown(finder.first)}'\nput the rows.parquet of its run beside it, or write it with ids: "
+            "foldwise split DATA --path RUN/folds.json --out folds.json"
         )
     row_of = finder.rows(ids, "ids", everything=True) if ids else np.arange(len(finder))
-    if not plan.train_rows:
+    if not pairs:
         return plan.fold_of_row[:, np.argsort(row_of)]
-    pairs = (plan.rows(*divmod(number, plan.n_splits)) for number in range(plan.n_folds))
     return tuple((row_of[train], row_of[held_out]) for train, held_out in pairs)
+
+
+def _require_lists(content: Mapping[str, Any]) -> None:
+    first = content["fold_of_row"][0]
+    if not isinstance(first, list):
+        raise ValueError("fold_of_row is no list with a list for each repeat")
+    n_rows = len(first)
+    for start, end in (run for part in content.get("train_rows", []) for run in part["runs"]):
+        if not 0 <= start < end <= n_rows:
+            raise ValueError(f"train_rows from {start} to {end} of {n_rows} rows")
 
 
 def _ids_beside(file: Path) -> list[str]:
@@ -86,9 +104,13 @@ def _ids_beside(file: Path) -> list[str]:
     rows = file.with_name("rows.parquet")
     if not rows.is_file():
         return []
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return [str(one) for one in pq.read_table(rows, columns=["id"])["id"].to_pylist()]
+    try:
+        return [str(one) for one in pq.read_table(rows, columns=["id"])["id"].to_pylist()]
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise DataError(f"{rows}: the ids of {file.name} cannot be read from it: {error}") from error
 
 
 def _from_nnunet(file: Path, folds: list[Any], finder: RowFinder) -> tuple[Pair, ...]:

@@ -1,6 +1,7 @@
 """What a person should know about a split that was made, one line each."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from types import ModuleType
 
 import numpy as np
@@ -35,7 +36,7 @@ def split_notes(
     if strategy in ("time", "predefined"):
         held_out_N = np.zeros(n_rows, dtype=bool)
         trained_N = np.zeros(n_rows, dtype=bool)
-        for train, held_out in rounds[0]:
+        for train, held_out in chain(*rounds):
             held_out_N[held_out] = True
             trained_N[train] = True
         if not held_out_N.all():
