@@ -169,8 +169,29 @@ def test_a_multilabel_inner_slice_spreads_the_labels():
 
 def test_a_class_too_rare_for_the_inner_slice_is_an_error():
     exp = with_target(experiment(cv=CvConfig(select="inner")), np.array([0] * 99 + [1]))
-    with pytest.raises(DataError, match=r"cv\.select=inner cannot cut a stratified 10% off the training rows"):
+    with pytest.raises(
+        DataError, match=r"cv\.select=inner cannot cut a stratified 10% off the training rows"
+    ) as caught:
         inner_split(exp, np.arange(100), seed=0)
+    assert "use cv.inner.n_splits=3, or cv.select=last" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("n_rare", "train", "fraction", "helps"),
+    [
+        (2, np.arange(99), 0.1, "cv.rare=keep_in_train, cv.inner.n_splits=3, or cv.select=last"),
+        (20, np.arange(98), 0.01, "another cv.inner_fraction, or cv.select=last"),
+    ],
+)
+def test_what_is_said_to_help_a_rare_class_does(n_rare, train, fraction, helps):
+    exp = experiment(cv=CvConfig(select="inner", inner_fraction=fraction))
+    exp = with_target(exp, np.array([0] * (100 - n_rare) + [1] * n_rare))
+    with pytest.raises(DataError, match=f"use {helps}"):
+        inner_split(exp, train, seed=0)
+    if "inner_fraction" in helps:
+        exp = replace(exp, config=config(cv=CvConfig(select="inner", inner_fraction=0.2)))
+    _, inner = inner_split(exp, np.arange(100), seed=0)  # all rows of the rare class are trained on
+    assert len(inner) == (20 if "inner_fraction" in helps else 10)
 
 
 def test_class_counts_are_those_of_the_training_rows():

@@ -136,13 +136,22 @@ def inner_split(
     try:
         rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)
     except ValueError as error:
-        counts = np.unique(target, return_counts=True)[1]
+        classes, counts = np.unique(target, return_counts=True)
+        of_rarest = int((samples.target == classes[counts.argmin()]).sum())
         raise DataError(
             f"cv.select=inner cannot cut a stratified {fraction:.0%} off the training rows: each of the {len(counts)} "
             f"classes needs rows on both sides (the rarest has {counts.min()})\n"
-            "use another cv.inner_fraction, or cv.select=last"
+            f"use {_ways_out(experiment.plan, counts.min(), of_rarest)}, or cv.select=last"
         ) from error
     return np.sort(rest), np.sort(inner)
+
+
+def _ways_out(plan: FoldPlan, n_train: int, n_rows: int) -> str:
+    """Return what helps where the rarest class has ``n_train`` rows to train on, of ``n_rows`` in all."""
+    if n_train > 1:
+        return "another cv.inner_fraction"
+    kept = plan.strategy == "stratified" and 1 < n_rows < plan.n_splits
+    return "cv.rare=keep_in_train, cv.inner.n_splits=3" if kept else "cv.inner.n_splits=3"
 
 
 def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]:
