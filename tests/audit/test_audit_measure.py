@@ -191,3 +191,23 @@ def test_a_column_that_looks_like_a_group_is_taken_for_one() -> None:
     assert [gap.how for gap in named] == ["with groups kept together (by 'c0')"] * 2
     assert named[0].given == 1.0
     assert [gap.honest for gap in named] == pytest.approx([gap.honest for gap in grouped], abs=0.15)
+
+
+@pytest.mark.parametrize("n_large", [100, 190])
+def test_a_group_that_is_too_large_is_left_out_or_drawn_in_part(n_large: int) -> None:
+    """Of 200 rows, with 90 looked at: the other groups fill that, or any rows are drawn."""
+    groups = np.where(np.arange(200) < n_large, "large", (np.arange(200) // 10).astype(np.str_))
+    numeric, target = RANDOM.normal(size=(200, 2)), RANDOM.integers(0, 2, 200)
+    samples = table(numeric, target=target, groups=groups)
+    gaps = measure(samples, SPEC, (np.arange(200) % 4)[None], most_rows=90)
+    assert [gap.n_given for gap in gaps] == [90, 90]
+    if n_large == 100:
+        assert [gap.how for gap in gaps] == ["with groups kept together"] * 2
+
+
+def test_one_group_of_more_rows_than_are_looked_at() -> None:
+    samples = table(RANDOM.normal(size=(200, 2)), target=np.arange(200) % 2, groups=["only"] * 200)
+    gaps = measure(samples, SPEC, None, most_rows=90)
+    assert [(gap.n_given, gap.honest, gap.how) for gap in gaps] == [
+        (90, None, "no training row is of another group")
+    ] * 2

@@ -76,7 +76,8 @@ def measure(
     Time that goes backwards: with earlier rows only in training. Columns that tell the label: without them.
 
     Args:
-        samples: the rows; of more than ``most_rows`` some are drawn, groups and copies as a whole.
+        samples: the rows; of more than ``most_rows`` some are drawn, groups and copies as a whole unless they are too
+            large for that.
         spec: what they mean.
         fold_of_row: as for ``audit``, the first repeat is used; None = five random folds.
         train_rows: as for ``audit``.
@@ -160,14 +161,21 @@ def _random_folds(target: NDArray[np.int64], n_splits: int, seed: int) -> NDArra
 
 
 def _drawn(together_N: NDArray[np.int64], most_rows: int, seed: int) -> NDArray[np.int64]:
-    """Return the rows looked at, ascending: whole clusters until there are enough."""
+    """Return the rows looked at, ascending: whole clusters that fit; where they fill less than half, any rows."""
     if len(together_N) <= most_rows:
         return np.arange(len(together_N))
+    random = np.random.default_rng(seed)
     sizes = np.bincount(together_N)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    drawn = np.zeros(len(sizes), dtype=bool)
-    drawn[order[np.cumsum(sizes[order]) <= most_rows]] = True
-    return np.flatnonzero(drawn[together_N])
+    drawn, room = np.zeros(len(sizes), dtype=bool), most_rows
+    for cluster in random.permutation(len(sizes)).tolist():
+        if sizes[cluster] <= room:
+            drawn[cluster] = True
+            room -= sizes[cluster]
+        if not room:
+            break
+    if 2 * room <= most_rows:
+        return np.flatnonzero(drawn[together_N])
+    return np.sort(random.choice(len(together_N), most_rows, replace=False))
 
 
 def _taken(samples: Samples, rows: NDArray[np.int64]) -> Samples:
