@@ -91,7 +91,7 @@ def encode_labels(values: Column, column: str, file: Path | str) -> Labels:
     encoded: Column = pc.dictionary_encode(cells).combine_chunks()
     found = encoded.dictionary.to_pylist()
     codes_N = as_numpy(encoded.indices)
-    _refuse_two_forms(found, codes_N, column, file)
+    refuse_two_forms(found, codes_N, column, file)
     labels = [label.strip() for label in found]
     _refuse_regression(labels, len(codes_N), column, file)
     if len(labels) == 1:
@@ -176,27 +176,47 @@ def sort_labels(labels: Sequence[str] | set[str]) -> tuple[str, ...]:
     return tuple(sorted(labels))
 
 
-def _refuse_two_forms(found: list[str], codes_N: NDArray[Any], column: str, file: Path | str) -> None:
-    """``0``, ``0.0`` and ``"0 "`` would be three classes: refuse, naming the first rows of each."""
-    forms = defaultdict(list)
-    for code, label in enumerate(found):
-        forms[_canonical(label)].append(code)
-    clash = next((codes for codes in forms.values() if len(codes) > 1), None)
-    if clash is None:
+def refuse_two_forms(
+    found: Sequence[str],
+    codes_N: NDArray[Any],
+    column: str,
+    file: Path | str,
+    *,
+    what: str = "label",
+    numbers: re.Pattern[str] = NUMBER,
+) -> None:
+    """Refuse ``0``, ``0.0`` and ``"0 "``, which would be three classes.
+
+    Args:
+        found: the different cells.
+        codes_N: (N,) the place in ``found`` of each row's cell.
+        column: named in messages.
+        file: named in messages.
+        what: a cell says, for the message.
+        numbers: cells that are compared as numbers.
+
+    Raises:
+        DataError: two cells differ only by spaces around them or number form; names the first rows of each.
+    """
+    canonical = [_canonical(cell, numbers) for cell in found]
+    if len(set(canonical)) == len(found):
         return
-    written = []
-    for code in clash[:3]:
-        written.append(f"'{found[code]}' in {rows_listed(codes_N == code)}")
+    forms = defaultdict(list)
+    for code, form in enumerate(canonical):
+        forms[form].append(code)
+    clashes = [codes for codes in forms.values() if len(codes) > 1]
+    more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
+    written = [f"{found[code]!r} in {rows_listed(codes_N == code)}" for code in clashes[0][:3]]
     raise DataError(
-        f"{file}: column '{column}' writes one label in different ways:\n"
+        f"{file}: column '{column}' writes one {what} in different ways{more}:\n"
         + "\n".join(written)
         + "\nmake them the same: they differ only by spaces or number form"
     )
 
 
-def _canonical(label: str) -> str | Decimal:
-    stripped = label.strip()
-    return Decimal(stripped) if NUMBER.fullmatch(stripped) else stripped
+def _canonical(cell: str, numbers: re.Pattern[str]) -> str | Decimal:
+    stripped = cell.strip()
+    return Decimal(stripped) if numbers.fullmatch(stripped) else stripped
 
 
 def _refuse_regression(labels: list[str], n_rows: int, column: str, file: Path | str) -> None:

@@ -1,5 +1,6 @@
 """What every table source shares: which column does what; ids, weights, groups and given folds by row."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from trainer.config.errors import ConfigError, DataError
 from trainer.data.columns import (
+    Column,
     Names,
     as_numpy,
     as_words,
@@ -22,7 +24,10 @@ from trainer.data.columns import (
     text_cells,
 )
 from trainer.data.decoding import shown
+from trainer.data.labels import refuse_two_forms
 from trainer.data.times import read_times
+
+WHOLE_NUMBER = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)  # 1.1 and 1.10 may be two groups, as 1e3 and 10e2 may
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ def read_groups(table: pa.Table, column: str | None, file: Path | str) -> NDArra
     """Return the group of each row (N,) as text.
 
     Raises:
-        DataError: a row has no group.
+        DataError: a row has no group, or one group is written in two ways.
     """
     if column is None:
         return None
@@ -166,6 +171,9 @@ def read_groups(table: pa.Table, column: str | None, file: Path | str) -> NDArra
     missing = is_blank(cells)
     if missing.any():
         raise DataError(f"{file}: no group in column '{column}' in {rows_listed(missing)}: fill in or delete them")
+    encoded: Column = pc.dictionary_encode(cells).combine_chunks()
+    found, codes_N = encoded.dictionary.to_pylist(), as_numpy(encoded.indices)
+    refuse_two_forms(found, codes_N, column, file, what="group", numbers=WHOLE_NUMBER)
     return as_words(cells)
 
 
