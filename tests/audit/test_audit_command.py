@@ -12,6 +12,7 @@ from pyarrow import parquet
 from trainer.audit.command import audit_file
 from trainer.audit.split_column import read_split, read_times
 from trainer.config.errors import ConfigError, DataError
+from trainer.data.times import read_times as training_times
 from trainer.folds.predefined import by_repeat, from_cells
 
 TEXTS = [
@@ -107,16 +108,63 @@ def test_times_are_numbers_dates_or_times() -> None:
 
 @pytest.mark.parametrize("cells", [["2024-01-02", "soon", "2024-01-03"], ["1", "soon", "2"], ["1", "2024-01-02", "3"]])
 def test_a_cell_that_is_no_time_is_named(cells) -> None:
-    with pytest.raises(DataError, match=r"column 'part' \(--time\) row 2"):
+    with pytest.raises(DataError, match=r"column 'part' row 2: '.*' is neither a number nor a time like"):
         read_times(column(*cells), "part", "f.csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["2024-01-01T08:00:00+08:00", "", "2024-01-01T00:00:00Z"], ["2024-01-01", "NaT", "2024-01-01"]),
+        (["2024-01-01T00:00:00.000000001", None, "2024-01-01"], ["2024-01-01T00:00:00.000000001", "NaT", "2024-01-01"]),
+        ([datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), None, None], ["2024-01-01", "NaT", "NaT"]),
+    ],
+)
+def test_times_with_a_zone_or_nanoseconds_are_read_as_in_training(cells, expected) -> None:
+    read = read_times(column(*cells), "part", "f.csv")
+    np.testing.assert_array_equal(read, np.array(expected, dtype="datetime64[ns]"))
+    full = [cell for cell in cells if cell]
+    units = {"us": 1000, "ns": 1}[np.datetime_data(read.dtype)[0]]
+    trained = training_times(column(*full), "part", "f.csv") * units
+    np.testing.assert_array_equal(trained, read[~np.isnat(read)].astype("datetime64[ns]").astype(np.int64))
+
+
+def test_times_of_a_finer_unit_and_of_a_day(tmp_path: Path) -> None:
+    ticks = pa.table({"part": pa.array([1_700_000_000_000_000_001, None], pa.timestamp("ns", "Europe/Berlin"))})
+    expected = np.array([1_700_000_000_000_000_001, "NaT"], dtype="datetime64[ns]")
+    np.testing.assert_array_equal(read_times(ticks, "part", "f.parquet"), expected)
+    with pytest.raises(DataError, match=r"column 'part' row 1: '10:00:00.* is neither a number nor a time: write"):
+        read_times(column(datetime.time(10)), "part", "f.parquet")
+
+
+def test_empty_cells_of_a_parquet_file_are_never_held_out() -> None:
+    split = read_split(column(0.0, None, 1.0, None), "part", "f.parquet")
+    assert (split.fold_of_row.tolist(), split.names) == ([[0, -1, 1, -1]], ("0", "1"))
+
+
+@pytest.mark.parametrize("role", ["time", "split", "weight"])
+@pytest.mark.parametrize("text", [None, "text"])
+def test_a_column_that_is_the_label_has_no_other_role(tmp_path: Path, role: str, text: str | None) -> None:
+    file = csv(tmp_path, TEXTS, "text,label,part,day")
+    with pytest.raises(ConfigError, match=rf"column 'label' is both data\.label and data\.{role}"):
+        audit_file(file, text=text, label="label", **{role: "label"})
+
+
+def test_weights_are_no_feature(tmp_path: Path) -> None:
+    rows = [(f"0.{row * 7 % 10}", str(row + 1), "ab"[row * 7 % 40 % 2]) for row in range(40)]
+    file = csv(tmp_path, rows, "x,rising,label")
+    assert of_kind(audit_file(file, label="label"), "id_column").severity == "warning"
+    assert of_kind(audit_file(file, label="label", weight="rising"), "id_column") is None
 
 
 def test_columns_that_are_not_there(tmp_path: Path) -> None:
     file = csv(tmp_path, TEXTS, "text,label,part,day")
     with pytest.raises(DataError, match="did you mean 'part'"):
         audit_file(file, text="text", label="label", split="parts")
-    with pytest.raises(DataError, match="--time"):
+    with pytest.raises(DataError, match=r"no column 'hour' \(data\.time\)"):
         audit_file(file, text="text", label="label", time="hour")
+    with pytest.raises(DataError, match=r"no column 'wieght' \(data\.weight\)"):
+        audit_file(file, text="text", label="label", weight="wieght")
     with pytest.raises(DataError, match="no such file"):
         audit_file(tmp_path / "absent.csv", label="label")
     with pytest.raises(ConfigError):

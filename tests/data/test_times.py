@@ -63,11 +63,17 @@ def test_columns_that_hold_times_keep_their_order(kind):
         (["2024-01-31", "31/01/2024", "2024-02-01"], 2, "31/01/2024"),
         (["1", "2024-01-31"], 2, "2024-01-31"),
         (["2024-01-31 10:00", "2024-01-31T10:00:00Z"], 2, "2024-01-31T10:00:00Z"),
-        (["2024-13-01"], 1, "2024-13-01"),
+        (["1", "", "nan"], 3, "nan"),
     ],
 )
 def test_what_is_no_time_is_refused_with_its_row(cells, row, cell):
-    with pytest.raises(DataError, match=rf"f\.csv: column 't' row {row}: '{cell}' is neither a number nor a time"):
+    with pytest.raises(DataError, match=rf"f\.csv: column 't' row {row}: '{cell}' is neither a number nor a time like"):
+        times(cells)
+
+
+@pytest.mark.parametrize("cells", [["2024-13-01", "2024-12-01"], [datetime.time(1), datetime.time(2)], ["", "x"]])
+def test_nothing_readable_stands_before_the_first_wrong_cell(cells):
+    with pytest.raises(DataError, match=r"is neither a number nor a time: write times as 2024-01-31"):
         times(cells)
 
 

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from trainer.audit.split import NEVER_HELD_OUT, TrainRows
 from trainer.config.errors import DataError
-from trainer.data.columns import Column, as_numpy, find_columns, is_blank, rows_listed, text_cells
-from trainer.data.decoding import shown
-from trainer.data.times import first_wrong
+from trainer.data.columns import as_numpy, find_columns, is_blank, rows_listed, text_cells
+from trainer.data.times import time_cells
 from trainer.folds.predefined import TRAIN_WORDS, from_cells
 
 MOST_PARTS = 1000
-KINDS = (pa.float64(), pa.timestamp("us"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def read_split(table: pa.Table, column: str, file: Path | str) -> ColumnSplit:
         DataError: a row has no part, or there is only one part, or nearly every row is its own.
     """
     name = find_columns(column, table.column_names, file, "--split")[0]
-    cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
+    cells = pc.utf8_trim_whitespace(pc.fill_null(text_cells(table, name, file), ""))
     missing = is_blank(cells)
     numbers_N = _fold_numbers(as_numpy(cells).astype(np.str_).tolist())
     if numbers_N is not None and (numbers_N != NEVER_HELD_OUT).any():
@@ -96,32 +94,10 @@ def _numbered(numbers_N: NDArray[np.int64], where: str) -> ColumnSplit:
 
 
 def read_times(table: pa.Table, column: str, file: Path | str) -> NDArray[Any]:
-    """Read numbers, dates or ISO times: (N,) float64 or datetime64, NaN and NaT where the cell is empty.
+    """Read times as training does: (N,) numbers or datetime64, but NaN and NaT where the cell is empty.
 
     Raises:
         DataError: a cell is neither; names its row.
     """
     name = find_columns(column, table.column_names, file, "--time")[0]
-    if pa.types.is_temporal(table[name].type):
-        return as_numpy(pc.cast(table[name], pa.timestamp("us")))
-    cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
-    filled = pc.if_else(pc.equal(cells, pa.scalar("")), None, cells)
-    for kind in KINDS:
-        try:
-            times_N = as_numpy(pc.cast(filled, kind))
-        except pa.ArrowInvalid:
-            continue
-        return times_N.astype(np.float64) if pa.types.is_floating(kind) else times_N
-    row = first_wrong(filled, lambda part: any(_readable(part, kind) for kind in KINDS))
-    raise DataError(
-        f"{file}: column '{name}' (--time) row {row + 1} '{shown(filled[row].as_py(), 40)}' is neither a number nor a "
-        "time like those before it: write times as 2024-01-31 or 2024-01-31 12:00:00"
-    )
-
-
-def _readable(cells: Column, kind: pa.DataType) -> bool:
-    try:
-        pc.cast(cells, kind)
-    except pa.ArrowInvalid:
-        return False
-    return True
+    return as_numpy(time_cells(table, name, file))

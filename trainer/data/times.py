@@ -1,6 +1,5 @@
 """When each row happened, as numbers: what a split by time needs."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.config.errors import DataError
-from trainer.data.columns import Column, as_numpy, is_blank, rows_listed, text_cells
+from trainer.data.columns import Column, as_numpy, rows_listed, text_cells
 from trainer.data.decoding import shown
 
 Times = NDArray[np.float64] | NDArray[np.int64]
@@ -27,44 +26,56 @@ def read_times(table: pa.Table, column: str | None, file: Path | str) -> Times |
     """
     if column is None:
         return None
-    cells: Column = table[column]
-    if pa.types.is_timestamp(cells.type) or pa.types.is_date(cells.type):
-        missing_N = as_numpy(pc.is_null(cells))
-    else:
-        cells = pc.utf8_trim_whitespace(text_cells(table, column, file))
-        missing_N = is_blank(cells)
+    cells = time_cells(table, column, file)
+    missing_N = as_numpy(pc.is_null(cells))
     if missing_N.any():
         raise DataError(f"{file}: no time in column '{column}' in {rows_listed(missing_N)}: fill in or delete them")
-    for kind in KINDS:
-        times_N = _read(cells, kind)
-        if times_N is not None:
-            return times_N
-    row = first_wrong(cells, lambda part: any(_read(part, kind) is not None for kind in KINDS))
-    cell = shown(str(cells[row].as_py()), 40)
+    if pa.types.is_date32(cells.type):
+        cells = pc.cast(cells, pa.int32())
+    times_N: Times = as_numpy(cells if pa.types.is_floating(cells.type) else pc.cast(cells, pa.int64()))
+    return times_N
+
+
+def time_cells(table: pa.Table, column: str, file: Path | str) -> Column:
+    """Return a column as whole numbers, other numbers or times (of the kinds of ``read_times``), null where empty.
+
+    Raises:
+        DataError: a cell cannot be read; names its row.
+    """
+    cells: Column = table[column]
+    if pa.types.is_timestamp(cells.type) or pa.types.is_date(cells.type):
+        return cells
+    cells = pc.utf8_trim_whitespace(text_cells(table, column, file))
+    cells = pc.if_else(pc.equal(cells, pa.scalar("")), None, cells)
+    read = _read(cells)
+    if read is not None:
+        return read
+    row = _first_wrong(cells)
+    like = " like those before it" if cells[:row].null_count < row else ""
     raise DataError(
-        f"{file}: column '{column}' row {row + 1}: '{cell}' is neither a number nor a time like those before it: "
-        "write times as 2024-01-31 or 2024-01-31 12:00:00, all with a time zone or none"
+        f"{file}: column '{column}' row {row + 1}: '{shown(cells[row].as_py(), 40)}' is neither a number nor a "
+        f"time{like}: write times as 2024-01-31 or 2024-01-31 12:00:00, all with a time zone or none"
     )
 
 
-def _read(cells: Column, kind: pa.DataType) -> Times | None:
-    """Return cells as numbers, or None where one of them is not of this kind."""
-    try:
-        if pa.types.is_date32(cells.type):
-            cells = pc.cast(cells, pa.int32())
-        read = pc.cast(cells, kind)
-        times_N: Times = as_numpy(pc.cast(read, pa.int64()) if pa.types.is_timestamp(kind) else read)
-    except pa.ArrowInvalid:
-        return None
-    return times_N if np.isfinite(times_N).all() else None
+def _read(cells: Column) -> Column | None:
+    """Return text as the first kind that all of it is of, or None."""
+    for kind in KINDS:
+        try:
+            read: Column = pc.cast(cells, kind)
+        except pa.ArrowInvalid:
+            continue
+        if not pa.types.is_floating(kind) or pc.all(pc.is_finite(read), min_count=0).as_py():
+            return read
+    return None
 
 
-def first_wrong(cells: Column, readable: Callable[[Column], bool]) -> int:
-    """Return the first row up to which the cells are not ``readable`` as one kind."""
+def _first_wrong(cells: Column) -> int:
+    """Return the first row up to which the cells are not of one kind."""
     low, high = 0, len(cells) - 1
     while low < high:
         middle = (low + high) // 2
-        if readable(cells[: middle + 1]):
+        if _read(cells[: middle + 1]) is not None:
             low = middle + 1
         else:
             high = middle
