@@ -73,8 +73,7 @@ def _findings(parsed: Namespace) -> list[Finding]:
         return audit_images(parsed.file, images=parsed.images, file=parsed.image_file or "file", **reading)
     if parsed.text and parsed.drop:
         raise ConfigError("--drop has no effect with --text: only the text is read")
-    drop = [*(parsed.drop or []), *([parsed.weight] if parsed.weight else [])]
-    return audit_file(parsed.file, text=parsed.text, drop=drop, **reading)
+    return audit_file(parsed.file, text=parsed.text, weight=parsed.weight, drop=parsed.drop or (), **reading)
 
 
 def _audited_folder(parsed: Namespace) -> list[Finding]:

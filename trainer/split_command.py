@@ -208,7 +208,9 @@ def own_words(text: str) -> str:
     """Say options as they are typed here: ``--group COL`` for ``data.group=COL``, ``--cv time`` for ``cv=time``."""
     for there, here in (("random_state", "seed"), ("strategy", "cv"), ("shuffle=false", "no_shuffle")):
         text = text.replace(f"cv.{there}", f"cv.{here}")
-    text = text.replace(" (or cv.group)", "")
+    text = text.replace(" (or cv.group)", "").replace(", or add it to data.missing if it means no value", "")
+    text = text.replace("data.categorical=", "data.drop=")  # what this command line has
+    text = re.sub(r"""\"(data\.[a-z_]+=)\[?('.*?')\]?\"|(data\.[a-z_]+=)\[([\w.:-]+)\]""", r"\1\2\3\4", text)
     text = re.sub(r"(?:\bset )?\bdata\.id=null\b", "leave --id out", text)
     text = re.sub(r"\bcv=", "--cv ", text)
     return re.sub(r"\b(?:cv|data)\.([a-z_]+)(=?)", lambda m: f"--{m[1].replace('_', '-')}{' ' if m[2] else ''}", text)

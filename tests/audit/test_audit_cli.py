@@ -41,6 +41,11 @@ def test_what_is_wrong_with_the_file_is_said(table, capsys):
     [
         (["--text", "part", "--drop", "absent"], 2, "--drop has no effect with --text"),
         (["--group", "parts"], 3, "no column 'parts' (--group): did you mean 'part'? set --group part"),
+        (["--time", "parts"], 3, "no column 'parts' (--time): did you mean 'part'? set --time part"),
+        (["--split", "PARTS"], 3, "no column 'PARTS' (--split): did you mean 'part'? set --split part"),
+        (["--weight", "bb"], 3, "no column 'bb' (--weight): did you mean 'b'? set --weight b"),
+        (["--text", "part", "--weight", "bb"], 3, "no column 'bb' (--weight)"),
+        (["--time", "label"], 2, "column 'label' is both --label and --time: a column has one role"),
         (["--id", "part"], 3, "repair them, or leave --id out to number the rows"),
     ],
 )

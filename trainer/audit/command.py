@@ -18,8 +18,11 @@ from trainer.data.csv_tabular import load_csv_tabular
 from trainer.data.csv_text import load_csv_text
 from trainer.data.image_csv import load_image_csv
 from trainer.data.image_folder import load_image_folder
+from trainer.data.rows import assign_roles
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.tables import read_table
+
+ROLES = ("id", "weight", "group", "time", "split")
 
 
 def audit_file(
@@ -31,6 +34,7 @@ def audit_file(
     time: str | None = None,
     split: str | None = None,
     id: str | None = None,
+    weight: str | None = None,
     drop: Sequence[str] = (),
     measure: bool = False,
     encoding: str = "utf-8",
@@ -47,6 +51,7 @@ def audit_file(
         time: column with a number, a date or an ISO time.
         split: column with train / dev / test or fold numbers; None = the whole file.
         id: column with unique row names.
+        weight: column with sample weights, which are no feature.
         drop: feature columns to leave out.
         measure: whether probes say what the leak is worth.
         encoding: of the file.
@@ -60,18 +65,22 @@ def audit_file(
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    reading: dict[str, Any] = {"label": label, "id": id, "group": group, "encoding": encoding}
+    reading: dict[str, Any] = {"label": label, "id": id, "group": group, "weight": weight, "encoding": encoding}
     reading |= {"delimiter": delimiter, "label_delimiter": label_delimiter}
+    parts, times_N = WHOLE_FILE, None
+    if split is not None or time is not None:
+        table = read_table(path, encoding, delimiter)
+        for role in ({"time": time}, {"split": split}):  # which may be the group or the id too
+            single = {**dict.fromkeys(ROLES), "weight": weight, **role}
+            assign_roles(table, path, label=label, single=single, others={"text": text})
+        parts = WHOLE_FILE if split is None else read_split(table, split, path)
+        times_N = None if time is None else read_times(table, time, path)
+        del table
     if text is not None:
         samples, spec = load_csv_text(str(path), text=text, **reading)
     else:
         no_features = {name for name in (time, split) if name is not None} - {group, id}
         samples, spec = load_csv_tabular(str(path), drop=[*drop, *sorted(no_features)], **reading)
-    parts, times_N = WHOLE_FILE, None
-    if split is not None or time is not None:
-        table = read_table(path, encoding, delimiter)
-        parts = WHOLE_FILE if split is None else read_split(table, split, path)
-        times_N = None if time is None else read_times(table, time, path)
     return _audited(samples, spec, parts, times_N, measure)
 
 
