@@ -75,10 +75,38 @@ def test_drift_is_told():
     assert lines[-1] == "note: held-out rows differ from training rows beyond chance in folds 0, 1, 2, 3, 4: year"
 
 
+def test_words_that_are_shared_out_otherwise_are_told():
+    words_NK = np.array([["north"] * 12 + ["south"] * 48, list("ab") * 30], dtype=object).T
+    both = TableColumns(np.arange(60.0)[:, None], words_NK, ("year",), ("a_place_with_a_long_name", "coin"))
+    lines = printed(samples_of(np.arange(60) % 2, both), "kfold", classes=("a", "b"), shuffle=False)
+    assert "words (TV)" in lines[2]
+    assert lines[4].split()[-3:] == ["1.00", "year", "1.00"]
+    assert lines[5].strip() == "a_place_with_a_lo…"
+    note = "note: held-out rows differ from training rows beyond chance in folds 0, 1, 3, 4: year, "
+    assert lines[-1] == note + "a_place_with_a_long_name"
+    target = (np.random.default_rng(0).random((60, 3)) < 0.4).astype(np.int64)
+    groups_N = np.repeat(np.arange(20), 3).astype(np.str_)
+    printed(samples_of(target, both, groups_N), "multilabel")  # all columns of the table: within its width
+
+
 def test_groups_on_both_sides_are_told():
     parts = [
-        {"repeat": 0, "fold": 0, "counts": [1], "groups": {"held_out": 2, "both_sides": 1}, "drift": None},
-        {"repeat": 0, "fold": 1, "counts": [1], "groups": {"held_out": 2, "both_sides": 0}, "drift": None},
+        {
+            "repeat": 0,
+            "fold": 0,
+            "counts": [1],
+            "groups": {"held_out": 2, "both_sides": 1},
+            "drift": None,
+            "words": None,
+        },
+        {
+            "repeat": 0,
+            "fold": 1,
+            "counts": [1],
+            "groups": {"held_out": 2, "both_sides": 0},
+            "drift": None,
+            "words": None,
+        },
     ]
     report = {"classes": ["a"], "counts": [2], "repeats": 1, "folds": parts}
     assert list(remarks(report)) == ["groups are on both sides in fold 0"]

@@ -13,6 +13,7 @@ from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
 from trainer.folds.plan import FoldPlan
 from trainer.folds.report import split_report
 from trainer.report.boxes import headed_table
+from trainer.report.word_drift import word_drifts
 
 MOST_FOLDS = 10  # with a column each in the table of classes
 MOST_CLASSES = 20
@@ -20,8 +21,14 @@ MOST_ROWS = 50  # folds listed
 
 
 def describe(plan: FoldPlan, samples: Samples, spec: DataSpec) -> dict[str, Any]:
-    """Return ``split_report`` of a data set: its numeric columns, or the length of its texts, as features."""
-    return split_report(plan, samples.target, spec.classes, samples.groups_N, features_of(samples))
+    """Return ``split_report`` of a data set: its numeric columns, or the length of its texts, as features.
+
+    Each fold has ``words`` besides: see ``word_drifts``.
+    """
+    report = split_report(plan, samples.target, spec.classes, samples.groups_N, features_of(samples))
+    for part, words in zip(report["folds"], word_drifts(plan, samples), strict=True):
+        part["words"] = words
+    return report
 
 
 def features_of(samples: Samples) -> dict[str, NDArray[np.float64]]:
@@ -50,7 +57,7 @@ def show(report: Mapping[str, Any], console: Console) -> None:
 
 def folds_table(report: Mapping[str, Any]) -> Table:
     """Return one row per fold: rows, largest deviation of a class, of a label pair, groups, largest drift."""
-    has = {name: report["folds"][0][name] is not None for name in ("groups", "pairs", "drift")}
+    has = {name: report["folds"][0][name] is not None for name in ("groups", "pairs", "drift", "words")}
     repeats = f" x {report['repeats']} repeats" if report["repeats"] > 1 else ""
     table = headed_table(f"Split: {report['strategy']}, {report['n_splits']}{repeats}, {report['fingerprint'][:12]}")
     for heading in ("fold", "train", "held out"):
@@ -62,6 +69,8 @@ def folds_table(report: Mapping[str, Any]) -> Table:
         table.add_column("groups", justify="right", no_wrap=True)
     if has["drift"]:
         table.add_column("drift (KS)", overflow="fold")
+    if has["words"]:
+        table.add_column("words (TV)", overflow="fold")
     for part in report["folds"][:MOST_ROWS]:
         table.add_row(*(Text(cell) for cell in _cells(part, report["repeats"])))
     if len(report["folds"]) > MOST_ROWS:
@@ -91,7 +100,8 @@ def remarks(report: Mapping[str, Any]) -> Iterator[str]:
     both = _folds(report, [bool(part["groups"] and part["groups"]["both_sides"]) for part in report["folds"]])
     if both:
         yield f"groups are on both sides in {both}"
-    parts = [part["drift"]["beyond_chance"] if part["drift"] else [] for part in report["folds"]]
+    kinds = [[part[kind] for kind in ("drift", "words") if part[kind]] for part in report["folds"]]
+    parts = [[name for kind in found for name in kind["beyond_chance"]] for found in kinds]
     drifting = _folds(report, [bool(names) for names in parts])
     if drifting:
         names = list(dict.fromkeys(name for part in parts for name in part))
@@ -109,6 +119,8 @@ def _cells(part: Mapping[str, Any], repeats: int) -> Iterator[str]:
         yield str(part["groups"]["held_out"])
     if part["drift"] is not None:
         yield f"{part['drift']['ks']['value']:.2f} {_short(part['drift']['ks']['feature'])}"
+    if part["words"] is not None:
+        yield f"{part['words']['value']:.2f} {_short(part['words']['feature'])}"
 
 
 def _name(part: Mapping[str, Any], repeats: int) -> str:
