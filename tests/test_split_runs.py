@@ -236,7 +236,7 @@ def test_what_a_fold_does_not_train_on_cannot_reach_its_weights(train, tmp_path,
 def test_groups_are_told_apart_by_their_whole_name(train, tmp_path):
     """A group column handed on as a string would be split into letters, or all rows would be one group."""
     path = tmp_path / "t.csv"
-    groups = ["s1", "s11", "s1 ", "1s", "S1", "01", "1", "王"]
+    groups = ["s1", "s11", "s 1", "1s", "S1", "01", "1", "王"]
     lines = [f'{i % 5},{i % 2},"{groups[i // 4 % 8]}"' for i in range(64)]
     path.write_text("x,label,subject\n" + "\n".join(lines) + "\n", encoding="utf-8")
     arguments = ("data=csv_tabular", f"data.path={path}", "data.group=subject", "cv=leave_one_group_out", "run=r")

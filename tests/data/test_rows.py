@@ -18,7 +18,7 @@ def groups(cells, kind=None):
         (["p0", "p0 ", "p1", "p0"], "'p0' in 2 rows (1, 4)\n'p0 ' in row 2\n"),
         (["p0", "p0\u00a0", "p0\t"], "'p0' in row 1\n'p0\\xa0' in row 2\n'p0\\t' in row 3\n"),
         (["0", "1", "0.0", "0"], "'0' in 2 rows (1, 4)\n'0.0' in row 3\n"),
-        (["7", "007", "control"], "'7' in row 1\n'007' in row 2\n"),
+        (["7", "+7.00", "control"], "'7' in row 1\n'+7.00' in row 2\n"),
         (["1.", "+1", "a"], "'1.' in row 1\n'+1' in row 2\n"),
     ],
 )
@@ -44,7 +44,7 @@ def test_the_other_groups_in_two_forms_are_counted() -> None:
         ["1.1", "1.10", "1.2"],  # the first and the tenth person of a site
         ["0e12345", "0e99999", "1e3", "1000"],  # hashes
         ["p1", "P1", "p01", "p 1"],
-        ["1", "-1", "10", "0"],
+        ["1", "-1", "10", "0", "01", "001.0"],
         ["a ", "b ", " c"],
         ["2024-01-01", "2024-1-1"],
     ],

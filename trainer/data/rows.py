@@ -27,7 +27,9 @@ from trainer.data.decoding import shown
 from trainer.data.labels import refuse_two_forms
 from trainer.data.times import read_times
 
-WHOLE_NUMBER = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)  # 1.1 and 1.10 may be two groups, as 1e3 and 10e2 may
+WHOLE_NUMBER = re.compile(
+    r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII
+)  # 1.1 and 1.10 may be two groups, 1 and 01, 1e3 and 10e2
 
 
 @dataclass(frozen=True)
