@@ -27,9 +27,8 @@ from trainer.data.decoding import shown
 from trainer.data.labels import refuse_two_forms
 from trainer.data.times import read_times
 
-WHOLE_NUMBER = re.compile(
-    r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII
-)  # 1.1 and 1.10 may be two groups, 1 and 01, 1e3 and 10e2
+# 1 and 1.0 are one group; 1.1 and 1.10, 1 and 01, 1e3 and 10e2 may be two
+WHOLE_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
