@@ -1,5 +1,7 @@
 """``foldwise audit`` from the command line."""
 
+import shutil
+
 import numpy as np
 import pytest
 from picture_cases import jpeg, photo, written
@@ -71,6 +73,11 @@ def test_a_folder_of_images_is_audited_under_its_own_split(folder, capsys):
     assert "1 of 3 held-out rows is nearly the same as training rows (fold test: 1 of 3)" in printed
     assert "(test/dog/9.png) is held out while row" in printed
     assert "(train/dog/2.png) is trained on" in printed
+
+
+def test_folders_beside_the_split_are_left_out(folder, capsys):
+    shutil.copytree(folder / "train", folder / "extra")
+    test_a_folder_of_images_is_audited_under_its_own_split(folder, capsys)
 
 
 def test_a_folder_without_a_split_is_audited_as_a_whole(folder, capsys):

@@ -84,9 +84,34 @@ def test_split_folders_are_mixed_only_where_one_says_so(tmp_path):
             load_image_folder(plain, **options)
 
 
-def test_a_class_may_be_called_train(tmp_path):
-    samples, spec = load_image_folder(write_files(tmp_path, class_folders(classes=("bus", "train"))))
+@pytest.mark.parametrize("split", [False, True])
+def test_folders_beside_the_split_are_asked_about(tmp_path, split):
+    files = {**below("train", class_folders(3)), **below("val", class_folders(2)), **below("extra", class_folders(1))}
+    path = write_files(tmp_path / "pets", files)
+    with pytest.raises(ConfigError) as caught:
+        load_image_folder(path, split=split)
+    assert str(caught.value).splitlines() == [
+        f"{path} is split into train, val, with other folders beside them (extra): say which are read",
+        "to train and score on just this split: data.folders=[train,val] data.split=true cv=predefined",
+        "to mix them and make folds of all: data.folders=[train,val], with the names of others that are read too",
+        "or move the other folders away; if all of these are classes, rename those called like a split",
+    ]
+    samples, spec = load_image_folder(path, folders=["train", "val"], split=split)
+    assert (len(samples), spec.classes) == (10, ("cat", "dog"))
+    assert "images by folder: train 6, val 4; left out: extra" in spec.notes
+    if split:
+        assert set(samples.split_N) == {"train", "val"}
+        with pytest.raises(ConfigError, match="'extra' is neither train nor held out"):
+            load_image_folder(path, folders=["train", "val", "extra"], split=True)
+    else:
+        assert len(load_image_folder(path, folders=["train", "val", "extra"])[0]) == 12
+
+
+def test_classes_may_be_called_train_and_test(tmp_path):
+    samples, spec = load_image_folder(write_files(tmp_path / "a", class_folders(classes=("bus", "train"))))
     assert (spec.classes, samples.split_N) == (("bus", "train"), None)
+    files = {"bus/a/1.png": GOOD, "train/a/1.png": GOOD, "test/b/1.png": GOOD}
+    assert load_image_folder(write_files(tmp_path / "b", files))[1].classes == ("bus", "test", "train")
 
 
 def test_test_images_without_class_folders_are_left_out_and_named(tmp_path):

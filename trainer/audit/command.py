@@ -12,12 +12,11 @@ from trainer.audit.findings import Finding
 from trainer.audit.measure import measure as measured
 from trainer.audit.run import audit
 from trainer.audit.split_column import WHOLE_FILE, ColumnSplit, read_split, read_times
-from trainer.config.errors import ConfigError
 from trainer.data.columns import Names
 from trainer.data.csv_tabular import load_csv_tabular
 from trainer.data.csv_text import load_csv_text
 from trainer.data.image_csv import load_image_csv
-from trainer.data.image_folder import load_image_folder
+from trainer.data.image_folder import load_image_folder, split_folders
 from trainer.data.rows import assign_roles
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.tables import read_table
@@ -127,7 +126,7 @@ def audit_images(
 
 
 def audit_folder(path: str | Path, *, measure: bool = False) -> list[Finding]:
-    """Audit images with one folder per class; where folders are called train, val and test, that split.
+    """Audit images with one folder per class; where folders are called train, val and test, that split alone.
 
     Args:
         path: a directory or a zip file.
@@ -136,10 +135,8 @@ def audit_folder(path: str | Path, *, measure: bool = False) -> list[Finding]:
     Raises:
         DataError: there are no classes, or files cannot be read.
     """
-    try:
-        samples, spec = load_image_folder(str(path), split=True)
-    except ConfigError:  # there is no split: said before any file is read
-        samples, spec = load_image_folder(str(path))
+    parts = split_folders(str(path))
+    samples, spec = load_image_folder(str(path), folders=parts or None, split=bool(parts))
     return _audited(samples, spec, _parts(samples, "folder", path), None, measure)
 
 

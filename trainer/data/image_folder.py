@@ -26,7 +26,7 @@ class Place:
 
     Attributes:
         name: of the file, below the directory or in the zip.
-        part: the train, val or test folder it is in, or "".
+        part: the train, val or test folder (or one beside them) it is in, or "".
         label: the folder of its class, or "" where it lies beside the class folders.
     """
 
@@ -41,7 +41,8 @@ def load_image_folder(
     """Load images whose class is the folder they are in; one argument per line of conf/data/image_folder.yaml.
 
     Where the top holds only folders called train, val, test and the like, the classes are the folders in them, and
-    ``folders`` or ``split`` must say what becomes of them: rows held apart by others are not mixed unasked.
+    ``folders`` or ``split`` must say what becomes of them: rows held apart by others are not mixed unasked. Other
+    folders beside them are read only where ``folders`` names them.
 
     Args:
         path: a directory or a zip file; a single folder in it is stepped into.
@@ -79,6 +80,12 @@ def load_image_folder(
     return samples, DataSpec(name, "multiclass" if task == "multiclass" else labels.task, labels.classes, notes)
 
 
+def split_folders(path: str) -> list[str]:
+    """Return the folders called train, val, test and the like, where they are the split and no classes."""
+    names = list_files(path).images()
+    return [part for part in _part_folders(names, _single_top(names)) if _is_part(part)] if names else []
+
+
 def _no_images(listing: Listing) -> str:
     if not listing.files:
         return "there are no files in it"
@@ -98,10 +105,16 @@ def _single_top(names: Sequence[str]) -> str:
 
 
 def _part_folders(names: Sequence[str], top: str) -> tuple[str, ...]:
-    """Return the train, val and test folders, or none where the top holds anything else."""
-    heads = sorted({name[len(top) :].split("/", 1)[0] for name in names if "/" in name[len(top) :]})
-    has_classes = any(name[len(top) :].count("/") > 1 for name in names)
-    return tuple(heads) if len(heads) > 1 and has_classes and all(_is_part(head) for head in heads) else ()
+    """Return the train, val and test folders, and others beside them; none where the folders at the top are classes.
+
+    They are classes where one is called otherwise, unless train and a held-out folder have class folders in common.
+    """
+    folders = [name[len(top) :].split("/")[:-1] for name in names]
+    heads = sorted({path[0] for path in folders if path})
+    below = {(path[0].lower(), path[1]) for path in folders if len(path) > 1}
+    in_train, in_held_out = ({label for head, label in below if head in words} for words in (TRAIN, HELD_OUT))
+    is_split = len(heads) > 1 and bool(below) and all(map(_is_part, heads))
+    return tuple(heads) if is_split or in_train & in_held_out else ()
 
 
 def _is_part(folder: str) -> bool:
@@ -109,6 +122,9 @@ def _is_part(folder: str) -> bool:
 
 
 def _check_folders(folders: Sequence[str] | None, split: bool, parts: Sequence[str], root: str) -> None:
+    others = [part for part in parts if not _is_part(part)]
+    if others and folders is None:
+        raise ConfigError(_ask_which([part for part in parts if _is_part(part)], others, root))
     if parts and folders is None and not split:
         raise ConfigError(
             f"{root} is split into {', '.join(parts)}: say what that is for\n"
@@ -120,6 +136,22 @@ def _check_folders(folders: Sequence[str] | None, split: bool, parts: Sequence[s
         option = "data.split=true" if split and not parts else f"data.folders={list(folders or ())}"
         have = f"have: {', '.join(parts)}" if parts else "its top holds class folders, not train, val or test"
         raise ConfigError(f"{option}: {root} has no such split folders; {have}")
+    neither = [folder for folder in others if split and folder in (folders or ())]
+    if neither:
+        raise ConfigError(
+            f"data.split=true: '{neither[0]}' is neither train nor held out: leave it out of data.folders"
+        )
+
+
+def _ask_which(parts: Sequence[str], others: Sequence[str], root: str) -> str:
+    listed = ", ".join(map(shown, others[:MOST_NAMED])) + (", ..." if len(others) > MOST_NAMED else "")
+    option = f"data.folders=[{','.join(parts)}]"
+    return (
+        f"{root} is split into {', '.join(parts)}, with other folders beside them ({listed}): say which are read\n"
+        f"to train and score on just this split: {option} data.split=true cv=predefined\n"
+        f"to mix them and make folds of all: {option}, with the names of others that are read too\n"
+        "or move the other folders away; if all of these are classes, rename those called like a split"
+    )
 
 
 def _place(name: str, top: str, parts: Sequence[str]) -> Place:
