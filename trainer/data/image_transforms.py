@@ -57,10 +57,9 @@ def check_pipeline(pipeline: Pipeline, shape: tuple[int, int, int]) -> None:
     """
     for place, transform in enumerate(pipeline):
         named = f"{OPTION}[{place}]: {type(transform).__name__}"
+        gray = torch.full(shape, 127, dtype=torch.uint8)
         try:
-            after = augmented(
-                torch.full(shape, 127, dtype=torch.uint8), pipeline[: place + 1], np.random.default_rng(0)
-            )
+            after = _after(gray, pipeline[: place + 1], np.random.default_rng(0))
         except Exception as problem:  # torchvision's transforms raise what they like
             reason = shown((str(problem).splitlines() or [type(problem).__name__])[0], 200)
             raise ConfigError(f"{named} does not take images of {_by(shape)}: {reason}") from problem
@@ -70,6 +69,11 @@ def check_pipeline(pipeline: Pipeline, shape: tuple[int, int, int]) -> None:
                 f"{named} makes {got} of {_by(shape)}: every image must keep its shape\n"
                 "data.preprocess.size and data.preprocess.channels set it for training and evaluation"
             )
+        if after.is_floating_point() and after.median() > 1:
+            raise ConfigError(
+                f"{named} leaves gray pixels at {after.median():.0f} in floating point, where white is 1: "
+                "all would be white\nuse {name: ToDtype, dtype: float32, scale: true}"
+            )
 
 
 def augmented(image_CHW: Tensor, pipeline: Pipeline, random: np.random.Generator) -> Tensor:
@@ -77,6 +81,14 @@ def augmented(image_CHW: Tensor, pipeline: Pipeline, random: np.random.Generator
 
     What a transform leaves in floating point counts as 0..1, as in torchvision, and goes back to 8 bits.
     """
+    image_CHW = _after(image_CHW, pipeline, random)
+    if isinstance(image_CHW, Tensor) and image_CHW.is_floating_point():
+        image_CHW = image_CHW.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return image_CHW
+
+
+def _after(image_CHW: Tensor, pipeline: Pipeline, random: np.random.Generator) -> Tensor:
+    """Return what the transforms make of an image, whatever it is."""
     generator = torch.default_generator
     before = generator.get_state()
     generator.manual_seed(int(random.integers(2**63)))
@@ -85,8 +97,6 @@ def augmented(image_CHW: Tensor, pipeline: Pipeline, random: np.random.Generator
             image_CHW = transform(image_CHW)
     finally:
         generator.set_state(before)
-    if isinstance(image_CHW, Tensor) and image_CHW.is_floating_point():
-        image_CHW = image_CHW.clamp(0, 1).mul(255).round().to(torch.uint8)
     return image_CHW
 
 
@@ -109,6 +119,8 @@ def _transform(entry: Any, option: str, size: tuple[int, int]) -> "v2.Transform"
             raise ConfigError(f"{option}.{key}: {kind.__name__} takes no such argument{known}")
     if "size" in parameters and parameters["size"].default is inspect.Parameter.empty:
         arguments.setdefault("size", list(size))
+    if kind.__name__ == "ToDtype":
+        arguments.setdefault("scale", True)  # torchvision's False leaves 0..255 in floating point, where white is 1
     read = {key: _value(key, value, option, size) for key, value in arguments.items()}
     try:
         return kind(**read)
