@@ -228,6 +228,27 @@ def test_all_broken_images_are_counted_before_training(tmp_path, memory, size):
     assert lines[4] == "also row 7 (6.jpg), row 8 (7.jpg) and 1 more"
 
 
+CUT_OFF = encoded(pixels(60, 80), "JPEG")[:700]  # its size can still be read
+
+
+@pytest.mark.parametrize(
+    ("broken", "options"),
+    [
+        ([b"", b"<html>", CUT_OFF], {"size": 8, "channels": 3}),  # noticed while files are read
+        ([b"<html>", CUT_OFF], {}),  # while sizes are looked up
+    ],
+)
+def test_files_broken_in_different_ways_are_counted_together(tmp_path, broken, options):
+    files = {f"{n}.jpg": payload for n, payload in enumerate([encoded(pixels(), "JPEG"), *broken])}
+    with pytest.raises(DataError) as caught:
+        ImagePixels(**options).prepare(images_of(tmp_path, files))
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith(f"{len(broken)} of {len(files)} images cannot be used")
+    reasons = {b"": "the file is empty", b"<html>": "not a PNG", CUT_OFF: "damaged or cut off"}
+    for row, (line, payload) in enumerate(zip(lines[1:], broken, strict=True), start=1):
+        assert line.startswith(f"row {row + 1}, {tmp_path}/{row}.jpg: {reasons[payload]}")
+
+
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_file_that_breaks_later_is_named(tmp_path, num_workers):
     images = images_of(tmp_path, pictures())
@@ -316,6 +337,10 @@ def test_transforms_that_are_refused(train, said):
         (["hflip", "RandomIoUCrop"], r"train\[1\]: RandomIoUCrop does not take images of 3 x 16 x 12: .*box"),
         (["ToPILImage"], "ToPILImage makes Image of 3 x 16 x 12"),
         (["FiveCrop"], "FiveCrop makes tuple"),
+        (
+            ["hflip", {"name": "ToDtype", "dtype": "float32", "scale": False}],
+            r"train\[1\]: ToDtype leaves gray pixels at 127 in floating point, where white is 1",
+        ),
         (["Grayscale"], "Grayscale makes 1 x 16 x 12 .*\ndata.preprocess.size and data.preprocess.channels set it"),
     ],
 )
@@ -330,6 +355,15 @@ def test_a_size_that_changes_now_and_then_is_noticed_while_training(images):
     said = r"^row \d+ \(id '\d+\.png'\) cannot be read: data\.preprocess\.train makes \(3, 18, 14\)"
     with pytest.raises(DataError, match=said):
         streamed(rows, order=[np.arange(N_ROWS)])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_floating_point_keeps_the_pixels(images, nested):
+    train = [{"name": "ToDtype", "dtype": "float32"}]
+    if nested:
+        train = [{"name": "RandomApply", "p": 1.0, "transforms": train}]
+    found = streamed(rows_of(images, train=train, normalize="none"))
+    assert torch.equal((torch.cat(found) * 255).round().to(torch.uint8), by_hand()[np.concatenate(ORDER)])
 
 
 @pytest.mark.parametrize(

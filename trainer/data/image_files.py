@@ -88,7 +88,7 @@ def hash_images(root: str, names: Sequence[str]) -> Images:
         names: N files below it; a name may occur more than once.
 
     Raises:
-        DataError: files are missing, empty or unreadable; names rows and files.
+        DataError: files are missing, empty or unreadable; names rows and files, those that cannot be decoded too.
     """
     distinct = list(dict.fromkeys(names))
 
@@ -99,9 +99,10 @@ def hash_images(root: str, names: Sequence[str]) -> Images:
             return problem
 
     found = dict(zip(distinct, threaded(digest, distinct, READ_THREADS), strict=True))
-    raise_broken(
-        root, names, [(row, str(found[name])) for row, name in enumerate(names) if isinstance(found[name], DataError)]
-    )
+    broken = [(row, str(found[name])) for row, name in enumerate(names) if isinstance(found[name], DataError)]
+    if broken:
+        raise_undecodable(root, names)
+    raise_broken(root, names, broken)
     return Images(root, tuple(names), tuple(str(found[name]) for name in names))
 
 
@@ -145,6 +146,25 @@ def read_image(images: Images, row: int) -> "Image.Image":
 def place_of(root: str, names: Sequence[str], row: int) -> str:
     """Name a row, counted from 1, and its file."""
     return f"row {row + 1}, {shown(f'{root}/{names[row]}', 160)}"
+
+
+def raise_undecodable(root: str, names: Sequence[str]) -> None:
+    """Decode every file, once one is known to be broken: a person shall hear of all at once.
+
+    Raises:
+        DataError: likewise ``raise_broken``.
+    """
+
+    def problem_of(name: str) -> str:
+        try:
+            decode(read_bytes(root, name))
+        except DataError as problem:
+            return str(problem)
+        return ""
+
+    with quiet():
+        problems = list(threaded(problem_of, names))
+    raise_broken(root, names, [(row, problem) for row, problem in enumerate(problems) if problem])
 
 
 def raise_broken(root: str, names: Sequence[str], broken: Sequence[tuple[int, str]]) -> None:

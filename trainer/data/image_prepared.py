@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainer.config.errors import ConfigError, DataError
 from trainer.data.image_decoding import Origin, brought_to, decode, look, quiet
-from trainer.data.image_files import raise_broken, read_bytes
+from trainer.data.image_files import raise_broken, raise_undecodable, read_bytes
 from trainer.data.prepared import Track
 from trainer.data.samples import Images
 from trainer.data.threaded import threaded
@@ -81,11 +81,15 @@ def choose_shape(images: Images, size: tuple[int, int] | None, channels: int | N
     """Return the shape for all images, from the heads of the files where the user left it open.
 
     Raises:
-        DataError: files are no images; names rows and files.
+        DataError: files are no images; names rows and files, those that are cut off too.
     """
     if size is not None and channels is not None:
         return ImageShape(size, channels, resize)
-    heads = _all(images, lambda row: look(read_bytes(images.root, images.names[row])), None)
+    try:
+        heads = _all(images, lambda row: look(read_bytes(images.root, images.names[row])), None)
+    except DataError:
+        raise_undecodable(images.root, images.names)
+        raise
     if size is None:
         sizes = {head.size for head in heads}
         own = next(iter(sizes))
