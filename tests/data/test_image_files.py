@@ -323,6 +323,29 @@ def test_resizing_is_torchvisions_on_pillow_images():
     assert np.array_equal(brought_to(image, (37, 53), 1, "squash")[0], np.asarray(ImageOps.grayscale(image)))
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 300), (300, 1), (2, 300), (3, 4000)])
+@pytest.mark.parametrize("size", [(32, 32), (32, 20), (1, 7)])
+def test_padding_keeps_something_of_the_longest_images(height, width, size):
+    image = Image.fromarray(np.full((height, width, 3), 200, np.uint8))
+    padded = brought_to(image, size, 3, "pad")
+    filled = (padded == 200).all(axis=0)
+    assert (padded[:, ~filled] == 0).all()
+    lines, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
+    scale = min(size[0] / height, size[1] / width)
+    assert (len(lines), len(columns)) == (max(1, round(height * scale)), max(1, round(width * scale)))
+    assert filled.sum() == len(lines) * len(columns)
+
+
+def test_padding_of_other_images_is_pillows():
+    random = np.random.default_rng(5)
+    for height, width, *size in random.integers(1, 60, (200, 4)).tolist():
+        image = Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        if 0 in ImageOps.contain(image, size).size:
+            continue
+        expected = np.asarray(ImageOps.pad(image, size, Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+        assert np.array_equal(brought_to(image, (size[1], size[0]), 3, "pad"), expected)
+
+
 def test_a_forked_process_opens_the_zip_itself(tmp_path):
     files = {f"{n}.png": encoded(pixels(30, 30, seed=n)) for n in range(20)}
     images = hash_images(write_zip(tmp_path / "d.zip", files), list(files))

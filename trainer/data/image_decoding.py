@@ -116,9 +116,20 @@ def brought_to(image: "Image.Image", size: tuple[int, int], channels: int, resiz
         elif resize == "crop":
             image = ImageOps.fit(image, (width, height), bilinear)
         else:
-            image = ImageOps.pad(image, (width, height), bilinear)
+            image = ImageOps.pad(_no_side_lost(image, width, height), (width, height), bilinear)
     pixels = np.asarray(image, dtype=np.uint8)
     return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
+
+
+def _no_side_lost(image: "Image.Image", width: int, height: int) -> "Image.Image":
+    """Return the image; so long a one that Pillow would fit inside with 0 pixels across is brought to 1 across."""
+    from PIL import Image
+
+    if round(image.height / image.width * width) == 0:
+        return image.resize((width, 1), Image.Resampling.BILINEAR)
+    if round(image.width / image.height * height) == 0:
+        return image.resize((1, height), Image.Resampling.BILINEAR)
+    return image
 
 
 def check_resize(resize: str) -> None:
