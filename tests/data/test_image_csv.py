@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,42 @@ def test_a_zip_with_no_table_or_several(tmp_path):
     with pytest.raises(DataError) as caught:
         load_image_csv(bad)
     assert str(caught.value).startswith(f"{bad}/labels.csv")
+
+
+def test_a_text_beside_the_table_is_not_the_table(tmp_path):
+    for folder in ("", "d/"):
+        files = with_table(files={folder + name: payload for name, payload in FILES.items()}, name=f"{folder}l.csv")
+        path = write_zip(tmp_path / f"{len(folder)}.zip", {f"{folder}README.txt": b"How it was made.\n", **files})
+        assert load_image_csv(path)[0].ids_N[0] == "img/2.png"
+    alone = write_zip(tmp_path / "txt.zip", with_table(table=TABLE.replace(",", "\t"), name="labels.TXT"))
+    assert load_image_csv(alone)[1].classes == ("a", "b")
+    several = {"l.csv": b"a", "m.csv": b"a", "README.txt": b"a"}
+    with pytest.raises(DataError, match=r"several tables in it \(README.txt, l.csv, m.csv\)"):
+        load_image_csv(write_zip(tmp_path / "several.zip", several))
+
+
+@pytest.mark.parametrize(("in_table", "in_files"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("top", ["", "Gemälde/"])
+def test_accents_in_another_unicode_form_are_the_same_name(tmp_path, in_table, in_files, top):
+    names = [f"Käfer/é{n}.png" for n in range(3)]
+    table = "file,label\n" + "".join(f"{name},{'ab'[n % 2]}\n" for n, name in enumerate(names))
+    table = unicodedata.normalize(in_table, table)
+    there = [unicodedata.normalize(in_files, top + name) for name in names]
+    files = {name: encoded(pixels(seed=n)) for n, name in enumerate(there)}
+    write_files(tmp_path, {"labels.csv": table.encode()})
+    for images in (write_zip(tmp_path / "i.zip", files), write_files(tmp_path / "i", files)):
+        root = images if images.endswith(".zip") else str(Path(images, unicodedata.normalize(in_files, top)))
+        samples, _ = load_image_csv(str(tmp_path / "labels.csv"), images=root)
+        assert [Path(samples.inputs.root, name) for name in samples.inputs.names] == [Path(images, n) for n in there]
+        assert samples.ids_N.tolist() == [unicodedata.normalize(in_table, name) for name in names]
+        assert read_image(samples.inputs, 2).tobytes() == pixels(seed=2).tobytes()
+
+
+def test_accents_in_a_mix_of_unicode_forms_are_noticed(tmp_path):
+    mixed = unicodedata.normalize("NFC", "ä") + unicodedata.normalize("NFD", "ö") + ".png"
+    files = with_table(files={mixed: FILES["img/0.png"]}, table="file,label\näö.png,a\n")
+    with pytest.raises(DataError, match="upper or lower case and with accents in the same Unicode form"):
+        load_image_csv(write_zip(tmp_path / "d.zip", files))
 
 
 def test_multi_label_in_both_forms(tmp_path):

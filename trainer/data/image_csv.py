@@ -2,6 +2,7 @@
 
 import posixpath
 import tempfile
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -104,6 +105,8 @@ def _read_table(path: str, encoding: str, delimiter: str | None) -> tuple[pa.Tab
     found = [name for name in listing.files if PurePosixPath(name).suffix.lower() in TABLES]
     least = min((name.count("/") for name in found), default=0)
     tables = [name for name in found if name.count("/") == least]
+    not_txt = [name for name in tables if not name.lower().endswith(".txt")]
+    tables = not_txt if len(not_txt) == 1 else tables  # README.txt is not the table where there is another
     if len(tables) != 1:
         have = f"several tables in it ({', '.join(tables[:MOST_NAMED])})" if tables else "no table in it"
         raise DataError(
@@ -141,23 +144,24 @@ def _file_names(table: pa.Table, column: str, path: str, suffix: str) -> list[st
 
 
 def _below(root: str, wanted: Sequence[str], folder: str, path: str) -> list[str]:
-    """Return where each file is below ``root``.
+    """Return the name that each file has below ``root``.
 
     Raises:
         DataError: files lie elsewhere or are missing; names the first rows.
     """
-    has = _finder(root)
+    find = _finder(root)
     names = [_place(name, folder, root, path) for name in wanted]
     outside = [row for row, name in enumerate(names) if name.startswith("/")]
     if outside:
         raise DataError(f"{path}: {_rows(outside, wanted)}: not below {root}\n{_way_in(root, names)}")
     top = _single_top(root)
-    if not folder and top and not any(has(name) for name in names) and any(has(f"{top}/{name}") for name in names):
+    if not folder and top and not any(map(find, names)) and any(find(f"{top}/{name}") for name in names):
         names = [f"{top}/{name}" for name in names]
-    missing = [row for row, name in enumerate(names) if not has(name)]
+    found = [find(name) for name in names]
+    missing = [row for row, name in enumerate(found) if not name]
     if missing:
         raise DataError(f"{path}: {_rows(missing, wanted)}: no such file in {root}\n{_advice(root, names, missing)}")
-    return names
+    return found
 
 
 def _place(name: str, folder: str, root: str, table: str) -> str:
@@ -183,9 +187,20 @@ def _way_in(root: str, names: Sequence[str]) -> str:
     return "take these rows out of the table, or put all images below one directory"
 
 
-def _finder(root: str) -> Callable[[str], bool]:
-    """Return what says whether there is a file of a name below ``root``."""
-    return _is_file_in(root) if Path(root).is_dir() else open_archive(root).members.__contains__
+def _finder(root: str) -> Callable[[str], str]:
+    """Return what gives the name that a file has below ``root``, or "" where there is none.
+
+    Accents are joined to their letters in most tables (NFC) and apart in archives made on a Mac (NFD).
+    """
+    has = _is_file_in(root) if Path(root).is_dir() else open_archive(root).members.__contains__
+
+    def find(name: str) -> str:
+        if has(name):
+            return name
+        forms = () if name.isascii() else (unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+        return next(filter(has, forms), "")
+
+    return find
 
 
 def _is_file_in(root: str) -> Callable[[str], bool]:
@@ -218,12 +233,17 @@ def _advice(root: str, names: Sequence[str], missing: Sequence[int]) -> str:
     longer = [other for other in beside if PurePosixPath(other).stem == name.name and is_image_name(other)]
     if longer:
         return f"there is '{shown(longer[0], 60)}': set data.suffix={PurePosixPath(longer[0]).suffix}"
-    alike = [other for other in beside if other.casefold() == str(name).casefold()]
+    alike = [other for other in beside if _folded(other) == _folded(str(name))]
     if alike and alike != [str(name)]:
-        return f"there is '{shown(alike[0], 60)}': write the names as those of the files, in upper or lower case"
+        form = "" if str(name).isascii() else " and with accents in the same Unicode form"
+        return f"there is '{shown(alike[0], 60)}': write the names as those of the files, in upper or lower case{form}"
     if len(missing) == len(names):
         return "no row's file is there: set data.images to the directory or .zip that the names start from"
     return "put them there, or take these rows out of the table"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _beside(root: str, name: PurePosixPath) -> list[str]:
