@@ -92,7 +92,8 @@ def starting(train: TrainFold, anew: Begin | None = None) -> Iterator[Start]:
             raise ConfigError(f"cv.parallel={n_workers}: the processes cannot be started: {error}") from error
 
     was_frozen = gc.get_freeze_count() > 0
-    gc.collect()  # what is frozen is never freed: not what an earlier run has left
+    if was_frozen:
+        gc.collect()  # what stays frozen is never freed: not what an earlier run has left
     gc.freeze()  # the collector would write to every page, and so copy it
     try:
         yield start
