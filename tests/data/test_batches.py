@@ -122,20 +122,17 @@ def test_a_row_without_tokens_is_all_padding():
     assert rows.take(torch.tensor([0, 1, 2]))["tokens"].tolist() == [[5, 6], [1, 1], [7, 1]]
 
 
-@pytest.mark.parametrize("pad_left", [False, True])
-def test_mask_and_types_are_padded_like_the_tokens(pad_left):
+def test_mask_and_types_are_padded_like_the_tokens():
     lengths = [3, 1, 12, 5]
     tokens, plain = token_rows(lengths)
     types = torch.randint(0, 2, (sum(lengths),), dtype=torch.uint8)
-    rows = TokenRows(plain.tokens, plain.offsets, 7, name="input_ids", types=types, mask=True, pad_left=pad_left).to(
-        CPU
-    )
-    side, wanted = "left" if pad_left else "right", [3, 0, 0]
+    rows = TokenRows(plain.tokens, plain.offsets, 7, name="input_ids", types=types, mask=True).to(CPU)
+    wanted = [3, 0, 0]
     ones = [torch.ones(lengths[row], dtype=torch.int64) for row in wanted]
     expected = {
-        "input_ids": pad_sequence([tokens[row].long() for row in wanted], True, 7, side),
-        "attention_mask": pad_sequence(ones, True, 0, side),
-        "token_type_ids": pad_sequence([types.split(lengths)[row].long() for row in wanted], True, 0, side),
+        "input_ids": pad_sequence([tokens[row].long() for row in wanted], True, 7),
+        "attention_mask": pad_sequence(ones, True, 0),
+        "token_type_ids": pad_sequence([types.split(lengths)[row].long() for row in wanted], True, 0),
     }
     taken = rows.take(torch.tensor(wanted))
     assert set(taken) == set(expected)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from tokenizer_cases import CHINESE, MIXED, PAIRED, SAVE, save_bert, save_gpt
-from transformers import AutoTokenizer, BertConfig, RobertaConfig
+from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig
 
 from trainer.config.errors import ConfigError
 from trainer.data import tokenizer as module
@@ -53,8 +53,8 @@ def rows_of(preprocess: PretrainedTokenizer, texts: Texts):
 
 
 def reference(directory: Path, texts: Texts, rows: list[int], max_length: int) -> dict[str, torch.Tensor]:
-    """The tokenizer called as everybody calls it."""
-    tokenizer = AutoTokenizer.from_pretrained(directory)
+    """The tokenizer called as everybody calls it, padding on the right."""
+    tokenizer = AutoTokenizer.from_pretrained(directory, padding_side="right")
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     pairs = None if texts.pairs is None else [texts.pairs[row] for row in rows]
     return tokenizer(
@@ -85,6 +85,19 @@ def test_rows_are_those_of_the_tokenizer_itself(saved, kind, texts, max_length) 
     rows = rows_of(made(saved[kind], max_length), filled)
     for wanted in ([3, 0, 8], [1], list(range(10)), [4, 4, 7]):
         same(rows.take(torch.tensor(wanted)), reference(saved[kind], filled, wanted, max_length))
+
+
+def test_a_text_means_the_same_to_the_model_in_any_batch_though_the_tokenizer_pads_left(tmp_path) -> None:
+    directory = save_bert(tmp_path, padding_side="left")
+    assert AutoTokenizer.from_pretrained(directory).padding_side == "left"
+    rows = rows_of(made(directory), MIXED)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    torch.manual_seed(0)
+    model = BertModel(BertConfig(vocab_size=300, initializer_range=0.3, **sizes)).eval()
+    with torch.no_grad():
+        together = model(**rows.take(torch.arange(10))).last_hidden_state[:, 0]
+        alone = torch.cat([model(**rows.take(torch.tensor([row]))).last_hidden_state[:, 0] for row in range(10)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 
 def test_types_come_only_where_the_tokenizer_makes_them(saved) -> None:

@@ -99,7 +99,6 @@ class TokenRows:
         name: the model's argument for the tokens.
         types: (T,) the kind of each token (0 fills short rows), given to the model as ``token_type_ids``; or None.
         mask: whether the model is given ``attention_mask``, 1 where there is a token.
-        pad_left: whether short rows are filled in front.
     """
 
     def __init__(
@@ -111,7 +110,6 @@ class TokenRows:
         name: str = "tokens",
         types: NDArray[np.integer] | Tensor | None = None,
         mask: bool = False,
-        pad_left: bool = False,
     ) -> None:
         self.tokens = torch.as_tensor(tokens)
         self.offsets = torch.as_tensor(offsets)
@@ -119,7 +117,6 @@ class TokenRows:
         self.name = name
         self.types = None if types is None else torch.as_tensor(types)
         self.mask = mask
-        self.pad_left = pad_left
         self._lengths_N = torch.diff(self.offsets).cpu().numpy()
 
     def take(self, rows: Tensor) -> dict[str, Tensor]:
@@ -138,9 +135,7 @@ class TokenRows:
         starts_B = self.offsets[rows_B]
         lengths_B = self.offsets[rows_B + 1] - starts_B
         places_BT = torch.arange(longest, device=self.tokens.device).expand(len(rows_B), longest)
-        if self.pad_left:
-            places_BT = places_BT - (longest - lengths_B)[:, None]
-        filled_BT = (places_BT >= 0) & (places_BT < lengths_B[:, None])
+        filled_BT = places_BT < lengths_B[:, None]
         source_BT = torch.where(filled_BT, starts_B[:, None] + places_BT, 0)
         inputs = {self.name: torch.where(filled_BT, self.tokens[source_BT].long(), self.pad_id)}
         if self.mask:
@@ -162,7 +157,6 @@ class TokenRows:
             name=self.name,
             types=None if self.types is None else self.types.to(device),
             mask=self.mask,
-            pad_left=self.pad_left,
         )
 
 

@@ -17,7 +17,7 @@ from trainer.data.prepared import Track, untracked
 from trainer.data.samples import Texts
 
 CHUNK_TEXTS = 1_000
-SETTINGS = ("pad_id", "empty_id", "pad_left", "cut_left", "has_types")  # of a TokenMaker, besides the tokenizer
+SETTINGS = ("pad_id", "empty_id", "cut_left", "has_types")  # of a TokenMaker, besides the tokenizer
 POSITIONS_AFTER_PADDING = {  # models that number positions from pad_id + 1
     *("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "xmod", "data2vec-text"),
     *("longformer", "mpnet", "ibert"),
@@ -51,9 +51,8 @@ class TokenMaker:
 
     Attributes:
         backend: the ``tokenizers.Tokenizer``.
-        pad_id: fills short rows.
+        pad_id: fills short rows, on the right whatever the tokenizer does: positions count from a row's first token.
         empty_id: stands for a text that has no token at all.
-        pad_left: whether short rows are filled in front.
         cut_left: whether long texts lose their beginning.
         has_types: whether the model reads ``token_type_ids``.
         limit: most tokens the model reads, or None where nothing says so.
@@ -63,7 +62,6 @@ class TokenMaker:
     backend: Any
     pad_id: int
     empty_id: int
-    pad_left: bool
     cut_left: bool
     has_types: bool
     limit: int | None = None
@@ -225,7 +223,6 @@ def _maker(tokenizer: Any, n_positions: int | None) -> TokenMaker:
         backend,
         pad_id,
         empty_id,
-        pad_left=tokenizer.padding_side == "left",
         cut_left=tokenizer.truncation_side == "left",
         has_types="token_type_ids" in tokenizer.model_input_names,
         limit=int(min(limits)) if limits else None,

@@ -194,13 +194,7 @@ class FittedTokenizer:
         """
         tokens = self._tokenised(inputs)
         return TokenRows(
-            tokens.tokens_T,
-            tokens.offsets,
-            self.maker.pad_id,
-            name="input_ids",
-            types=tokens.types_T,
-            mask=True,
-            pad_left=self.maker.pad_left,
+            tokens.tokens_T, tokens.offsets, self.maker.pad_id, name="input_ids", types=tokens.types_T, mask=True
         )
 
     def _tokenised(self, inputs: TokenisedTexts | Inputs) -> Tokens:
