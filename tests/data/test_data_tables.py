@@ -1,12 +1,19 @@
 import gzip
+import json
+import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyarrow import csv as arrow_csv
+from pyarrow import json as arrow_json
 from pyarrow import parquet
 
 from trainer.config.errors import ConfigError, DataError
+from trainer.data import sound_csv
 from trainer.data.tables import read_table
 
 CHINESE = "text,label\n这是一个非常好的酒店，服务也很好,好\n房间太小了，我们不会再来,坏\n"
@@ -150,6 +157,41 @@ def test_any_file_name(tmp_path: Path, name: str) -> None:
     file = tmp_path / "目录 with space" / name
     file.write_text("a,b\n1,2\n")
     assert read_table(str(file)).num_rows == 1
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Path(os.fsdecode(bytes(tmp_path) + b"/\xff"))
+    directory.mkdir()
+    (directory / "a.csv").write_text("a,b\n1,2\n")
+    parquet.write_table(pa.table({"a": ["1"], "b": ["2"]}), tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").rename(directory / "a.parquet")
+    monkeypatch.setattr(sound_csv, "LEAST_BYTES", 0)
+    for name in ("a.csv", "a.parquet"):
+        assert read_table(directory / name).to_pydict() == {"a": ["1"], "b": ["2"]}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "large.csv", "a.jsonl", "a.parquet"])
+def test_arrow_is_given_nothing_that_is_python_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Its threads would let go of it while Python ends, and a quick refusal would abort."""
+    table = pa.table({"a": ["1", "2"], "b": ["x", "y"]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    for csv_name in ("a.csv", "large.csv"):
+        arrow_csv.write_csv(table, tmp_path / csv_name)
+    monkeypatch.setattr(sound_csv, "LEAST_BYTES", 0 if name == "large.csv" else 1 << 25)
+    given: list[object] = []
+    for module, reader in ((arrow_csv, "read_csv"), (arrow_json, "read_json"), (parquet, "ParquetFile")):
+        monkeypatch.setattr(module, reader, recorded(getattr(module, reader), given))
+    assert read_table(tmp_path / name).equals(table)
+    assert [type(stream) for stream in given] == [pa.BufferReader if name in ("a.csv", "a.jsonl") else pa.OSFile]
+
+
+def recorded(reader: Callable[..., Any], given: list[object]) -> Callable[..., Any]:
+    def record(stream: object, *args: Any, **options: Any) -> Any:
+        given.append(stream)
+        return reader(stream, *args, **options)
+
+    return record
 
 
 def test_unnamed_columns_are_numbered(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from trainer.config.errors import ConfigError, DataError
+from trainer.data import arrow_files
 from trainer.data.decoding import line_at, shown
 
 DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -38,7 +39,7 @@ def parse_csv(payload: bytes, file: Path, delimiter: str | None, usual_delimiter
     check_delimiter(header, separator, file)
     names = column_names(header)
     try:
-        return parse_rows(io.BytesIO(payload), len(payload), separator, names)
+        return parse_rows(arrow_files.copied(payload), len(payload), separator, names)
     except pa.ArrowException as problem:
         raise _row_problem(payload, separator, len(names), file, str(problem)) from problem
 
@@ -88,7 +89,7 @@ def check_delimiter(header: list[str], separator: str, file: Path) -> None:
 
 
 def parse_rows(stream: Any, n_bytes: int, separator: str, names: list[str]) -> pa.Table:
-    """Return the rows after the header of a binary file (Python's or Arrow's), every cell as text.
+    """Return the rows after the header of one of Arrow's files, every cell as text.
 
     Raises:
         pyarrow.ArrowException: a row has more or fewer cells than there are names.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from trainer.data import arrow_files
 from trainer.data.csv_cells import EDGES, check_delimiter, column_names, parse_rows, read_header, separator_of
 from trainer.data.decoding import looks_like_text
 
@@ -40,7 +41,7 @@ def read_sound_csv(file: Path, encoding: str, delimiter: str | None, usual_delim
         with file.open(encoding="utf-8", newline="") as lines:
             header = read_header(lines, separator)
         check_delimiter(header, separator, file)
-        with pa.OSFile(str(file), "r") as stream:
+        with arrow_files.opened(file) as stream:
             return parse_rows(stream, file.stat().st_size, separator, column_names(header))
     except (OSError, pa.ArrowException):
         return None

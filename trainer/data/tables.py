@@ -1,6 +1,5 @@
 """Read a table file (CSV, TSV, Parquet, JSON lines) into memory, or say plainly why it cannot be read."""
 
-import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from trainer.config.errors import DataError, did_you_mean
+from trainer.data import arrow_files
 from trainer.data.csv_cells import parse_csv
 from trainer.data.decoding import decode_text, shown
 from trainer.data.sound_csv import read_sound_csv
@@ -75,7 +75,7 @@ def _read_parquet(file: Path) -> pa.Table:
     from pyarrow import parquet
 
     try:
-        with file.open("rb") as stream:
+        with arrow_files.opened(file) as stream:
             table = parquet.ParquetFile(stream).read()
     except (pa.ArrowException, OSError) as problem:
         raise DataError(f"{file}: not a readable Parquet file ({shown(str(problem))})") from problem
@@ -94,13 +94,13 @@ def _parse_json_lines(payload: bytes, file: Path) -> pa.Table:
         raise DataError(f"{file}: a JSON array; JSON lines has one object per line, without commas between them")
     options = arrow_json.ReadOptions(block_size=min(len(payload) + 1, 1 << 26))
     try:
-        table = arrow_json.read_json(io.BytesIO(payload), read_options=options)
+        table = arrow_json.read_json(arrow_files.copied(payload), read_options=options)
         guessed = [field for field in table.schema if pa.types.is_temporal(field.type)]
         if guessed:  # text that looks like a date is still text
             as_text = arrow_json.ParseOptions(
                 explicit_schema=pa.schema([(field.name, pa.string()) for field in guessed])
             )
-            table = arrow_json.read_json(io.BytesIO(payload), read_options=options, parse_options=as_text)
+            table = arrow_json.read_json(arrow_files.copied(payload), read_options=options, parse_options=as_text)
     except pa.ArrowException as problem:
         raise _json_problem(payload, file, str(problem)) from problem
     return table
