@@ -72,6 +72,10 @@ MISTAKES = [
     ("scheduler=plateau", "scheduler=plateau: no such scheduler"),
     ("scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau", "not a scheduler stepped per optimizer step"),
     ("data=csv_tabular", "data.path is required"),
+    (
+        "data=csv_text data.path=x.csv model=rnn data/preprocess=tokenizer data.preprocess.pretrained=bert",
+        "data/preprocess=tokenizer goes with model=transformer; this model has no model.allow_network",
+    ),
     ("run=${a}", "run: Interpolation key 'a' not found"),
     ("init.min_match=0.1", "have no effect without init.path"),
     ("init.path=", "init.path is empty"),

@@ -112,6 +112,9 @@ def explain(error: Exception, override: str = "") -> str:
         return f"{key}: unknown key{did_you_mean(key, known_keys())}"
     if isinstance(error, RecursionError) or "Recursive interpolation" in text:
         return f"{key}: the interpolation ${{...}} refers to itself".removeprefix(": ")
+    lacking = re.search(r"Interpolation key '(model\.\w+)' not found", text)
+    if lacking and key.startswith("data.preprocess."):
+        return f"data/preprocess=tokenizer goes with model=transformer; this model has no {lacking[1]}: give {key}=..."
     for said, meant in NOT_POSSIBLE.items():
         if said in text and value:
             return f"{override}: {meant}"
