@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 from tokenizer_cases import CHINESE, MIXED, PAIRED, SAVE, save_bert, save_gpt
-from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig
+from transformers import AutoTokenizer, BertConfig, BertModel, GPT2Config
 
 from trainer.config.errors import ConfigError
 from trainer.data import tokenizer as module
@@ -141,8 +142,16 @@ def test_auto_reads_no_more_than_the_model(tmp_path: Path) -> None:
     assert "max_length=60 (auto, all the model reads): 50.0% of the texts cut" in prepared.notes
     BertConfig(max_position_embeddings=128).save_pretrained(save_bert(tmp_path / "c"))
     assert made(tmp_path / "c").prepare(long).max_length == 128
-    RobertaConfig(max_position_embeddings=66, pad_token_id=1).save_pretrained(save_bert(tmp_path / "d"))
-    assert made(tmp_path / "d").prepare(long).max_length == 64
+
+
+@pytest.mark.parametrize("kind", ["Roberta", "Luke", "Esm", "MPNet", "Lilt"])
+def test_auto_asks_the_model_itself_where_its_positions_start(tmp_path: Path, kind: str) -> None:
+    """Behind the padding token's number, in these."""
+    config = getattr(transformers, f"{kind}Config")(vocab_size=300, max_position_embeddings=66, pad_token_id=1)
+    config.save_pretrained(save_bert(tmp_path))
+    before = torch.get_rng_state()
+    assert made(tmp_path).prepare(Texts(("ok " * 700, "ok"))).max_length == 64
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_number_is_taken_and_what_it_cuts_is_said(saved) -> None:
@@ -174,7 +183,7 @@ def test_model_arguments(saved) -> None:
         tokenizer = AutoTokenizer.from_pretrained(saved[kind])
         found = made(saved[kind]).fit(MIXED, NO_ROWS)
         pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        assert found.model_arguments == {"vocab_size": len(tokenizer), "pad_id": pad_id}
+        assert found.model_arguments == {"vocab_size": len(tokenizer), "pad_id": pad_id, "max_length": found.max_length}
     assert any("no padding token: '<|end|>'" in note for note in made(saved["gpt"]).prepare(MIXED).notes)
 
 
@@ -329,6 +338,14 @@ def test_a_large_tokenizer_is_read_from_where_it_was_and_must_be_the_same(tmp_pa
         FittedTokenizer.from_json(saved)
 
 
+def test_transformers_writes_nothing_of_its_own_into_the_output(tmp_path, caplog) -> None:
+    save_gpt(tmp_path)
+    too_few = {"vocab_size": 298}  # tokens for its bos_token_id, which is warned of
+    (tmp_path / "config.json").write_text(json.dumps(GPT2Config().to_dict() | too_few))
+    made(tmp_path).prepare(MIXED)
+    assert caplog.messages == []
+
+
 class TestWhereThereIsNoTokenizer:
     def refused(self, pretrained: Path | str, allow_network: bool = False) -> str:
         with pytest.raises(ConfigError) as error:
@@ -390,7 +407,7 @@ class TestWhereThereIsNoTokenizer:
 
     def test_tables(self, saved) -> None:
         table = TableColumns(np.ones((1, 1)), np.empty((1, 0), dtype=object), ("a",))
-        with pytest.raises(ConfigError, match="for texts"):
+        with pytest.raises(ConfigError, match="for images model=image_cnn"):
             made(saved["bert"]).prepare(table)
         with pytest.raises(ConfigError, match="for texts"):
             made(saved["bert"]).fit(MIXED, NO_ROWS).transform(table)

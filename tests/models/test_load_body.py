@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformer_cases import save
+from transformer_cases import config_of, save
 
 from trainer.config.errors import CheckpointError, ConfigError
 from trainer.models.load_body import load_body
@@ -206,6 +206,16 @@ def test_configurations_that_cannot_be_built(tmp_path, config, words):
     with pytest.raises(ConfigError, match=words) as caught:
         load(tmp_path / "config.json")
     assert len(str(caught.value).splitlines()) <= 5
+
+
+def test_the_encoder_of_an_encoder_decoder_is_refused_as_one(tmp_path):
+    """Its configuration says that it is none."""
+    from transformers import T5EncoderModel
+
+    T5EncoderModel(config_of("t5")).save_pretrained(tmp_path)
+    assert not json.loads((tmp_path / "config.json").read_text())["is_encoder_decoder"]
+    with pytest.raises(ConfigError, match="t5 is an encoder-decoder, and its encoder alone"):
+        load(tmp_path)
 
 
 def test_a_config_cannot_name_other_weights_or_ask_for_more_outputs(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformer_cases import KINDS, batch, config_of, save
 
+from trainer.config.build import construct
 from trainer.config.errors import ConfigError
 from trainer.config.schema import AmpConfig
 from trainer.engine.levels import resolve
@@ -202,6 +203,13 @@ def test_longest_text(saved):
         assert model(**batch((40,), pad)).isfinite().all()
         with pytest.raises(ConfigError, match=r"data\.preprocess\.max_length=40"):
             model(**batch((41,), pad))
+
+
+def test_a_length_above_the_positions_is_refused_when_the_model_is_built(saved):
+    section = {"_target_": "trainer.models.transformer.Transformer", "pretrained": saved("roberta")}
+    assert construct("model", section, n_outputs=3, max_length=40)
+    with pytest.raises(ConfigError, match=r"at most 40\nset data\.preprocess\.max_length=40"):
+        construct("model", section, n_outputs=3, max_length=41)
 
 
 def test_dropout_is_the_configurations_own_unless_given(saved, tmp_path):

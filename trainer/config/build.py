@@ -40,6 +40,7 @@ PARTS = {
             "cardinalities",
             "vocab_size",
             "pad_id",
+            "max_length",
             "in_channels",
             "image_size",
             "n_classes",

@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 
 from trainer.config.errors import ConfigError
 from trainer.data.decoding import shown
+from trainer.data.of_transformers import max_positions, quiet
 from trainer.data.prepared import Track, untracked
 from trainer.data.samples import Texts
 
 CHUNK_TEXTS = 1_000
 SETTINGS = ("pad_id", "empty_id", "cut_left", "has_types")  # of a TokenMaker, besides the tokenizer
-POSITIONS_AFTER_PADDING = {  # models that number positions from pad_id + 1
-    *("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "xmod", "data2vec-text"),
-    *("longformer", "mpnet", "ibert"),
-}
 NO_CODE = (
     "its tokenizer is program code of its own, which is never run: use a model whose tokenizer is a tokenizer.json"
 )
@@ -149,9 +146,10 @@ def load_tokenizer(pretrained: str, allow_network: bool) -> TokenMaker:
 
     place = _place(pretrained)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            place, use_fast=True, trust_remote_code=False, local_files_only=not allow_network
-        )
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(
+                place, use_fast=True, trust_remote_code=False, local_files_only=not allow_network
+            )
     except Exception as error:  # damaged files raise anything
         raise _refusal(pretrained, place, allow_network, error) from error
     if not tokenizer.is_fast:
@@ -234,14 +232,14 @@ def _maker(tokenizer: Any, n_positions: int | None) -> TokenMaker:
 
 
 def _positions(place: str, allow_network: bool) -> int | None:
-    """Return how many positions the model numbers, where its configuration says so."""
-    from transformers import AutoConfig
+    """Return the most tokens the model beside the tokenizer reads, asked of the model itself, built without memory."""
+    import torch
+    from transformers import AutoConfig, AutoModel
 
+    auto: Any = AutoModel  # without types
     try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, local_files_only=not allow_network)
-    except Exception:  # a tokenizer without a model beside it
+        with quiet(), torch.device("meta"):
+            config = AutoConfig.from_pretrained(place, trust_remote_code=False, local_files_only=not allow_network)
+            return max_positions(auto.from_config(config, trust_remote_code=False), config)
+    except Exception:  # a tokenizer without a model beside it, or one that is refused when it is built for training
         return None
-    n_positions = getattr(config, "max_position_embeddings", None)
-    if not isinstance(n_positions, int):
-        return None
-    return n_positions - config.pad_token_id - 1 if config.model_type in POSITIONS_AFTER_PADDING else n_positions

@@ -22,7 +22,10 @@ from trainer.data.token_maker import Lengths, TokenMaker, Tokens, load_tokenizer
 
 USUAL_LIMIT = 512  # tokens, where the model does not say how many it reads
 SMALL_BYTES = 4 * 2**20  # a tokenizer up to this size is saved with the fold
-NOT_TEXTS = "data.preprocess: PretrainedTokenizer is for texts; for feature columns use data/preprocess=table"
+NOT_TEXTS = (
+    "data.preprocess: PretrainedTokenizer, which model=transformer brings, is for texts\n"
+    "for tables use model=mlp, for images model=image_cnn"
+)
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ class FittedTokenizer:
     @property
     def model_arguments(self) -> dict[str, Any]:
         """The input sizes a model is built with."""
-        return {"vocab_size": self.maker.vocab_size, "pad_id": self.maker.pad_id}
+        return {"vocab_size": self.maker.vocab_size, "pad_id": self.maker.pad_id, "max_length": self.max_length}
 
     def transform(self, inputs: TokenisedTexts | Inputs) -> TokenRows:
         """Return rows of ``input_ids``, ``attention_mask`` and, where the model reads them, ``token_type_ids``.

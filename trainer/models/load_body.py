@@ -2,10 +2,8 @@
 
 import inspect
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from logging import CRITICAL
 from pickle import UnpicklingError
 from typing import Any
 
@@ -13,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.config.errors import CheckpointError, ConfigError
+from trainer.data.of_transformers import max_positions, quiet
 from trainer.models.pretrained import Pretrained, first_line
 
 LEAST_LOADED = 0.9  # share of the body's parameters that must come from the files
@@ -54,38 +53,20 @@ def load_body(found: Pretrained, *, attention: str = "sdpa") -> Body:
         ConfigError: no text encoder that gives one vector per token.
         CheckpointError: the weights cannot be read, or too little of the body is among them.
     """
-    with _quiet():
+    with quiet():
         config, options = _configure(found, attention)
         module, info = _build(found, config, options)
         if isinstance(getattr(module, POOLER, None), nn.Module):
             module.register_module(POOLER, nn.Identity())  # its output is not used: no dead parameters
         loaded, lacking = _what_loaded(found, module, info)
         width, causal = _look(found, module, config)
-        most = _max_positions(module, config)
+        most = max_positions(module, config)
     if lacking:
         warnings.warn(loaded, stacklevel=3)
     names = inspect.signature(module.forward).parameters
     types = "token_type_ids" in names and getattr(config, "type_vocab_size", 0) > 1
     inputs = ("attention_mask", "token_type_ids") if types else ("attention_mask",)
     return Body(module, config, width, inputs, causal, most, loaded)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    from transformers.utils import logging as their_logging
-
-    logging: Any = their_logging  # without types
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _configure(found: Pretrained, attention: str) -> tuple[Any, dict[str, Any]]:
@@ -100,8 +81,11 @@ def _configure(found: Pretrained, attention: str) -> tuple[Any, dict[str, Any]]:
         raise ConfigError(f"{option}: transformers does not take its configuration: {first_line(error)}") from error
     built = built[0] if isinstance(built, (list, tuple)) else built
     takes = inspect.signature(built.forward).parameters
-    if getattr(config, "is_encoder_decoder", False):
-        raise ConfigError(f"{option}: {config.model_type} is an encoder-decoder; model=transformer wants an encoder")
+    if getattr(config, "is_encoder_decoder", False) or "decoder_input_ids" in takes:  # T5's encoder says it is none
+        raise ConfigError(
+            f"{option}: {config.model_type} is an encoder-decoder, and its encoder alone is not built either\n"
+            "use a BERT-like model"
+        )
     if not {"input_ids", "attention_mask"} <= takes.keys():
         lacking = "text" if "input_ids" not in takes else "attention_mask, so padding would change its results"
         raise ConfigError(f"{option}: {config.model_type} takes no {lacking}; use a BERT-like model")
@@ -194,16 +178,6 @@ def _look(found: Pretrained, module: nn.Module, config: Any) -> tuple[int, bool]
     if (n_texts, n_tokens) != (2, 2):
         raise ConfigError(f"model.pretrained={found.name}: {config.model_type} gives no vector per token")
     return width, bool(torch.equal(hidden_BTD[0, 0], hidden_BTD[1, 0]))
-
-
-def _max_positions(body: nn.Module, config: Any) -> int | None:
-    """Return the most tokens of a text; RoBERTa's positions start behind the number of its padding token."""
-    most = getattr(config, "max_position_embeddings", None)
-    if not isinstance(most, int) or most < 1:
-        return None
-    tables = [module for name, module in body.named_modules() if name.endswith("position_embeddings")]
-    offsets = [table.padding_idx + 1 for table in tables if isinstance(getattr(table, "padding_idx", None), int)]
-    return most - max(offsets, default=0)
 
 
 def _few(names: Sequence[str], between: str = ", ") -> str:

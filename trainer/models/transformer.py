@@ -25,6 +25,7 @@ class Transformer(nn.Module):
         pretrained: a directory, the name of a model on the Hugging Face hub, or a ``config.json`` (fresh weights).
         n_outputs: logits per text.
         vocab_size: tokens of the tokenizer, checked against the embedding.
+        max_length: most tokens per text, checked against the positions.
         pooling: cls (first token) | mean (without padding) | attention (weighted by a learned query).
         dropout: probability on the text's vector; None = as the configuration says.
         multi_sample_dropout: dropout masks whose logits are averaged while training.
@@ -48,6 +49,7 @@ class Transformer(nn.Module):
         n_outputs: int,
         *,
         vocab_size: int | None = None,
+        max_length: int | None = None,
         pooling: Literal["cls", "mean", "attention"] = "cls",
         dropout: float | None = None,
         multi_sample_dropout: int = 1,
@@ -63,6 +65,7 @@ class Transformer(nn.Module):
         self.max_positions = body.max_positions
         self._passed_on = body.inputs
         _check_vocabulary(pretrained, self.body, vocab_size)
+        _check_length(max_length, self.max_positions)
         if pooling == "cls" and body.causal:
             raise ConfigError(
                 f"model.pretrained={pretrained}: in {body.config.model_type} the first token sees no other\n"
@@ -130,12 +133,7 @@ class Transformer(nn.Module):
     ) -> Tensor:
         if input_ids is None:
             raise ConfigError("model=transformer wants input_ids: use data/preprocess=tokenizer")
-        n_tokens = input_ids.shape[1]
-        if self.max_positions is not None and n_tokens > self.max_positions:
-            raise ConfigError(
-                f"a text of {n_tokens} tokens, but the transformer takes at most {self.max_positions}\n"
-                f"set data.preprocess.max_length={self.max_positions}"
-            )
+        _check_length(input_ids.shape[1], self.max_positions)
         mask_BT = input_ids.new_ones(input_ids.shape) if attention_mask is None else attention_mask
         offered = {"attention_mask": mask_BT, "token_type_ids": token_type_ids}
         given = {name: offered[name] for name in self._passed_on}
@@ -164,6 +162,14 @@ def _check_vocabulary(pretrained: str, body: nn.Module, vocab_size: int | None) 
         raise ConfigError(
             f"model.pretrained={pretrained}: the tokenizer has {vocab_size} tokens, the embedding {rows}\n"
             "use the tokenizer that belongs to the model"
+        )
+
+
+def _check_length(n_tokens: int | None, max_positions: int | None) -> None:
+    if n_tokens is not None and max_positions is not None and n_tokens > max_positions:
+        raise ConfigError(
+            f"texts of up to {n_tokens} tokens, but the transformer takes at most {max_positions}\n"
+            f"set data.preprocess.max_length={max_positions}"
         )
 
 
