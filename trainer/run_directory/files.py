@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainer.checkpoint.files import directory_lock, remove, sealed, storage_error, sweep_partial, unsealed, write_bytes
 from trainer.config.errors import CheckpointError
+from trainer.data import arrow_files
 from trainer.data.columns import as_words
 from trainer.identity import Identity, describe, differences
 
@@ -116,13 +117,12 @@ def read_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.int64]
     Raises:
         CheckpointError: it is not the file that was written.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     data = (run / ROWS).read_bytes()
     if hashlib.sha256(data).hexdigest() != read_manifest(run).get("sha256", {}).get(ROWS):
         raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json")
-    table = pq.read_table(pa.BufferReader(data))
+    table = pq.read_table(arrow_files.copied(data))
     targets = [table[name].to_numpy() for name in table.column_names[1:]]
     ids_N = as_words(table["id"])
     return ids_N, np.stack(targets, axis=1) if task == "multilabel" else targets[0]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from trainer.checkpoint.files import make_directory, remove, sealed, unsealed, write_bytes
 from trainer.config.errors import CheckpointError
+from trainer.data import arrow_files
 from trainer.identity import Identity
 from trainer.results import EpochRecord, FoldResult
 from trainer.run_directory.files import parquet_bytes
@@ -106,14 +107,13 @@ def load_fold(directory: Path) -> SavedFold:
     Raises:
         CheckpointError: it is not finished, or one of its files is not the one that was written.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     done = read_done(directory)
     if done is None:
         raise CheckpointError(f"{directory} is not finished")
     files = {name: _require_same(directory, name, sha256) for name, sha256 in done.pop("sha256").items()}
-    table = pq.read_table(pa.BufferReader(files["oof.parquet"]))
+    table = pq.read_table(arrow_files.copied(files["oof.parquet"]))
     amp, identity = done.pop("amp"), done.pop("identity")
     done["epochs"] = tuple(EpochRecord(**record) for record in done["epochs"])
     result = FoldResult(
