@@ -12,6 +12,7 @@ import torch
 
 N_ROWS = 400
 KEY = (7, 0, 1, 3)
+others: set[int] = set()
 
 
 class Drawers:
@@ -71,15 +72,21 @@ def batches_of(size=16, n_rows=N_ROWS):
     return [shuffled[start : start + size] for start in range(0, n_rows, size)]
 
 
+def note_others():
+    """Take note of the processes that are here before a test, such as Python's resource tracker."""
+    others.clear()
+    others.update(children())
+
+
 def children():
-    """Return the processes this one has started and that still run (or wait to be reaped)."""
+    """Return the processes this one has started since, and that still run (or wait to be reaped)."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
         except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
             continue
-    return {pid for pid, parent in parents.items() if parent == os.getpid()}
+    return {pid for pid, parent in parents.items() if parent == os.getpid()} - others
 
 
 def open_files():

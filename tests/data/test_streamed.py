@@ -3,11 +3,15 @@ import random
 import numpy as np
 import pytest
 import torch
-from streamed_cases import KEY, N_ROWS, Drawers, LongDrawers, NamedDrawers, batches_of, children
+from streamed_cases import KEY, N_ROWS, Drawers, LongDrawers, NamedDrawers, batches_of, children, note_others
 
 from trainer.config.errors import DataError
 from trainer.data.batches import DenseRows, TrainingSet, evaluation_order
 from trainer.data.streamed import StreamedRows
+
+
+def setup_function():
+    note_others()
 
 
 def same(found, expected):

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from streamed_cases import KEY, N_ROWS, Drawers, NamedDrawers, batches_of, children, open_files
+from streamed_cases import KEY, N_ROWS, Drawers, NamedDrawers, batches_of, children, note_others, open_files
 
 from trainer.config.errors import DataError, Interrupted
 from trainer.data.batches import TrainingSet
 from trainer.data.streamed import StreamedRows
 
 TIMEOUT_SECONDS = 0.6
+
+
+def setup_function():
+    note_others()
 
 
 def failure(fault, num_workers, at_batch=5):

@@ -58,15 +58,16 @@ def unable_to_begin():
 
 
 def children(pid=None):
-    """Return the pids of the processes that process ``pid`` (this one) has started, Python's own helper left out."""
+    """Return the pids of the processes that process ``pid`` (this one) has started, but no helpers of Python."""
     tasks = Path(f"/proc/{pid or os.getpid()}/task").glob("*/children")
     started = sorted(int(child) for task in tasks for child in task.read_text().split())
-    return [child for child in started if not _is_pythons_own(child)]
+    return [child for child in started if not _is_helper(child)]
 
 
-def _is_pythons_own(pid):
+def _is_helper(pid):
     try:
-        return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"resource_tracker" in command or b"fork_server" in command
     except OSError:  # gone meanwhile
         return True
 
