@@ -194,7 +194,10 @@ def test_workers_do_not_outlive_a_killed_main_process():
     assert done.returncode == -signal.SIGKILL, done.stderr
     pids = done.stdout.split()
     assert len(pids) == 2
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists() and "State:\tZ" not in _status(pid)]
+    until = time.monotonic() + 10
+    while any("State:\tZ" not in _status(pid) for pid in pids) and time.monotonic() < until:
+        time.sleep(0.01)  # the files of a process are closed a moment before it is gone
+    assert all("State:\tZ" in _status(pid) for pid in pids)
 
 
 FORGOTTEN = """
