@@ -99,18 +99,19 @@ def as_foldwise_error(error: Exception) -> FoldwiseError:
         return error
     frames = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    said = f"{type(error).__name__}: {_first_line(error)}{place}"
-    wrapped = UnexpectedError(f"{said}\nFOLDWISE_TRACEBACK=1 shows the traceback")
+    line = first_line_of(error)
+    said = line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..."
+    wrapped = UnexpectedError(f"{type(error).__name__}: {said}{place}\nFOLDWISE_TRACEBACK=1 shows the traceback")
     wrapped.__cause__ = error
     return wrapped
 
 
-def _first_line(error: Exception) -> str:
+def first_line_of(error: Exception) -> str:
+    """Return the first line of somebody else's error, which may have none, or raise when it is asked."""
     try:
-        lines = str(error).splitlines() or [""]
+        return (str(error).splitlines() or [""])[0]
     except Exception:  # of a user's own
         return "(it has no words)"
-    return lines[0] if len(lines[0]) <= MOST_CHARACTERS else f"{lines[0][:MOST_CHARACTERS]}..."
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
@@ -122,6 +123,11 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"; have: {', '.join(known[:MOST_LISTED])}{more}"
 
 
+def print_nowhere() -> None:
+    """Let what is printed from now on be lost: whoever read the output (head, less) has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def guarded(function: Callable[[], object]) -> int:
     """Run a command and turn what a user can cause into a short message and an exit code.
 
@@ -131,8 +137,8 @@ def guarded(function: Callable[[], object]) -> int:
     """
     try:
         function()
-    except BrokenPipeError:  # whoever read the output (head, less) has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        print_nowhere()
     except Exception as error:
         if os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from trainer.config.errors import DataError, FoldwiseError
+from trainer.config.errors import DataError, FoldwiseError, first_line_of
 from trainer.data.decoding import shown
 from trainer.data.seeds import seed_of
 from trainer.data.workers import Inputs, RowNumbers, read_in_workers
@@ -207,5 +207,4 @@ def _in_words(error: Exception) -> str:
     """Return an error as one line of its type and message; one of ours as its own lines."""
     if isinstance(error, FoldwiseError):
         return "\n".join(str(error).splitlines()[:4])
-    first_line = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {shown(first_line, MOST_CHARACTERS)}\n{MENDING}"
+    return f"{type(error).__name__}: {shown(first_line_of(error), MOST_CHARACTERS)}\n{MENDING}"

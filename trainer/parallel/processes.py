@@ -115,7 +115,10 @@ def end(worker: Worker) -> None:
 
 
 class _Thread:
-    """A thread that does nothing but what it is asked."""
+    """A thread that does nothing but what it is asked.
+
+    An executor's would be joined by itself when a process that was forked in it ends, which then fails.
+    """
 
     def __init__(self) -> None:
         self._asked = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]()

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from trainer.config.errors import FoldwiseError
+from trainer.config.errors import FoldwiseError, first_line_of
 from trainer.profiler.costs import (
     TrainStep,
     cuda_bytes,
@@ -170,8 +170,7 @@ def _noted(problems: list[str], what: str) -> Iterator[None]:
     except FoldwiseError:
         raise
     except Exception as error:  # whatever a user's model or a counter raises: a profile stops no run
-        first_line = (str(error).splitlines() or [""])[0]
-        problems.append(f"{what}: {type(error).__name__}: {first_line}"[:200])
+        problems.append(f"{what}: {type(error).__name__}: {first_line_of(error)}"[:200])
 
 
 def _counted(model: nn.Module, inputs: Inputs, top: int, problems: list[str]) -> dict[str, Any]:

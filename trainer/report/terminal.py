@@ -1,9 +1,8 @@
 """The terminal that everything is printed on."""
 
-import os
-import sys
-
 from rich.console import Console
+
+from trainer.config.errors import print_nowhere
 
 
 class Terminal(Console):
@@ -12,7 +11,7 @@ class Terminal(Console):
     def on_broken_pipe(self) -> None:
         """Print nothing any more, where whoever read the output (head, less) has gone."""
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print_nowhere()
 
 
 def terminal(*, quiet: bool = False) -> Console:
