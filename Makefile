@@ -28,7 +28,7 @@ coverage: $(INSTALLED) ## run the tests and fail under 90 % line coverage
 
 battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/robustness.md
 	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \
-		$(PY) tests/faults/scoreboard.py; exit $$status
+		$(PY) -m tests.faults.scoreboard; exit $$status
 
 bench: $(INSTALLED) ## compare speed with other trainers (installs them); ARGS="tab image --rounds 5"
 	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[bench]'

@@ -6,26 +6,26 @@ import hydra
 from omegaconf import DictConfig
 
 from trainer.config.compose import Launch, composed, job, register_schema
-from trainer.config.errors import guarded
 from trainer.config.help import help_text
 from trainer.config.problems import CONF
 from trainer.config.schema import RunConfig
-from trainer.startup import first_import
+from trainer.errors import guarded
+from trainer.system.fast_import import first_import
 
 register_schema()
 
 
 def check(config: RunConfig) -> None:
     """Check a configuration without running it (imports torch, so only when asked)."""
-    from trainer.check import check_config
+    from trainer.run.validate import check_config
 
     check_config(config)
 
 
 def run(config: RunConfig, launch: Launch) -> None:
     """Run a configuration."""
-    with first_import("trainer.run"):
-        from trainer.run import run as run_config
+    with first_import("trainer.search.sweep"):
+        from trainer.search.sweep import run as run_config
 
     run_config(config, launch)
 

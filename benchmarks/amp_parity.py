@@ -26,11 +26,11 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from trainer.config.schema import AmpConfig
-from trainer.data.batches import Batch, DenseRows, TrainingSet, training_order
-from trainer.engine.levels import resolve
+from trainer.data.loading.batches import Batch, DenseRows, TrainingSet, training_order
 from trainer.engine.loops import Learner, Totals, train_epoch, train_step
 from trainer.engine.modes import training
-from trainer.engine.precision import Precision
+from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.precision import Precision
 from trainer.losses.ce import CrossEntropy
 from trainer.models.mlp import MLP
 from trainer.models.text_cnn import TextCNN

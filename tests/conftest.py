@@ -24,8 +24,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def scoreboard() -> Callable[..., None]:
     """``scoreboard("F5", "damaged checkpoints", tried=1000, good=1000)``: note it for the page of ``make battery``."""
-    sys.path.append(str(REPOSITORY / "tests" / "faults"))
-    from harness import record
+    from tests.faults.harness import record
 
     began = time.perf_counter()
 
@@ -51,7 +50,7 @@ def train(
     """``train("loss=focal", ...)``: train.py in this process, in an empty directory."""
     import train as script
     from trainer.config.compose import composed
-    from trainer.config.errors import guarded
+    from trainer.errors import guarded
 
     monkeypatch.chdir(tmp_path)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 IRIS: dict[str, Any] = {
     "data": {
-        "_target_": "trainer.data.bundled.load_bundled",
+        "_target_": "trainer.data.sources.bundled.load_bundled",
         "name": "iris",
-        "preprocess": {"_target_": "trainer.data.preprocess.TablePreprocess", "standardize": True},
+        "preprocess": {"_target_": "trainer.data.preprocess.table.TablePreprocess", "standardize": True},
     },
     "model": {"_target_": "trainer.models.mlp.MLP", "hidden": [8], "dropout": 0.0},
     "loss": {"_target_": "trainer.losses.ce.CrossEntropy"},

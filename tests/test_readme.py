@@ -27,19 +27,20 @@ import yaml
 from hydra import compose, initialize_config_dir
 from PIL import Image
 from torchvision.models import resnet18
-from transformer_files import save_model
 
 import train as script
-from trainer.check import check_config
-from trainer.cli import main as foldwise
+from tests.places import REPOSITORY
+from tests.transformer_files import save_model
+from trainer.cli.main import main as foldwise
 from trainer.config.compose import composed, to_run_config
-from trainer.config.errors import CheckpointError, ConfigError, DataError, FoldwiseError, guarded
+from trainer.config.keys import flatten
 from trainer.config.problems import CONF
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
-from trainer.identity import flatten
+from trainer.errors import CheckpointError, ConfigError, DataError, FoldwiseError, guarded
 from trainer.models.mlp import MLP
+from trainer.run.validate import check_config
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = REPOSITORY
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
 VARIABLE = re.compile(r"classes: |note: empty text in |.* pp ")  # lines that say what is in the real file
@@ -237,7 +238,7 @@ def outcomes(folder: Path) -> dict[str, Outcome]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         monkeypatch.setenv("COLUMNS", "100")
-        monkeypatch.setattr("trainer.cli.subprocess", SimpleNamespace(run=lambda line, **_: served.append(line)))
+        monkeypatch.setattr("trainer.cli.main.subprocess", SimpleNamespace(run=lambda line, **_: served.append(line)))
         done = {command: run(command, monkeypatch) for command in PYTHON_COMMANDS}
     sys.modules.pop("my_pkg", None)
     assert [line[line.index("--logdir") + 1] for line in served] == ["runs/a1"]

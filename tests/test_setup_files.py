@@ -13,7 +13,9 @@ import pytest
 import torch
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.places import REPOSITORY
+
+ROOT = REPOSITORY
 PINS = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if re.match(r"\w", line)]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
 

@@ -21,12 +21,12 @@ from benchmarks.speed.tuned_loop import take
 from benchmarks.speed.workloads import LR, SEED, WORKLOADS, load, make_files, prepare
 from trainer.config.compose import register_schema, to_run_config
 from trainer.config.problems import CONF
-from trainer.cv import fresh_learner
-from trainer.data.batches import training_order
-from trainer.data.prepared import untracked
+from trainer.data.loading.batches import training_order
+from trainer.data.preprocess.contract import untracked
 from trainer.engine.loops import Totals, train_epoch
-from trainer.experiment import PreparedFold, prepare_fold, prepared_inputs
-from trainer.start.prepare import prepare as prepare_experiment
+from trainer.run.factories import fresh_learner
+from trainer.run.fold_data import PreparedFold, prepare_fold, prepared_inputs
+from trainer.run.prepare import prepare as prepare_experiment
 
 STEPS = 20  # of each before it is the other's turn
 WARM_UP_TURNS = 3

@@ -11,8 +11,8 @@ import pytest
 from benchmarks import growth_data
 from benchmarks.growth import Outcome, cells, smaller, tables, whole_numbers
 from benchmarks.growth_data import write_file
-from trainer.data.csv_tabular import load_csv_tabular
-from trainer.data.csv_text import load_csv_text
+from trainer.data.sources.csv_tabular import load_csv_tabular
+from trainer.data.sources.csv_text import load_csv_text
 
 
 def outcome(rows: int, seconds: float, peak_mib: float, state: str = "now") -> Outcome:

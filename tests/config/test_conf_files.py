@@ -6,10 +6,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import train as script  # registers the schema
-from trainer.check import check_config
 from trainer.config.compose import to_run_config
 from trainer.config.help import help_text
 from trainer.config.problems import CONF
+from trainer.run.validate import check_config
 
 CHOICES = [(path.parent.relative_to(CONF).as_posix(), path.stem) for path in sorted(CONF.rglob("*/*.yaml"))]
 NEEDED = {

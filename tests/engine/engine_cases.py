@@ -6,13 +6,13 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from trainer.config.schema import AmpConfig
-from trainer.data.batches import DenseRows, TrainingSet
+from trainer.data.loading.batches import DenseRows, TrainingSet
 from trainer.data.samples import DataSpec
 from trainer.engine.ema import WeightAverage
-from trainer.engine.fold import FitSettings, FoldRows
-from trainer.engine.levels import resolve
 from trainer.engine.loops import Learner, Totals
-from trainer.engine.precision import Precision
+from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.precision import Precision
+from trainer.engine.settings import FitSettings, FoldRows
 from trainer.losses.ce import CrossEntropy
 
 CPU = torch.device("cpu")

@@ -2,9 +2,9 @@ import copy
 
 import pytest
 import torch
-from engine_cases import dataset, learner, level, made, same_state, state_of, totals
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from tests.engine.engine_cases import dataset, learner, level, made, same_state, state_of, totals
 from trainer.engine.ema import WeightAverage
 from trainer.engine.loops import predict, train_step
 from trainer.engine.modes import training

@@ -4,7 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_cases import (
+from torch import nn
+from torch.nn import functional as F
+
+from tests.engine.engine_cases import (
     SPEC,
     Small,
     cross_entropy,
@@ -18,15 +21,12 @@ from engine_cases import (
     state_of,
     totals,
 )
-from torch import nn
-from torch.nn import functional as F
-
-from trainer.config.errors import NonFiniteError
-from trainer.data.batches import training_order
+from trainer.data.loading.batches import training_order
 from trainer.engine.fit import fit_fold, train_fold
 from trainer.engine.progress import Progress, Selection
-from trainer.engine.score import evaluation_state, predict_rows
-from trainer.metrics import METRICS, score
+from trainer.engine.scoring import evaluation_state, predict_rows
+from trainer.errors import NonFiniteError
+from trainer.metrics.scores import METRICS, score
 from trainer.results import EpochRecord
 
 ROWS = 60

@@ -5,23 +5,23 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from engine_cases import SPEC, cross_entropy, dataset, fold, level, made, same_state, settings, state_of
-from layered_models import BODY, deep, part_of
-from test_resume import Killed, assert_same, keeper
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
+from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, level, made, same_state, settings, state_of
+from tests.engine.layered_models import BODY, deep, part_of
+from tests.engine.test_snapshot import Killed, assert_same, keeper
 from trainer.config.schema import FitConfig
-from trainer.data.batches import training_order
+from trainer.data.loading.batches import training_order
 from trainer.engine.ema import WeightAverage
 from trainer.engine.fit import fit_fold
 from trainer.engine.freezing import freeze_for_epoch, freeze_for_good, frozen_parameters
 from trainer.engine.loops import Learner
 from trainer.engine.modes import training
-from trainer.engine.precision import Precision
-from trainer.engine.preflight import findings
-from trainer.engine.preflight_probe import Probe
+from trainer.engine.precision.precision import Precision
+from trainer.engine.preflight.preflight import findings
+from trainer.engine.preflight.probe import Probe
 
 LEVELS = [
     ("O0", {}),

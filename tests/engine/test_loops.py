@@ -4,7 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_cases import (
+from torch import nn
+from torch.nn import functional as F
+
+from tests.engine.engine_cases import (
     CLASSES,
     Small,
     cross_entropy,
@@ -16,13 +19,10 @@ from engine_cases import (
     state_of,
     totals,
 )
-from torch import nn
-from torch.nn import functional as F
-
-from trainer.config.errors import ConfigError, NonFiniteError
-from trainer.data.batches import TokenRows, TrainingSet, training_order
+from trainer.data.loading.batches import TokenRows, TrainingSet, training_order
 from trainer.engine.loops import predict, train_epoch, train_step
 from trainer.engine.modes import training
+from trainer.errors import ConfigError, NonFiniteError
 from trainer.losses.bce import BinaryCrossEntropy
 
 WEIGHTS = [0.2, 1.0, 5.0]

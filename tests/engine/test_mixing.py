@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_cases import CLASSES, SPEC, cross_entropy, dataset, fold, learner, settings, state_of, totals
-from test_resume import Killed, assert_same, fresh, keeper
 from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import v2
 
-from trainer.config.errors import ConfigError
-from trainer.data.batches import Batch, DenseRows, TrainingSet
+from tests.engine.engine_cases import CLASSES, SPEC, cross_entropy, dataset, fold, learner, settings, state_of, totals
+from tests.engine.test_snapshot import Killed, assert_same, fresh, keeper
+from trainer.data.loading.batches import Batch, DenseRows, TrainingSet
 from trainer.engine.fit import fit_fold
 from trainer.engine.loops import train_step
 from trainer.engine.mixing import cutmix, mixed, mixed_batches, mixup, row_losses
 from trainer.engine.modes import training
+from trainer.errors import ConfigError
 from trainer.losses.bce import BinaryCrossEntropy
 from trainer.losses.focal import Focal
 from trainer.losses.nll import NegativeLogLikelihood

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from engine_cases import CLASSES, cross_entropy, dataset, level, made
 from torch import nn
 
-from trainer.data.batches import TokenRows, TrainingSet
+from tests.engine.engine_cases import CLASSES, cross_entropy, dataset, level, made
+from trainer.data.loading.batches import TokenRows, TrainingSet
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import training
-from trainer.engine.precision import Precision
+from trainer.engine.precision.precision import Precision
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

@@ -4,14 +4,14 @@ import enum
 
 import pytest
 import torch
-from engine_cases import cross_entropy, dataset, fold, learner, level, made, settings
-from test_resume import IDENTITY, SPEC, Killed, assert_same, fit_fold, keeper
 from torch import nn
 
-from trainer.checkpoint import store
-from trainer.config.errors import CheckpointError
-from trainer.engine.state import all_weights_finite, capture
+from tests.engine.engine_cases import cross_entropy, dataset, fold, learner, level, made, settings
+from tests.engine.test_snapshot import IDENTITY, SPEC, Killed, assert_same, fit_fold, keeper
+from trainer.engine.snapshot import all_weights_finite, capture
+from trainer.errors import CheckpointError
 from trainer.losses.ce import CrossEntropy
+from trainer.store import checkpoints
 
 
 def run(it, directory=None, kill_at=None, **changes):
@@ -114,7 +114,7 @@ def test_extra_state_of_a_module(tmp_path):
 
 
 def progress_of():
-    from test_resume import progressed
+    from tests.engine.test_snapshot import progressed
 
     return progressed()
 
@@ -124,5 +124,5 @@ def test_smaller_step_numbers_after_a_forced_change_are_kept(tmp_path):
     kept = keeper(tmp_path, identity=IDENTITY)
     for step in (199, 200, 21, 22, 23):
         kept.saved = None
-        kept.save(it, progress_of(), store.Position(1, step))
+        kept.save(it, progress_of(), checkpoints.Position(1, step))
     assert [path.name for path in sorted(tmp_path.glob("*.json"))] == ["step-00000022.json", "step-00000023.json"]

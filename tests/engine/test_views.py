@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from engine_cases import CLASSES, SPEC, cross_entropy, fold, learner, settings
 from torch import nn
 from torch.nn import functional as F
 
-from trainer.data.batches import DenseRows, TrainingSet, row_views
-from trainer.data.streamed import StreamedRows
+from tests.engine.engine_cases import CLASSES, SPEC, cross_entropy, fold, learner, settings
+from trainer.data.loading.batches import DenseRows, TrainingSet, row_views
+from trainer.data.loading.streamed import StreamedRows
 from trainer.engine.fit import fit_fold
 from trainer.engine.loops import predict_views
-from trainer.engine.score import monitored, predict_rows
+from trainer.engine.scoring import monitored, predict_rows
 from trainer.losses.nll import NegativeLogLikelihood
-from trainer.metrics import score
+from trainer.metrics.scores import score
 
 N = 23
 

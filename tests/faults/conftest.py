@@ -1,7 +1,8 @@
 """A workshop for runs that are killed: an empty directory and a fork server."""
 
-import harness
 import pytest
+
+from tests.faults import harness
 
 
 @pytest.fixture(scope="session")

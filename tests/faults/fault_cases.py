@@ -1,6 +1,6 @@
 """Configurations that are killed and compared: levels of precision, models, selection, averages, schedules, workers."""
 
-from harness import QUICK
+from tests.faults.harness import QUICK
 
 TEXT = ("data=csv_text", "data.path=texts.csv", "model=text_cnn", "model.embedding_dim=12", "model.filters=6")
 STREAMED = (

@@ -36,8 +36,8 @@ PRELOADED = (
     "torch._dynamo",
     "torch.utils.flop_counter",
     "torch.utils.tensorboard",
-    "trainer.merge",
-    "trainer.run",
+    "trainer.run.merge",
+    "trainer.run.cross_validate",
 )
 
 
@@ -82,7 +82,7 @@ def train(request: dict) -> int:
     sys.argv = ["train.py", *request["arguments"]]
     import train as script
     from trainer.config.compose import composed
-    from trainer.config.errors import guarded
+    from trainer.errors import guarded
 
     return guarded(lambda: composed(script.main, script.check))
 

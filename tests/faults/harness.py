@@ -20,7 +20,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
+from tests.places import REPOSITORY
+
 HERE = Path(__file__).resolve().parent
 RECORDS = Path(os.environ.get("FOLDWISE_BATTERY_RECORDS", REPOSITORY / "build/battery.jsonl"))
 QUICK = (

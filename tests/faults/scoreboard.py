@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import torch
-from harness import RECORDS, REPOSITORY
+
+from tests.faults.harness import RECORDS, REPOSITORY
 
 MEANINGS = {
     "F1": "SIGKILL at random times, saving every 1-5 steps; O0, O1, O2, fp16 and bf16, tables, texts, loader processes",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-import trainer.fold_trainer
+import trainer.run.fold_job
 
 HOOKS = (
     "_global_forward_hooks",
@@ -20,7 +20,7 @@ HOOKS = (
     "_global_parameter_registration_hooks",
 )
 REPORT = Path(os.environ["FOLDWISE_TEST_SOAK"])
-train_fold = trainer.fold_trainer._train_fold
+train_fold = trainer.run.fold_job._train_fold
 n_folds = 0
 
 
@@ -51,4 +51,4 @@ def holdings() -> dict[str, int]:
     }
 
 
-trainer.fold_trainer._train_fold = train_fold_and_look
+trainer.run.fold_job._train_fold = train_fold_and_look

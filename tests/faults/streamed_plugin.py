@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.loading.streamed import StreamedRows
 from trainer.data.samples import DataSpec, Samples, TableColumns
-from trainer.data.streamed import StreamedRows
 
 N_FEATURES = 6
 

@@ -8,9 +8,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from fault_cases import CASES, command
-from fingerprints import fingerprint, require_same
-from harness import battery, ended, finish, kill, start, train, wait, wait_for
+
+from tests.faults.fault_cases import CASES, command
+from tests.faults.fingerprints import fingerprint, require_same
+from tests.faults.harness import battery, ended, finish, kill, start, train, wait, wait_for
 
 GATE = {"table O2 fp16, EMA": ("max_epochs=2",), "text O1 bf16, EMA": ("max_epochs=2",)}
 

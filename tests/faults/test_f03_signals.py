@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from fingerprints import fingerprint, leftovers, require_same, saved_step
-from harness import QUICK, battery, finish, send, start, train, trained_steps, wait, wait_for
 
-from trainer.engine.interrupts import SAME_SECONDS
+from tests.faults.fingerprints import fingerprint, leftovers, require_same, saved_step
+from tests.faults.harness import QUICK, battery, finish, send, start, train, trained_steps, wait, wait_for
+from trainer.system.interrupts import SAME_SECONDS
 
 ARGUMENTS = (
     "data=wine",

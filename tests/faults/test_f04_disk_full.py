@@ -8,10 +8,10 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from fingerprints import fingerprint, require_same, saved_step
-from harness import QUICK, battery, finish, start, train, wait_for
 
-from trainer.checkpoint import store
+from tests.faults.fingerprints import fingerprint, require_same, saved_step
+from tests.faults.harness import QUICK, battery, finish, start, train, wait_for
+from trainer.store import checkpoints
 
 ARGUMENTS = ("data=wine", "max_epochs=4", "model.hidden=[48,48]", "batch_size=16", *QUICK)
 SAVING = ("checkpoint.every_n_steps=1",)
@@ -66,7 +66,7 @@ def require_loadable(run):
     """Expect that the newest checkpoint of every stopped fold is whole."""
     for fold in run.glob("fold_*"):
         if saved_step(fold) and not (fold / "DONE").exists():
-            assert store.load(fold).position.step == saved_step(fold)
+            assert checkpoints.load(fold).position.step == saved_step(fold)
 
 
 def starve(shop, name, where, after_step=3):

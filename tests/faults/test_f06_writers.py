@@ -7,8 +7,9 @@ import shutil
 import time
 
 import pytest
-from fingerprints import differing, fingerprint, leftovers, require_same
-from harness import QUICK, battery, finish, kill, start, train, wait_for
+
+from tests.faults.fingerprints import differing, fingerprint, leftovers, require_same
+from tests.faults.harness import QUICK, battery, finish, kill, start, train, wait_for
 
 SHORT = ("data=iris", "max_epochs=1", "model.hidden=[8]", *QUICK)
 FOLD = ("data=wine", "max_epochs=4", "model.hidden=[48,48]", "batch_size=16", "cv.fold=0", *QUICK)

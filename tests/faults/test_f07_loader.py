@@ -4,11 +4,11 @@ import random
 import time
 
 import pytest
-from fault_cases import STREAMED
-from fingerprints import fingerprint, require_same, saved_step
-from harness import QUICK, battery, finish, start, train
 
-from trainer.checkpoint import store
+from tests.faults.fault_cases import STREAMED
+from tests.faults.fingerprints import fingerprint, require_same, saved_step
+from tests.faults.harness import QUICK, battery, finish, start, train
+from trainer.store import checkpoints
 
 TIMEOUT_SECONDS = 2
 ARGUMENTS = (
@@ -41,7 +41,7 @@ def broken(shop, name, kind, row, epoch, num_workers):
     stopped = [fold for fold in (shop.runs / name).glob("fold_*") if not (fold / "DONE").exists()]
     assert len(stopped) == 1
     if saved_step(stopped[0]):
-        assert store.load(stopped[0]).position.step == saved_step(stopped[0])
+        assert checkpoints.load(stopped[0]).position.step == saved_step(stopped[0])
     return seconds
 
 

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from fingerprints import fingerprint, require_same
-from harness import QUICK, battery, finish, start, train
+
+from tests.faults.fingerprints import fingerprint, require_same
+from tests.faults.harness import QUICK, battery, finish, start, train
 
 ARGUMENTS = ("data=iris", "max_epochs=1", "model.hidden=[8]", *QUICK)
 

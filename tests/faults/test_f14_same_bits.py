@@ -4,11 +4,11 @@ import random
 import shutil
 
 import pytest
-from fault_cases import STREAMED
-from fingerprints import fingerprint, require_same
-from harness import QUICK, battery, finish, start, train, trained_steps
 
-from trainer.cli import main as foldwise
+from tests.faults.fault_cases import STREAMED
+from tests.faults.fingerprints import fingerprint, require_same
+from tests.faults.harness import QUICK, battery, finish, start, train, trained_steps
+from trainer.cli.main import main as foldwise
 
 ARGUMENTS = (
     "data=wine",

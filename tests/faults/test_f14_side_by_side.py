@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_cases import STREAMED
-from fingerprints import fingerprint, leftovers, require_same
-from harness import QUICK, battery, ended, finish, send, start, train, wait, wait_for
+
+from tests.faults.fault_cases import STREAMED
+from tests.faults.fingerprints import fingerprint, leftovers, require_same
+from tests.faults.harness import QUICK, battery, ended, finish, send, start, train, wait, wait_for
 
 ARGUMENTS = (
     "data=wine",

@@ -5,8 +5,9 @@ import statistics
 import time
 
 import pytest
-from fingerprints import leftovers
-from harness import LONGEST_SECONDS, finish, record, start, wanted_count
+
+from tests.faults.fingerprints import leftovers
+from tests.faults.harness import LONGEST_SECONDS, finish, record, start, wanted_count
 
 ARGUMENTS = (
     "data=iris",

@@ -3,11 +3,11 @@
 import json
 import shutil
 
-import harness
 import pytest
-import scoreboard
-from fingerprints import differing, fingerprint, leftovers
-from harness import battery, train
+
+from tests.faults import harness, scoreboard
+from tests.faults.fingerprints import differing, fingerprint, leftovers
+from tests.faults.harness import battery, train
 
 QUICKEST = ("data=iris", "max_epochs=1", "model.hidden=[8]", "cv.n_splits=2", "preflight=off", "profile.enabled=false")
 

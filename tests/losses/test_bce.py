@@ -3,9 +3,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from loss_cases import DTYPES, close, finite_with_gradient, logits_and_labels, repeatable
 
-from trainer.config.errors import ConfigError
+from tests.losses.loss_cases import DTYPES, close, finite_with_gradient, logits_and_labels, repeatable
+from trainer.errors import ConfigError
 from trainer.losses.bce import BinaryCrossEntropy
 
 PROBABILITIES = torch.tensor([[0.3992, 0.2232, 0.6435], [0.3800, 0.3044, 0.3241]])

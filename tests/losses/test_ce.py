@@ -3,9 +3,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from loss_cases import DTYPES, close, finite_with_gradient, logits_and_classes, repeatable
 
-from trainer.config.errors import ConfigError
+from tests.losses.loss_cases import DTYPES, close, finite_with_gradient, logits_and_classes, repeatable
+from trainer.errors import ConfigError
 from trainer.losses.ce import CrossEntropy
 
 WEIGHTS = [0.5, 2.0, 0.0, 1.25, 3.0]

@@ -3,10 +3,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from loss_cases import repeatable
 from sklearn.utils.class_weight import compute_class_weight
 
-from trainer.config.errors import ConfigError
+from tests.losses.loss_cases import repeatable
+from trainer.errors import ConfigError
 from trainer.losses.class_weights import (
     positive_shares,
     positive_weights,

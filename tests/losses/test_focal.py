@@ -5,7 +5,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from loss_cases import (
+from torchvision.ops import sigmoid_focal_loss
+
+from tests.losses.loss_cases import (
     DTYPES,
     EXTREMES,
     GAMMAS,
@@ -16,9 +18,7 @@ from loss_cases import (
     reference_softmax_focal,
     repeatable,
 )
-from torchvision.ops import sigmoid_focal_loss
-
-from trainer.config.errors import ConfigError
+from trainer.errors import ConfigError
 from trainer.losses.focal import Focal
 
 gammas = st.sampled_from(GAMMAS)

@@ -2,8 +2,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from loss_cases import DTYPES, close, finite_with_gradient, logits_and_classes, repeatable
 
+from tests.losses.loss_cases import DTYPES, close, finite_with_gradient, logits_and_classes, repeatable
 from trainer.losses.ce import CrossEntropy
 from trainer.losses.nll import NegativeLogLikelihood
 

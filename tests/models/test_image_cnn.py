@@ -7,11 +7,11 @@ from torch.nn import functional as F
 
 from benchmarks.amp_parity import DTYPES, LEVELS, digits
 from trainer.config.build import construct
-from trainer.config.errors import ConfigError
 from trainer.config.schema import AmpConfig
 from trainer.engine.freezing import body_parameters
-from trainer.engine.levels import resolve
-from trainer.engine.precision import Precision
+from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.precision import Precision
+from trainer.errors import ConfigError
 from trainer.models.contract import Encoder, Layered
 from trainer.models.image_cnn import ImageCNN
 

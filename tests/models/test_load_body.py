@@ -9,9 +9,9 @@ import zipfile
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformer_cases import config_of, save
 
-from trainer.config.errors import CheckpointError, ConfigError
+from tests.models.transformer_cases import config_of, save
+from trainer.errors import CheckpointError, ConfigError
 from trainer.models.load_body import load_body
 from trainer.models.pretrained import find_pretrained
 

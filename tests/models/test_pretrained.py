@@ -4,9 +4,9 @@ import json
 import socket
 
 import pytest
-from transformer_cases import save
 
-from trainer.config.errors import CheckpointError, ConfigError
+from tests.models.transformer_cases import save
+from trainer.errors import CheckpointError, ConfigError
 from trainer.models.pretrained import find_pretrained, first_line, pretrained_files
 
 

@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from benchmarks.amp_parity import DTYPES, LEVELS, TOLERANCE, VOCABULARY, Case, sentences, train
 from trainer.config.build import construct
-from trainer.config.errors import ConfigError
 from trainer.config.schema import AmpConfig
-from trainer.data.batches import DenseRows, TrainingSet
-from trainer.engine.levels import resolve
-from trainer.engine.precision import Precision
+from trainer.data.loading.batches import DenseRows, TrainingSet
+from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.precision import Precision
+from trainer.errors import ConfigError
 from trainer.models.rnn import RNN
 
 CPU = torch.device("cpu")

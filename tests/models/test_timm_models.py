@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from trainer.config.build import construct
-from trainer.config.errors import ConfigError
 from trainer.engine.freezing import body_parameters
 from trainer.engine.modes import training
-from trainer.weights.files import read_weights
+from trainer.errors import ConfigError
 from trainer.weights.load import load_weights
+from trainer.weights.weight_files import read_weights
 
 timm = pytest.importorskip("timm")
 

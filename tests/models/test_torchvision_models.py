@@ -10,13 +10,13 @@ from torchvision import models
 from torchvision.models.regnet import BlockParams
 
 from trainer.config.build import construct
-from trainer.config.errors import ConfigError
 from trainer.engine.freezing import body_parameters
 from trainer.engine.modes import training
+from trainer.errors import ConfigError
 from trainer.models.contract import Encoder, Layered
 from trainer.models.torchvision_models import SMALLEST, TorchvisionModel
-from trainer.weights.files import read_weights
 from trainer.weights.load import load_weights
+from trainer.weights.weight_files import read_weights
 
 TARGET = "trainer.models.torchvision_models.TorchvisionModel"
 NAMES = models.list_models(module=models)

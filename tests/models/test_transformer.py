@@ -5,13 +5,13 @@ import sys
 
 import pytest
 import torch
-from transformer_cases import KINDS, batch, config_of, save
 
+from tests.models.transformer_cases import KINDS, batch, config_of, save
 from trainer.config.build import construct
-from trainer.config.errors import ConfigError
 from trainer.config.schema import AmpConfig
-from trainer.engine.levels import resolve
-from trainer.engine.precision import Precision
+from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.precision import Precision
+from trainer.errors import ConfigError
 from trainer.models.contract import Encoder, Layered
 from trainer.models.transformer import Transformer
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from trainer.metrics import default_metrics, score
-from trainer.report.summary import optimism, pool, summarise
+from trainer.metrics.scores import default_metrics, score
+from trainer.metrics.summary import optimism, pool, summarise
 from trainer.results import CVResult, EpochRecord, FoldResult
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from trainer.report.formatting import duration, interval, number, signed
 from trainer.report.tables import folds_table, results_table
-from trainer.report.words import duration, interval, number, signed
 
 
 def printed(table, width=80):

@@ -1,9 +1,9 @@
 import subprocess
 import sys
-from pathlib import Path
 
 from rich.table import Table
 
+from tests.places import REPOSITORY
 from trainer.report.terminal import terminal
 
 
@@ -32,7 +32,7 @@ sys.stderr.write("went on")
 
 
 def test_whoever_stops_reading_does_not_stop_the_run():
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(REPOSITORY)
     command = [sys.executable, "-c", PRINTED, root]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "line 0\n"

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from trainer.metrics import default_metrics, score
-from trainer.report.summary import pool, summarise
+from trainer.metrics.scores import default_metrics, score
+from trainer.metrics.summary import pool, summarise
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.trackers.tensorboard import TensorBoardTracker
 

@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config.errors import CheckpointError
-from trainer.weights.files import LEGACY_MAGIC, read_weights
-from trainer.weights.formats import weight_bytes
+from trainer.errors import CheckpointError
+from trainer.weights.file_formats import weight_bytes
+from trainer.weights.weight_files import LEGACY_MAGIC, read_weights
 
 STATE = {"body.weight": torch.arange(6.0).reshape(2, 3), "body.bias": torch.tensor([1.0, -2.0])}
 FORMATS = ("zip", "legacy", "safetensors")

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.copies import input_codes, look_alikes, normalise, number
-from trainer.audit.image_looks import take
-from trainer.audit.near import join, near_clusters
+from trainer.audit.duplicate_rows import input_codes, look_alikes, normalise, number
+from trainer.audit.image_hashes import take
 from trainer.audit.near_images import image_clusters
+from trainer.audit.near_texts import join, near_clusters
 from trainer.data.samples import Images, Samples, Texts
 
 
 def duplicate_groups(samples: Samples, near: bool, *, threshold: float = 0.8) -> NDArray[np.str_]:
     """Return one group name per row (N,): all copies of an input are one group, every other row its own.
 
-    Look-alikes (``trainer.audit.copies.look_alikes``) are no copies. Where the samples have groups, groups that share
+    Look-alikes (``audit.duplicate_rows.look_alikes``) are no copies. Where the samples have groups, groups that share
     a copy become one: a split by these names keeps both. A group is named after the smallest id in it, so that the
     groups do not depend on the order of the rows.
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.check_features import label_columns
+from trainer.audit.checks.features import label_columns
 from trainer.audit.clusters import with_groups
-from trainer.audit.copies import number
+from trainer.audit.duplicate_rows import number
 from trainer.audit.split import Side, Split, crossing
-from trainer.config.errors import DataError
 from trainer.data.samples import Samples, TableColumns
+from trainer.errors import DataError
 from trainer.folds.request import SplitRequest
-from trainer.folds.time import split as split_by_time
+from trainer.folds.strategies.time import split as split_by_time
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.check_sides import known_times
+from trainer.audit.checks.sides import known_times
 from trainer.audit.clusters import duplicate_groups, with_groups
-from trainer.audit.copies import number
+from trainer.audit.duplicate_rows import number
 from trainer.audit.findings import Finding, count
 from trainer.audit.honest import Honest, folds_of, held_out_rows, honest_ways
-from trainer.audit.image_looks import take
+from trainer.audit.image_hashes import take
 from trainer.audit.probes import metric, predict, probes
 from trainer.audit.split import Side, Split, TrainRows
 from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns, Texts

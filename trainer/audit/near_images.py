@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.copies import number
-from trainer.audit.image_looks import SIDE, Looks, look_at
-from trainer.audit.near import join
+from trainer.audit.duplicate_rows import number
+from trainer.audit.image_hashes import SIDE, Looks, look_at
+from trainer.audit.near_texts import join
 from trainer.data.samples import Images
 
 MOST_BITS = 10  # of 64

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.copies import as_numbers, text_keys
-from trainer.audit.image_looks import SIDE, look_at
+from trainer.audit.duplicate_rows import as_numbers, text_keys
+from trainer.audit.image_hashes import SIDE, look_at
 from trainer.audit.split import Side
 from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.check_copies import check_exact, check_near
-from trainer.audit.check_features import check_id_columns, check_label_columns
-from trainer.audit.check_labels import check_conflicts, check_frequent, check_near_conflicts
-from trainer.audit.check_order import check_order
-from trainer.audit.check_sides import check_groups, check_overlap, check_time
+from trainer.audit.checks.duplicates import check_exact, check_near
+from trainer.audit.checks.features import check_id_columns, check_label_columns
+from trainer.audit.checks.labels import check_conflicts, check_frequent, check_near_conflicts
+from trainer.audit.checks.row_order import check_order
+from trainer.audit.checks.sides import check_groups, check_overlap, check_time
 from trainer.audit.clusters import copy_codes
-from trainer.audit.copies import input_codes
+from trainer.audit.duplicate_rows import input_codes
 from trainer.audit.findings import Finding, worst_first
 from trainer.audit.split import Split, TrainRows
 from trainer.data.samples import DataSpec, Images, Samples, TableColumns

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.audit.split import NEVER_HELD_OUT, TrainRows
-from trainer.config.errors import DataError
-from trainer.data.columns import as_numpy, find_columns, is_blank, rows_listed, text_cells
-from trainer.data.times import time_cells
-from trainer.folds.predefined import TRAIN_WORDS, from_cells
+from trainer.data.columns.roles import find_columns, is_blank, rows_listed, text_cells
+from trainer.data.columns.times import time_cells
+from trainer.errors import DataError
+from trainer.folds.strategies.predefined import TRAIN_WORDS, from_cells
+from trainer.system.arrow_files import as_numpy
 
 MOST_PARTS = 1000
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from trainer.config.errors import ConfigError, FoldwiseError, did_you_mean
+from trainer.errors import ConfigError, FoldwiseError, did_you_mean
 
 Section = Mapping[str, Any]
 

@@ -14,10 +14,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, SCMode, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from trainer.config.errors import ConfigError, FoldwiseError, as_foldwise_error, did_you_mean
+from trainer.config.keys import flatten
 from trainer.config.problems import COMPOSITION_ERRORS, CONF, closed_keys, composition_problems, explain, known_keys
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
-from trainer.identity import flatten
+from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error, did_you_mean
 
 failures: list[FoldwiseError] | None = None  # of the jobs; None in a process that a launcher has made for a job
 JOBLIB = "joblib"  # a launcher that runs the jobs of a sweep side by side on this machine

@@ -9,11 +9,10 @@ from typing import Any
 from omegaconf import OmegaConf, SCMode
 from omegaconf.errors import OmegaConfBaseException
 
-from trainer.config.errors import ConfigError, did_you_mean
+from trainer.config.keys import flatten, typed
 from trainer.config.problems import explain
 from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig
-from trainer.identity import flatten
-from trainer.report.nested import typed
+from trainer.errors import ConfigError, did_you_mean
 
 OPEN = ("optimizer", "scheduler", "model", "loss")  # sections with keys of their own; data, folds and seeds stay out
 

@@ -42,7 +42,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Images:
-    """One image file per row; the pixels are read by ``trainer.data.image_files``.
+    """One image file per row; the pixels are read by ``trainer.data.images.image_files``.
 
     Attributes:
         root: a directory or a zip file.

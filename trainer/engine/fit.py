@@ -6,20 +6,20 @@ from contextlib import closing, contextmanager
 
 from torch import Tensor
 
-from trainer.checkpoint.store import Position
-from trainer.config.errors import DataError, Interrupted
-from trainer.data.batches import TrainingSet, training_order
+from trainer.data.loading.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec
-from trainer.engine import interrupts
-from trainer.engine.fold import FitSettings, FoldRows
+from trainer.engine.checkpointer import Keeper
 from trainer.engine.freezing import freeze_for_epoch
-from trainer.engine.keep import Keeper
 from trainer.engine.loops import Learner, Totals, train_epoch
 from trainer.engine.mixing import mixed_batches
+from trainer.engine.observer import Observer
 from trainer.engine.progress import Progress, Selection
-from trainer.engine.score import evaluation_state, monitored, picked_weights, score_fold
+from trainer.engine.scoring import evaluation_state, monitored, picked_weights, score_fold
+from trainer.engine.settings import FitSettings, FoldRows
+from trainer.errors import DataError, Interrupted
 from trainer.results import EpochRecord, FoldResult
-from trainer.trackers.observer import Observer
+from trainer.store.checkpoints import Position
+from trainer.system import interrupts
 
 PROGRESS_SECONDS = 0.1
 

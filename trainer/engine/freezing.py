@@ -8,8 +8,8 @@ from typing import Protocol
 
 from torch import nn
 
-from trainer.config.errors import ConfigError
 from trainer.config.schema import FitConfig
+from trainer.errors import ConfigError
 
 ALL = "all"
 

@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from trainer.config.errors import NonFiniteError
-from trainer.data.batches import Batch, TrainingSet, evaluation_order, row_views
-from trainer.engine import interrupts
-from trainer.engine.apex_backend import AnyPrecision
-from trainer.engine.compiled import compiler_errors
+from trainer.data.loading.batches import Batch, TrainingSet, evaluation_order, row_views
 from trainer.engine.ema import WeightAverage
 from trainer.engine.mixing import row_losses
 from trainer.engine.modes import evaluating, training
-from trainer.engine.precision import RefuseProbabilities
+from trainer.engine.precision.apex_backend import AnyPrecision
+from trainer.engine.precision.compiled import compiler_errors
+from trainer.engine.precision.precision import RefuseProbabilities
+from trainer.errors import NonFiniteError
 from trainer.losses.contract import Loss
+from trainer.system import interrupts
 
 CUDA_CHECK_STEPS = 20  # steps between looks at the loss where a look means waiting for the device
 WHAT_HELPS = "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"

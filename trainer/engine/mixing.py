@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.config.errors import ConfigError
-from trainer.data.batches import Batch
-from trainer.engine.fold import FitSettings
+from trainer.data.loading.batches import Batch
+from trainer.engine.settings import FitSettings
+from trainer.errors import ConfigError
 from trainer.losses.contract import Loss
 
 STREAM = 1  # sets these random numbers apart from those that augment a row

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainer.engine.loops import Totals
-from trainer.metrics import METRICS, better
+from trainer.metrics.scores import METRICS, better
 from trainer.results import EpochRecord
 
 

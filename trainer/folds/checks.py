@@ -5,7 +5,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.errors import ConfigError, DataError
+from trainer.errors import ConfigError, DataError
 from trainer.folds.request import Pair, SplitOptions, SplitRequest
 
 SEEDS = 2**32  # NumPy's RandomState, and so scikit-learn, takes 0..2**32 - 1

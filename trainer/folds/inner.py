@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.errors import DataError
-from trainer.folds.holdout import split as hold_out
+from trainer.errors import DataError
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.rare import STRATIFYING
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
+from trainer.folds.strategies.holdout import split as hold_out
 
 
 def inner_folds(

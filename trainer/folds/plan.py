@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.errors import ConfigError, did_you_mean
+from trainer.errors import ConfigError, did_you_mean
 from trainer.folds.checks import require_groups, require_settings, require_sound, require_times
 from trainer.folds.notes import split_notes
-from trainer.folds.predefined import Predefined, by_repeat, renumbered
 from trainer.folds.rare import settle_rare
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
+from trainer.folds.strategies.predefined import Predefined, by_repeat, renumbered
 
 CHUNK_CELLS = 1 << 16  # written as JSON at a time
 
@@ -146,8 +146,8 @@ def make_folds(
 
 def strategies() -> list[str]:
     """Return the names of the strategies: the files here that say ``N_SPLITS``."""
-    names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
-    return [name for name in names if hasattr(import_module(f"trainer.folds.{name}"), "N_SPLITS")]
+    names = sorted(path.stem for path in (Path(__file__).parent / "strategies").glob("*.py") if path.stem != "__init__")
+    return [name for name in names if hasattr(import_module(f"trainer.folds.strategies.{name}"), "N_SPLITS")]
 
 
 def strategy_module(strategy: str) -> ModuleType:
@@ -157,7 +157,7 @@ def strategy_module(strategy: str) -> ModuleType:
         ConfigError: there is none of that name.
     """
     try:
-        module = import_module(f"trainer.folds.{strategy}")
+        module = import_module(f"trainer.folds.strategies.{strategy}")
     except ModuleNotFoundError:
         module = None
     if module is None or not hasattr(module, "N_SPLITS"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.errors import ConfigError, DataError, did_you_mean
+from trainer.errors import ConfigError, DataError, did_you_mean
 
 CHOICES = ("refuse", "merge", "keep_in_train", "allow")
 STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row

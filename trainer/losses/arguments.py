@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.config.errors import ConfigError
+from trainer.errors import ConfigError
 
 
 def checked_number(option: str, value: Any, *, low: float, below: float = math.inf) -> float:

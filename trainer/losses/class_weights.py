@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.config.errors import ConfigError
+from trainer.errors import ConfigError
 
 Weights = Sequence[float] | str | None
 EFFECTIVE_BETA = 0.999

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.config.errors import ConfigError
 from trainer.data.samples import Task
+from trainer.errors import ConfigError
 from trainer.losses.arguments import checked_number, full_precision
 from trainer.losses.class_weights import (
     Weights,

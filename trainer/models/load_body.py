@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.config.errors import CheckpointError, ConfigError
-from trainer.data.of_transformers import max_positions, quiet
+from trainer.errors import CheckpointError, ConfigError
 from trainer.models.pretrained import Pretrained, first_line
+from trainer.system.transformers_quiet import max_positions, quiet
 
 LEAST_LOADED = 0.9  # share of the body's parameters that must come from the files
 SHOWN = 3  # names in a message

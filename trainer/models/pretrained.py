@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.config.errors import CheckpointError, ConfigError
+from trainer.errors import CheckpointError, ConfigError
 
 WEIGHTS = (
     "model.safetensors",

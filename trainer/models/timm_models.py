@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.config.errors import ConfigError, did_you_mean
+from trainer.errors import ConfigError, did_you_mean
 from trainer.models.image_networks import body_layers, network_input, stem_channels
 
 SAME = 1e-3  # largest relative difference of logits by way of the features

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from trainer.config.errors import ConfigError, did_you_mean
+from trainer.errors import ConfigError, did_you_mean
 from trainer.models.image_networks import body_layers, network_input, stem_channels
 
 SMALLEST = {  # pixels on a side, by the first letters of the name; less does not survive the pooling

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from trainer.config.errors import ConfigError
+from trainer.errors import ConfigError
 from trainer.models.load_body import load_body
 from trainer.models.pooling import AttentionPooling, PooledHead, first_token, masked_mean
 from trainer.models.pretrained import find_pretrained

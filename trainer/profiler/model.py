@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from trainer.config.errors import FoldwiseError, first_line_of
+from trainer.errors import FoldwiseError, first_line_of
 from trainer.profiler.costs import (
     TrainStep,
     cuda_bytes,

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainer.audit.findings import SEVERITIES, Finding, count
-from trainer.report.boxes import facts_table
+from trainer.report.rich_tables import facts_table
 
 STYLES = {"leak": "bold red", "warning": "yellow", "note": ""}
 

@@ -7,13 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.checkpoint.files import make_directory, write_bytes
-from trainer.metrics import METRICS, predict
+from trainer.metrics.scores import METRICS, predict
 from trainer.report import plots
-from trainer.report.markup import cell, mapping_section, table
-from trainer.report.nested import nested_section
-from trainer.report.page import self_contained_html
-from trainer.report.words import (
+from trainer.report.formatting import (
     duration,
     fold_name,
     folds_text,
@@ -24,7 +20,11 @@ from trainer.report.words import (
     primary_first,
     signed,
 )
+from trainer.report.html import self_contained_html
+from trainer.report.markdown_text import cell, mapping_section, table
+from trainer.report.nested_table import nested_section
 from trainer.results import CVResult, FoldResult, OutOfFold
+from trainer.system.files import make_directory, write_bytes
 
 _PLOTS = "plots"
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics import METRICS, predict, ranked_columns
+from trainer.metrics.scores import METRICS, predict, ranked_columns
 from trainer.report.fonts import drawable_names, font_family
-from trainer.report.words import fold_name
+from trainer.report.formatting import fold_name
 from trainer.results import FoldResult
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def learning_curves(folds: Sequence[FoldResult], primary: str) -> "Figure":
 
     Args:
         folds: at least one.
-        primary: key of ``trainer.metrics.METRICS``.
+        primary: key of ``trainer.metrics.scores.METRICS``.
     """
     monitored = all(primary in record.monitor for part in folds for record in part.epochs)
     fig = _figure(9.6 if monitored else 5.6, 3.7)

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainer.report.boxes import headed_table
+from trainer.report.formatting import duration
+from trainer.report.rich_tables import headed_table
 from trainer.report.terminal import terminal
-from trainer.report.words import duration
 
 Line = tuple[str, str, str]
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
 from trainer.folds.plan import FoldPlan
 from trainer.folds.report import split_report
-from trainer.report.boxes import headed_table
+from trainer.report.rich_tables import headed_table
 from trainer.report.word_drift import word_drifts
 
 MOST_FOLDS = 10  # with a column each in the table of classes

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from trainer.report.boxes import headed_table
-from trainer.report.words import (
+from trainer.report.formatting import (
     duration,
     fold_name,
     folds_text,
@@ -18,6 +17,7 @@ from trainer.report.words import (
     primary_first,
     signed,
 )
+from trainer.report.rich_tables import headed_table
 from trainer.results import CVResult, FoldResult
 
 _FOLD_METRICS = 3  # metric columns of the per-fold table

@@ -2,7 +2,8 @@
 
 from rich.console import Console
 
-from trainer.config.errors import print_nowhere
+from trainer.config.schema import RunConfig
+from trainer.errors import print_nowhere
 
 
 class Terminal(Console):
@@ -21,3 +22,8 @@ def terminal(*, quiet: bool = False) -> Console:
         quiet: print nothing.
     """
     return Terminal(quiet=quiet, markup=False, emoji=False)
+
+
+def make_console(config: RunConfig) -> Console:
+    """Return the console everything is printed on (``runtime.progress=off`` is silent)."""
+    return terminal(quiet=config.runtime.progress == "off")

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainer.report.boxes import facts_table
+from trainer.report.rich_tables import facts_table
 
 SHOWN_NAMES = 6
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import track as progress_bar
 
-from trainer.data.prepared import Track
+from trainer.data.preprocess.contract import Track
 from trainer.data.samples import Task
 from trainer.results import CVResult, EpochRecord, FoldResult
 

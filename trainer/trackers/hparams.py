@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from trainer.config.keys import flatten
 from trainer.config.schema import RunConfig
-from trainer.identity import flatten
 
 
 def hparams(config: RunConfig) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.checkpoint.files import storage_error
-from trainer.metrics import ranked_columns
+from trainer.metrics.scores import ranked_columns
 from trainer.report.plots import confusion_matrix, pixels, precision_recall
 from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.system.files import storage_error
 
 _hook_before = threading.excepthook
 _PR_CLASSES = 20  # interactive precision-recall curves per fold; more are drawn in a picture too

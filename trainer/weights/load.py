@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.config.errors import CheckpointError
-from trainer.weights.files import WeightFile
+from trainer.errors import CheckpointError
 from trainer.weights.names import Naming, match_names
+from trainer.weights.weight_files import WeightFile
 
 THOP_BUFFERS = ("total_ops", "total_params")
 SHOWN = 3  # names in an error message

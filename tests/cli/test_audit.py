@@ -1,0 +1,119 @@
+"""``foldwise audit`` from the command line."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.audit.picture_cases import jpeg, photo, written
+from trainer.cli.main import main as foldwise
+
+
+@pytest.fixture
+def table(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 2)).round(4)
+    x[70:] = x[:10]
+    rows = [f"{a},{b},{int(a + b > 0)},{'train' if i < 60 else 'test'}" for i, (a, b) in enumerate(x)]
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,label,part\n" + "\n".join(rows) + "\n")
+    return str(path)
+
+
+def test_a_leak_is_named_with_its_rows_and_what_it_is_worth(table, capsys):
+    assert foldwise(["audit", table, "--label", "label", "--split", "part", "--measure"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "10 of 20 held-out rows are copies of training rows" in printed
+    assert "the leak is worth" in printed
+    assert "71" in printed
+
+
+def test_strict_ends_with_the_exit_code_of_data_errors(table, capsys):
+    assert foldwise(["audit", table, "--label", "label", "--split", "part", "--strict"]) == 3
+    assert "leak (--strict)" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_the_file_is_said(table, capsys):
+    assert foldwise(["audit", table, "--label", "lable"]) == 3
+    assert "did you mean 'label'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (["--text", "part", "--drop", "absent"], 2, "--drop has no effect with --text"),
+        (["--group", "parts"], 3, "no column 'parts' (--group): did you mean 'part'? set --group part"),
+        (["--time", "parts"], 3, "no column 'parts' (--time): did you mean 'part'? set --time part"),
+        (["--split", "PARTS"], 3, "no column 'PARTS' (--split): did you mean 'part'? set --split part"),
+        (["--weight", "bb"], 3, "no column 'bb' (--weight): did you mean 'b'? set --weight b"),
+        (["--text", "part", "--weight", "bb"], 3, "no column 'bb' (--weight)"),
+        (["--time", "label"], 2, "column 'label' is both --label and --time: a column has one role"),
+        (["--id", "part"], 3, "repair them, or leave --id out to number the rows"),
+    ],
+)
+def test_errors_speak_of_the_options_of_this_command(table, capsys, given, code, message):
+    assert foldwise(["audit", table, "--label", "label", *given]) == code
+    err = capsys.readouterr().err
+    assert message in err
+    assert "data." not in err
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six photos in train, three in test: one of them a JPEG of a training photo."""
+    pictures = {f"train/{'cat' if place % 2 else 'dog'}/{place}.png": photo(place) for place in range(6)}
+    pictures |= {"test/cat/7.png": photo(7), "test/dog/8.png": photo(8), "test/dog/9.png": jpeg(photo(2))}
+    written(tmp_path / "photos", pictures)
+    return tmp_path / "photos"
+
+
+def test_a_folder_of_images_is_audited_under_its_own_split(folder, capsys):
+    assert foldwise(["audit", str(folder), "--strict"]) == 3
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 of 3 held-out rows is nearly the same as training rows (fold test: 1 of 3)" in printed
+    assert "(test/dog/9.png) is held out while row" in printed
+    assert "(train/dog/2.png) is trained on" in printed
+
+
+def test_folders_beside_the_split_are_left_out(folder, capsys):
+    shutil.copytree(folder / "train", folder / "extra")
+    test_a_folder_of_images_is_audited_under_its_own_split(folder, capsys)
+
+
+def test_a_folder_without_a_split_is_audited_as_a_whole(folder, capsys):
+    assert foldwise(["audit", str(folder / "train"), "--strict"]) == 0
+    assert "nothing found" in capsys.readouterr().out.lower()
+
+
+def test_a_table_that_names_images(folder, tmp_path, capsys):
+    names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*.png"))]
+    rows = [f"{name},{name.split('/')[1]},{name.split('/')[0]},{row}" for row, name in enumerate(names)]
+    table = tmp_path / "t.csv"
+    table.write_text("picture,label,part,day\n" + "\n".join(rows) + "\n")
+    options = ["--images", str(folder), "--file", "picture", "--label", "label", "--split", "part", "--time", "day"]
+    assert foldwise(["audit", str(table), *options, "--measure"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "nearly the same as training rows (fold test: 1 of 3)" in printed
+    assert "earlier than rows trained on" in printed
+    assert "nearest neighbour on 16 x 16 grey pixels" in printed
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "message"),
+    [
+        (["DIR", "--label", "label"], 2, "--label has no effect"),
+        (["DIR/train/cat"], 3, "for a table that names the files and their labels add --file COL --label COL"),
+        (["t.csv"], 2, "--label COL is missing"),
+        (["t.csv", "--images", "nowhere", "--label", "label"], 3, "no column 'file' (--file)"),
+        (["t.csv", "--images", "nowhere", "--label", "label", "--file", "a"], 3, "--images nowhere does not exist"),
+        (["t.csv", "--images", "DIR", "--label", "label", "--file", "a", "--text", "b"], 2, "--text has no effect"),
+        (["t.csv", "--images", "DIR", "--label", "label", "--file", "a"], 3, "no row's file is there: set --images"),
+    ],
+)
+def test_what_is_wrong_with_images_is_said(folder, table, capsys, given, code, message):
+    places = {"t.csv": table}
+    given = [places.get(word, word.replace("DIR", str(folder))) for word in given]
+    assert foldwise(["audit", *given]) == code
+    err = capsys.readouterr().err
+    assert message in err
+    assert "data." not in err

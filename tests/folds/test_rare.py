@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedKFold
+
+from tests.folds.fold_cases import labels, plan
+from trainer.errors import ConfigError, DataError
+from trainer.folds.request import SplitOptions
+
+TARGET = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 3], [60, 30, 4, 2]))
+CLASSES = ("cat", "dog", "emu", "yak")
+
+
+def split(rare, target=TARGET, strategy="stratified", **changes):
+    return plan(target, strategy, classes=CLASSES, options=SplitOptions(rare=rare), **changes)
+
+
+def same_as(made, target, rows):
+    for fold, (_, held_out) in enumerate(StratifiedKFold(5, shuffle=True, random_state=42).split(rows, target)):
+        assert np.array_equal(made.rows(0, fold)[1], rows[held_out])
+
+
+def test_merged_classes_are_stratified_as_one():
+    made = split("merge")
+    assert made.notes == ("stratified as one class (cv.rare=merge): 'emu' (4 rows), 'yak' (2 rows)",)
+    same_as(made, np.where(TARGET == 3, 2, TARGET), np.arange(len(TARGET)))
+    rare_N = TARGET >= 2
+    assert all(1 <= rare_N[made.rows(0, fold)[1]].sum() <= 2 for fold in range(5))
+
+
+def test_the_next_smallest_class_joins_rare_ones_too_few_together():
+    target = np.repeat([0, 1, 2], [60, 30, 2])
+    made = split("merge", target)
+    assert made.notes == ("stratified as one class (cv.rare=merge): 'dog' (30 rows), 'emu' (2 rows)",)
+    same_as(made, np.where(target == 2, 1, target), np.arange(len(target)))
+
+
+def test_rows_kept_in_train_are_never_held_out_and_always_trained_on():
+    made = split("keep_in_train")
+    kept = np.flatnonzero(TARGET >= 2)
+    assert (made.fold_of_row[0, kept] == -1).all()
+    assert made.notes == ("6 rows are never held out (cv.rare=keep_in_train): 'emu' (4 rows), 'yak' (2 rows)",)
+    rows = np.flatnonzero(TARGET < 2)
+    same_as(made, TARGET[rows], rows)
+    for fold in range(5):
+        train, held_out = made.rows(0, fold)
+        assert set(kept) <= set(train)
+        assert len(train) + len(held_out) == len(TARGET)
+    assert made.train_rows == {}
+
+
+def test_the_groups_of_kept_rows_are_kept_too():
+    groups = np.random.default_rng(1).integers(0, 40, len(TARGET)).astype(np.str_)
+    made = split("keep_in_train", strategy="stratified_group", groups_N=groups)
+    beside = np.isin(groups, groups[TARGET >= 2])
+    assert beside.sum() > 6
+    assert np.array_equal(made.fold_of_row[0] == -1, beside)
+    assert made.notes[0].startswith(f"{beside.sum()} rows, with the rest of their groups, are never held out")
+
+
+@pytest.mark.parametrize("strategy", ["stratified", "stratified_group"])
+def test_allowed_rare_classes_are_split_without_a_warning(strategy):
+    groups = np.arange(len(TARGET)).astype(np.str_) if strategy == "stratified_group" else None
+    made = split("allow", strategy=strategy, groups_N=groups)
+    assert made.notes[0] == "rare classes split anyway (cv.rare=allow): 'emu' (4 rows), 'yak' (2 rows)"
+    assert (made.fold_of_row >= 0).all()
+
+
+def test_what_was_done_is_in_the_fingerprint_only_where_it_was_done():
+    prints = {split(rare).fingerprint for rare in ("merge", "keep_in_train", "allow")}
+    assert len(prints) == 3
+    plenty = np.arange(60) % 4
+    assert split("merge", plenty).fingerprint == split("refuse", plenty).fingerprint
+    assert split("merge", plenty).notes == ()
+
+
+def test_group_splits_refuse_rare_classes_too():
+    groups = np.arange(len(TARGET)).astype(np.str_)
+    with pytest.raises(DataError) as caught:
+        split("refuse", strategy="stratified_group", groups_N=groups)
+    assert str(caught.value).splitlines() == [
+        "class 'emu': 4 rows < 5 folds",
+        "class 'yak': 2 rows < 5 folds",
+        "use cv.n_splits=2 or less, cv.rare=merge, keep_in_train or allow, or cv=group",
+    ]
+
+
+def test_nothing_but_rare_classes():
+    target = np.repeat([0, 1, 2], [4, 4, 3])
+    with pytest.raises(DataError, match="every class has fewer rows than 5 folds"):
+        split("allow", target)
+    with pytest.raises(DataError, match="leaves no row to hold out"):
+        split("keep_in_train", target)
+    assert (split("merge", target).fold_of_row >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rare": "mrege"}, r"cv\.rare: unknown 'mrege': did you mean 'merge'"),
+        ({"rare": "merge", "strategy": "kfold"}, r"cv\.rare=merge has no effect with cv=kfold"),
+        ({"rare": "merge", "target": labels()}, r"cv\.rare=merge has no effect with cv=multilabel"),
+    ],
+)
+def test_settings_without_effect_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        split(**changes)

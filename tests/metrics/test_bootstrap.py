@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from trainer.metrics.bootstrap import confidence_interval, percentile_interval, resample
+from trainer.metrics.scores import METRICS, score
+from trainer.metrics.weighted import weighted_metrics
+
+CASES = [(task, name) for name, metric in METRICS.items() for task in metric.tasks]
+
+
+def rows(task, n, seed, n_classes=4):
+    """Targets and probabilities with ties and with a rare last class."""
+    rng = np.random.default_rng(seed)
+    if task == "multilabel":
+        target = (rng.random((n, n_classes)) < [0.5, 0.4, 0.3, 0.03]).astype(np.int64)
+        target[0] = 0
+        proba = np.round(np.clip(rng.random((n, n_classes)) * 0.8 + target * 0.2, 0, 1), 1)
+        return target, proba.astype(np.float32)
+    c = 2 if task == "binary" else n_classes
+    target = rng.choice(c, n, p=[0.9, 0.1] if c == 2 else [0.5, 0.3, 0.17, 0.03])
+    raw = np.round(rng.random((n, c)) + (target[:, None] == np.arange(c)) * 0.5, 1) + 0.1
+    return target, (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("task", "name"), CASES)
+def test_weighted_metric_equals_scikit_learn_on_repeated_rows(task, name):
+    target, proba = rows(task, 60, seed=5)
+    rng = np.random.default_rng(6)
+    weights_NB = rng.integers(0, 4, size=(60, 25)).astype(np.float64)
+    weights_NB[:, 0] = 1
+    got = weighted_metrics([name], task, target, proba)[name](weights_NB)
+    for b in range(25):
+        repeated = np.repeat(np.arange(60), weights_NB[:, b].astype(int))
+        expected = score([name], task, target[repeated], proba[repeated])[name]
+        assert got[b] == pytest.approx(expected, abs=1e-9, nan_ok=True), b
+
+
+def test_fractional_weights_equal_scikit_learns_sample_weight():
+    target, proba = rows("binary", 80, seed=1)
+    weights_N1 = np.random.default_rng(2).random((80, 1))
+    w, said = weights_N1[:, 0], proba.argmax(axis=1)
+    p1 = proba[:, 1].astype(float) / proba.astype(float).sum(axis=1)
+    expected = {
+        "accuracy": sk.accuracy_score(target, said, sample_weight=w),
+        "balanced_accuracy": sk.balanced_accuracy_score(target, said, sample_weight=w),
+        "f1_macro": sk.f1_score(target, said, average="macro", sample_weight=w),
+        "mcc": sk.matthews_corrcoef(target, said, sample_weight=w),
+        "roc_auc": sk.roc_auc_score(target, p1, sample_weight=w),
+        "average_precision": sk.average_precision_score(target, p1, sample_weight=w),
+        "log_loss": sk.log_loss(target, p1, sample_weight=w),
+        "brier": sk.brier_score_loss(target, p1, sample_weight=w),
+    }
+    meters = weighted_metrics(list(expected), "binary", target, proba)
+    assert {n: float(m(weights_N1)[0]) for n, m in meters.items()} == pytest.approx(expected, abs=1e-9)
+
+
+def test_interval_of_a_mean_is_the_binomial_one():
+    """Accuracy of n rows has standard error sqrt(p (1-p) / n)."""
+    n, p = 2000, 0.8
+    target = np.zeros(n, dtype=np.int64)
+    right = np.arange(n) < n * p
+    proba = np.stack([right, ~right], axis=1).astype(np.float32)
+    low, high = confidence_interval("accuracy", "binary", target, proba, n_resamples=4000)
+    half = 1.96 * np.sqrt(p * (1 - p) / n)
+    assert (low, high) == pytest.approx((p - half, p + half), abs=0.1 * half)
+
+
+def test_same_seed_same_rows_across_names_and_calls():
+    target, proba = rows("multiclass", 300, seed=3)
+    both = resample(["accuracy", "log_loss"], "multiclass", target, proba, n_resamples=100, seed=9)
+    alone = resample(["log_loss"], "multiclass", target, proba, n_resamples=100, seed=9)
+    assert np.array_equal(both["log_loss"], alone["log_loss"])
+    other = resample(["log_loss"], "multiclass", target, proba, n_resamples=100, seed=10)
+    assert not np.array_equal(alone["log_loss"], other["log_loss"])
+    micro = resample(["f1_micro"], "multiclass", target, proba, n_resamples=100, seed=9)["f1_micro"]
+    assert both["accuracy"] == pytest.approx(micro)
+
+
+def test_each_resample_draws_as_many_rows_as_there_are():
+    from trainer.metrics.bootstrap import _draws
+
+    chunks = list(_draws(1000, 700, seed=0))
+    assert sum(w.shape[1] for w in chunks) == 700
+    assert len(chunks) > 1
+    assert all((w.sum(axis=0) == 1000).all() for w in chunks)
+    counts = np.concatenate(chunks, axis=1)
+    assert counts.var() == pytest.approx(1.0, abs=0.02)  # of a multinomial count, 1 - 1/N
+
+
+def test_undefined_has_no_interval():
+    target, proba = rows("binary", 50, seed=0)
+    assert confidence_interval("roc_auc", "binary", np.zeros_like(target), proba) is None
+    assert confidence_interval("accuracy", "binary", target[:0], proba[:0]) is None
+    proba[0] = np.nan
+    assert confidence_interval("accuracy", "binary", target, proba) is None
+
+
+def test_few_undefined_resamples_are_left_out():
+    values = np.arange(100, dtype=float)
+    values[:10] = np.nan
+    expected = tuple(np.percentile(np.arange(10.0, 100), [2.5, 97.5]))
+    assert percentile_interval(values) == pytest.approx(expected)
+    values[10] = np.nan
+    assert percentile_interval(values) is None
+
+
+@pytest.mark.parametrize(("n", "wanted", "drawn"), [(5_000, 1000, 1000), (10_000, 1000, 500), (40_000, 150, 150)])
+def test_many_rows_and_classes_draw_fewer_resamples(n, wanted, drawn):
+    target = np.zeros(n, dtype=np.int64)
+    proba = np.full((n, 40), 1 / 40, dtype=np.float32)
+    assert len(resample(["accuracy"], "multiclass", target, proba, n_resamples=wanted)["accuracy"]) == drawn
+
+
+def test_a_draw_without_any_of_the_rows_is_undefined():
+    target, proba = np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
+    values = resample(["accuracy"], "binary", target, proba, 500, rows=np.array([3, 7]), n_rows=10)["accuracy"]
+    missed = (np.random.default_rng(0).integers(10, size=(10, 500)) == 3) | (
+        np.random.default_rng(0).integers(10, size=(10, 500)) == 7
+    )
+    assert np.array_equal(np.isnan(values), ~missed.any(axis=0))
+    assert np.isnan(values).sum() > 20
+    assert (values[~np.isnan(values)] == 1).all()

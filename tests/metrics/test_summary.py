@@ -1,0 +1,247 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss
+
+from trainer.errors import CheckpointError
+from trainer.metrics.summary import optimism, pool, summarise
+from trainer.results import EpochRecord
+
+
+def ids(n):
+    return np.array([f"row{i}" for i in range(n)])
+
+
+def test_pool_puts_every_row_where_it_came_from(fake_result):
+    _, oof, folds = fake_result(repeats=2)
+    assert len(oof.ids) == 180
+    assert oof.ids[:90].tolist() == oof.ids[90:].tolist() == ids(90).tolist()
+    for part in folds:
+        where = part.repeat * 90 + part.rows
+        assert np.array_equal(oof.proba[where], part.proba)
+        assert np.array_equal(oof.logits[where], part.logits)
+        assert np.array_equal(oof.loss[where], part.loss)
+        assert (oof.fold[where] == part.fold).all()
+        assert (oof.repeat[where] == part.repeat).all()
+    assert np.isfinite(oof.proba).all()
+
+
+def test_pool_does_not_depend_on_the_order_of_folds(fake_result):
+    _, oof, folds = fake_result()
+    again = pool(folds[::-1], oof.ids, oof.target, 1)
+    assert np.array_equal(again.proba, oof.proba)
+
+
+def test_pool_names_missing_rows(fake_result):
+    _, oof, folds = fake_result()
+    row = int(folds[1].rows[0])
+    with pytest.raises(CheckpointError, match=rf"30 of 90 rows not predicted in repeat 0: row {row} \(id 'row{row}'\)"):
+        pool([folds[0], folds[2]], oof.ids, oof.target, 1)
+
+
+def test_pool_names_rows_predicted_twice(fake_result):
+    _, oof, folds = fake_result()
+    with pytest.raises(CheckpointError, match="30 of 90 rows predicted more than once in repeat 0"):
+        pool([*folds, folds[1]], oof.ids, oof.target, 1)
+    double = replace(folds[0], rows=np.repeat(folds[0].rows[:15], 2))
+    with pytest.raises(CheckpointError, match="15 of 90 rows predicted more than once"):
+        pool([double, *folds[1:]], oof.ids, oof.target, 1)
+
+
+def test_pool_wants_every_repeat(fake_result):
+    _, oof, folds = fake_result()
+    with pytest.raises(CheckpointError, match="90 of 90 rows not predicted in repeat 1"):
+        pool(folds, oof.ids, oof.target, 2)
+
+
+def test_summary_is_mean_sd_and_pooled(fake_result):
+    result, oof, folds = fake_result()
+    accuracy = result.metrics["accuracy"]
+    per_fold = [accuracy_score(oof.target[f.rows], f.proba.argmax(axis=1)) for f in folds]
+    assert accuracy.folds == pytest.approx(tuple(per_fold))
+    assert accuracy.mean == pytest.approx(np.mean(per_fold))
+    assert accuracy.sd == pytest.approx(np.std(per_fold, ddof=1))
+    assert accuracy.oof == pytest.approx(accuracy_score(oof.target, oof.proba.argmax(axis=1)))
+    assert accuracy.ci95[0] < accuracy.oof < accuracy.ci95[1]
+
+
+def test_summary_with_repeats_averages_the_pooled_value(fake_result):
+    _, oof, folds = fake_result(repeats=2)
+    noisy = [
+        replace(f, proba=np.roll(f.proba, 1, axis=1)) if f.repeat == 1 else f for f in folds
+    ]  # second repeat predicts the wrong class
+    pooled = pool(noisy, oof.ids[:90], oof.target[:90], 2)
+    summary = summarise(noisy, pooled, names=["log_loss"], task="multiclass", n_resamples=200)["log_loss"]
+    proba = pooled.proba / pooled.proba.astype(float).sum(axis=1, keepdims=True)
+    good, bad = (log_loss(pooled.target[:90], half) for half in (proba[:90], proba[90:]))
+    assert summary.oof == pytest.approx((good + bad) / 2, abs=1e-6)
+    assert summary.ci95[0] < summary.oof < summary.ci95[1]
+
+
+def test_summary_of_repeats_that_agree_has_the_interval_of_one(fake_result):
+    _, oof, folds = fake_result()
+    twice = [*folds, *(replace(f, repeat=1) for f in folds)]
+    pooled = pool(twice, oof.ids, oof.target, 2)
+    once = summarise(folds, oof, names=["accuracy"], task="multiclass", n_resamples=100)["accuracy"]
+    both = summarise(twice, pooled, names=["accuracy"], task="multiclass", n_resamples=100)["accuracy"]
+    assert both.ci95 == pytest.approx(once.ci95)
+
+
+def test_single_fold_and_undefined(fake_result):
+    _, oof, folds = fake_result()
+    rows = np.arange(90)
+    whole = replace(folds[0], rows=rows, proba=oof.proba, logits=oof.logits, loss=oof.loss)
+    one_class = np.zeros(90, dtype=np.int64)
+    whole = replace(whole, metrics={"roc_auc": math.nan})
+    summary = summarise([whole], pool([whole], oof.ids, one_class, 1), names=["roc_auc"], task="multiclass")
+    assert summary["roc_auc"].sd == 0.0
+    assert math.isnan(summary["roc_auc"].mean)
+    assert math.isnan(summary["roc_auc"].oof)
+    assert summary["roc_auc"].ci95 is None
+
+
+def with_curves(fold, best_epoch, **curves):
+    """Replace a fold's epochs by given monitor curves."""
+    n = len(next(iter(curves.values())))
+    epochs = tuple(
+        EpochRecord(
+            epoch=i + 1,
+            step=i,
+            train_loss=1.0,
+            lr=0.1,
+            seconds=0.1,
+            monitor={name: values[i] for name, values in curves.items()},
+        )
+        for i in range(n)
+    )
+    return replace(fold, epochs=epochs, best_epoch=best_epoch)
+
+
+def test_optimism_by_hand(fake_result):
+    _, _, folds = fake_result()
+    a = with_curves(folds[0], 1, accuracy=[0.9, 0.7, 0.8], log_loss=[0.1, 0.4, 0.2])
+    b = with_curves(folds[1], 2, accuracy=[0.6, 0.8, 0.7], log_loss=[0.5, 0.1, 0.3])
+    c = with_curves(folds[2], 3, accuracy=[0.5, 0.6, 0.9], log_loss=[0.6, 0.5, 0.2])
+    # others of a: means .55 .7 .8 -> epoch 3; of b: .7 .65 .85 -> 3; of c: .75 .75 .75 -> 1 (earliest)
+    honest_accuracy, honest_loss = [0.8, 0.7, 0.5], [0.2, 0.3, 0.6]
+    got = optimism([a, b, c], ["accuracy", "log_loss"])
+    assert got["accuracy"] == pytest.approx(np.mean([0.9, 0.8, 0.9]) - np.mean(honest_accuracy))
+    assert got["log_loss"] == pytest.approx(np.mean(honest_loss) - np.mean([0.1, 0.1, 0.2]))
+    assert got["log_loss"] > 0  # flattering although smaller is better
+
+
+def test_optimism_of_a_loss_as_the_picking_metric(fake_result):
+    _, _, folds = fake_result()
+    a = with_curves(folds[0], 1, log_loss=[0.1, 0.4])
+    b = with_curves(folds[1], 2, log_loss=[0.5, 0.2])
+    # a is judged at b's best epoch 2 and b at a's best epoch 1
+    assert optimism([a, b], ["log_loss"])["log_loss"] == pytest.approx(((0.4 - 0.1) + (0.5 - 0.2)) / 2)
+
+
+def test_optimism_uses_epochs_all_folds_reached(fake_result):
+    _, _, folds = fake_result()
+    short = with_curves(folds[0], 1, accuracy=[0.9, 0.8])
+    long = with_curves(folds[1], 3, accuracy=[0.5, 0.6, 0.7])
+    # the best common epoch of `long` is 2, of `short` 1
+    assert optimism([short, long], ["accuracy"])["accuracy"] == pytest.approx(((0.9 - 0.8) + (0.7 - 0.5)) / 2)
+
+
+def test_optimism_asks_only_folds_of_the_same_repeat(fake_result):
+    _, _, folds = fake_result()
+    a = with_curves(folds[0], 1, accuracy=[0.9, 0.8])
+    b = with_curves(folds[1], 2, accuracy=[0.6, 0.7])
+    other = [replace(f, repeat=1) for f in (a, b)]
+    assert optimism([a, b, *other], ["accuracy"]) == pytest.approx(optimism([a, b], ["accuracy"]))
+    assert optimism([a, b], ["accuracy"])["accuracy"] == pytest.approx(0.1)
+
+
+def test_optimism_nan_epochs_never_win(fake_result):
+    _, _, folds = fake_result()
+    a = with_curves(folds[0], 1, accuracy=[0.9, 0.8])
+    b = with_curves(folds[1], 2, accuracy=[math.nan, 0.7])
+    assert optimism([a, b], ["accuracy"])["accuracy"] != optimism([a, b], ["accuracy"])["accuracy"]  # b at NaN
+    c = with_curves(folds[2], 2, accuracy=[0.1, 0.7])
+    got = optimism([replace(a, best_epoch=2), c, with_curves(folds[1], 2, accuracy=[0.2, 0.7])], ["accuracy"])
+    assert got["accuracy"] == pytest.approx(0.0)
+
+
+def test_optimism_undefined(fake_result):
+    _, _, folds = fake_result(monitored=True)
+    assert math.isnan(optimism(folds[:1], ["accuracy"])["accuracy"])
+    _, _, silent = fake_result()
+    assert optimism(silent, ["accuracy"]) == {}
+
+
+def held_out_only(folds, fold_of_row):
+    """Folds that predict the rows ``fold_of_row`` says, out of folds that predict every row."""
+    parts = []
+    for part in folds:
+        kept = fold_of_row[part.repeat, part.rows] == part.fold
+        fields = {name: getattr(part, name)[kept] for name in ("rows", "proba", "logits", "loss")}
+        parts.append(replace(part, **fields))
+    return parts
+
+
+def some_held_out(folds, every=3):
+    fold_of_row = np.full((2, 90), -1)
+    for part in folds:
+        fold_of_row[part.repeat, part.rows] = part.fold
+    fold_of_row[0, ::every] = -1
+    fold_of_row[1, 1::every] = -1
+    return fold_of_row
+
+
+def test_pool_holds_the_rows_that_are_held_out_in_input_order(fake_result):
+    _, whole, folds = fake_result(repeats=2)
+    fold_of_row = some_held_out(folds)
+    oof = pool(held_out_only(folds, fold_of_row), whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+    kept = (fold_of_row >= 0).reshape(-1)
+    for name in vars(oof):
+        assert np.array_equal(getattr(oof, name), getattr(whole, name)[kept]), name
+    assert len(oof.ids) == 120
+
+
+def test_pool_refuses_what_the_plan_does_not_hold_out(fake_result):
+    _, whole, folds = fake_result(repeats=2)
+    fold_of_row = some_held_out(folds)
+    with pytest.raises(CheckpointError, match="30 of 90 rows predicted that are never held out in repeat 0: row 0 "):
+        pool(folds, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+    parts = held_out_only(folds, fold_of_row)
+    with pytest.raises(CheckpointError, match="rows not predicted in repeat 1"):
+        pool(parts[:-1], whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+
+
+def test_pool_refuses_the_right_rows_from_the_wrong_fold(fake_result):
+    _, whole, folds = fake_result()
+    fold_of_row = np.full((1, 90), -1)
+    for part in folds:
+        fold_of_row[0, part.rows] = part.fold
+    swapped = [replace(folds[0], fold=1), replace(folds[1], fold=0), folds[2]]
+    with pytest.raises(CheckpointError, match=r"60 of 90 rows predicted by fold \d, which fold \d holds out,"):
+        pool(swapped, whole.ids, whole.target, fold_of_row=fold_of_row)
+
+
+def test_repeats_of_different_rows_are_resampled_together(fake_result):
+    """By hand: draw from all 90 rows, and let each repeat take those of its own rows that were drawn."""
+    _, whole, folds = fake_result(repeats=2)
+    fold_of_row = some_held_out(folds, every=4)
+    parts = held_out_only(folds, fold_of_row)
+    oof = pool(parts, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+    got = summarise(parts, oof, names=["accuracy"], task="multiclass", n_resamples=150, seed=3)["accuracy"]
+    order = {}
+    for one in oof.ids:
+        order.setdefault(one, len(order))
+    drawn = np.random.default_rng(3).integers(90, size=(90, 150))
+    values = []
+    for b in range(150):
+        times = np.bincount(drawn[:, b], minlength=90)
+        per_repeat = []
+        for repeat in range(2):
+            mine = oof.repeat == repeat
+            weights = np.array([times[order[one]] for one in oof.ids[mine]])
+            hit = oof.target[mine] == oof.proba[mine].argmax(axis=1)
+            per_repeat.append((hit * weights).sum() / weights.sum())
+        values.append(np.mean(per_repeat))
+    assert got.ci95 == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])))

@@ -1,0 +1,247 @@
+"""Folds finished in several directories become one result."""
+
+import itertools
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import balanced_accuracy_score
+
+from tests.run.merge_cases import (
+    IDENTITY,
+    IDS,
+    METRICS,
+    N_SPLITS,
+    TARGET,
+    changed,
+    contents,
+    fold_result,
+    make_plan,
+    make_run,
+    manifest,
+    rewrite_fold,
+    sha,
+    write_fold,
+)
+from trainer.cli.main import main as foldwise
+from trainer.report import markdown
+from trainer.run import copies as copies_module
+from trainer.run.merge import merge
+from trainer.run.missing import missing_folds
+from trainer.system.files import write_bytes
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_pictures():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markdown, "_draw", lambda *_: {})  # slow, and not at hand
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """All folds trained in one place, and merged."""
+    run = make_run(tmp_path_factory.mktemp("whole") / "a1")
+    merge(run)
+    return run
+
+
+def test_every_row_has_the_prediction_of_the_fold_that_held_it_out(whole):
+    table, plan = pq.read_table(whole / "oof.parquet"), make_plan()
+    assert table["id"].to_pylist() == IDS.tolist()
+    np.testing.assert_array_equal(table["target"].to_numpy(), TARGET)
+    np.testing.assert_array_equal(table["fold"].to_numpy(), plan.fold_of_row[0])
+    proba_NC = np.stack([table[f"proba_{name}"].to_numpy() for name in "abc"], axis=1)
+    for number in range(N_SPLITS):
+        fold = fold_result(plan, number)
+        np.testing.assert_array_equal(proba_NC[fold.rows], fold.proba)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([(0,), (1, 3), (4, 2)]))[::2])
+def test_copies_give_the_same_bytes_in_any_order_and_their_folds_are_taken_over(tmp_path, whole, order):
+    first, *others = [make_run(tmp_path / str(i) / "a1", folds) for i, folds in enumerate(order)]
+    before = [contents(other) for other in others]
+    merged = merge(first, others)
+    assert sha(first / "oof.parquet") == sha(whole / "oof.parquet")
+    assert {name: value for name, value in contents(first).items() if "fold_" in name} == {
+        name: value for name, value in contents(whole).items() if "fold_" in name
+    }
+    assert [contents(other) for other in others] == before
+    assert len([note for note in merged.notes if "taken over from" in note]) == 5 - len(order[0])
+
+
+def test_merging_again_changes_nothing(tmp_path, whole):
+    run, other = make_run(tmp_path / "a1", (0, 1, 2)), make_run(tmp_path / "b" / "a1", (2, 3, 4))
+    merge(run, [other])
+    before = {path: path.stat().st_mtime_ns for path in run.glob("fold_*/*")}
+    assert merge(run, [other, other, run]).notes == ()
+    assert {path: path.stat().st_mtime_ns for path in run.glob("fold_*/*")} == before
+    assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")
+
+
+def test_a_fold_in_two_directories_is_taken_once(tmp_path, whole, capsys):
+    make_run(tmp_path / "a1", (0, 1, 2))
+    make_run(tmp_path / "b", (1, 2, 3))
+    make_run(tmp_path / "c", (3, 4))
+    assert foldwise(["merge", *(str(tmp_path / name) for name in ("a1", "b", "c"))]) == 0
+    assert f"fold 3 taken over from {tmp_path}/b/fold_3" in capsys.readouterr().out
+    assert sha(tmp_path / "a1/oof.parquet") == sha(whole / "oof.parquet")
+
+
+def test_each_id_comes_once_per_repeat(tmp_path):
+    plan = make_plan(repeats=3)
+    run = make_run(tmp_path / "a1", range(0, 15, 2), plan=plan)
+    merge(run, [make_run(tmp_path / "b", range(1, 15, 2), plan=plan)])
+    table = pq.read_table(run / "oof.parquet")
+    assert table["id"].to_pylist() == IDS.tolist() * 3
+    np.testing.assert_array_equal(table["fold"].to_numpy().reshape(3, -1), plan.fold_of_row)
+
+
+def test_rows_that_no_fold_holds_out_are_left_out(tmp_path):
+    plan = make_plan(repeats=2)
+    plan.fold_of_row[0, [0, 7]] = -1
+    plan.fold_of_row[1, [1, 2, 29]] = -1
+    run = make_run(tmp_path / "a1", range(10), plan=plan)
+    merge(run)
+    table = pq.read_table(run / "oof.parquet")
+    repeat, ids = table["repeat"].to_numpy(), np.array(table["id"].to_pylist())
+    for number, gone in enumerate([[0, 7], [1, 2, 29]]):
+        np.testing.assert_array_equal(ids[repeat == number], np.delete(IDS, gone))
+    part = fold_result(plan, 7)
+    own = np.isin(ids, IDS[part.rows]) & (repeat == 1)
+    np.testing.assert_array_equal(table["proba_b"].to_numpy()[own], part.proba[:, 1])
+    np.testing.assert_array_equal(table["target"].to_numpy()[own], TARGET[part.rows])
+
+
+def test_what_was_begun_gives_way_to_the_finished_fold_and_is_not_taken_over_itself(tmp_path, whole):
+    run, other = make_run(tmp_path / "a1", (0, 1, 2)), make_run(tmp_path / "b", (3, 4))
+    begun = run / "fold_3"
+    begun.mkdir()
+    for name in (
+        "step-00000004.pt",
+        "step-00000004.json",
+        "events.out.tfevents.1",
+        "oof.parquet.tmp.1-abc",
+        "DIVERGED",
+    ):
+        (begun / name).write_text("begun")
+    (other / "fold_0").mkdir()
+    (other / "fold_0/step-00000004.pt").write_text("begun")
+    (other / "fold_4/events.out.tfevents.2").write_text("curves")
+    (other / "fold_4/step-00000012.pt").write_text("last state, kept to train longer")
+    (other / "fold_all").mkdir()
+    merge(run, [other])
+    assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")
+    assert contents(begun) == contents(other / "fold_3")
+    assert (run / "fold_4/events.out.tfevents.2").exists()
+    assert not list(run.glob("fold_*/step-*"))
+    assert not (run / "fold_all").exists()
+
+
+def test_a_merge_that_dies_at_any_write_is_finished_by_the_next(tmp_path, whole, monkeypatch):
+    other = make_run(tmp_path / "b", (3, 4))
+    n_writes = 2 * len(list((other / "fold_3").iterdir()))
+    for k in range(n_writes + 1):
+        run = make_run(tmp_path / f"run{k}", (0, 1, 2))
+        writes = itertools.count()
+
+        def dying(path, data, writes=writes, k=k):
+            if next(writes) == k:
+                raise KeyboardInterrupt
+            write_bytes(path, data)
+
+        monkeypatch.setattr(copies_module, "write_bytes", dying)
+        if k < n_writes:
+            with pytest.raises(KeyboardInterrupt):
+                merge(run, [other])
+            assert missing_folds(run) == ([3, 4] if k < n_writes / 2 else [4])
+        merge(run, [other])
+        assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")
+
+
+def test_folds_of_other_hardware_are_joined_with_a_note(tmp_path):
+    run = make_run(tmp_path / "a1", (0, 1))
+    other = make_run(tmp_path / "b", (2, 3), identity=changed("hardware", "threads", 8))
+    gpu = changed("hardware", "threads", None, changed("hardware", "device", "cuda H100"))
+    third = make_run(tmp_path / "c", (4,), identity=gpu)
+    merge(run, [other, third])
+    note = "folds 0,1 on cpu with 1 thread; folds 2,3 on cpu with 8 threads; fold 4 on cuda H100"
+    assert f"{note}: the last digits can differ" in (run / "report.md").read_text()
+
+
+def test_one_kind_of_hardware_needs_no_note(whole):
+    assert "last digits" not in (whole / "report.md").read_text()
+
+
+def test_metrics_that_a_fold_did_not_record_are_computed_from_its_predictions(tmp_path):
+    names = (*METRICS, "balanced_accuracy")
+    run = make_run(tmp_path / "a1", range(4), metrics=names, select="fold")
+    rewrite_fold(run, 4, metrics=names)
+    monitored = [replace(e, monitor={"accuracy": 0.5}) for e in fold_result(make_plan(), 0).epochs]
+    for number in range(N_SPLITS):
+        rewrite_fold(run, number, metrics=METRICS[: 1 + number % 2], epochs=tuple(monitored))
+    summary = merge(run).result.metrics
+    parts = [fold_result(make_plan(), number) for number in range(N_SPLITS)]
+    expected = [balanced_accuracy_score(TARGET[part.rows], part.proba.argmax(axis=1)) for part in parts]
+    assert summary["balanced_accuracy"].folds == pytest.approx(expected)
+    assert summary["log_loss"].folds == pytest.approx([part.metrics["log_loss"] for part in parts])
+
+
+def test_force_joins_other_options_says_so_and_remembers_it(tmp_path, whole):
+    run = make_run(tmp_path / "a1", (0, 1, 2))
+    other = make_run(tmp_path / "b", (3, 4), identity=changed("config", "optimizer.lr", 0.5))
+    assert foldwise(["merge", str(run), str(other)]) == 4
+    assert foldwise(["merge", str(run), str(other), "--force"]) == 0
+    line = "optimizer.lr: 0.5 there, 0.01 here"
+    assert f"folds 3,4 differing from the run, joined by force: {line}" in (run / "report.md").read_text()
+    assert manifest(run)["forced"] == [line]
+    assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")
+    assert foldwise(["report", str(run)]) == 0
+    assert line in (run / "report.md").read_text()
+
+
+def test_what_force_resume_accepted_needs_no_force_again_but_only_that(tmp_path, capsys):
+    now = changed("content", "data (sha256)", "e" * 64, changed("config", "optimizer.lr", 0.3))
+    lines = ["optimizer.lr: 0.01 there, 0.2 here", "optimizer.lr: 0.2 there, 0.3 here"]
+    data = "data (sha256): dddddddddddd... there, eeeeeeeeeeee... here"
+    run = make_run(tmp_path / "a1", identity=now, forced=[*lines, data])
+    rewrite_fold(run, 0, identity=IDENTITY)
+    assert foldwise(["merge", str(run)]) == 0
+    rewrite_fold(run, 1, identity=changed("config", "optimizer.lr", 0.9))
+    assert foldwise(["merge", str(run)]) == 4
+    assert "optimizer.lr: 0.9 there, 0.3 here" in capsys.readouterr().err
+
+
+def test_a_fold_stopped_early_is_finished_at_any_length(tmp_path, whole):
+    run = make_run(tmp_path / "a1", identity=changed("length", "max_epochs", 9))
+    for number in range(N_SPLITS):  # 3 of 5, then of 9 epochs
+        rewrite_fold(run, number, identity=changed("length", "max_epochs", 5 + number))
+    merge(run)
+    assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")
+
+
+def test_a_longer_trained_copy_of_a_fold_takes_the_place_of_a_shorter_one(tmp_path):
+    longer = changed("length", "max_epochs", 6)
+    run, other = make_run(tmp_path / "a1", identity=longer), make_run(tmp_path / "b", (), identity=longer)
+    for number in range(N_SPLITS):
+        rewrite_fold(run, number, n_epochs=6, identity=longer)
+    rewrite_fold(other, 2, n_epochs=6, seed=1, identity=longer)
+    rewrite_fold(run, 2)
+    merge(run, [other])
+    assert contents(run / "fold_2") == contents(other / "fold_2")
+    assert json.loads((run / "fold_2/DONE").read_text())["identity"]["length"]["max_epochs"] == 6
+
+
+def test_a_run_copied_with_its_directory_name_changed_merges(tmp_path, whole, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = make_run(Path("a1"), (0, 1, 2, 3))
+    shutil.copytree(run, "运行 copy")
+    write_fold(Path("运行 copy"), fold_result(make_plan(), 4), make_plan())
+    os.chdir(run)
+    merge(Path(), [Path("../运行 copy")])
+    assert sha(Path("oof.parquet")) == sha(whole / "oof.parquet")

@@ -1,0 +1,109 @@
+import csv
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from trainer.store.result_files import defused, read_cv_json, read_oof, write_cv_json, write_oof
+
+KEYS = [
+    "n_splits",
+    "repeats",
+    "task",
+    "classes",
+    "fingerprint",
+    "primary",
+    "metrics",
+    "optimism",
+    "seconds",
+    "amp",
+    "profile",
+    "picked",
+]
+
+
+def test_cv_json_has_exactly_these_keys(fake_result, tmp_path):
+    result, _, _ = fake_result(monitored=True)
+    write_cv_json(tmp_path / "cv.json", result)
+    saved = json.loads((tmp_path / "cv.json").read_text())
+    assert list(saved) == KEYS
+    assert list(saved["metrics"]["accuracy"]) == ["folds", "mean", "sd", "oof", "ci95"]
+    assert saved["metrics"]["accuracy"]["oof"] == result.metrics["accuracy"].oof
+    assert read_cv_json(tmp_path / "cv.json").metrics == result.metrics
+
+
+def test_cv_json_writes_nan_as_null_and_reads_it_back(fake_result, tmp_path):
+    result, _, _ = fake_result()
+    undefined = replace(result.metrics["roc_auc"], folds=(math.nan, 0.5, math.inf), mean=math.nan, ci95=None)
+    result = replace(
+        result, metrics={"roc_auc": undefined}, optimism={"roc_auc": math.nan}, amp={"scale": np.float32(2)}
+    )
+    write_cv_json(tmp_path / "cv.json", result)
+    saved = json.loads((tmp_path / "cv.json").read_text(), parse_constant=pytest.fail)
+    assert saved["metrics"]["roc_auc"]["folds"] == [None, 0.5, None]
+    assert saved["optimism"] == {"roc_auc": None}
+    assert saved["amp"] == {"scale": 2.0}
+    back = read_cv_json(tmp_path / "cv.json")
+    assert math.isnan(back.metrics["roc_auc"].mean)
+    assert back.metrics["roc_auc"].ci95 is None
+    assert back.classes == result.classes
+
+
+def test_oof_columns_and_round_trip(fake_result, tmp_path):
+    _, oof, _ = fake_result(repeats=2)
+    write_oof(tmp_path, oof, ("a", "b", "c"), "multiclass")
+    table = pq.read_table(tmp_path / "oof.parquet")
+    expected = ["id", "fold", "repeat", "target", "proba_a", "proba_b", "proba_c"]
+    assert table.column_names == [*expected, "logit_0", "logit_1", "logit_2", "loss"]
+    assert json.loads(table.schema.metadata[b"classes"]) == ["a", "b", "c"]
+    back = read_oof(tmp_path / "oof.parquet")
+    for name, value in vars(oof).items():
+        assert np.array_equal(getattr(back, name), value), name
+        assert getattr(back, name).dtype.kind == value.dtype.kind, name
+
+
+def test_multilabel_has_one_target_column_per_label(fake_result, tmp_path):
+    _, oof, _ = fake_result("multilabel", ("happy", "sad"))
+    write_oof(tmp_path, oof, ("happy", "sad"), "multilabel")
+    table = pq.read_table(tmp_path / "oof.parquet")
+    assert "target" not in table.column_names
+    assert table["target_sad"].to_pylist() == oof.target[:, 1].tolist()
+    assert np.array_equal(read_oof(tmp_path / "oof.parquet").target, oof.target)
+
+
+def test_duplicate_column_names_get_a_number(fake_result, tmp_path):
+    _, oof, _ = fake_result()
+    write_oof(tmp_path, oof, ("x", "x", "x_2"), "multiclass")
+    names = pq.read_table(tmp_path / "oof.parquet").column_names
+    assert names[4:7] == ["proba_x", "proba_x_2", "proba_x_2_2"]
+
+
+def test_same_rows_same_bytes(fake_result, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        _, oof, _ = fake_result()
+        write_oof(tmp_path / name, oof, ("a", "b", "c"), "multiclass")
+    for file in ("oof.parquet", "oof.csv"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_csv_disarms_text_and_leaves_numbers_alone(fake_result, tmp_path):
+    _, oof, _ = fake_result()
+    nasty = ["=1+1", "+a", "-b", "@c", "\tx", "\ry", "plain", '"quoted", 中文', "a=b"]
+    oof = replace(oof, ids=np.array([*nasty, *oof.ids[len(nasty) :]]))
+    write_oof(tmp_path, oof, ("a", "b", "c"), "multiclass")
+    with (tmp_path / "oof.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows[: len(nasty)]] == [*("'" + text for text in nasty[:6]), *nasty[6:]]
+    logits = [float(row["logit_0"]) for row in rows]
+    assert min(logits) < 0  # a negative number starts with - and stays a number
+    assert logits == pytest.approx(oof.logits[:, 0].tolist())
+    assert pq.read_table(tmp_path / "oof.parquet")["id"].to_pylist()[: len(nasty)] == nasty
+
+
+def test_defused():
+    assert defused("=x") == "'=x"
+    assert defused("") == ""

@@ -1,0 +1,136 @@
+import subprocess
+import sys
+
+import pytest
+
+from tests import transformer_files
+from tests.picture_files import write_pictures
+from tests.places import REPOSITORY
+
+
+def in_a_process(code):
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+def test_an_optimizer_steps_and_a_dispatch_mode_counts_without_the_compiler():
+    code = """
+import sys, torch
+from trainer.system.fast_import import import_compiler_when_needed
+from torch.utils.flop_counter import FlopCounterMode
+def weights():
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5**step)
+    for _ in range(3):
+        optimizer.zero_grad()
+        with FlopCounterMode(display=False) as counted:
+            model(torch.ones(4, 3)).square().sum().backward()
+        optimizer.step()
+        schedule.step()
+    return model.weight.detach(), counted.get_total_flops()
+import_compiler_when_needed()
+import_compiler_when_needed()
+without, flops = weights()
+print("torch._dynamo.config" in sys.modules, flops)
+print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item(), "torch._dynamo.config" in sys.modules)
+print(torch.equal(weights()[0], without), torch._dynamo.is_compiling())
+"""
+    assert in_a_process(code) == ["False 96", "2.0 True", "True False"]
+
+
+def test_a_module_of_the_compiler_can_be_imported_and_what_it_lacks_is_an_attribute_error():
+    code = """
+import inspect, sys
+from trainer.system.fast_import import import_compiler_when_needed
+import_compiler_when_needed()
+import torch
+assert not hasattr(torch._dynamo, "__nothing__")
+inspect.getmodule(sys._getframe())
+print("torch._dynamo.config" in sys.modules)
+import torch._dynamo.config
+print(torch._dynamo.config.recompile_limit > 0, hasattr(torch._dynamo, "nothing"), torch._dynamo.disable.__module__)
+"""
+    assert in_a_process(code) == ["False", "True False torch._dynamo.decorators"]
+
+
+def test_what_is_imported_first_is_never_looked_through_for_garbage_and_later_imports_change_nothing():
+    code = """
+import gc
+from trainer.system.fast_import import first_import
+with first_import("fractions"):
+    import fractions
+    print(gc.isenabled())
+frozen = gc.get_freeze_count()
+with first_import("fractions"):
+    print(gc.isenabled())
+print(gc.isenabled(), frozen > 1000, gc.get_freeze_count() <= frozen)
+"""
+    assert in_a_process(code) == ["False", "True", "True True True"]
+
+
+def test_a_whole_run_imports_no_compiler_and_help_no_torch(tmp_path):
+    code = f"""
+import sys
+import train as script
+from trainer.config.compose import composed
+sys.argv = ["train.py", "max_epochs=1", "paths.runs={tmp_path}", "runtime.progress=off"]
+assert "torch" not in sys.modules
+composed(script.main, script.check)
+print("torch" in sys.modules, "torch._dynamo.config" in sys.modules)
+"""
+    assert in_a_process(code) == ["True False"]
+
+
+def test_what_stands_in_for_the_compiler_takes_what_the_compiler_takes():
+    code = """
+import inspect
+from trainer.system.fast_import import import_compiler_when_needed
+import_compiler_when_needed()
+import torch
+def taken(function):
+    return [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
+stand_in = {name: getattr(torch._dynamo, name) for name in ("disable", "graph_break")}
+@torch.compiler.disable(recursive=False, reason="a reason")
+def double(x):
+    return 2 * x
+print(double(2), double.__module__)
+import torch._dynamo.config
+print([taken(function) == taken(getattr(torch._dynamo, name)) for name, function in stand_in.items()])
+"""
+    assert in_a_process(code) == ["4 __main__", "[True, True]"]
+
+
+def reviews_and_bert(folder):
+    model = transformer_files.save_model(folder / "bert")
+    table = transformer_files.write_reviews(folder / "reviews.csv")
+    return ["data=csv_text", f"data.path={table}", "model=transformer", f"model.pretrained={model}"]
+
+
+def pictures(folder):
+    path = write_pictures(folder / "pictures", n_per_class=6)
+    return ["data=image_folder", f"data.path={path}", "data.preprocess.size=32"]
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (reviews_and_bert, ["run=a", "loss=focal", "amp=O1"]),
+        (pictures, ["-m", "model=torchvision,timm", "model.name=resnet18", "optimizer.lr=1e-3", "profile=off"]),
+    ],
+    ids=["transformers", "torchvision and timm"],
+)
+def test_models_of_other_libraries_train_in_a_process_that_has_imported_nothing(tmp_path, data, options):
+    """The tests' own process has the compiler from the first test that compiles on."""
+    options = [*data(tmp_path), "cv.n_splits=2", "max_epochs=1", "batch_size=4", f"paths.runs={tmp_path}", *options]
+    result = subprocess.run(
+        [sys.executable, "train.py", *options, "runtime.progress=plain"],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        timeout=200,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert list(tmp_path.rglob("report.md"))

@@ -1,0 +1,99 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from trainer.errors import Interrupted, guarded
+from trainer.system import interrupts
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 138)])
+def test_outside_of_training_a_signal_ends_the_run_at_once(number, code):
+    def work():
+        with interrupts.handled():
+            send(number)
+            raise AssertionError("went on")
+
+    assert guarded(work) == code
+
+
+def test_while_a_fold_trains_it_is_answered_where_nothing_is_lost(capfd):
+    steps = []
+    with interrupts.handled(), pytest.raises(Interrupted) as stop, interrupts.deferred():  # noqa: PT012
+        send(signal.SIGTERM)
+        steps.append("rest of the step")
+        interrupts.check()
+        steps.append("next step")
+    assert steps == ["rest of the step"]
+    assert stop.value.exit_code == 143
+    assert "finishing the step and saving" in capfd.readouterr().err
+
+
+def test_a_signal_while_the_last_files_are_written_is_answered_after_them():
+    with interrupts.handled(), pytest.raises(Interrupted):  # noqa: PT012
+        with interrupts.deferred():
+            send(signal.SIGINT)
+            written = True
+        raise AssertionError("went on")
+    assert written
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(interrupts.SAME_SECONDS + 0.1, 143), (0, 7)])
+def test_a_second_signal_exits_at_once_and_the_same_one_twice_does_not(seconds, code):
+    pid = os.fork()
+    if pid == 0:
+        with interrupts.handled(), interrupts.deferred():
+            send(signal.SIGTERM)
+            time.sleep(seconds)
+            send(signal.SIGTERM)
+            os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
+
+
+def test_the_handlers_before_are_put_back_and_a_launchers_stays():
+    mine = lambda number, frame: None  # noqa: E731
+    before = signal.signal(signal.SIGUSR1, mine)
+    try:
+        with interrupts.handled():
+            assert signal.getsignal(signal.SIGUSR1) is mine
+            assert signal.getsignal(signal.SIGTERM) is interrupts._on_signal
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_signal_of_an_earlier_run_is_forgotten():
+    with interrupts.handled(), pytest.raises(Interrupted):
+        send(signal.SIGTERM)
+    with interrupts.handled():
+        interrupts.check()
+
+
+def test_in_another_thread_signals_are_left_alone():
+    found = []
+
+    def work():
+        with interrupts.handled():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [signal.SIG_DFL]
+
+
+def test_a_signal_that_also_ended_the_loader_processes_is_answered_as_a_signal():
+    from trainer.engine.fit import _same_signal
+    from trainer.errors import DataError
+
+    with interrupts.handled(), pytest.raises(Interrupted), interrupts.deferred(), _same_signal():  # noqa: PT012
+        send(signal.SIGTERM)
+        raise DataError("the loader process was ended by SIGTERM")
+    with interrupts.handled(), interrupts.deferred(), pytest.raises(DataError), _same_signal():
+        raise DataError("row 7 cannot be read")

@@ -1,0 +1,32 @@
+from trainer.errors import MOST_CHARACTERS, ConfigError, as_foldwise_error
+
+
+def shown(error):
+    try:
+        raise error
+    except Exception as caught:
+        return str(as_foldwise_error(caught)).splitlines()
+
+
+def test_an_error_of_somebody_elses_is_one_line_and_the_place():
+    lines = shown(ValueError("odd\nand long"))
+    assert lines[0].startswith("ValueError: odd (")
+    assert lines[0].endswith("test_errors.py:6)")
+    assert lines[1:] == ["FOLDWISE_TRACEBACK=1 shows the traceback"]
+    error = ConfigError("a\nb")
+    assert as_foldwise_error(error) is error
+
+
+def test_a_message_of_megabytes_is_cut():
+    line = shown(ValueError("x" * 3_000_000))[0]
+    assert line.startswith("ValueError: xxx")
+    assert "x..." in line
+    assert len(line) < MOST_CHARACTERS + 300
+
+
+def test_an_error_that_cannot_say_what_it_is_is_named_by_its_type():
+    class MuteError(Exception):
+        def __str__(self):
+            raise ValueError("no words")
+
+    assert shown(MuteError())[0].startswith("MuteError: (it has no words) (")

@@ -1,0 +1,157 @@
+"""Feature columns that give the label away, or only name the row."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.audit.duplicate_rows import labels_per_code, number, target_codes, word_places
+from trainer.audit.findings import Finding, Severity
+from trainer.data.columns.roles import setting
+from trainer.data.samples import DataSpec, TableColumns
+
+MOST_CELLS = 1_000_000  # looked at, once per label; more columns, fewer rows
+MOST_ROWS, LEAST_ROWS = 20_000, 500
+LEAK, WARNING = 0.99, 0.97  # mean recall of one column by itself
+LEAST_CLASS = 5  # held-out rows of a class for its recall to count
+LEAST_VALUES, LEAST_REPEATS = 10, 3  # of a column of words that looks like a group: values, and rows of each on average
+ID_ROWS = 20  # in fewer rows, different numbers say nothing
+
+
+def check_label_columns(table: TableColumns, target: NDArray[np.int64], spec: DataSpec) -> list[Finding]:
+    """Report columns that predict the label by themselves, in rows a small tree was not fitted on.
+
+    Args:
+        table: the features.
+        target: (N,) class index, or (N, L): each label is looked at by itself.
+        spec: the label texts.
+    """
+    findings, told, groups = [], "", _group_like(table, target)
+    for name, label, score in _telling(table, target, spec.classes):
+        if name not in groups:
+            findings.append(_label_column(name, label if target.ndim == 2 else "", score))
+        elif told != name:
+            told = name
+            findings.append(_group_column(name, groups[name], len(target), score, target.ndim == 2))
+    return findings
+
+
+def label_columns(table: TableColumns, target: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+    """Return the columns that all but are the label (or one of the labels), and those of them that look like groups."""
+    labels = tuple(map(str, range(target.shape[-1]))) if target.ndim == 2 else ()
+    told = dict.fromkeys(name for name, _, score in _telling(table, target, labels) if score >= LEAK)
+    groups = _group_like(table, target) if told else {}
+    return [name for name in told if name not in groups], [name for name in told if name in groups]
+
+
+def _telling(
+    table: TableColumns, target: NDArray[np.int64], labels: tuple[str, ...]
+) -> Iterator[tuple[str, str, float]]:
+    """Yield columns, the label they tell, and their mean recall."""
+    n_trees = (len(table.numeric) + len(table.categorical)) * (1 if target.ndim == 1 else target.shape[1])
+    n_rows = int(np.clip(MOST_CELLS // max(n_trees, 1), LEAST_ROWS, MOST_ROWS))
+    rows = np.random.default_rng(0).permutation(len(target))[:n_rows]
+    targets = {"label": target[rows]} if target.ndim == 1 else dict(zip(labels, target[rows].T, strict=True))
+    for name, cells_M in _columns(table, rows):
+        for label, target_M in targets.items():
+            score = _recall_alone(cells_M, target_M)
+            if score >= WARNING:
+                yield name, label, score
+
+
+def _group_like(table: TableColumns, target: NDArray[np.int64]) -> dict[str, int]:
+    """Return the columns of words with many values that each repeat and have one label, and how many values."""
+    labels_N, found = target_codes(target), dict[str, int]()
+    for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
+        codes_N = word_places(words_N)
+        codes_N -= codes_N.min()
+        n_values = int(codes_N.max()) + 1
+        many = n_values >= max(LEAST_VALUES, 3 * len(np.unique(labels_N)))
+        if many and len(codes_N) >= LEAST_REPEATS * n_values:
+            found |= {name: n_values} if labels_per_code(codes_N, labels_N).sum() == n_values else {}
+    return found
+
+
+def check_id_columns(table: TableColumns) -> list[Finding]:
+    """Report columns with another value in every row, or that rise or fall from row to row throughout."""
+    if len(table.numeric_NF) < ID_ROWS:
+        return []
+    findings = []
+    for name, values_N in zip(table.numeric, table.numeric_NF.T, strict=True):
+        said = _numbering(values_N)
+        if said:
+            findings.append(_id_column(name, said))
+    for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
+        if None not in words_N and len(pc.unique(pa.array(words_N, pa.string()))) == len(words_N):
+            findings.append(_id_column(name, "has another text in every row"))
+    return findings
+
+
+def _columns(table: TableColumns, rows: NDArray[np.int64]) -> list[tuple[str, NDArray[np.float64]]]:
+    """Return each column's cells (M,) as numbers; words become their places in the alphabet."""
+    columns = [(name, table.numeric_NF[rows, place]) for place, name in enumerate(table.numeric)]
+    for place, name in enumerate(table.categorical):
+        words = ["" if word is None else str(word) for word in table.categorical_NK[rows, place]]
+        columns.append((name, number(words).astype(np.float64)))
+    return columns
+
+
+def _recall_alone(cells_M: NDArray[np.float64], target_M: NDArray[np.int64]) -> float:
+    """Return the mean recall over classes of a tree on one column, fitted on one half and scored on the other."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    half = len(cells_M) // 2
+    infinite = ~np.isfinite(cells_M.astype(np.float32)) & ~np.isnan(cells_M)
+    column_M1 = np.where(infinite, np.nan, cells_M)[:, None]
+    held_out = target_M[half:]
+    counts_C = np.bincount(held_out)
+    scored = np.flatnonzero(counts_C >= LEAST_CLASS)
+    if len(scored) < 2:
+        return 0.0
+    tree = DecisionTreeClassifier(max_leaf_nodes=64, random_state=0).fit(column_M1[:half], target_M[:half])
+    right = tree.predict(column_M1[half:]) == held_out
+    return float(np.mean([right[held_out == label].mean() for label in scored]))
+
+
+def _label_column(name: str, label: str, score: float) -> Finding:
+    severity: Severity = "leak" if score >= LEAK else "warning"
+    what = f"the label '{label}'" if label else "the label"
+    said = (
+        f"Column '{name}' by itself tells {what}: mean recall {score:.3f} in rows it was not fitted on. "
+        "Is it known before the label is?"
+    )
+    return Finding("label_column", severity, said, fix=setting("data.drop", name, in_list=True))
+
+
+def _group_column(name: str, n_values: int, n_rows: int, score: float, multilabel: bool) -> Finding:
+    severity: Severity = "leak" if score >= LEAK else "warning"
+    said = (
+        f"Column '{name}' by itself tells the label: each of its {n_values} values has one label in all its rows "
+        f"({n_rows:,} in all). Is it a group, such as a person or a recording? "
+        f"If not: {setting('data.drop', name, in_list=True)}."
+    )
+    keeping = "cv=multilabel" if multilabel else "cv=stratified_group"
+    return Finding("label_column", severity, said, fix=f"{setting('data.group', name)} {keeping}")
+
+
+def _numbering(values_N: NDArray[np.float64]) -> str:
+    """Return in what way the values number the rows, or an empty text."""
+    if np.isnan(values_N).any():
+        return ""
+    steps = np.diff(values_N)
+    if (steps > 0).all() or (steps < 0).all():
+        return f"{'rises' if steps[0] > 0 else 'falls'} in every row"
+    whole, one_way = (values_N == np.floor(values_N)).all(), (steps >= 0).all() or (steps <= 0).all()
+    n_different = len(np.unique(values_N)) if whole or one_way else 0
+    if whole and n_different == len(values_N):
+        return "has another whole number in every row"
+    if one_way and n_different * 2 > len(values_N):
+        return f"never {'falls' if values_N[-1] > values_N[0] else 'rises'} from row to row"
+    return ""
+
+
+def _id_column(name: str, what: str) -> Finding:
+    said = f"Column '{name}' {what}: it looks like an id or a time, which a model can only learn by heart."
+    return Finding("id_column", "warning", said, fix=setting("data.drop", name, in_list=True))

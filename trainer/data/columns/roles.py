@@ -1,0 +1,121 @@
+"""Find columns by name, give each one role, and read its cells as text."""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.errors import ConfigError, DataError, shown
+from trainer.system.arrow_files import Column, as_numpy
+
+Names = str | int | Sequence[str | int]
+PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
+
+
+def find_columns(wanted: Names | None, have: Sequence[str], file: Path | str, option: str) -> tuple[str, ...]:
+    """Return the columns named, in the order named; ``*`` in a name stands for any text.
+
+    Args:
+        wanted: one name, several, or None for none.
+        have: the column names of the file.
+        file: named in messages.
+        option: what the user set, such as ``data.label``.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    if wanted is None:
+        return ()
+    found: list[str] = []
+    for name in map(str, [wanted] if isinstance(wanted, str | int) else wanted):  # YAML: a column named 7
+        if name in have:
+            matches = [name]
+        elif "*" in name:
+            pattern = name.replace("[", "[[]")
+            matches = [column for column in have if fnmatchcase(column, pattern)]
+        else:
+            matches = []
+        if not matches:
+            raise _missing(name, have, file, option)
+        found += [column for column in matches if column not in found]
+    return tuple(found)
+
+
+def check_roles(roles: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a column that two options name.
+
+    Args:
+        roles: column names by option, such as ``{"data.label": ("y",), "data.numeric": ("a", "b")}``.
+
+    Raises:
+        ConfigError: names the column and both options.
+    """
+    owner: dict[str, str] = {}
+    problems = []
+    for option, names in roles.items():
+        for name in names:
+            if name in owner:
+                problems.append(f"column '{name}' is both {owner[name]} and {option}: a column has one role")
+            owner[name] = option
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def text_cells(table: pa.Table, name: str, file: Path | str) -> Column:
+    """Return a column as text, missing cells as null; whole numbers are written without a fraction.
+
+    Raises:
+        DataError: the column holds lists, objects or other things that are not one value per cell.
+    """
+    column: Column = table[name]
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return column
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        raise DataError(f"{file}: column '{name}' holds {kind} values: it must have one value per cell")
+    if pa.types.is_floating(kind):
+        column = pc.if_else(pc.is_nan(column), None, column)
+        column = pc.cast(column, pa.int64()) if _all_whole(column) else column
+    return pc.cast(column, pa.string())
+
+
+def _all_whole(column: Column) -> bool:
+    is_whole = pc.equal(column, pc.floor(column))
+    is_exact = pc.less(pc.abs(column), pa.scalar(2.0**53))
+    return bool(pc.all(pc.and_(is_whole, is_exact)).as_py())
+
+
+def is_blank(cells: Column) -> NDArray[np.bool_]:
+    """Return (N,) whether a text cell is null, empty or only white space."""
+    blank = pc.equal(pc.utf8_trim_whitespace(cells), pa.scalar(""))
+    return as_numpy(pc.fill_null(blank, True))
+
+
+def rows_listed(wrong: NDArray[np.bool_]) -> str:
+    """Name the rows (from 1) where ``wrong`` (N,) holds: ``"3 rows (4, 9, 17)"``, at most five of them."""
+    rows = np.flatnonzero(wrong) + 1
+    if len(rows) == 1:
+        return f"row {rows[0]}"
+    listed = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    return f"{len(rows)} rows ({listed})"
+
+
+def setting(option: str, value: str, in_list: bool = False) -> str:
+    """Write an override as it must be typed in a shell, quoted where the name is not plain."""
+    plain = PLAIN_NAME.fullmatch(value) is not None
+    text = value if plain else "'" + value.replace("'", "\\'") + "'"
+    override = f"{option}=[{text}]" if in_list else f"{option}={text}"
+    return override if plain else f'"{override}"'
+
+
+def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> DataError:
+    folded = {column.strip().casefold(): column for column in have}
+    near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.6)
+    hint = f": did you mean '{folded[near[0]]}'? set {setting(option, folded[near[0]])}" if near else ""
+    return DataError(f"{file}: no column '{name}' ({option}){hint}\nhave: {shown(', '.join(map(repr, have)), 200)}")

@@ -1,0 +1,175 @@
+"""What every table source shares: which column does what; ids, weights, groups and given folds by row."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.data.columns.labels import refuse_two_forms
+from trainer.data.columns.roles import Names, check_roles, find_columns, is_blank, rows_listed, text_cells
+from trainer.data.columns.times import read_times
+from trainer.errors import ConfigError, DataError, shown
+from trainer.system.arrow_files import Column, as_numpy, as_words
+
+# 1 and 1.0 are one group; 1.1 and 1.10, 1 and 01, 1e3 and 10e2 may be two
+WHOLE_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns do what.
+
+    Attributes:
+        label: one column, or several of 0/1.
+        id: names the rows, or None.
+        weight: sample weights, or None.
+        group: rows that belong together, or None.
+        time: when each row happened, or None.
+        split: the fold of each row, or None.
+        others: by option, in the order given: feature columns and columns to leave out.
+        free: columns no option names.
+    """
+
+    label: tuple[str, ...]
+    id: str | None
+    weight: str | None
+    group: str | None
+    time: str | None
+    split: str | None
+    others: dict[str, tuple[str, ...]]
+    free: tuple[str, ...]
+
+
+def assign_roles(
+    table: pa.Table,
+    file: Path | str,
+    *,
+    label: Names,
+    single: Mapping[str, str | None],
+    others: Mapping[str, Names | None],
+) -> Roles:
+    """Find every column an option names.
+
+    Args:
+        table: all columns.
+        file: named in messages.
+        label: one column, or several.
+        single: the column of each role that has one: id, weight, group, time, split.
+        others: columns by option.
+
+    Raises:
+        DataError: a column is missing.
+        ConfigError: two options name one column, or no label is named.
+    """
+    have = table.column_names
+    named = {"label": label, **single, **others}
+    found = {f"data.{key}": find_columns(names, have, file, f"data.{key}") for key, names in named.items()}
+    if not found["data.label"]:
+        raise ConfigError("data.label names no column: give the column that holds the labels")
+    for key in (f"data.{name}" for name in single):
+        if len(found[key]) > 1:
+            raise ConfigError(f"{key} names several columns ({', '.join(found[key])}): give one")
+    check_roles(found)
+    taken = {name for names in found.values() for name in names}
+    return Roles(
+        label=found["data.label"],
+        **{name: _only(found[f"data.{name}"]) for name in single},
+        others={key: found[f"data.{key}"] for key in others},
+        free=tuple(name for name in have if name not in taken),
+    )
+
+
+def _only(names: Sequence[str]) -> str | None:
+    return names[0] if names else None
+
+
+def read_rows(table: pa.Table, roles: Roles, file: Path | str) -> dict[str, Any]:
+    """Return what ``Samples`` holds of each row besides inputs and target.
+
+    Raises:
+        DataError: a cell is missing or cannot be read; names its row.
+    """
+    return {
+        "ids_N": read_ids(table, roles.id, file),
+        "weights_N": read_weights(table, roles.weight, file),
+        "groups_N": read_groups(table, roles.group, file),
+        "times_N": read_times(table, roles.time, file),
+        "split_N": read_split_cells(table, roles.split, file),
+    }
+
+
+def read_ids(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_]:
+    """Return the row names (N,): the id column, or "0", "1", ... in file order.
+
+    Raises:
+        DataError: an id is missing or occurs twice.
+    """
+    if column is None:
+        return np.arange(table.num_rows).astype(f"U{len(str(table.num_rows - 1))}")
+    cells = text_cells(table, column, file)
+    missing = is_blank(cells)
+    if missing.any():
+        raise DataError(f"{file}: no id in column '{column}' in {rows_listed(missing)}: fill in, or data.id=null")
+    counts = pc.value_counts(cells)
+    repeated = counts.filter(pc.greater(counts.field("counts"), pa.scalar(1))).field("values")
+    if len(repeated):
+        first = repeated[0].as_py()
+        places = rows_listed(as_numpy(pc.equal(cells, first)))
+        more = f" (and {len(repeated) - 1} more ids)" if len(repeated) > 1 else ""
+        raise DataError(
+            f"{file}: duplicate id '{shown(first)}' in column '{column}': {places}{more}\n"
+            "ids name one row each: repair them, or set data.id=null to number the rows"
+        )
+    return as_words(cells)
+
+
+def read_weights(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.float64] | None:
+    """Return the sample weights (N,).
+
+    Raises:
+        DataError: a weight is not a positive finite number.
+    """
+    if column is None:
+        return None
+    cells = pc.utf8_trim_whitespace(text_cells(table, column, file))
+    is_number = pc.fill_null(pc.match_substring_regex(cells, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"), False)
+    weights_N = as_numpy(pc.cast(pc.if_else(is_number, cells, None), pa.float64())).astype(np.float64)
+    wrong = ~(np.isfinite(weights_N) & (weights_N > 0))
+    if wrong.any():
+        cell = shown(str(cells[int(wrong.argmax())].as_py() or ""))
+        raise DataError(
+            f"{file}: weight '{cell}' in column '{column}', {rows_listed(wrong)}: "
+            "weights are positive finite numbers; leave a row out by deleting it"
+        )
+    return weights_N
+
+
+def read_groups(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_] | None:
+    """Return the group of each row (N,) as text.
+
+    Raises:
+        DataError: a row has no group, or one group is written in two ways.
+    """
+    if column is None:
+        return None
+    cells = text_cells(table, column, file)
+    missing = is_blank(cells)
+    if missing.any():
+        raise DataError(f"{file}: no group in column '{column}' in {rows_listed(missing)}: fill in or delete them")
+    encoded: Column = pc.dictionary_encode(cells).combine_chunks()
+    found, codes_N = encoded.dictionary.to_pylist(), as_numpy(encoded.indices)
+    refuse_two_forms(found, codes_N, column, file, what="group", numbers=WHOLE_NUMBER)
+    return as_words(cells)
+
+
+def read_split_cells(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_] | None:
+    """Return the fold of each row (N,) as the file has it, empty where it has none; ``cv=predefined`` reads it."""
+    if column is None:
+        return None
+    return as_words(pc.fill_null(text_cells(table, column, file), ""))

@@ -1,0 +1,215 @@
+"""Image files in a directory or a zip: found, read once for their sha256, and decoded one by one."""
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from trainer.data.images.decoding import decode, quiet
+from trainer.data.readers.archives import open_archive
+from trainer.data.readers.tables import check_is_file
+from trainer.data.samples import Images
+from trainer.errors import DataError, did_you_mean, shown
+from trainer.system.thread_map import threaded
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")  # and all that begin with a dot
+READ_THREADS = 8  # reading waits for the disk more than it computes
+UNREADABLE = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+MOST_NAMED = 5  # files in a message
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies below a directory or in a zip file, sorted; system files are left out.
+
+    Attributes:
+        root: the directory or zip file.
+        files: names below it, with ``/`` between folders.
+        folders: likewise.
+    """
+
+    root: str
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+
+    def images(self) -> tuple[str, ...]:
+        """Return the files that end like an image."""
+        return tuple(name for name in self.files if is_image_name(name))
+
+
+def list_files(path: str) -> Listing:
+    """List a directory (through links) or a zip file.
+
+    Raises:
+        DataError: it is not there, or is neither.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir():
+        files, folders = _walk(place)
+    else:
+        if not place.exists() and place.parent.is_dir():
+            beside = sorted(other.name for other in place.parent.iterdir() if other.is_dir() or _is_zip(other))
+            raise DataError(f"{place}: no such directory or .zip file{did_you_mean(place.name, beside)}")
+        check_is_file(place)
+        if not _is_zip(place):
+            raise DataError(
+                f"{place}: neither a directory nor a .zip file: unpack other archives and give the directory"
+            )
+        archive = open_archive(str(place))
+        files, folders = list(archive.members), archive.folders
+    kept = (tuple(sorted(name for name in names if not is_system_file(name))) for names in (files, folders))
+    return Listing(str(place), *kept)
+
+
+def is_image_name(name: str) -> bool:
+    """Return whether a file ends like the image formats that are read."""
+    return name.lower().endswith(ENDINGS)
+
+
+def is_system_file(name: str) -> bool:
+    """Return whether an operating system, not a person, put this file there (``.DS_Store``, ``__MACOSX/``)."""
+    return any(part.startswith(".") or part.lower() in SYSTEM_FILES for part in PurePosixPath(name).parts)
+
+
+def hash_images(root: str, names: Sequence[str]) -> Images:
+    """Read every file once and return the record of them all.
+
+    Args:
+        root: a directory or a zip file.
+        names: N files below it; a name may occur more than once.
+
+    Raises:
+        DataError: files are missing, empty or unreadable; names rows and files, those that cannot be decoded too.
+    """
+    distinct = list(dict.fromkeys(names))
+
+    def digest(name: str) -> str | DataError:
+        try:
+            return hashlib.sha256(read_bytes(root, name)).hexdigest()
+        except DataError as problem:
+            return problem
+
+    found = dict(zip(distinct, threaded(digest, distinct, READ_THREADS), strict=True))
+    broken = [(row, str(found[name])) for row, name in enumerate(names) if isinstance(found[name], DataError)]
+    if broken:
+        raise_undecodable(root, names)
+    raise_broken(root, names, broken)
+    return Images(root, tuple(names), tuple(str(found[name]) for name in names))
+
+
+def read_bytes(root: str, name: str) -> bytes:
+    """Return the bytes of a file below a directory or in a zip file, in any thread or process.
+
+    Raises:
+        DataError: missing, unreadable or empty; says only that, not the name.
+    """
+    try:
+        payload = open_archive(root).read(name) if Path(root).is_file() else _regular(Path(root, name)).read_bytes()
+    except (FileNotFoundError, KeyError) as problem:
+        raise DataError("there is no such file") from problem
+    except UNREADABLE as problem:
+        raise DataError(f"cannot be read ({shown(str(problem))})") from problem
+    if not payload:
+        raise DataError("the file is empty (0 bytes)")
+    return payload
+
+
+def _regular(path: Path) -> Path:
+    """Return the path of a file; a pipe or a socket, which would keep its reader waiting for ever, is refused."""
+    if path.exists() and not path.is_file():
+        raise DataError("it is no regular file")
+    return path
+
+
+def read_image(images: Images, row: int) -> "Image.Image":
+    """Return the image of a row: upright, first frame, 8 bits per channel, mode L or RGB.
+
+    Raises:
+        DataError: it cannot be decoded; names row and file.
+    """
+    try:
+        with quiet():
+            return decode(read_bytes(images.root, images.names[row]))[0]
+    except DataError as problem:
+        raise DataError(f"{place_of(images.root, images.names, row)}: {problem}") from problem
+
+
+def place_of(root: str, names: Sequence[str], row: int) -> str:
+    """Name a row, counted from 1, and its file."""
+    return f"row {row + 1}, {shown(f'{root}/{names[row]}', 160)}"
+
+
+def raise_undecodable(root: str, names: Sequence[str]) -> None:
+    """Decode every file, once one is known to be broken: a person shall hear of all at once.
+
+    Raises:
+        DataError: likewise ``raise_broken``.
+    """
+
+    def problem_of(name: str) -> str:
+        try:
+            decode(read_bytes(root, name))
+        except DataError as problem:
+            return str(problem)
+        return ""
+
+    with quiet():
+        problems = list(threaded(problem_of, names))
+    raise_broken(root, names, [(row, problem) for row, problem in enumerate(problems) if problem])
+
+
+def raise_broken(root: str, names: Sequence[str], broken: Sequence[tuple[int, str]]) -> None:
+    """Raise one error for all broken files (row, what is wrong); nothing is broken: return.
+
+    Raises:
+        DataError: counts them and names the first five.
+    """
+    if not broken:
+        return
+    advice = "repair these files or take them out of the data"
+    lines = [f"{place_of(root, names, row)}: {problem}" for row, problem in broken]
+    if len(lines) == 1:
+        raise DataError(f"{lines[0]}\n{advice}")
+    head = f"{len(lines)} of {len(names)} images cannot be used: {advice}"
+    if len(lines) <= 4:
+        raise DataError("\n".join([head, *lines]))
+    others = [f"row {row + 1} ({shown(names[row], 60)})" for row, _ in broken[3:MOST_NAMED]]
+    more = f" and {len(lines) - MOST_NAMED} more" if len(lines) > MOST_NAMED else ""
+    raise DataError("\n".join([head, *lines[:3], f"also {', '.join(others)}{more}"]))
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
+
+
+def _walk(top: Path) -> tuple[list[str], list[str]]:
+    files: list[str] = []
+    folders: list[str] = []
+    seen = {top.resolve()}
+    for directory, below, inside in os.walk(top, onerror=_unreadable, followlinks=True):
+        below[:] = sorted(name for name in below if _is_new(Path(directory, name), seen))
+        relative = Path(directory).relative_to(top)
+        folders += [(relative / name).as_posix() for name in below]
+        files += [(relative / name).as_posix() for name in inside]
+    return files, folders
+
+
+def _is_new(folder: Path, seen: set[Path]) -> bool:
+    """Return whether a folder was not walked yet: a link may lead back up."""
+    real = folder.resolve()
+    if is_system_file(folder.name) or real in seen:
+        return False
+    seen.add(real)
+    return True
+
+
+def _unreadable(problem: OSError) -> None:
+    raise DataError(f"{problem.filename}: cannot be read ({problem.strerror})")

@@ -1,0 +1,271 @@
+"""Batches of rows: their order, and how each is gathered.
+
+In memory, a batch is one gather by row numbers, not an item-by-item collate; rows that are read when needed are in
+``trainer.data.loading.streamed``. The order of the batches is a pure function of (seed, repeat, fold, epoch).
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+BUCKET_BATCHES = 50  # rows are sorted by length within stretches of this many batches
+
+
+class Rows(Protocol):
+    """All rows of a data set, ready for the model."""
+
+    def take(self, rows: Tensor) -> dict[str, Tensor]:
+        """Return the model's inputs for the rows (B,), keyed by the names of its ``forward`` arguments."""
+        ...
+
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Return the length of each row (N,) where rows differ in length, else None."""
+        ...
+
+    def to(self, device: torch.device) -> "Rows":
+        """Return the rows on ``device``."""
+        ...
+
+
+@runtime_checkable
+class StreamingRows(Protocol):
+    """Rows that read ahead where the order of the batches is known (``trainer.data.loading.streamed``)."""
+
+    def stream(
+        self, order: Sequence[NDArray[np.int64]], key: tuple[int, ...] | None
+    ) -> Generator[dict[str, Tensor], None, None]:
+        """Yield the inputs of each batch of row numbers, in that order; ``key`` as in ``TrainingSet.batches``."""
+        ...
+
+
+@runtime_checkable
+class ReadAhead(Protocol):
+    """Rows that loader processes can read."""
+
+    def with_workers(self, num_workers: int, timeout_seconds: float) -> "Rows":
+        """Return the same rows read by ``num_workers`` processes; the batches are the same bits."""
+        ...
+
+
+@runtime_checkable
+class ViewedRows(Protocol):
+    """Rows that held-out predictions look at in several ways: test-time augmentation."""
+
+    def views(self) -> "Sequence[Rows]":
+        """Return the same rows as seen in each way, first as they are; their logits are averaged."""
+        ...
+
+
+class DenseRows:
+    """Rows of equal shape: one tensor (N, ...) per input name.
+
+    Args:
+        inputs: by name.
+        lengths_N: of what the rows were made from, where they are to be batched as that would be.
+    """
+
+    def __init__(
+        self, inputs: Mapping[str, NDArray[np.generic] | Tensor], lengths_N: NDArray[np.int64] | None = None
+    ) -> None:
+        self.inputs = {name: torch.as_tensor(values) for name, values in inputs.items()}
+        self.lengths_N = lengths_N
+
+    def take(self, rows: Tensor) -> dict[str, Tensor]:
+        """Gather the rows (B,) of every input."""
+        return {name: values.index_select(0, rows) for name, values in self.inputs.items()}
+
+    def lengths(self) -> NDArray[np.int64] | None:
+        """Return ``lengths_N``."""
+        return self.lengths_N
+
+    def to(self, device: torch.device) -> "DenseRows":
+        """Return the rows on ``device``."""
+        return DenseRows({name: values.to(device) for name, values in self.inputs.items()}, self.lengths_N)
+
+
+class TokenRows:
+    """Token sequences stored end to end; a batch is padded to its own longest row.
+
+    Args:
+        tokens: (T,) all tokens.
+        offsets: (N + 1,) where each row starts; the last entry is T.
+        pad_id: the token that fills short rows.
+        name: the model's argument for the tokens.
+        types: (T,) the kind of each token (0 fills short rows), given to the model as ``token_type_ids``; or None.
+        mask: whether the model is given ``attention_mask``, 1 where there is a token.
+    """
+
+    def __init__(
+        self,
+        tokens: NDArray[np.int32] | Tensor,
+        offsets: NDArray[np.int64] | Tensor,
+        pad_id: int = 0,
+        *,
+        name: str = "tokens",
+        types: NDArray[np.integer] | Tensor | None = None,
+        mask: bool = False,
+    ) -> None:
+        self.tokens = torch.as_tensor(tokens)
+        self.offsets = torch.as_tensor(offsets)
+        self.pad_id = pad_id
+        self.name = name
+        self.types = None if types is None else torch.as_tensor(types)
+        self.mask = mask
+        self._lengths_N = torch.diff(self.offsets).cpu().numpy()
+
+    def take(self, rows: Tensor) -> dict[str, Tensor]:
+        """Gather the rows (B,) of every input (B, longest), int64."""
+        return self._gather(rows, int(self._lengths_N[rows.cpu().numpy()].max()))
+
+    def stream(
+        self, order: Sequence[NDArray[np.int64]], key: tuple[int, ...] | None
+    ) -> Generator[dict[str, Tensor], None, None]:
+        """Yield the inputs of each batch of row numbers; the device is never waited for."""
+        for rows in order:
+            rows_B = torch.from_numpy(rows).to(self.tokens.device, non_blocking=True)
+            yield self._gather(rows_B, int(self._lengths_N[rows].max()))
+
+    def _gather(self, rows_B: Tensor, longest: int) -> dict[str, Tensor]:
+        starts_B = self.offsets[rows_B]
+        lengths_B = self.offsets[rows_B + 1] - starts_B
+        places_BT = torch.arange(longest, device=self.tokens.device).expand(len(rows_B), longest)
+        filled_BT = places_BT < lengths_B[:, None]
+        source_BT = torch.where(filled_BT, starts_B[:, None] + places_BT, 0)
+        inputs = {self.name: torch.where(filled_BT, self.tokens[source_BT].long(), self.pad_id)}
+        if self.mask:
+            inputs["attention_mask"] = filled_BT.long()
+        if self.types is not None:
+            inputs["token_type_ids"] = torch.where(filled_BT, self.types[source_BT].long(), 0)
+        return inputs
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return the number of tokens of each row (N,)."""
+        return self._lengths_N
+
+    def to(self, device: torch.device) -> "TokenRows":
+        """Return the rows on ``device``."""
+        return TokenRows(
+            self.tokens.to(device),
+            self.offsets.to(device),
+            self.pad_id,
+            name=self.name,
+            types=None if self.types is None else self.types.to(device),
+            mask=self.mask,
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees.
+
+    Attributes:
+        inputs: the model's arguments by name, B rows each.
+        target: (B,) or (B, L) int64.
+        weights_B: float32 sample weights.
+        rows_B: row numbers in the data set.
+        share: of each row in itself; the rest is of the row before it in the batch (``trainer.engine.mixing``).
+        unweighted: whether every weight is known to be 1, which saves multiplying with them.
+    """
+
+    inputs: dict[str, Tensor]
+    target: Tensor
+    weights_B: Tensor
+    rows_B: Tensor
+    share: float = 1.0
+    unweighted: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """All rows of a run on the training device; a fold is a set of row numbers into it.
+
+    Attributes:
+        rows: the inputs.
+        target: (N,) or (N, L) int64.
+        weights_N: float32.
+        unweighted: whether every weight is 1.
+    """
+
+    rows: Rows
+    target: Tensor
+    weights_N: Tensor
+    unweighted: bool = False
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def batches(self, order: Sequence[NDArray[np.int64]], key: tuple[int, ...] | None) -> Generator[Batch, None, None]:
+        """Yield one batch per entry of ``order``; rows that are read when needed are read ahead.
+
+        Args:
+            order: row numbers per batch; the rest of an epoch gives the same batches as the whole epoch did.
+            key: (seed, repeat, fold, epoch), which seeds the augmentation of each row; None = no augmentation.
+
+        Raises:
+            DataError: a row cannot be read.
+        """
+        if not isinstance(self.rows, StreamingRows):
+            yield from map(self.batch, order)
+            return
+        with closing(self.rows.stream(order, key)) as stream:
+            for rows, inputs in zip(order, stream, strict=True):
+                yield self._labelled(inputs, self._on_device(rows))
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Gather one batch by row numbers (B,), without augmentation."""
+        rows_B = self._on_device(rows)
+        return self._labelled(self.rows.take(rows_B), rows_B)
+
+    def _on_device(self, rows: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(rows).to(self.target.device, non_blocking=True)
+
+    def _labelled(self, inputs: dict[str, Tensor], rows_B: Tensor) -> Batch:
+        weights_B = self.weights_N[: len(rows_B)] if self.unweighted else self.weights_N.index_select(0, rows_B)
+        return Batch(inputs, self.target.index_select(0, rows_B), weights_B, rows_B, unweighted=self.unweighted)
+
+
+def row_views(rows: Rows) -> Sequence[Rows]:
+    """Return the ways in which held-out predictions look at the rows."""
+    return rows.views() if isinstance(rows, ViewedRows) else [rows]
+
+
+def training_order(
+    rows: NDArray[np.int64], batch_size: int, key: tuple[int, ...], lengths_N: NDArray[np.int64] | None
+) -> list[NDArray[np.int64]]:
+    """Shuffle the rows into batches.
+
+    Args:
+        rows: row numbers to train on.
+        batch_size: rows per batch; the last one may be ragged.
+        key: (seed, repeat, fold, epoch); nothing else decides the order.
+        lengths_N: length of every row of the data set, to batch rows of like length together, or None.
+
+    Returns:
+        Row numbers per batch; every row exactly once.
+    """
+    random = np.random.default_rng(key)
+    shuffled = random.permutation(rows)
+    if lengths_N is None:
+        return list(_chunks(shuffled, batch_size))
+    stretches = _chunks(shuffled, batch_size * BUCKET_BATCHES)
+    by_length = [stretch[np.argsort(lengths_N[stretch], kind="stable")] for stretch in stretches]
+    batches = [batch for stretch in by_length for batch in _chunks(stretch, batch_size)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def evaluation_order(
+    rows: NDArray[np.int64], batch_size: int, lengths_N: NDArray[np.int64] | None
+) -> list[NDArray[np.int64]]:
+    """Cut the rows into batches in order, or from short to long where they differ in length."""
+    ordered = rows if lengths_N is None else rows[np.argsort(lengths_N[rows], kind="stable")]
+    return list(_chunks(ordered, batch_size))
+
+
+def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))

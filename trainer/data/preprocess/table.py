@@ -1,0 +1,214 @@
+"""From feature columns as read to model inputs; everything fitted on the fold's training rows only."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.data.loading.batches import DenseRows
+from trainer.data.samples import Inputs, TableColumns
+from trainer.errors import ConfigError, DataError
+
+UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
+CHUNK_ROWS = 1 << 16  # transformed at a time: beside the rows as read and the result there is little in memory
+FIT_COLUMNS = 4  # scaled at a time; at least 2, NumPy adds up a single column in another order
+NOT_A_TABLE = "data.preprocess: TablePreprocess is for feature columns; for texts use data/preprocess=vocabulary"
+
+
+class TablePreprocess:
+    """Median imputation with missing flags, standardisation, category indices.
+
+    Args:
+        standardize: whether numeric columns are scaled to mean 0 and standard deviation 1.
+    """
+
+    def __init__(self, standardize: bool = True) -> None:
+        self.standardize = standardize
+
+    def fit(self, inputs: Inputs, train_rows: NDArray[np.int64]) -> "FittedTable":
+        """Learn medians, means, scales and categories from the training rows.
+
+        Which columns get a missing flag follows from all rows, so that every fold has the same width.
+
+        Raises:
+            ConfigError: the inputs are no table.
+        """
+        if not isinstance(inputs, TableColumns):
+            raise ConfigError(NOT_A_TABLE)
+        medians_F, means_F, scales_F = _fit_numeric(inputs.numeric_NF, train_rows, self.standardize)
+        return FittedTable(
+            numeric=inputs.numeric,
+            medians_F=medians_F,
+            means_F=means_F,
+            scales_F=scales_F,
+            flagged=tuple(place for place, values_N in enumerate(inputs.numeric_NF.T) if np.isnan(values_N).any()),
+            categorical=inputs.categorical,
+            categories=tuple(_sorted_words(column_N[train_rows]) for column_N in inputs.categorical_NK.T),
+        )
+
+
+def _fit_numeric(
+    numeric_NF: NDArray[np.float64], train_rows: NDArray[np.int64], standardize: bool
+) -> tuple[NDArray[np.float64], ...]:
+    """Return medians, means and scales (F,) of scikit-learn's imputer and scaler, fitted a few columns at a time."""
+    n_features = numeric_NF.shape[1]
+    medians_F, means_F, scales_F = np.zeros(n_features), np.zeros(n_features), np.ones(n_features)
+    for columns in _column_blocks(n_features):
+        train_NB = np.ascontiguousarray(numeric_NF[:, columns][train_rows])
+        medians_F[columns] = [_median(values_N) for values_N in train_NB.T]
+        if standardize:
+            means_F[columns], scales_F[columns] = _scaling(train_NB, medians_F[columns])
+    return medians_F, means_F, scales_F
+
+
+def _column_blocks(n_features: int) -> Iterator[slice]:
+    """Yield blocks of columns, none of a single one unless it is the only one."""
+    starts = [*range(0, max(n_features - 1, 1), FIT_COLUMNS), n_features]
+    return (slice(start, end) for start, end in pairwise(starts) if start < end)
+
+
+def _median(values_N: NDArray[np.float64]) -> float:
+    """Return the median of the values that are not missing; 0 where all are."""
+    present_M = values_N[~np.isnan(values_N)]
+    return float(np.median(present_M, overwrite_input=True)) if len(present_M) else 0.0
+
+
+def _scaling(
+    train_NB: NDArray[np.float64], medians_B: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return means and scales (B,) of the values, missing ones filled in; the array is overwritten."""
+    from sklearn.preprocessing import StandardScaler
+
+    for values_N, median in zip(train_NB.T, medians_B, strict=True):
+        values_N[np.isnan(values_N)] = median
+    scaler = StandardScaler().fit(train_NB)
+    return scaler.mean_, scaler.scale_
+
+
+def _sorted_words(column_N: NDArray[np.object_]) -> tuple[str, ...]:
+    words = pc.unique(pa.array(column_N, pa.string())).to_pylist()
+    return tuple(sorted(word for word in words if word is not None))
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """A table transform as one fold learnt it.
+
+    Attributes:
+        numeric: the F numeric columns.
+        medians_F: filled in where a value is missing.
+        means_F: subtracted after that.
+        scales_F: divided by after that.
+        flagged: numeric columns (by place) followed by a 0/1 column "was missing".
+        categorical: the K categorical columns.
+        categories: known words per categorical column; their indices start at 2 (0 = unseen, 1 = missing).
+        notes: what a person should know.
+    """
+
+    numeric: tuple[str, ...]
+    medians_F: NDArray[np.float64]
+    means_F: NDArray[np.float64]
+    scales_F: NDArray[np.float64]
+    flagged: tuple[int, ...]
+    categorical: tuple[str, ...]
+    categories: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def model_arguments(self) -> dict[str, Any]:
+        """The input sizes a model is built with."""
+        cardinalities = tuple(FIRST_CATEGORY + len(words) for words in self.categories)
+        return {"n_features": len(self.numeric) + len(self.flagged), "cardinalities": cardinalities}
+
+    def transform(self, inputs: Inputs) -> DenseRows:
+        """Return ``numeric`` (N, F + flags) float32 and, where there are any, ``categorical`` (N, K) int64.
+
+        Raises:
+            DataError: other columns than those fitted, or a value beyond float32.
+        """
+        if not isinstance(inputs, TableColumns):
+            raise ConfigError(NOT_A_TABLE)
+        have = (*inputs.numeric, *inputs.categorical)
+        if have != (*self.numeric, *self.categorical):
+            raise DataError(_other_columns(have, (*self.numeric, *self.categorical)))
+        arrays: dict[str, NDArray[Any]] = {"numeric": self._numeric(inputs.numeric_NF)}
+        if self.categorical:
+            arrays["categorical"] = self._categorical(inputs.categorical_NK)
+        return DenseRows(arrays)
+
+    def _numeric(self, numeric_NF: NDArray[np.float64]) -> NDArray[np.float32]:
+        width = len(self.numeric) + len(self.flagged)
+        numeric_NW = np.empty((len(numeric_NF), width), dtype=np.float32)
+        for start in range(0, len(numeric_NF), CHUNK_ROWS):
+            chunk = slice(start, start + CHUNK_ROWS)
+            self._scale(numeric_NF[chunk], numeric_NW[chunk], start)
+        return numeric_NW
+
+    def _scale(self, numeric_BF: NDArray[np.float64], out_BW: NDArray[np.float32], first_row: int) -> None:
+        missing_BF = np.isnan(numeric_BF)
+        scaled_BF = (np.where(missing_BF, self.medians_F, numeric_BF) - self.means_F) / self.scales_F
+        too_large_BF = ~(np.abs(scaled_BF) <= np.finfo(np.float32).max)
+        if too_large_BF.any():
+            row, place = np.argwhere(too_large_BF)[0]
+            raise DataError(
+                f"column '{self.numeric[place]}' row {first_row + row + 1}: {numeric_BF[row, place]:g} is too large "
+                "to train on in float32: repair the cell, or rescale the column"
+            )
+        out_BW[:, : len(self.numeric)] = scaled_BF
+        out_BW[:, len(self.numeric) :] = missing_BF[:, list(self.flagged)]
+
+    def _categorical(self, categorical_NK: NDArray[np.object_]) -> NDArray[np.int64]:
+        indices_NK = np.empty(categorical_NK.shape, dtype=np.int64)
+        for place, words in enumerate(self.categories):
+            known = pa.array(words, pa.string())
+            for start in range(0, len(categorical_NK), CHUNK_ROWS):
+                chunk = slice(start, start + CHUNK_ROWS)
+                indices_NK[chunk, place] = _category_indices(categorical_NK[chunk, place], known)
+        return indices_NK
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that ``from_json`` turns into the same transform."""
+        return {
+            "numeric": list(self.numeric),
+            "medians": self.medians_F.tolist(),
+            "means": self.means_F.tolist(),
+            "scales": self.scales_F.tolist(),
+            "flagged": list(self.flagged),
+            "categorical": list(self.categorical),
+            "categories": [list(words) for words in self.categories],
+        }
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> "FittedTable":
+        """Rebuild the transform from ``to_json``."""
+        return cls(
+            numeric=tuple(saved["numeric"]),
+            medians_F=np.array(saved["medians"], dtype=np.float64),
+            means_F=np.array(saved["means"], dtype=np.float64),
+            scales_F=np.array(saved["scales"], dtype=np.float64),
+            flagged=tuple(saved["flagged"]),
+            categorical=tuple(saved["categorical"]),
+            categories=tuple(tuple(words) for words in saved["categories"]),
+        )
+
+
+def _category_indices(words_B: NDArray[np.object_], known: Any) -> NDArray[np.int64]:
+    cells = pa.array(words_B, pa.string())
+    found: Any = pc.index_in(cells, known)
+    index_B = pc.fill_null(found, UNSEEN - FIRST_CATEGORY).to_numpy(zero_copy_only=False) + FIRST_CATEGORY
+    return np.where(cells.is_null().to_numpy(zero_copy_only=False), MISSING, index_B)
+
+
+def _other_columns(have: Sequence[str], fitted: Sequence[str]) -> str:
+    lacking = [name for name in fitted if name not in have]
+    extra = [name for name in have if name not in fitted]
+    return (
+        f"the feature columns are not those of the training data: missing {lacking[:5]}, unknown {extra[:5]}"
+        if lacking or extra
+        else "the feature columns have another order or kind than in the training data"
+    )

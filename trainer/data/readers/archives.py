@@ -1,0 +1,129 @@
+"""Zip files that are read in place: nothing is unpacked to disk, and what could do harm is refused."""
+
+import re
+import stat
+import zipfile
+from collections.abc import Sequence
+from functools import lru_cache
+from os import getpid
+from pathlib import Path
+
+from trainer.errors import DataError, shown
+
+MOST_MEMBERS = 5_000_000
+LARGEST_MEMBER = 2**30  # bytes, unpacked
+LARGEST_RATIO = 200  # unpacked to packed bytes, of a member or of all together
+SMALL = 2**24  # bytes: below this no ratio is suspicious
+UTF8_NAME = 0x800  # flag bit 11: the name is UTF-8
+ENCRYPTED = 0x1
+UNSAFE_NAME = re.compile(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)|\x00")
+
+
+class Archive:
+    """An open zip file; its members may be read from several threads.
+
+    Args:
+        path: of the file.
+
+    Attributes:
+        members: by name, in the order of the archive, without folders.
+        folders: names of the folders it lists, without the last slash.
+
+    Raises:
+        DataError: not a zip file, or one that is not safe to read.
+    """
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError) as problem:
+            raise DataError(
+                f"{path}: not a readable zip file ({shown(str(problem))}): copy or pack it again"
+            ) from problem
+        infos = self._zip.infolist()
+        named = list(zip(member_names(infos), infos, strict=True))
+        try:
+            _refuse_unsafe(path, named)
+        except DataError:
+            self._zip.close()
+            raise
+        self.members = {name: info for name, info in named if not info.is_dir()}
+        self.folders = [name.rstrip("/") for name, info in named if info.is_dir()]
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a member.
+
+        Raises:
+            KeyError: there is no such member.
+            zipfile.BadZipFile: it is damaged (zlib.error and EOFError likewise).
+        """
+        return self._zip.read(self.members[name])
+
+
+def open_archive(path: str) -> Archive:
+    """Return the archive at ``path``, opened once per process: forked processes do not share a file position."""
+    return _opened(path, getpid(), Path(path).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _opened(path: str, pid: int, changed_ns: int) -> Archive:
+    return Archive(path)
+
+
+def member_names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """Return the names with ``/`` between folders; those not marked as UTF-8 are all of them that, or GB 18030.
+
+    One name alone does not tell: the bytes of some Chinese words in GB 18030 are UTF-8 of other letters.
+    """
+    unmarked = [_is_unmarked(info) for info in infos]
+    raw = [info.filename.encode("cp437") for info, is_unmarked in zip(infos, unmarked, strict=True) if is_unmarked]
+    encoding = next((name for name in ("utf-8", "gb18030") if all(_reads(one, name) for one in raw)), "cp437")
+    decoded = (one.decode(encoding) for one in raw)
+    names = [next(decoded) if is_unmarked else info.filename for info, is_unmarked in zip(infos, unmarked, strict=True)]
+    return [name.replace("\\", "/") for name in names]
+
+
+def _is_unmarked(info: zipfile.ZipInfo) -> bool:
+    return not info.flag_bits & UTF8_NAME and not info.filename.isascii()
+
+
+def _reads(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_unsafe(path: str, named: Sequence[tuple[str, zipfile.ZipInfo]]) -> None:
+    if len(named) > MOST_MEMBERS:
+        raise DataError(f"{path}: {len(named):,} files in one zip, more than {MOST_MEMBERS:,}: unpack it")
+    seen: set[str] = set()
+    for name, info in named:
+        problem = "is there twice: pack it again with one of the two" if name in seen else _problem_of(name, info)
+        if problem:
+            raise DataError(f"{path}: '{shown(name)}' in it {problem}")
+        if not info.is_dir():
+            seen.add(name)
+    packed, unpacked = (sum(getattr(info, size) for _, info in named) for size in ("compress_size", "file_size"))
+    size = Path(path).stat().st_size
+    if unpacked > max(SMALL, LARGEST_RATIO * packed) or packed > size:  # more packed than there is: members overlap
+        raise DataError(
+            f"{path}: {unpacked:,} bytes packed into {size:,}: this looks like a zip bomb and is not read\n"
+            "if the files are what you want, unpack it and give the directory"
+        )
+
+
+def _problem_of(name: str, info: zipfile.ZipInfo) -> str:
+    if UNSAFE_NAME.search(name):
+        return "leads out of the archive (zip slip): such an archive is not read; pack it again with plain names"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a link: pack the files themselves"
+    if info.flag_bits & ENCRYPTED:
+        return "is encrypted: unpack it with its password and give the directory"
+    if info.file_size > LARGEST_MEMBER:
+        return f"is {info.file_size:,} bytes unpacked, more than {LARGEST_MEMBER:,}: no image is that large"
+    if info.file_size > max(SMALL, LARGEST_RATIO * info.compress_size):
+        sizes = f"{info.file_size:,} bytes packed into {info.compress_size:,}"
+        return f"is {sizes}: this looks like a zip bomb and is not read"
+    return ""

@@ -1,0 +1,176 @@
+"""From the bytes of a text file to UTF-8, refusing what is not text and suggesting the encoding that fits."""
+
+import codecs
+from pathlib import Path
+
+import numpy as np
+
+from trainer.data.readers.encodings import can_read, likely_encodings
+from trainer.errors import ConfigError, DataError
+
+MAGIC = {
+    b"\x1f\x8b": ("gzip data", "unpack it first (gunzip)"),
+    b"PK\x03\x04": ("a zip archive (an .xlsx file is one too)", "unpack it, or export the sheet as CSV"),
+    b"PAR1": ("a Parquet file", "rename it to end in .parquet"),
+    b"BZh": ("bzip2 data", "unpack it first (bunzip2)"),
+    b"\xfd7zXZ\x00": ("xz data", "unpack it first (unxz)"),
+    b"\x28\xb5\x2f\xfd": ("zstandard data", "unpack it first (unzstd)"),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "export the sheet as CSV"),
+    b"%PDF": ("a PDF document", "export the table as CSV"),
+}
+MARKS = {  # the longer marks first: UTF-32's begins with UTF-16's
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+
+
+WIDER = {  # encodings that hold others: a few more characters, the same bytes for the rest
+    "gb2312": ("gb18030",),
+    "gbk": ("gb18030",),
+    "big5": ("cp950", "big5hkscs"),
+    "cp950": ("big5hkscs",),
+    "shift_jis": ("cp932",),
+    "euc_kr": ("cp949",),
+}
+
+
+def decode_text(file: Path, encoding: str, header: bool = True) -> bytes:
+    """Read a text file as UTF-8 bytes without a byte order mark.
+
+    Args:
+        file: to read.
+        encoding: a Python codec name.
+        header: whether the first row holds column names (rows in messages are counted after it).
+
+    Raises:
+        DataError: empty, compressed or binary data, a web page, or bytes that are not ``encoding``.
+        ConfigError: there is no such encoding.
+    """
+    codec = _codec(encoding)
+    try:
+        raw = file.read_bytes()
+    except OSError as problem:
+        raise DataError(f"{file}: cannot be read ({problem.strerror})") from problem
+    if not raw or raw.isspace():
+        raise DataError(f"{file}: the file is empty ({len(raw)} bytes)")
+    for magic, (content, advice) in MAGIC.items():
+        if raw.startswith(magic):
+            raise DataError(f"{file}: this is {content}, not a text table: {advice}")
+    if not codec.startswith(("utf-16", "utf-32")):
+        _refuse_wide_text(raw, file)
+    elif b"\0" not in raw and can_read(raw, "utf-8"):  # every second byte of such text would be a letter of its own
+        raise DataError(f"{file}: this is UTF-8 text, not {encoding}: set data.encoding=utf-8")
+    payload = _to_utf8(raw, codec, file, encoding, header)
+    _refuse_web_page(payload, file)
+    nul = payload.find(b"\0")
+    if nul >= 0:
+        raise DataError(f"{file}: NUL byte in {_place(payload, nul, header)}: the file is damaged or not text")
+    return payload
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Whether a file that begins so may be UTF-8 text without a byte order mark, a blank line or another format."""
+    try:
+        _refuse_wide_text(head, Path())
+        _refuse_web_page(head, Path())
+    except DataError:
+        return False
+    begins_oddly = head.startswith((*MAGIC, codecs.BOM_UTF8, b"\r", b"\n"))
+    return bool(head) and not head.isspace() and not begins_oddly
+
+
+def line_at(payload: bytes, place: int) -> int:
+    r"""Return the line (from 1) of the byte at ``place``; lines end in \n, \r\n or \r."""
+    before = payload[:place]
+    return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n") + 1
+
+
+def _place(payload: bytes, place: int, header: bool) -> str:
+    """Name the row and the line of a byte; a line break inside double quotes does not end a row."""
+    lines = payload[:place].replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    quotes = np.cumsum([line.count(b'"') for line in lines])
+    n_rows = sum(bool(line) and n % 2 == 0 for line, n in zip(lines[:-1], quotes[:-1], strict=True))
+    row = n_rows if header else n_rows + 1
+    return f"{f'row {row}' if row else 'the header'} (line {len(lines)}, byte {place})"
+
+
+def _codec(encoding: str) -> str:
+    try:
+        name = codecs.lookup(encoding).name
+        if codecs.decode(b"", encoding) == "":
+            return name
+    except (LookupError, ValueError):
+        pass
+    raise ConfigError(
+        f"data.encoding={encoding}: no such text encoding; usual ones: utf-8, gb18030, big5, cp1252, utf-16"
+    )
+
+
+def _refuse_wide_text(raw: bytes, file: Path) -> None:
+    for mark, name in MARKS.items():
+        if raw.startswith(mark):
+            raise DataError(f"{file}: {name.upper()} text (by its byte order mark): set data.encoding={name}")
+    head = raw[:4000]
+    for name, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
+        if len(head) >= 4 and zeros.count(0) > 0.7 * len(zeros) and head.count(0) < 0.6 * len(head):
+            raise DataError(f"{file}: looks like UTF-16 text: set data.encoding={name}")
+
+
+def _refuse_web_page(payload: bytes, file: Path) -> None:
+    start = payload[:200].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise DataError(f"{file}: this is a web page (HTML), not a table: the download went wrong")
+    if start.startswith(b"<?xml"):
+        raise DataError(f"{file}: this is XML, not a table: export it as CSV")
+
+
+def _to_utf8(raw: bytes, codec: str, file: Path, encoding: str, header: bool) -> bytes:
+    try:
+        text = raw.decode(codec)
+    except UnicodeDecodeError as problem:
+        where = f"{_place(raw, problem.start, header)}: 0x{raw[problem.start]:02x}"
+        raise _undecodable(raw, codec, file, encoding, where) from problem
+    payload = raw if codec == "utf-8" else text.encode()
+    return payload.removeprefix(codecs.BOM_UTF8)
+
+
+def _undecodable(raw: bytes, codec: str, file: Path, encoding: str, where: str) -> DataError:
+    better = _better_encodings(raw, codec)
+    if better:
+        others = f" (or {' or '.join(better[1:])}, if the text is then wrong)" if better[1:] else ""
+        return DataError(f"{file}: {where} is not {encoding}: set data.encoding={better[0]}{others}")
+    if codec == "utf-8":
+        return DataError(
+            f"{file}: {where} is not {encoding}: set data.encoding to the encoding the file was saved in\n"
+            "(Chinese: gb18030 or big5; Western European: cp1252; Cyrillic: cp1251; Japanese: shift_jis)"
+        )
+    lines = _undecodable_lines(raw, codec)
+    listed = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+    return DataError(
+        f"{file}: {where} cannot be decoded as {encoding}\n"
+        f"damaged lines: {len(lines)} ({listed}): repair or delete them, or save the file as UTF-8"
+    )
+
+
+def _better_encodings(raw: bytes, codec: str) -> tuple[str, ...]:
+    """Return the encodings the file may be in, the likeliest first; none where it is damaged text of this one."""
+    if can_read(raw, "utf-8"):
+        return ("utf-8",)
+    for wider in WIDER.get(codec, ()):
+        if can_read(raw, wider):
+            return (wider,)
+    likely = likely_encodings(raw)
+    names = [codecs.lookup(name).name for name in likely]
+    return () if codec in names[:1] else tuple(name for name in likely if codecs.lookup(name).name != codec)
+
+
+def _undecodable_lines(raw: bytes, codec: str) -> list[int]:
+    bad = []
+    for number, line in enumerate(raw.splitlines(), start=1):
+        try:
+            line.decode(codec)
+        except UnicodeDecodeError:
+            bad.append(number)
+    return bad

@@ -1,0 +1,36 @@
+"""Small real data sets that come with scikit-learn."""
+
+import numpy as np
+
+from trainer.data.samples import DataSpec, Samples, TableColumns, Task
+from trainer.errors import ConfigError, did_you_mean
+
+BUNDLED = ("digits", "breast_cancer", "wine", "iris")
+
+
+def load_bundled(name: str) -> tuple[Samples, DataSpec]:
+    """Load digits (1,797 x 64), breast_cancer (569 x 30), wine (178 x 13) or iris (150 x 4).
+
+    Raises:
+        ConfigError: there is no such data set.
+    """
+    from sklearn import datasets
+
+    if name not in BUNDLED:
+        raise ConfigError(f"data.name={name}: no bundled data set{did_you_mean(str(name), BUNDLED)}")
+    source = getattr(datasets, f"load_{name}")()
+    n_rows = len(source.target)
+    inputs = TableColumns(
+        numeric_NF=np.asarray(source.data, dtype=np.float64),
+        categorical_NK=np.empty((n_rows, 0), dtype=object),
+        numeric=tuple(str(feature) for feature in source.feature_names),
+    )
+    samples = Samples(
+        ids_N=np.arange(n_rows).astype(np.str_),
+        inputs=inputs,
+        target=np.asarray(source.target, dtype=np.int64),
+    )
+    classes = tuple(str(label) for label in source.target_names)
+    pairs = ", ".join(f"{label} -> {index}" for index, label in enumerate(classes))
+    task: Task = "binary" if len(classes) == 2 else "multiclass"
+    return samples, DataSpec(name, task, classes, (f"labels: {pairs}",))

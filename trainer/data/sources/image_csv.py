@@ -1,0 +1,254 @@
+"""Images that a table names, with their labels."""
+
+import posixpath
+import tempfile
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+
+from trainer.data.columns.labels import read_labels
+from trainer.data.columns.roles import Names, is_blank, rows_listed, text_cells
+from trainer.data.columns.rows import assign_roles, read_rows
+from trainer.data.images.image_files import hash_images, is_image_name, list_files, read_bytes
+from trainer.data.readers.archives import open_archive
+from trainer.data.readers.tables import DELIMITED, JSON_LINES, PARQUET, read_table
+from trainer.data.samples import DataSpec, Samples
+from trainer.errors import ConfigError, DataError, shown
+
+TABLES = (*DELIMITED, *JSON_LINES, *PARQUET)
+MOST_NAMED = 5  # rows or files in a message
+
+
+def load_image_csv(
+    path: str,
+    *,
+    images: str | None = None,
+    file: str = "file",
+    suffix: str = "",
+    label: Names = "label",
+    id: str | None = None,
+    weight: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    split: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    label_delimiter: str | None = None,
+    task: str | None = None,
+) -> tuple[Samples, DataSpec]:
+    """Load images and labels; one argument per line of conf/data/image_csv.yaml.
+
+    Args:
+        path: table file, or a zip file that holds one table beside the images.
+        images: directory or zip file with the images; None = where the table is.
+        file: column with the name of each image file below ``images``.
+        suffix: added to every file name.
+        label: one column, several columns of 0/1 (multi-label), or a pattern such as ``label:*``.
+        id: column with unique row names; None = the file names, or row numbers where one occurs twice.
+        weight: column with sample weights.
+        group: column with the group of each row.
+        time: column with a number, a date or an ISO time for each row.
+        split: column with the fold of each row, or train / test.
+        encoding: of the table.
+        delimiter: between cells; None = by the file's ending.
+        label_delimiter: between the labels of one cell (multi-label), such as ``|``.
+        task: binary, multiclass or multilabel; None = inferred.
+
+    Raises:
+        DataError: the table, or a row or image of it, cannot be used.
+        ConfigError: the options contradict each other.
+    """
+    if not file:
+        raise ConfigError("data.file is empty: give the column that holds the names of the image files")
+    table, folder = _read_table(path, encoding, delimiter)
+    single = {"id": id, "weight": weight, "group": group, "time": time, "split": split}
+    roles = assign_roles(table, path, label=label, single=single, others={"file": file})
+    wanted = _file_names(table, roles.others["file"][0], path, suffix)
+    root = _root(path, images)
+    names = _below(root, wanted, "" if images else folder, path)
+    labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
+    rows = read_rows(table, roles, path)
+    repeated = len(names) - len(set(names))
+    if roles.id is None and not repeated:
+        rows["ids_N"] = np.array(wanted, dtype=np.str_)
+    samples = Samples(inputs=hash_images(root, names), target=labels.target, **rows)
+    again = (f"{repeated} rows name an image that an earlier row names too",) if repeated else ()
+    return samples, DataSpec(Path(path).stem, labels.task, labels.classes, (*labels.notes, *again))
+
+
+def _is_zip(path: str) -> bool:
+    return path.lower().endswith(".zip")
+
+
+def _root(path: str, images: str | None) -> str:
+    """Return the directory or zip file with the images.
+
+    Raises:
+        DataError: it is not there.
+    """
+    place = Path(images or (path if _is_zip(path) else Path(path).parent)).expanduser()
+    if images and not place.is_dir() and not (place.is_file() and _is_zip(images)):
+        what = "is neither a directory nor a .zip file" if place.exists() else "does not exist"
+        raise DataError(f"data.images={images} {what}: give the directory or .zip that holds the image files")
+    return str(place)
+
+
+def _read_table(path: str, encoding: str, delimiter: str | None) -> tuple[pa.Table, str]:
+    """Return the table and the folder it is in, where it is in a zip file; else ""."""
+    if not _is_zip(path):
+        return read_table(path, encoding, delimiter), ""
+    listing = list_files(path)
+    found = [name for name in listing.files if PurePosixPath(name).suffix.lower() in TABLES]
+    least = min((name.count("/") for name in found), default=0)
+    tables = [name for name in found if name.count("/") == least]
+    not_txt = [name for name in tables if not name.lower().endswith(".txt")]
+    tables = not_txt if len(not_txt) == 1 else tables  # README.txt is not the table where there is another
+    if len(tables) != 1:
+        have = f"several tables in it ({', '.join(tables[:MOST_NAMED])})" if tables else "no table in it"
+        raise DataError(
+            f"{path}: {have}: it must hold one of {' '.join(TABLES)} at the top\n"
+            "or give the table as data.path and the zip file as data.images"
+        )
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory, PurePosixPath(tables[0]).name)
+        copy.write_bytes(_table_bytes(listing.root, tables[0]))
+        try:
+            table = read_table(copy, encoding, delimiter)
+        except DataError as problem:
+            raise DataError(str(problem).replace(directory, path)) from problem
+    return table, tables[0].rpartition("/")[0]
+
+
+def _table_bytes(root: str, name: str) -> bytes:
+    try:
+        return read_bytes(root, name)
+    except DataError as problem:
+        raise DataError(f"{root}/{name}: {problem}") from problem
+
+
+def _file_names(table: pa.Table, column: str, path: str, suffix: str) -> list[str]:
+    """Return the file name of each row, with ``/`` between folders.
+
+    Raises:
+        DataError: a row names no file.
+    """
+    cells = text_cells(table, column, path)
+    missing = is_blank(cells)
+    if missing.any():
+        raise DataError(f"{path}: no file name in column '{column}' in {rows_listed(missing)}: fill in or delete them")
+    return [cell.strip().replace("\\", "/") + suffix for cell in cells.to_pylist()]
+
+
+def _below(root: str, wanted: Sequence[str], folder: str, path: str) -> list[str]:
+    """Return the name that each file has below ``root``.
+
+    Raises:
+        DataError: files lie elsewhere or are missing; names the first rows.
+    """
+    find = _finder(root)
+    names = [_place(name, folder, root, path) for name in wanted]
+    outside = [row for row, name in enumerate(names) if name.startswith("/")]
+    if outside:
+        raise DataError(f"{path}: {_rows(outside, wanted)}: not below {root}\n{_way_in(root, names)}")
+    top = _single_top(root)
+    if not folder and top and not any(map(find, names)) and any(find(f"{top}/{name}") for name in names):
+        names = [f"{top}/{name}" for name in names]
+    found = [find(name) for name in names]
+    missing = [row for row, name in enumerate(found) if not name]
+    if missing:
+        raise DataError(f"{path}: {_rows(missing, wanted)}: no such file in {root}\n{_advice(root, names, missing)}")
+    return found
+
+
+def _place(name: str, folder: str, root: str, table: str) -> str:
+    """Return where a file is below ``root``, or its whole path where it is elsewhere.
+
+    Absolute names, and those that lead up, start from the table's directory: they may lead into ``root`` again.
+    """
+    below = posixpath.normpath(posixpath.join(folder, name))
+    if not below.startswith(("../", "/")):
+        return below
+    whole = PurePosixPath(posixpath.normpath(posixpath.join(_whole(Path(table).parent), below)))
+    return whole.relative_to(_whole(root)).as_posix() if whole.is_relative_to(_whole(root)) else whole.as_posix()
+
+
+def _whole(path: str | Path) -> str:
+    return posixpath.normpath(Path(path).expanduser().absolute().as_posix())
+
+
+def _way_in(root: str, names: Sequence[str]) -> str:
+    """Say how files outside of ``root`` are reached."""
+    if Path(root).is_dir() and all(name.startswith("/") for name in names):
+        return f"set data.images={posixpath.commonpath([posixpath.dirname(name) for name in names])}"
+    return "take these rows out of the table, or put all images below one directory"
+
+
+def _finder(root: str) -> Callable[[str], str]:
+    """Return what gives the name that a file has below ``root``, or "" where there is none.
+
+    Accents are joined to their letters in most tables (NFC) and apart in archives made on a Mac (NFD).
+    """
+    has = _is_file_in(root) if Path(root).is_dir() else open_archive(root).members.__contains__
+
+    def find(name: str) -> str:
+        if has(name):
+            return name
+        forms = () if name.isascii() else (unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+        return next(filter(has, forms), "")
+
+    return find
+
+
+def _is_file_in(root: str) -> Callable[[str], bool]:
+    def is_file(name: str) -> bool:
+        try:
+            return Path(root, name).is_file()
+        except OSError:  # a name that is too long
+            return False
+
+    return is_file
+
+
+def _single_top(root: str) -> str:
+    """Return the one folder at the top of a zip file, or ""."""
+    if Path(root).is_dir():
+        return ""
+    tops = {name.split("/", 1)[0] if "/" in name else "" for name in list_files(root).files}
+    return tops.pop() if len(tops) == 1 else ""
+
+
+def _rows(rows: Sequence[int], wanted: Sequence[str]) -> str:
+    listed = ", ".join(f"row {row + 1} '{shown(wanted[row], 60)}'" for row in rows[:MOST_NAMED])
+    return listed if len(rows) == 1 else f"{len(rows)} rows ({listed}{', ...' if len(rows) > MOST_NAMED else ''})"
+
+
+def _advice(root: str, names: Sequence[str], missing: Sequence[int]) -> str:
+    """Say what is next to the first missing file."""
+    name = PurePosixPath(names[missing[0]])
+    beside = _beside(root, name)
+    longer = [other for other in beside if PurePosixPath(other).stem == name.name and is_image_name(other)]
+    if longer:
+        return f"there is '{shown(longer[0], 60)}': set data.suffix={PurePosixPath(longer[0]).suffix}"
+    alike = [other for other in beside if _folded(other) == _folded(str(name))]
+    if alike and alike != [str(name)]:
+        form = "" if str(name).isascii() else " and with accents in the same Unicode form"
+        return f"there is '{shown(alike[0], 60)}': write the names as those of the files, in upper or lower case{form}"
+    if len(missing) == len(names):
+        return "no row's file is there: set data.images to the directory or .zip that the names start from"
+    return "put them there, or take these rows out of the table"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _beside(root: str, name: PurePosixPath) -> list[str]:
+    if not Path(root).is_dir():
+        return [other for other in open_archive(root).members if PurePosixPath(other).parent == name.parent]
+    try:
+        return sorted((name.parent / entry.name).as_posix() for entry in Path(root, name.parent).iterdir())
+    except OSError:  # no such directory
+        return []

@@ -1,0 +1,216 @@
+"""Images in one folder per class, in a directory or a zip file."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trainer.data.columns.labels import encode_labels
+from trainer.data.images.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
+from trainer.data.samples import DataSpec, Samples
+from trainer.errors import ConfigError, DataError, shown
+
+TRAIN = ("train", "training")
+HELD_OUT = ("test", "testing", "dev", "val", "valid", "validation")
+MOST_NAMED = 5  # files in a note
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an image lies.
+
+    Attributes:
+        name: of the file, below the directory or in the zip.
+        part: the train, val or test folder (or one beside them) it is in, or "".
+        label: the folder of its class, or "" where it lies beside the class folders.
+    """
+
+    name: str
+    part: str
+    label: str
+
+
+def load_image_folder(
+    path: str, *, folders: Sequence[str] | None = None, split: bool = False, task: str | None = None
+) -> tuple[Samples, DataSpec]:
+    """Load images whose class is the folder they are in; one argument per line of conf/data/image_folder.yaml.
+
+    Where the top holds only folders called train, val, test and the like, the classes are the folders in them, and
+    ``folders`` or ``split`` must say what becomes of them: rows held apart by others are not mixed unasked. Other
+    folders beside them are read only where ``folders`` names them.
+
+    Args:
+        path: a directory or a zip file; a single folder in it is stepped into.
+        folders: of train, val, test: those to read; None = all.
+        split: the train, val and test folders are the folds of ``cv=predefined``.
+        task: binary or multiclass; None = by the number of classes.
+
+    Raises:
+        DataError: there are no classes, or files cannot be read; names them.
+        ConfigError: the options do not fit what is there.
+    """
+    if task not in (None, "binary", "multiclass"):
+        raise ConfigError(f"data.task={task}: folders give binary or multiclass; several labels: data=image_csv")
+    listing = list_files(path)
+    names = listing.images()
+    if not names:
+        raise DataError(f"{listing.root}: {_no_images(listing)}")
+    top = _single_top(names)
+    parts = _part_folders(names, top)
+    _check_folders(folders, split, parts, listing.root)
+    found = [_place(name, top, parts) for name in names]
+    inside = [place for place in found if place.label and (folders is None or place.part in folders)]
+    _require_classes(inside, listing.root)
+    labels = encode_labels(pa.array([place.label for place in inside], pa.string()), "the class folders", listing.root)
+    if task == "binary" and labels.task != "binary":
+        raise DataError(f"{listing.root}: data.task=binary, but there are {len(labels.classes)} class folders")
+    samples = Samples(
+        ids_N=np.array([place.name[len(top) :] for place in inside], dtype=np.str_),
+        inputs=hash_images(listing.root, [place.name for place in inside]),
+        target=labels.target,
+        split_N=_split_column(inside, listing.root) if split else None,
+    )
+    notes = (*labels.notes, *_notes(listing, top, parts, found, inside))
+    name = Path(listing.root).resolve().stem
+    return samples, DataSpec(name, "multiclass" if task == "multiclass" else labels.task, labels.classes, notes)
+
+
+def split_folders(path: str) -> list[str]:
+    """Return the folders called train, val, test and the like, where they are the split and no classes."""
+    names = list_files(path).images()
+    return [part for part in _part_folders(names, _single_top(names)) if _is_part(part)] if names else []
+
+
+def _no_images(listing: Listing) -> str:
+    if not listing.files:
+        return "there are no files in it"
+    endings = Counter(PurePosixPath(name).suffix.lower() or "none" for name in listing.files)
+    have = ", ".join(f"{n} {ending}" for ending, n in endings.most_common(5))
+    return f"no image files in it (endings read: {' '.join(ENDINGS)}); it holds {have}"
+
+
+def _single_top(names: Sequence[str]) -> str:
+    """Return the folders, ending in ``/``, that hold all images and still have class folders inside; else ""."""
+    top = ""
+    while True:
+        heads = {name[len(top) :].split("/", 1)[0] for name in names}
+        if len(heads) > 1 or any(name[len(top) :].count("/") < 2 for name in names):
+            return top
+        top += f"{heads.pop()}/"
+
+
+def _part_folders(names: Sequence[str], top: str) -> tuple[str, ...]:
+    """Return the train, val and test folders, and others beside them; none where the folders at the top are classes.
+
+    They are classes where one is called otherwise, unless train and a held-out folder have class folders in common.
+    """
+    folders = [name[len(top) :].split("/")[:-1] for name in names]
+    heads = sorted({path[0] for path in folders if path})
+    below = {(path[0].lower(), path[1]) for path in folders if len(path) > 1}
+    in_train, in_held_out = ({label for head, label in below if head in words} for words in (TRAIN, HELD_OUT))
+    is_split = len(heads) > 1 and bool(below) and all(map(_is_part, heads))
+    return tuple(heads) if is_split or in_train & in_held_out else ()
+
+
+def _is_part(folder: str) -> bool:
+    return folder.lower() in (*TRAIN, *HELD_OUT)
+
+
+def _check_folders(folders: Sequence[str] | None, split: bool, parts: Sequence[str], root: str) -> None:
+    others = [part for part in parts if not _is_part(part)]
+    if others and folders is None:
+        raise ConfigError(_ask_which([part for part in parts if _is_part(part)], others, root))
+    if parts and folders is None and not split:
+        raise ConfigError(
+            f"{root} is split into {', '.join(parts)}: say what that is for\n"
+            "to train and score on just this split: data.split=true cv=predefined\n"
+            f"to mix them and make folds of all: data.folders=[{','.join(parts)}]"
+        )
+    missing = [folder for folder in folders or () if folder not in parts]
+    if missing or folders == [] or (split and not parts):
+        option = "data.split=true" if split and not parts else f"data.folders={list(folders or ())}"
+        have = f"have: {', '.join(parts)}" if parts else "its top holds class folders, not train, val or test"
+        raise ConfigError(f"{option}: {root} has no such split folders; {have}")
+    neither = [folder for folder in others if split and folder in (folders or ())]
+    if neither:
+        raise ConfigError(
+            f"data.split=true: '{neither[0]}' is neither train nor held out: leave it out of data.folders"
+        )
+
+
+def _ask_which(parts: Sequence[str], others: Sequence[str], root: str) -> str:
+    listed = ", ".join(map(shown, others[:MOST_NAMED])) + (", ..." if len(others) > MOST_NAMED else "")
+    option = f"data.folders=[{','.join(parts)}]"
+    return (
+        f"{root} is split into {', '.join(parts)}, with other folders beside them ({listed}): say which are read\n"
+        f"to train and score on just this split: {option} data.split=true cv=predefined\n"
+        f"to mix them and make folds of all: {option}, with the names of others that are read too\n"
+        "or move the other folders away; if all of these are classes, rename those called like a split"
+    )
+
+
+def _place(name: str, top: str, parts: Sequence[str]) -> Place:
+    folders = name[len(top) :].split("/")[:-1]
+    part = folders.pop(0) if parts and folders else ""
+    return Place(name, part, folders[0] if folders else "")
+
+
+def _require_classes(inside: Sequence[Place], root: str) -> None:
+    labels = sorted({place.label for place in inside})
+    if len(labels) < 2:
+        have = f"only '{shown(labels[0])}' has images" if labels else "the images lie in no sub-folder"
+        raise DataError(
+            f"{root}: {have}: a classifier needs at least two folders, one per class\n"
+            "for a table that names the files and their labels use data=image_csv"
+        )
+
+
+def _split_column(inside: Sequence[Place], root: str) -> NDArray[np.str_]:
+    words = [place.part.lower() for place in inside]
+    if not set(words) & set(TRAIN) or not set(words) & set(HELD_OUT):
+        raise ConfigError(f"data.split=true needs images of {root} both in train and in one of {', '.join(HELD_OUT)}")
+    return np.array(words, dtype=np.str_)
+
+
+def _notes(
+    listing: Listing, top: str, parts: Sequence[str], found: Sequence[Place], inside: Sequence[Place]
+) -> list[str]:
+    notes = []
+    read = Counter(place.part for place in inside if place.part)
+    if read:
+        counts = ", ".join(f"{part} {n}" for part, n in sorted(read.items()))
+        left_out = [part for part in parts if part not in read]
+        without = f"; left out: {', '.join(left_out)}" if left_out else ""
+        notes.append(f"images by folder: {counts}{without}")
+    beside = [place.name for place in found if not place.label]
+    other = [name for name in listing.files if not is_image_name(name)]
+    empty = _folders_without_images(listing, top, parts)
+    if beside:
+        notes.append(f"left out, because they lie beside the class folders: {_counted(beside)}")
+    if other:
+        notes.append(f"left out, because their endings are not read ({' '.join(ENDINGS)}): {_counted(other)}")
+    if empty:
+        notes.append(f"class folders without an image, left out: {_counted(empty)}")
+    return notes
+
+
+def _folders_without_images(listing: Listing, top: str, parts: Sequence[str]) -> list[str]:
+    """Return the folders at the depth of the classes that hold no image."""
+    depth = 2 if parts else 1
+
+    def class_folders(paths: Iterable[str]) -> set[str]:
+        below = (path[len(top) :].split("/") for path in paths if path.startswith(top))
+        return {"/".join(folders[:depth]) for folders in below if len(folders) >= depth}
+
+    in_files = (name.rpartition("/")[0] for name in listing.files if "/" in name[len(top) :])
+    full = class_folders(name.rpartition("/")[0] for name in listing.images() if "/" in name[len(top) :])
+    return sorted(class_folders([*listing.folders, *in_files]) - full - {""})
+
+
+def _counted(names: Sequence[str]) -> str:
+    listed = ", ".join(shown(name) for name in names[:MOST_NAMED])
+    return f"{len(names)} ({listed}{', ...' if len(names) > MOST_NAMED else ''})"

@@ -1,0 +1,128 @@
+"""Texts as numbered words (Chinese: characters) or as characters, before any vocabulary is chosen."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.preprocess.contract import Track, untracked
+from trainer.data.samples import Texts
+from trainer.data.texts.lengths import character_note, length_note
+
+Unit = Literal["words", "characters"]
+UNITS: tuple[Unit, ...] = ("words", "characters")
+SEPARATOR = "[SEP]"  # between the two texts of a pair; no text holds it as one word
+CHUNK_TEXTS = 1_000
+CHUNK_TOKENS = 1 << 20  # handled at a time
+
+
+@dataclass(frozen=True)
+class NumberedWords:
+    """Texts split into words, stored end to end.
+
+    Attributes:
+        words: the W distinct words, in the order of their code points.
+        tokens_T: int32, place of each word in ``words``.
+        offsets: (N + 1,) where each text starts; the last entry is T.
+        notes: how long the texts are.
+    """
+
+    words: tuple[str, ...]
+    tokens_T: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lengths_N(self) -> NDArray[np.int64]:
+        """Words per text."""
+        return np.diff(self.offsets)
+
+    def counts_W(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Count each word in the texts of ``rows``."""
+        times_N = np.bincount(rows, minlength=len(self.offsets) - 1)
+        counts_W = np.zeros(len(self.words), dtype=np.int64)
+        for chunk in self.chunks():
+            times_C = np.repeat(times_N[chunk], self.lengths_N[chunk]).astype(np.float64)
+            tokens_C = self.tokens_T[self.offsets[chunk.start] : self.offsets[chunk.stop]]
+            counts_W += np.bincount(tokens_C, weights=times_C, minlength=len(self.words)).astype(np.int64)
+        return counts_W
+
+    def chunks(self) -> Iterator[slice]:
+        """Yield texts of about ``CHUNK_TOKENS`` tokens in all, at least one, in order."""
+        start, n_texts = 0, len(self.offsets) - 1
+        while start < n_texts:
+            fit = int(np.searchsorted(self.offsets, self.offsets[start] + CHUNK_TOKENS, side="right")) - 1
+            end = min(max(fit, start + 1), n_texts)
+            yield slice(start, end)
+            start = end
+
+
+def split_words(texts: Texts, lowercase: bool, unit: Unit, track: Track = untracked) -> NumberedWords:
+    """Split every text; the two texts of a pair are joined by ``SEPARATOR``.
+
+    Args:
+        texts: N of them.
+        lowercase: whether case is ignored.
+        unit: words (a Chinese character is a word) or characters of every script, a stretch of white space being one.
+        track: shows the progress.
+    """
+    everything = [*texts.texts, *(texts.pairs or ())]
+    words, tokens_T, offsets = _numbered(everything, lowercase, unit, track)
+    if texts.pairs is not None:
+        words, tokens_T, offsets = _joined(words, tokens_T, offsets)
+    lengths = length_note(np.diff(offsets), "tokens")
+    return NumberedWords(words, tokens_T, offsets, (character_note(texts.texts, texts.pairs), lengths))
+
+
+def _numbered(
+    texts: Sequence[str], lowercase: bool, unit: Unit, track: Track
+) -> tuple[tuple[str, ...], NDArray[np.int32], NDArray[np.int64]]:
+    """Number the words: one pass finds them all, a second one writes their numbers."""
+    from tokenizers import Tokenizer, models, trainers
+
+    tokenizer = Tokenizer(models.WordLevel({}, unk_token=""))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = _splitting(lowercase, unit)
+    trainer = trainers.WordLevelTrainer(vocab_size=2**31, min_frequency=0, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    words = tuple(sorted(tokenizer.get_vocab()))
+    tokenizer.model = models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="")
+    chunks = [texts[start : start + CHUNK_TEXTS] for start in range(0, len(texts), CHUNK_TEXTS)]
+    parts, lengths_N = [np.zeros(0, np.int32)], np.zeros(len(texts), dtype=np.int64)
+    for place, chunk in enumerate(track(chunks, "splitting texts", len(chunks))):
+        rows = [encoded.ids for encoded in tokenizer.encode_batch_fast(chunk)]
+        lengths_N[place * CHUNK_TEXTS : (place + 1) * CHUNK_TEXTS] = [len(row) for row in rows]
+        parts.append(np.fromiter(chain.from_iterable(rows), dtype=np.int32))
+    return words, np.concatenate(parts), np.concatenate([[0], np.cumsum(lengths_N)]).astype(np.int64)
+
+
+def _splitting(lowercase: bool, unit: Unit) -> tuple[Any, Any]:
+    from tokenizers import Regex, normalizers, pre_tokenizers
+
+    cleaned = normalizers.BertNormalizer(handle_chinese_chars=unit == "words", lowercase=lowercase, strip_accents=False)
+    if unit == "words":
+        return cleaned, pre_tokenizers.BertPreTokenizer()
+    one_space = normalizers.Replace(Regex(r"\s+"), " ")
+    every_character = pre_tokenizers.Split(Regex("."), "isolated")
+    return normalizers.Sequence([cleaned, one_space, normalizers.Strip()]), every_character
+
+
+def _joined(
+    words: tuple[str, ...], tokens_T: NDArray[np.int32], offsets: NDArray[np.int64]
+) -> tuple[tuple[str, ...], NDArray[np.int32], NDArray[np.int64]]:
+    """Join text n with text N + n, the separator between them."""
+    with_separator = tuple(sorted((*words, SEPARATOR)))
+    separator = with_separator.index(SEPARATOR)
+    tokens_T = tokens_T + (tokens_T >= separator).astype(np.int32)
+    first, second = np.split(np.diff(offsets), 2)
+    n_first = offsets[len(first)]
+    lengths_N = first + 1 + second
+    joined_offsets = np.concatenate([[0], np.cumsum(lengths_N)])
+    places_T = np.arange(joined_offsets[-1]) - np.repeat(joined_offsets[:-1], lengths_N)
+    first_T = np.repeat(first, lengths_N)
+    joined = np.full(joined_offsets[-1], separator, dtype=np.int32)
+    joined[places_T < first_T] = tokens_T[:n_first]
+    joined[places_T > first_T] = tokens_T[n_first:]
+    return with_separator, joined, joined_offsets

@@ -1,0 +1,120 @@
+"""Scoring a fold's rows with the weights that count: the average's, or the picked epoch's."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.data.loading.batches import TrainingSet
+from trainer.data.samples import DataSpec
+from trainer.engine.loops import WHAT_HELPS, Learner, predict, predict_views
+from trainer.engine.progress import Progress, Selection
+from trainer.engine.settings import FitSettings, FoldRows, RowNumbers
+from trainer.errors import NonFiniteError
+from trainer.metrics.scores import score
+from trainer.results import FoldResult
+
+Predict = Callable[[Learner, TrainingSet, RowNumbers, int], NDArray[np.float32]]
+EVALUATION_BATCHES = 4  # an evaluation batch holds this many training batches: no gradients to keep
+
+
+def score_fold(
+    learner: Learner, data: TrainingSet, rows: FoldRows, settings: FitSettings, spec: DataSpec, progress: Progress
+) -> tuple[FoldResult, NDArray[np.int64]]:
+    """Predict the held-out rows with the picked epoch's weights; return the result and the rows' targets.
+
+    Raises:
+        NonFiniteError: a prediction is not finite.
+    """
+    started = time.perf_counter()
+    with picked_weights(learner, progress.selection):
+        logits, proba, loss = predict_rows(learner, data, rows.held_out, settings, predict_views)
+    require_finite_logits(logits, rows.held_out)
+    target = data.target[torch.from_numpy(rows.held_out)].cpu().numpy()
+    result = FoldResult(
+        repeat=rows.repeat,
+        fold=rows.fold,
+        rows=rows.held_out,
+        logits=logits,
+        proba=proba,
+        loss=loss,
+        metrics=score(settings.metrics, spec.task, target, proba) if len(target) else {},
+        epochs=tuple(progress.epochs),
+        best_epoch=progress.selection.epoch or len(progress.epochs),
+        n_train=len(rows.train),
+        seconds=progress.seconds + time.perf_counter() - started,
+    )
+    return result, target
+
+
+@contextmanager
+def picked_weights(learner: Learner, selection: Selection) -> Iterator[None]:
+    """Put the picked epoch's weights into the model for the length of the block (none picked: as they are)."""
+    if not selection.epoch:
+        yield
+        return
+    kept = {name: copied(value) for name, value in learner.model.state_dict().items()}
+    average, learner.average = learner.average, None
+    try:
+        learner.model.load_state_dict(selection.weights)
+        yield
+    finally:
+        learner.model.load_state_dict(kept)
+        learner.average = average
+
+
+def predict_rows(
+    learner: Learner, data: TrainingSet, rows: RowNumbers, settings: FitSettings, predict: Predict = predict
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return logits (V, n_outputs), probabilities (V, n_classes) and the loss (V,) of ascending rows."""
+    logits = predict(learner, data, rows, settings.batch_size * EVALUATION_BATCHES)
+    with torch.inference_mode():
+        logits_VK = torch.from_numpy(logits).to(data.target.device)
+        target = data.target[torch.from_numpy(rows).to(data.target.device)]
+        proba = learner.loss.to_proba(logits_VK).cpu().numpy()
+        loss = learner.loss(logits_VK, target).cpu().numpy()
+    return logits, proba, loss
+
+
+def require_finite_logits(logits: NDArray[np.float32], rows: RowNumbers) -> None:
+    """Stop when a prediction is not a number: the last step diverged, or the row itself is not finite.
+
+    Raises:
+        NonFiniteError: names the first such row.
+    """
+    broken = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if len(broken):
+        raise NonFiniteError(
+            f"{len(broken)} of {len(rows)} held-out predictions are not finite, the first of row {rows[broken[0]]}\n"
+            f"{WHAT_HELPS}"
+        )
+
+
+def evaluation_state(learner: Learner) -> dict[str, Tensor]:
+    """Return a copy on the CPU of the weights that are scored, by state_dict name."""
+    with learner.evaluation_weights():
+        return {name: copied(value, "cpu") for name, value in learner.model.state_dict().items()}
+
+
+def copied(value: Any, device: str | None = None) -> Any:
+    """Return a copy of a state_dict's value; what a module's ``get_extra_state`` returned may be anything."""
+    if not isinstance(value, Tensor):
+        return deepcopy(value)
+    return value.detach().to(value.device if device is None else device, copy=True)
+
+
+def monitored(
+    learner: Learner, data: TrainingSet, rows: RowNumbers | None, settings: FitSettings, spec: DataSpec
+) -> dict[str, float]:
+    """Return the metrics of the rows that pick the epoch, or nothing."""
+    if rows is None:
+        return {}
+    _, proba, _ = predict_rows(learner, data, rows, settings)
+    target = data.target[torch.from_numpy(rows)].cpu().numpy()
+    return score(settings.metrics, spec.task, target, proba)

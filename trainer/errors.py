@@ -1,0 +1,161 @@
+"""What a user can get wrong, each kind with its exit code."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from signal import Signals
+from traceback import extract_tb
+from typing import ClassVar
+
+MOST_CHARACTERS = 300  # of another library's words
+MOST_LISTED = 15  # names shown where none is close
+
+
+class FoldwiseError(Exception):
+    """An error a user can cause: shown without a traceback, at most five lines.
+
+    Attributes:
+        exit_code: what the process ends with.
+        kind: the word printed before the message.
+    """
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "error"
+
+
+class ConfigError(FoldwiseError):
+    """A configuration that cannot run (exit 2)."""
+
+    exit_code = 2
+    kind = "configuration error"
+
+    @classmethod
+    def from_problems(cls, problems: Sequence[str], shown: int = 4) -> "ConfigError":
+        """Join all problems of a configuration into one message of at most five lines."""
+        lines = list(problems[:shown])
+        if len(problems) > shown:
+            lines.append(f"... and {len(problems) - shown} more")
+        return cls("\n".join(lines))
+
+
+class DataError(FoldwiseError):
+    """Data that cannot be trained on (exit 3)."""
+
+    exit_code = 3
+    kind = "data error"
+
+
+class CheckpointError(FoldwiseError):
+    """A checkpoint or run directory that cannot be used (exit 4)."""
+
+    exit_code = 4
+    kind = "checkpoint error"
+
+
+class NonFiniteError(FoldwiseError):
+    """Training reached NaN or infinity (exit 5)."""
+
+    exit_code = 5
+    kind = "training stopped"
+
+
+class StorageError(FoldwiseError):
+    """Results could not be written (exit 6)."""
+
+    exit_code = 6
+    kind = "storage error"
+
+
+class UnexpectedError(FoldwiseError):
+    """Anything else, most often raised by a user's own model or loss (exit 1)."""
+
+    kind = "unexpected error"
+
+
+class Interrupted(BaseException):
+    """A signal ended the run after its state was saved; no ``except Exception`` may swallow it.
+
+    Args:
+        number: of the signal.
+
+    Attributes:
+        exit_code: 128 + number.
+        advice: how to go on.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+        self.advice = ""
+
+    def __str__(self) -> str:
+        return f"{Signals(self.args[0]).name}: stopped{self.advice}"
+
+
+def as_foldwise_error(error: Exception) -> FoldwiseError:
+    """Return the error itself, or any other as one line that names the place outside of installed packages."""
+    if isinstance(error, FoldwiseError):
+        return error
+    frames = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    line = first_line_of(error)
+    said = line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..."
+    wrapped = UnexpectedError(f"{type(error).__name__}: {said}{place}\nFOLDWISE_TRACEBACK=1 shows the traceback")
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def first_line_of(error: Exception) -> str:
+    """Return the first line of somebody else's error, which may have none, or raise when it is asked."""
+    try:
+        return (str(error).splitlines() or [""])[0]
+    except Exception:  # of a user's own
+        return "(it has no words)"
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return ``": did you mean 'x'?"``, or the known words where none is close."""
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f": did you mean '{close[0]}'?"
+    more = ", ..." if len(known) > MOST_LISTED else ""
+    return f"; have: {', '.join(known[:MOST_LISTED])}{more}"
+
+
+def print_nowhere() -> None:
+    """Let what is printed from now on be lost: whoever read the output (head, less) has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def guarded(function: Callable[[], object]) -> int:
+    """Run a command and turn what a user can cause into a short message and an exit code.
+
+    Returns:
+        0, the error's ``exit_code``, or 128 + the number of the signal that ended it (130 for Ctrl-C).
+        ``FOLDWISE_TRACEBACK=1`` shows the traceback of an error instead.
+    """
+    try:
+        function()
+    except BrokenPipeError:
+        print_nowhere()
+    except Exception as error:
+        if os.environ.get("FOLDWISE_TRACEBACK") == "1":
+            raise
+        shown = as_foldwise_error(error)
+        print(f"{shown.kind}: {shown}", file=sys.stderr)
+        return shown.exit_code
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """Shorten foreign text for one line of a message."""
+    flat = " ".join(text.split())
+    flat = "".join(char if char.isprintable() else "?" for char in flat)
+    return flat if len(flat) <= limit else flat[: limit - 3] + "..."

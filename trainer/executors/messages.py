@@ -1,0 +1,81 @@
+"""What a process that trains folds sends to its parent: what its observers are told, and errors."""
+
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from traceback import format_exception
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.samples import Task
+from trainer.errors import FoldwiseError, as_foldwise_error
+from trainer.results import CVResult, EpochRecord, FoldResult
+
+Fold = int | str
+
+SHOWN, TRACKERS = 0, 1  # the first observer alone is shown the inner fits of a fold
+MOST_LINES = 5  # of an error
+
+
+class Sent:
+    """Observes a fold in its process and passes on what it is told.
+
+    Args:
+        pipe: to the parent.
+        to: which observers are there to be told.
+    """
+
+    def __init__(self, pipe: Connection, to: int) -> None:
+        self.pipe, self.to = pipe, to
+
+    def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
+        """Pass it on."""
+        self._send("fold_started", fold, total_steps, steps_before)
+
+    def step(self, step: int, loss: float, lr: float) -> None:
+        """Pass it on."""
+        self._send("step", step, loss, lr)
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Pass it on."""
+        self._send("epoch", record)
+
+    def fold_finished(
+        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
+    ) -> None:
+        """Pass it on."""
+        self._send("fold_finished", result, target_V, classes, task)
+
+    def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
+        """Never told in a process: all folds together are the parent's."""
+
+    def _send(self, method: str, *arguments: Any) -> None:
+        self.pipe.send(("tell", self.to, method, arguments))
+
+
+def named(fold: Fold, error: Exception) -> FoldwiseError:
+    """Return an error that names its fold and can be sent; the traceback is a note of it."""
+    shown = as_foldwise_error(error)
+    lines = f"fold {fold}: {shown}".splitlines()[:MOST_LINES]
+    return _like(shown, "\n".join(lines), ["".join(format_exception(error))])
+
+
+def first_failure(failed: dict[Fold, FoldwiseError], folds: Sequence[Fold]) -> FoldwiseError:
+    """Return the error of the first fold that failed; it also names the others."""
+    names = [fold for fold in folds if fold in failed]
+    error = failed[names[0]]
+    if len(names) == 1:
+        return error
+    lines = str(error).splitlines()[: MOST_LINES - 1]
+    others = f"not trained either: fold {', '.join(map(str, names[1:]))}"
+    return _like(error, "\n".join([*lines, others]), getattr(error, "__notes__", []))
+
+
+def _like(error: FoldwiseError, message: str, notes: Sequence[str]) -> FoldwiseError:
+    """Return an error of the same kind with another message; of the project's own kinds, which can be sent."""
+    kind = next(kind for kind in type(error).__mro__ if kind.__module__.startswith("trainer."))
+    copy: FoldwiseError = kind(message)
+    for note in notes:
+        copy.add_note(note)
+    return copy

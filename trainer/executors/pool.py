@@ -1,0 +1,197 @@
+"""Folds trained side by side: each process trains whole folds, this one hands them out and listens."""
+
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.connection import wait
+from typing import Any
+
+from trainer.engine.observer import Observer
+from trainer.errors import FoldwiseError, UnexpectedError
+from trainer.executors.messages import SHOWN, Fold, first_failure
+from trainer.executors.processes import END_SECONDS, Begin, Say, TrainFold, Worker, end, starting
+from trainer.system import interrupts
+
+LOOK_SECONDS = 0.2  # between two looks for a signal
+
+Message = tuple[Any, ...]  # its kind, and what belongs to that
+
+
+def train_side_by_side(
+    folds: Sequence[Fold],
+    train: TrainFold,
+    n_workers: int,
+    *,
+    observed: Callable[[], Sequence[Observer]],
+    say: Say,
+    run: str,
+    anew: Begin | None = None,
+) -> None:
+    """Train folds in ``n_workers`` processes; a fold that fails does not keep the others from being trained.
+
+    Args:
+        folds: to train.
+        train: called in a process; what it tells its observers and says arrives here.
+        n_workers: processes.
+        observed: makes the observers of one process; the first is the terminal.
+        say: prints one line.
+        run: name of the run, for messages.
+        anew: makes ``train`` in processes that are not forked but started anew; can be pickled.
+
+    Raises:
+        FoldwiseError: of the first fold that failed, naming it.
+        Interrupted: a signal has come; the folds at hand are saved.
+    """
+    with _Later() as later, interrupts.deferred(), starting(train, anew) as start:
+        team, told = _Team(deque(folds), later, say, run), False
+        for worker in start(n_workers):
+            team.begin(worker, observed())
+        while team.running:
+            later.check()
+            if interrupts.received() and not told:
+                told = True
+                team.stop()
+            for worker, message in _news(team.running):
+                if message is not None:
+                    team.answer(worker, message)
+                    continue
+                team.bury(worker)
+                if team.waiting and not team.running:
+                    later.finish()  # nothing else is done while a process is forked
+                    team.begin(start(1)[0], worker.observers)
+        later.finish()
+        interrupts.check()
+        if team.failed:
+            raise first_failure(team.failed, folds)
+
+
+class _Later:
+    """Does things one after the other in a thread of its own, which is begun when the processes have been forked."""
+
+    def __enter__(self) -> "_Later":
+        self._thread, self._asked = ThreadPoolExecutor(1, "foldwise-trackers"), deque[Future[None]]()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def do(self, action: Callable[[], None]) -> None:
+        """Do this when all that was asked before is done."""
+        self._asked.append(self._thread.submit(action))
+
+    def check(self) -> None:
+        """Raise the error of what has been done so far."""
+        while self._asked and self._asked[0].done():
+            self._asked.popleft().result()
+
+    def finish(self) -> None:
+        """Wait until everything is done; raise its first error."""
+        while self._asked:
+            self._asked.popleft().result()
+
+
+@dataclass
+class _Team:
+    """The processes that have a fold, and the folds that have no process.
+
+    Attributes:
+        waiting: folds that nobody has begun.
+        later: tells the trackers.
+        say: prints one line.
+        run: name of the run.
+        running: processes with a fold.
+        failed: errors of folds.
+    """
+
+    waiting: deque[Fold]
+    later: _Later
+    say: Say
+    run: str
+    running: list[Worker] = field(default_factory=list)
+    failed: dict[Fold, FoldwiseError] = field(default_factory=dict)
+
+    def begin(self, worker: Worker, observers: Sequence[Observer]) -> None:
+        """Give a new worker its first fold."""
+        worker.observers = observers
+        self.running.append(worker)
+        self._hand_out(worker)
+
+    def stop(self) -> None:
+        """Have all workers save and end."""
+        self.waiting.clear()
+        for worker in self.running:
+            worker.process.terminate()
+
+    def answer(self, worker: Worker, message: Message) -> None:
+        """Do what a message says; trackers draw pictures, and no worker is to wait for that."""
+        kind, *rest = message
+        if kind == "say":
+            self.say(*rest)
+        elif kind == "done":
+            if rest[0] is not None:
+                self._fail(worker, rest[0])
+            self._hand_out(worker)
+        else:
+            shown_to, method, arguments = rest
+            if shown_to == SHOWN:
+                getattr(worker.observers[0], method)(*arguments)
+            else:
+                for observer in worker.observers[1:]:
+                    self.later.do(partial(getattr(observer, method), *arguments))
+
+    def bury(self, worker: Worker) -> None:
+        """Take out a worker that is gone; its fold has failed unless it was told to stop."""
+        self.running.remove(worker)
+        if not interrupts.received():
+            self._fail(worker, _death(worker, self.run))
+
+    def _hand_out(self, worker: Worker) -> None:
+        """Give a worker its next fold, or tell it that there is none."""
+        worker.fold = self.waiting.popleft() if self.waiting else None
+        if worker.fold is None:
+            self.running.remove(worker)
+        with suppress(OSError):  # it is gone: seen when it is listened to
+            worker.pipe.send(worker.fold)
+
+    def _fail(self, worker: Worker, error: FoldwiseError) -> None:
+        assert worker.fold is not None
+        self.failed[worker.fold] = error
+        others = self.waiting or any(other is not worker for other in self.running)
+        self.say(f"{error.kind}: {str(error).splitlines()[0]}{' (the other folds go on)' if others else ''}")
+
+
+def _news(running: Sequence[Worker]) -> Iterator[tuple[Worker, Message | None]]:
+    """Wait a moment; yield the workers that have said something, with it, and those that are gone, with None."""
+    readable = wait([worker.pipe for worker in running], LOOK_SECONDS)
+    for worker in list(running):
+        if worker.pipe in readable:
+            yield worker, _received(worker)
+        elif not worker.process.is_alive() and not worker.pipe.poll():  # what it started may hold its end of the pipe
+            yield worker, None
+
+
+def _received(worker: Worker) -> Message | None:
+    try:
+        message: Message = worker.pipe.recv()
+    except (EOFError, OSError):
+        return None
+    return message
+
+
+def _death(worker: Worker, run: str) -> FoldwiseError:
+    """Return the error of a worker that is gone before its fold was done."""
+    worker.process.join(END_SECONDS)
+    end(worker)
+    code, fold = worker.process.exitcode or 0, worker.fold
+    advice = f"the same command with run={run} goes on with what is saved"
+    if code >= 0:
+        return UnexpectedError(f"fold {fold}: its process ended with exit code {code}\n{advice}")
+    name = f"signal {-code}"
+    with suppress(ValueError):
+        name = signal.Signals(-code).name
+    why = "most often memory ran out: lower cv.parallel (1 trains one fold at a time) or batch_size"
+    return UnexpectedError(f"fold {fold}: its process was ended by {name}\n{why}\n{advice}")

@@ -1,0 +1,129 @@
+"""Folds that are given: a fold number per row, or pairs of row numbers."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import DataError
+from trainer.folds.request import Pair, RowNumbers, SplitRequest
+
+GROUPS = "may"
+SHUFFLE = "no"
+N_SPLITS = False
+
+Predefined = NDArray[np.int64] | Sequence[Pair]  # (N,) or (repeats, N) fold numbers, < 0 = never held out; or pairs
+TRAIN_WORDS = ("train", "training")
+HELD_OUT_WORDS = ("test", "testing", "dev", "val", "valid", "validation")
+
+
+def split(request: SplitRequest) -> Iterator[Pair]:
+    """Yield the given (training, held-out) row numbers of one repeat."""
+    assert request.pairs is not None
+    yield from request.pairs
+
+
+def by_repeat(predefined: Predefined, n_rows: int) -> list[tuple[Pair, ...]]:
+    """Return the pairs of each repeat; a row is held out at most once in a repeat.
+
+    Pairs that hold the same row out belong to different repeats, so scikit-learn's RepeatedKFold gives its repeats
+    back and ShuffleSplit gives repeats of one fold.
+
+    Raises:
+        DataError: the folds do not fit the rows or each other.
+    """
+    if isinstance(predefined, np.ndarray):
+        repeats = [_pairs_of_numbers(numbers_N, n_rows) for numbers_N in np.atleast_2d(predefined)]
+        if len({len(pairs) for pairs in repeats}) > 1:
+            raise DataError(f"given folds: the repeats have {[len(pairs) for pairs in repeats]} folds, not the same")
+        return repeats
+    if not predefined:
+        raise DataError("given folds: there are none")
+    for fold, pair in enumerate(predefined):
+        _require_rows(pair, fold, n_rows)
+    return _without_overlap(predefined, n_rows)
+
+
+def renumbered(predefined: Predefined) -> Iterator[str]:
+    """Yield a note where the numbers of given folds are not 0, 1, 2, ..."""
+    if not isinstance(predefined, np.ndarray):
+        return
+    folds = np.unique(predefined[predefined >= 0]).tolist()
+    if len(folds) and folds[-1] != len(folds) - 1:
+        said = [", ".join(map(str, one[:5])) + (", ..." if len(one) > 5 else "") for one in (folds, range(len(folds)))]
+        yield f"given folds {said[0]} are called {said[1]} here"
+
+
+def from_cells(cells: Sequence[str], source: str) -> Predefined:
+    """Read a column that says the fold of each row.
+
+    Args:
+        cells: whole numbers, an empty cell or a negative number = never held out; or words: train, and one of test,
+            val or dev for the rows held out. With a second such word (train, dev, test) its rows are left out: test
+            is held out.
+        source: named in messages, such as ``data.csv: column 'fold'``.
+
+    Raises:
+        DataError: a cell is neither.
+    """
+    words = [cell.strip().lower() for cell in cells]
+    if any(word in TRAIN_WORDS for word in words):
+        return _from_words(words, source)
+    for row, word in enumerate(words):
+        if not re.fullmatch(r"([+-]?\d{1,9}(\.0*)?)?", word):  # 3.0 is what many tools make of 3 beside empty cells
+            raise DataError(
+                f"{source}: '{cells[row][:40]}' in row {row + 1} is no fold: give whole numbers from 0 (empty or -1 = "
+                "never held out), or the words train and test"
+            )
+    return np.array([int(float(word or -1)) for word in words], dtype=np.int64)
+
+
+def _from_words(words: Sequence[str], source: str) -> Predefined:
+    held_out = [word for word in HELD_OUT_WORDS if word in words]
+    unknown = sorted(set(words) - set(TRAIN_WORDS) - set(held_out))
+    if unknown or not held_out:
+        what = f"unknown word '{unknown[0][:40]}'" if unknown else "train, and no test rows"
+        raise DataError(f"{source}: {what}: have {', '.join(TRAIN_WORDS[:1] + HELD_OUT_WORDS)}, or fold numbers")
+    train_N, held_out_N = np.isin(words, TRAIN_WORDS), np.array(words) == held_out[0]
+    return ((np.flatnonzero(train_N), np.flatnonzero(held_out_N)),)
+
+
+def _pairs_of_numbers(numbers_N: NDArray[np.int64], n_rows: int) -> tuple[Pair, ...]:
+    if len(numbers_N) != n_rows:
+        raise DataError(f"given folds: {len(numbers_N)} fold numbers for {n_rows} rows: they are of other data")
+    folds = np.unique(numbers_N[numbers_N >= 0])
+    if not len(folds):
+        raise DataError("given folds: every row is -1 (never held out): number the folds from 0")
+    return tuple((np.flatnonzero(numbers_N != fold), np.flatnonzero(numbers_N == fold)) for fold in folds)
+
+
+def _require_rows(pair: Pair, fold: int, n_rows: int) -> None:
+    for what, rows in zip(("train", "held-out"), pair, strict=True):
+        if len(rows) and not (rows.min() >= 0 and rows.max() < n_rows):
+            worst = rows.max() if rows.max() >= n_rows else rows.min()
+            raise DataError(f"given fold {fold}: {what} row {worst}: the data has rows 0..{n_rows - 1}")
+        if len(np.unique(rows)) < len(rows):
+            raise DataError(f"given fold {fold}: a row is listed twice among its {what} rows")
+    both = np.intersect1d(*pair)
+    if len(both):
+        raise DataError(f"given fold {fold}: {len(both)} rows are trained on and held out, such as row {both[0]}")
+
+
+def _without_overlap(pairs: Sequence[Pair], n_rows: int) -> list[tuple[Pair, ...]]:
+    repeats: list[list[Pair]] = []
+    taken_N: NDArray[np.bool_] = np.ones(n_rows, dtype=bool)
+    for train, held_out in pairs:
+        rows: Pair = (_sorted(train), _sorted(held_out))
+        if not repeats or taken_N[rows[1]].any():
+            repeats.append([])
+            taken_N = np.zeros(n_rows, dtype=bool)
+        repeats[-1].append(rows)
+        taken_N[rows[1]] = True
+    if len({len(repeat) for repeat in repeats}) > 1:
+        return [(pair,) for repeat in repeats for pair in repeat]
+    return [tuple(repeat) for repeat in repeats]
+
+
+def _sorted(rows: RowNumbers) -> RowNumbers:
+    return np.sort(np.asarray(rows, dtype=np.int64))

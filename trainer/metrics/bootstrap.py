@@ -1,0 +1,100 @@
+"""Percentile bootstrap over rows: the intervals of a whole metric list in well under a second."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.metrics.weighted import weighted_metrics
+
+Floats = NDArray[np.float64]
+
+_CHUNK_CELLS = 300_000  # N x B handled at a time: stays in the processor's cache
+_FULL_CELLS = 200_000  # rows x classes; above it fewer resamples are drawn
+_MIN_RESAMPLES = 200
+_MIN_DEFINED = 0.9  # share of resamples in which a metric must be defined
+
+
+def confidence_interval(
+    name: str,
+    task: str,
+    target: NDArray[np.int64],
+    proba: NDArray[np.float32],
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """Return the 95 % interval of one metric, or None where it is undefined. See ``resample``."""
+    return percentile_interval(resample([name], task, target, proba, n_resamples, seed)[name])
+
+
+def percentile_interval(values_R: Floats) -> tuple[float, float] | None:
+    """Return the 2.5 and 97.5 percentiles of the resampled values.
+
+    Resamples without a value (AUC of a class that was not drawn) are left out; None when that is more than a
+    tenth of them.
+    """
+    defined = values_R[np.isfinite(values_R)]
+    if len(values_R) == 0 or len(defined) < _MIN_DEFINED * len(values_R):
+        return None
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resample(
+    names: Sequence[str],
+    task: str,
+    target: NDArray[np.int64],
+    proba: NDArray[np.float32],
+    n_resamples: int = 1000,
+    seed: int = 0,
+    *,
+    rows: NDArray[np.int64] | None = None,
+    n_rows: int | None = None,
+) -> dict[str, Floats]:
+    """Compute metrics on rows drawn with replacement.
+
+    The same rows are drawn for all names and for every call with the same number of rows and seed, so values
+    of two models or repeats can be compared resample by resample. Above 200,000 probabilities (rows x
+    classes) fewer resamples are drawn, in inverse proportion but never fewer than 200: ranking metrics cost
+    that much per resample.
+
+    Args:
+        names: keys of ``trainer.metrics.scores.METRICS`` that are defined for the task.
+        task: binary, multiclass or multilabel.
+        target: (N,) class index; multi-label (N, L).
+        proba: (N, C), with C=2 for binary; multi-label (N, L).
+        n_resamples: R.
+        seed: of the drawing.
+        rows: (N,) distinct numbers of these rows among those that are drawn; None = these are all.
+        n_rows: how many rows are drawn from, for ``rows``.
+
+    Returns:
+        (R,) values by name, NaN where undefined.
+    """
+    drawn_from = len(target) if n_rows is None else n_rows
+    cells = drawn_from * proba.shape[1]
+    if cells > _FULL_CELLS:
+        n_resamples = min(n_resamples, max(_MIN_RESAMPLES, n_resamples * _FULL_CELLS // cells))
+    if len(target) == 0 or not np.isfinite(proba).all():
+        return {name: np.full(n_resamples, math.nan) for name in names}
+    meters = weighted_metrics(names, task, target, proba)
+    values: dict[str, list[Floats]] = {name: [] for name in names}
+    for drawn_NB in _draws(drawn_from, n_resamples, seed):
+        weights_NB = drawn_NB if rows is None else drawn_NB[rows]
+        nothing_B = ~weights_NB.any(axis=0)  # none of these rows was drawn
+        weights_NB[:, nothing_B] = 1.0
+        for name, meter in meters.items():
+            values[name].append(np.where(nothing_B, math.nan, meter(weights_NB)))
+    return {name: np.concatenate(parts) for name, parts in values.items()}
+
+
+def _draws(n_rows: int, n_resamples: int, seed: int) -> Iterator[Floats]:
+    """Yield how often each row is drawn, (N, B) per chunk of resamples."""
+    rng = np.random.default_rng(seed)
+    chunk = max(1, min(n_resamples, _CHUNK_CELLS // n_rows))
+    for start in range(0, n_resamples, chunk):
+        b = min(chunk, n_resamples - start)
+        rows = rng.integers(n_rows, size=(n_rows, b))
+        cells = (rows * b + np.arange(b)).ravel()
+        yield np.bincount(cells, minlength=n_rows * b).astype(np.float64).reshape(n_rows, b)

@@ -1,0 +1,183 @@
+"""From what the folds found to what is reported: pooled predictions, mean and spread, interval, optimism."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import CheckpointError
+from trainer.metrics.bootstrap import percentile_interval, resample
+from trainer.metrics.scores import METRICS, better, score
+from trainer.results import FoldResult, MetricSummary, OutOfFold
+
+
+def pool(
+    folds: Sequence[FoldResult],
+    ids_N: NDArray[np.str_],
+    target: NDArray[np.int64],
+    repeats: int = 1,
+    *,
+    fold_of_row: NDArray[np.int64] | None = None,
+) -> OutOfFold:
+    """Assemble the held-out predictions of all folds in the order of the input rows, repeat after repeat.
+
+    Args:
+        folds: every fold of every repeat, in any order.
+        ids_N: text per input row.
+        target: (N,) or (N, L).
+        repeats: how often the rows were split.
+        fold_of_row: (repeats, N) the fold that is to hold each row out, -1 = none; None = some fold holds each out.
+
+    Returns:
+        Each row that is held out, exactly once per repeat.
+
+    Raises:
+        CheckpointError: a row is predicted by another number of folds, or another fold, than holds it out.
+    """
+    n, shape = len(ids_N), (repeats, len(ids_N))
+    held_out_RN = np.ones(shape, dtype=bool) if fold_of_row is None else fold_of_row >= 0
+    _require_once(folds, ids_N, held_out_RN)
+    fold_RN = np.full(shape, -1, dtype=np.int64)
+    proba_RNC = np.full((*shape, folds[0].proba.shape[1]), np.nan, dtype=np.float32)
+    logits_RNO = np.full((*shape, folds[0].logits.shape[1]), np.nan, dtype=np.float32)
+    loss_RN = np.full(shape, np.nan, dtype=np.float32)
+    for part in folds:
+        fold_RN[part.repeat, part.rows] = part.fold
+        proba_RNC[part.repeat, part.rows] = part.proba
+        logits_RNO[part.repeat, part.rows] = part.logits
+        loss_RN[part.repeat, part.rows] = part.loss
+    if fold_of_row is not None:
+        _require_folds(fold_RN, fold_of_row, ids_N)
+    return OutOfFold(
+        ids=np.tile(ids_N, repeats)[held_out_RN.reshape(-1)],
+        fold=fold_RN[held_out_RN],
+        repeat=np.repeat(np.arange(repeats), n)[held_out_RN.reshape(-1)],
+        target=np.concatenate([target] * repeats)[held_out_RN.reshape(-1)],
+        proba=proba_RNC[held_out_RN],
+        logits=logits_RNO[held_out_RN],
+        loss=loss_RN[held_out_RN],
+    )
+
+
+def _require_once(folds: Sequence[FoldResult], ids_N: NDArray[np.str_], held_out_RN: NDArray[np.bool_]) -> None:
+    for repeat, held_out_N in enumerate(held_out_RN):
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *(f.rows for f in folds if f.repeat == repeat)])
+        times_N = np.bincount(rows, minlength=len(ids_N))
+        wrong = {
+            "predicted more than once": times_N > 1,
+            "not predicted": (times_N == 0) & held_out_N,
+            "predicted that are never held out": (times_N > 0) & ~held_out_N,
+        }
+        for what, wrong_N in wrong.items():
+            if wrong_N.any():
+                raise CheckpointError(_rows_message(what, repeat, np.flatnonzero(wrong_N), ids_N))
+
+
+def _require_folds(fold_RN: NDArray[np.int64], planned_RN: NDArray[np.int64], ids_N: NDArray[np.str_]) -> None:
+    for repeat, (fold_N, planned_N) in enumerate(zip(fold_RN, planned_RN, strict=True)):
+        rows = np.flatnonzero((fold_N != planned_N) & (planned_N >= 0))
+        if len(rows):
+            what = f"predicted by fold {fold_N[rows[0]]}, which fold {planned_N[rows[0]]} holds out,"
+            raise CheckpointError(_rows_message(what, repeat, rows, ids_N))
+
+
+def _rows_message(what: str, repeat: int, rows: NDArray[np.int64], ids_N: NDArray[np.str_]) -> str:
+    shown = ", ".join(f"{row} (id '{ids_N[row]}')" for row in rows[:3])
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    return f"{len(rows)} of {len(ids_N)} rows {what} in repeat {repeat}: row {shown}{more}"
+
+
+def summarise(
+    folds: Sequence[FoldResult],
+    oof: OutOfFold,
+    *,
+    names: Sequence[str],
+    task: str,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, MetricSummary]:
+    """Return mean, spread, pooled value and 95 % interval per metric.
+
+    With repeats the pooled value is the mean over repeats, and a bootstrap resample draws the same input rows
+    in every repeat, so the interval speaks of the rows and not of the splits; a repeat that holds out only some of
+    the rows takes those of them that were drawn.
+    """
+    ordered = sorted(folds, key=lambda part: (part.repeat, part.fold))
+    row_M = _row_numbers(oof)
+    parts = [oof.repeat == repeat for repeat in np.unique(oof.repeat)]
+    points = [score(names, task, oof.target[part_M], oof.proba[part_M]) for part_M in parts]
+    drawing = {"n_resamples": n_resamples, "seed": seed, "n_rows": int(row_M.max()) + 1}
+    draws = [
+        resample(names, task, oof.target[part_M], oof.proba[part_M], rows=row_M[part_M], **drawing) for part_M in parts
+    ]
+    summaries = {}
+    for name in names:
+        values = np.array([part.metrics[name] for part in ordered])
+        oof_value = float(np.mean([point[name] for point in points]))
+        interval = percentile_interval(np.mean([draw[name] for draw in draws], axis=0))
+        summaries[name] = MetricSummary(
+            folds=tuple(values.tolist()),
+            mean=float(values.mean()),
+            sd=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            oof=oof_value,
+            ci95=None if math.isnan(oof_value) else interval,
+        )
+    return summaries
+
+
+def _row_numbers(oof: OutOfFold) -> NDArray[np.int64]:
+    """Number the rows that are held out in any repeat, in the order in which they first occur."""
+    if (oof.repeat == oof.repeat[:1]).all():  # each row is there once
+        return np.arange(len(oof.ids))
+    _, first_U, word_M = np.unique(oof.ids, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first_U))[word_M]
+
+
+def optimism(folds: Sequence[FoldResult], names: Sequence[str]) -> dict[str, float]:
+    """Return by how much scoring each fold at the epoch it picked itself flatters, per metric.
+
+    The honest score of a fold is its score at the epoch that the *other* folds of its repeat pick: the best
+    epoch of their mean curve of ``names[0]``, among the epochs all folds of the repeat reached. The optimism
+    is the mean over folds of own score minus honest score, turned so that positive always means flattering.
+
+    Args:
+        folds: trained with the held-out rows as monitor (``select=fold``).
+        names: metrics; the first picks the epoch.
+
+    Returns:
+        Optimism by name; NaN where there is no other fold or no finite curve. Empty without monitored
+        metrics.
+    """
+    if not all(record.monitor for part in folds for record in part.epochs):
+        return {}
+    gaps: dict[str, list[float]] = {name: [] for name in names}
+    for _, group in groupby(sorted(folds, key=lambda part: part.repeat), key=lambda part: part.repeat):
+        repeat_folds = list(group)
+        common = min(len(part.epochs) for part in repeat_folds)
+        for part in repeat_folds:
+            others = [other for other in repeat_folds if other is not part]
+            epoch = _best_common_epoch(others, names[0], common)
+            for name in names:
+                gaps[name].append(_gap(part, name, epoch))
+    return {name: float(np.mean(values)) for name, values in gaps.items()}
+
+
+def _best_common_epoch(folds: Sequence[FoldResult], name: str, n_epochs: int) -> int | None:
+    """Return the index of the best epoch of the mean curve, the earliest on a tie."""
+    best: int | None = None
+    best_value = math.nan
+    for i in range(n_epochs if folds else 0):
+        value = math.fsum(part.epochs[i].monitor[name] for part in folds) / len(folds)
+        if better(value, best_value, METRICS[name].greater_is_better):
+            best, best_value = i, value
+    return best
+
+
+def _gap(part: FoldResult, name: str, honest_epoch: int | None) -> float:
+    if honest_epoch is None:
+        return math.nan
+    own = next(record for record in part.epochs if record.epoch == part.best_epoch)
+    gap = own.monitor[name] - part.epochs[honest_epoch].monitor[name]
+    return gap if METRICS[name].greater_is_better else -gap

@@ -1,0 +1,64 @@
+"""How numbers and names are shown to people, the same in every table."""
+
+import math
+
+from trainer.metrics.scores import METRICS
+from trainer.results import CVResult, FoldResult, MetricSummary
+
+
+def metric_label(name: str) -> str:
+    """Return a metric's label with an arrow towards better."""
+    metric = METRICS.get(name)
+    return f"{metric.label} {'↑' if metric.greater_is_better else '↓'}" if metric else name
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a score with fixed decimals; a dash where it is undefined."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}"
+
+
+def plus_minus(summary: MetricSummary) -> str:
+    """Return mean ± standard deviation over folds; the mean alone for a single fold."""
+    if len(summary.folds) < 2:
+        return number(summary.mean)
+    return f"{number(summary.mean)} ± {number(summary.sd)}"
+
+
+def interval(ci95: tuple[float, float] | None) -> str:
+    """Return the two ends of an interval."""
+    return "–" if ci95 is None else f"{number(ci95[0])} – {number(ci95[1])}"
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign."""
+    return f"{round(value, 4) + 0.0:+.4f}" if math.isfinite(value) else "–"  # + 0.0 turns -0 into 0
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 0.4 s, 12 s, 3 min 05 s, 2 h 10 min."""
+    if not math.isfinite(seconds):
+        return "–"
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def primary_first(result: CVResult) -> list[str]:
+    """Return the metric names, the primary one first."""
+    return [result.primary, *(name for name in result.metrics if name != result.primary)]
+
+
+def folds_text(result: CVResult) -> str:
+    """Return how the rows were split, in words."""
+    folds = f"{result.n_splits} fold{'s' if result.n_splits > 1 else ''}"
+    return folds if result.repeats == 1 else f"{folds} x {result.repeats} repeats"
+
+
+def fold_name(part: FoldResult, repeats: int) -> str:
+    """Return ``3``, or ``r1 f3`` where there are repeats."""
+    return str(part.fold) if repeats == 1 else f"r{part.repeat} f{part.fold}"

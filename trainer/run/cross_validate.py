@@ -1,0 +1,186 @@
+"""One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from trainer.config.compose import Launch
+from trainer.config.grid import is_nested
+from trainer.config.schema import RunConfig
+from trainer.data.loading.batches import ReadAhead
+from trainer.engine import freezing
+from trainer.engine.observer import Observer
+from trainer.errors import Interrupted
+from trainer.executors.pool import train_side_by_side
+from trainer.executors.processes import Say
+from trainer.report.start import show_data, show_precision
+from trainer.report.terminal import make_console
+from trainer.run.experiment import Experiment
+from trainer.run.fold_data import PreparedFold, prepared_inputs
+from trainer.run.fold_job import fold_trainer, ready_fold, train_anew
+from trainer.run.identify import identity_of
+from trainer.run.merge import Merged, merge
+from trainer.run.merge import show as show_merged
+from trainer.run.missing import command_to_go_on, missing_folds, missing_message
+from trainer.run.prepare import prepare, run_files
+from trainer.run.resume import Joined, join, recorded_threads, require_resumable, run_path
+from trainer.run.steps.audit import audit_start, in_words
+from trainer.run.steps.inner_folds import nested_start
+from trainer.run.steps.parallel import count_workers, starts_anew
+from trainer.run.steps.preflight import preflight_start
+from trainer.run.steps.profile import profile_start
+from trainer.run.steps.threads import set_threads
+from trainer.run.steps.weights import weights_start
+from trainer.run.validate import check_config
+from trainer.store.fold_files import ALL, fold_directory
+from trainer.store.identity import Identity
+from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
+from trainer.system.fast_import import import_compiler_when_needed
+from trainer.system.files import claim_directory, make_directory
+from trainer.trackers.build import make_progress, make_trackers
+from trainer.trackers.console import tracked
+from trainer.trackers.hparams import hparams
+
+
+def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
+    """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
+    console = make_console(config)
+    if not config.runtime.compile:
+        import_compiler_when_needed()
+    check_config(config)
+    require_resumable(config)
+    experiment = prepare(config)
+    show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
+    show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
+    prepared_inputs(experiment, tracked(console))
+    fold = ready_fold(experiment, experiment.fold_number(config.cv.fold or 0), tracked(console))
+    set_threads(experiment, fold, recorded_threads(config))
+    _show_notes([*fold.notes, *_without_effect(config, fold)], console)
+    if config.profile.only:
+        weights_start(experiment, fold, console)
+        profile_start(experiment, fold, console)
+        return None
+    identity, unknown = identity_of(experiment)
+    _show_notes(unknown, console)
+    joined = join(experiment, identity, console)
+    directory, profile = run_path(config), dict[str, Any]()
+    if joined.folds or joined.rewrite:
+        directory, profile = _open(experiment, fold, identity, joined, launch, console)
+    assert directory is not None
+    try:
+        train_folds(experiment, fold, identity, joined.folds, directory, console, profile.get("peak_bytes"))
+    except Interrupted as stop:
+        stop.advice = f"; go on with: {command_to_go_on(launch.command, directory)}"
+        raise
+    if config.cv.fold == ALL:
+        console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
+        return None
+    missing = missing_folds(directory)
+    if missing:
+        console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
+        return None
+    merged = merge(directory, force=bool(joined.forced))
+    for tracker in make_trackers(config, directory):
+        tracker.finished(merged.result, hparams(config))
+    show_merged(console, merged)
+    return merged
+
+
+def _show_notes(notes: list[str], console: Console) -> None:
+    say = _sayer(console)
+    for note in notes:
+        say(f"note: {note}")
+
+
+def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
+    if not config.num_workers or isinstance(fold.data.rows, ReadAhead) or config.fit.freeze_epochs == freezing.ALL:
+        return []
+    return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]
+
+
+def _open(
+    experiment: Experiment, fold: PreparedFold, identity: Identity, joined: Joined, launch: Launch, console: Console
+) -> tuple[Path, dict[str, Any]]:
+    """Look at model, loss and costs; then write the run's own files, unless the run is there and unchanged.
+
+    Returns:
+        The run's directory, and the profile or an empty one.
+    """
+    config = experiment.config
+    findings = audit_start(experiment, console) if joined.rewrite or config.audit == "strict" else []
+    weights = weights_start(experiment, fold, console)
+    if is_nested(config):
+        warnings = nested_start(experiment, fold, console)
+    else:
+        warnings = preflight_start(experiment, fold, console) if config.preflight else []
+    profile = profile_start(experiment, fold, console) if config.profile.enabled else {}
+    directory = run_path(config)
+    if directory is None:
+        directory = claim_directory(Path(config.paths.runs) / launch.default_name)
+    make_directory(directory)
+    if joined.rewrite and joined.fresh and is_run(directory):  # another job has begun it meanwhile
+        require_same_run(directory, read_manifest(directory), identity, force=False)
+    elif joined.rewrite:
+        warnings = [*map(in_words, findings), *warnings]
+        origin = {
+            "identity": identity,
+            "command": list(launch.command),
+            "forced": list(joined.forced),
+            "audit": findings,
+        }
+        write_run(directory, run_files(experiment, origin, profile, weights, warnings))
+    return directory, profile
+
+
+def train_folds(
+    experiment: Experiment,
+    prepared: PreparedFold,
+    identity: Identity,
+    folds: list[int | str],
+    directory: Path,
+    console: Console,
+    peak_bytes: int | None = None,
+) -> None:
+    """Train folds, one after the other or several at a time, saving each as it ends.
+
+    Args:
+        experiment: what to run.
+        prepared: a fold that is prepared already.
+        identity: of the run.
+        folds: to train.
+        directory: of the run.
+        console: where progress is drawn.
+        peak_bytes: of one training step, as the profile has measured it.
+
+    Raises:
+        Interrupted: a signal has come; the folds at hand are saved.
+        FoldBusyError: the one fold to train is being written by another process.
+    """
+    if not folds:
+        return
+    n_workers, notes = count_workers(experiment, len(folds), peak_bytes)
+    _show_notes(notes, console)
+    shown, say = make_progress(experiment.config, console, len(folds)), _sayer(console)
+
+    def observed() -> list[Observer]:
+        return [shown.lane(), *make_trackers(experiment.config, directory)]
+
+    try:
+        if n_workers > 1:
+            train = fold_trainer(experiment, identity, directory, prepared)
+            anew = partial(train_anew, experiment.config, identity, directory) if starts_anew(experiment) else None
+            train_side_by_side(folds, train, n_workers, observed=observed, say=say, run=directory.name, anew=anew)
+        else:
+            alone, track = len(folds) == 1, tracked(console)
+            train = fold_trainer(experiment, identity, directory, prepared, alone=alone, track=track)
+            observers = observed()
+            for name in folds:
+                train(name, observers, say)
+    finally:
+        shown.close()
+
+
+def _sayer(console: Console) -> Say:
+    return lambda line: console.print(line, highlight=False, soft_wrap=True)

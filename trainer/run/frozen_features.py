@@ -1,0 +1,166 @@
+"""A body that stays frozen is run once over the data: its features, stored, take the place of the inputs.
+
+Folds and epochs share them where the body, the preprocessed rows and the precision are the same; a fold whose rows are
+preprocessed in its own way (a mean over its training rows) has features of its own. No number depends on which run has
+computed them: whatever the last digits could depend on is in the name under which they are kept.
+"""
+
+import hashlib
+import json
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trainer.config.schema import FitConfig
+from trainer.data.loading.array_cache import kept_arrays
+from trainer.data.loading.batches import DenseRows, TrainingSet, evaluation_order, row_views
+from trainer.data.preprocess.contract import Track, untracked
+from trainer.data.samples import Texts
+from trainer.engine.freezing import ALL
+from trainer.engine.loops import Learner
+from trainer.engine.modes import evaluating
+from trainer.engine.precision.precision import Precision
+from trainer.engine.settings import FoldRows
+from trainer.models.contract import Encoder
+from trainer.run.experiment import Experiment
+from trainer.run.factories import fresh_learner
+from trainer.run.fold_data import PreparedFold, cache_directory
+from trainer.run.source_hash import code_files, files_sha256, versions
+from trainer.system import interrupts
+
+ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of a feature depend on its batch
+
+
+def with_features(experiment: Experiment, fold: PreparedFold, track: Track = untracked) -> PreparedFold:
+    """Return the fold with the features of its frozen body in place of the inputs; any other fold as it is.
+
+    Args:
+        experiment: what is run.
+        fold: its rows are preprocessed.
+        track: shows the progress.
+
+    Raises:
+        Interrupted: a signal has come.
+    """
+    data, note = featured(experiment, fold.rows, fold.fitted, fold.data, track)
+    return replace(fold, data=data, notes=(*fold.notes, *filter(None, [note])))
+
+
+def featured(
+    experiment: Experiment, rows: FoldRows, fitted: Any, data: TrainingSet, track: Track = untracked
+) -> tuple[TrainingSet, str]:
+    """Return the data with features as its inputs, or as it is; and a note for a person, or nothing."""
+    if experiment.config.fit.freeze_epochs != ALL:
+        return data, ""
+    learner = fresh_learner(experiment, rows, fitted.model_arguments)
+    reason = obstacle(experiment.config.fit, learner, data)
+    if reason:
+        return data, f"the frozen body is run anew in every epoch: {reason}"
+    content = _content(experiment.samples.inputs)
+    key = features_key(experiment, learner, fitted, content)
+    if key not in experiment.shared:
+        experiment.shared[key] = kept_arrays(
+            None if content is None else cache_directory(experiment.config) / "features" / key,
+            lambda: {"features": encode(learner, data, track)},
+            what="features of the frozen body",
+        )
+    kept, note = experiment.shared[key]
+    dense = DenseRows({"features": kept["features"]}, data.rows.lengths()).to(experiment.device)
+    return replace(data, rows=dense), note
+
+
+def obstacle(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
+    """Return why the body cannot be run once for all epochs, or nothing."""
+    if not isinstance(learner.model, Encoder) or not getattr(learner.model, "encodes", True):
+        return f"{type(learner.model).__name__} makes no vector per row before its head"
+    if not isinstance(learner.precision, Precision):
+        return "apex patches the whole model"
+    if getattr(data.rows, "augments", False):
+        return "its training rows are augmented, each time in another way"
+    if len(row_views(data.rows)) > 1:
+        return "predictions are averaged over several views of a row"
+    if fit.mixup_alpha or fit.cutmix_alpha:
+        return "rows are mixed before it sees them"
+    return ""
+
+
+def features_key(experiment: Experiment, learner: Learner, fitted: Any, content: str | None) -> str:
+    """Return a name that is the same only where the features are the same bits.
+
+    Args:
+        experiment: what is run.
+        learner: whose body makes the features.
+        fitted: the preprocessing.
+        content: sha256 of the inputs, or None where only this process knows them.
+    """
+    config, level = experiment.config, learner.precision.level
+    files = [file for name, part in code_files(config).items() if name != config.loss["_target_"] for file in part]
+    made_of = {
+        "rows": content,
+        "preprocessing": [config.data["preprocess"], fitted.to_json()],
+        "body": _body_sha256(learner.model),
+        "model": config.model,
+        "precision": [level.opt_level, str(level.dtype), str(level.in_force)],
+        "machine": [_processor(experiment.device), torch.get_num_threads()],
+        "software": [versions(config), files_sha256(files)],
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _processor(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _content(inputs: Any) -> str | None:
+    """Return the sha256 by which another process can tell that it has the same inputs, or None."""
+    if isinstance(inputs, Texts):
+        return hashlib.sha256(json.dumps([inputs.texts, inputs.pairs]).encode()).hexdigest()
+    return str(inputs.content_sha256()) if hasattr(inputs, "content_sha256") else None
+
+
+def _body_sha256(model: Any) -> str:
+    digest = hashlib.sha256()
+    head = {id(tensor) for tensor in model.head.state_dict(keep_vars=True).values()}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if id(tensor) not in head:
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def encode(learner: Learner, data: TrainingSet, track: Track = untracked) -> NDArray[np.float32]:
+    """Return the features (N, D) of all rows, computed as the model computes them in evaluation.
+
+    Raises:
+        Interrupted: a signal has come.
+    """
+    order = evaluation_order(np.arange(len(data)), ENCODED_ROWS, data.rows.lengths())
+    body = _Body(learner.model)
+    found: list[Tensor] = []
+    with evaluating(learner.model), closing(data.batches(order, key=None)) as batches:
+        for batch in track(batches, "running the frozen body", len(order)):
+            interrupts.check()
+            found.append(learner.precision.forward(body, batch.inputs).cpu())
+    features_ND: NDArray[np.float32] = torch.cat(found).numpy()
+    return features_ND[np.argsort(np.concatenate(order))]
+
+
+class _Body(nn.Module):
+    """The model up to its head, to be run under the model's precision."""
+
+    model: Any
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, **inputs: Tensor) -> Tensor:
+        features_BD: Tensor = self.model.encode(**inputs)
+        return features_BD

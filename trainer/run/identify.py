@@ -1,0 +1,131 @@
+"""The identity of a run: everything that decides its numbers, in plain values."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+import torch
+
+from trainer.config.grid import is_nested
+from trainer.config.schema import RunConfig
+from trainer.data.samples import Samples
+from trainer.engine.precision.opt_levels import show
+from trainer.folds.plan import json_parts
+from trainer.models.pretrained import pretrained_files
+from trainer.run.experiment import Experiment
+from trainer.run.fold_data import prepared_inputs
+from trainer.run.source_hash import code, files_sha256, versions
+from trainer.store.identity import Identity, deciding_keys
+
+TRANSFORMER = "trainer.models.transformer.Transformer"
+UNKNOWN = b"unknown: "
+CHUNK_CELLS = 1 << 18  # turned into bytes at a time
+
+
+def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
+    """Return the identity of an experiment in this process (``trainer.store.identity``) and what to say about it."""
+    config, samples = experiment.config, experiment.samples
+    keys = deciding_keys(asdict(config))
+    length = {"max_epochs": keys.pop("max_epochs")}
+    if depends_on_length(config):
+        keys["max_epochs"] = length["max_epochs"]
+    keys["amp.dtype in force"] = show(experiment.level.dtype if experiment.level.computes_in_half else None)
+    data_sha256, unknown = sha256_of((samples.inputs, samples.weights_N, *_times(samples)))
+    content = {
+        "data (sha256)": data_sha256,
+        "folds (fingerprint)": experiment.plan.fingerprint,
+        "weights to start from (sha256)": None if experiment.init is None else experiment.init.sha256,
+        **_pretrained(experiment, keys),
+    }
+    identity = {
+        "config": keys,
+        "content": content,
+        "software": {**versions(config), **code(config)},
+        "hardware": {"device": _device(experiment.device), "threads": _threads(experiment.device)},
+        "length": length,
+    }
+    notes = [
+        f"{name} has no content_sha256(): changes of its data are not noticed when the run is gone on with"
+        for name in unknown
+    ]
+    return json.loads(json.dumps(identity)), notes
+
+
+def _pretrained(experiment: Experiment, keys: dict[str, Any]) -> dict[str, str]:
+    """Return the sha256 of a pretrained model and of a tokenizer; where they lie is then no part of ``keys``."""
+    found, model = {}, experiment.config.model
+    preprocess, _ = prepared_inputs(experiment)
+    if model["_target_"] == TRANSFORMER:
+        files = pretrained_files(model["pretrained"], allow_network=model.get("allow_network", False))
+        found["model.pretrained (sha256)"] = files_sha256(files)
+    if hasattr(preprocess, "content_sha256"):
+        found["data.preprocess (sha256)"] = preprocess.content_sha256()
+    for name in found:
+        section = name.removesuffix(".pretrained (sha256)").removesuffix(" (sha256)")
+        keys.pop(f"{section}.pretrained", None)
+        keys.pop(f"{section}.allow_network", None)
+    return found
+
+
+def _times(samples: Samples) -> tuple[Any, ...]:
+    return () if samples.times_N is None else (samples.times_N,)
+
+
+def depends_on_length(config: RunConfig) -> bool:
+    """Return whether the learning rate of a step, or the picked epoch, depends on ``max_epochs``."""
+    words = [value for value in config.scheduler.values() if isinstance(value, str)]
+    return is_nested(config) or "total_steps" in words or config.fit.warmup_ratio > 0
+
+
+def sha256_of(value: Any) -> tuple[str, list[str]]:
+    """Return the sha256 of nested records, containers, arrays and plain values, and the types it knows nothing of.
+
+    An object of another type counts by its ``content_sha256()``, or without that by its type alone.
+    """
+    digest, unknown = hashlib.sha256(), set[str]()
+    for part in _parts(value):
+        digest.update(part)
+        if part.startswith(UNKNOWN):
+            unknown.add(part.decode()[len(UNKNOWN) :])
+    return digest.hexdigest(), sorted(unknown)
+
+
+def _parts(value: Any) -> Iterator[bytes]:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().contiguous().numpy()
+    if hasattr(value, "content_sha256"):
+        yield str(value.content_sha256()).encode()
+    elif is_dataclass(value):
+        yield from _parts({item.name: getattr(value, item.name) for item in fields(value)})
+    elif isinstance(value, np.ndarray) and value.dtype != object:
+        yield f"{value.dtype} {value.shape}".encode()
+        cells = np.ascontiguousarray(value).reshape(-1)
+        yield from (cells[start : start + CHUNK_CELLS].tobytes() for start in range(0, len(cells), CHUNK_CELLS))
+    elif isinstance(value, np.ndarray):
+        yield from _parts([value.shape, value.ravel().tolist()])
+    elif isinstance(value, Mapping):
+        yield from _parts([list(value.keys()), list(value.values())])
+    elif isinstance(value, (tuple, list)) and all(item is None or isinstance(item, str) for item in value):
+        yield from (part.encode() for part in json_parts(value))
+    elif isinstance(value, (tuple, list)):
+        yield f"list {len(value)}".encode()
+        for item in value:
+            yield from _parts(item)
+    elif isinstance(value, (set, frozenset)):
+        yield from _parts(sorted(sha256_of(item)[0] for item in value))
+    elif isinstance(value, (str, int, float, bool, bytes, PurePath, np.generic, type(None))):
+        yield f"{type(value).__name__} {value!r}".encode()
+    else:
+        yield UNKNOWN + type(value).__qualname__.encode()
+
+
+def _device(device: torch.device) -> str:
+    return f"cuda {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
+
+
+def _threads(device: torch.device) -> int | None:
+    return torch.get_num_threads() if device.type == "cpu" else None

@@ -1,0 +1,219 @@
+"""From the finished folds of a run to its result: cv.json, out-of-fold predictions and the report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from trainer.errors import CheckpointError
+from trainer.folds.plan import FoldPlan
+from trainer.metrics.scores import METRICS, score
+from trainer.metrics.summary import optimism, pool, summarise
+from trainer.report.markdown import write_report
+from trainer.report.tables import folds_table, results_table
+from trainer.results import CVResult, FoldResult, OutOfFold
+from trainer.run.copies import (
+    FoundFold,
+    RunCopy,
+    compare_copies,
+    find_folds,
+    hardware_text,
+    open_copy,
+    take_over,
+)
+from trainer.run.missing import missing_message
+from trainer.store.fold_files import SavedFold, fold_directory
+from trainer.store.result_files import write_cv_json, write_oof
+from trainer.store.run_files import read_rows, write_manifest
+from trainer.system.files import sweep_partial
+
+MOST_FOLDS_SHOWN = 20
+Rows = tuple[NDArray[np.str_], NDArray[np.int64]]  # ids (N,) and target (N,) or (N, L)
+RESTORE = "restore rows.parquet from another copy of the run"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A merged run.
+
+    Attributes:
+        result: the numbers.
+        folds: what each fold found.
+        oof: predictions of all rows.
+        report: path of report.md.
+        notes: what was taken over, and how the folds differ.
+    """
+
+    result: CVResult
+    folds: tuple[FoldResult, ...]
+    oof: OutOfFold
+    report: Path
+    notes: tuple[str, ...] = ()
+
+
+def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Merged:
+    """Check that all folds are of one run, take over those finished in copies of it, and write the result.
+
+    The same folds give the same bytes of oof.parquet, wherever they were trained.
+
+    Args:
+        run: directory of the run; folds it lacks are copied into it, finished ones stay as they are.
+        others: copies of it in which other folds were finished.
+        force: join folds of different options or software all the same; the report says so.
+
+    Raises:
+        CheckpointError: a directory is not of this run, or folds are missing, damaged, trained otherwise or
+            finished twice with different predictions.
+        StorageError: something cannot be written.
+    """
+    opened = open_copy(run)
+    copies = [open_copy(other) for other in others]
+    lines = [line for copy in copies for line in compare_copies(opened, copy, force=force)]
+    rows = ids_N, target = _rows(opened)
+    for copy in copies:
+        _require_equal_rows(opened, rows, copy)
+    found = find_folds(opened, copies, force=force)
+    folds = tuple(_scored(opened, number, fold, target) for number, fold in found.items())
+    _require_equal_outputs(found)
+    if force:
+        _remember(opened, [*lines, *(line for fold in found.values() for line in fold.accepted)])
+    taken = _take_over(opened, found)
+    missing = [number for number in range(opened.n_folds) if number not in found]
+    if missing:
+        raise CheckpointError(missing_message(run, missing, others))
+    sweep_partial(run)
+    saved = [fold.saved for fold in found.values()]
+    oof = pool(folds, ids_N, target, opened.plan.repeats, fold_of_row=opened.plan.fold_of_row)
+    result = _result(opened, folds, oof, saved)
+    notes = [*_differing(found), *_hardware_note(saved)]
+    write_cv_json(run / "cv.json", result)
+    write_oof(run, oof, result.classes, result.task)
+    warnings = [*opened.facts.get("warnings", []), *_never_held_out(opened.plan), *notes]
+    report = write_report(run, result, oof, folds, notes=opened.facts["about"], warnings=warnings)
+    return Merged(result, folds, oof, report, (*taken, *notes))
+
+
+def _rows(run: RunCopy) -> Rows:
+    path, facts = run.directory / "rows.parquet", run.facts
+    try:
+        ids_N, target = read_rows(run.directory, facts["task"])
+    except Exception as error:  # pyarrow raises many kinds on damaged files
+        raise CheckpointError(f"{path} is damaged: {type(error).__name__}\n{RESTORE}") from error
+    if len(ids_N) != run.plan.fold_of_row.shape[1]:
+        raise CheckpointError(f"{path} has {len(ids_N)} rows, folds.json {run.plan.fold_of_row.shape[1]}\n{RESTORE}")
+    n_values = 2 if facts["task"] == "multilabel" else len(facts["classes"])
+    if target.min() < 0 or target.max() >= n_values:
+        raise CheckpointError(f"{path} is damaged: labels outside of 0..{n_values - 1}\n{RESTORE}")
+    return ids_N, target
+
+
+def _require_equal_rows(run: RunCopy, rows: Rows, other: RunCopy) -> None:
+    (ids_N, target), (other_ids_N, other_target) = rows, _rows(other)
+    there, here = other.directory / "rows.parquet", run.directory / "rows.parquet"
+    unlike_N = (ids_N != other_ids_N) | (target != other_target).reshape(len(ids_N), -1).any(axis=1)
+    if unlike_N.any():
+        row = np.flatnonzero(unlike_N)[0]
+        raise CheckpointError(
+            f"{there} does not fit {here}: row {row} is '{other_ids_N[row]}', label {other_target[row]} there, "
+            f"'{ids_N[row]}', label {target[row]} here\n{RESTORE}"
+        )
+
+
+def _scored(run: RunCopy, number: int, found: FoundFold, target: NDArray[np.int64]) -> FoldResult:
+    """Return a fold with every metric of the run; those it has must be the ones its labels give."""
+    part, names = found.saved.result, [name for name in run.facts["metrics"] if name in METRICS]
+    if len(names) != len(run.facts["metrics"]) or not names:
+        raise CheckpointError(f"{run.directory}/manifest.json is damaged: metrics {run.facts['metrics']}")
+    values = score(names, run.facts["task"], target[part.rows], part.proba)
+    for name in names:
+        recorded = part.metrics.get(name, values[name])
+        if not np.isclose(recorded, values[name], rtol=1e-6, atol=1e-9, equal_nan=True):
+            raise CheckpointError(
+                f"{run.directory}/rows.parquet does not fit {found.directory}: {name} {values[name]:.6f} by its "
+                f"labels, {recorded:.6f} when fold {number} was trained\n{RESTORE}"
+            )
+    return replace(part, metrics=values | part.metrics)
+
+
+def _require_equal_outputs(found: Mapping[int, FoundFold]) -> None:
+    widths = {fold.saved.result.logits.shape[1]: fold.directory for fold in found.values()}
+    if len(widths) > 1:
+        shown = "\n".join(f"{width} logits per row: {directory}" for width, directory in list(widths.items())[:2])
+        raise CheckpointError(f"folds of models with different outputs cannot be joined:\n{shown}")
+
+
+def _remember(run: RunCopy, lines: Sequence[str]) -> None:
+    """Note in the manifest what was forced, so that the next merge of the run takes it as known."""
+    before = run.facts.get("forced", [])
+    forced = list(dict.fromkeys([*before, *lines]))
+    if len(forced) > len(before):
+        write_manifest(run.directory, {**run.facts, "forced": forced})
+
+
+def _take_over(run: RunCopy, found: dict[int, FoundFold]) -> list[str]:
+    notes = []
+    for number, fold in found.items():
+        target = fold_directory(run.directory, number)
+        if fold.directory != target:
+            take_over(fold, target)
+            notes.append(f"fold {number} taken over from {fold.directory}")
+    return notes
+
+
+def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: Sequence[SavedFold]) -> CVResult:
+    plan, facts = run.plan, run.facts
+    names = tuple(facts["metrics"])
+    return CVResult(
+        n_splits=plan.n_splits,
+        repeats=plan.repeats,
+        task=facts["task"],
+        classes=tuple(facts["classes"]),
+        fingerprint=plan.fingerprint,
+        primary=names[0],
+        metrics=summarise(folds, oof, names=names, task=facts["task"]),
+        optimism=_optimism(folds, names) if facts["select"] == "fold" else {},
+        seconds=sum(fold.seconds for fold in folds),
+        amp={**facts["amp"], "folds": [fold.amp for fold in saved]},
+        profile=facts["profile"],
+        picked=[fold.picked for fold in folds if fold.picked],
+    )
+
+
+def _optimism(folds: Sequence[FoldResult], names: Sequence[str]) -> dict[str, float]:
+    """Return the optimism of the metrics that every epoch recorded; none where the leading one is not among them."""
+    known = [name for name in names if all(name in record.monitor for part in folds for record in part.epochs)]
+    return optimism(folds, known) if known[:1] == list(names[:1]) else {}
+
+
+def _never_held_out(plan: FoldPlan) -> list[str]:
+    never, n_rows = int((plan.fold_of_row < 0).all(axis=0).sum()), plan.fold_of_row.shape[1]
+    return [f"{never} of {n_rows} rows were never held out: no figure here speaks of them"] if never else []
+
+
+def _differing(found: Mapping[int, FoundFold]) -> list[str]:
+    lines = {line for fold in found.values() for line in fold.accepted}
+    folds_of = {line: [number for number, fold in found.items() if line in fold.accepted] for line in sorted(lines)}
+    return [f"{_folds(numbers)} differing from the run, joined by force: {line}" for line, numbers in folds_of.items()]
+
+
+def _hardware_note(saved: Sequence[SavedFold]) -> list[str]:
+    places = [hardware_text(fold.identity) for fold in saved]
+    parts = [f"{_folds([i for i, at in enumerate(places) if at == one])} on {one}" for one in dict.fromkeys(places)]
+    return [f"{'; '.join(parts)}: the last digits can differ"] if len(parts) > 1 else []
+
+
+def _folds(numbers: Sequence[int]) -> str:
+    return f"fold{'s' if len(numbers) > 1 else ''} {','.join(map(str, numbers))}"
+
+
+def show(console: Console, merged: Merged) -> None:
+    """Print the folds (where they are few), the result and where the report is."""
+    if len(merged.folds) <= MOST_FOLDS_SHOWN:
+        console.print(folds_table(merged.result, merged.folds))
+    console.print(results_table(merged.result))
+    for note in merged.notes:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+    console.print(f"report: {merged.report}", highlight=False, soft_wrap=True)

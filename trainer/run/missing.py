@@ -1,0 +1,79 @@
+"""Which folds of a run are missing, and the commands that complete it."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainer.config.overrides import key_of, quoted, value_of, without
+from trainer.run.copies import RunCopy, open_copy
+from trainer.store.status import survey
+
+MOST_COMMANDS = 3
+MOST_STATES = 3
+SAID_ANEW = ("run", "resume", "force_resume")  # of the command that started a run
+
+
+def missing_folds(run: Path) -> list[int]:
+    """Return the numbers of the folds that are not finished, or were trained for fewer epochs than the run.
+
+    Raises:
+        CheckpointError: it is not a run, or the mark of a finished fold is damaged.
+    """
+    opened = open_copy(run)
+    states = survey(run, range(opened.n_folds), opened.max_epochs)
+    return [int(state.fold) for state in states if not state.done]
+
+
+def missing_message(run: Path, missing: Sequence[int], others: Sequence[Path] = ()) -> str:
+    """Say in at most five lines which folds are missing, how far they are, and what completes them.
+
+    Args:
+        run: directory of the run.
+        missing: numbers of the folds.
+        others: copies of it, looked through for them.
+    """
+    opened = open_copy(run)
+    begun, running = _begun(opened, missing, (run, *others))
+    wanted = [number for number in missing if number not in running]
+    groups = [[number] for number in wanted] if len(wanted) <= MOST_COMMANDS else [wanted]
+    more = [f"and {len(begun) - MOST_STATES} more"] if len(begun) > MOST_STATES else []
+    return "\n".join(
+        [
+            f"{run}: {len(missing)} of {opened.n_folds} folds are not finished: {','.join(map(str, missing))}",
+            *(["; ".join([*begun[:MOST_STATES], *more])] if begun else []),
+            *(_command(opened, group) for group in groups),
+        ]
+    )
+
+
+def command_to_go_on(command: Sequence[str], run: Path) -> str:
+    """Return the command that goes on with a run that was stopped: what was typed, under the run's name."""
+    return shlex.join(["python", "train.py", *without(command, SAID_ANEW), f"run={quoted(run.name)}"])
+
+
+def _begun(run: RunCopy, missing: Sequence[int], places: Sequence[Path]) -> tuple[list[str], set[int]]:
+    """Return how far the missing folds are, where they were begun, and which are being trained."""
+    begun: list[str] = []
+    running: set[int] = set()
+    for place in places:
+        for state in survey(place, missing, run.max_epochs):
+            if state.state != "absent":
+                where = "" if place == run.directory else f" in {place}"
+                begun.append(f"fold {state.fold}{where}: {state.state}")
+            if state.state.startswith("running"):
+                running.add(int(state.fold))
+    return begun, running
+
+
+def _command(run: RunCopy, folds: Sequence[int]) -> str:
+    """Return the command that trains folds of a run: what started it, aimed at this directory."""
+    given = [str(item) for item in run.facts.get("command", [])]
+    kept = without(given, (*SAID_ANEW, "cv.fold", "paths.runs"))
+    place, here = run.directory.resolve(), Path.cwd().resolve()
+    runs = next((value_of(item) for item in given if key_of(item) == "paths.runs"), "runs")
+    if Path(runs).resolve() != place.parent:
+        runs = str(place.parent.relative_to(here) if place.parent.is_relative_to(here) else place.parent)
+    kept += [] if runs == "runs" else [f"paths.runs={quoted(runs)}"]
+    sweep = ["-m"] if len(folds) > 1 else []
+    numbers = ",".join(map(str, folds))
+    return shlex.join(["python", "train.py", *sweep, *kept, f"run={quoted(place.name)}", f"cv.fold={numbers}"])

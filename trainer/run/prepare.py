@@ -1,0 +1,153 @@
+"""Everything that is decided before the first step, and the files that say so."""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainer.audit.clusters import duplicate_groups
+from trainer.config.build import construct
+from trainer.config.compose import to_yaml
+from trainer.config.grid import describe_selection
+from trainer.config.schema import RunConfig
+from trainer.data.samples import DataSpec, Samples
+from trainer.engine.precision.opt_levels import resolve, show
+from trainer.engine.settings import FitSettings, fit_values
+from trainer.folds.io.split_files import given_folds
+from trainer.folds.plan import FoldPlan, make_folds
+from trainer.folds.request import SplitOptions
+from trainer.metrics.scores import default_metrics
+from trainer.report.split_table import describe
+from trainer.run.experiment import Experiment
+from trainer.run.source_hash import versions
+from trainer.run.steps.preflight import require_labels
+from trainer.run.validate import check_data, require_fold
+from trainer.store.run_files import ROWS, rows_table
+from trainer.system.files import sealed
+from trainer.weights.load import LoadReport
+from trainer.weights.weight_files import read_weights
+
+
+def prepare(config: RunConfig) -> Experiment:
+    """Read the data and decide everything that is decided before the first step.
+
+    Raises:
+        DataError: the data cannot be trained on or split so.
+        ConfigError: the loss, the metrics or the precision do not fit.
+        CheckpointError: the weights to start from cannot be read.
+    """
+    device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+    level = resolve(config.amp, device)
+    init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
+    samples, spec = load_data(config)
+    if config.cv.group is not None:
+        samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
+    check_data(config, spec)
+    require_labels(samples, spec)
+    plan = split_rows(config, samples, spec)
+    settings = FitSettings(
+        max_epochs=config.max_epochs,
+        batch_size=config.batch_size,
+        patience_epochs=config.fit.patience_epochs,
+        metrics=tuple(config.metrics.names) or default_metrics(spec.task),
+        seed=config.seed,
+        **fit_values(config.fit),
+    )
+    return Experiment(config, samples, spec, plan, settings, level, device, init)
+
+
+def split_rows(config: RunConfig, samples: Samples, spec: DataSpec) -> FoldPlan:
+    """Split the rows as ``cv`` says.
+
+    Raises:
+        ConfigError: the settings contradict each other or the data, or ``cv.fold`` does not exist.
+        DataError: the rows cannot be split so, or the given folds do not fit them.
+    """
+    cv = config.cv
+    column = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
+    plan = make_folds(
+        cv.strategy,
+        samples.target,
+        ids_N=samples.ids_N,
+        groups_N=samples.groups_N,
+        classes=spec.classes,
+        n_splits=cv.n_splits,
+        repeats=cv.repeats,
+        shuffle=cv.shuffle,
+        random_state=cv.random_state,
+        times_N=samples.times_N,
+        predefined=given_folds(cv.path, samples.ids_N, samples.split_N, column),
+        options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction),
+    )
+    require_fold(cv.fold, plan.n_folds)
+    return plan
+
+
+def load_data(config: RunConfig) -> tuple[Samples, DataSpec]:
+    """Read the data set.
+
+    Raises:
+        DataError: it cannot be read or trained on.
+    """
+    loaded: tuple[Samples, DataSpec] = construct("data", config.data, config.plugins)
+    return loaded
+
+
+def run_files(
+    experiment: Experiment,
+    origin: Mapping[str, Any],
+    profile: dict[str, Any],
+    weights: LoadReport | None,
+    warnings: list[str],
+) -> dict[str, bytes]:
+    """Return the files that describe a run, by name.
+
+    Args:
+        experiment: what is run.
+        origin: how the run came to be: identity, command, and what was forced.
+        profile: at start, or empty.
+        weights: what was loaded to start from, or None.
+        warnings: of the preflight.
+    """
+    config, level, spec, samples = experiment.config, experiment.level, experiment.spec, experiment.samples
+    facts = {
+        "versions": versions(config),
+        **origin,
+        "task": spec.task,
+        "classes": spec.classes,
+        "metrics": experiment.settings.metrics,
+        "select": config.cv.select,
+        "fingerprint": experiment.plan.fingerprint,
+        "amp": {
+            "opt_level": level.opt_level,
+            "half type": show(level.dtype if level.computes_in_half else None),
+            "in force": {name: in_force for name, _, _, in_force in level.rows()},
+        },
+        "profile": profile,
+        "warnings": warnings,
+        "weights": None if weights is None else weights.to_dict(),
+        "about": {
+            "command": f"python train.py {shlex.join(origin['command'])}".strip(),
+            "data": f"{spec.name}, {len(samples)} rows, {spec.task}, {len(spec.classes)} classes",
+            "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
+            **({} if weights is None else {"starts from": weights.summary()}),
+            "selection": describe_selection(config),
+            "seed": str(config.seed),
+            "device": f"{experiment.device}, {torch.get_num_threads()} threads",
+            **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
+        },
+    }
+    rows = rows_table(samples.ids_N, samples.target)
+    return {
+        "config.yaml": to_yaml(experiment.config).encode(),
+        "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
+        ROWS: rows,
+        "folds.json": experiment.plan.to_json().encode(),
+        "split.json": (json.dumps(describe(experiment.plan, samples, spec), ensure_ascii=False) + "\n").encode(),
+        "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
+    }

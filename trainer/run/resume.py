@@ -1,0 +1,129 @@
+"""Going on with a run that is there: what is done, what was stopped, and what may not be mixed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from trainer.config.schema import RunConfig
+from trainer.errors import CheckpointError, ConfigError
+from trainer.report.state_table import state_table
+from trainer.run.experiment import Experiment
+from trainer.store.checkpoints import remove_all
+from trainer.store.fold_files import fold_directory
+from trainer.store.identity import Identity
+from trainer.store.lock import NAME as LOCK
+from trainer.store.lock import FoldBusyError, running_elsewhere
+from trainer.store.run_files import files_fit, is_run, longer_training, read_manifest, require_same_run
+from trainer.store.status import FoldState, survey
+from trainer.system.files import claim_directory, remove, sweep_partial
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What is to be done in a run directory.
+
+    Attributes:
+        states: of the wanted folds.
+        rewrite: whether the run's own files are to be written (anew).
+        fresh: whether no run was there.
+        forced: differences that ``force_resume`` accepted, now or before.
+    """
+
+    states: list[FoldState]
+    rewrite: bool = True
+    fresh: bool = False
+    forced: tuple[str, ...] = ()
+
+    @property
+    def folds(self) -> list[int | str]:
+        """The folds to train now."""
+        return [state.fold for state in self.states if state.action != "skip"]
+
+
+def run_path(config: RunConfig) -> Path | None:
+    """Return the directory of a named run, or None."""
+    return None if config.run is None else Path(config.paths.runs) / config.run
+
+
+def require_resumable(config: RunConfig) -> None:
+    """Refuse at once what ``resume`` forbids, and a fold that another process is writing.
+
+    Raises:
+        ConfigError: ``resume=must`` without a name.
+        CheckpointError: a run is there and must not be, or the other way round.
+        FoldBusyError: the one wanted fold is being written.
+    """
+    run = run_path(config)
+    if run is None:
+        if config.resume == "must":
+            raise ConfigError("resume=must needs the name of the run to go on with: run=NAME")
+        return
+    if config.resume == "must" and not is_run(run):
+        raise CheckpointError(f"{run} holds no run to go on with (resume=must): use resume=auto to start one")
+    if config.resume == "never" and is_run(run):
+        raise CheckpointError(f"{run} holds a run already (resume=never): use another run=NAME")
+    if config.cv.fold is not None:
+        running = running_elsewhere(fold_directory(run, config.cv.fold))
+        if running is not None:
+            raise FoldBusyError(f"fold {config.cv.fold} of {run} is {running}")
+
+
+def recorded_threads(config: RunConfig) -> int | None:
+    """Return the torch threads a run that is there was started with: other numbers of threads round differently."""
+    run = run_path(config)
+    if run is None or not is_run(run):
+        return None
+    threads: int | None = read_manifest(run).get("identity", {}).get("hardware", {}).get("threads")
+    return threads
+
+
+def join(experiment: Experiment, identity: Identity, console: Console) -> Joined:
+    """Compare a run that is there with the experiment, and print how far its folds are.
+
+    Raises:
+        CheckpointError: it is another run, or one of its files is damaged.
+    """
+    config = experiment.config
+    run, wanted = run_path(config), wanted_folds(experiment)
+    if run is None or not is_run(run):
+        return Joined([FoldState(fold, "absent", "start") for fold in wanted], fresh=True)
+    before = read_manifest(run)
+    forced = require_same_run(run, before, identity, force=config.force_resume)
+    sweep_partial(run)
+    longer = longer_training(before, identity)
+    for line in [f"warning: going on although {line}" for line in forced] + ([longer] if longer else []):
+        console.print(line, highlight=False, soft_wrap=True)
+    if before.get("identity", {}).get("content", {}).get("folds (fingerprint)") != experiment.plan.fingerprint:
+        _set_aside(run, str(before.get("fingerprint"))[:8], console)
+    states = survey(run, wanted, experiment.settings.max_epochs)
+    for state in states:
+        if state.done:
+            tidy(fold_directory(run, state.fold), keep_final=config.checkpoint.keep_final)
+    console.print(state_table([(state.fold, state.state, state.action) for state in states]))
+    known = tuple(dict.fromkeys((*before.get("forced", ()), *forced)))
+    fits = files_fit(run, before, experiment.plan.to_json())
+    return Joined(states, rewrite=bool(forced or longer or not fits), forced=known)
+
+
+def tidy(directory: Path, *, keep_final: bool) -> None:
+    """Delete what a kill between the end of a fold and its clean-up left in the fold's directory."""
+    sweep_partial(directory, older_than_seconds=0)
+    if not keep_final:
+        remove_all(directory)
+    remove(directory / LOCK)
+
+
+def wanted_folds(experiment: Experiment) -> list[int | str]:
+    """Return the folds the configuration asks for."""
+    fold = experiment.config.cv.fold
+    return list(range(experiment.n_folds)) if fold is None else [fold]
+
+
+def _set_aside(run: Path, fingerprint: str, console: Console) -> None:
+    """Keep the folds of another split under another name: their models have seen rows that are held out now."""
+    for directory in sorted(run.glob("fold_*")):
+        if "." not in directory.name and not running_elsewhere(directory):
+            kept = claim_directory(directory.with_name(f"{directory.name}.split-{fingerprint}"))
+            directory.rename(kept)  # onto the empty directory that is ours now
+            console.print(f"{directory.name}: of another split, kept as {kept.name}")

@@ -1,0 +1,130 @@
+"""The code that computes a run's numbers: its source files, and the versions of the libraries they use."""
+
+import ast
+import hashlib
+import inspect
+import platform
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from trainer.config.build import resolve_target
+from trainer.config.schema import RunConfig
+
+PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
+PARTS_PACKAGES = {  # import name -> package, for parts that compute with it
+    "transformers": "transformers",
+    "tokenizers": "tokenizers",
+    "torchvision": "torchvision",
+    "timm": "timm",
+    "PIL": "pillow",
+}
+ENGINE_NAME = "the engine"
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("trainer.data.", "trainer.models.", "trainer.losses.")
+ENGINE = (
+    "run/fold.py",
+    "run/factories.py",
+    "run/fold_data.py",
+    "run/experiment.py",
+    "run/frozen_features.py",
+    "run/nested.py",
+    "metrics/scores.py",
+    "config/grid.py",
+    "engine/*.py",
+    "engine/precision/*.py",
+    "data/loading/batches.py",
+    "data/loading/streamed.py",
+    "data/preprocess/contract.py",
+    "system/seeds.py",
+    "folds/inner.py",
+    "losses/contract.py",
+    "losses/class_weights.py",
+)
+
+
+def versions(config: RunConfig) -> dict[str, str]:
+    """Return the versions of what computes the numbers: Python, torch and its kin, and what the named parts import."""
+    parts = {path for name, files in code_files(config).items() if name != ENGINE_NAME for path in files}
+    used = {
+        PARTS_PACKAGES[top]
+        for path in parts
+        for name in _imports(path)
+        if (top := name.split(".")[0]) in PARTS_PACKAGES
+    }
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"python": python, **{name: _version(name) for name in (*PACKAGES, *sorted(used))}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a plugin may do without it
+        return "absent"
+
+
+def code(config: RunConfig) -> dict[str, str]:
+    """Return the sha256 (cut) of the source files that compute, by what they are."""
+    return {f"code of {name}": files_sha256(files) for name, files in code_files(config).items()}
+
+
+def code_files(config: RunConfig) -> dict[str, list[Path]]:
+    """Return the source files that compute: of the engine, of what the configuration names, of plugins.
+
+    With a part come those parts of ours that it imports; of a data source its file alone, for its rows are compared.
+    """
+    engine = sorted(path for pattern in ENGINE for path in (ROOT / "trainer").glob(pattern))
+    found = {ENGINE_NAME: engine}
+    for name in ("data", "data.preprocess", "model", "loss"):
+        section = config.data.get("preprocess", {}) if name == "data.preprocess" else getattr(config, name)
+        target = resolve_target(name, section["_target_"], config.plugins)
+        if target.__module__.startswith("trainer."):
+            file = Path(inspect.getfile(target))
+            found[section["_target_"]] = [file] if name == "data" else _with_imported([file])
+    for plugin in config.plugins:
+        file = Path(inspect.getfile(import_module(plugin)))
+        found[plugin] = _with_imported(file.parent.rglob("*.py") if file.stem == "__init__" else [file])
+    return found
+
+
+def _with_imported(files: Iterable[Path]) -> list[Path]:
+    """Return the files and those parts of ours that they import, and these import."""
+    found, rest = set[Path](), [*files]
+    while rest:
+        path = rest.pop()
+        if path not in found:
+            found.add(path)
+            ours = [name for name in _imports(path) if name.startswith(PARTS)]
+            rest += [source for name in ours if (source := ROOT / f"{name.replace('.', '/')}.py").is_file()]
+    return sorted(found)
+
+
+def _imports(path: Path) -> frozenset[str]:
+    """Return the modules that a file imports, wherever in it."""
+    return _imports_of(path.read_bytes())
+
+
+@cache
+def _imports_of(source: bytes) -> frozenset[str]:
+    names = set[str]()
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):  # a file beside a plugin's that nobody imports
+        return frozenset()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+    return frozenset(names)
+
+
+def files_sha256(paths: Iterable[Path]) -> str:
+    """Return the sha256 (cut) of the files' bytes, one after the other."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:12]

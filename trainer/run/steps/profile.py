@@ -1,0 +1,139 @@
+"""The profile at start: a fold's own model, loss and optimizer on copies, and the bill for the whole run."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from torch import nn
+
+from trainer.config.grid import candidates, is_nested
+from trainer.data.loading.batches import evaluation_order, row_views, training_order
+from trainer.engine.loops import Learner, Totals, train_step
+from trainer.engine.modes import evaluating, training
+from trainer.engine.scoring import EVALUATION_BATCHES
+from trainer.engine.settings import FoldRows
+from trainer.profiler.costs import same_random_state
+from trainer.profiler.model import bill, profile_model
+from trainer.report.profile_table import show
+from trainer.run.experiment import Experiment
+from trainer.run.factories import fresh_learner, make_loss, make_model
+from trainer.run.fold_data import PreparedFold
+from trainer.run.nested import inner_rows, with_candidate
+from trainer.run.steps.parallel import count_workers
+
+Order = Sequence[NDArray[np.int64]]
+
+
+def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) -> dict[str, Any]:
+    """Profile a copy of the fold's model and print what it and the whole run cost.
+
+    Returns:
+        The profile with the bill under ``bill``, as plain values.
+
+    Raises:
+        ConfigError: the model cannot be built for this data.
+    """
+    with same_random_state():
+        model = make_model(experiment, make_loss(experiment, fold.rows), fold.fitted.model_arguments)
+        steps = OneStep(experiment, fold)
+        profile = profile_model(
+            model,
+            fold.data.batch(steps.order[0]).inputs,
+            steps.train,
+            top=experiment.config.profile.top,
+            steps=experiment.config.profile.steps,
+            eval_batch=steps.evaluate,
+        )
+    n_views = len(row_views(fold.data.rows))
+    costs = bill(
+        profile,
+        n_folds=experiment.n_folds,
+        parallel_folds=count_workers(experiment, experiment.n_folds, profile.peak_bytes)[0],
+        **batches_per_fold(experiment, fold.rows, n_views),
+    )
+    show(profile.to_dict(), costs, console)
+    if experiment.config.runtime.compile:
+        console.print(
+            "runtime.compile: folds train and predict with the compiled model, the times above are the plain one's; "
+            "the first batches wait for the compiler",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return {**profile.to_dict(), "bill": costs}
+
+
+class OneStep:
+    """Training and evaluation steps on whatever copy of the model the profiler hands over.
+
+    Args:
+        experiment: what is run.
+        fold: whose rows are trained on.
+    """
+
+    def __init__(self, experiment: Experiment, fold: PreparedFold) -> None:
+        size, lengths_N = experiment.settings.batch_size, fold.data.rows.lengths()
+        self.experiment, self.fold = experiment, fold
+        self.order = training_order(fold.rows.train, size, (experiment.settings.seed, 0, 0, 0), lengths_N)
+        self.training_batches = self._windows()
+        seen = fold.rows.held_out if len(fold.rows.held_out) else fold.rows.train  # cv.fold=all holds out nothing
+        self.evaluation_batches = cycle(evaluation_order(seen, size * EVALUATION_BATCHES, lengths_N))
+        self.learners: dict[int, Learner] = {}
+
+    def _windows(self) -> Iterator[Order]:
+        size = self.experiment.settings.accumulate_steps
+        return cycle([self.order[start : start + size] for start in range(0, len(self.order), size)])
+
+    def learner(self, model: nn.Module) -> Learner:
+        """Return the learner around ``model``, built on the first call for it."""
+        if id(model) not in self.learners:
+            self.learners[id(model)] = fresh_learner(
+                self.experiment, self.fold.rows, self.fold.fitted.model_arguments, model
+            )
+        return self.learners[id(model)]
+
+    def train(self, model: nn.Module) -> None:
+        """Take one optimizer step on ``model``."""
+        totals = Totals.start(self.fold.data.target.device)
+        batches = [self.fold.data.batch(rows) for rows in next(self.training_batches)]
+        with training(model):
+            train_step(self.learner(model), batches, self.experiment.settings.clip_norm, totals)
+
+    def evaluate(self, model: nn.Module) -> None:
+        """Predict one evaluation batch with ``model``."""
+        with evaluating(model):
+            self.learner(model).precision.forward(model, self.fold.data.batch(next(self.evaluation_batches)).inputs)
+
+
+def batches_per_fold(experiment: Experiment, rows: FoldRows, n_views: int = 1) -> dict[str, int]:
+    """Return the training and evaluation batches of one fold, over all its epochs.
+
+    Args:
+        experiment: what is run.
+        rows: of the fold.
+        n_views: ways in which a held-out row is looked at.
+    """
+    settings = experiment.settings
+    size = settings.batch_size * EVALUATION_BATCHES
+    monitored = 0 if rows.monitor is None else settings.max_epochs * math.ceil(len(rows.monitor) / size)
+    inner_training, inner_evaluation = inner_batches(experiment, rows) if is_nested(experiment.config) else (0, 0)
+    return {
+        "train_batches_per_fold": settings.max_epochs * settings.steps_per_epoch(len(rows.train)) + inner_training,
+        "eval_batches_per_fold": monitored + n_views * math.ceil(len(rows.held_out) / size) + inner_evaluation,
+    }
+
+
+def inner_batches(experiment: Experiment, rows: FoldRows) -> tuple[int, int]:
+    """Return the training steps and evaluation batches of all inner fits of one fold."""
+    steps, evaluations = 0, 0
+    for part in inner_rows(experiment, rows):
+        assert part.monitor is not None
+        for candidate in candidates(experiment.config):
+            settings = with_candidate(experiment, candidate).settings
+            steps += settings.max_epochs * settings.steps_per_epoch(len(part.train))
+            size = settings.batch_size * EVALUATION_BATCHES
+            evaluations += settings.max_epochs * math.ceil(len(part.monitor) / size)
+    return steps, evaluations

@@ -1,0 +1,73 @@
+"""Starting weights of a run: what the first model takes from the file, shown once before training."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from trainer.profiler.costs import same_random_state
+from trainer.report.weights_table import show
+from trainer.run.experiment import Experiment
+from trainer.run.factories import make_loss, make_model
+from trainer.run.fold_data import PreparedFold
+from trainer.store.run_files import rows_table
+from trainer.weights.load import LoadReport, compare
+
+
+def weights_start(experiment: Experiment, fold: PreparedFold, console: Console) -> LoadReport | None:
+    """Load the file into a model of ``fold``, print what was loaded and return the report.
+
+    Returns:
+        None where the run starts from fresh weights.
+
+    Raises:
+        CheckpointError: too little of the file fits (see ``trainer.weights.load.load_weights``).
+    """
+    file, init = experiment.init, experiment.config.init
+    if file is None and "pretrained" not in experiment.config.model:
+        return None
+    with same_random_state():
+        loss = make_loss(experiment, fold.rows)
+        model = make_model(experiment, loss, fold.fitted.model_arguments)
+        if hasattr(model, "loaded"):
+            console.print(f"model: {model.loaded}", highlight=False, soft_wrap=True)
+        if file is None:
+            return None
+        report, _, _ = compare(model, file, n_outputs=loss.n_outputs, prefix=init.prefix)
+    warnings = [*_seen_rows(experiment, Path(file.path)), *_other_words(Path(file.path), fold.fitted.to_json())]
+    report = replace(report, notes=(*report.notes, *warnings))
+    show(report.to_dict(), init.min_match, console)
+    return report
+
+
+def _seen_rows(experiment: Experiment, path: Path) -> list[str]:
+    """Warn where the file is of a fold of a run on the very same rows: what is held out here was trained on there."""
+    rows = path.resolve().parent.parent / "rows.parquet"
+    samples = experiment.samples
+    if not rows.is_file() or rows.read_bytes() != rows_table(samples.ids_N, samples.target):
+        return []
+    return [
+        f"warning: these weights were trained in {rows.parent.name} on rows that are held out here: "
+        "the scores of this run are too good"
+    ]
+
+
+def _other_words(path: Path, fitted: dict[str, Any]) -> list[str]:
+    """Warn where the preprocessing saved beside the file numbers words or categories in another way."""
+    saved = path.with_name("preprocess.json")
+    if not saved.is_file():
+        return []
+    try:
+        before = json.loads(saved.read_text(encoding="utf-8"))
+    except ValueError:
+        return [f"warning: {saved} is not readable: whether words or categories have the same numbers is not known"]
+    kinds = {"words": "words", "categories": "categories", "numeric": "columns", "categorical": "columns"}
+    fitted = json.loads(json.dumps(fitted))
+    known = before if isinstance(before, dict) else {}
+    other = dict.fromkeys(kind for key, kind in kinds.items() if key in known and known[key] != fitted.get(key))
+    return [
+        f"warning: {saved.name} beside the file has other {kind} than this fold: its weights belong to other inputs"
+        for kind in other
+    ]

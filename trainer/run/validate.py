@@ -1,0 +1,276 @@
+"""Every problem of a configuration that can be known before the data is read, all at once."""
+
+import importlib
+import math
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from trainer.config.build import check_section, resolve_target
+from trainer.config.grid import candidates, grid_problems
+from trainer.config.keys import values_text
+from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, CvConfig, FitConfig, InitConfig, RunConfig
+from trainer.data.samples import DataSpec
+from trainer.engine.optimizer import make_optimizer, make_scheduler
+from trainer.engine.precision.opt_levels import check_level
+from trainer.errors import ConfigError, did_you_mean
+from trainer.folds.checks import require_seeds
+from trainer.folds.plan import strategies, strategy_module
+from trainer.folds.rare import CHOICES as RARE_CHOICES
+from trainer.losses.contract import refuse_pairing
+from trainer.metrics.scores import check_names
+from trainer.store.fold_files import ALL
+
+WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+
+
+def check_config(config: RunConfig) -> None:
+    """Refuse a configuration that cannot run.
+
+    Raises:
+        ConfigError: listing every problem with its full key.
+    """
+    problems = _problems(config)
+    problems += grid_problems(config)
+    problems += _candidate_problems(config) if config.cv.inner.grid and not problems else []
+    if problems:
+        raise ConfigError.from_problems(problems)
+
+
+def _problems(config: RunConfig) -> list[str]:
+    missing_plugins = _plugin_problems(config.plugins)
+    problems = [*missing_plugins, *_number_problems(config), *_choice_problems(config)]
+    if not missing_plugins:
+        for name in OPEN_SECTIONS:
+            problems += check_section(name, getattr(config, name), config.plugins)
+        problems += check_section("data.preprocess", config.data.get("preprocess") or {}, config.plugins)
+    problems += check_level(config.amp)
+    if config.runtime.compile and config.amp.backend == "apex":
+        problems.append("runtime.compile=true cannot compile what apex patches: use amp.backend=native")
+    problems += _device_problems(config.device)
+    problems += _init_problems(config.init.path)
+    return problems + (_optimizer_problems(config) if not problems else [])
+
+
+def _candidate_problems(config: RunConfig) -> list[str]:
+    """Return what is wrong with each combination of ``cv.inner.grid``, every problem once."""
+    found: dict[str, str] = {}
+    try:
+        for candidate in candidates(config):
+            for problem in _problems(candidate.config):
+                found.setdefault(problem, f"cv.inner.grid, {values_text(candidate.values)}: {problem}")
+    except ConfigError as error:
+        return [str(error)]
+    return list(found.values())
+
+
+def _plugin_problems(plugins: list[str]) -> list[str]:
+    problems = []
+    for plugin in plugins:
+        try:
+            importlib.import_module(plugin)
+        except Exception as error:  # a package of the user's may raise anything
+            problems.append(
+                f"plugins: cannot import '{plugin}': {error}; run from the directory that holds it or install it"
+            )
+    return problems
+
+
+def _number_problems(config: RunConfig) -> list[str]:
+    fit, cv = config.fit, config.cv
+    whole = [
+        ("max_epochs", config.max_epochs, 1),
+        ("batch_size", config.batch_size, 1),
+        ("num_workers", config.num_workers, 0),
+        ("seed", config.seed, 0),
+        ("cv.n_splits", cv.n_splits, 2),
+        ("cv.repeats", cv.repeats, 1),
+        ("cv.random_state", cv.random_state, 0),
+        ("cv.gap", cv.gap, 0),
+        ("cv.window", cv.window, 1),
+        ("fit.accumulate_steps", fit.accumulate_steps, 1),
+        ("fit.warmup_steps", fit.warmup_steps, 0),
+        ("fit.patience_epochs", fit.patience_epochs, 1),
+        ("fit.unfreeze_layers", fit.unfreeze_layers, 1),
+        ("runtime.threads", config.runtime.threads, 1),
+        ("profile.steps", config.profile.steps, 1),
+        ("checkpoint.every_n_steps", config.checkpoint.every_n_steps, 1),
+        ("checkpoint.every_n_epochs", config.checkpoint.every_n_epochs, 1),
+    ]
+    problems = [
+        f"{key}={value}: must be at least {low}" for key, value, low in whole if value is not None and value < low
+    ]
+    problems += _cv_problems(cv)
+    if cv.parallel != "auto" and (not isinstance(cv.parallel, int) or cv.parallel < 1):
+        problems.append(f"cv.parallel={cv.parallel}: must be auto or a number of folds, at least 1")
+    if not 0 < config.runtime.loader_timeout_seconds < math.inf:
+        problems.append(f"runtime.loader_timeout_seconds={config.runtime.loader_timeout_seconds}: must be positive")
+    minutes = config.checkpoint.every_minutes
+    if minutes is not None and not 0 < minutes < math.inf:
+        problems.append(f"checkpoint.every_minutes={minutes}: must be positive and finite, or null")
+    problems += _fit_problems(fit)
+    if not 0 < config.init.min_match <= 1:
+        problems.append(f"init.min_match={config.init.min_match}: must be above 0 and at most 1")
+    lr = config.optimizer.get("lr")
+    if isinstance(lr, (int, float)) and not 0 < lr < math.inf:
+        problems.append(f"optimizer.lr={lr}: must be positive and finite")
+    return problems
+
+
+def _fit_problems(fit: FitConfig) -> list[str]:
+    bounds = [
+        ("clip_norm", "must be positive and finite, or null", fit.clip_norm is None or 0 < fit.clip_norm < math.inf),
+        ("ema_decay", "must be in [0, 1), or null", fit.ema_decay is None or 0 <= fit.ema_decay < 1),
+        ("warmup_ratio", "must be in [0, 1)", 0 <= fit.warmup_ratio < 1),
+        ("head_lr", "must be positive and finite, or null", fit.head_lr is None or 0 < fit.head_lr < math.inf),
+        ("layer_decay", "must be above 0 and at most 1, or null", fit.layer_decay is None or 0 < fit.layer_decay <= 1),
+        ("mixup_alpha", "must be finite and at least 0", 0 <= fit.mixup_alpha < math.inf),
+        ("cutmix_alpha", "must be finite and at least 0", 0 <= fit.cutmix_alpha < math.inf),
+    ]
+    problems = [f"fit.{key}={getattr(fit, key)}: {wanted}" for key, wanted, holds in bounds if not holds]
+    if fit.warmup_ratio and fit.warmup_steps:
+        problems.append("fit.warmup_ratio and fit.warmup_steps both say how long to warm up: leave one of them out")
+    return problems + _freezing_problems(fit)
+
+
+def _freezing_problems(fit: FitConfig) -> list[str]:
+    frozen, problems = fit.freeze_epochs, []
+    whole = isinstance(frozen, int) and not isinstance(frozen, bool) and frozen >= 0
+    if not whole and frozen != ALL:
+        problems.append(f"fit.freeze_epochs={frozen}: must be a number of epochs, at least 0, or all")
+    if fit.unfreeze_layers is not None and frozen in (0, ALL):
+        why = "nothing is frozen first" if frozen == 0 else "the body stays frozen"
+        problems.append(
+            f"fit.unfreeze_layers has no effect with fit.freeze_epochs={frozen} ({why}): set it to 1 or more"
+        )
+    if fit.layer_decay is not None and frozen == ALL:
+        problems.append("fit.layer_decay has no effect with fit.freeze_epochs=all: the body is never trained")
+    return problems
+
+
+def _cv_problems(cv: CvConfig) -> list[str]:
+    problems = [
+        f"{key}={share}: must be between 0 and 1"
+        for key, share in (("cv.inner_fraction", cv.inner_fraction), ("cv.holdout_fraction", cv.holdout_fraction))
+        if not 0 < share < 1
+    ]
+    if cv.path is not None and cv.strategy != "predefined":
+        problems.append(f"cv.path has no effect with cv={cv.strategy}: leave it out, or use cv=predefined")
+    counted = cv.strategy in strategies() and strategy_module(cv.strategy).N_SPLITS
+    for require in (
+        partial(require_fold, cv.fold, cv.n_splits * cv.repeats if counted else None),
+        partial(require_seeds, cv.random_state, cv.repeats),
+    ):
+        try:
+            require()
+        except ConfigError as error:
+            problems.append(str(error))
+    return problems
+
+
+def require_fold(fold: int | str | None, n_folds: int | None) -> None:
+    """Refuse a ``cv.fold`` that does not exist.
+
+    Args:
+        fold: as configured.
+        n_folds: of all repeats together; None = known only when the rows are split.
+
+    Raises:
+        ConfigError: naming the folds there are.
+    """
+    if fold in (None, ALL) or (isinstance(fold, int) and fold >= 0 and (n_folds is None or fold < n_folds)):
+        return
+    have = "numbers from 0" if n_folds is None else f"0..{n_folds - 1}" if n_folds > 1 else "0"
+    raise ConfigError(f"cv.fold={fold} does not exist: have {have}, or all to fit on every row")
+
+
+def _choice_problems(config: RunConfig) -> list[str]:
+    choices = [
+        ("cv.strategy", config.cv.strategy, strategies()),
+        ("cv.rare", config.cv.rare, RARE_CHOICES),
+        ("cv.select", config.cv.select, {"last", "inner", "fold"}),
+        ("resume", config.resume, {"auto", "must", "never"}),
+        ("audit", config.audit, {"warn", "strict", "off"}),
+        ("cv.group", config.cv.group or "auto_duplicates", {"auto_duplicates"}),
+        ("runtime.progress", config.runtime.progress, {"auto", "rich", "plain", "off"}),
+        ("tracker.name", config.tracker.name, {"none", "tensorboard"}),
+        ("checkpoint.format", config.checkpoint.format, {"safetensors", "zip", "legacy"}),
+    ]
+    problems = [
+        f"{key}: unknown '{value}'{did_you_mean(value, sorted(known))}"
+        for key, value, known in choices
+        if value not in known
+    ]
+    if config.run is not None and (config.run in ("", ".", "..") or set("/\\") & set(config.run)):
+        problems.append(f"run={config.run}: is a name, not a path; paths.runs=DIR says where runs go")
+    if config.init.path is None and (config.init.prefix is not None or config.init.min_match != InitConfig.min_match):
+        problems.append("init.prefix and init.min_match have no effect without init.path")
+    if not config.checkpoint.save_weights and config.checkpoint.format != CheckpointConfig.format:
+        problems.append("checkpoint.format has no effect with checkpoint.save_weights=false")
+    if config.profile.only and not config.profile.enabled:
+        problems.append("profile.only=true contradicts profile.enabled=false (profile=off)")
+    if config.cv.group is not None and config.cv.strategy in ("stratified", "kfold", "time"):
+        keeping = "cv=stratified_group (or group); with several labels per row cv=multilabel"
+        problems.append(f"cv.group={config.cv.group} needs folds that keep groups: use {keeping}")
+    if config.cv.fold == ALL and config.cv.select == "fold":
+        problems.append("cv.fold=all holds no fold out that could pick the epoch: set cv.select=last (or inner)")
+    if config.fit.patience_epochs is not None and config.cv.select == "last":
+        problems.append("fit.patience_epochs needs an epoch to be picked: set cv.select=inner (or fold)")
+    return problems
+
+
+def _device_problems(device: str) -> list[str]:
+    if device == "auto":
+        return []
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        return [f"device: unknown '{device}': use auto, cpu, cuda or cuda:N"]
+    if kind not in ("cpu", "cuda"):
+        return [f"device={device}: only cpu and cuda are supported: use auto, cpu, cuda or cuda:N"]
+    if kind == "cuda" and (torch.device(device).index or 0) >= max(1, torch.cuda.device_count()):
+        return [f"device={device}: have {torch.cuda.device_count()} CUDA devices, numbered from 0"]
+    if kind == "cuda" and not torch.cuda.is_available():
+        return [f"device={device}: no CUDA device is available here; use device=auto or device=cpu"]
+    return []
+
+
+def _init_problems(path: str | None) -> list[str]:
+    if path is None or Path(path).expanduser().is_file():
+        return []
+    if not path:
+        return ["init.path is empty: give a file of weights, or init.path=null"]
+    file = Path(path).expanduser()
+    held = sorted(entry.name for entry in file.iterdir() if entry.is_file()) if file.is_dir() else []
+    if file.is_dir():
+        return [f"init.path={path}: is a directory; give the file in it{did_you_mean('model.safetensors', held)}"]
+    if not file.parent.is_dir():
+        return [f"init.path={path}: no such file, and no such directory {file.parent}"]
+    known = sorted(p.name for p in file.parent.iterdir() if p.suffix in WEIGHT_SUFFIXES)
+    return [f"init.path={path}: no such file{did_you_mean(file.name, known) if known else ''}"]
+
+
+def _optimizer_problems(config: RunConfig) -> list[str]:
+    """Build the optimizer and the scheduler around one throw-away parameter: torch checks the values itself."""
+    try:
+        optimizer = make_optimizer(config.optimizer, [torch.nn.Parameter(torch.zeros(1))], config.plugins)
+        make_scheduler(config.scheduler, optimizer, warmup_steps=0, total_steps=100, steps_per_epoch=10)
+    except ConfigError as error:
+        return [str(error)]
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    return [f"scheduler: sets the learning rate to {rate:g}" for rate in rates if not 0 <= rate < math.inf]
+
+
+def check_data(config: RunConfig, spec: DataSpec) -> None:
+    """Refuse a loss or metric that does not fit the task of the data.
+
+    Raises:
+        ConfigError: naming what fits.
+    """
+    loss_class = resolve_target("loss", config.loss["_target_"], config.plugins)
+    pairing = refuse_pairing(loss_class, spec.task) if isinstance(loss_class, type) else None
+    problems = [pairing] if pairing else []
+    problems += check_names(config.metrics.names, spec.task)
+    if problems:
+        raise ConfigError.from_problems(problems)

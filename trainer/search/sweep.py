@@ -1,0 +1,78 @@
+"""Where every command to train arrives: one run, or one job of a sweep, entered in the sweep's leaderboard."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+from trainer.config.compose import Launch, SweepJob
+from trainer.config.schema import RunConfig
+from trainer.errors import as_foldwise_error
+from trainer.metrics.scores import METRICS
+from trainer.report.terminal import make_console
+from trainer.run.cross_validate import cross_validate
+from trainer.run.merge import Merged
+from trainer.run.steps.threads import same_threads
+from trainer.search import leaderboard
+from trainer.system import interrupts
+
+
+def run(config: RunConfig, launch: Launch) -> Merged | None:
+    """Run a configuration; in a sweep, keep the sweep's leaderboard up to date.
+
+    Returns:
+        The merged result, or None where other folds are still missing or only the profile was wanted.
+
+    Raises:
+        FoldwiseError: anything a user can cause.
+    """
+    with interrupts.handled(), same_threads():
+        if launch.sweep is None:
+            return cross_validate(config, launch)
+        return run_job(config, launch.sweep, make_console(config), lambda: cross_validate(config, launch))
+
+
+def run_job(config: RunConfig, sweep: SweepJob, console: Console, job: Callable[[], Merged | None]) -> Merged | None:
+    """Call ``job``, record how it ended and print the leaderboard.
+
+    Args:
+        config: of the job.
+        sweep: which job it is, and where the sweep's files are.
+        console: where the leaderboard is printed.
+        job: runs the configuration.
+
+    Returns:
+        What ``job`` returns; what it raises is raised after it is recorded.
+    """
+    started = time.perf_counter()
+
+    def enter(outcome: dict[str, Any]) -> None:
+        facts = {"num": sweep.number, "overrides": list(sweep.overrides), "seconds": time.perf_counter() - started}
+        leaderboard.record(sweep.directory, {**facts, **outcome})
+        leaderboard.write(sweep.directory)
+        if config.cv.fold is None:  # the folds of one run are no rivals
+            leaderboard.show(sweep.directory, console)
+
+    try:
+        merged = job()
+    except Exception as error:  # a user's model may raise anything; the sweep goes on
+        enter({"status": "failed", "error": str(as_foldwise_error(error)).splitlines()[0]})
+        raise
+    enter({"status": "done", **_scores(merged)})
+    return merged
+
+
+def _scores(merged: Merged | None) -> dict[str, Any]:
+    if merged is None:
+        return {}
+    primary = merged.result.primary
+    summary = merged.result.metrics[primary]
+    return {
+        "primary": primary,
+        "greater_is_better": METRICS[primary].greater_is_better,
+        "mean": summary.mean,
+        "sd": summary.sd,
+        "oof": summary.oof,
+        "run_dir": str(merged.report.parent),
+    }

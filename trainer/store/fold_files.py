@@ -1,0 +1,145 @@
+"""The files of a finished fold; ``DONE`` comes last and carries the sha256 of the others.
+
+Folds are merged from these files only, so folds run in one process or as separate jobs give the same bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import CheckpointError
+from trainer.results import EpochRecord, FoldResult
+from trainer.store.identity import Identity
+from trainer.store.run_files import parquet_bytes
+from trainer.system import arrow_files
+from trainer.system.files import make_directory, remove, sealed, unsealed, write_bytes
+
+ALL = "all"  # the fold that holds out nothing
+DIVERGED = "DIVERGED"  # why the last attempt ended
+
+
+@dataclass(frozen=True)
+class SavedFold:
+    """A finished fold as read back.
+
+    Attributes:
+        result: what the fold found.
+        amp: skipped steps and final loss scale.
+        identity: what it was made of.
+    """
+
+    result: FoldResult
+    amp: dict[str, Any]
+    identity: Identity
+
+
+def fold_directory(run: Path, fold: int | str) -> Path:
+    """Return where a fold (repeat x n_splits + fold, or ``all``) is kept."""
+    return run / f"fold_{fold}"
+
+
+def save_fold(
+    directory: Path, result: FoldResult, *, amp: Mapping[str, Any], identity: Identity, files: Mapping[str, bytes]
+) -> None:
+    """Write a finished fold; ``DONE`` comes last, so a fold without it does not count.
+
+    Args:
+        directory: of the fold.
+        result: what it found.
+        amp: skipped steps and final loss scale.
+        identity: what it was made of.
+        files: other content by name.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    make_directory(directory)
+    remove(directory / "DONE")  # of a shorter training: it does not fit the files that follow
+    lines = "".join(json.dumps(asdict(record)) + "\n" for record in result.epochs)
+    written = {**files, "metrics.jsonl": lines.encode(), "oof.parquet": _predictions(result)}
+    for name, data in written.items():
+        write_bytes(directory / name, data)
+    done = {
+        **{key: value for key, value in asdict(result).items() if not isinstance(value, np.ndarray)},
+        "amp": dict(amp),
+        "identity": dict(identity),
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in written.items()},
+    }
+    write_bytes(directory / "DONE", sealed(done))
+    remove(directory / DIVERGED)
+
+
+def _predictions(result: FoldResult) -> bytes:
+    columns: dict[str, NDArray[Any]] = {"row": result.rows, "loss": result.loss}
+    columns |= {f"proba_{i}": column for i, column in enumerate(result.proba.T)}
+    columns |= {f"logit_{i}": column for i, column in enumerate(result.logits.T)}
+    return parquet_bytes(columns)
+
+
+def read_done(directory: Path) -> dict[str, Any] | None:
+    """Read the mark of a finished fold; None where it is not finished.
+
+    Raises:
+        CheckpointError: the mark is damaged.
+    """
+    if not (directory / "DONE").exists():
+        return None
+    try:
+        return unsealed(directory / "DONE")
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}\n{_again(directory)}") from error
+
+
+def trained_epochs(done: Mapping[str, Any]) -> int:
+    """Return for how many epochs a finished fold was to be trained."""
+    return int(done["identity"]["length"]["max_epochs"])
+
+
+def load_fold(directory: Path) -> SavedFold:
+    """Read a finished fold back.
+
+    Raises:
+        CheckpointError: it is not finished, or one of its files is not the one that was written.
+    """
+    import pyarrow.parquet as pq
+
+    done = read_done(directory)
+    if done is None:
+        raise CheckpointError(f"{directory} is not finished")
+    files = {name: _require_same(directory, name, sha256) for name, sha256 in done.pop("sha256").items()}
+    table = pq.read_table(arrow_files.copied(files["oof.parquet"]))
+    amp, identity = done.pop("amp"), done.pop("identity")
+    done["epochs"] = tuple(EpochRecord(**record) for record in done["epochs"])
+    result = FoldResult(
+        rows=table["row"].to_numpy(),
+        proba=_stacked(table, "proba_"),
+        logits=_stacked(table, "logit_"),
+        loss=table["loss"].to_numpy(),
+        **done,
+    )
+    return SavedFold(result, amp, identity)
+
+
+def _require_same(directory: Path, name: str, sha256: str) -> bytes:
+    try:
+        data = (directory / name).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{directory}/{name} is missing: {error.strerror}\n{_again(directory)}") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CheckpointError(f"{directory}/{name} is damaged (sha256 differs)\n{_again(directory)}")
+    return data
+
+
+def _again(directory: Path) -> str:
+    return f"delete {directory} and run cv.fold={directory.name.removeprefix('fold_')} again"
+
+
+def _stacked(table: Any, prefix: str) -> NDArray[np.float32]:
+    names = [name for name in table.column_names if name.startswith(prefix)]
+    return np.stack([table[name].to_numpy() for name in names], axis=1)

@@ -1,0 +1,98 @@
+"""The finished inner fits of a fold under nested cross validation, one sealed record each.
+
+They are there while the fold is not finished, so that a killed run skips them; the finished fold keeps their scores in
+``inner.json``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import CheckpointError
+from trainer.results import EpochRecord
+from trainer.store.identity import Identity, require_same_conditions
+from trainer.system.files import remove, sealed, unsealed, write_bytes
+
+PATTERN = "inner-*-*.json"
+
+
+@dataclass(frozen=True)
+class InnerFit:
+    """What one candidate did on one inner fold.
+
+    Attributes:
+        epochs: what each epoch recorded.
+        diverged: why it ended early, or None.
+    """
+
+    epochs: tuple[EpochRecord, ...]
+    diverged: str | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+
+@dataclass(frozen=True)
+class InnerRecords:
+    """Where the inner fits of a fold are kept.
+
+    Attributes:
+        directory: of the fold, which this process has locked.
+        identity: of the run.
+        force: take up records of another identity all the same.
+        still_ours: raises where another process has taken the fold over.
+        say: prints one line.
+    """
+
+    directory: Path
+    identity: Identity
+    force: bool
+    still_ours: Callable[[], None]
+    say: Callable[[str], None]
+
+    def load(self, candidate: int, inner: int, made_of: Mapping[str, Any]) -> InnerFit | None:
+        """Read a finished fit back; None where it is absent, damaged, or of other settings or rows.
+
+        Raises:
+            CheckpointError: it was trained under other conditions.
+        """
+        path = self._path(candidate, inner)
+        if not path.exists():
+            return None
+        try:
+            found = unsealed(path)
+        except CheckpointError as error:
+            self.say(f"warning: {error}; fitted again")
+            return None
+        require_same_conditions(found["identity"], self.identity, what=f"{path} was fitted", force=self.force)
+        if found["made_of"] != made_of:
+            return None
+        return InnerFit(tuple(EpochRecord(**epoch) for epoch in found["epochs"]), found["diverged"])
+
+    def save(self, candidate: int, inner: int, made_of: Mapping[str, Any], fit: InnerFit) -> None:
+        """Write a finished fit.
+
+        Raises:
+            CheckpointError: another process has taken the fold over.
+            StorageError: it cannot be written.
+        """
+        self.still_ours()
+        record = {"made_of": dict(made_of), "identity": dict(self.identity), **asdict(fit)}
+        write_bytes(self._path(candidate, inner), sealed(record))
+
+    def _path(self, candidate: int, inner: int) -> Path:
+        return self.directory / f"inner-{candidate}-{inner}.json"
+
+
+def count_fits(directory: Path) -> int:
+    """Return how many inner fits of a fold are finished."""
+    return len(list(directory.glob(PATTERN)))
+
+
+def remove_fits(directory: Path) -> None:
+    """Delete the records of a fold that is finished."""
+    for path in sorted(directory.glob(PATTERN)):
+        remove(path)

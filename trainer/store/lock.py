@@ -1,0 +1,197 @@
+"""One writer per fold: a lock file that says who holds it, kept alive by a heartbeat.
+
+A lock is left over when its process is gone (seen on the same machine) or its heartbeat has stopped (seen from
+any machine that shares the directory). Ages are measured in the file system's own time: clocks may differ.
+"""
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from trainer.errors import CheckpointError
+from trainer.system.files import directory_lock, make_directory, remove, storage_error, write_bytes
+
+NAME = "LOCK"
+HEARTBEAT_SECONDS = 5.0
+SILENT_SECONDS = 60.0  # a heartbeat older than this has stopped
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who writes a fold.
+
+    Attributes:
+        host: name of the machine.
+        pid: of the process.
+        started: start of the process in clock ticks since boot ("" where the system does not say).
+        machine: boot and process namespace; pids can be looked up only where they are equal.
+        token: of this one lock.
+    """
+
+    host: str
+    pid: int
+    started: str
+    machine: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """A fold that another process is writing.
+
+    Attributes:
+        host: its machine.
+        pid: its process.
+        heartbeat_seconds: since its last sign of life.
+    """
+
+    host: str
+    pid: int
+    heartbeat_seconds: float
+
+    def __str__(self) -> str:
+        return f"running on {self.host} (pid {self.pid}), heartbeat {self.heartbeat_seconds:.0f} s ago"
+
+
+class FoldBusyError(CheckpointError):
+    """Another process writes the fold."""
+
+
+class FoldLock:
+    """The lock of one fold directory, held for the length of a ``with`` block.
+
+    Args:
+        directory: of the fold; created.
+
+    Raises:
+        FoldBusyError: (on entry) another process holds it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / NAME
+        self.holder = _myself()
+        self._stop = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="foldwise-heartbeat", daemon=True)
+
+    def __enter__(self) -> "FoldLock":
+        make_directory(self.path.parent)
+        try:
+            with directory_lock(self.path.parent):
+                running = running_elsewhere(self.path.parent)
+                if running is not None:
+                    raise FoldBusyError(f"{self.path.parent} is {running}")
+                write_bytes(self.path, json.dumps(asdict(self.holder)).encode())
+        except OSError as error:
+            raise storage_error(error, self.path.parent, 0) from error
+        self._heart.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._heart.join()
+        if self.is_ours():
+            remove(self.path)
+
+    def is_ours(self) -> bool:
+        """Return whether nobody has taken the lock over (after this process stood still for too long)."""
+        return read_holder(self.path) == self.holder
+
+    def require_ours(self) -> None:
+        """Stop writing a fold that another process has taken over.
+
+        Raises:
+            CheckpointError: one has.
+        """
+        if not self.is_ours():
+            raise CheckpointError(
+                f"{self.path.parent} was taken over by another process while this one stood still: stopped here"
+            )
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            try:
+                os.utime(self.path)
+            except OSError:  # gone or unreachable: the next save says so
+                continue
+
+
+def running_elsewhere(directory: Path) -> Running | None:
+    """Return who writes the fold, or None: nobody, this process, or a process that is gone."""
+    path = directory / NAME
+    holder = read_holder(path)
+    if holder is None or _same_process(holder):
+        return None
+    silent_seconds = _age_seconds(path)
+    if silent_seconds is None or silent_seconds > SILENT_SECONDS or _is_gone(holder):
+        return None
+    return Running(holder.host, holder.pid, silent_seconds)
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Read a lock file; None where there is none (or an unreadable one: it is written in one piece)."""
+    try:
+        return Holder(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _myself() -> Holder:
+    pid = os.getpid()
+    return Holder(socket.gethostname(), pid, _started(pid), _machine(), secrets.token_hex(8))
+
+
+def _same_process(holder: Holder) -> bool:
+    return (holder.machine, holder.pid, holder.started) == (_machine(), os.getpid(), _started(os.getpid()))
+
+
+def _is_gone(holder: Holder) -> bool:
+    return holder.machine == _machine() and not _is_alive(holder)
+
+
+def _is_alive(holder: Holder) -> bool:
+    if holder.started:
+        return _started(holder.pid) == holder.started
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _started(pid: int) -> str:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]  # field 22 of proc(5); zombies write no more
+
+
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 not a path
+    except OSError:
+        return socket.gethostname()
+
+
+def _age_seconds(path: Path) -> float | None:
+    """Return how long ago ``path`` was touched, by the clock of its file system."""
+    try:
+        touched = path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    probe = path.with_name(f"{NAME}.probe.{os.getpid()}-{secrets.token_hex(4)}")  # pids repeat in containers
+    now = time.time()  # where we cannot write, the machine's clock has to do
+    with suppress(OSError):
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
+    return max(0.0, now - touched)

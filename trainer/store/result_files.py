@@ -1,0 +1,165 @@
+"""The machine-readable results: cv.json, oof.parquet and oof.csv."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainer.results import CVResult, MetricSummary, OutOfFold
+from trainer.system.arrow_files import as_words
+from trainer.system.files import write_bytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_cv_json(path: Path, result: CVResult) -> None:
+    """Write the result as JSON; values that JSON lacks (NaN, infinity) become null.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    text = json.dumps(_plain(asdict(result)), indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_cv_json(path: Path) -> CVResult:
+    """Read what ``write_cv_json`` wrote; null numbers come back as NaN."""
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    fields["classes"] = tuple(fields["classes"])
+    fields["metrics"] = {name: _summary(values) for name, values in fields["metrics"].items()}
+    fields["optimism"] = {name: _number(value) for name, value in fields["optimism"].items()}
+    return CVResult(**fields)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _summary(values: dict[str, Any]) -> MetricSummary:
+    ci95 = values["ci95"]
+    return MetricSummary(
+        folds=tuple(_number(value) for value in values["folds"]),
+        mean=_number(values["mean"]),
+        sd=_number(values["sd"]),
+        oof=_number(values["oof"]),
+        ci95=None if ci95 is None else (ci95[0], ci95[1]),
+    )
+
+
+def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: str) -> None:
+    """Write ``oof.parquet`` and ``oof.csv``: one row per input row and repeat, in input order.
+
+    Columns: ``id``, ``fold``, ``repeat``, ``target`` (class index; multi-label: ``target_<label>`` of 0/1),
+    ``proba_<class>``..., ``logit_<i>``..., ``loss``. The Parquet file carries task and classes as metadata
+    and has the same bytes for the same rows. In the CSV a text cell that a spreadsheet would take for a
+    formula gets a leading apostrophe.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    table = oof_table(oof, classes, task)
+    write_bytes(directory / "oof.parquet", _parquet_bytes(table))
+    write_bytes(directory / "oof.csv", _csv_bytes(table))
+
+
+def oof_table(oof: OutOfFold, classes: Sequence[str], task: str) -> "pa.Table":
+    """Return the columns that ``write_oof`` writes."""
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {
+        "id": pa.array(oof.ids, pa.string()),
+        "fold": oof.fold,
+        "repeat": oof.repeat,
+    }
+    if task == "multilabel":
+        columns |= dict(zip(_column_names("target", classes), oof.target.T, strict=True))
+    else:
+        columns["target"] = oof.target
+    columns |= dict(zip(_column_names("proba", classes), oof.proba.T, strict=True))
+    columns |= {f"logit_{i}": column for i, column in enumerate(oof.logits.T)}
+    columns["loss"] = oof.loss
+    about = {"task": task, "classes": json.dumps(list(classes), ensure_ascii=False)}
+    return pa.table(columns, metadata=about)
+
+
+def read_oof(path: Path) -> OutOfFold:
+    """Read an ``oof.parquet`` back."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+
+    def stacked(prefix: str, dtype: Any) -> Any:
+        names = [name for name in table.column_names if name.startswith(prefix)]
+        return np.stack([table[name].to_numpy() for name in names], axis=1).astype(dtype)
+
+    single = "target" in table.column_names
+    return OutOfFold(
+        ids=as_words(table["id"]),
+        fold=table["fold"].to_numpy(),
+        repeat=table["repeat"].to_numpy(),
+        target=table["target"].to_numpy() if single else stacked("target_", np.int64),
+        proba=stacked("proba_", np.float32),
+        logits=stacked("logit_", np.float32),
+        loss=table["loss"].to_numpy(),
+    )
+
+
+def _column_names(prefix: str, classes: Sequence[str]) -> list[str]:
+    """Return one name per class; a name that is taken gets a number behind it."""
+    names: list[str] = []
+    for label in classes:
+        name, count = f"{prefix}_{label}", 1
+        while name in names:
+            count += 1
+            name = f"{prefix}_{label}_{count}"
+        names.append(name)
+    return names
+
+
+def _parquet_bytes(table: "pa.Table") -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _csv_bytes(table: "pa.Table") -> bytes:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv
+
+    ids: Any = table["id"]
+    starts = "[" + re.escape("".join(_FORMULA_STARTS)) + "]"
+    risky: Any = pc.match_substring_regex(ids, f"^{starts}")
+    safe = pc.if_else(risky, pc.binary_join_element_wise("'", ids, ""), ids)
+    sink = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(table.set_column(0, "id", safe), sink)
+    return bytes(sink.getvalue())
+
+
+def defused(text: str) -> str:
+    """Return a text cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

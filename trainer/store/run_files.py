@@ -1,0 +1,138 @@
+"""The files of a whole run: what is run, by what, on which rows; a job that would run something else is refused."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import CheckpointError
+from trainer.store.identity import Identity, describe, differences
+from trainer.system import arrow_files
+from trainer.system.arrow_files import as_words
+from trainer.system.files import directory_lock, remove, sealed, storage_error, sweep_partial, unsealed, write_bytes
+
+ROWS = "rows.parquet"
+MARK = "folds.json"  # written last: a directory without it holds no run
+
+
+def is_run(run: Path) -> bool:
+    """Return whether the directory holds a run.
+
+    Raises:
+        StorageError: the place cannot be looked at, such as a name that is too long.
+    """
+    try:
+        return (run / MARK).exists()
+    except OSError as error:
+        raise storage_error(error, run, 0) from error
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """Read manifest.json.
+
+    Raises:
+        CheckpointError: it is missing, or not what was written.
+    """
+    return unsealed(run / "manifest.json")
+
+
+def write_manifest(run: Path, facts: Mapping[str, Any]) -> None:
+    """Write manifest.json anew, under the seal of its values.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_run(run, {"manifest.json": sealed(facts)})
+
+
+def require_same_run(run: Path, facts: Mapping[str, Any], identity: Identity, *, force: bool) -> list[str]:
+    """Compare a run that is there with what would be run now.
+
+    Args:
+        run: holds a run.
+        facts: its manifest.json.
+        identity: of what would be run now; its hardware may differ.
+        force: go on all the same.
+
+    Returns:
+        What differs, one line each (empty unless forced).
+
+    Raises:
+        CheckpointError: something that alters the numbers differs.
+    """
+    found = differences(facts.get("identity", {}), identity, hardware=False)
+    if found and not force:
+        raise CheckpointError(
+            "\n".join(
+                [
+                    f"{run} holds a run that is not this one:",
+                    *describe(found, most=2),
+                    "use the same options and data, another run=NAME, or force_resume=true to go on all the same",
+                ]
+            )
+        )
+    return describe(found, most=len(found))
+
+
+def longer_training(facts: Mapping[str, Any], identity: Identity) -> str | None:
+    """Return what to say where a run is to be trained for more epochs than its manifest.json says, else None."""
+    before = facts.get("identity", {}).get("length", {}).get("max_epochs", 0)
+    now = identity["length"]["max_epochs"]
+    return f"training longer: max_epochs {before} -> {now} (no step depends on it)" if now > before else None
+
+
+def files_fit(run: Path, facts: Mapping[str, Any], folds_json: str) -> bool:
+    """Return whether rows.parquet and folds.json are those of the manifest: a kill may have come between them."""
+    try:
+        rows, folds = (run / ROWS).read_bytes(), (run / MARK).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return hashlib.sha256(rows).hexdigest() == facts.get("sha256", {}).get(ROWS) and folds == folds_json
+
+
+def write_run(run: Path, files: Mapping[str, bytes]) -> None:
+    """Write the run's own files: config.yaml, manifest.json, rows.parquet, folds.json and others, the mark last."""
+    with directory_lock(run):
+        sweep_partial(run)
+        if MARK in files:
+            remove(run / "cv.json")  # of the run as it was before
+        for name in sorted(files, key=lambda name: name == MARK):
+            write_bytes(run / name, files[name])
+
+
+def rows_table(ids_N: NDArray[np.str_], target: NDArray[np.int64]) -> bytes:
+    """Return rows.parquet: the id and target of every row, which is what a merge needs of the data."""
+    columns: dict[str, Any] = {"id": ids_N} | {
+        f"target_{i}": column for i, column in enumerate(target.T if target.ndim == 2 else [target])
+    }
+    return parquet_bytes(columns)
+
+
+def read_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """Read rows.parquet back: ids (N,) and target (N,) or, multi-label, (N, L).
+
+    Raises:
+        CheckpointError: it is not the file that was written.
+    """
+    import pyarrow.parquet as pq
+
+    data = (run / ROWS).read_bytes()
+    if hashlib.sha256(data).hexdigest() != read_manifest(run).get("sha256", {}).get(ROWS):
+        raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json")
+    table = pq.read_table(arrow_files.copied(data))
+    targets = [table[name].to_numpy() for name in table.column_names[1:]]
+    ids_N = as_words(table["id"])
+    return ids_N, np.stack(targets, axis=1) if task == "multilabel" else targets[0]
+
+
+def parquet_bytes(columns: Mapping[str, Any]) -> bytes:
+    """Return columns as a Parquet file; the same values give the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(dict(columns)), sink)
+    return bytes(sink.getvalue())

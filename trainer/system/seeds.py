@@ -1,0 +1,18 @@
+"""Seeds made of seeds."""
+
+import random
+
+import numpy as np
+import torch
+
+
+def seed_of(*numbers: int) -> int:
+    """Return one seed made of several numbers, such as seed, repeat and fold."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch (all devices), NumPy's legacy generator and Python's."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 user code may still draw from it
+    random.seed(seed)
