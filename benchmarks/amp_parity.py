@@ -29,7 +29,7 @@ from trainer.config.schema import AmpConfig
 from trainer.data.loading.batches import Batch, DenseRows, TrainingSet, training_order
 from trainer.engine.loops import Learner, Totals, train_epoch, train_step
 from trainer.engine.modes import training
-from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.losses.ce import CrossEntropy
 from trainer.models.mlp import MLP
@@ -171,7 +171,7 @@ def learner(case: Case, opt_level: str, dtype: str, device: torch.device, wide: 
     """A fresh model under the level, always from the same weights."""
     torch.manual_seed(0)
     model = case.model(wide).to(device)
-    precision = Precision(model, resolve(AmpConfig(opt_level, dtype=dtype), device))
+    precision = Precision(model, resolve_opt_level(AmpConfig(opt_level, dtype=dtype), device))
     optimizer, scheduler = sgd(precision.parameters, case)
     n_classes = len(list(model.parameters())[-1])  # the last bias
     loss = CrossEntropy(n_classes=n_classes, class_counts=[1] * n_classes)

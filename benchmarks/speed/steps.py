@@ -22,7 +22,7 @@ from benchmarks.speed.workloads import LR, SEED, WORKLOADS, load, make_files, pr
 from trainer.config.compose import register_schema, to_run_config
 from trainer.config.problems import CONF
 from trainer.data.loading.batches import training_order
-from trainer.data.preprocess.contract import untracked
+from trainer.data.preprocess.contract import no_progress
 from trainer.engine.loops import Totals, train_epoch
 from trainer.run.factories import fresh_learner
 from trainer.run.fold_data import PreparedFold, prepare_fold, prepared_inputs
@@ -85,7 +85,7 @@ def foldwise_steps(name: str) -> tuple[PreparedFold, Steps]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = to_run_config(compose("config", overrides), overrides)
     experiment = prepare_experiment(config)
-    prepared_inputs(experiment, untracked)
+    prepared_inputs(experiment, no_progress)
     fold = prepare_fold(experiment, 0)
     learner = fresh_learner(experiment, fold.rows, fold.fitted.model_arguments)
     totals = Totals.start(torch.device("cpu"))

@@ -12,7 +12,7 @@ from tests.audit.audit_cases import SPEC, folds, of_kind
 from tests.audit.picture_cases import digit, jpeg, listed, photo, samples_of, written
 from trainer.audit import near_images
 from trainer.audit.clusters import duplicate_groups
-from trainer.audit.image_hashes import Looks, take
+from trainer.audit.image_hashes import ImageHash, take
 from trainer.audit.measure import measure
 from trainer.audit.near_images import image_clusters
 from trainer.audit.run import audit
@@ -93,7 +93,7 @@ def test_real_sprites_of_one_class_stay_apart() -> None:
     thumbs_USS = np.stack(
         [np.asarray(Image.fromarray((sprite * 15.9).astype(np.uint8)).resize((16, 16), 3)) for sprite in sprites]
     )
-    same_hash = Looks(
+    same_hash = ImageHash(
         tuple(str(place).encode() for place in range(600)),
         np.zeros(600, dtype=np.uint64),
         thumbs_USS,
@@ -102,10 +102,10 @@ def test_real_sprites_of_one_class_stay_apart() -> None:
     assert clusters_of(same_hash).max() + 1 >= 598  # all 179,700 pairs have the same hash
 
 
-def clusters_of(looks: Looks) -> np.ndarray:
-    names = tuple(map(str, range(len(looks.pixels))))
+def clusters_of(image_hashes: ImageHash) -> np.ndarray:
+    names = tuple(map(str, range(len(image_hashes.pixels))))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(near_images, "look_at", lambda _: looks)
+        patched.setattr(near_images, "look_at", lambda _: image_hashes)
         return image_clusters.__wrapped__(Images("", names, names))
 
 

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from trainer.audit.near_texts import SHORTEST, join, near_clusters
+from trainer.audit.near_texts import SHORTEST, near_clusters, union
 
 WORDS = [
     "the",
@@ -123,5 +123,5 @@ def test_nothing_to_compare(texts: list[str]) -> None:
 
 
 def test_join_follows_links_in_steps() -> None:
-    labels = join(np.array([0, 1, 2, 3, 3]), np.array([[0, 1], [1, 3]]))
+    labels = union(np.array([0, 1, 2, 3, 3]), np.array([[0, 1], [1, 3]]))
     assert partition(labels) == {frozenset({0, 1, 3, 4}), frozenset({2})}

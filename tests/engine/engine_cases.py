@@ -10,7 +10,7 @@ from trainer.data.loading.batches import DenseRows, TrainingSet
 from trainer.data.samples import DataSpec
 from trainer.engine.ema import WeightAverage
 from trainer.engine.loops import Learner, Totals
-from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.engine.settings import FitSettings, FoldRows
 from trainer.losses.ce import CrossEntropy
@@ -56,7 +56,7 @@ def made(seed=0, **options):
 
 
 def level(opt_level="O0", **options):
-    return resolve(AmpConfig(opt_level, **options), CPU)
+    return resolve_opt_level(AmpConfig(opt_level, **options), CPU)
 
 
 def cross_entropy(**options):

@@ -23,7 +23,7 @@ from tests.engine.engine_cases import (
 )
 from trainer.data.loading.batches import training_order
 from trainer.engine.fit import fit_fold, train_fold
-from trainer.engine.progress import Progress, Selection
+from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.scoring import evaluation_state, predict_rows
 from trainer.errors import NonFiniteError
 from trainer.metrics.scores import METRICS, score
@@ -132,7 +132,7 @@ def scores_by_hand(rows, epochs, decay):
     found = []
     for count in range(1, epochs + 1):
         it = learner(lr=0.8, decay=decay)
-        progress = Progress(totals(), Selection("accuracy", None))
+        progress = FitState(totals(), Selection("accuracy", None))
         train_fold(it, noisy_data(), replace(rows, monitor=None), settings(max_epochs=count), SPEC, progress)
         proba = predict_rows(it, noisy_data(), rows.monitor, settings())[1]
         target = noisy_data().target.numpy()[rows.monitor]
@@ -153,7 +153,7 @@ def test_the_picked_epoch_its_weights_and_its_scores(select, decay):
     assert result.best_epoch == expected
     assert same_state(weights, by_hand[expected - 1][1])
     last = learner(lr=0.8, decay=decay)
-    progress = Progress(totals(), Selection("accuracy", None))
+    progress = FitState(totals(), Selection("accuracy", None))
     train_fold(last, noisy_data(), replace(rows, monitor=None), settings(max_epochs=6), SPEC, progress)
     assert same_state(state_of(it.model), state_of(last.model))  # the picked weights were only lent to it
     if select == "fold":

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, level, made, same_state, settings, state_of
 from tests.engine.layered_models import BODY, deep, part_of
-from tests.engine.test_snapshot import Killed, assert_same, keeper
+from tests.engine.test_snapshot import Killed, assert_same, checkpointer
 from trainer.config.schema import FitConfig
 from trainer.data.loading.batches import training_order
 from trainer.engine.ema import WeightAverage
@@ -21,7 +21,7 @@ from trainer.engine.loops import Learner
 from trainer.engine.modes import training
 from trainer.engine.precision.precision import Precision
 from trainer.engine.preflight.preflight import findings
-from trainer.engine.preflight.probe import Probe
+from trainer.engine.preflight.probe import ProbedModel
 
 LEVELS = [
     ("O0", {}),
@@ -164,8 +164,8 @@ def test_a_fold_stopped_while_frozen_or_after_ends_like_one_that_was_not(tmp_pat
         directory = tmp_path / f"step{step}"
         directory.mkdir()
         with pytest.raises(Killed):
-            fitted(fresh(), chosen, keeper(directory, kill_at=step))
-        assert_same(fitted(fresh(), chosen, keeper(directory))[0], straight)
+            fitted(fresh(), chosen, checkpointer(directory, kill_at=step))
+        assert_same(fitted(fresh(), chosen, checkpointer(directory))[0], straight)
 
 
 def test_no_dropout_in_a_frozen_layer_and_dropout_outside_of_it():
@@ -197,9 +197,9 @@ def test_another_level_can_be_forced_in_the_middle_of_a_frozen_epoch(tmp_path):
     directory = tmp_path / "fold"
     directory.mkdir()
     with pytest.raises(Killed):
-        fitted(learner(chosen), chosen, keeper(directory, kill_at=2))
+        fitted(learner(chosen), chosen, checkpointer(directory, kill_at=2))
     it = learner(chosen, opt_level="O2", dtype="bf16")
-    kept = keeper(directory)
+    kept = checkpointer(directory)
     kept.force = True
     (result, _), states = fitted(it, chosen, kept)
     assert len(result.epochs) == 3
@@ -212,7 +212,7 @@ def test_another_level_can_be_forced_in_the_middle_of_a_frozen_epoch(tmp_path):
 def test_the_preflight_finds_nothing_wrong_with_freezing(fit, opt_level):
     model, data = deep(), dataset()
     freeze_for_good(model, fit)
-    probe = Probe(
+    probe = ProbedModel(
         model=model,
         loss=cross_entropy(),
         level=level(opt_level),

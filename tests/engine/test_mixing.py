@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from tests.engine.engine_cases import CLASSES, SPEC, cross_entropy, dataset, fold, learner, settings, state_of, totals
-from tests.engine.test_snapshot import Killed, assert_same, fresh, keeper
+from tests.engine.test_snapshot import Killed, assert_same, checkpointer, fresh
 from trainer.data.loading.batches import Batch, DenseRows, TrainingSet
 from trainer.engine.fit import fit_fold
 from trainer.engine.loops import train_step
@@ -242,8 +242,8 @@ def test_a_mixed_fold_that_was_stopped_ends_like_one_that_was_not(tmp_path, step
 
     straight = run()
     with pytest.raises(Killed):
-        run(keeper(tmp_path, kill_at=step))
-    assert_same(run(keeper(tmp_path)), straight)
+        run(checkpointer(tmp_path, kill_at=step))
+    assert_same(run(checkpointer(tmp_path)), straight)
 
 
 def test_mixing_changes_the_training_and_not_how_rows_are_predicted():

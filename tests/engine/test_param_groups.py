@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, level, made, settings, totals
 from tests.engine.layered_models import deep, part_of
-from tests.engine.test_snapshot import Killed, assert_same, keeper
+from tests.engine.test_snapshot import Killed, assert_same, checkpointer
 from trainer.config.schema import FitConfig
 from trainer.engine.fit import fit_fold
 from trainer.engine.freezing import freeze_for_good, require_parts
@@ -197,8 +197,8 @@ def test_under_every_schedule_a_stopped_fold_goes_on_to_the_same_bits(tmp_path, 
         directory = tmp_path / str(step)
         directory.mkdir()
         with pytest.raises(Killed):
-            run(keeper(directory, kill_at=step))
-        assert_same(run(keeper(directory)), straight)
+            run(checkpointer(directory, kill_at=step))
+        assert_same(run(checkpointer(directory)), straight)
 
 
 def test_a_schedule_that_would_raise_the_lowest_layers_is_refused():

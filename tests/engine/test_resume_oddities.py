@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.engine.engine_cases import cross_entropy, dataset, fold, learner, level, made, settings
-from tests.engine.test_snapshot import IDENTITY, SPEC, Killed, assert_same, fit_fold, keeper
+from tests.engine.test_snapshot import IDENTITY, SPEC, Killed, assert_same, checkpointer, fit_fold
 from trainer.engine.snapshot import all_weights_finite, capture
 from trainer.errors import CheckpointError
 from trainer.losses.ce import CrossEntropy
@@ -15,7 +15,7 @@ from trainer.store import checkpoints
 
 
 def run(it, directory=None, kill_at=None, **changes):
-    kept = None if directory is None else keeper(directory, kill_at)
+    kept = None if directory is None else checkpointer(directory, kill_at)
     return fit_fold(
         it, dataset(40, seed=4), fold(40, range(0, 40, 4)), settings(batch_size=4, **changes), SPEC, [], kept
     )
@@ -81,7 +81,7 @@ class Kind(enum.IntEnum):
 def test_what_could_not_be_loaded_again_is_refused_at_the_first_step(tmp_path, value):
     it = learner()
     it.optimizer.param_groups[0]["odd"] = value
-    kept = keeper(tmp_path, every_n_steps=None)
+    kept = checkpointer(tmp_path, every_n_steps=None)
     with pytest.raises(CheckpointError, match=r"cannot save state\.optimizer\.param_groups\[0\]\.odd"):
         fit_fold(it, dataset(40, seed=4), fold(40), settings(batch_size=4), SPEC, [], kept)
     assert not list(tmp_path.glob("step-*"))
@@ -121,7 +121,7 @@ def progress_of():
 
 def test_smaller_step_numbers_after_a_forced_change_are_kept(tmp_path):
     it = learner(made(), loss=cross_entropy())
-    kept = keeper(tmp_path, identity=IDENTITY)
+    kept = checkpointer(tmp_path, identity=IDENTITY)
     for step in (199, 200, 21, 22, 23):
         kept.saved = None
         kept.save(it, progress_of(), checkpoints.Position(1, step))

@@ -11,12 +11,12 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, OneCycleLR, Se
 
 from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, level, same_state, settings
 from trainer.config.schema import CheckpointConfig
-from trainer.engine.checkpointer import Keeper
+from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.ema import WeightAverage
 from trainer.engine.fit import fit_fold
+from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import Learner, Totals
 from trainer.engine.precision.precision import Precision
-from trainer.engine.progress import Progress, Selection
 from trainer.engine.snapshot import capture, first_difference, restore
 from trainer.errors import CheckpointError, NonFiniteError
 from trainer.store import checkpoints
@@ -80,15 +80,15 @@ def rows(select="last"):
     return split
 
 
-def keeper(directory, kill_at=None, **changes):
+def checkpointer(directory, kill_at=None, **changes):
     """A keeper that saves every step; ``kill_at`` raises right after that save."""
-    kept = Keeper(
+    kept = Checkpointer(
         directory,
         identity=changes.pop("identity", IDENTITY),
         settings=CheckpointConfig(**{"every_n_steps": 1, "background": False, **changes}),
         force=changes.pop("force", False),
         still_ours=lambda: None,
-        say=lambda line: None,
+        print_line=lambda line: None,
     )
     if kill_at is not None:
         save = kept.save
@@ -106,7 +106,7 @@ def fit(learner, directory=None, select="last", kept=None, **changes):
     chosen = settings(**{"batch_size": 4, "accumulate_steps": 2, **changes})
     if directory is not None:
         directory.mkdir(exist_ok=True)
-        kept = keeper(directory)
+        kept = checkpointer(directory)
     return fit_fold(learner, dataset(ROWS, seed=4), rows(select), chosen, SPEC, [], kept)
 
 
@@ -130,7 +130,7 @@ def test_a_fold_killed_after_any_save_ends_like_one_that_was_not(tmp_path, opt_l
         directory = tmp_path / f"step{step}"
         directory.mkdir()
         with pytest.raises(Killed):
-            fit(fresh(opt_level, **options), kept=keeper(directory, kill_at=step))
+            fit(fresh(opt_level, **options), kept=checkpointer(directory, kill_at=step))
         assert_same(fit(fresh(opt_level, **options), directory), straight)
 
 
@@ -152,7 +152,7 @@ def test_optimizers_schedulers_averages_and_the_picked_epoch_go_on(tmp_path, cas
     directory.mkdir()
     for step in (2, 7, 8):  # killed three times in one run
         with pytest.raises(Killed):
-            fit(fresh(**case), select=select, kept=keeper(directory, kill_at=step), max_epochs=5)
+            fit(fresh(**case), select=select, kept=checkpointer(directory, kill_at=step), max_epochs=5)
     assert_same(fit(fresh(**case), directory, select=select, max_epochs=5), straight)
 
 
@@ -165,7 +165,7 @@ def test_early_stopping_counts_on(tmp_path):
         directory = tmp_path / f"step{step}"
         directory.mkdir()
         with pytest.raises(Killed):
-            fit(fresh(), kept=keeper(directory, kill_at=step), **options)
+            fit(fresh(), kept=checkpointer(directory, kill_at=step), **options)
         assert_same(fit(fresh(), directory, **options), straight)
 
 
@@ -174,7 +174,7 @@ def test_saving_in_the_background_writes_the_same_bytes(tmp_path):
     for background in (False, True):
         directory = tmp_path / str(background)
         directory.mkdir()
-        kept = keeper(directory, background=background, every_n_steps=2)
+        kept = checkpointer(directory, background=background, every_n_steps=2)
         fit(fresh(), kept=kept)
         kept.close()
         marks = sorted(directory.glob("step-*.pt"))
@@ -210,14 +210,14 @@ def walk(value, flat):
 
 
 def progressed():
-    return Progress(Totals.start(torch.device("cpu")), Selection("accuracy", None))
+    return FitState(Totals.start(torch.device("cpu")), Selection("accuracy", None))
 
 
 def test_a_part_that_does_not_come_back_as_it_was_is_noticed(tmp_path):
     directory = tmp_path / "fold"
     directory.mkdir()
     with pytest.raises(Killed):
-        fit(fresh(), kept=keeper(directory, kill_at=3))
+        fit(fresh(), kept=checkpointer(directory, kill_at=3))
 
     class Forgetful(torch.optim.AdamW):
         def load_state_dict(self, state):
@@ -239,17 +239,17 @@ def test_a_checkpoint_from_other_conditions_is_refused_and_can_be_forced(tmp_pat
     directory = tmp_path / "fold"
     directory.mkdir()
     with pytest.raises(Killed):
-        fit(fresh(), kept=keeper(directory, kill_at=3))
+        fit(fresh(), kept=checkpointer(directory, kill_at=3))
     other = {**IDENTITY, "config": {"lr": 0.2}, "hardware": {"threads": 4}}
     with pytest.raises(CheckpointError, match=r"lr: 0.1 there, 0.2 here(.|\n)*threads: 1 there, 4 here"):
-        fit(fresh(), kept=keeper(directory, identity=other))
-    forced = Keeper(
+        fit(fresh(), kept=checkpointer(directory, identity=other))
+    forced = Checkpointer(
         directory,
         identity=other,
         settings=CheckpointConfig(),
         force=True,
         still_ours=lambda: None,
-        say=lambda line: None,
+        print_line=lambda line: None,
     )
     result, _ = fit(fresh(), kept=forced)
     assert len(result.epochs) == 3
@@ -265,7 +265,7 @@ def test_another_level_can_be_forced(before, now):
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path):
-    learner, kept = fresh(), keeper(tmp_path)
+    learner, kept = fresh(), checkpointer(tmp_path)
     with torch.no_grad():
         learner.model.head.weight[0, 0] = float("inf")
     with pytest.raises(NonFiniteError, match="after step 5"):

@@ -13,7 +13,7 @@ from trainer.data.loading.batches import DenseRows, TrainingSet, row_views
 from trainer.data.loading.streamed import StreamedRows
 from trainer.engine.fit import fit_fold
 from trainer.engine.loops import predict_views
-from trainer.engine.scoring import monitored, predict_rows
+from trainer.engine.scoring import predict_rows, validation_scores
 from trainer.losses.nll import NegativeLogLikelihood
 from trainer.metrics.scores import score
 
@@ -96,7 +96,7 @@ def test_held_out_rows_are_seen_every_way_and_monitored_ones_as_they_are():
     result, _ = fit_fold(it, seen, rows, chosen, SPEC, [])
     np.testing.assert_allclose(result.loss.mean(), result.metrics["log_loss"], rtol=1e-5)
     plain_rows = DenseRows({"x": seen.rows.images})
-    once = monitored(it, replace(seen, rows=plain_rows), rows.monitor, chosen, SPEC)
+    once = validation_scores(it, replace(seen, rows=plain_rows), rows.monitor, chosen, SPEC)
     assert result.epochs[-1].monitor == once
     last = result.epochs[result.best_epoch - 1].monitor["log_loss"]
     assert last == min(epoch.monitor["log_loss"] for epoch in result.epochs)

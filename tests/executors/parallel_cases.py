@@ -24,27 +24,27 @@ class Noted:
         self.told.append(("step", step, loss, lr))
 
 
-def side_by_side(train, folds=range(5), n_workers=2, anew=None, tracker=None, say=None):
+def side_by_side(train, folds=range(5), n_workers=2, in_new_process=None, tracker=None, print_line=None):
     """Train and return what was said, and what the terminal's and the trackers' observers were told."""
-    said, shown, tracked = [], [], []
+    said, shown, progress_on = [], [], []
     with interrupts.handled():
         train_side_by_side(
             list(folds),
             train,
             n_workers,
-            observed=lambda: [Noted(shown), tracker or Noted(tracked)],
-            say=say or said.append,
+            observed=lambda: [Noted(shown), tracker or Noted(progress_on)],
+            print_line=print_line or said.append,
             run="a1",
-            anew=anew,
+            in_new_process=in_new_process,
         )
-    return said, shown, tracked
+    return said, shown, progress_on
 
 
 def begun_anew(directory):
     """Return a trainer of folds that needs nothing of the process that started its own; of fold 2 it dies."""
 
-    def train(fold, observers, say):
-        say(f"fold {fold} says")
+    def train(fold, observers, print_line):
+        print_line(f"fold {fold} says")
         observers[0].fold_started(fold, 10, 3)
         if fold == 2:
             os.kill(os.getpid(), signal.SIGKILL)

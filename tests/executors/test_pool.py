@@ -25,17 +25,17 @@ def computed(size=400):
 
 
 def test_what_folds_say_and_tell_arrives_and_every_fold_is_trained_once(tmp_path):
-    def train(fold, observers, say):
-        say(f"fold {fold} says")
+    def train(fold, observers, print_line):
+        print_line(f"fold {fold} says")
         observers[0].fold_started(fold, 10, 3)
         observers[1].step(fold, 0.5, 0.1)
         with (tmp_path / str(fold)).open("a") as file:
             file.write(str(os.getpid()))
 
-    said, shown, tracked = side_by_side(train)
+    said, shown, progress_on = side_by_side(train)
     assert sorted(said) == [f"fold {fold} says" for fold in range(5)]
     assert sorted(shown) == [("fold_started", fold, 10, 3) for fold in range(5)]
-    assert sorted(tracked) == [("step", fold, 0.5, 0.1) for fold in range(5)]
+    assert sorted(progress_on) == [("step", fold, 0.5, 0.1) for fold in range(5)]
     pids = {(tmp_path / str(fold)).read_text() for fold in range(5)}
     assert 1 <= len(pids) <= 2
     assert str(os.getpid()) not in pids
@@ -43,7 +43,7 @@ def test_what_folds_say_and_tell_arrives_and_every_fold_is_trained_once(tmp_path
 
 
 def test_two_folds_are_trained_at_the_same_time(tmp_path):
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         (tmp_path / str(fold)).touch()
         until = time.monotonic() + 20
         while not (tmp_path / str(1 - fold)).exists():
@@ -61,7 +61,7 @@ def test_repeated_forks_never_hang_though_this_process_has_computed_with_threads
         torch.set_num_threads(threads)
         expected = computed()
 
-        def train(fold, observers, say):
+        def train(fold, observers, print_line):
             assert torch.get_num_threads() == threads
             assert torch.equal(computed(), expected)
 
@@ -89,7 +89,7 @@ class no_hang:
 
 
 def test_a_fold_that_fails_is_named_and_the_others_are_trained(tmp_path):
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         if fold == 1:
             raise NonFiniteError("the training loss is nan\ntry this")
         (tmp_path / str(fold)).touch()
@@ -101,7 +101,7 @@ def test_a_fold_that_fails_is_named_and_the_others_are_trained(tmp_path):
 
 
 def test_a_killed_process_is_an_error_in_words_and_the_others_go_on(tmp_path):
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         if fold == 2:
             os.kill(os.getpid(), signal.SIGKILL)
         (tmp_path / str(fold)).touch()
@@ -118,17 +118,17 @@ def test_a_killed_process_is_an_error_in_words_and_the_others_go_on(tmp_path):
 
 
 def test_where_every_process_is_killed_another_trains_what_is_left(tmp_path):
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         (tmp_path / str(fold)).touch()
         while not (tmp_path / "1").exists():
             time.sleep(0.01)
         if fold in (0, 1, 4):
             os.kill(os.getpid(), signal.SIGKILL)
-        say(f"fold {fold} says")
+        print_line(f"fold {fold} says")
 
     said = []
     with pytest.raises(FoldwiseError, match=r"^fold 0: its process was ended by SIGKILL(\n.*)*fold 1, 4$"):
-        side_by_side(train, say=said.append)
+        side_by_side(train, print_line=said.append)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2", "3", "4"]
     assert [line for line in said if line.endswith("says")] == ["fold 2 says", "fold 3 says"]
     deaths = [line for line in said if "SIGKILL" in line]
@@ -137,7 +137,7 @@ def test_where_every_process_is_killed_another_trains_what_is_left(tmp_path):
 
 
 def test_a_process_that_dies_is_missed_though_one_that_it_started_holds_its_pipe(tmp_path):
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         if fold == 1:
             left = os.fork()
             if left == 0:
@@ -156,7 +156,7 @@ def test_a_process_that_dies_is_missed_though_one_that_it_started_holds_its_pipe
 
 
 def test_a_thread_of_the_models_does_not_keep_the_run_from_ending():
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         threading.Thread(target=time.sleep, args=(60,)).start()
 
     started = time.monotonic()
@@ -170,26 +170,26 @@ def test_a_terminal_that_is_gone_ends_the_run_and_its_processes():
         raise OSError(5, "Input/output error")
 
     with pytest.raises(OSError, match="Input/output"), no_hang(30):
-        side_by_side(lambda fold, observers, say: say("words"), say=gone)
+        side_by_side(lambda fold, observers, print_line: print_line("words"), print_line=gone)
     assert children() == []
 
 
 def test_what_cannot_be_sent_to_a_new_process_is_an_error():
     with pytest.raises(ConfigError, match=r"cv.parallel=2: the processes cannot be started"):
-        side_by_side(None, anew=lambda: None)
+        side_by_side(None, in_new_process=lambda: None)
 
 
 def test_processes_that_are_not_forked_say_tell_and_die_alike(tmp_path):
     with same_threads():
         torch.set_num_threads(2)
         with pytest.raises(FoldwiseError, match="fold 2: its process was ended by SIGKILL"):
-            side_by_side(None, anew=partial(begun_anew, tmp_path))
+            side_by_side(None, in_new_process=partial(begun_anew, tmp_path))
     written = {path.name: path.read_text().split() for path in tmp_path.iterdir()}
     assert sorted(written) == ["0", "1", "3", "4"]
     assert {threads for _, threads in written.values()} == {"2"}
     assert not any(is_running(int(pid)) for pid, _ in written.values())
     with pytest.raises(DataError, match=r"^fold 0: not the same data\n.*fold 1"):
-        side_by_side(None, range(2), anew=unable_to_begin)
+        side_by_side(None, range(2), in_new_process=unable_to_begin)
 
 
 def test_several_failures_are_one_message_of_five_lines():
@@ -197,7 +197,7 @@ def test_several_failures_are_one_message_of_five_lines():
         def __init__(self, one, two):
             super().__init__(f"{one} {two}")
 
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         raise OddError("a\nb\nc\nd\ne", "f") if fold else ValueError("odd")
 
     with pytest.raises(FoldwiseError) as raised:
@@ -213,7 +213,7 @@ def test_several_failures_are_one_message_of_five_lines():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_a_signal_reaches_the_folds_and_ends_the_run_as_that_signal(tmp_path, number, capfd):
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         with interrupts.deferred():
             (tmp_path / f"{fold} began").touch()
             try:
@@ -233,7 +233,7 @@ def test_a_signal_reaches_the_folds_and_ends_the_run_as_that_signal(tmp_path, nu
     said, sender = [], threading.Thread(target=send)
     sender.start()
     with pytest.raises(Interrupted) as stop:
-        side_by_side(train, say=said.append)
+        side_by_side(train, print_line=said.append)
     assert said == []  # no fold has failed
     sender.join()
     assert stop.value.exit_code == 128 + number
@@ -244,7 +244,7 @@ def test_a_signal_reaches_the_folds_and_ends_the_run_as_that_signal(tmp_path, nu
 
 
 def test_an_observer_that_fails_ends_the_processes(tmp_path):
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         observers[0].epoch(None)
         time.sleep(60)
 
@@ -268,7 +268,7 @@ class Slow:
 
 
 def test_no_fold_waits_for_a_tracker_and_every_tracker_is_told_in_the_end(tmp_path):
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         observers[1].step(fold, 0.5, 0.1)
         (tmp_path / str(fold)).touch()
 
@@ -284,7 +284,7 @@ def test_a_tracker_that_fails_ends_the_run_and_its_processes(fails_at):
             if step == fails_at:
                 raise CheckpointError("no space left on device")
 
-    def train(fold, observers, say):
+    def train(fold, observers, print_line):
         observers[1].step(fold, 0.5, 0.1)
         if fold == fails_at == 0:
             time.sleep(60)
@@ -348,7 +348,7 @@ def test_a_process_that_hangs_or_dies_before_it_begins_is_replaced(monkeypatch, 
     monkeypatch.setattr(processes, "_work", work)
     monkeypatch.setattr(processes, "_fork", fork)
     monkeypatch.setattr(processes, "READY_SECONDS", 1.0 if trouble == "hangs" else 20.0)
-    said, _, _ = side_by_side(lambda fold, observers, say: say(str(fold)))
+    said, _, _ = side_by_side(lambda fold, observers, print_line: print_line(str(fold)))
     assert sorted(said) == [str(fold) for fold in range(5)]
     assert len(tried) == 3
     assert children() == []

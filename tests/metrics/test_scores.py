@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from trainer.metrics.scores import METRICS, better, check_names, default_metrics, predict, score
+from trainer.metrics.scores import METRICS, better, check_names, default_metrics, predicted_classes, score
 
 TASKS = ("binary", "multiclass", "multilabel")
 
@@ -112,8 +112,8 @@ def test_nonfinite_probabilities_and_no_rows_are_nan():
 
 def test_prediction_ties_go_to_the_lower_class():
     half = np.full((1, 2), 0.5, dtype=np.float32)
-    assert predict("binary", half).tolist() == [0]
-    assert predict("multilabel", half).tolist() == [[0, 0]]
+    assert predicted_classes("binary", half).tolist() == [0]
+    assert predicted_classes("multilabel", half).tolist() == [[0, 0]]
 
 
 def test_better():

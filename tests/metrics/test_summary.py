@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
 from trainer.errors import CheckpointError
-from trainer.metrics.summary import optimism, pool, summarise
+from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
 from trainer.results import EpochRecord
 
 
@@ -30,7 +30,7 @@ def test_pool_puts_every_row_where_it_came_from(fake_result):
 
 def test_pool_does_not_depend_on_the_order_of_folds(fake_result):
     _, oof, folds = fake_result()
-    again = pool(folds[::-1], oof.ids, oof.target, 1)
+    again = pool_out_of_fold(folds[::-1], oof.ids, oof.target, 1)
     assert np.array_equal(again.proba, oof.proba)
 
 
@@ -38,22 +38,22 @@ def test_pool_names_missing_rows(fake_result):
     _, oof, folds = fake_result()
     row = int(folds[1].rows[0])
     with pytest.raises(CheckpointError, match=rf"30 of 90 rows not predicted in repeat 0: row {row} \(id 'row{row}'\)"):
-        pool([folds[0], folds[2]], oof.ids, oof.target, 1)
+        pool_out_of_fold([folds[0], folds[2]], oof.ids, oof.target, 1)
 
 
 def test_pool_names_rows_predicted_twice(fake_result):
     _, oof, folds = fake_result()
     with pytest.raises(CheckpointError, match="30 of 90 rows predicted more than once in repeat 0"):
-        pool([*folds, folds[1]], oof.ids, oof.target, 1)
+        pool_out_of_fold([*folds, folds[1]], oof.ids, oof.target, 1)
     double = replace(folds[0], rows=np.repeat(folds[0].rows[:15], 2))
     with pytest.raises(CheckpointError, match="15 of 90 rows predicted more than once"):
-        pool([double, *folds[1:]], oof.ids, oof.target, 1)
+        pool_out_of_fold([double, *folds[1:]], oof.ids, oof.target, 1)
 
 
 def test_pool_wants_every_repeat(fake_result):
     _, oof, folds = fake_result()
     with pytest.raises(CheckpointError, match="90 of 90 rows not predicted in repeat 1"):
-        pool(folds, oof.ids, oof.target, 2)
+        pool_out_of_fold(folds, oof.ids, oof.target, 2)
 
 
 def test_summary_is_mean_sd_and_pooled(fake_result):
@@ -72,7 +72,7 @@ def test_summary_with_repeats_averages_the_pooled_value(fake_result):
     noisy = [
         replace(f, proba=np.roll(f.proba, 1, axis=1)) if f.repeat == 1 else f for f in folds
     ]  # second repeat predicts the wrong class
-    pooled = pool(noisy, oof.ids[:90], oof.target[:90], 2)
+    pooled = pool_out_of_fold(noisy, oof.ids[:90], oof.target[:90], 2)
     summary = summarise(noisy, pooled, names=["log_loss"], task="multiclass", n_resamples=200)["log_loss"]
     proba = pooled.proba / pooled.proba.astype(float).sum(axis=1, keepdims=True)
     good, bad = (log_loss(pooled.target[:90], half) for half in (proba[:90], proba[90:]))
@@ -83,7 +83,7 @@ def test_summary_with_repeats_averages_the_pooled_value(fake_result):
 def test_summary_of_repeats_that_agree_has_the_interval_of_one(fake_result):
     _, oof, folds = fake_result()
     twice = [*folds, *(replace(f, repeat=1) for f in folds)]
-    pooled = pool(twice, oof.ids, oof.target, 2)
+    pooled = pool_out_of_fold(twice, oof.ids, oof.target, 2)
     once = summarise(folds, oof, names=["accuracy"], task="multiclass", n_resamples=100)["accuracy"]
     both = summarise(twice, pooled, names=["accuracy"], task="multiclass", n_resamples=100)["accuracy"]
     assert both.ci95 == pytest.approx(once.ci95)
@@ -95,7 +95,7 @@ def test_single_fold_and_undefined(fake_result):
     whole = replace(folds[0], rows=rows, proba=oof.proba, logits=oof.logits, loss=oof.loss)
     one_class = np.zeros(90, dtype=np.int64)
     whole = replace(whole, metrics={"roc_auc": math.nan})
-    summary = summarise([whole], pool([whole], oof.ids, one_class, 1), names=["roc_auc"], task="multiclass")
+    summary = summarise([whole], pool_out_of_fold([whole], oof.ids, one_class, 1), names=["roc_auc"], task="multiclass")
     assert summary["roc_auc"].sd == 0.0
     assert math.isnan(summary["roc_auc"].mean)
     assert math.isnan(summary["roc_auc"].oof)
@@ -196,7 +196,9 @@ def some_held_out(folds, every=3):
 def test_pool_holds_the_rows_that_are_held_out_in_input_order(fake_result):
     _, whole, folds = fake_result(repeats=2)
     fold_of_row = some_held_out(folds)
-    oof = pool(held_out_only(folds, fold_of_row), whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+    oof = pool_out_of_fold(
+        held_out_only(folds, fold_of_row), whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row
+    )
     kept = (fold_of_row >= 0).reshape(-1)
     for name in vars(oof):
         assert np.array_equal(getattr(oof, name), getattr(whole, name)[kept]), name
@@ -207,10 +209,10 @@ def test_pool_refuses_what_the_plan_does_not_hold_out(fake_result):
     _, whole, folds = fake_result(repeats=2)
     fold_of_row = some_held_out(folds)
     with pytest.raises(CheckpointError, match="30 of 90 rows predicted that are never held out in repeat 0: row 0 "):
-        pool(folds, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+        pool_out_of_fold(folds, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
     parts = held_out_only(folds, fold_of_row)
     with pytest.raises(CheckpointError, match="rows not predicted in repeat 1"):
-        pool(parts[:-1], whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+        pool_out_of_fold(parts[:-1], whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
 
 
 def test_pool_refuses_the_right_rows_from_the_wrong_fold(fake_result):
@@ -220,7 +222,7 @@ def test_pool_refuses_the_right_rows_from_the_wrong_fold(fake_result):
         fold_of_row[0, part.rows] = part.fold
     swapped = [replace(folds[0], fold=1), replace(folds[1], fold=0), folds[2]]
     with pytest.raises(CheckpointError, match=r"60 of 90 rows predicted by fold \d, which fold \d holds out,"):
-        pool(swapped, whole.ids, whole.target, fold_of_row=fold_of_row)
+        pool_out_of_fold(swapped, whole.ids, whole.target, fold_of_row=fold_of_row)
 
 
 def test_repeats_of_different_rows_are_resampled_together(fake_result):
@@ -228,7 +230,7 @@ def test_repeats_of_different_rows_are_resampled_together(fake_result):
     _, whole, folds = fake_result(repeats=2)
     fold_of_row = some_held_out(folds, every=4)
     parts = held_out_only(folds, fold_of_row)
-    oof = pool(parts, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
+    oof = pool_out_of_fold(parts, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
     got = summarise(parts, oof, names=["accuracy"], task="multiclass", n_resamples=150, seed=3)["accuracy"]
     order = {}
     for one in oof.ids:

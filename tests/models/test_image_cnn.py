@@ -9,7 +9,7 @@ from benchmarks.amp_parity import DTYPES, LEVELS, digits
 from trainer.config.build import construct
 from trainer.config.schema import AmpConfig
 from trainer.engine.freezing import body_parameters
-from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.errors import ConfigError
 from trainer.models.contract import Encoder, Layered
@@ -79,7 +79,7 @@ def test_every_opt_level_runs_forward_and_backward(level, dtype):
     losses = {}
     for name in ("O0", level):
         model = small(dropout=0.0).train()
-        precision = Precision(model, resolve(AmpConfig(name, dtype=dtype), CPU))
+        precision = Precision(model, resolve_opt_level(AmpConfig(name, dtype=dtype), CPU))
         loss = F.cross_entropy(precision.forward(model, {"images": images}), target)
         precision.backward(loss)
         assert all(bool(p.grad.float().abs().sum() > 0) for p in model.parameters())

@@ -11,7 +11,7 @@ from benchmarks.amp_parity import DTYPES, LEVELS, TOLERANCE, VOCABULARY, Case, s
 from trainer.config.build import construct
 from trainer.config.schema import AmpConfig
 from trainer.data.loading.batches import DenseRows, TrainingSet
-from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.errors import ConfigError
 from trainer.models.rnn import RNN
@@ -149,7 +149,7 @@ def test_the_same_bits_twice(level):
 @pytest.mark.parametrize("cell", CELLS)
 def test_every_parameter_gets_a_gradient_and_the_state_dict_goes_round(cell, level, dtype):
     model, tokens = small(cell=cell, layers=2).train(), texts()
-    precision = Precision(model, resolve(AmpConfig(level, dtype=dtype), CPU))
+    precision = Precision(model, resolve_opt_level(AmpConfig(level, dtype=dtype), CPU))
     logits = precision.forward(model, {"tokens": tokens})
     precision.backward(F.cross_entropy(logits, torch.tensor([0, 1, 2, 0])))
     assert all(p.grad is not None and bool(p.grad.float().abs().sum() > 0) for p in model.parameters())

@@ -9,7 +9,7 @@ import torch
 from tests.models.transformer_cases import KINDS, batch, config_of, save
 from trainer.config.build import construct
 from trainer.config.schema import AmpConfig
-from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.errors import ConfigError
 from trainer.models.contract import Encoder, Layered
@@ -182,7 +182,7 @@ def test_every_amp_level(saved, level, dtype, pooling):
     inputs = batch()
     expected = loaded(saved("bert"), pooling=pooling, dropout=0.0).eval()(**inputs)
     model = loaded(saved("bert"), pooling=pooling, dropout=0.0).eval()
-    precision = Precision(model, resolve(AmpConfig(opt_level=level, dtype=dtype), torch.device("cpu")))
+    precision = Precision(model, resolve_opt_level(AmpConfig(opt_level=level, dtype=dtype), torch.device("cpu")))
     logits = precision.forward(model, inputs)
     tolerance = 0.0 if level == "O0" else 0.05
     torch.testing.assert_close(logits, expected, atol=tolerance, rtol=tolerance)

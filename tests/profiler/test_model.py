@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from trainer.errors import ConfigError
-from trainer.profiler.model import ModelProfile, bill, profile_model
+from trainer.profiler.model import ModelProfile, cost_estimate, profile_model
 
 
 class Mlp(nn.Module):
@@ -257,19 +257,19 @@ def test_dictionary_is_plain():
 
 def test_the_bill_adds_up():
     profile = ModelProfile(batch_rows=32, train_step_seconds=0.1, eval_batch_seconds=0.02, peak_bytes=1000)
-    sequential = bill(profile, train_batches_per_fold=100, eval_batches_per_fold=50, n_folds=5)
+    sequential = cost_estimate(profile, train_batches_per_fold=100, eval_batches_per_fold=50, n_folds=5)
     assert sequential["train_steps"] == 500
     assert sequential["eval_batches"] == 250
     assert sequential["seconds_per_fold"] == pytest.approx(11.0)
     assert sequential["seconds"] == pytest.approx(55.0)
     assert sequential["peak_bytes"] == 1000
-    parallel = bill(profile, train_batches_per_fold=100, eval_batches_per_fold=50, n_folds=5, parallel_folds=2)
+    parallel = cost_estimate(profile, train_batches_per_fold=100, eval_batches_per_fold=50, n_folds=5, parallel_folds=2)
     assert parallel["seconds"] == pytest.approx(33.0)  # three rounds
     assert parallel["peak_bytes"] == 2000
 
 
 def test_no_bill_without_times():
-    unknown = bill(ModelProfile(batch_rows=1), train_batches_per_fold=1, eval_batches_per_fold=1, n_folds=1)
+    unknown = cost_estimate(ModelProfile(batch_rows=1), train_batches_per_fold=1, eval_batches_per_fold=1, n_folds=1)
     assert (unknown["seconds"], unknown["peak_bytes"]) == (None, None)
 
 

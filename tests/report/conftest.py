@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from trainer.metrics.scores import default_metrics, score
-from trainer.metrics.summary import optimism, pool, summarise
+from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
 from trainer.results import CVResult, EpochRecord, FoldResult
 
 
@@ -57,7 +57,7 @@ def make_result(task="multiclass", classes=("a", "b", "c"), *, repeats=1, monito
             folds.append(
                 make_fold(names, task, target, proba, rows=rows, fold=fold, repeat=repeat, monitored=monitored)
             )
-    oof = pool(folds, np.array([f"row{i}" for i in range(n)]), target, repeats)
+    oof = pool_out_of_fold(folds, np.array([f"row{i}" for i in range(n)]), target, repeats)
     result = CVResult(
         n_splits=3,
         repeats=repeats,

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from trainer.profiler.counts import Missed, ModuleRow
-from trainer.profiler.model import ModelProfile, bill
+from trainer.profiler.model import ModelProfile, cost_estimate
 from trainer.report.profile_table import memory, quantity, show
 
 FULL = ModelProfile(
@@ -57,7 +57,7 @@ def test_memory_time_and_problems():
 
 
 def test_the_bill():
-    of_all = bill(FULL, train_batches_per_fold=100, eval_batches_per_fold=10, n_folds=5, parallel_folds=2)
+    of_all = cost_estimate(FULL, train_batches_per_fold=100, eval_batches_per_fold=10, n_folds=5, parallel_folds=2)
     text = printed(FULL, of_all)
     assert "whole cross validation ~ 3 min 30 s 5 folds, 500 training steps, 50 evaluation batches" in text
     assert "2 folds at a time need 2.8 GiB" in text
@@ -66,7 +66,7 @@ def test_the_bill():
 def test_nothing_measured_is_a_dash_not_a_zero():
     text = printed(
         ModelProfile(batch_rows=1),
-        bill(ModelProfile(batch_rows=1), train_batches_per_fold=1, eval_batches_per_fold=1, n_folds=1),
+        cost_estimate(ModelProfile(batch_rows=1), train_batches_per_fold=1, eval_batches_per_fold=1, n_folds=1),
     )
     assert "parameters by thop –" in text
     assert "MACs by thop, forward –" in text

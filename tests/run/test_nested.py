@@ -24,7 +24,7 @@ from trainer.config.grid import candidates
 from trainer.config.schema import CvConfig, InnerConfig, RunConfig
 from trainer.data.loading.batches import training_order
 from trainer.data.samples import DataSpec, Samples, TableColumns
-from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.errors import DataError, NonFiniteError
 from trainer.folds.plan import make_folds
 from trainer.results import EpochRecord
@@ -293,7 +293,7 @@ def test_every_key_of_a_candidate_takes_effect(iris):
     assert (exp.settings.batch_size, exp.settings.accumulate_steps, exp.settings.clip_norm) == (7, 2, 1.0)
     assert exp.config.fit.ema_decay == 0.5
     assert exp.config.model["hidden"] == [3, 3]
-    assert exp.level == resolve(one.config.amp, torch.device("cpu"))
+    assert exp.level == resolve_opt_level(one.config.amp, torch.device("cpu"))
     assert exp.level.opt_level == "O2"
     assert iris.config.model["hidden"] == [8]
 

@@ -8,7 +8,7 @@ from safetensors.torch import save as to_safetensors
 from tests.engine.engine_cases import SPEC, dataset, fold, learner, settings
 from tests.store.test_checkpoints import die_at, in_a_child
 from trainer.config.schema import CheckpointConfig
-from trainer.engine.checkpointer import Keeper
+from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit import fit_fold
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import load_fold, save_fold
@@ -25,17 +25,19 @@ def train(run):
     with FoldLock(directory) as lock:
         if survey(run, [0], 1)[0].done:
             return
-        keeper = Keeper(
+        checkpointer = Checkpointer(
             directory,
             identity=IDENTITY,
             settings=CheckpointConfig(every_n_steps=1, background=False),
             force=False,
             still_ours=lock.require_ours,
-            say=lambda line: None,
+            print_line=lambda line: None,
         )
-        with keeper:
+        with checkpointer:
             it = learner(decay=0.5)
-            result, weights = fit_fold(it, dataset(11), fold(11, (0, 5)), settings(max_epochs=1), SPEC, [], keeper)
+            result, weights = fit_fold(
+                it, dataset(11), fold(11, (0, 5)), settings(max_epochs=1), SPEC, [], checkpointer
+            )
         save_fold(directory, result, amp={}, identity=IDENTITY, files={"model.safetensors": to_safetensors(weights)})
         remove_all(directory)
 

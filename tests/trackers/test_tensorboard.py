@@ -3,7 +3,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from trainer.metrics.scores import default_metrics, score
-from trainer.metrics.summary import pool, summarise
+from trainer.metrics.summary import pool_out_of_fold, summarise
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.trackers.tensorboard import TensorBoardTracker
 
@@ -27,7 +27,7 @@ def run(log_dir, task="multiclass"):
         metrics = score(names, task, target[rows], proba[rows])
         folds.append(FoldResult(0, fold, rows, proba[rows], proba[rows], proba[rows, 0], metrics, records, 2, 20, 1.0))
         tracker.fold_finished(folds[-1], target[rows], CLASSES, task)
-    oof = pool(folds, np.arange(n).astype(str), target)
+    oof = pool_out_of_fold(folds, np.arange(n).astype(str), target)
     metrics = summarise(folds, oof, names=names, task=task, n_resamples=10)
     result = CVResult(2, 1, task, CLASSES, "f", names[0], metrics, {}, 2.0, {}, {})
     tracker.finished(result, {"loss": "focal", "lr": 0.1, "hidden": [256, 256], "seed": None, "ema": True})

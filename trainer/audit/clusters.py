@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trainer.audit.duplicate_rows import input_codes, look_alikes, normalise, number
 from trainer.audit.image_hashes import take
 from trainer.audit.near_images import image_clusters
-from trainer.audit.near_texts import join, near_clusters
+from trainer.audit.near_texts import near_clusters, union
 from trainer.data.samples import Images, Samples, Texts
 
 
@@ -77,4 +77,4 @@ def with_groups(codes_N: NDArray[np.int64], groups_N: NDArray[np.str_]) -> NDArr
     """Return (N,) numbers from 0 that rows of one code or one group share, in any number of steps."""
     places_N = number(groups_N.tolist())
     first_row = np.unique(places_N, return_index=True)[1]
-    return join(codes_N, np.stack([codes_N, codes_N[first_row[places_N]]], axis=1))
+    return union(codes_N, np.stack([codes_N, codes_N[first_row[places_N]]], axis=1))

@@ -26,7 +26,7 @@ Look = tuple[bytes, int, NDArray[np.uint8], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
-class Looks:
+class ImageHash:
     """What each of U files looks like.
 
     Attributes:
@@ -43,7 +43,7 @@ class Looks:
 
 
 @lru_cache(maxsize=2)
-def look_at(images: Images) -> Looks:
+def look_at(images: Images) -> ImageHash:
     """Decode every file once, in threads where that is faster; large JPEG files at reduced size.
 
     Raises:
@@ -51,7 +51,7 @@ def look_at(images: Images) -> Looks:
     """
     with quiet():
         seen = list(threaded(partial(_look, images.root), images.names))
-    return Looks(
+    return ImageHash(
         tuple(look[0] for look in seen),
         np.array([look[1] for look in seen], dtype=np.uint64),
         np.stack([look[2] for look in seen]),

@@ -13,7 +13,7 @@ from trainer.audit.duplicate_rows import number
 from trainer.audit.findings import Finding, count
 from trainer.audit.honest import Honest, folds_of, held_out_rows, honest_ways
 from trainer.audit.image_hashes import take
-from trainer.audit.probes import metric, predict, probes
+from trainer.audit.probes import metric, probe_predictions, probes
 from trainer.audit.split import Side, Split, TrainRows
 from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns, Texts
 
@@ -116,7 +116,7 @@ def _gaps(samples: Samples, spec: DataSpec, place: int, split: str, sides: list[
     """Score the probe in that place under the split and in every honest way."""
     name, score = metric(spec)
     probe, held_N = probes(samples, spec)[place], held_out_rows(sides, len(samples))
-    predicted = predict(samples, probe, sides)
+    predicted = probe_predictions(samples, probe, sides)
     given, gaps = score(samples.target[held_N], predicted[held_N]), []
     for way in ways:
         worth = None
@@ -139,7 +139,7 @@ def _predicted_so(samples: Samples, spec: DataSpec, place: int, way: Honest) -> 
             tuple(name for name in table.categorical if name not in way.drop),
         )
         samples = replace(samples, inputs=kept)
-    return predict(samples, probes(samples, spec)[place], way.sides)
+    return probe_predictions(samples, probes(samples, spec)[place], way.sides)
 
 
 def _steps(times_N: NDArray[Any]) -> NDArray[np.int64]:

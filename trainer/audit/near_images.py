@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.audit.duplicate_rows import number
-from trainer.audit.image_hashes import SIDE, Looks, look_at
-from trainer.audit.near_texts import join
+from trainer.audit.image_hashes import SIDE, ImageHash, look_at
+from trainer.audit.near_texts import union
 from trainer.data.samples import Images
 
 MOST_BITS = 10  # of 64
@@ -37,17 +37,17 @@ def image_clusters(images: Images) -> NDArray[np.int64]:
     Raises:
         DataError: a file is not there or no picture.
     """
-    looks = look_at(images)
-    pixels_U = number(looks.pixels)
+    image_hashes = look_at(images)
+    pixels_U = number(image_hashes.pixels)
     first = np.unique(pixels_U, return_index=True)[1]
     labels_V = np.arange(len(first))
-    grey_VP, detail_V = _standardised(looks.grey_USS[first].astype(np.float32))
-    for pairs_P2 in _candidates(looks.hashes_U[first]):
+    grey_VP, detail_V = _standardised(image_hashes.grey_USS[first].astype(np.float32))
+    for pairs_P2 in _candidates(image_hashes.hashes_U[first]):
         pairs_P2 = pairs_P2[labels_V[pairs_P2[:, 0]] != labels_V[pairs_P2[:, 1]]]
         pairs_P2 = pairs_P2[(detail_V[pairs_P2] >= LEAST_DETAIL).all(axis=1)]
         likely_P2 = _most_alike(pairs_P2, grey_VP)
-        linked_P2 = likely_P2[_near(first[likely_P2], looks, detail_V[likely_P2].min(axis=1))]
-        labels_V = join(labels_V, labels_V[linked_P2])
+        linked_P2 = likely_P2[_near(first[likely_P2], image_hashes, detail_V[likely_P2].min(axis=1))]
+        labels_V = union(labels_V, labels_V[linked_P2])
     clusters_U = labels_V[pixels_U]
     clusters_U.flags.writeable = False  # shared by all who ask again
     return clusters_U
@@ -87,14 +87,14 @@ def _most_alike(pairs_P2: NDArray[np.int64], grey_VP: NDArray[np.float32]) -> ND
     return pairs_P2[place_P < NEIGHBOURS]
 
 
-def _near(pairs_P2: NDArray[np.int64], looks: Looks, detail_P: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _near(pairs_P2: NDArray[np.int64], image_hashes: ImageHash, detail_P: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return (P,) whether the second picture follows from the first, in grey and in colour."""
     near_P = np.zeros(len(pairs_P2), dtype=bool)
     for first in range(0, len(pairs_P2), CHUNK_PAIRS):
         chunk = slice(first, first + CHUNK_PAIRS)
         left, right = pairs_P2[chunk].T
-        colour = np.abs(looks.colour_UC[left].astype(np.int16) - looks.colour_UC[right]).mean(axis=1)
-        tiles_P44 = _left_over(looks.grey_USS[left], looks.grey_USS[right])
+        colour = np.abs(image_hashes.colour_UC[left].astype(np.int16) - image_hashes.colour_UC[right]).mean(axis=1)
+        tiles_P44 = _left_over(image_hashes.grey_USS[left], image_hashes.grey_USS[right])
         near_P[chunk] = (
             (colour <= MOST_COLOUR)
             & (tiles_P44.mean((1, 2)) <= MOST_LEFT * detail_P[chunk])

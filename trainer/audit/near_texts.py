@@ -40,12 +40,12 @@ def near_clusters(texts: Sequence[str], threshold: float = 0.8) -> NDArray[np.in
     for pairs_P2 in _candidates(signatures_UH):
         pairs_P2 = pairs_P2[labels_U[pairs_P2[:, 0]] != labels_U[pairs_P2[:, 1]]]
         linked_P2 = pairs_P2[_near(pairs_P2, signatures_UH, shingles, threshold)]
-        labels_U = join(labels_U, labels_U[linked_P2])
+        labels_U = union(labels_U, labels_U[linked_P2])
     clusters_U[long_enough] = long_enough[np.unique(labels_U, return_index=True)[1]][labels_U]
     return np.unique(clusters_U, return_inverse=True)[1].astype(np.int64)
 
 
-def join(labels_U: NDArray[np.int64], links_P2: NDArray[np.int64]) -> NDArray[np.int64]:
+def union(labels_U: NDArray[np.int64], links_P2: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return (U,) labels from 0 after joining linked labels (connected components)."""
     if not len(links_P2):
         return labels_U

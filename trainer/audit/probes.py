@@ -46,7 +46,7 @@ def probes(samples: Samples, spec: DataSpec) -> list[Probe]:
     return [Probe("logistic regression on character n-grams", lambda: _text_model(_fast_linear(spec)))]
 
 
-def predict(samples: Samples, probe: Probe, sides: Sequence[Side]) -> NDArray[np.int64]:
+def probe_predictions(samples: Samples, probe: Probe, sides: Sequence[Side]) -> NDArray[np.int64]:
     """Return each held-out row's label (or labels) as predicted by the model of its fold, in the shape of the target.
 
     Rows that are never held out are -1.

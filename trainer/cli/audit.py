@@ -6,7 +6,7 @@ from typing import Any
 
 from trainer.audit.findings import Finding, count
 from trainer.audit.standalone import audit_file, audit_folder, audit_images
-from trainer.cli.split import add_columns, in_own_words
+from trainer.cli.split import add_columns, named_as_flags
 from trainer.errors import ConfigError, DataError
 from trainer.report.audit_table import show
 from trainer.report.terminal import terminal
@@ -51,7 +51,7 @@ def run_audit(parsed: Namespace) -> None:
         DataError: the file cannot be read; under ``--strict``, a leak was found.
         ConfigError: an option has no effect, or is missing.
     """
-    with in_own_words():
+    with named_as_flags():
         findings = _findings(parsed)
     show(findings, terminal())
     leaks = sum(finding.severity == "leak" for finding in findings)

@@ -17,7 +17,7 @@ from trainer.folds.io.split_files import NAMES, given_folds, require_replaceable
 from trainer.folds.plan import FoldPlan, make_folds, strategies, strategy_module
 from trainer.folds.rare import CHOICES
 from trainer.folds.request import SplitOptions
-from trainer.report.split_table import describe, show
+from trainer.report.split_table import describe_split, show
 from trainer.report.terminal import terminal
 
 LOADING = ("label", "id", "group", "time", "split", "weight", "label_delimiter", "encoding", "delimiter")
@@ -94,7 +94,7 @@ def run_split(parsed: Namespace) -> None:
     Raises:
         FoldwiseError: anything a user can cause, in the words of this command line.
     """
-    with in_own_words():
+    with named_as_flags():
         _require_other_file(parsed)
         samples, spec = load(parsed)
         if parsed.out is not None:
@@ -103,8 +103,8 @@ def run_split(parsed: Namespace) -> None:
     console = terminal()
     for note in spec.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
-    report = describe(plan, samples, spec)
-    show({**report, "notes": [own_words(note) for note in report["notes"]]}, console)
+    report = describe_split(plan, samples, spec)
+    show({**report, "notes": [as_flags(note) for note in report["notes"]]}, console)
     if parsed.out is not None:
         write_split(parsed.out, plan, samples.ids_N)
         console.print(f"written: {parsed.out}", highlight=False, soft_wrap=True)
@@ -196,15 +196,15 @@ def _shell(item: str) -> str:
 
 
 @contextmanager
-def in_own_words() -> Iterator[None]:
+def named_as_flags() -> Iterator[None]:
     """Let errors speak of the options of this command line."""
     try:
         yield
     except FoldwiseError as error:
-        raise type(error)(own_words(str(error))) from error
+        raise type(error)(as_flags(str(error))) from error
 
 
-def own_words(text: str) -> str:
+def as_flags(text: str) -> str:
     """Say options as they are typed here: ``--group COL`` for ``data.group=COL``, ``--cv time`` for ``cv=time``."""
     for there, here in (("random_state", "seed"), ("strategy", "cv"), ("shuffle=false", "no_shuffle")):
         text = text.replace(f"cv.{there}", f"cv.{here}")

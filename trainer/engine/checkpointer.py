@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from trainer.config.schema import CheckpointConfig
+from trainer.engine.fit_state import FitState
 from trainer.engine.loops import WHAT_HELPS, Learner
-from trainer.engine.progress import Progress
 from trainer.engine.snapshot import all_weights_finite, capture, first_difference, restore
 from trainer.errors import CheckpointError, NonFiniteError
 from trainer.store import checkpoints
@@ -16,7 +16,7 @@ from trainer.store.identity import Identity, require_same_conditions
 from trainer.system.files import sweep_partial
 
 
-class Keeper:
+class Checkpointer:
     """Saves a fold while it trains and, when the fold is started again, goes on from the newest good checkpoint.
 
     The state is copied between two steps and written by a thread, so that the next step does not wait for the disk;
@@ -28,7 +28,7 @@ class Keeper:
         settings: when to save.
         force: take up a checkpoint of another identity all the same.
         still_ours: raises where another process has taken the fold over.
-        say: prints one line.
+        print_line: prints one line.
     """
 
     def __init__(
@@ -39,23 +39,23 @@ class Keeper:
         settings: CheckpointConfig,
         force: bool,
         still_ours: Callable[[], None],
-        say: Callable[[str], None],
+        print_line: Callable[[str], None],
     ) -> None:
         self.directory, self.identity, self.settings, self.force = directory, identity, settings, force
-        self.still_ours, self.say = still_ours, say
+        self.still_ours, self.print_line = still_ours, print_line
         self.saved: Position | None = None  # the newest checkpoint, by this process or before it
         self._looked_at = False
         self._saved_at = time.perf_counter()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="foldwise-save")
         self._writing: Future[None] | None = None
 
-    def __enter__(self) -> "Keeper":
+    def __enter__(self) -> "Checkpointer":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def restore(self, learner: Learner, progress: Progress) -> Position | None:
+    def restore(self, learner: Learner, progress: FitState) -> Position | None:
         """Go on from the newest good checkpoint; None where there is none.
 
         Raises:
@@ -67,7 +67,7 @@ class Keeper:
         if loaded is None:
             return None
         for note in loaded.notes:
-            self.say(f"warning: {note}; passed over, going on at step {loaded.position.step}")
+            self.print_line(f"warning: {note}; passed over, going on at step {loaded.position.step}")
         what = f"{self.directory} was stopped"
         require_same_conditions(loaded.state["identity"], self.identity, what=what, force=self.force)
         restore(loaded.state["captured"], learner, progress, adapt=self.force)
@@ -80,7 +80,7 @@ class Keeper:
         self.saved = loaded.position
         return loaded.position
 
-    def step_done(self, learner: Learner, progress: Progress, position: Position) -> None:
+    def step_done(self, learner: Learner, progress: FitState, position: Position) -> None:
         """Save if it is due.
 
         Raises:
@@ -97,18 +97,18 @@ class Keeper:
         if late or (every is not None and position.step % every == 0):
             self.save(learner, progress, position)
 
-    def epoch_done(self, learner: Learner, progress: Progress, position: Position) -> None:
+    def epoch_done(self, learner: Learner, progress: FitState, position: Position) -> None:
         """Save if the epoch that ended is one after which to save."""
         every = self.settings.every_n_epochs
         if every is not None and (position.epoch - 1) % every == 0:
             self.save(learner, progress, position)
 
-    def training_done(self, learner: Learner, progress: Progress, position: Position) -> None:
+    def training_done(self, learner: Learner, progress: FitState, position: Position) -> None:
         """Save the state from which the fold could be trained longer, if it is to be kept."""
         if self.settings.keep_final:
             self.save(learner, progress, position)
 
-    def save(self, learner: Learner, progress: Progress, position: Position) -> None:
+    def save(self, learner: Learner, progress: FitState, position: Position) -> None:
         """Save unless this very step is saved already."""
         if self.saved is not None and self.saved.step == position.step:
             return

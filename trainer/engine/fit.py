@@ -8,13 +8,13 @@ from torch import Tensor
 
 from trainer.data.loading.batches import TrainingSet, training_order
 from trainer.data.samples import DataSpec
-from trainer.engine.checkpointer import Keeper
+from trainer.engine.checkpointer import Checkpointer
+from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.freezing import freeze_for_epoch
 from trainer.engine.loops import Learner, Totals, train_epoch
 from trainer.engine.mixing import mixed_batches
 from trainer.engine.observer import Observer
-from trainer.engine.progress import Progress, Selection
-from trainer.engine.scoring import evaluation_state, monitored, picked_weights, score_fold
+from trainer.engine.scoring import evaluation_state, picked_weights, score_fold, validation_scores
 from trainer.engine.settings import FitSettings, FoldRows
 from trainer.errors import DataError, Interrupted
 from trainer.results import EpochRecord, FoldResult
@@ -31,7 +31,7 @@ def fit_fold(
     settings: FitSettings,
     spec: DataSpec,
     observers: Sequence[Observer],
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
 ) -> tuple[FoldResult, dict[str, Tensor]]:
     """Train a fold, pick its epoch and predict its held-out rows.
 
@@ -42,7 +42,7 @@ def fit_fold(
         settings: how to train.
         spec: what the targets mean.
         observers: told about steps, epochs and the result.
-        keeper: saves the fold while it trains and goes on from what it saved; None saves nothing.
+        checkpointer: saves the fold while it trains and goes on from what it saved; None saves nothing.
 
     Returns:
         The result, and the scored weights by state_dict name (on the CPU).
@@ -52,21 +52,21 @@ def fit_fold(
         Interrupted: a signal has come; the state is saved.
     """
     windows = settings.steps_per_epoch(len(rows.train))
-    progress = Progress(Totals.start(data.target.device), Selection(settings.metrics[0], settings.patience_epochs))
-    if keeper is not None:
-        keeper.restore(learner, progress)
+    progress = FitState(Totals.start(data.target.device), Selection(settings.metrics[0], settings.patience_epochs))
+    if checkpointer is not None:
+        checkpointer.restore(learner, progress)
     steps_before = progress.steps + progress.totals.steps
     for observer in observers:
         observer.fold_started(rows.name, settings.max_epochs * windows, steps_before)
     try:
-        train_fold(learner, data, rows, settings, spec, progress, observers, keeper)
-        if keeper is not None:
-            keeper.training_done(learner, progress, position(progress, windows))
+        train_fold(learner, data, rows, settings, spec, progress, observers, checkpointer)
+        if checkpointer is not None:
+            checkpointer.training_done(learner, progress, position(progress, windows))
         result, target = score_fold(learner, data, rows, settings, spec, progress)
     except Interrupted:
-        if keeper is not None:
-            keeper.save(learner, progress, position(progress, windows))
-            keeper.close()
+        if checkpointer is not None:
+            checkpointer.save(learner, progress, position(progress, windows))
+            checkpointer.close()
         raise
     for observer in observers:
         observer.fold_finished(result, target, spec.classes, spec.task)
@@ -80,17 +80,17 @@ def train_fold(
     rows: FoldRows,
     settings: FitSettings,
     spec: DataSpec,
-    progress: Progress,
+    progress: FitState,
     observers: Sequence[Observer] = (),
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
 ) -> None:
     """Run the epochs that ``progress`` leaves, and note there what each recorded and which is picked."""
     windows = settings.steps_per_epoch(len(rows.train))
     while not progress.is_over(settings.max_epochs):
         freeze_for_epoch(learner.model, learner.precision.model_parameters, settings, progress.epoch)
-        train_rest_of_epoch(learner, data, rows, settings, progress, observers, keeper)
+        train_rest_of_epoch(learner, data, rows, settings, progress, observers, checkpointer)
         before, started = progress.epoch_seconds, time.perf_counter()
-        scores = monitored(learner, data, rows.monitor, settings, spec)
+        scores = validation_scores(learner, data, rows.monitor, settings, spec)
         record = EpochRecord(
             epoch=progress.epoch,
             step=progress.steps + progress.totals.steps,
@@ -106,8 +106,8 @@ def train_fold(
         progress.finish_epoch(record, data.target.device)
         for observer in observers:
             observer.epoch(record)
-        if keeper is not None:
-            keeper.epoch_done(learner, progress, position(progress, windows))
+        if checkpointer is not None:
+            checkpointer.epoch_done(learner, progress, position(progress, windows))
 
 
 def train_rest_of_epoch(
@@ -115,9 +115,9 @@ def train_rest_of_epoch(
     data: TrainingSet,
     rows: FoldRows,
     settings: FitSettings,
-    progress: Progress,
+    progress: FitState,
     observers: Sequence[Observer],
-    keeper: Keeper | None,
+    checkpointer: Checkpointer | None,
 ) -> None:
     """Train on the batches that are left of the epoch at hand."""
     key = (settings.seed, rows.repeat, rows.fold, progress.epoch)
@@ -132,8 +132,8 @@ def train_rest_of_epoch(
         progress.epoch_seconds = before + time.perf_counter() - started
         show(totals)
         interrupts.check()
-        if keeper is not None:
-            keeper.step_done(learner, progress, position(progress, windows))
+        if checkpointer is not None:
+            checkpointer.step_done(learner, progress, position(progress, windows))
 
     with closing(data.batches(order[done:], key)) as batches, _same_signal():
         train_epoch(
@@ -156,7 +156,7 @@ def _same_signal() -> Iterator[None]:
         raise
 
 
-def position(progress: Progress, windows_per_epoch: int) -> Position:
+def position(progress: FitState, windows_per_epoch: int) -> Position:
     """Return where the fold stands, in optimizer steps that were tried."""
     return Position(progress.epoch, (progress.epoch - 1) * windows_per_epoch + progress.windows)
 

@@ -45,7 +45,7 @@ class Learner:
         """What is called with a batch: the model, or its compiled twin."""
         return self.model if self.compiled is None else self.compiled
 
-    def in_words(self) -> AbstractContextManager[None]:
+    def as_message(self) -> AbstractContextManager[None]:
         """Return the context in which the compiler's errors are put into words."""
         return nullcontext() if self.compiled is None else compiler_errors()
 
@@ -103,7 +103,7 @@ def train_epoch(
         NonFiniteError: the loss is NaN or infinite, or every step overflows.
     """
     check_every = 1 if totals.loss.device.type == "cpu" else CUDA_CHECK_STEPS
-    with training(learner.model), learner.in_words():
+    with training(learner.model), learner.as_message():
         for number, window in enumerate(_windows(batches, accumulate_steps), start=1):
             train_step(learner, window, clip_norm, totals)
             if number % check_every == 0:
@@ -144,7 +144,7 @@ def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_
     logits: list[Tensor] = []
     order = evaluation_order(rows, batch_size, data.rows.lengths())
     batches = data.batches(order, key=None)
-    with learner.evaluation_weights(), evaluating(learner.model), closing(batches), learner.in_words():
+    with learner.evaluation_weights(), evaluating(learner.model), closing(batches), learner.as_message():
         for batch in batches:
             interrupts.check()
             logits.append(learner.precision.forward(learner.call, batch.inputs))

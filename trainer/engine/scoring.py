@@ -13,8 +13,8 @@ from torch import Tensor
 
 from trainer.data.loading.batches import TrainingSet
 from trainer.data.samples import DataSpec
+from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import WHAT_HELPS, Learner, predict, predict_views
-from trainer.engine.progress import Progress, Selection
 from trainer.engine.settings import FitSettings, FoldRows, RowNumbers
 from trainer.errors import NonFiniteError
 from trainer.metrics.scores import score
@@ -25,7 +25,7 @@ EVALUATION_BATCHES = 4  # an evaluation batch holds this many training batches: 
 
 
 def score_fold(
-    learner: Learner, data: TrainingSet, rows: FoldRows, settings: FitSettings, spec: DataSpec, progress: Progress
+    learner: Learner, data: TrainingSet, rows: FoldRows, settings: FitSettings, spec: DataSpec, progress: FitState
 ) -> tuple[FoldResult, NDArray[np.int64]]:
     """Predict the held-out rows with the picked epoch's weights; return the result and the rows' targets.
 
@@ -109,7 +109,7 @@ def copied(value: Any, device: str | None = None) -> Any:
     return value.detach().to(value.device if device is None else device, copy=True)
 
 
-def monitored(
+def validation_scores(
     learner: Learner, data: TrainingSet, rows: RowNumbers | None, settings: FitSettings, spec: DataSpec
 ) -> dict[str, float]:
     """Return the metrics of the rows that pick the epoch, or nothing."""

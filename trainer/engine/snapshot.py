@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from trainer.engine.ema import copy_into
+from trainer.engine.fit_state import FitState
 from trainer.engine.loops import Learner, Totals
-from trainer.engine.progress import Progress
 from trainer.errors import CheckpointError
 from trainer.results import EpochRecord
 
 PLAIN = (bool, int, float, str, type(None))
 
 
-def capture(learner: Learner, progress: Progress) -> dict[str, Any]:
+def capture(learner: Learner, progress: FitState) -> dict[str, Any]:
     """Return a copy of everything that decides how the fold goes on (tensors on the CPU).
 
     Raises:
@@ -52,7 +52,7 @@ def capture(learner: Learner, progress: Progress) -> dict[str, Any]:
     return copied
 
 
-def restore(state: Mapping[str, Any], learner: Learner, progress: Progress, *, adapt: bool = False) -> None:
+def restore(state: Mapping[str, Any], learner: Learner, progress: FitState, *, adapt: bool = False) -> None:
     """Put a captured state into a fresh learner and progress; random generators last.
 
     Args:
@@ -198,7 +198,7 @@ def _restore_average(saved: Mapping[str, Any] | None, learner: Learner) -> None:
         learner.average.updates = saved["updates"]
 
 
-def _restore_progress(saved: Mapping[str, Any], progress: Progress) -> None:
+def _restore_progress(saved: Mapping[str, Any], progress: FitState) -> None:
     device = progress.totals.loss.device
     totals, selection = saved["totals"], saved["selection"]
     progress.totals = Totals(totals["loss"].to(device), totals["weight"].to(device), totals["steps"])

@@ -13,7 +13,7 @@ from typing import Any
 from trainer.engine.observer import Observer
 from trainer.errors import FoldwiseError, UnexpectedError
 from trainer.executors.messages import SHOWN, Fold, first_failure
-from trainer.executors.processes import END_SECONDS, Begin, Say, TrainFold, Worker, end, starting
+from trainer.executors.processes import END_SECONDS, Begin, PrintLine, TrainFold, Worker, end, starting
 from trainer.system import interrupts
 
 LOOK_SECONDS = 0.2  # between two looks for a signal
@@ -27,9 +27,9 @@ def train_side_by_side(
     n_workers: int,
     *,
     observed: Callable[[], Sequence[Observer]],
-    say: Say,
+    print_line: PrintLine,
     run: str,
-    anew: Begin | None = None,
+    in_new_process: Begin | None = None,
 ) -> None:
     """Train folds in ``n_workers`` processes; a fold that fails does not keep the others from being trained.
 
@@ -38,16 +38,16 @@ def train_side_by_side(
         train: called in a process; what it tells its observers and says arrives here.
         n_workers: processes.
         observed: makes the observers of one process; the first is the terminal.
-        say: prints one line.
+        print_line: prints one line.
         run: name of the run, for messages.
-        anew: makes ``train`` in processes that are not forked but started anew; can be pickled.
+        in_new_process: makes ``train`` in processes that are not forked but started anew; can be pickled.
 
     Raises:
         FoldwiseError: of the first fold that failed, naming it.
         Interrupted: a signal has come; the folds at hand are saved.
     """
-    with _Later() as later, interrupts.deferred(), starting(train, anew) as start:
-        team, told = _Team(deque(folds), later, say, run), False
+    with _Later() as later, interrupts.deferred(), starting(train, in_new_process) as start:
+        team, told = _Team(deque(folds), later, print_line, run), False
         for worker in start(n_workers):
             team.begin(worker, observed())
         while team.running:
@@ -59,7 +59,7 @@ def train_side_by_side(
                 if message is not None:
                     team.answer(worker, message)
                     continue
-                team.bury(worker)
+                team.reap(worker)
                 if team.waiting and not team.running:
                     later.finish()  # nothing else is done while a process is forked
                     team.begin(start(1)[0], worker.observers)
@@ -101,7 +101,7 @@ class _Team:
     Attributes:
         waiting: folds that nobody has begun.
         later: tells the trackers.
-        say: prints one line.
+        print_line: prints one line.
         run: name of the run.
         running: processes with a fold.
         failed: errors of folds.
@@ -109,7 +109,7 @@ class _Team:
 
     waiting: deque[Fold]
     later: _Later
-    say: Say
+    print_line: PrintLine
     run: str
     running: list[Worker] = field(default_factory=list)
     failed: dict[Fold, FoldwiseError] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class _Team:
         """Do what a message says; trackers draw pictures, and no worker is to wait for that."""
         kind, *rest = message
         if kind == "say":
-            self.say(*rest)
+            self.print_line(*rest)
         elif kind == "done":
             if rest[0] is not None:
                 self._fail(worker, rest[0])
@@ -143,7 +143,7 @@ class _Team:
                 for observer in worker.observers[1:]:
                     self.later.do(partial(getattr(observer, method), *arguments))
 
-    def bury(self, worker: Worker) -> None:
+    def reap(self, worker: Worker) -> None:
         """Take out a worker that is gone; its fold has failed unless it was told to stop."""
         self.running.remove(worker)
         if not interrupts.received():
@@ -161,7 +161,7 @@ class _Team:
         assert worker.fold is not None
         self.failed[worker.fold] = error
         others = self.waiting or any(other is not worker for other in self.running)
-        self.say(f"{error.kind}: {str(error).splitlines()[0]}{' (the other folds go on)' if others else ''}")
+        self.print_line(f"{error.kind}: {str(error).splitlines()[0]}{' (the other folds go on)' if others else ''}")
 
 
 def _news(running: Sequence[Worker]) -> Iterator[tuple[Worker, Message | None]]:

@@ -36,8 +36,8 @@ NEW_READY_SECONDS = 300.0  # torch is imported first, in all of them at once
 END_SECONDS = 2.0  # for a process that was told to end
 FORKS = 3  # tried for one process
 
-Say = Callable[[str], None]
-TrainFold = Callable[[Fold, list[Observer], Say], None]  # trains a fold and saves it
+PrintLine = Callable[[str], None]
+TrainFold = Callable[[Fold, list[Observer], PrintLine], None]  # trains a fold and saves it
 Begin = Callable[[], TrainFold]  # called in the process
 Result = TypeVar("Result")
 
@@ -63,7 +63,7 @@ Start = Callable[[int], list[Worker]]  # starts so many; raises ConfigError wher
 
 
 @contextmanager
-def starting(train: TrainFold, anew: Begin | None = None) -> Iterator[Start]:
+def starting(train: TrainFold, in_new_process: Begin | None = None) -> Iterator[Start]:
     """Yield what starts a number of processes; none is left after the block.
 
     A thread that has never computed anything forks them: OpenMP keeps the threads it started for each thread that has,
@@ -72,7 +72,7 @@ def starting(train: TrainFold, anew: Begin | None = None) -> Iterator[Start]:
 
     Args:
         train: called in a forked process.
-        anew: makes ``train`` in processes that are not forked; can be pickled.
+        in_new_process: makes ``train`` in processes that are not forked; can be pickled.
     """
     workers: list[Worker] = []
     forker = _Thread()
@@ -80,8 +80,8 @@ def starting(train: TrainFold, anew: Begin | None = None) -> Iterator[Start]:
     def fork(n_workers: int) -> list[Worker]:
         first = len(workers)
         for _ in range(n_workers):
-            workers.append(_new(anew) if anew else _forked(lambda: train))
-        if anew:
+            workers.append(_new(in_new_process) if in_new_process else _forked(lambda: train))
+        if in_new_process:
             _await(workers[first:])
         return workers[first:]
 
@@ -205,7 +205,7 @@ def _work(begin: Begin, pipe: Connection, parent: int, threads: int) -> None:
     pipe.send(READY)
     observers: list[Observer] = [Sent(pipe, SHOWN), Sent(pipe, TRACKERS)]
 
-    def say(line: str) -> None:
+    def print_line(line: str) -> None:
         pipe.send(("say", line))
 
     train = None
@@ -214,7 +214,7 @@ def _work(begin: Begin, pipe: Connection, parent: int, threads: int) -> None:
             error = None
             try:
                 train = train or begin()
-                train(fold, observers, say)
+                train(fold, observers, print_line)
             except Exception as raised:
                 error = named(fold, raised)
             pipe.send(("done", error))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trainer.errors import ConfigError, did_you_mean
 from trainer.folds.checks import require_groups, require_settings, require_sound, require_times
 from trainer.folds.notes import split_notes
-from trainer.folds.rare import settle_rare
+from trainer.folds.rare import apply_rare_policy
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
 from trainer.folds.strategies.predefined import Predefined, by_repeat, renumbered
 
@@ -131,15 +131,17 @@ def make_folds(
     require_groups(strategy, module, request)
     require_times(strategy, times_N)
     rare = request.options.rare
-    settled = settle_rare(strategy, target, groups_N, classes=classes, n_splits=n_splits, rare=rare)
+    rare_outcome = apply_rare_policy(strategy, target, groups_N, classes=classes, n_splits=n_splits, rare=rare)
     order = id_order(ids_N) if predefined is None else np.arange(len(target))
-    stratified = replace(request, target=settled.labels)
-    rounds = [_in_order(module, one, order, settled.kept_N) for one in _each_repeat(stratified, repeats, predefined)]
+    stratified = replace(request, target=rare_outcome.labels)
+    rounds = [
+        _in_order(module, one, order, rare_outcome.kept_N) for one in _each_repeat(stratified, repeats, predefined)
+    ]
     notes = (*notes, *(renumbered(predefined) if predefined is not None else ()))
-    notes = (*notes, *settled.notes, *split_notes(strategy, module, rounds, request, classes))
+    notes = (*notes, *rare_outcome.notes, *split_notes(strategy, module, rounds, request, classes))
     plan = _plan(strategy, rounds, random_state, notes, len(target))
     _require_sound_folds(plan, ids_N, groups_N)
-    further = _further_facts(plan, request, ordered=bool((np.diff(order) != 1).any()), rare=bool(settled.notes))
+    further = _further_facts(plan, request, ordered=bool((np.diff(order) != 1).any()), rare=bool(rare_outcome.notes))
     settings = (strategy, plan.n_splits, plan.repeats, shuffle, random_state)
     return replace(plan, fingerprint=_fingerprint(settings, ids_N, target, groups_N, *further))
 

@@ -12,7 +12,7 @@ STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per 
 
 
 @dataclass(frozen=True)
-class Settled:
+class RareOutcome:
     """What is split after rare classes were dealt with.
 
     Attributes:
@@ -26,7 +26,7 @@ class Settled:
     notes: tuple[str, ...] = ()
 
 
-def settle_rare(
+def apply_rare_policy(
     strategy: str,
     target: NDArray[np.int64],
     groups_N: NDArray[np.str_] | None,
@@ -34,7 +34,7 @@ def settle_rare(
     classes: tuple[str, ...],
     n_splits: int,
     rare: str,
-) -> Settled:
+) -> RareOutcome:
     """Deal with classes that have fewer rows than there are folds (``holdout``: fewer than 2).
 
     Args:
@@ -50,7 +50,7 @@ def settle_rare(
         ConfigError: ``rare`` is unknown or has no effect here.
         DataError: rare classes under ``refuse``, or nothing is left to split.
     """
-    everything = Settled(target, np.zeros(len(target), dtype=bool))
+    everything = RareOutcome(target, np.zeros(len(target), dtype=bool))
     if rare not in CHOICES:
         raise ConfigError(f"cv.rare: unknown '{rare}'{did_you_mean(rare, CHOICES)}")
     if strategy not in STRATIFYING or target.ndim == 2:
@@ -107,7 +107,7 @@ def _merged(
 
 def _kept_in_train(
     target: NDArray[np.int64], groups_N: NDArray[np.str_] | None, rare_C: NDArray[np.bool_], listed: str
-) -> Settled:
+) -> RareOutcome:
     kept_N = rare_C[target]
     if groups_N is not None:
         kept_N = np.isin(groups_N, groups_N[kept_N])
@@ -115,7 +115,7 @@ def _kept_in_train(
         raise DataError("cv.rare=keep_in_train leaves no row to hold out: use cv.rare=merge or cv=kfold")
     what = "rows" if groups_N is None else "rows, with the rest of their groups,"
     note = f"{kept_N.sum()} {what} are never held out (cv.rare=keep_in_train): {listed}"
-    return Settled(target, kept_N, (note,))
+    return RareOutcome(target, kept_N, (note,))
 
 
 def _listed(classes: tuple[str, ...], counts_C: NDArray[np.int64], chosen_C: NDArray[np.bool_]) -> str:

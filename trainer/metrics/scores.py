@@ -126,11 +126,11 @@ def score(names: Sequence[str], task: str, target: NDArray[np.int64], proba: NDA
         return dict.fromkeys(names, math.nan)
     scorers = _MULTILABEL if task == "multilabel" else _SINGLE_LABEL
     proba64 = as_probabilities(task, proba)
-    predicted = predict(task, proba)
+    predicted = predicted_classes(task, proba)
     return {name: float(scorers[name](target, predicted, proba64)) for name in names}
 
 
-def predict(task: str, proba: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+def predicted_classes(task: str, proba: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
     """Return (N,) class indices by argmax (the lower class on a tie), or (N, L) 0/1 labels above 0.5."""
     if task == "multilabel":
         return np.asarray(proba > 0.5, dtype=np.int64)

@@ -13,7 +13,7 @@ from trainer.metrics.scores import METRICS, better, score
 from trainer.results import FoldResult, MetricSummary, OutOfFold
 
 
-def pool(
+def pool_out_of_fold(
     folds: Sequence[FoldResult],
     ids_N: NDArray[np.str_],
     target: NDArray[np.int64],

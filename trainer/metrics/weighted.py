@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.scores import as_probabilities, predict, ranked_columns
+from trainer.metrics.scores import as_probabilities, predicted_classes, ranked_columns
 
 Floats = NDArray[np.float64]
 _Meter = Callable[[Floats], Floats]  # weights_NB -> value per column (B,)
@@ -22,7 +22,7 @@ def weighted_metrics(
 ) -> dict[str, _Meter]:
     """Return by name a function of row weights (N, B) that gives the weighted metric of each column (B,)."""
     proba64 = as_probabilities(task, proba)
-    predicted = predict(task, proba)
+    predicted = predicted_classes(task, proba)
     meters = {}
     for name in names:
         if name in _PER_ROW:

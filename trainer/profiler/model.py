@@ -129,7 +129,7 @@ def profile_model(
     return ModelProfile(batch_rows=batch_rows, problems=tuple(problems), seconds=seconds, **found)
 
 
-def bill(
+def cost_estimate(
     profile: ModelProfile,
     *,
     train_batches_per_fold: int,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.scores import METRICS, predict
+from trainer.metrics.scores import METRICS, predicted_classes
 from trainer.report import plots
 from trainer.report.formatting import (
     duration,
@@ -173,7 +173,7 @@ def per_class(result: CVResult, oof: OutOfFold) -> list[list[str]]:
 
     columns: tuple[NDArray[Any], ...] = precision_recall_fscore_support(
         oof.target,
-        predict(result.task, oof.proba),
+        predicted_classes(result.task, oof.proba),
         labels=np.arange(len(result.classes)),
         average=None,
         zero_division=0.0,

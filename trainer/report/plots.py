@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.scores import METRICS, predict, ranked_columns
+from trainer.metrics.scores import METRICS, predicted_classes, ranked_columns
 from trainer.report.fonts import drawable_names, font_family
 from trainer.report.formatting import fold_name
 from trainer.results import FoldResult
@@ -76,7 +76,7 @@ def confusion_matrix(
     """
     from matplotlib.colors import PowerNorm
 
-    predicted = predict(task, proba)
+    predicted = predicted_classes(task, proba)
     if task == "multilabel":
         return _label_bars(target, predicted, classes)
     n = len(classes)

@@ -14,30 +14,36 @@ from trainer.report.terminal import terminal
 Line = tuple[str, str, str]
 
 
-def show(profile: Mapping[str, Any], bill: Mapping[str, Any] | None = None, console: Console | None = None) -> None:
+def show(profile: Mapping[str, Any], costs: Mapping[str, Any] | None = None, console: Console | None = None) -> None:
     """Print what the model costs, what the whole cross validation will take, and the largest modules.
 
     Args:
         profile: ``ModelProfile.to_dict()``, or the same read back from profile.json.
-        bill: as ``trainer.profiler.bill`` returns it; may be empty.
+        costs: as ``trainer.run.steps.profile`` returns it; may be empty.
         console: where to print.
     """
     console = console or terminal()
-    console.print(cost_table(profile, bill or {}))
+    console.print(cost_table(profile, costs or {}))
     if profile["modules"]:
         console.print(modules_table(profile))
     for problem in profile["problems"]:
         console.print(Text(f"not measured: {problem}", style="yellow"))
 
 
-def cost_table(profile: Mapping[str, Any], bill: Mapping[str, Any]) -> Table:
+def cost_table(profile: Mapping[str, Any], costs: Mapping[str, Any]) -> Table:
     """Return parameters and operations by both counters, memory, time, and the bill."""
     table = headed_table(f"Profile of a batch of {profile['batch_rows']} rows")
     table.show_header = False
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
-    for block in (_parameters(profile), _operations(profile), _memory(profile), _time(profile), _bill(bill)):
+    for block in (
+        _parameters(profile),
+        _operations(profile),
+        _memory(profile),
+        _time(profile),
+        _cost_estimate(costs),
+    ):
         for what, value, note in block:
             table.add_row(Text(what), Text(value), Text(note, style="dim"))
     return table
@@ -117,14 +123,14 @@ def _time(profile: Mapping[str, Any]) -> Iterator[Line]:
         yield "evaluation batch", _short(profile["eval_batch_seconds"]), ""
 
 
-def _bill(bill: Mapping[str, Any]) -> Iterator[Line]:
-    if not bill or bill["seconds"] is None:
+def _cost_estimate(costs: Mapping[str, Any]) -> Iterator[Line]:
+    if not costs or costs["seconds"] is None:
         return
-    batches = f"{bill['train_steps']} training steps, {bill['eval_batches']} evaluation batches"
-    note = f"{bill['folds']} folds, {batches}"
-    if bill["parallel_folds"] > 1:
-        note += f", {bill['parallel_folds']} folds at a time need {memory(bill['peak_bytes'])}"
-    yield "whole cross validation", f"~ {duration(bill['seconds'])}", note
+    batches = f"{costs['train_steps']} training steps, {costs['eval_batches']} evaluation batches"
+    note = f"{costs['folds']} folds, {batches}"
+    if costs["parallel_folds"] > 1:
+        note += f", {costs['parallel_folds']} folds at a time need {memory(costs['peak_bytes'])}"
+    yield "whole cross validation", f"~ {duration(costs['seconds'])}", note
 
 
 def _listed(missed: list[Mapping[str, Any]], key: str, shown: int = 3) -> str:

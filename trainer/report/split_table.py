@@ -20,7 +20,7 @@ MOST_CLASSES = 20
 MOST_ROWS = 50  # folds listed
 
 
-def describe(plan: FoldPlan, samples: Samples, spec: DataSpec) -> dict[str, Any]:
+def describe_split(plan: FoldPlan, samples: Samples, spec: DataSpec) -> dict[str, Any]:
     """Return ``split_report`` of a data set: its numeric columns, or the length of its texts, as features.
 
     Each fold has ``words`` besides: see ``word_drifts``.

@@ -14,7 +14,7 @@ from trainer.errors import CheckpointError
 from trainer.folds.plan import FoldPlan, read_plan
 from trainer.results import FoldResult
 from trainer.store.fold_files import SavedFold, fold_directory, load_fold
-from trainer.store.identity import Identity, describe, differences
+from trainer.store.identity import Identity, describe_differences, differences
 from trainer.store.lock import NAME as LOCK
 from trainer.store.lock import FoldLock
 from trainer.store.run_files import MARK, is_run, read_manifest
@@ -187,13 +187,17 @@ def _accepted(run: RunCopy, place: Path, found: dict[str, tuple[Any, Any]], advi
     }
     if refused:
         way_out = "data and folds may never differ" if refused.keys() & content else "--force joins them all the same"
-        lines = [f"{place} does not fit {run.directory}:", *describe(refused, most=2), f"{advice}; {way_out}"]
+        lines = [
+            f"{place} does not fit {run.directory}:",
+            *describe_differences(refused, most=2),
+            f"{advice}; {way_out}",
+        ]
         raise CheckpointError("\n".join(lines))
-    return describe(found, most=len(found))
+    return describe_differences(found, most=len(found))
 
 
 def _line(key: str, pair: tuple[Any, Any]) -> str:
-    return describe({key: pair})[0]
+    return describe_differences({key: pair})[0]
 
 
 def _before(line: str) -> str:

@@ -14,21 +14,21 @@ from trainer.engine import freezing
 from trainer.engine.observer import Observer
 from trainer.errors import Interrupted
 from trainer.executors.pool import train_side_by_side
-from trainer.executors.processes import Say
+from trainer.executors.processes import PrintLine
 from trainer.report.start import show_data, show_precision
 from trainer.report.terminal import make_console
 from trainer.run.experiment import Experiment
 from trainer.run.fold_data import PreparedFold, prepared_inputs
-from trainer.run.fold_job import fold_trainer, ready_fold, train_anew
+from trainer.run.fold_job import fold_trainer, ready_fold, train_in_new_process
 from trainer.run.identify import identity_of
 from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
 from trainer.run.missing import command_to_go_on, missing_folds, missing_message
 from trainer.run.prepare import prepare, run_files
-from trainer.run.resume import Joined, join, recorded_threads, require_resumable, run_path
-from trainer.run.steps.audit import audit_start, in_words
+from trainer.run.resume import ResumePlan, plan_resume, recorded_threads, require_resumable, run_path
+from trainer.run.steps.audit import as_message, audit_start
 from trainer.run.steps.inner_folds import nested_start
-from trainer.run.steps.parallel import count_workers, starts_anew
+from trainer.run.steps.parallel import count_workers, starts_new_processes
 from trainer.run.steps.preflight import preflight_start
 from trainer.run.steps.profile import profile_start
 from trainer.run.steps.threads import set_threads
@@ -40,7 +40,7 @@ from trainer.store.run_files import is_run, read_manifest, require_same_run, wri
 from trainer.system.fast_import import import_compiler_when_needed
 from trainer.system.files import claim_directory, make_directory
 from trainer.trackers.build import make_progress, make_trackers
-from trainer.trackers.console import tracked
+from trainer.trackers.console import progress_on
 from trainer.trackers.hparams import hparams
 
 
@@ -54,8 +54,8 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     experiment = prepare(config)
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
     show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
-    prepared_inputs(experiment, tracked(console))
-    fold = ready_fold(experiment, experiment.fold_number(config.cv.fold or 0), tracked(console))
+    prepared_inputs(experiment, progress_on(console))
+    fold = ready_fold(experiment, experiment.fold_number(config.cv.fold or 0), progress_on(console))
     set_threads(experiment, fold, recorded_threads(config))
     _show_notes([*fold.notes, *_without_effect(config, fold)], console)
     if config.profile.only:
@@ -64,13 +64,13 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         return None
     identity, unknown = identity_of(experiment)
     _show_notes(unknown, console)
-    joined = join(experiment, identity, console)
+    resume_plan = plan_resume(experiment, identity, console)
     directory, profile = run_path(config), dict[str, Any]()
-    if joined.folds or joined.rewrite:
-        directory, profile = _open(experiment, fold, identity, joined, launch, console)
+    if resume_plan.folds or resume_plan.rewrite:
+        directory, profile = _open(experiment, fold, identity, resume_plan, launch, console)
     assert directory is not None
     try:
-        train_folds(experiment, fold, identity, joined.folds, directory, console, profile.get("peak_bytes"))
+        train_folds(experiment, fold, identity, resume_plan.folds, directory, console, profile.get("peak_bytes"))
     except Interrupted as stop:
         stop.advice = f"; go on with: {command_to_go_on(launch.command, directory)}"
         raise
@@ -81,7 +81,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     if missing:
         console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
         return None
-    merged = merge(directory, force=bool(joined.forced))
+    merged = merge(directory, force=bool(resume_plan.forced))
     for tracker in make_trackers(config, directory):
         tracker.finished(merged.result, hparams(config))
     show_merged(console, merged)
@@ -89,9 +89,9 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
 
 
 def _show_notes(notes: list[str], console: Console) -> None:
-    say = _sayer(console)
+    print_line = _sayer(console)
     for note in notes:
-        say(f"note: {note}")
+        print_line(f"note: {note}")
 
 
 def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
@@ -101,7 +101,12 @@ def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
 
 
 def _open(
-    experiment: Experiment, fold: PreparedFold, identity: Identity, joined: Joined, launch: Launch, console: Console
+    experiment: Experiment,
+    fold: PreparedFold,
+    identity: Identity,
+    resume_plan: ResumePlan,
+    launch: Launch,
+    console: Console,
 ) -> tuple[Path, dict[str, Any]]:
     """Look at model, loss and costs; then write the run's own files, unless the run is there and unchanged.
 
@@ -109,7 +114,7 @@ def _open(
         The run's directory, and the profile or an empty one.
     """
     config = experiment.config
-    findings = audit_start(experiment, console) if joined.rewrite or config.audit == "strict" else []
+    findings = audit_start(experiment, console) if resume_plan.rewrite or config.audit == "strict" else []
     weights = weights_start(experiment, fold, console)
     if is_nested(config):
         warnings = nested_start(experiment, fold, console)
@@ -120,14 +125,14 @@ def _open(
     if directory is None:
         directory = claim_directory(Path(config.paths.runs) / launch.default_name)
     make_directory(directory)
-    if joined.rewrite and joined.fresh and is_run(directory):  # another job has begun it meanwhile
+    if resume_plan.rewrite and resume_plan.fresh and is_run(directory):  # another job has begun it meanwhile
         require_same_run(directory, read_manifest(directory), identity, force=False)
-    elif joined.rewrite:
-        warnings = [*map(in_words, findings), *warnings]
+    elif resume_plan.rewrite:
+        warnings = [*map(as_message, findings), *warnings]
         origin = {
             "identity": identity,
             "command": list(launch.command),
-            "forced": list(joined.forced),
+            "forced": list(resume_plan.forced),
             "audit": findings,
         }
         write_run(directory, run_files(experiment, origin, profile, weights, warnings))
@@ -162,7 +167,7 @@ def train_folds(
         return
     n_workers, notes = count_workers(experiment, len(folds), peak_bytes)
     _show_notes(notes, console)
-    shown, say = make_progress(experiment.config, console, len(folds)), _sayer(console)
+    shown, print_line = make_progress(experiment.config, console, len(folds)), _sayer(console)
 
     def observed() -> list[Observer]:
         return [shown.lane(), *make_trackers(experiment.config, directory)]
@@ -170,17 +175,29 @@ def train_folds(
     try:
         if n_workers > 1:
             train = fold_trainer(experiment, identity, directory, prepared)
-            anew = partial(train_anew, experiment.config, identity, directory) if starts_anew(experiment) else None
-            train_side_by_side(folds, train, n_workers, observed=observed, say=say, run=directory.name, anew=anew)
+            in_new_process = (
+                partial(train_in_new_process, experiment.config, identity, directory)
+                if starts_new_processes(experiment)
+                else None
+            )
+            train_side_by_side(
+                folds,
+                train,
+                n_workers,
+                observed=observed,
+                print_line=print_line,
+                run=directory.name,
+                in_new_process=in_new_process,
+            )
         else:
-            alone, track = len(folds) == 1, tracked(console)
+            alone, track = len(folds) == 1, progress_on(console)
             train = fold_trainer(experiment, identity, directory, prepared, alone=alone, track=track)
             observers = observed()
             for name in folds:
-                train(name, observers, say)
+                train(name, observers, print_line)
     finally:
         shown.close()
 
 
-def _sayer(console: Console) -> Say:
+def _sayer(console: Console) -> PrintLine:
     return lambda line: console.print(line, highlight=False, soft_wrap=True)

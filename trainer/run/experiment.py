@@ -7,7 +7,7 @@ import torch
 
 from trainer.config.schema import RunConfig
 from trainer.data.samples import DataSpec, Samples
-from trainer.engine.precision.opt_levels import Resolved
+from trainer.engine.precision.opt_levels import OptLevel
 from trainer.engine.settings import FitSettings
 from trainer.folds.plan import FoldPlan
 from trainer.store.fold_files import ALL
@@ -35,7 +35,7 @@ class Experiment:
     spec: DataSpec
     plan: FoldPlan
     settings: FitSettings
-    level: Resolved
+    level: OptLevel
     device: torch.device
     init: WeightFile | None = None
     shared: dict[str, Any] = field(default_factory=dict)

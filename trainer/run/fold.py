@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from trainer.engine.checkpointer import Keeper
+from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit import fit_fold
 from trainer.engine.observer import Observer
 from trainer.results import FoldResult
@@ -38,7 +38,7 @@ def run_fold(
     experiment: Experiment,
     fold: PreparedFold,
     observers: Sequence[Observer],
-    keeper: Keeper | None = None,
+    checkpointer: Checkpointer | None = None,
     *,
     epochs: int | None = None,
 ) -> TrainedFold:
@@ -48,7 +48,7 @@ def run_fold(
         experiment: what to run.
         fold: which one.
         observers: told about the progress.
-        keeper: saves it while it trains, and goes on from what is saved.
+        checkpointer: saves it while it trains, and goes on from what is saved.
         epochs: stop after so many, on a schedule as long as ``max_epochs`` all the same; None = train them all.
 
     Raises:
@@ -57,7 +57,7 @@ def run_fold(
     """
     learner = fresh_learner(experiment, fold.rows, fold.fitted.model_arguments)
     settings = experiment.settings if epochs is None else replace(experiment.settings, max_epochs=epochs)
-    result, weights = fit_fold(learner, fold.data, fold.rows, settings, experiment.spec, observers, keeper)
+    result, weights = fit_fold(learner, fold.data, fold.rows, settings, experiment.spec, observers, checkpointer)
     scaler = learner.precision.scaler
     amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
     return TrainedFold(result, weights, amp, fold.fitted.to_json())

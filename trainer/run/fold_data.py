@@ -13,7 +13,7 @@ from trainer.config.build import construct
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.loading.batches import ReadAhead, TrainingSet
-from trainer.data.preprocess.contract import Track, prepare_inputs, untracked
+from trainer.data.preprocess.contract import ShowProgress, no_progress, prepare_inputs
 from trainer.engine.settings import FoldRows
 from trainer.errors import DataError
 from trainer.folds.inner import goes_forward, grouped_slice, latest_slice
@@ -129,7 +129,7 @@ def fold_data(experiment: Experiment, rows: FoldRows) -> tuple[Any, TrainingSet]
     return fitted, data
 
 
-def prepared_inputs(experiment: Experiment, track: Track = untracked) -> tuple[Any, Any]:
+def prepared_inputs(experiment: Experiment, track: ShowProgress = no_progress) -> tuple[Any, Any]:
     """Return the preprocessing and what it is given: prepared once, on the first call.
 
     Args:

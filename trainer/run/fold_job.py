@@ -7,11 +7,11 @@ from torch import Tensor
 
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
-from trainer.data.preprocess.contract import Track, untracked
-from trainer.engine.checkpointer import Keeper
+from trainer.data.preprocess.contract import ShowProgress, no_progress
+from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.observer import Observer
 from trainer.errors import DataError, NonFiniteError, UnexpectedError
-from trainer.executors.processes import Say, TrainFold
+from trainer.executors.processes import PrintLine, TrainFold
 from trainer.run.experiment import Experiment
 from trainer.run.fold import TrainedFold, run_fold
 from trainer.run.fold_data import PreparedFold, prepare_fold
@@ -38,27 +38,27 @@ def fold_trainer(
     prepared: PreparedFold | None = None,
     *,
     alone: bool = False,
-    track: Track = untracked,
+    track: ShowProgress = no_progress,
 ) -> TrainFold:
     """Return what trains and saves a fold; one that another process writes is left to it, unless it is ``alone``."""
 
-    def train(name: int | str, observers: list[Observer], say: Say) -> None:
+    def train(name: int | str, observers: list[Observer], print_line: PrintLine) -> None:
         number = experiment.fold_number(name)
         at_hand = prepared if prepared is not None and prepared.number == number else None
         fold = at_hand or ready_fold(experiment, number, track)
         try:
-            _train_fold(experiment, fold, identity, fold_directory(directory, name), say, observers)
+            _train_fold(experiment, fold, identity, fold_directory(directory, name), print_line, observers)
         except FoldBusyError as busy:
             if alone:
                 raise
-            say(f"{busy}: left to it")
+            print_line(f"{busy}: left to it")
         except SystemExit as left:
             raise UnexpectedError(f"sys.exit({left.code}) was called in training, by the model or its data") from left
 
     return train
 
 
-def train_anew(config: RunConfig, identity: Identity, directory: Path) -> TrainFold:
+def train_in_new_process(config: RunConfig, identity: Identity, directory: Path) -> TrainFold:
     """Prepare, in a process that has nothing yet, the run that another one has begun.
 
     Raises:
@@ -77,24 +77,24 @@ def _train_fold(
     fold: PreparedFold,
     identity: Identity,
     directory: Path,
-    say: Say,
+    print_line: PrintLine,
     observers: list[Observer],
 ) -> None:
     config = experiment.config
     with FoldLock(directory) as lock, interrupts.deferred():
         if survey(directory.parent, [fold.rows.name], experiment.settings.max_epochs)[0].done:
             return  # by another process, meanwhile
-        with Keeper(
+        with Checkpointer(
             directory,
             identity=identity,
             settings=config.checkpoint,
             force=config.force_resume,
             still_ours=lock.require_ours,
-            say=say,
-        ) as keeper:
+            print_line=print_line,
+        ) as checkpointer:
             try:
                 train = run_nested if is_nested(config) else run_fold
-                trained = train(experiment, fold, observers, keeper)
+                trained = train(experiment, fold, observers, checkpointer)
             except NonFiniteError as error:
                 write_bytes(directory / DIVERGED, f"diverged: {str(error).splitlines()[0]}".encode())
                 raise
@@ -116,7 +116,7 @@ def _save(experiment: Experiment, directory: Path, identity: Identity, trained: 
     save_fold(directory, trained.result, amp=trained.amp, identity=identity, files=files)
 
 
-def ready_fold(experiment: Experiment, number: int, track: Track) -> PreparedFold:
+def ready_fold(experiment: Experiment, number: int, track: ShowProgress) -> PreparedFold:
     """Prepare fold ``number``, with stored features where the body stays frozen; nested, each candidate has its own."""
     fold = prepare_fold(experiment, number)
     return fold if is_nested(experiment.config) else with_features(experiment, fold, track)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from trainer.config.schema import FitConfig
 from trainer.data.loading.array_cache import kept_arrays
 from trainer.data.loading.batches import DenseRows, TrainingSet, evaluation_order, row_views
-from trainer.data.preprocess.contract import Track, untracked
+from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Texts
 from trainer.engine.freezing import ALL
 from trainer.engine.loops import Learner
@@ -36,7 +36,7 @@ from trainer.system import interrupts
 ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of a feature depend on its batch
 
 
-def with_features(experiment: Experiment, fold: PreparedFold, track: Track = untracked) -> PreparedFold:
+def with_features(experiment: Experiment, fold: PreparedFold, track: ShowProgress = no_progress) -> PreparedFold:
     """Return the fold with the features of its frozen body in place of the inputs; any other fold as it is.
 
     Args:
@@ -52,13 +52,13 @@ def with_features(experiment: Experiment, fold: PreparedFold, track: Track = unt
 
 
 def featured(
-    experiment: Experiment, rows: FoldRows, fitted: Any, data: TrainingSet, track: Track = untracked
+    experiment: Experiment, rows: FoldRows, fitted: Any, data: TrainingSet, track: ShowProgress = no_progress
 ) -> tuple[TrainingSet, str]:
     """Return the data with features as its inputs, or as it is; and a note for a person, or nothing."""
     if experiment.config.fit.freeze_epochs != ALL:
         return data, ""
     learner = fresh_learner(experiment, rows, fitted.model_arguments)
-    reason = obstacle(experiment.config.fit, learner, data)
+    reason = why_not(experiment.config.fit, learner, data)
     if reason:
         return data, f"the frozen body is run anew in every epoch: {reason}"
     content = _content(experiment.samples.inputs)
@@ -74,7 +74,7 @@ def featured(
     return replace(data, rows=dense), note
 
 
-def obstacle(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
+def why_not(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
     """Return why the body cannot be run once for all epochs, or nothing."""
     if not isinstance(learner.model, Encoder) or not getattr(learner.model, "encodes", True):
         return f"{type(learner.model).__name__} makes no vector per row before its head"
@@ -135,7 +135,7 @@ def _body_sha256(model: Any) -> str:
     return digest.hexdigest()
 
 
-def encode(learner: Learner, data: TrainingSet, track: Track = untracked) -> NDArray[np.float32]:
+def encode(learner: Learner, data: TrainingSet, track: ShowProgress = no_progress) -> NDArray[np.float32]:
     """Return the features (N, D) of all rows, computed as the model computes them in evaluation.
 
     Raises:

@@ -11,7 +11,7 @@ from rich.console import Console
 from trainer.errors import CheckpointError
 from trainer.folds.plan import FoldPlan
 from trainer.metrics.scores import METRICS, score
-from trainer.metrics.summary import optimism, pool, summarise
+from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
 from trainer.report.markdown import write_report
 from trainer.report.tables import folds_table, results_table
 from trainer.results import CVResult, FoldResult, OutOfFold
@@ -27,7 +27,7 @@ from trainer.run.copies import (
 from trainer.run.missing import missing_message
 from trainer.store.fold_files import SavedFold, fold_directory
 from trainer.store.result_files import write_cv_json, write_oof
-from trainer.store.run_files import read_rows, write_manifest
+from trainer.store.run_files import read_run_rows, write_manifest
 from trainer.system.files import sweep_partial
 
 MOST_FOLDS_SHOWN = 20
@@ -86,7 +86,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Mer
         raise CheckpointError(missing_message(run, missing, others))
     sweep_partial(run)
     saved = [fold.saved for fold in found.values()]
-    oof = pool(folds, ids_N, target, opened.plan.repeats, fold_of_row=opened.plan.fold_of_row)
+    oof = pool_out_of_fold(folds, ids_N, target, opened.plan.repeats, fold_of_row=opened.plan.fold_of_row)
     result = _result(opened, folds, oof, saved)
     notes = [*_differing(found), *_hardware_note(saved)]
     write_cv_json(run / "cv.json", result)
@@ -99,7 +99,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Mer
 def _rows(run: RunCopy) -> Rows:
     path, facts = run.directory / "rows.parquet", run.facts
     try:
-        ids_N, target = read_rows(run.directory, facts["task"])
+        ids_N, target = read_run_rows(run.directory, facts["task"])
     except Exception as error:  # pyarrow raises many kinds on damaged files
         raise CheckpointError(f"{path} is damaged: {type(error).__name__}\n{RESTORE}") from error
     if len(ids_N) != run.plan.fold_of_row.shape[1]:

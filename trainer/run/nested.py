@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from trainer.config.grid import Candidate, candidates
 from trainer.data.loading.batches import TrainingSet
 from trainer.data.samples import Samples
-from trainer.engine.checkpointer import Keeper
+from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit import train_fold
+from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import Totals
 from trainer.engine.observer import Observer
-from trainer.engine.precision.opt_levels import resolve
-from trainer.engine.progress import Progress, Selection
+from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.settings import FoldRows, RowNumbers, fit_values
 from trainer.errors import DataError, NonFiniteError
 from trainer.folds.inner import goes_forward, inner_folds
@@ -60,7 +60,7 @@ class Pick:
 
 
 def run_nested(
-    experiment: Experiment, fold: PreparedFold, observers: Sequence[Observer], keeper: Keeper | None = None
+    experiment: Experiment, fold: PreparedFold, observers: Sequence[Observer], checkpointer: Checkpointer | None = None
 ) -> TrainedFold:
     """Pick settings and epoch on inner folds, train the fold with them on all its training rows, and score it.
 
@@ -68,28 +68,34 @@ def run_nested(
         experiment: what to run.
         fold: which fold.
         observers: told about the progress; the inner fits are shown by the first one only (the terminal).
-        keeper: of the fold; finished inner fits are kept beside its checkpoints.
+        checkpointer: of the fold; finished inner fits are kept beside its checkpoints.
 
     Raises:
         NonFiniteError: training diverged, in the fold itself or with every candidate.
         DataError: the training rows cannot be split, or no inner fold has a score.
         Interrupted: a signal has come; what is finished is saved.
     """
-    records = None if keeper is None else _records(keeper)
+    records = None if checkpointer is None else _records(checkpointer)
     fits_CK = inner_fits(experiment, fold.rows, records, observers[:1])
     pick = choose(experiment, fits_CK)
     picked = _picked(experiment, pick, fits_CK)
-    if keeper is not None:
-        keeper.say(nested_line(fold.rows.name, picked))
+    if checkpointer is not None:
+        checkpointer.print_line(nested_line(fold.rows.name, picked))
     chosen = with_candidate(experiment, pick.candidate)
-    trained = run_fold(chosen, with_features(chosen, fold), observers, keeper, epochs=pick.epoch)
+    trained = run_fold(chosen, with_features(chosen, fold), observers, checkpointer, epochs=pick.epoch)
     seconds = trained.result.seconds + sum(fit.seconds for fits in fits_CK for fit in fits)
     result = replace(trained.result, picked=picked, seconds=seconds)
     return replace(trained, result=result, inner=_curves(experiment, picked, fits_CK, pick.mean_CE))
 
 
-def _records(keeper: Keeper) -> InnerRecords:
-    return InnerRecords(keeper.directory, keeper.identity, keeper.force, keeper.still_ours, keeper.say)
+def _records(checkpointer: Checkpointer) -> InnerRecords:
+    return InnerRecords(
+        checkpointer.directory,
+        checkpointer.identity,
+        checkpointer.force,
+        checkpointer.still_ours,
+        checkpointer.print_line,
+    )
 
 
 def inner_fits(
@@ -196,7 +202,9 @@ def with_candidate(experiment: Experiment, candidate: Candidate) -> Experiment:
     """Return the experiment with a candidate's settings."""
     config = candidate.config
     settings = replace(experiment.settings, batch_size=config.batch_size, **fit_values(config.fit))
-    level = experiment.level if config.amp == experiment.config.amp else resolve(config.amp, experiment.device)
+    level = (
+        experiment.level if config.amp == experiment.config.amp else resolve_opt_level(config.amp, experiment.device)
+    )
     return replace(experiment, config=config, settings=settings, level=level)
 
 
@@ -206,7 +214,7 @@ def fit_inner(
     """Train a candidate on an inner fold (``rows``, ``fitted`` on them) for all epochs, scored after each."""
     settings = experiment.settings
     learner = fresh_learner(experiment, rows, fitted.model_arguments)
-    progress = Progress(Totals.start(data.target.device), Selection(settings.metrics[0], None))
+    progress = FitState(Totals.start(data.target.device), Selection(settings.metrics[0], None))
     for observer in observers:
         observer.fold_started(rows.name, settings.max_epochs * settings.steps_per_epoch(len(rows.train)), 0)
     try:

@@ -16,13 +16,13 @@ from trainer.config.compose import to_yaml
 from trainer.config.grid import describe_selection
 from trainer.config.schema import RunConfig
 from trainer.data.samples import DataSpec, Samples
-from trainer.engine.precision.opt_levels import resolve, show
+from trainer.engine.precision.opt_levels import resolve_opt_level, show
 from trainer.engine.settings import FitSettings, fit_values
 from trainer.folds.io.split_files import given_folds
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
 from trainer.metrics.scores import default_metrics
-from trainer.report.split_table import describe
+from trainer.report.split_table import describe_split
 from trainer.run.experiment import Experiment
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels
@@ -42,7 +42,7 @@ def prepare(config: RunConfig) -> Experiment:
         CheckpointError: the weights to start from cannot be read.
     """
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
-    level = resolve(config.amp, device)
+    level = resolve_opt_level(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
     samples, spec = load_data(config)
     if config.cv.group is not None:
@@ -148,6 +148,6 @@ def run_files(
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
         ROWS: rows,
         "folds.json": experiment.plan.to_json().encode(),
-        "split.json": (json.dumps(describe(experiment.plan, samples, spec), ensure_ascii=False) + "\n").encode(),
+        "split.json": (json.dumps(describe_split(experiment.plan, samples, spec), ensure_ascii=False) + "\n").encode(),
         "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
     }

@@ -20,7 +20,7 @@ from trainer.system.files import claim_directory, remove, sweep_partial
 
 
 @dataclass(frozen=True)
-class Joined:
+class ResumePlan:
     """What is to be done in a run directory.
 
     Attributes:
@@ -78,7 +78,7 @@ def recorded_threads(config: RunConfig) -> int | None:
     return threads
 
 
-def join(experiment: Experiment, identity: Identity, console: Console) -> Joined:
+def plan_resume(experiment: Experiment, identity: Identity, console: Console) -> ResumePlan:
     """Compare a run that is there with the experiment, and print how far its folds are.
 
     Raises:
@@ -87,7 +87,7 @@ def join(experiment: Experiment, identity: Identity, console: Console) -> Joined
     config = experiment.config
     run, wanted = run_path(config), wanted_folds(experiment)
     if run is None or not is_run(run):
-        return Joined([FoldState(fold, "absent", "start") for fold in wanted], fresh=True)
+        return ResumePlan([FoldState(fold, "absent", "start") for fold in wanted], fresh=True)
     before = read_manifest(run)
     forced = require_same_run(run, before, identity, force=config.force_resume)
     sweep_partial(run)
@@ -103,7 +103,7 @@ def join(experiment: Experiment, identity: Identity, console: Console) -> Joined
     console.print(state_table([(state.fold, state.state, state.action) for state in states]))
     known = tuple(dict.fromkeys((*before.get("forced", ()), *forced)))
     fits = files_fit(run, before, experiment.plan.to_json())
-    return Joined(states, rewrite=bool(forced or longer or not fits), forced=known)
+    return ResumePlan(states, rewrite=bool(forced or longer or not fits), forced=known)
 
 
 def tidy(directory: Path, *, keep_final: bool) -> None:

@@ -83,12 +83,12 @@ def require_same_conditions(before: Identity, now: Identity, *, what: str, force
     """
     found = differences(before, now, hardware=True)
     if found and not force:
-        lines = [f"{what} under other conditions:", *describe(found, most=2)]
+        lines = [f"{what} under other conditions:", *describe_differences(found, most=2)]
         advice = "go on under the same, or with force_resume=true (the result is then no longer reproducible)"
         raise CheckpointError("\n".join([*lines, advice]))
 
 
-def describe(found: Mapping[str, tuple[Any, Any]], most: int = 3) -> list[str]:
+def describe_differences(found: Mapping[str, tuple[Any, Any]], most: int = 3) -> list[str]:
     """Return one line per difference, the last one a count where there are more than ``most``."""
     lines = [f"{key}: {' there, '.join(_short(before, now))} here" for key, (before, now) in found.items()]
     return lines if len(lines) <= most else [*lines[:most], f"... and {len(lines) - most} more"]

@@ -44,14 +44,14 @@ class InnerRecords:
         identity: of the run.
         force: take up records of another identity all the same.
         still_ours: raises where another process has taken the fold over.
-        say: prints one line.
+        print_line: prints one line.
     """
 
     directory: Path
     identity: Identity
     force: bool
     still_ours: Callable[[], None]
-    say: Callable[[str], None]
+    print_line: Callable[[str], None]
 
     def load(self, candidate: int, inner: int, made_of: Mapping[str, Any]) -> InnerFit | None:
         """Read a finished fit back; None where it is absent, damaged, or of other settings or rows.
@@ -65,7 +65,7 @@ class InnerRecords:
         try:
             found = unsealed(path)
         except CheckpointError as error:
-            self.say(f"warning: {error}; fitted again")
+            self.print_line(f"warning: {error}; fitted again")
             return None
         require_same_conditions(found["identity"], self.identity, what=f"{path} was fitted", force=self.force)
         if found["made_of"] != made_of:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import CheckpointError
-from trainer.store.identity import Identity, describe, differences
+from trainer.store.identity import Identity, describe_differences, differences
 from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
 from trainer.system.files import directory_lock, remove, sealed, storage_error, sweep_partial, unsealed, write_bytes
@@ -69,12 +69,12 @@ def require_same_run(run: Path, facts: Mapping[str, Any], identity: Identity, *,
             "\n".join(
                 [
                     f"{run} holds a run that is not this one:",
-                    *describe(found, most=2),
+                    *describe_differences(found, most=2),
                     "use the same options and data, another run=NAME, or force_resume=true to go on all the same",
                 ]
             )
         )
-    return describe(found, most=len(found))
+    return describe_differences(found, most=len(found))
 
 
 def longer_training(facts: Mapping[str, Any], identity: Identity) -> str | None:
@@ -111,7 +111,7 @@ def rows_table(ids_N: NDArray[np.str_], target: NDArray[np.int64]) -> bytes:
     return parquet_bytes(columns)
 
 
-def read_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+def read_run_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
     """Read rows.parquet back: ids (N,) and target (N,) or, multi-label, (N, L).
 
     Raises:

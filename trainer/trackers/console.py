@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import track as progress_bar
 
-from trainer.data.preprocess.contract import Track
+from trainer.data.preprocess.contract import ShowProgress
 from trainer.data.samples import Task
 from trainer.results import CVResult, EpochRecord, FoldResult
 
@@ -120,9 +120,9 @@ class PlainLines:
         if now - self.printed < PLAIN_SECONDS:
             return
         self.printed = now
-        monitored = "".join(f"  {name} {value:.4f}" for name, value in list(record.monitor.items())[:1])
+        scores = "".join(f"  {name} {value:.4f}" for name, value in list(record.monitor.items())[:1])
         self.console.print(
-            f"fold {self.fold} epoch {record.epoch}  loss {record.train_loss:.4f}{monitored}  {record.seconds:.1f} s",
+            f"fold {self.fold} epoch {record.epoch}  loss {record.train_loss:.4f}{scores}  {record.seconds:.1f} s",
             highlight=False,
         )
 
@@ -139,7 +139,7 @@ class PlainLines:
         """Nothing is left open."""
 
 
-def tracked(console: Console) -> Track:
+def progress_on(console: Console) -> ShowProgress:
     """Return what shows the progress of work over many items: a bar on a terminal, nothing elsewhere."""
 
     def track(items: Iterable[Any], description: str, total: int) -> Iterable[Any]:

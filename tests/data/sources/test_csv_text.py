@@ -79,8 +79,8 @@ def test_pairs(write) -> None:
     assert samples.inputs.texts == ("在哪里？", "who?", "why?")
     assert samples.inputs.pairs == ("这里", "", "because")
     assert "empty pair in row 2: kept" in spec.notes
-    joined, _ = load_csv_text(path, text="question", pair=["title", "answer"], label="label")
-    assert joined.inputs.pairs == ("x 这里", "y", "z because")
+    resume_plan, _ = load_csv_text(path, text="question", pair=["title", "answer"], label="label")
+    assert resume_plan.inputs.pairs == ("x 这里", "y", "z because")
     assert load_csv_text(path, text="question", label="label")[0].inputs.pairs is None
 
 

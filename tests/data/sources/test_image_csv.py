@@ -95,8 +95,8 @@ def test_accents_in_a_mix_of_unicode_forms_are_noticed(tmp_path):
 
 
 def test_multi_label_in_both_forms(tmp_path):
-    joined = "path,tags,w,g,fold\nimg/0.png,a|b,1,u,0\nimg/1.png,,2,v,1\nimg/2.png,b,1,u,0\n"
-    write_files(tmp_path, with_table(table=joined))
+    resume_plan = "path,tags,w,g,fold\nimg/0.png,a|b,1,u,0\nimg/1.png,,2,v,1\nimg/2.png,b,1,u,0\n"
+    write_files(tmp_path, with_table(table=resume_plan))
     options = {"file": "path", "label": "tags", "label_delimiter": "|", "weight": "w", "group": "g", "split": "fold"}
     samples, spec = load_image_csv(str(tmp_path / "labels.csv"), **options)
     assert spec.task == "multilabel"

@@ -24,7 +24,7 @@ from trainer.engine.modes import training
 from trainer.engine.param_groups import grouped_optimizer
 from trainer.engine.precision.apex_backend import ApexPrecision, make_precision
 from trainer.engine.precision.loss_scaler import LossScaler
-from trainer.engine.precision.opt_levels import resolve
+from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.errors import NonFiniteError
 
@@ -110,7 +110,7 @@ def amp(monkeypatch):
 
 
 def resolved(**options):
-    return resolve(AmpConfig(**{"opt_level": "O2", **options}), torch.device("cuda"))
+    return resolve_opt_level(AmpConfig(**{"opt_level": "O2", **options}), torch.device("cuda"))
 
 
 def sgd(parameters):

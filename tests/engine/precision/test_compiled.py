@@ -25,9 +25,9 @@ from tests.engine.engine_cases import (
 from trainer.data.loading.batches import TokenRows, TrainingSet
 from trainer.data.samples import DataSpec
 from trainer.engine.fit import fit_fold, train_fold
+from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import Totals
 from trainer.engine.precision.compiled import compiled_call
-from trainer.engine.progress import Progress, Selection
 from trainer.engine.snapshot import capture, first_difference, restore
 from trainer.errors import ConfigError
 
@@ -73,7 +73,7 @@ def with_call(it, backend="eager"):
 
 
 def progress():
-    return Progress(Totals.start(torch.device("cpu")), Selection("accuracy", None))
+    return FitState(Totals.start(torch.device("cpu")), Selection("accuracy", None))
 
 
 @pytest.mark.parametrize("amp", [{}, {"opt_level": "O1", "dtype": "bf16"}, {"opt_level": "O2", "dtype": "bf16"}])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from trainer.config.schema import AmpConfig
-from trainer.engine.precision.opt_levels import check_level, level_defaults, resolve
+from trainer.engine.precision.opt_levels import check_level, level_defaults, resolve_opt_level
 from trainer.errors import ConfigError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -22,7 +22,7 @@ APEX_TABLE = {
 
 
 def on(device=CPU, **options):
-    return resolve(AmpConfig(**options), device)
+    return resolve_opt_level(AmpConfig(**options), device)
 
 
 @pytest.mark.parametrize("half", HALVES.values())
@@ -148,7 +148,7 @@ def test_all_problems_come_at_once():
         "amp.loss_scale",
     ]
     with pytest.raises(ConfigError) as caught:
-        resolve(amp, CPU)
+        resolve_opt_level(amp, CPU)
     assert len(str(caught.value).splitlines()) == 5
 
 

@@ -38,7 +38,7 @@ from tests.engine.preflight.broken_models import (
 )
 from trainer.config.schema import AmpConfig
 from trainer.engine.preflight.preflight import findings
-from trainer.engine.preflight.probe import Finding, Probe
+from trainer.engine.preflight.probe import Mistake, ProbedModel
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Case:
     options: dict = field(default_factory=dict)
     probe: dict = field(default_factory=dict)
 
-    def make(self) -> Probe:
+    def make(self) -> ProbedModel:
         torch.manual_seed(0)
         options = dict(self.options)
         loss = options.pop("loss", None) or make_loss(self.loss, self.task, **options)
         probe = {key: value() if callable(value) else value for key, value in self.probe.items()}
         return make_probe(self.model(), loss, self.task, **probe)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[Mistake]:
         """What the preflight says, up to the first error."""
         found = []
         for finding in findings(self.make()):

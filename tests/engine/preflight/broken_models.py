@@ -6,8 +6,8 @@ from torch import nn
 
 from trainer.config.schema import AmpConfig
 from trainer.data.loading.batches import Batch
-from trainer.engine.precision.opt_levels import resolve
-from trainer.engine.preflight.probe import Probe
+from trainer.engine.precision.opt_levels import resolve_opt_level
+from trainer.engine.preflight.probe import ProbedModel
 from trainer.losses.bce import BinaryCrossEntropy
 from trainer.losses.ce import CrossEntropy
 from trainer.losses.focal import Focal
@@ -44,8 +44,8 @@ def make_batch(task, kind="numeric", n_rows=N_ROWS):
 def make_probe(model, loss, task, *, batch=None, amp=None, train_sizes=(100, 96), batch_size=N_ROWS):
     """A probe around a ready model and loss."""
     batch = batch or make_batch(task)
-    level = resolve(amp or AmpConfig(), torch.device("cpu"))
-    return Probe(model, loss, level, task, batch, batch.target, train_sizes, batch_size)
+    level = resolve_opt_level(amp or AmpConfig(), torch.device("cpu"))
+    return ProbedModel(model, loss, level, task, batch, batch.target, train_sizes, batch_size)
 
 
 class Net(nn.Module):

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from trainer.run.steps import parallel
 
 from tests.run.test_fold import experiment
 from trainer.config.schema import CvConfig
-from trainer.run.steps.parallel import CUDA_CONTEXT_BYTES, count_workers, fitting_into_memory, starts_anew
+from trainer.run.steps import parallel
+from trainer.run.steps.parallel import CUDA_CONTEXT_BYTES, count_workers, fitting_into_memory, starts_new_processes
 from trainer.run.steps.threads import same_threads
 
 
@@ -61,9 +61,9 @@ def test_where_it_cannot_be_done_folds_come_one_after_the_other_and_that_is_said
 
 
 def test_where_a_gpu_is_seen_processes_are_started_anew_and_only_when_a_number_is_asked_for(monkeypatch):
-    assert not starts_anew(experiment(cv=CvConfig(n_splits=2)))
+    assert not starts_new_processes(experiment(cv=CvConfig(n_splits=2)))
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
-    assert starts_anew(experiment(cv=CvConfig(n_splits=2)))
+    assert starts_new_processes(experiment(cv=CvConfig(n_splits=2)))
     assert counted(2) == (2, [])
     assert counted("auto") == (1, [])
 

@@ -97,7 +97,7 @@ def read_rows(table: pa.Table, roles: Roles, file: Path | str) -> dict[str, Any]
     """
     return {
         "ids_N": read_ids(table, roles.id, file),
-        "weights_N": read_weights(table, roles.weight, file),
+        "weights_N": read_row_weights(table, roles.weight, file),
         "groups_N": read_groups(table, roles.group, file),
         "times_N": read_times(table, roles.time, file),
         "split_N": read_split_cells(table, roles.split, file),
@@ -129,7 +129,7 @@ def read_ids(table: pa.Table, column: str | None, file: Path | str) -> NDArray[n
     return as_words(cells)
 
 
-def read_weights(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.float64] | None:
+def read_row_weights(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.float64] | None:
     """Return the sample weights (N,).
 
     Raises:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainer.data.images.decoding import Origin, brought_to, decode, look, quiet
 from trainer.data.images.image_files import raise_broken, raise_undecodable, read_bytes
-from trainer.data.preprocess.contract import Track
+from trainer.data.preprocess.contract import ShowProgress
 from trainer.data.samples import Images
 from trainer.errors import ConfigError, DataError
 from trainer.system.resources import available_bytes
@@ -99,7 +99,7 @@ def choose_shape(images: Images, size: tuple[int, int] | None, channels: int | N
     return ImageShape(size, channels, resize)
 
 
-def decode_all(images: Images, shape: ImageShape, memory: str | bool | float, track: Track) -> PreparedImages:
+def decode_all(images: Images, shape: ImageShape, memory: str | bool | float, track: ShowProgress) -> PreparedImages:
     """Decode every image once, in threads where that is faster.
 
     Args:
@@ -150,7 +150,7 @@ def parse_memory(memory: str | bool | float) -> str | bool | float:
     raise ConfigError(f"data.preprocess.memory={memory}: give auto, true, false, or the most GiB to use")
 
 
-def _all(images: Images, one: Any, track: Track | None) -> list[Origin]:
+def _all(images: Images, one: Any, track: ShowProgress | None) -> list[Origin]:
     """Return ``one(row)`` of every row; all that fail make one error."""
     rows = range(len(images.names))
     origins: list[Origin] = []

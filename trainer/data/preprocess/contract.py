@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from trainer.data.loading.batches import Rows
 
 Item = TypeVar("Item")
-Track = Callable[[Iterable[Any], str, int], Iterable[Any]]  # (items, what is done to them, how many there are)
+ShowProgress = Callable[[Iterable[Any], str, int], Iterable[Any]]  # (items, what is done to them, how many there are)
 
 
-def untracked(items: Iterable[Item], description: str, total: int) -> Iterable[Item]:
+def no_progress(items: Iterable[Item], description: str, total: int) -> Iterable[Item]:
     """Return the items: no progress is shown."""
     return items
 
@@ -58,6 +58,6 @@ class Fitted(Protocol):
         ...
 
 
-def prepare_inputs(preprocess: Any, inputs: Any, track: Track = untracked) -> Any:
+def prepare_inputs(preprocess: Any, inputs: Any, track: ShowProgress = no_progress) -> Any:
     """Return what ``fit`` and ``transform`` of this preprocessing are given."""
     return preprocess.prepare(inputs, track) if hasattr(preprocess, "prepare") else inputs

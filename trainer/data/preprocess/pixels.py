@@ -18,7 +18,7 @@ from trainer.data.images.decoded import (
 from trainer.data.images.decoding import check_resize
 from trainer.data.images.image_rows import TURNING, VIEWS, ImageRows, PixelReader
 from trainer.data.images.transforms import Pipeline, build_pipeline, check_pipeline
-from trainer.data.preprocess.contract import Track, untracked
+from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Images
 from trainer.errors import ConfigError, DataError, did_you_mean
 
@@ -67,7 +67,7 @@ class ImagePixels:
         self.memory = parse_memory(memory)
         build_pipeline(self.train, self.size or (USUAL_SIZE, USUAL_SIZE))  # unknown names before any image is read
 
-    def prepare(self, inputs: Images, track: Track = untracked) -> PreparedImages:
+    def prepare(self, inputs: Images, track: ShowProgress = no_progress) -> PreparedImages:
         """Decode every image once.
 
         Raises:
@@ -133,7 +133,7 @@ class FittedImages:
         """The number of channels and (height, width)."""
         return {"in_channels": self.shape.channels, "image_size": self.shape.size}
 
-    def prepare(self, inputs: Images, track: Track = untracked) -> PreparedImages:
+    def prepare(self, inputs: Images, track: ShowProgress = no_progress) -> PreparedImages:
         """Decode images other than those that were trained on, to the same shape."""
         if not isinstance(inputs, Images):
             raise ConfigError(NOT_IMAGES)

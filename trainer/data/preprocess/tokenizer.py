@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainer.data.loading.array_cache import Arrays, kept_arrays
 from trainer.data.loading.batches import TokenRows
-from trainer.data.preprocess.contract import Track, untracked
+from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Inputs, Texts
 from trainer.data.texts import hf_tokenizer
 from trainer.data.texts.hf_tokenizer import Lengths, TokenMaker, Tokens, load_tokenizer
@@ -86,7 +86,7 @@ class PretrainedTokenizer:
         """Return the sha256 of the tokenizer, wherever it lies."""
         return self.maker.sha256()
 
-    def prepare(self, inputs: Inputs, track: Track = untracked) -> TokenisedTexts:
+    def prepare(self, inputs: Inputs, track: ShowProgress = no_progress) -> TokenisedTexts:
         """Tokenise every text, or read its tokens from an earlier run.
 
         Raises:

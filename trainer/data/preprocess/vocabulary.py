@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.loading.batches import TokenRows
-from trainer.data.preprocess.contract import Track, untracked
+from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Inputs, Texts
 from trainer.data.texts.words import NumberedWords, Unit, split_words
 from trainer.errors import ConfigError
@@ -57,7 +57,7 @@ class TextVocabulary:
         self.min_frequency = min_frequency
         self.unit = unit
 
-    def prepare(self, inputs: Inputs, track: Track = untracked) -> NumberedWords:
+    def prepare(self, inputs: Inputs, track: ShowProgress = no_progress) -> NumberedWords:
         """Split every text.
 
         Raises:

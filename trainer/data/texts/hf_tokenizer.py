@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.preprocess.contract import Track, untracked
+from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Texts
 from trainer.errors import ConfigError, shown
 from trainer.system.transformers_quiet import max_positions, quiet
@@ -63,7 +63,7 @@ class TokenMaker:
     limit: int | None = None
     notes: tuple[str, ...] = ()
 
-    def encode(self, texts: Texts, choose: Callable[[Lengths], int], track: Track = untracked) -> Tokens:
+    def encode(self, texts: Texts, choose: Callable[[Lengths], int], track: ShowProgress = no_progress) -> Tokens:
         """Tokenise every text (pair) once, and those that are too long again, cut as the tokenizer cuts.
 
         Args:
@@ -83,7 +83,7 @@ class TokenMaker:
         return Tokens(np.concatenate([tokens for tokens, _ in rows]), types_T, offsets, lengths_N)
 
     def _encoded(
-        self, texts: Texts, rows: NDArray[np.int64], track: Track, doing: str
+        self, texts: Texts, rows: NDArray[np.int64], track: ShowProgress, doing: str
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint8]]]:
         chunks = [rows[start : start + CHUNK_TEXTS] for start in range(0, len(rows), CHUNK_TEXTS)]
         for chunk in track(chunks, doing, len(chunks)):

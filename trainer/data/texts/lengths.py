@@ -43,8 +43,8 @@ def chinese_share(texts: Sequence[str]) -> float:
     """Return the share of Chinese characters among all that are not white space."""
     chinese = others = 0
     for start in range(0, len(texts), CHUNK_TEXTS):
-        joined = "".join("".join(texts[start : start + CHUNK_TEXTS]).split())
-        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        resume_plan = "".join("".join(texts[start : start + CHUNK_TEXTS]).split())
+        codes = np.frombuffer(resume_plan.encode("utf-32-le", "surrogatepass"), dtype="<u4")
         found = sum(int(((codes >= first) & (codes <= last)).sum()) for first, last in HAN)
         chinese, others = chinese + found, others + len(codes) - found
     return chinese / max(chinese + others, 1)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.preprocess.contract import Track, untracked
+from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Texts
 from trainer.data.texts.lengths import character_note, length_note
 
@@ -60,7 +60,7 @@ class NumberedWords:
             start = end
 
 
-def split_words(texts: Texts, lowercase: bool, unit: Unit, track: Track = untracked) -> NumberedWords:
+def split_words(texts: Texts, lowercase: bool, unit: Unit, track: ShowProgress = no_progress) -> NumberedWords:
     """Split every text; the two texts of a pair are joined by ``SEPARATOR``.
 
     Args:
@@ -78,7 +78,7 @@ def split_words(texts: Texts, lowercase: bool, unit: Unit, track: Track = untrac
 
 
 def _numbered(
-    texts: Sequence[str], lowercase: bool, unit: Unit, track: Track
+    texts: Sequence[str], lowercase: bool, unit: Unit, track: ShowProgress
 ) -> tuple[tuple[str, ...], NDArray[np.int32], NDArray[np.int64]]:
     """Number the words: one pass finds them all, a second one writes their numbers."""
     from tokenizers import Tokenizer, models, trainers
@@ -122,7 +122,7 @@ def _joined(
     joined_offsets = np.concatenate([[0], np.cumsum(lengths_N)])
     places_T = np.arange(joined_offsets[-1]) - np.repeat(joined_offsets[:-1], lengths_N)
     first_T = np.repeat(first, lengths_N)
-    joined = np.full(joined_offsets[-1], separator, dtype=np.int32)
-    joined[places_T < first_T] = tokens_T[:n_first]
-    joined[places_T > first_T] = tokens_T[n_first:]
-    return with_separator, joined, joined_offsets
+    resume_plan = np.full(joined_offsets[-1], separator, dtype=np.int32)
+    resume_plan[places_T < first_T] = tokens_T[:n_first]
+    resume_plan[places_T > first_T] = tokens_T[n_first:]
+    return with_separator, resume_plan, joined_offsets

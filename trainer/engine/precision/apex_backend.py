@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from trainer.engine.ema import copy_into
 from trainer.engine.precision.loss_scaler import MAX_SCALE, MIN_SCALE, LossScaler
-from trainer.engine.precision.opt_levels import Resolved
+from trainer.engine.precision.opt_levels import OptLevel
 from trainer.engine.precision.precision import HALF_TYPES, Precision
 
 
@@ -30,7 +30,7 @@ class ApexPrecision:
 
     half_outputs = False
 
-    def __init__(self, model: nn.Module, optimizer: Optimizer, level: Resolved) -> None:
+    def __init__(self, model: nn.Module, optimizer: Optimizer, level: OptLevel) -> None:
         self.level = level
         self.amp: Any = import_module("apex.amp")
         self.model_parameters = [p for group in optimizer.param_groups for p in group["params"]]  # as the masters come
@@ -110,7 +110,7 @@ AnyPrecision = Precision | ApexPrecision
 
 
 def make_precision(
-    model: nn.Module, level: Resolved, build: Callable[[Sequence[nn.Parameter]], Optimizer]
+    model: nn.Module, level: OptLevel, build: Callable[[Sequence[nn.Parameter]], Optimizer]
 ) -> tuple[AnyPrecision, Optimizer]:
     """Put a model and its optimizer under a level.
 

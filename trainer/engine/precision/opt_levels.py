@@ -43,7 +43,7 @@ class Properties:
 
 
 @dataclass(frozen=True)
-class Resolved:
+class OptLevel:
     """A level with its overrides, ready to use.
 
     Attributes:
@@ -143,7 +143,7 @@ def _half_model(amp: AmpConfig) -> bool:
     return (amp.cast_model_type or default) not in ("float32", "fp32")
 
 
-def resolve(amp: AmpConfig, device: torch.device) -> Resolved:
+def resolve_opt_level(amp: AmpConfig, device: torch.device) -> OptLevel:
     """Turn an amp section into properties for ``device``.
 
     Raises:
@@ -167,7 +167,7 @@ def resolve(amp: AmpConfig, device: torch.device) -> Resolved:
         values["loss_scale"] = 1.0
         notes.append("bfloat16 has float32's range: the loss is not scaled (amp.loss_scale=dynamic turns it on)")
     backend = "apex" if amp.backend == "apex" else "native"
-    return Resolved(amp.opt_level, half, default, override, Properties(**values), tuple(notes), backend)
+    return OptLevel(amp.opt_level, half, default, override, Properties(**values), tuple(notes), backend)
 
 
 def _apex_problems(amp: AmpConfig, device: torch.device) -> list[str]:

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from trainer.engine.ema import copy_into
 from trainer.engine.precision.loss_scaler import LossScaler
-from trainer.engine.precision.opt_levels import Resolved
+from trainer.engine.precision.opt_levels import OptLevel
 from trainer.errors import CheckpointError, ConfigError
 
 HALF_TYPES = (torch.float16, torch.bfloat16)
@@ -32,7 +32,7 @@ class Precision:
 
     half_outputs = False  # whether the last forward pass returned half precision
 
-    def __init__(self, model: nn.Module, level: Resolved) -> None:
+    def __init__(self, model: nn.Module, level: OptLevel) -> None:
         self.level = level
         self.device_type = next((p.device.type for p in model.parameters()), "cpu")
         self.cast_type = level.in_force.cast_model_type
@@ -188,7 +188,7 @@ class RefuseProbabilities(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def refuse_underflowing_optimizer(level: Resolved, optimizer: Optimizer) -> None:
+def refuse_underflowing_optimizer(level: OptLevel, optimizer: Optimizer) -> None:
     """Refuse an optimizer whose epsilon is zero in the dtype it steps.
 
     float16 holds nothing below 6e-8: Adam's 1e-8 becomes 0 and its first division NaN.

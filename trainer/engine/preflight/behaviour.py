@@ -10,8 +10,8 @@ from trainer.data.loading.batches import Batch
 from trainer.engine.preflight.outputs import short
 from trainer.engine.preflight.probe import (
     SAME,
-    Finding,
-    Probe,
+    Mistake,
+    ProbedModel,
     Trace,
     first_difference,
     learning,
@@ -26,13 +26,13 @@ LEAK = 0.01  # outputs that move by more than this share are an error, by less a
 NAMES_SHOWN = 3
 
 
-def random_in_evaluation(probe: Probe, first: Trace) -> Finding | None:
+def random_in_evaluation(probe: ProbedModel, first: Trace) -> Mistake | None:
     """The same rows give the same outputs twice."""
     again = predicting(probe.model, probe.rows.inputs)
     if again.error is not None or movement(first.output, again.output) <= SAME:
         return None
     call = first_difference(first, again, kept=len(probe.rows.target))
-    return Finding(
+    return Mistake(
         "the model is random in evaluation mode: the same rows give other outputs the second time",
         place(call.name, call.module),
         "dropout must know the mode: nn.Dropout, or F.dropout(x, p, training=self.training)",
@@ -40,7 +40,7 @@ def random_in_evaluation(probe: Probe, first: Trace) -> Finding | None:
     )
 
 
-def batch_leak(probe: Probe, first: Trace) -> Finding | None:
+def batch_leak(probe: ProbedModel, first: Trace) -> Mistake | None:
     """A row's output does not depend on the other rows of its batch."""
     n_rows = len(probe.rows.target)
     kept = n_rows // 2
@@ -52,7 +52,7 @@ def batch_leak(probe: Probe, first: Trace) -> Finding | None:
     if not moved > SAME:
         return None
     call = first_difference(before, after, kept)
-    return Finding(
+    return Mistake(
         f"rows leak into each other: in evaluation mode a row's output moves by {moved:.0%} "
         "when only the other rows of its batch change",
         place(call.name, call.module),
@@ -61,7 +61,7 @@ def batch_leak(probe: Probe, first: Trace) -> Finding | None:
     )
 
 
-def _seeded(probe: Probe, batch: Batch) -> Trace:
+def _seeded(probe: ProbedModel, batch: Batch) -> Trace:
     torch.manual_seed(0)  # the same dropout in both passes, should it be on
     return predicting(probe.model, batch.inputs)
 
@@ -74,7 +74,7 @@ def _leak_fix(module: nn.Module) -> str:
     return "compute mean, softmax, normalisation and attention within a row, never over dimension 0"
 
 
-def single_row(probe: Probe, first: Trace) -> Finding | None:
+def single_row(probe: ProbedModel, first: Trace) -> Mistake | None:
     """A batch of one row (the last of a fold may be one) keeps its shape."""
     trace = predicting(probe.model, take(probe.rows, slice(1)).inputs)
     wanted = (1, probe.loss.n_outputs)
@@ -88,19 +88,19 @@ def single_row(probe: Probe, first: Trace) -> Finding | None:
         where = place("", probe.model)
     else:
         return None
-    return Finding(what, where, "name the dimension: squeeze(1) or flatten(1), never a bare squeeze()")
+    return Mistake(what, where, "name the dimension: squeeze(1) or flatten(1), never a bare squeeze()")
 
 
-def modes_in_evaluation(probe: Probe, first: Trace) -> Finding | None:
+def modes_in_evaluation(probe: ProbedModel, first: Trace) -> Mistake | None:
     """The forward pass leaves evaluation mode alone."""
     return switched(first, "train()")
 
 
-def switched(trace: Trace, call: str) -> Finding | None:
+def switched(trace: Trace, call: str) -> Mistake | None:
     """No module's training flag changed during the pass."""
     if not trace.switched:
         return None
-    return Finding(
+    return Mistake(
         f"the model calls {call} in its own forward: dropout and BatchNorm then work in the wrong mode",
         f"training flag of {listed(trace.switched)}",
         "remove the call: training and evaluation mode are set around every pass",
@@ -114,7 +114,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + more
 
 
-def lone_row(probe: Probe) -> Finding | None:
+def lone_row(probe: ProbedModel) -> Mistake | None:
     """BatchNorm never trains on a batch of one row."""
     if not any(isinstance(module, _BatchNorm) for module in probe.model.modules()) or not _lone(
         probe, probe.batch_size
@@ -125,7 +125,7 @@ def lone_row(probe: Probe) -> Finding | None:
         return None
     size = next(size for size in _nearest(probe.batch_size) if not _lone(probe, size))
     sizes = sorted(n for n in set(probe.train_sizes) if n % probe.batch_size == 1) or [min(probe.train_sizes)]
-    return Finding(
+    return Mistake(
         f"BatchNorm would get a training batch of one row: {sizes[0]} training rows in batches of {probe.batch_size}",
         stopped_in(trace, probe.model),
         f"set batch_size={size}: no fold's last batch has one row then",
@@ -136,7 +136,7 @@ def _refused_by_batchnorm(trace: Trace) -> bool:
     return bool(trace.open) and isinstance(trace.open[-1][1], _BatchNorm)
 
 
-def _lone(probe: Probe, batch_size: int) -> bool:
+def _lone(probe: ProbedModel, batch_size: int) -> bool:
     return batch_size == 1 or any(n % batch_size == 1 for n in probe.train_sizes)
 
 

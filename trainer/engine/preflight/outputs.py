@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from trainer.data.samples import Task
 from trainer.engine.preflight.probe import (
-    Finding,
-    Probe,
+    Mistake,
+    ProbedModel,
     Trace,
     end_of,
     first_not_finite,
@@ -22,7 +22,7 @@ from trainer.engine.preflight.probe import (
 ONE = 1e-4  # how far sums of float32 probabilities may be from 1
 
 
-def inputs_fit_forward(probe: Probe) -> Finding | None:
+def inputs_fit_forward(probe: ProbedModel) -> Mistake | None:
     """The names of the data's inputs are the names of ``forward``'s arguments."""
     given, kind = list(probe.batch.inputs), type(probe.model).__name__
     parameters = inspect.signature(probe.model.forward).parameters.values()
@@ -32,7 +32,7 @@ def inputs_fit_forward(probe: Probe) -> Finding | None:
     lacking = [p.name for p in named if p.default is p.empty and p.name not in given]
     if not unknown and not lacking:
         return None
-    return Finding(
+    return Mistake(
         f"the data gives {', '.join(given)} but {kind}.forward takes {', '.join(p.name for p in named) or 'nothing'}",
         f"{kind}.forward{_mismatch(unknown, lacking)}",
         "use a model for this data (tables: model=mlp, texts: model=text_cnn or rnn, images: model=image_cnn), "
@@ -47,12 +47,12 @@ def _mismatch(unknown: Sequence[str], lacking: Sequence[str]) -> str:
     return f" ({'; '.join(parts)})"
 
 
-def labels_in_range(probe: Probe) -> Finding | None:
+def labels_in_range(probe: ProbedModel) -> Mistake | None:
     """Every label has an output."""
     return label_out_of_range(probe.target, probe.task, 2 if probe.by_sigmoid else probe.loss.n_outputs)
 
 
-def label_out_of_range(target: Tensor, task: Task, n_values: int) -> Finding | None:
+def label_out_of_range(target: Tensor, task: Task, n_values: int) -> Mistake | None:
     """Every label is a number from 0 to ``n_values`` - 1 (multi-label: 0 or 1).
 
     Args:
@@ -65,18 +65,18 @@ def label_out_of_range(target: Tensor, task: Task, n_values: int) -> Finding | N
         return None
     spot = tuple(wrong[0].tolist())
     allowed = "a multi-label target is" if task == "multilabel" else f"{n_values} classes are numbered"
-    return Finding(
+    return Mistake(
         f"label {int(target[spot])} is out of range: {allowed} 0 to {1 if task == 'multilabel' else n_values - 1}",
         f"the data's target, row {spot[0]} (from 0), {len(wrong)} in all",
         "let the data source number its classes from 0 without gaps, in the order of its classes",
     )
 
 
-def forward_runs(probe: Probe, trace: Trace) -> Finding | None:
+def forward_runs(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """The model does not raise."""
     if trace.error is None:
         return None
-    return Finding(
+    return Mistake(
         f"the model cannot run on a training batch: {short(trace.error)}",
         stopped_in(trace, probe.model),
         f"make it fit inputs {_shapes(probe.rows.inputs)}",
@@ -93,11 +93,11 @@ def _shapes(inputs: dict[str, Tensor]) -> str:
     return ", ".join(f"{name} {tuple(value.shape)} {str(value.dtype)[6:]}" for name, value in inputs.items())
 
 
-def output_shape(probe: Probe, trace: Trace) -> Finding | None:
+def output_shape(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """The output is one tensor (B, n_outputs)."""
     n_rows, n_outputs, output = len(probe.rows.target), probe.loss.n_outputs, trace.output
     if not isinstance(output, Tensor):
-        return Finding(
+        return Mistake(
             f"the model returns a {type(output).__name__}, {probe.loss_name} needs one tensor (B, {n_outputs})",
             place("", probe.model),
             "return the logits alone (of a Hugging Face model: .logits)",
@@ -105,7 +105,7 @@ def output_shape(probe: Probe, trace: Trace) -> Finding | None:
     if tuple(output.shape) == (n_rows, n_outputs):
         return None
     found = ", ".join(map(str, output.shape)) + ("," if output.dim() == 1 else "")
-    return Finding(
+    return Mistake(
         f"the model returns ({found}) for {n_rows} rows, {probe.loss_name} needs ({n_rows}, {n_outputs})",
         end_of(trace),
         _shape_fix(tuple(output.shape), n_rows, n_outputs),
@@ -129,52 +129,52 @@ def _shape_fix(shape: tuple[int, ...], n_rows: int, n_outputs: int) -> str:
     )
 
 
-def outputs_finite(probe: Probe, trace: Trace) -> Finding | None:
+def outputs_finite(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """No NaN or infinity before training, in float32."""
     if bool(trace.output.isfinite().all()):
         return None
     bad = [name for name, value in probe.rows.inputs.items() if not bool(value.isfinite().all())]
     if bad:
-        return Finding(
+        return Mistake(
             f"the inputs hold NaN or infinity: {', '.join(bad)}",
             "the data after preprocessing",
             "fill or drop the missing values in data.preprocess",
         )
-    return Finding(
+    return Mistake(
         "the model returns NaN or infinity before any training, in float32",
         first_not_finite(trace, probe.model),
         "look there for a division by zero, log(0), sqrt of a negative number, or parameters left empty",
     )
 
 
-def loss_per_row(probe: Probe, trace: Trace) -> Finding | None:
+def loss_per_row(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """The loss runs and gives one value per row."""
     n_rows, where = len(probe.rows.target), f"the forward of {type(probe.loss).__name__}, the loss"
     try:
         shape = tuple(probe.loss(trace.output, probe.rows.target).shape)
     except Exception as error:  # whatever a user's loss raises
         fix = f"make it fit outputs {tuple(trace.output.shape)} and targets {tuple(probe.rows.target.shape)}"
-        return Finding(f"{probe.loss_name} cannot take the model's output: {short(error)}", where, fix)
+        return Mistake(f"{probe.loss_name} cannot take the model's output: {short(error)}", where, fix)
     if shape == (n_rows,):
         return None
     if shape == (n_rows, n_rows):
         what = f"(B, 1) against (B,): {probe.loss_name} broadcasts to {shape}, every row against every other's label"
-        return Finding(what, where, "compare equal shapes: logits[:, 0] with target, or logits with target[:, None]")
-    return Finding(
+        return Mistake(what, where, "compare equal shapes: logits[:, 0] with target, or logits with target[:, None]")
+    return Mistake(
         f"{probe.loss_name} returns shape {shape}, it must give one value per row ({n_rows},)",
         where,
         "use reduction='none' and average over everything but dimension 0",
     )
 
 
-def softmax_over_batch(probe: Probe, trace: Trace) -> Finding | None:
+def softmax_over_batch(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """Softmax over dimension 0 makes the rows of a batch compete."""
     outputs_BK = trace.output.float()
     columns = sums_to_one(outputs_BK, dim=0) or sums_to_one(outputs_BK.exp(), dim=0)
     rows = sums_to_one(outputs_BK, dim=1) or sums_to_one(outputs_BK.exp(), dim=1)
     if len(outputs_BK) < 2 or not columns or rows:
         return None
-    return Finding(
+    return Mistake(
         "softmax over the wrong dimension: the columns of a batch sum to 1, its rows do not",
         end_of(trace),
         "remove it (not dim=0: that is the batch); models return raw logits",
@@ -186,21 +186,21 @@ def sums_to_one(values_BK: Tensor, dim: int) -> bool:
     return bool((values_BK >= 0).all() and ((values_BK.sum(dim) - 1).abs() < ONE).all())
 
 
-def probabilities(probe: Probe, trace: Trace) -> Finding | None:
+def probabilities(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """Softmax is already applied."""
     if not sums_to_one(trace.output.float(), dim=1):
         return None
     if probe.loss.n_outputs == 1:
         what = "softmax over a single output: it is 1 for every row, nothing can be learned"
-        return Finding(what, end_of(trace), f"remove the softmax; {probe.loss_name} takes the raw output")
+        return Mistake(what, end_of(trace), f"remove the softmax; {probe.loss_name} takes the raw output")
     if probe.by_sigmoid:
         what = "softmax on a multi-label task: it lets only one label win, labels here are independent"
         fix = f"remove it and return raw logits: {probe.loss_name} applies a sigmoid to each label"
-        return Finding(what, end_of(trace), fix)
+        return Mistake(what, end_of(trace), fix)
     if probe.loss.expects == "log_probs":
         what = f"the model returns probabilities, {probe.loss_name} wants log-probabilities here"
-        return Finding(what, end_of(trace), "put log_softmax in the place of softmax, or return raw logits and " + RAW)
-    return Finding(
+        return Mistake(what, end_of(trace), "put log_softmax in the place of softmax, or return raw logits and " + RAW)
+    return Mistake(
         f"softmax is applied twice: the model returns probabilities and {probe.loss_name} applies softmax itself",
         end_of(trace),
         "remove the softmax: models return raw logits",
@@ -210,7 +210,7 @@ def probabilities(probe: Probe, trace: Trace) -> Finding | None:
 RAW = "leave loss.model_outputs_log_probs=false"
 
 
-def log_probabilities(probe: Probe, trace: Trace) -> Finding | None:
+def log_probabilities(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """Log-softmax is already applied."""
     if probe.loss.n_outputs == 1 or probe.loss.expects == "log_probs":
         return None
@@ -218,9 +218,9 @@ def log_probabilities(probe: Probe, trace: Trace) -> Finding | None:
         return None
     if probe.by_sigmoid:
         what = "log-softmax on a multi-label task: no output can be positive, so no label ever passes 0.5"
-        return Finding(what, end_of(trace), "remove it and return raw logits")
+        return Mistake(what, end_of(trace), "remove it and return raw logits")
     switch = "model_outputs_log_probs" in inspect.signature(type(probe.loss)).parameters
-    return Finding(
+    return Mistake(
         f"log-softmax is applied twice: by the model and by {probe.loss_name} (harmless, but wasted)",
         end_of(trace),
         "set loss.model_outputs_log_probs=true, or remove it" if switch else "remove it: models return raw logits",
@@ -228,24 +228,24 @@ def log_probabilities(probe: Probe, trace: Trace) -> Finding | None:
     )
 
 
-def raw_where_log_probs(probe: Probe, trace: Trace) -> Finding | None:
+def raw_where_log_probs(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """The loss was told to expect log-probabilities and gets something else."""
     if probe.loss.expects != "log_probs" or sums_to_one(trace.output.float().exp(), dim=1):
         return None
-    return Finding(
+    return Mistake(
         f"the model returns raw logits, {probe.loss_name} was told that it ends in log-softmax",
         end_of(trace),
         "set loss.model_outputs_log_probs=false, or end the model in log_softmax(dim=1)",
     )
 
 
-def squashed(probe: Probe, trace: Trace) -> Finding | None:
+def squashed(probe: ProbedModel, trace: Trace) -> Mistake | None:
     """A sigmoid (or a clamp) is already applied: whatever the weights, the outputs stay within 0 and 1."""
     call = trace.producer()
     if not _in_unit(trace.output) or not (isinstance(call.module, nn.Sigmoid) or _bounded(probe)):
         return None
     twice = "applies sigmoid itself" if probe.by_sigmoid else "wants logits of any size"
-    return Finding(
+    return Mistake(
         f"sigmoid before the loss: the model's outputs stay within 0 and 1, and {probe.loss_name} {twice}",
         end_of(trace),
         "remove the sigmoid: models return raw logits",
@@ -256,7 +256,7 @@ def _in_unit(outputs: Tensor) -> bool:
     return bool(((outputs >= 0) & (outputs <= 1)).all())
 
 
-def _bounded(probe: Probe) -> bool:
+def _bounded(probe: ProbedModel) -> bool:
     """Return whether outputs stay within 0 and 1 under several random weights (those that overflow say nothing)."""
     agreeing = 0
     for seed, scale in enumerate((0.3, 1.0, 3.0, 10.0)):

@@ -25,7 +25,7 @@ from trainer.engine.preflight.outputs import (
     softmax_over_batch,
     squashed,
 )
-from trainer.engine.preflight.probe import Finding, Probe, predicting
+from trainer.engine.preflight.probe import Mistake, ProbedModel, predicting
 from trainer.engine.preflight.step import (
     every_gradient,
     finite_step,
@@ -46,7 +46,7 @@ IN_TRAINING_MODE = (modes_in_training, some_gradient, step_runs, finite_step, ev
 AT_THE_PRECISION = (step_runs, finite_step, loss_at_start)
 
 
-def preflight(probe: Probe) -> list[str]:
+def preflight(probe: ProbedModel) -> list[str]:
     """Try model, loss and precision on one batch.
 
     Args:
@@ -61,7 +61,7 @@ def preflight(probe: Probe) -> list[str]:
     return [finding.line() for finding in raised(findings(probe))]
 
 
-def findings(probe: Probe) -> Iterable[Finding]:
+def findings(probe: ProbedModel) -> Iterable[Mistake]:
     """Yield what the checks find, each stage on what the one before it has made sure of."""
     yield from _found(check(probe) for check in BEFORE_ANY_PASS)
     first = predicting(probe.model, probe.rows.inputs)
@@ -78,9 +78,9 @@ def findings(probe: Probe) -> Iterable[Finding]:
     yield from _found(check(probe, step) for check in AT_THE_PRECISION)
 
 
-def unknown_wish(probe: Probe) -> Finding:
+def unknown_wish(probe: ProbedModel) -> Mistake:
     """Warn that a loss of the user's does not say what it wants of the model."""
-    return Finding(
+    return Mistake(
         what=f"{probe.loss_name} does not say what it wants: whether the model's outputs suit it was not looked at",
         where=probe.loss_name,
         fix='give the class expects = "logits" or "log_probs"',
@@ -88,11 +88,11 @@ def unknown_wish(probe: Probe) -> Finding:
     )
 
 
-def _found(results: Iterable[Finding | None]) -> Iterable[Finding]:
+def _found(results: Iterable[Mistake | None]) -> Iterable[Mistake]:
     return (finding for finding in results if finding is not None)
 
 
-def raised(found: Iterable[Finding]) -> Iterable[Finding]:
+def raised(found: Iterable[Mistake]) -> Iterable[Mistake]:
     """Pass warnings on.
 
     Raises:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainer.data.loading.batches import Batch
 from trainer.data.samples import Task
 from trainer.engine.modes import evaluating, training
-from trainer.engine.precision.opt_levels import Resolved
+from trainer.engine.precision.opt_levels import OptLevel
 from trainer.errors import FoldwiseError
 from trainer.losses.contract import Loss
 
@@ -21,7 +21,7 @@ SAME = 1e-4  # relative: honest rows are equal to the last bit, since both passe
 
 
 @dataclass(frozen=True)
-class Finding:
+class Mistake:
     """One mistake.
 
     Attributes:
@@ -46,7 +46,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbedModel:
     """What is tried before training.
 
     Attributes:
@@ -62,7 +62,7 @@ class Probe:
 
     model: nn.Module
     loss: Loss
-    level: Resolved
+    level: OptLevel
     task: Task
     batch: Batch
     target: Tensor

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from trainer.config.schema import AmpConfig
 from trainer.data.loading.batches import Batch
-from trainer.engine.precision.opt_levels import Resolved, resolve, show
+from trainer.engine.precision.opt_levels import OptLevel, resolve_opt_level, show
 from trainer.engine.precision.precision import Precision
 from trainer.engine.preflight.behaviour import listed, switched
 from trainer.engine.preflight.outputs import short
 from trainer.engine.preflight.probe import (
-    Finding,
-    Probe,
+    Mistake,
+    ProbedModel,
     Trace,
     first_not_finite,
     learning,
@@ -47,17 +47,17 @@ class Step:
     error: Exception | None = None
 
 
-def float32_step(probe: Probe) -> Step:
+def float32_step(probe: ProbedModel) -> Step:
     """Train on the probe's rows in float32 (no optimizer step)."""
-    return _step(probe, probe.rows, resolve(AmpConfig(), probe.target.device))
+    return _step(probe, probe.rows, resolve_opt_level(AmpConfig(), probe.target.device))
 
 
-def level_step(probe: Probe) -> Step:
+def level_step(probe: ProbedModel) -> Step:
     """Train on the whole batch at the run's precision; the model is cast for it (no optimizer step)."""
     return _step(probe, probe.batch, probe.level)
 
 
-def _step(probe: Probe, batch: Batch, level: Resolved) -> Step:
+def _step(probe: ProbedModel, batch: Batch, level: OptLevel) -> Step:
     model, words = probe.model, f"amp={level.opt_level} ({show(half_type(level) or torch.float32)})"
     precision = Precision(model, level)
     trace = learning(model, batch.inputs, precision.forward)
@@ -87,45 +87,45 @@ def _backward(model: nn.Module, loss: Tensor, precision: Precision) -> None:
             return
 
 
-def half_type(level: Resolved) -> torch.dtype | None:
+def half_type(level: OptLevel) -> torch.dtype | None:
     """Return the half type the level computes in, or None."""
     half = level.in_force.autocast or level.in_force.cast_model_type not in (None, torch.float32)
     return level.dtype if half else None
 
 
-def modes_in_training(probe: Probe, step: Step) -> Finding | None:
+def modes_in_training(probe: ProbedModel, step: Step) -> Mistake | None:
     """The forward pass leaves training mode alone."""
     return switched(step.trace, "eval()")
 
 
-def some_gradient(probe: Probe, step: Step) -> Finding | None:
+def some_gradient(probe: ProbedModel, step: Step) -> Mistake | None:
     """There is something to train, and the loss reaches it."""
     where = place("", probe.model)
     if not step.gradients:
-        return Finding("no parameter is trainable", where, "leave requires_grad on for at least the last layer")
+        return Mistake("no parameter is trainable", where, "leave requires_grad on for at least the last layer")
     output = step.trace.output
     if step.trace.error is not None or (isinstance(output, Tensor) and output.requires_grad):
         return None
-    return Finding(
+    return Mistake(
         "the model's output is cut off from its parameters: no parameter would get a gradient",
         where,
         "return what the last layer returned, without detach(), .data, argmax, numpy or no_grad",
     )
 
 
-def step_runs(probe: Probe, step: Step) -> Finding | None:
+def step_runs(probe: ProbedModel, step: Step) -> Mistake | None:
     """Forward and backward pass do not raise."""
     if step.error is None:
         return None
     in_forward = step.trace.error is not None
-    return Finding(
+    return Mistake(
         f"a training step fails under {step.precision}: {short(step.error)}",
         stopped_in(step.trace, probe.model) if in_forward else "the loss or the backward pass",
         _step_fix(probe, step, in_forward),
     )
 
 
-def _step_fix(probe: Probe, step: Step, in_forward: bool) -> str:
+def _step_fix(probe: ProbedModel, step: Step, in_forward: bool) -> str:
     if "dtype" in str(step.error) or "Half" in str(step.error) or "BFloat16" in str(step.error):
         return "make tensors of the forward in the dtype of its input (x.new_zeros, .to(x.dtype)), or use amp=O1 or O0"
     if "inplace" in str(step.error) or "in-place" in str(step.error):
@@ -135,7 +135,7 @@ def _step_fix(probe: Probe, step: Step, in_forward: bool) -> str:
     return "make the forward work in training mode on this batch" if in_forward else "make the loss differentiable"
 
 
-def finite_step(probe: Probe, step: Step) -> Finding | None:
+def finite_step(probe: ProbedModel, step: Step) -> Mistake | None:
     """Outputs, loss and gradients are finite."""
     if not bool(step.trace.output.isfinite().all()):
         what, where = "outputs", first_not_finite(step.trace, probe.model)
@@ -146,7 +146,7 @@ def finite_step(probe: Probe, step: Step) -> Finding | None:
         if not bad:
             return None
         what, where = "gradients", f"parameter {listed(bad)}"
-    return Finding(f"{what}: NaN or infinity in a training step under {step.precision}", where, _finite_fix(step))
+    return Mistake(f"{what}: NaN or infinity in a training step under {step.precision}", where, _finite_fix(step))
 
 
 def _finite_fix(step: Step) -> str:
@@ -158,17 +158,17 @@ def _finite_fix(step: Step) -> str:
     return f"float16 ends at 65504: use amp.dtype=bf16, {gentler}"
 
 
-def every_gradient(probe: Probe, step: Step) -> Finding | None:
+def every_gradient(probe: ProbedModel, step: Step) -> Mistake | None:
     """Every trainable parameter gets a gradient."""
     silent = {name for name, g in step.gradients.items() if g is None or not bool(g.any())}
     if silent:  # a zero of the initial values (a last layer that starts at 0) is no mistake: look from elsewhere
         with scrambled(probe.model, scale=0.1, seed=0):
-            elsewhere = _step(probe, probe.batch, resolve(AmpConfig(), probe.target.device)).gradients
+            elsewhere = _step(probe, probe.batch, resolve_opt_level(AmpConfig(), probe.target.device)).gradients
         silent = {name for name in silent if (g := elsewhere.get(name)) is None or not bool(g.any())}
     if not silent:
         return None
     names = [name for name in step.gradients if name in silent]
-    return Finding(
+    return Mistake(
         f"{len(names)} of {len(step.gradients)} parameters get no gradient and would never be trained",
         f"parameter {listed(names)}",
         "use them in the forward (no detach or no_grad on the way), or freeze them with requires_grad_(False)",
@@ -176,7 +176,7 @@ def every_gradient(probe: Probe, step: Step) -> Finding | None:
     )
 
 
-def loss_at_start(probe: Probe, step: Step) -> Finding | None:
+def loss_at_start(probe: ProbedModel, step: Step) -> Mistake | None:
     """The loss of the fresh model is near that of equal outputs, ln(C) for cross-entropy."""
     target_B = probe.batch.target
     if len(target_B) < FEWEST_ROWS:
@@ -189,7 +189,7 @@ def loss_at_start(probe: Probe, step: Step) -> Finding | None:
         return None
     n_classes = 2 if probe.by_sigmoid else probe.loss.n_outputs
     log = f" = ln {n_classes}" if math.isclose(equal, math.log(n_classes), rel_tol=1e-3) else ""
-    return Finding(
+    return Mistake(
         f"the loss before training is {now:.4g}, a model that knows nothing has {equal:.4g}{log}",
         "the first batch of fold 0",
         "scale the inputs, or start the last layer with smaller weights"
@@ -199,18 +199,18 @@ def loss_at_start(probe: Probe, step: Step) -> Finding | None:
     )
 
 
-def _mean(probe: Probe, loss_B: Tensor) -> float:
+def _mean(probe: ProbedModel, loss_B: Tensor) -> float:
     return float(loss_B.sum() / probe.loss.normaliser(probe.batch.target).sum())
 
 
-def _loss_of(probe: Probe, logits_BK: Tensor) -> float:
+def _loss_of(probe: ProbedModel, logits_BK: Tensor) -> float:
     if getattr(probe.loss, "expects", "logits") == "log_probs":
         logits_BK = logits_BK.log_softmax(dim=1)
     with torch.no_grad():
         return _mean(probe, probe.loss(logits_BK.detach(), probe.batch.target))
 
 
-def _prior_logits(probe: Probe, like: Tensor) -> Tensor:
+def _prior_logits(probe: ProbedModel, like: Tensor) -> Tensor:
     """Logits (B, n_outputs) of the best prediction that is the same for all rows: the shares of the labels."""
     target = probe.batch.target
     if not probe.by_sigmoid:

@@ -60,12 +60,12 @@ class RowFinder:
         for position, one in enumerate(ids):
             if one not in self._row_of:
                 raise DataError(
-                    f"{self._file}: {place}, entry {position}: id '{shown(one)}' is not in the data "
-                    f"(which has ids such as '{shown(self.first)}'): is it a split of other data?"
+                    f"{self._file}: {place}, entry {position}: id '{cell_text(one)}' is not in the data "
+                    f"(which has ids such as '{cell_text(self.first)}'): is it a split of other data?"
                 )
             if one in seen:
                 raise DataError(
-                    f"{self._file}: {place}: id '{shown(one)}' stands twice, in entries {seen[one]} and {position}"
+                    f"{self._file}: {place}: id '{cell_text(one)}' stands twice, in entries {seen[one]} and {position}"
                 )
             seen[one] = position
         if everything:
@@ -85,11 +85,11 @@ class RowFinder:
         if missing:
             raise DataError(
                 f"{self._file}: {len(missing)} of {len(self)} rows of the data are not in it, such as id "
-                f"'{shown(missing[0])}': add them (never held out: to every train list, or with fold -1)"
+                f"'{cell_text(missing[0])}': add them (never held out: to every train list, or with fold -1)"
             )
 
 
-def shown(text: str, limit: int = 60) -> str:
+def cell_text(text: str, limit: int = 60) -> str:
     """Shorten foreign text for one line of a message."""
     flat = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
     return flat if len(flat) <= limit else flat[: limit - 3] + "..."

@@ -20,7 +20,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from trainer.errors import ConfigError, DataError, FoldwiseError, StorageError
-from trainer.folds.io.matching import RowFinder, shown
+from trainer.folds.io.matching import RowFinder, cell_text
 from trainer.folds.io.split_json import datalist_text, nnunet_text, plan_text, read_json
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import Pair
@@ -270,7 +270,7 @@ def _rows_of_table(
     if len(cells) == len(finder) and finder.numbered:
         return np.arange(len(finder))
     raise DataError(
-        f"{file}: no column holds the ids of the {len(finder)} rows, such as '{shown(finder.first)}': "
+        f"{file}: no column holds the ids of the {len(finder)} rows, such as '{cell_text(finder.first)}': "
         "name the column of the row ids 'id'"
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import DataError
-from trainer.folds.io.matching import RowFinder, shown
+from trainer.folds.io.matching import RowFinder, cell_text
 from trainer.folds.plan import FoldPlan, plan_of
 from trainer.folds.request import Pair
 from trainer.folds.strategies.predefined import Predefined
@@ -80,7 +80,7 @@ def _from_plan(file: Path, content: Mapping[str, Any], finder: RowFinder) -> Pre
     if not ids and not finder.numbered:
         raise DataError(
             f"{file}: has no ids, and without them its rows cannot be found in data with ids such as "
-            f"'{shown(finder.first)}'\nput the rows.parquet of its run beside it, or write it with ids: "
+            f"'{cell_text(finder.first)}'\nput the rows.parquet of its run beside it, or write it with ids: "
             "foldwise split DATA --path RUN/folds.json --out folds.json"
         )
     row_of = finder.rows(ids, "ids", everything=True) if ids else np.arange(len(finder))
@@ -120,7 +120,7 @@ def _from_nnunet(file: Path, folds: list[Any], finder: RowFinder) -> tuple[Pair,
             raise DataError(f"{file}: fold {number} is not {{'train': [ids], 'val': [ids]}}")
         both = set(fold["train"]) & set(fold["val"])
         if both:
-            raise DataError(f"{file}: fold {number}: id '{shown(min(both))}' is in train and in val")
+            raise DataError(f"{file}: fold {number}: id '{cell_text(min(both))}' is in train and in val")
         named.update(fold["train"], fold["val"])
         train, held_out = (finder.rows(fold[side], f"fold {number}, {side}") for side in ("train", "val"))
         pairs.append((train, held_out))
@@ -141,12 +141,12 @@ def _from_datalist(file: Path, entries: list[Any], finder: RowFinder) -> NDArray
         found = finder.find(candidates)
         if found is None:
             raise DataError(
-                f"{file}: training entry {number} ({shown(', '.join(candidates[:1])) or 'without image'}): none of its "
-                f"id, image or label names a row of the data, which has ids such as '{shown(finder.first)}'"
+                f"{file}: training entry {number} ({cell_text(', '.join(candidates[:1])) or 'without image'}): none "
+                f"of its id, image or label names a row of the data, which has ids such as '{cell_text(finder.first)}'"
             )
         fold = entry.get("fold", -1)
         if not isinstance(fold, int) or isinstance(fold, bool):
-            raise DataError(f"{file}: training entry {number}: fold {shown(repr(fold))} is not a whole number")
+            raise DataError(f"{file}: training entry {number}: fold {cell_text(repr(fold))} is not a whole number")
         ids.append(found)
         folds.append(fold)
     row_of = finder.rows(ids, "training", everything=True)

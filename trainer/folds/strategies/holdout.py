@@ -6,7 +6,7 @@ import numpy as np
 
 from trainer.errors import DataError
 from trainer.folds.request import Pair, SplitRequest
-from trainer.folds.strategies.multilabel import fold_numbers, one_hot
+from trainer.folds.strategies.multilabel import fold_numbers, label_matrix
 
 GROUPS = "may"
 SHUFFLE = "must"
@@ -28,7 +28,7 @@ def split(request: SplitRequest) -> Iterator[Pair]:
     random = np.random.default_rng(request.random_state)
     shares_K = np.array([held_out, 1 - held_out])
     groups_N = np.arange(len(request.target)) if request.groups_N is None else request.groups_N  # each row by itself
-    side_N = fold_numbers(one_hot(request.target), groups_N, shares_K=shares_K, random=random)
+    side_N = fold_numbers(label_matrix(request.target), groups_N, shares_K=shares_K, random=random)
     yield np.flatnonzero(side_N == 1), np.flatnonzero(side_N == 0)
 
 

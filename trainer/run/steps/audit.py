@@ -82,7 +82,7 @@ def refusal(leaks: list[Finding]) -> str:
     return f"the audit found {count(len(leaks), 'leak')}: {'; '.join(named)}{more}\n{advice} to train all the same"
 
 
-def in_words(finding: dict[str, Any]) -> str:
+def as_message(finding: dict[str, Any]) -> str:
     """Return a finding as one line of the report."""
     fix = f" Fix: {finding['fix']}." if finding["fix"] else ""
     return f"audit, {finding['severity']}: {finding['message']}{fix}"

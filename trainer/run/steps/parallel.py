@@ -25,10 +25,10 @@ def count_workers(experiment: Experiment, n_folds: int, peak_bytes: int | None =
         peak_bytes: of one training step, as the profile has measured it.
     """
     wanted, cores, threads = experiment.config.cv.parallel, usable_cores(), torch.get_num_threads()
-    reason = obstacle(experiment)
+    reason = why_not(experiment)
     if reason:
         return 1, [f"cv.parallel={wanted} has no effect: {reason}"] if wanted not in (1, AUTO) else []
-    if wanted == AUTO and starts_anew(experiment):
+    if wanted == AUTO and starts_new_processes(experiment):
         return 1, []
     if wanted == AUTO:
         busy = threads + experiment.config.num_workers
@@ -47,7 +47,7 @@ def count_workers(experiment: Experiment, n_folds: int, peak_bytes: int | None =
     return n_workers, notes
 
 
-def obstacle(experiment: Experiment) -> str:
+def why_not(experiment: Experiment) -> str:
     """Return why folds cannot be trained side by side here, or nothing."""
     if sys.platform != "linux":
         return "folds are trained side by side on Linux only"
@@ -58,7 +58,7 @@ def obstacle(experiment: Experiment) -> str:
     return ""
 
 
-def starts_anew(experiment: Experiment) -> bool:
+def starts_new_processes(experiment: Experiment) -> bool:
     """Return whether the processes have to be started anew: torch cannot train in forked ones where it sees a GPU."""
     return experiment.device.type == "cuda" or torch.accelerator.is_available()
 

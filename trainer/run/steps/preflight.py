@@ -16,7 +16,7 @@ from trainer.engine.mixing import mixes, require_mixable
 from trainer.engine.param_groups import grouped_optimizer
 from trainer.engine.preflight.outputs import label_out_of_range
 from trainer.engine.preflight.preflight import preflight
-from trainer.engine.preflight.probe import Probe
+from trainer.engine.preflight.probe import ProbedModel
 from trainer.engine.settings import FoldRows
 from trainer.errors import ConfigError
 from trainer.profiler.costs import same_random_state
@@ -63,13 +63,13 @@ def try_out(experiment: Experiment, fold: PreparedFold, more_train_sizes: Sequen
     return warnings
 
 
-def probe(experiment: Experiment, fold: PreparedFold) -> Probe:
+def probe(experiment: Experiment, fold: PreparedFold) -> ProbedModel:
     """Build the fold's model and loss with one batch to try them on."""
     loss = make_loss(experiment, fold.rows)
     batch = fold.data.batch(probe_rows(experiment, fold.rows, fold.data))
     if mixes(experiment.settings):
         require_mixable(batch.inputs, experiment.settings)
-    return Probe(
+    return ProbedModel(
         model=make_model(experiment, loss, fold.fitted.model_arguments),
         loss=loss,
         level=experiment.level,

@@ -17,7 +17,7 @@ from trainer.engine.modes import evaluating, training
 from trainer.engine.scoring import EVALUATION_BATCHES
 from trainer.engine.settings import FoldRows
 from trainer.profiler.costs import same_random_state
-from trainer.profiler.model import bill, profile_model
+from trainer.profiler.model import cost_estimate, profile_model
 from trainer.report.profile_table import show
 from trainer.run.experiment import Experiment
 from trainer.run.factories import fresh_learner, make_loss, make_model
@@ -49,7 +49,7 @@ def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) 
             eval_batch=steps.evaluate,
         )
     n_views = len(row_views(fold.data.rows))
-    costs = bill(
+    costs = cost_estimate(
         profile,
         n_folds=experiment.n_folds,
         parallel_folds=count_workers(experiment, experiment.n_folds, profile.peak_bytes)[0],

@@ -10,7 +10,7 @@ from trainer.profiler.counts import count_flops
 from trainer.run.experiment import Experiment
 from trainer.run.factories import make_loss, make_model
 from trainer.run.fold_data import PreparedFold
-from trainer.run.steps.parallel import obstacle
+from trainer.run.steps.parallel import why_not
 from trainer.system.resources import usable_cores
 
 SMALL_FLOPS = 5e7  # of one forward pass: below it a second thread gains nothing, and on a busy machine costs a lot
@@ -44,7 +44,7 @@ def set_threads(experiment: Experiment, fold: PreparedFold, recorded: int | None
         torch.set_num_threads(1)
     else:
         parallel = experiment.config.cv.parallel
-        n_folds = min(parallel, experiment.n_folds) if isinstance(parallel, int) and not obstacle(experiment) else 1
+        n_folds = min(parallel, experiment.n_folds) if isinstance(parallel, int) and not why_not(experiment) else 1
         torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // n_folds))
 
 

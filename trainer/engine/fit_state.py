@@ -41,7 +41,7 @@ class Selection:
 
 
 @dataclass
-class Progress:
+class FitState:
     """Where the training of a fold stands; with the learner it is everything a resumed fold needs.
 
     Attributes:
