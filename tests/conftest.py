@@ -1,5 +1,6 @@
 """What tests share: one thread, and the command line in process."""
 
+import base64
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
+ONE_WHITE_PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
 QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none")
 
 
@@ -45,14 +49,23 @@ class Outcome:
 
 @pytest.fixture
 def train(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> Callable[..., Outcome]:
-    """``train("loss=focal", ...)``: train.py in this process, in an empty directory."""
+    """``train("loss=focal", ...)``: train.py in this process, in an empty directory.
+
+    The figures of the report are made but not rendered, which is a third of a short run's time, except in a test marked
+    ``renders_figures`` and in those of tests/report.
+    """
     import train as script
     from trainer.config.compose import composed
     from trainer.errors import guarded
 
     monkeypatch.chdir(tmp_path)
+    if not request.node.get_closest_marker("renders_figures"):
+        monkeypatch.setattr("trainer.report.plots.png_bytes", lambda figure: ONE_WHITE_PIXEL)
 
     def run(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["train.py", *arguments])

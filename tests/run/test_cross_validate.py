@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score
@@ -63,6 +64,19 @@ def test_digits_reaches_the_promised_accuracy_and_every_row_is_scored_once(train
     folds = StratifiedKFold(5, shuffle=True, random_state=42).split(digits.data, digits.target)
     for number, (_, held_out) in enumerate(folds):
         np.testing.assert_array_equal(np.flatnonzero(table["fold"].to_numpy() == number), held_out)
+
+
+@pytest.mark.renders_figures
+def test_the_report_of_a_run_has_its_figures(train, tmp_path):
+    assert train("data=iris", *QUICK).code == 0
+    run = only_run(tmp_path)
+    sizes = {}
+    for path in (run / "plots").iterdir():
+        with Image.open(path) as image:
+            sizes[path.name] = image.size
+    assert sizes.keys() == {"learning_curves.png", "confusion_matrix.png", "precision_recall.png"}
+    assert all(min(size) > 300 for size in sizes.values())
+    assert all(f"plots/{name}" in (run / "report.md").read_text() for name in sizes)
 
 
 def test_cv_json_has_the_contracted_keys(train, tmp_path):
