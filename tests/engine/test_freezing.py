@@ -149,11 +149,15 @@ def test_what_the_model_froze_itself_is_never_thawed():
     assert moved(states[0], states[-1]) == EVERYTHING - {"blocks.1"}
 
 
-@pytest.mark.parametrize(
-    "fit", [{"freeze_epochs": 2}, {"freeze_epochs": 1, "unfreeze_layers": 1}, {"freeze_epochs": "all"}]
-)
-@pytest.mark.parametrize(("opt_level", "options"), LEVELS[:4], ids=str)
-def test_a_fold_stopped_while_frozen_or_after_ends_like_one_that_was_not(tmp_path, fit, opt_level, options):
+FROZEN = [{"freeze_epochs": 2}, {"freeze_epochs": 1, "unfreeze_layers": 1}, {"freeze_epochs": "all"}]
+LEVELS_AND_FROZEN = [(LEVELS[0], FROZEN[1]), (LEVELS[1], FROZEN[0])]
+LEVELS_AND_FROZEN += [(LEVELS[2], frozen) for frozen in FROZEN]  # masters are kept of what is trained only
+LEVELS_AND_FROZEN += [(LEVELS[3], FROZEN[1])]
+
+
+@pytest.mark.parametrize(("level", "fit"), LEVELS_AND_FROZEN, ids=str)
+def test_a_fold_interrupted_while_frozen_or_after_ends_like_one_that_was_not(tmp_path, level, fit):
+    opt_level, options = level
     chosen = settings(max_epochs=4, accumulate_steps=2, batch_size=3, **fit)  # 3 steps an epoch
 
     def fresh():

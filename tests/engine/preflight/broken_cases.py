@@ -271,8 +271,8 @@ When does the loss before training count as far off? Above what random logits wi
 below half of what the best constant prediction gives; both are computed with the loss itself, so class weights,
 focal's gamma and label smoothing are in them.
 
-Every line below is what the deliberately broken models of `tests/engine/preflight/broken_cases.py` get to read; that file
-writes this page (`python -m tests.engine.preflight.broken_cases > docs/preflight.md`) and a test keeps the two alike.
+Every line below is what the deliberately broken models of `tests/engine/preflight/broken_cases.py` get to read. It
+writes this page (`python -m tests.engine.preflight.broken_cases > docs/preflight.md`), and a test keeps the two alike.
 
 | mistake | | what is wrong | where | fix |
 |---|---|---|---|---|
