@@ -19,11 +19,10 @@ from tests.engine.engine_cases import (
     same_state,
     settings,
     state_of,
-    totals,
 )
 from trainer.data.loading.batches import training_order
-from trainer.engine.fit import fit_fold, train_fold
-from trainer.engine.fit_state import FitState, Selection
+from trainer.engine.fit import fit
+from trainer.engine.fit_state import Selection
 from trainer.engine.scoring import evaluation_state, predict_rows
 from trainer.errors import NonFiniteError
 from trainer.metrics.scores import METRICS, score
@@ -69,7 +68,7 @@ def three_way(select):
 
 def run(rows, observers=(), it=None, **changes):
     it = learner(lr=0.8) if it is None else it
-    result, weights = fit_fold(it, noisy_data(), rows, settings(**changes), SPEC, observers)
+    result, weights = fit(it, noisy_data(), rows, settings(**changes), SPEC, observers)
     return result, weights, it
 
 
@@ -132,8 +131,7 @@ def scores_by_hand(rows, epochs, decay):
     found = []
     for count in range(1, epochs + 1):
         it = learner(lr=0.8, decay=decay)
-        progress = FitState(totals(), Selection("accuracy", None))
-        train_fold(it, noisy_data(), replace(rows, monitor=None), settings(max_epochs=count), SPEC, progress)
+        fit(it, noisy_data(), replace(rows, monitor=None), settings(max_epochs=count), SPEC)
         proba = predict_rows(it, noisy_data(), rows.monitor, settings())[1]
         target = noisy_data().target.numpy()[rows.monitor]
         found.append((score(("accuracy",), "multiclass", target, proba)["accuracy"], evaluation_state(it)))
@@ -153,8 +151,7 @@ def test_the_picked_epoch_its_weights_and_its_scores(select, decay):
     assert result.best_epoch == expected
     assert same_state(weights, by_hand[expected - 1][1])
     last = learner(lr=0.8, decay=decay)
-    progress = FitState(totals(), Selection("accuracy", None))
-    train_fold(last, noisy_data(), replace(rows, monitor=None), settings(max_epochs=6), SPEC, progress)
+    fit(last, noisy_data(), replace(rows, monitor=None), settings(max_epochs=6), SPEC)
     assert same_state(state_of(it.model), state_of(last.model))  # the picked weights were only lent to it
     if select == "fold":
         assert result.metrics["accuracy"] == best

@@ -15,7 +15,7 @@ from tests.engine.test_snapshot import Killed, assert_same, checkpointer
 from trainer.config.schema import FitConfig
 from trainer.data.loading.batches import training_order
 from trainer.engine.ema import WeightAverage
-from trainer.engine.fit import fit_fold
+from trainer.engine.fit import fit
 from trainer.engine.freezing import freeze_for_epoch, freeze_for_good, frozen_parameters
 from trainer.engine.loops import Learner
 from trainer.engine.modes import training
@@ -62,7 +62,7 @@ class Watch:
 
 def fitted(it, chosen, kept=None):
     watch = Watch(it.model)
-    outcome = fit_fold(it, dataset(), fold(), chosen, SPEC, [watch], kept)
+    outcome = fit(it, dataset(), fold(), chosen, SPEC, [watch], kept)
     return outcome, watch.states
 
 

@@ -13,9 +13,9 @@ from torchvision.transforms import v2
 from tests.engine.engine_cases import CLASSES, SPEC, cross_entropy, dataset, fold, learner, settings, state_of, totals
 from tests.engine.test_snapshot import Killed, assert_same, checkpointer, fresh
 from trainer.data.loading.batches import Batch, DenseRows, TrainingSet
-from trainer.engine.fit import fit_fold
-from trainer.engine.loops import train_step
-from trainer.engine.mixing import cutmix, mixed, mixed_batches, mixup, row_losses
+from trainer.engine.fit import fit
+from trainer.engine.loops import row_losses, train_step
+from trainer.engine.mixing import cutmix, mixed, mixed_batches, mixup
 from trainer.engine.modes import training
 from trainer.errors import ConfigError
 from trainer.losses.bce import BinaryCrossEntropy
@@ -238,7 +238,7 @@ def test_a_mixed_fold_that_was_stopped_ends_like_one_that_was_not(tmp_path, step
     chosen = settings(batch_size=3, accumulate_steps=2, mixup_alpha=0.7)
 
     def run(kept=None):
-        return fit_fold(fresh(), dataset(), fold(), chosen, SPEC, [], kept)
+        return fit(fresh(), dataset(), fold(), chosen, SPEC, [], kept)
 
     straight = run()
     with pytest.raises(Killed):
@@ -249,7 +249,7 @@ def test_a_mixed_fold_that_was_stopped_ends_like_one_that_was_not(tmp_path, step
 def test_mixing_changes_the_training_and_not_how_rows_are_predicted():
     def trained(**alphas):
         it = learner()
-        return fit_fold(it, dataset(), fold(), settings(**alphas), SPEC, [])[0], state_of(it.model)
+        return fit(it, dataset(), fold(), settings(**alphas), SPEC, [])[0], state_of(it.model)
 
     (plain, weights), (mixed_up, mixed_weights) = trained(), trained(mixup_alpha=0.5)
     assert not torch.equal(weights["head.weight"], mixed_weights["head.weight"])

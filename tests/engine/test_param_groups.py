@@ -12,7 +12,6 @@ from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, level,
 from tests.engine.layered_models import deep, part_of
 from tests.engine.test_snapshot import Killed, assert_same, checkpointer
 from trainer.config.schema import FitConfig
-from trainer.engine.fit import fit_fold
 from trainer.engine.freezing import freeze_for_good, require_parts
 from trainer.engine.loops import Learner, train_step
 from trainer.engine.modes import training
@@ -189,7 +188,7 @@ def test_under_every_schedule_an_interrupted_fold_resumes_to_the_same_bits(tmp_p
         section = (SECTIONS | MORE)[name]
         it = learner(deep(), fit, {**ADAMW, "eps": 1e-4}, "O2", section, warmup_steps, dtype="bf16")
         torch.manual_seed(1)
-        return fit_fold(it, dataset(), fold(), chosen, SPEC, [], kept)
+        return fit(it, dataset(), fold(), chosen, SPEC, [], kept)
 
     straight = run()
     for step in (1, 4, 9):
@@ -262,7 +261,7 @@ def test_every_torch_optimizer_takes_groups_and_frozen_layers(name):
     it = learner(model, fit, section={"_target_": f"torch.optim.{name}", "lr": 0.01})
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     chosen = settings(freeze_epochs=1, unfreeze_layers=2, batch_size=6)
-    fit_fold(it, dataset(), fold(), chosen, SPEC, [])
+    fit(it, dataset(), fold(), chosen, SPEC, [])
     assert len(it.optimizer.param_groups) == 5
     still = {name for name, p in model.named_parameters() if torch.equal(p, before[name])}
     assert still <= {f"blocks.{k}.linear.bias" for k in range(3)}  # BatchNorm takes them out again

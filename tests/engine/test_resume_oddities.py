@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tests.engine.engine_cases import cross_entropy, dataset, fold, learner, level, made, settings
-from tests.engine.test_snapshot import IDENTITY, SPEC, Killed, assert_same, checkpointer, fit_fold
+from tests.engine.test_snapshot import IDENTITY, SPEC, Killed, assert_same, checkpointer, fit
 from trainer.engine.snapshot import all_weights_finite, capture
 from trainer.errors import CheckpointError
 from trainer.losses.ce import CrossEntropy
@@ -16,9 +16,7 @@ from trainer.store import checkpoints
 
 def run(it, directory=None, kill_at=None, **changes):
     kept = None if directory is None else checkpointer(directory, kill_at)
-    return fit_fold(
-        it, dataset(40, seed=4), fold(40, range(0, 40, 4)), settings(batch_size=4, **changes), SPEC, [], kept
-    )
+    return fit(it, dataset(40, seed=4), fold(40, range(0, 40, 4)), settings(batch_size=4, **changes), SPEC, [], kept)
 
 
 def killed_and_straight(tmp_path, fresh):
@@ -83,7 +81,7 @@ def test_what_could_not_be_loaded_again_is_refused_at_the_first_step(tmp_path, v
     it.optimizer.param_groups[0]["odd"] = value
     kept = checkpointer(tmp_path, every_n_steps=None)
     with pytest.raises(CheckpointError, match=r"cannot save state\.optimizer\.param_groups\[0\]\.odd"):
-        fit_fold(it, dataset(40, seed=4), fold(40), settings(batch_size=4), SPEC, [], kept)
+        fit(it, dataset(40, seed=4), fold(40), settings(batch_size=4), SPEC, [], kept)
     assert not list(tmp_path.glob("step-*"))
 
 

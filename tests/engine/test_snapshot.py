@@ -13,7 +13,7 @@ from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, level,
 from trainer.config.schema import CheckpointConfig
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.ema import WeightAverage
-from trainer.engine.fit import fit_fold
+from trainer.engine.fit import fit
 from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import Learner, Totals
 from trainer.engine.precision.precision import Precision
@@ -102,12 +102,12 @@ def checkpointer(directory, kill_at=None, **changes):
     return kept
 
 
-def fit(learner, directory=None, select="last", kept=None, **changes):
+def fit_small(learner, directory=None, select="last", kept=None, **changes):
     chosen = settings(**{"batch_size": 4, "accumulate_steps": 2, **changes})
     if directory is not None:
         directory.mkdir(exist_ok=True)
         kept = checkpointer(directory)
-    return fit_fold(learner, dataset(ROWS, seed=4), rows(select), chosen, SPEC, [], kept)
+    return fit(learner, dataset(ROWS, seed=4), rows(select), chosen, SPEC, [], kept)
 
 
 def timeless(epochs):
@@ -125,13 +125,13 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize(("opt_level", "options"), LEVELS, ids=lambda value: str(value))
 def test_a_fold_killed_after_any_save_ends_like_one_that_was_not(tmp_path, opt_level, options):
-    straight = fit(fresh(opt_level, **options))
+    straight = fit_small(fresh(opt_level, **options))
     for step in (1, 3, 4, 8, 12):  # 4 steps an epoch: mid-epoch, at its end, at the very end
         directory = tmp_path / f"step{step}"
         directory.mkdir()
         with pytest.raises(Killed):
-            fit(fresh(opt_level, **options), kept=checkpointer(directory, kill_at=step))
-        assert_same(fit(fresh(opt_level, **options), directory), straight)
+            fit_small(fresh(opt_level, **options), kept=checkpointer(directory, kill_at=step))
+        assert_same(fit_small(fresh(opt_level, **options), directory), straight)
 
 
 @pytest.mark.parametrize(
@@ -147,26 +147,26 @@ def test_a_fold_killed_after_any_save_ends_like_one_that_was_not(tmp_path, opt_l
 )
 @pytest.mark.parametrize("select", ["last", "inner"])
 def test_optimizers_schedulers_averages_and_the_picked_epoch_go_on(tmp_path, case, select):
-    straight = fit(fresh(**case), select=select, max_epochs=5)
+    straight = fit_small(fresh(**case), select=select, max_epochs=5)
     directory = tmp_path / "fold"
     directory.mkdir()
     for step in (2, 7, 8):  # killed three times in one run
         with pytest.raises(Killed):
-            fit(fresh(**case), select=select, kept=checkpointer(directory, kill_at=step), max_epochs=5)
-    assert_same(fit(fresh(**case), directory, select=select, max_epochs=5), straight)
+            fit_small(fresh(**case), select=select, kept=checkpointer(directory, kill_at=step), max_epochs=5)
+    assert_same(fit_small(fresh(**case), directory, select=select, max_epochs=5), straight)
 
 
 def test_early_stopping_counts_on(tmp_path):
     options = {"select": "inner", "max_epochs": 30, "patience_epochs": 2}
-    straight = fit(fresh(), **options)
+    straight = fit_small(fresh(), **options)
     assert 3 < len(straight[0].epochs) < 30
     steps_per_epoch = 3
     for step in range(1, len(straight[0].epochs) * steps_per_epoch, 2):
         directory = tmp_path / f"step{step}"
         directory.mkdir()
         with pytest.raises(Killed):
-            fit(fresh(), kept=checkpointer(directory, kill_at=step), **options)
-        assert_same(fit(fresh(), directory, **options), straight)
+            fit_small(fresh(), kept=checkpointer(directory, kill_at=step), **options)
+        assert_same(fit_small(fresh(), directory, **options), straight)
 
 
 def test_saving_in_the_background_writes_the_same_bytes(tmp_path):
@@ -175,7 +175,7 @@ def test_saving_in_the_background_writes_the_same_bytes(tmp_path):
         directory = tmp_path / str(background)
         directory.mkdir()
         kept = checkpointer(directory, background=background, every_n_steps=2)
-        fit(fresh(), kept=kept)
+        fit_small(fresh(), kept=kept)
         kept.close()
         marks = sorted(directory.glob("step-*.pt"))
         files[background] = [(path.name, *timeless_state(path)) for path in marks]
@@ -217,7 +217,7 @@ def test_a_part_that_does_not_come_back_as_it_was_is_noticed(tmp_path):
     directory = tmp_path / "fold"
     directory.mkdir()
     with pytest.raises(Killed):
-        fit(fresh(), kept=checkpointer(directory, kill_at=3))
+        fit_small(fresh(), kept=checkpointer(directory, kill_at=3))
 
     class Forgetful(torch.optim.AdamW):
         def load_state_dict(self, state):
@@ -225,7 +225,7 @@ def test_a_part_that_does_not_come_back_as_it_was_is_noticed(tmp_path):
 
     forgetful = fresh(optimizer=lambda parameters, **options: Forgetful(parameters, eps=1e-4, **options))
     with pytest.raises(CheckpointError, match=r"state\.optimizer"):
-        fit(forgetful, directory)
+        fit_small(forgetful, directory)
 
 
 def test_state_that_could_not_be_loaded_safely_is_refused_when_saving():
@@ -239,10 +239,10 @@ def test_a_checkpoint_from_other_conditions_is_refused_and_can_be_forced(tmp_pat
     directory = tmp_path / "fold"
     directory.mkdir()
     with pytest.raises(Killed):
-        fit(fresh(), kept=checkpointer(directory, kill_at=3))
+        fit_small(fresh(), kept=checkpointer(directory, kill_at=3))
     other = {**IDENTITY, "config": {"lr": 0.2}, "hardware": {"threads": 4}}
     with pytest.raises(CheckpointError, match=r"lr: 0.1 there, 0.2 here(.|\n)*threads: 1 there, 4 here"):
-        fit(fresh(), kept=checkpointer(directory, identity=other))
+        fit_small(fresh(), kept=checkpointer(directory, identity=other))
     forced = Checkpointer(
         directory,
         identity=other,
@@ -251,7 +251,7 @@ def test_a_checkpoint_from_other_conditions_is_refused_and_can_be_forced(tmp_pat
         still_ours=lambda: None,
         print_line=lambda line: None,
     )
-    result, _ = fit(fresh(), kept=forced)
+    result, _ = fit_small(fresh(), kept=forced)
     assert len(result.epochs) == 3
 
 

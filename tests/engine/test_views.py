@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from tests.engine.engine_cases import CLASSES, SPEC, cross_entropy, fold, learner, settings
 from trainer.data.loading.batches import DenseRows, TrainingSet, row_views
 from trainer.data.loading.streamed import StreamedRows
-from trainer.engine.fit import fit_fold
+from trainer.engine.fit import fit
 from trainer.engine.loops import predict_views
 from trainer.engine.scoring import predict_rows, validation_scores
 from trainer.losses.nll import NegativeLogLikelihood
@@ -93,7 +93,7 @@ def test_log_probabilities_are_averaged_and_sum_to_one_again():
 def test_held_out_rows_are_seen_every_way_and_monitored_ones_as_they_are():
     it, seen, rows = lopsided(), data(), replace(fold(), monitor=np.array([1, 2, 3]))
     chosen = settings(metrics=("log_loss",))
-    result, _ = fit_fold(it, seen, rows, chosen, SPEC, [])
+    result, _ = fit(it, seen, rows, chosen, SPEC, [])
     np.testing.assert_allclose(result.loss.mean(), result.metrics["log_loss"], rtol=1e-5)
     plain_rows = DenseRows({"x": seen.rows.images})
     once = validation_scores(it, replace(seen, rows=plain_rows), rows.monitor, chosen, SPEC)
@@ -104,7 +104,7 @@ def test_held_out_rows_are_seen_every_way_and_monitored_ones_as_they_are():
 
 def test_the_score_and_the_loss_of_a_fold_are_those_of_the_averaged_logits():
     it, seen = lopsided(), data()
-    result, _ = fit_fold(it, seen, fold(), settings(metrics=("log_loss",)), SPEC, [])
+    result, _ = fit(it, seen, fold(), settings(metrics=("log_loss",)), SPEC, [])
     images = seen.rows.images[fold().held_out].double()
     logits = torch.stack([it.model.double()(images.flip(flips)) for flips in ((), (3,), (2,))]).mean(0).detach()
     target = seen.target[torch.from_numpy(fold().held_out)]
@@ -116,7 +116,7 @@ def test_the_score_and_the_loss_of_a_fold_are_those_of_the_averaged_logits():
 
 def test_one_view_is_the_bits_of_none():
     plain = data(lambda images: DenseRows({"x": images}))
-    one, none = (fit_fold(lopsided(), rows, fold(), settings(), SPEC, [])[0] for rows in (data(looks=((),)), plain))
+    one, none = (fit(lopsided(), rows, fold(), settings(), SPEC, [])[0] for rows in (data(looks=((),)), plain))
     np.testing.assert_array_equal(one.logits, none.logits)
     np.testing.assert_array_equal(one.proba, none.proba)
 

@@ -409,16 +409,16 @@ def test_a_killed_run_skips_what_is_finished_and_ends_like_one_that_was_not(
 
 
 def test_a_signal_inside_an_inner_fit_ends_the_run_and_it_goes_on(train, straight, monkeypatch, tmp_path):
-    steps, real = [], trainer.run.nested.train_fold
+    steps, real = [], trainer.run.nested.fit
 
     def signalled(*arguments):
         steps.append(arguments)
         if len(steps) == 4:
             os.kill(os.getpid(), signal.SIGTERM)
-        real(*arguments)
+        return real(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer.run.nested, "train_fold", signalled)
+        patch.setattr(trainer.run.nested, "fit", signalled)
         stopped = train(*FOLD_0, "run=again")
     assert stopped.code == 128 + signal.SIGTERM
     assert len(steps) == 4

@@ -9,7 +9,7 @@ from tests.engine.engine_cases import SPEC, dataset, fold, learner, settings
 from tests.store.test_checkpoints import die_at, in_a_child
 from trainer.config.schema import CheckpointConfig
 from trainer.engine.checkpointer import Checkpointer
-from trainer.engine.fit import fit_fold
+from trainer.engine.fit import fit
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import load_fold, save_fold
 from trainer.store.lock import FoldLock
@@ -35,9 +35,7 @@ def train(run):
         )
         with checkpointer:
             it = learner(decay=0.5)
-            result, weights = fit_fold(
-                it, dataset(11), fold(11, (0, 5)), settings(max_epochs=1), SPEC, [], checkpointer
-            )
+            result, weights = fit(it, dataset(11), fold(11, (0, 5)), settings(max_epochs=1), SPEC, [], checkpointer)
         save_fold(directory, result, amp={}, identity=IDENTITY, files={"model.safetensors": to_safetensors(weights)})
         remove_all(directory)
 

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 
 from torch import Tensor
 
-from trainer.data.loading.batches import TrainingSet, training_order
+from trainer.data.loading.batches import Batch, TrainingSet, training_order
 from trainer.data.samples import DataSpec
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit_state import FitState, Selection
@@ -24,16 +24,16 @@ from trainer.system import interrupts
 PROGRESS_SECONDS = 0.1
 
 
-def fit_fold(
+def fit(
     learner: Learner,
     data: TrainingSet,
     rows: FoldRows,
     settings: FitSettings,
     spec: DataSpec,
-    observers: Sequence[Observer],
+    observers: Sequence[Observer] = (),
     checkpointer: Checkpointer | None = None,
 ) -> tuple[FoldResult, dict[str, Tensor]]:
-    """Train a fold, pick its epoch and predict its held-out rows.
+    """Train the epochs that are left of a fold, pick its epoch and predict its held-out rows.
 
     Args:
         learner: fresh; trained in place.
@@ -55,75 +55,66 @@ def fit_fold(
     progress = FitState(Totals.start(data.target.device), Selection(settings.metrics[0], settings.patience_epochs))
     if checkpointer is not None:
         checkpointer.restore(learner, progress)
-    steps_before = progress.steps + progress.totals.steps
     for observer in observers:
-        observer.fold_started(rows.name, settings.max_epochs * windows, steps_before)
-    try:
-        train_fold(learner, data, rows, settings, spec, progress, observers, checkpointer)
+        observer.fold_started(rows.name, settings.max_epochs * windows, progress.steps + progress.totals.steps)
+    with _saved_when_interrupted(learner, progress, windows, checkpointer):
+        while not progress.is_over(settings.max_epochs):
+            freeze_for_epoch(learner.model, learner.precision.model_parameters, settings, progress.epoch)
+            on_step = _after_step(learner, progress, windows, observers, checkpointer)
+            with _rest_of_epoch(data, rows, settings, progress) as batches:
+                train_epoch(
+                    learner,
+                    batches,
+                    progress.totals,
+                    accumulate_steps=settings.accumulate_steps,
+                    clip_norm=settings.clip_norm,
+                    on_step=on_step,
+                )
+            _finish_epoch(learner, data, rows, settings, spec, progress, observers)
+            if checkpointer is not None:
+                checkpointer.epoch_done(learner, progress, position(progress, windows))
         if checkpointer is not None:
             checkpointer.training_done(learner, progress, position(progress, windows))
         result, target = score_fold(learner, data, rows, settings, spec, progress)
-    except Interrupted:
-        if checkpointer is not None:
-            checkpointer.save(learner, progress, position(progress, windows))
-            checkpointer.close()
-        raise
     for observer in observers:
         observer.fold_finished(result, target, spec.classes, spec.task)
     with picked_weights(learner, progress.selection):
         return result, evaluation_state(learner)
 
 
-def train_fold(
-    learner: Learner,
-    data: TrainingSet,
-    rows: FoldRows,
-    settings: FitSettings,
-    spec: DataSpec,
-    progress: FitState,
-    observers: Sequence[Observer] = (),
-    checkpointer: Checkpointer | None = None,
-) -> None:
-    """Run the epochs that ``progress`` leaves, and note there what each recorded and which is picked."""
-    windows = settings.steps_per_epoch(len(rows.train))
-    while not progress.is_over(settings.max_epochs):
-        freeze_for_epoch(learner.model, learner.precision.model_parameters, settings, progress.epoch)
-        train_rest_of_epoch(learner, data, rows, settings, progress, observers, checkpointer)
-        before, started = progress.epoch_seconds, time.perf_counter()
-        scores = validation_scores(learner, data, rows.monitor, settings, spec)
-        record = EpochRecord(
-            epoch=progress.epoch,
-            step=progress.steps + progress.totals.steps,
-            train_loss=progress.totals.mean(),
-            lr=_learning_rate(learner),
-            monitor=scores,
-            seconds=before + time.perf_counter() - started,
-            skipped_steps=learner.precision.scaler.skipped_steps,
-            loss_scale=learner.precision.scaler.scale,
-        )
-        if record.monitor:
-            progress.selection.update(record, lambda: evaluation_state(learner))
-        progress.finish_epoch(record, data.target.device)
-        for observer in observers:
-            observer.epoch(record)
+@contextmanager
+def _saved_when_interrupted(
+    learner: Learner, progress: FitState, windows: int, checkpointer: Checkpointer | None
+) -> Iterator[None]:
+    try:
+        yield
+    except Interrupted:
         if checkpointer is not None:
-            checkpointer.epoch_done(learner, progress, position(progress, windows))
+            checkpointer.save(learner, progress, position(progress, windows))
+            checkpointer.close()
+        raise
 
 
-def train_rest_of_epoch(
-    learner: Learner,
-    data: TrainingSet,
-    rows: FoldRows,
-    settings: FitSettings,
-    progress: FitState,
-    observers: Sequence[Observer],
-    checkpointer: Checkpointer | None,
-) -> None:
-    """Train on the batches that are left of the epoch at hand."""
+@contextmanager
+def _rest_of_epoch(
+    data: TrainingSet, rows: FoldRows, settings: FitSettings, progress: FitState
+) -> Iterator[Iterator[Batch]]:
+    """Yield the batches that are left of the epoch at hand."""
     key = (settings.seed, rows.repeat, rows.fold, progress.epoch)
     order = training_order(rows.train, settings.batch_size, key, data.rows.lengths())
     done = progress.windows * settings.accumulate_steps
-    windows = settings.steps_per_epoch(len(rows.train))
+    with closing(data.batches(order[done:], key)) as batches, _same_signal():
+        yield mixed_batches(batches, settings, key, first=done)
+
+
+def _after_step(
+    learner: Learner,
+    progress: FitState,
+    windows: int,
+    observers: Sequence[Observer],
+    checkpointer: Checkpointer | None,
+) -> Callable[[Totals], None]:
+    """Return what is done after each step of the epoch at hand, when the model and the sums are whole."""
     before, started = progress.epoch_seconds, time.perf_counter()
     show = _shown(learner, progress.steps, observers)
 
@@ -135,15 +126,36 @@ def train_rest_of_epoch(
         if checkpointer is not None:
             checkpointer.step_done(learner, progress, position(progress, windows))
 
-    with closing(data.batches(order[done:], key)) as batches, _same_signal():
-        train_epoch(
-            learner,
-            mixed_batches(batches, settings, key, first=done),
-            progress.totals,
-            accumulate_steps=settings.accumulate_steps,
-            clip_norm=settings.clip_norm,
-            on_step=on_step,
-        )
+    return on_step
+
+
+def _finish_epoch(
+    learner: Learner,
+    data: TrainingSet,
+    rows: FoldRows,
+    settings: FitSettings,
+    spec: DataSpec,
+    progress: FitState,
+    observers: Sequence[Observer],
+) -> None:
+    """Score the epoch at hand, note what it recorded and whether it is the one to pick, and tell the observers."""
+    before, started = progress.epoch_seconds, time.perf_counter()
+    scores = validation_scores(learner, data, rows.monitor, settings, spec)
+    record = EpochRecord(
+        epoch=progress.epoch,
+        step=progress.steps + progress.totals.steps,
+        train_loss=progress.totals.mean(),
+        lr=_learning_rate(learner),
+        monitor=scores,
+        seconds=before + time.perf_counter() - started,
+        skipped_steps=learner.precision.scaler.skipped_steps,
+        loss_scale=learner.precision.scaler.scale,
+    )
+    if record.monitor:
+        progress.selection.update(record, lambda: evaluation_state(learner))
+    progress.finish_epoch(record, data.target.device)
+    for observer in observers:
+        observer.epoch(record)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.data.loading.batches import Batch, TrainingSet, evaluation_order, row_views
 from trainer.engine.ema import WeightAverage
-from trainer.engine.mixing import row_losses
 from trainer.engine.modes import evaluating, training
 from trainer.engine.precision.apex_backend import AnyPrecision
 from trainer.engine.precision.compiled import compiler_errors
@@ -135,6 +134,21 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
         totals.loss += sum(losses[1:], losses[0])
         totals.weight += weight
         totals.steps += 1
+
+
+def row_losses(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
+    """Return sample weight x loss of each row (B,).
+
+    A mixed row has the loss of its own target and that of its partner's, each with that row's sample weight and by its
+    share. Every row is a partner once, so the sum of the normalisers is that of the rows as they were.
+    """
+    if batch.share == 1.0:
+        loss_B = loss(logits, batch.target)
+        plain = batch.unweighted and loss_B.shape == batch.weights_B.shape  # else a lone number counts for every row
+        return loss_B if plain else loss_B * batch.weights_B
+    own_B = loss(logits, batch.target) * batch.weights_B
+    partner_B = loss(logits, batch.target.roll(1, 0)) * batch.weights_B.roll(1, 0)
+    return torch.add(own_B * batch.share, partner_B, alpha=1.0 - batch.share)
 
 
 def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:

@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from trainer.data.loading.batches import Batch
 from trainer.engine.settings import FitSettings
 from trainer.errors import ConfigError
-from trainer.losses.contract import Loss
 
 STREAM = 1  # sets these random numbers apart from those that augment a row
 
@@ -108,18 +106,3 @@ def cutmix(batch: Batch, share: float, centre: tuple[int, int]) -> Batch:
 def _stretch(centre: int, size: int, share: float) -> tuple[int, int]:
     half = int(0.5 * math.sqrt(1.0 - share) * size)
     return max(0, centre - half), min(size, centre + half)
-
-
-def row_losses(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
-    """Return sample weight x loss of each row (B,).
-
-    A mixed row has the loss of its own target and that of its partner's, each with that row's sample weight and by its
-    share. Every row is a partner once, so the sum of the normalisers is that of the rows as they were.
-    """
-    if batch.share == 1.0:
-        loss_B = loss(logits, batch.target)
-        plain = batch.unweighted and loss_B.shape == batch.weights_B.shape  # else a lone number counts for every row
-        return loss_B if plain else loss_B * batch.weights_B
-    own_B = loss(logits, batch.target) * batch.weights_B
-    partner_B = loss(logits, batch.target.roll(1, 0)) * batch.weights_B.roll(1, 0)
-    return torch.add(own_B * batch.share, partner_B, alpha=1.0 - batch.share)

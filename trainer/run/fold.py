@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from trainer.engine.checkpointer import Checkpointer
-from trainer.engine.fit import fit_fold
+from trainer.engine.fit import fit
 from trainer.engine.observer import Observer
 from trainer.results import FoldResult
 from trainer.run.experiment import Experiment
@@ -57,7 +57,7 @@ def run_fold(
     """
     learner = fresh_learner(experiment, fold.rows, fold.fitted.model_arguments)
     settings = experiment.settings if epochs is None else replace(experiment.settings, max_epochs=epochs)
-    result, weights = fit_fold(learner, fold.data, fold.rows, settings, experiment.spec, observers, checkpointer)
+    result, weights = fit(learner, fold.data, fold.rows, settings, experiment.spec, observers, checkpointer)
     scaler = learner.precision.scaler
     amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
     return TrainedFold(result, weights, amp, fold.fitted.to_json())

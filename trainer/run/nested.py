@@ -17,9 +17,7 @@ from trainer.config.grid import Candidate, candidates
 from trainer.data.loading.batches import TrainingSet
 from trainer.data.samples import Samples
 from trainer.engine.checkpointer import Checkpointer
-from trainer.engine.fit import train_fold
-from trainer.engine.fit_state import FitState, Selection
-from trainer.engine.loops import Totals
+from trainer.engine.fit import fit
 from trainer.engine.observer import Observer
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.settings import FoldRows, RowNumbers, fit_values
@@ -29,6 +27,7 @@ from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitOptions
 from trainer.metrics.scores import METRICS
 from trainer.report.nested_table import nested_line
+from trainer.results import EpochRecord
 from trainer.run.experiment import Experiment
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import TrainedFold, run_fold
@@ -212,16 +211,47 @@ def fit_inner(
     experiment: Experiment, rows: FoldRows, fitted: Any, data: TrainingSet, observers: Sequence[Observer] = ()
 ) -> InnerFit:
     """Train a candidate on an inner fold (``rows``, ``fitted`` on them) for all epochs, scored after each."""
-    settings = experiment.settings
-    learner = fresh_learner(experiment, rows, fitted.model_arguments)
-    progress = FitState(Totals.start(data.target.device), Selection(settings.metrics[0], None))
-    for observer in observers:
-        observer.fold_started(rows.name, settings.max_epochs * settings.steps_per_epoch(len(rows.train)), 0)
+    settings = replace(experiment.settings, patience_epochs=None)
+    learner, told = fresh_learner(experiment, rows, fitted.model_arguments), InnerEpochs(observers)
     try:
-        train_fold(learner, data, rows, settings, experiment.spec, progress, observers)
+        fit(learner, data, rows, settings, experiment.spec, [told])
     except NonFiniteError as error:
-        return InnerFit(tuple(progress.epochs), str(error).splitlines()[0])
-    return InnerFit(tuple(progress.epochs))
+        return InnerFit(tuple(told.records), str(error).splitlines()[0])
+    return InnerFit(tuple(told.records))
+
+
+class InnerEpochs:
+    """Keeps what each epoch of an inner fit records, and passes it on; of the result, which scores no row, nothing.
+
+    Args:
+        observers: told about steps and epochs.
+    """
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self.observers = observers
+        self.records: list[EpochRecord] = []
+
+    def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
+        """Pass on that the fit begins."""
+        for observer in self.observers:
+            observer.fold_started(fold, total_steps, steps_before)
+
+    def step(self, step: int, loss: float, lr: float) -> None:
+        """Pass on a step."""
+        for observer in self.observers:
+            observer.step(step, loss, lr)
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Keep the record and pass it on."""
+        self.records.append(record)
+        for observer in self.observers:
+            observer.epoch(record)
+
+    def fold_finished(self, *_: Any) -> None:
+        """Say nothing: no row is held out."""
+
+    def finished(self, *_: Any) -> None:
+        """Say nothing: an inner fit is no run."""
 
 
 def choose(experiment: Experiment, fits_CK: list[list[InnerFit]]) -> Pick:

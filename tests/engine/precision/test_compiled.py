@@ -24,7 +24,7 @@ from tests.engine.engine_cases import (
 )
 from trainer.data.loading.batches import TokenRows, TrainingSet
 from trainer.data.samples import DataSpec
-from trainer.engine.fit import fit_fold, train_fold
+from trainer.engine.fit import fit
 from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import Totals
 from trainer.engine.precision.compiled import compiled_call
@@ -83,7 +83,7 @@ def test_a_traced_model_trains_to_the_bits_of_the_plain_one(amp):
     for compiled in (False, True):
         torch.manual_seed(3)
         it = learner(Dropping(), amp=level(**amp), decay=0.5)
-        result, weights = fit_fold(with_call(it) if compiled else it, dataset(), fold(), chosen, SPEC, [])
+        result, weights = fit(with_call(it) if compiled else it, dataset(), fold(), chosen, SPEC, [])
         found.append({**weights, "logits": torch.from_numpy(result.logits)})
     assert counters["stats"]["unique_graphs"] == 2  # one to train, one to evaluate
     assert same_state(*found)
@@ -92,7 +92,7 @@ def test_a_traced_model_trains_to_the_bits_of_the_plain_one(amp):
 
 def test_checkpoints_fit_plain_and_compiled_learners():
     it, position = with_call(learner(Dropping(), decay=0.5)), progress()
-    train_fold(it, dataset(), fold(), settings(max_epochs=1), SPEC, position)
+    fit(it, dataset(), fold(), settings(max_epochs=1), SPEC)
     state = capture(it, position)
     for other in (learner(Dropping(), decay=0.5), with_call(learner(Dropping(), decay=0.5))):
         there = progress()
@@ -105,7 +105,7 @@ def test_neither_lengths_nor_ragged_batches_nor_folds_compile_anew():
     for number in range(3):
         torch.manual_seed(number)
         it = with_call(learner(Bag()))
-        fit_fold(it, data, fold(40), settings(batch_size=6), SPEC, [])
+        fit(it, data, fold(40), settings(batch_size=6), SPEC, [])
         if number == 0:
             first = counters["stats"]["unique_graphs"]
     assert counters["stats"]["unique_graphs"] == first == 2
@@ -117,7 +117,7 @@ def test_a_model_that_cannot_be_compiled_is_refused_in_words():
 
     it = with_call(learner(made()), fails)
     with pytest.raises(ConfigError, match=r"runtime.compile: .*no such kernel") as error:
-        fit_fold(it, dataset(), fold(), settings(), SPEC, [])
+        fit(it, dataset(), fold(), settings(), SPEC, [])
     assert "runtime.compile=false" in str(error.value)
     assert len(str(error.value).splitlines()) <= 5
 
@@ -126,7 +126,7 @@ def test_without_a_compiler_the_message_says_so():
     it = with_call(learner(made()), "inductor")
     absent = inductor.patch({"cpp.cxx": (None, "/nowhere/g++")})
     with absent, fresh_cache(), pytest.raises(ConfigError, match=r"No working C\+\+ compiler.*\n.*g\+\+") as error:
-        fit_fold(it, dataset(), fold(), settings(), SPEC, [])
+        fit(it, dataset(), fold(), settings(), SPEC, [])
     assert len(str(error.value).splitlines()) <= 5
 
 
@@ -135,9 +135,7 @@ def test_compiled_code_trains_like_the_plain_model():
     found = []
     for compiled in (False, True):
         it = learner(made(), lr=0.3)
-        result, weights = fit_fold(
-            with_call(it, "inductor") if compiled else it, dataset(), fold(), settings(), SPEC, []
-        )
+        result, weights = fit(with_call(it, "inductor") if compiled else it, dataset(), fold(), settings(), SPEC, [])
         found.append((result.logits, weights))
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-4, atol=1e-5)
