@@ -13,6 +13,7 @@ from trainer.audit.clusters import duplicate_groups
 from trainer.audit.measure import measure
 from trainer.audit.run import audit
 from trainer.audit.standalone import audit_file
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.data.sources.csv_text import load_csv_text
 
@@ -31,7 +32,7 @@ def random_folds(target: np.ndarray, n_splits: int = 5) -> np.ndarray:
 
 def test_335_official_test_rows_of_chnsenticorp_are_in_train() -> None:
     file = DATA / "zh" / "chnsenticorp_9600_1200_1200.csv"
-    found = audit_file(file, text="text", label="label", split="split", measure=True)
+    found = audit_file(file, ColumnOptions(split="split"), text="text", measure=True)
     copies = of_kind(found, "exact_copies")
     assert copies.severity == "leak"
     assert "fold test: 335 of 1,200" in copies.message
@@ -46,16 +47,16 @@ def test_439_texts_of_htl_ba_2000_are_copies(tmp_path: Path) -> None:
     raw = (DATA / "dirty" / "htl_ba_2000_gbk.csv").read_bytes()  # 46 of its records cannot be decoded
     file = tmp_path / "htl.csv"
     file.write_text(raw.decode("gb18030", errors="replace"), encoding="utf-8", newline="")
-    copies = of_kind(audit_file(file, text="text", label="label"), "exact_copies")
+    copies = of_kind(audit_file(file, ColumnOptions(), text="text"), "exact_copies")
     assert (copies.n_rows, copies.fix) == (439, "cv=stratified_group cv.group=auto_duplicates")
-    samples, spec = load_csv_text(str(file), text="text", label="label")
+    samples, spec = load_csv_text(str(file), ColumnOptions(), text="text")
     assert of_kind(audit(samples, spec, random_folds(samples.target)), "exact_copies").n_rows > 439
     assert len(np.unique(duplicate_groups(samples, near=False))) == 2000 - 439
 
 
 def test_subjects_of_parkinsons_are_on_both_sides_of_random_folds() -> None:
     file = str(DATA / "grouped" / "parkinsons.csv")
-    samples, spec = load_csv_tabular(file, label="label", group="subject")
+    samples, spec = load_csv_tabular(file, ColumnOptions(group="subject"))
     found = audit(samples, spec, random_folds(samples.target))
     groups = of_kind(found, "groups")
     assert (groups.severity, groups.fix) == ("leak", "cv=stratified_group")
@@ -67,13 +68,13 @@ def test_subjects_of_parkinsons_are_on_both_sides_of_random_folds() -> None:
 
 def test_subjects_of_parkinsons_show_even_where_nobody_names_them() -> None:
     file = str(DATA / "grouped" / "parkinsons.csv")
-    samples, spec = load_csv_tabular(file, label="label", drop=["subject"])
+    samples, spec = load_csv_tabular(file, ColumnOptions(), drop=["subject"])
     assert of_kind(audit(samples, spec, random_folds(samples.target)), "row_order").severity == "warning"
 
 
 def test_the_common_vector_of_mammography_stays() -> None:
     file = DATA / "tabular" / "mammography.csv"
-    samples, spec = load_csv_tabular(str(file), label="label")
+    samples, spec = load_csv_tabular(str(file), ColumnOptions())
     found = audit(samples, spec, random_folds(samples.target))
     common = of_kind(found, "frequent_input")
     assert (common.severity, common.n_rows, common.fix) == ("note", 3329, "")

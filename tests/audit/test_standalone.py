@@ -12,6 +12,7 @@ from tests.audit.audit_cases import of_kind
 from tests.places import REPOSITORY
 from trainer.audit.split_column import read_split, read_times
 from trainer.audit.standalone import audit_file
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.times import read_times as training_times
 from trainer.errors import ConfigError, DataError
 from trainer.folds.strategies.predefined import by_repeat, from_cells
@@ -36,7 +37,7 @@ def column(*values) -> pa.Table:
 
 def test_a_file_of_texts_with_its_own_split(tmp_path: Path) -> None:
     file = csv(tmp_path, TEXTS, "text,label,part,day")
-    found = audit_file(file, text="text", label="label", split="part", time="day")
+    found = audit_file(file, ColumnOptions(split="part", time="day"), text="text")
     copies = of_kind(found, "exact_copies")
     assert (copies.severity, copies.rows, copies.folds) == ("leak", (3,), ("test",))
     early = of_kind(found, "time_backwards")
@@ -45,7 +46,7 @@ def test_a_file_of_texts_with_its_own_split(tmp_path: Path) -> None:
 
 def test_the_whole_file(tmp_path: Path) -> None:
     file = csv(tmp_path, TEXTS, "text,label,part,day")
-    found = audit_file(file, text="text", label="label")
+    found = audit_file(file, ColumnOptions(), text="text")
     assert of_kind(found, "exact_copies").severity == "warning"
 
 
@@ -56,15 +57,15 @@ def test_split_and_time_are_no_features(tmp_path: Path) -> None:
         for row in range(40)
     ]
     file = csv(tmp_path, rows, "x,person,label,fold,seconds")
-    found = audit_file(file, label="label", group="person", split="fold", time="seconds", measure=True)
+    found = audit_file(file, ColumnOptions(group="person", split="fold", time="seconds"), measure=True)
     assert {finding.kind for finding in found} == {"time_backwards", "gap"}  # people stay in their fold
-    assert of_kind(audit_file(file, label="label", group="person"), "id_column").fix == "data.drop=[seconds]"
-    assert of_kind(audit_file(file, label="label", group="person", drop=["seconds"]), "id_column") is None
+    assert of_kind(audit_file(file, ColumnOptions(group="person")), "id_column").fix == "data.drop=[seconds]"
+    assert of_kind(audit_file(file, ColumnOptions(group="person"), drop=["seconds"]), "id_column") is None
 
 
 def test_one_column_may_be_group_and_time(tmp_path: Path) -> None:
     file = csv(tmp_path, [("0.1", "2020", "a"), ("0.2", "2021", "b"), ("0.3", "2021", "a")], "x,year,label")
-    kinds = {finding.kind for finding in audit_file(file, label="label", group="year", time="year")}
+    kinds = {finding.kind for finding in audit_file(file, ColumnOptions(group="year", time="year"))}
     assert {"groups", "time_backwards"} <= kinds
 
 
@@ -148,35 +149,35 @@ def test_empty_cells_of_a_parquet_file_are_never_held_out() -> None:
 def test_a_column_that_is_the_label_has_no_other_role(tmp_path: Path, role: str, text: str | None) -> None:
     file = csv(tmp_path, TEXTS, "text,label,part,day")
     with pytest.raises(ConfigError, match=rf"column 'label' is both data\.label and data\.{role}"):
-        audit_file(file, text=text, label="label", **{role: "label"})
+        audit_file(file, ColumnOptions(**{role: "label"}), text=text)
 
 
 def test_weights_are_no_feature(tmp_path: Path) -> None:
     rows = [(f"0.{row * 7 % 10}", str(row + 1), "ab"[row * 7 % 40 % 2]) for row in range(40)]
     file = csv(tmp_path, rows, "x,rising,label")
-    assert of_kind(audit_file(file, label="label"), "id_column").severity == "warning"
-    assert of_kind(audit_file(file, label="label", weight="rising"), "id_column") is None
+    assert of_kind(audit_file(file, ColumnOptions()), "id_column").severity == "warning"
+    assert of_kind(audit_file(file, ColumnOptions(weight="rising")), "id_column") is None
 
 
 def test_columns_that_are_not_there(tmp_path: Path) -> None:
     file = csv(tmp_path, TEXTS, "text,label,part,day")
     with pytest.raises(DataError, match="did you mean 'part'"):
-        audit_file(file, text="text", label="label", split="parts")
+        audit_file(file, ColumnOptions(split="parts"), text="text")
     with pytest.raises(DataError, match=r"no column 'hour' \(data\.time\)"):
-        audit_file(file, text="text", label="label", time="hour")
+        audit_file(file, ColumnOptions(time="hour"), text="text")
     with pytest.raises(DataError, match=r"no column 'wieght' \(data\.weight\)"):
-        audit_file(file, text="text", label="label", weight="wieght")
+        audit_file(file, ColumnOptions(weight="wieght"), text="text")
     with pytest.raises(DataError, match="no such file"):
-        audit_file(tmp_path / "absent.csv", label="label")
+        audit_file(tmp_path / "absent.csv", ColumnOptions())
     with pytest.raises(ConfigError):
-        audit_file(file, text="label", label="label")
+        audit_file(file, ColumnOptions(), text="label")
 
 
 def test_parquet_with_real_times(tmp_path: Path) -> None:
     day = [datetime.datetime(2024, 1, place) for place in (1, 3, 2)]
     table = pa.table({"x": [0.1, 0.25, 0.37], "label": ["a", "b", "a"], "day": day, "fold": [0, 1, 1]})
     parquet.write_table(table, tmp_path / "rows.parquet")
-    found = audit_file(tmp_path / "rows.parquet", label="label", time="day", split="fold")
+    found = audit_file(tmp_path / "rows.parquet", ColumnOptions(time="day", split="fold"))
     assert [finding.kind for finding in found] == ["time_backwards"]
 
 

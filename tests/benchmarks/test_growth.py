@@ -11,6 +11,7 @@ import pytest
 from benchmarks import growth_data
 from benchmarks.growth import Outcome, cells, smaller, tables, whole_numbers
 from benchmarks.growth_data import write_file
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.data.sources.csv_text import load_csv_text
 
@@ -39,8 +40,8 @@ def test_a_seed_gives_the_same_file_and_more_rows_the_same_beginning(
 def test_a_table_has_what_it_says(tmp_path: Path) -> None:
     write_file(tmp_path / "a.csv", "table", 2_000)
     write_file(tmp_path / "a.parquet", "table", 2_000)
-    samples, spec = load_csv_tabular(str(tmp_path / "a.parquet"), label="label")
-    as_csv, _ = load_csv_tabular(str(tmp_path / "a.csv"), label="label")
+    samples, spec = load_csv_tabular(str(tmp_path / "a.parquet"), ColumnOptions())
+    as_csv, _ = load_csv_tabular(str(tmp_path / "a.csv"), ColumnOptions())
     np.testing.assert_array_equal(samples.inputs.numeric_NF, as_csv.inputs.numeric_NF)
     np.testing.assert_array_equal(samples.inputs.categorical_NK, as_csv.inputs.categorical_NK)
     missing_F = np.isnan(samples.inputs.numeric_NF).mean(axis=0)
@@ -54,7 +55,7 @@ def test_a_table_has_what_it_says(tmp_path: Path) -> None:
 
 def test_texts_have_the_lengths_they_say(tmp_path: Path) -> None:
     write_file(tmp_path / "a.parquet", "text", 2_000)
-    samples, spec = load_csv_text(str(tmp_path / "a.parquet"), text="text", label="label")
+    samples, spec = load_csv_text(str(tmp_path / "a.parquet"), ColumnOptions(), text="text")
     lengths_N = np.array([len(text.split()) for text in samples.inputs.texts])
     assert 18 < lengths_N.mean() < 22
     assert lengths_N.max() > 60

@@ -87,6 +87,17 @@ def test_a_model_for_other_data_is_refused_with_the_right_one():
     assert "model=text_cnn" in str(caught.value)
 
 
+def test_the_fields_of_a_dataclass_are_arguments_like_any_other():
+    section = {"_target_": "trainer.data.sources.csv_text.load_csv_text", "path": "x", "text": "t", "time": 3}
+    assert check_section("data", {**section, "gruop": "g", "columns": {}, "encoding": None}) == [
+        "data.time: 3 is not text or null",
+        "data.gruop: trainer.data.sources.csv_text.load_csv_text takes no such argument: did you mean 'group'?",
+        "data.columns: trainer.data.sources.csv_text.load_csv_text takes no such argument; have: path, label, id, "
+        "group, time, split, weight, label_delimiter, encoding, delimiter, task, text, pair",
+        "data.encoding: None is not text",
+    ]
+
+
 def test_step_words_become_numbers():
     section = {"_target_": "x", "T_max": "total_steps", "step_size": "steps_per_epoch", "mode": "other"}
     counts = {"total_steps": 70, "steps_per_epoch": 7}

@@ -11,7 +11,7 @@ from trainer.config.help import help_text
 from trainer.config.problems import CONF
 from trainer.run.validate import check_config
 
-CHOICES = [(path.parent.relative_to(CONF).as_posix(), path.stem) for path in sorted(CONF.rglob("*/*.yaml"))]
+CHOICES = [(path.parent.relative_to(CONF).as_posix(), path.stem) for path in sorted(CONF.rglob("*/[!_]*.yaml"))]
 NEEDED = {
     "csv_text": ["data.path=x.csv"],
     "csv_tabular": ["data.path=x.csv"],

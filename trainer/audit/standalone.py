@@ -1,6 +1,7 @@
 """The audit of a file or a folder of images, without a run: ``foldwise audit FILE``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from trainer.audit.findings import Finding
 from trainer.audit.measure import measure as measured
 from trainer.audit.run import audit
 from trainer.audit.split_column import WHOLE_FILE, ColumnSplit, read_split, read_times
-from trainer.data.columns.roles import Names
+from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.rows import assign_roles
 from trainer.data.readers.tables import read_table
 from trainer.data.samples import DataSpec, Samples
@@ -21,41 +22,24 @@ from trainer.data.sources.csv_text import load_csv_text
 from trainer.data.sources.image_csv import load_image_csv
 from trainer.data.sources.image_folder import load_image_folder, split_folders
 
-ROLES = ("id", "weight", "group", "time", "split")
-
 
 def audit_file(
     path: str | Path,
+    columns: ColumnOptions,
     *,
-    label: Names,
     text: Names | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    split: str | None = None,
-    id: str | None = None,
-    weight: str | None = None,
     drop: Sequence[str] = (),
     measure: bool = False,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    label_delimiter: str | None = None,
 ) -> list[Finding]:
     """Audit a table file.
 
     Args:
         path: .csv .tsv .txt .parquet .jsonl or .ndjson.
-        label: column (or 0/1 columns) with the label.
+        columns: as a run reads them, except that ``time`` and ``split`` may be the group or the id too, and ``split``
+            may name its parts (train, dev, test); without it the whole file is audited.
         text: column with the text; None = every column without another role is a feature.
-        group: column with the group of each row.
-        time: column with a number, a date or an ISO time.
-        split: column with train / dev / test or fold numbers; None = the whole file.
-        id: column with unique row names.
-        weight: column with sample weights, which are no feature.
         drop: feature columns to leave out.
         measure: whether probes say what the leak is worth.
-        encoding: of the file.
-        delimiter: between cells.
-        label_delimiter: between the labels of one cell (multi-label).
 
     Returns:
         Leaks first, then warnings, then notes, then what the leak is worth.
@@ -64,65 +48,48 @@ def audit_file(
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    reading: dict[str, Any] = {"label": label, "id": id, "group": group, "weight": weight, "encoding": encoding}
-    reading |= {"delimiter": delimiter, "label_delimiter": label_delimiter}
+    time, split = columns.time, columns.split
     parts, times_N = WHOLE_FILE, None
     if split is not None or time is not None:
-        table = read_table(path, encoding, delimiter)
-        for role in ({"time": time}, {"split": split}):  # which may be the group or the id too
-            single = {**dict.fromkeys(ROLES), "weight": weight, **role}
-            assign_roles(table, path, label=label, single=single, others={"text": text})
+        table = read_table(path, columns.encoding, columns.delimiter)
+        for alone in (replace(columns, split=None), replace(columns, time=None)):
+            assign_roles(table, path, replace(alone, group=None, id=None), others={"text": text})
         parts = WHOLE_FILE if split is None else read_split(table, split, path)
         times_N = None if time is None else read_times(table, time, path)
         del table
+    others = replace(columns, time=None, split=None)
     if text is not None:
-        samples, spec = load_csv_text(str(path), text=text, **reading)
+        samples, spec = load_csv_text(str(path), others, text=text)
     else:
-        no_features = {name for name in (time, split) if name is not None} - {group, id}
-        samples, spec = load_csv_tabular(str(path), drop=[*drop, *sorted(no_features)], **reading)
+        no_features = {name for name in (time, split) if name is not None} - {columns.group, columns.id}
+        samples, spec = load_csv_tabular(str(path), others, drop=[*drop, *sorted(no_features)])
     return _audited(samples, spec, parts, times_N, measure)
 
 
 def audit_images(
     path: str | Path,
+    columns: ColumnOptions,
     *,
     images: str | None = None,
     file: str = "file",
-    label: Names = "label",
-    group: str | None = None,
-    time: str | None = None,
-    split: str | None = None,
-    id: str | None = None,
     measure: bool = False,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    label_delimiter: str | None = None,
 ) -> list[Finding]:
     """Audit the images that a table names.
 
     Args:
         path: a table file as for ``audit_file``, or a zip file with one table beside the images.
+        columns: as a run reads them, except that ``split`` may name its parts (train, dev, test).
         images: directory or zip file with the images; None = where the table is.
         file: column with the name of each image file below ``images``.
-        label: column (or 0/1 columns) with the label.
-        group: column with the group of each row.
-        time: column with a number, a date or an ISO time.
-        split: column with train / dev / test or fold numbers; None = all rows.
-        id: column with unique row names.
         measure: whether probes say what the leak is worth.
-        encoding: of the table.
-        delimiter: between cells.
-        label_delimiter: between the labels of one cell (multi-label).
 
     Raises:
         DataError: the table, or a row or image of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    reading: dict[str, Any] = {"label": label, "id": id, "group": group, "time": time, "split": split}
-    reading |= {"encoding": encoding, "delimiter": delimiter, "label_delimiter": label_delimiter}
-    samples, spec = load_image_csv(str(path), images=images, file=file, **reading)
+    samples, spec = load_image_csv(str(path), columns, images=images, file=file)
     times_N = None if samples.times_N is None else as_dates(samples.times_N)
-    return _audited(samples, spec, _parts(samples, split or "", path), times_N, measure)
+    return _audited(samples, spec, _parts(samples, columns.split or "", path), times_N, measure)
 
 
 def audit_folder(path: str | Path, *, measure: bool = False) -> list[Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from trainer.audit.findings import Finding, count
 from trainer.audit.standalone import audit_file, audit_folder, audit_images
-from trainer.cli.split import add_columns, named_as_flags
+from trainer.cli.split import add_columns, columns_of, named_as_flags
 from trainer.errors import ConfigError, DataError
 from trainer.report.audit_table import show
 from trainer.report.terminal import terminal
@@ -66,14 +66,15 @@ def _findings(parsed: Namespace) -> list[Finding]:
         return _audited_folder(parsed)
     if not parsed.label:
         raise ConfigError("--label COL is missing: the column with the label")
-    reading = {name: getattr(parsed, name) for name in ("label", "group", "time", "split", "id", "measure")}
-    reading |= {name: getattr(parsed, name) for name in ("encoding", "delimiter", "label_delimiter")}
+    columns, measure = columns_of(parsed), parsed.measure
     if names_images:
         _require_none(parsed, ("text", "drop", "weight"), "only the images are read")
-        return audit_images(parsed.file, images=parsed.images, file=parsed.image_file or "file", **reading)
+        return audit_images(
+            parsed.file, columns, images=parsed.images, file=parsed.image_file or "file", measure=measure
+        )
     if parsed.text and parsed.drop:
         raise ConfigError("--drop has no effect with --text: only the text is read")
-    return audit_file(parsed.file, text=parsed.text, weight=parsed.weight, drop=parsed.drop or (), **reading)
+    return audit_file(parsed.file, columns, text=parsed.text, drop=parsed.drop or (), measure=measure)
 
 
 def _audited_folder(parsed: Namespace) -> list[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config.overrides import quoted
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.data.sources.csv_text import load_csv_text
@@ -118,12 +119,17 @@ def load(parsed: Namespace) -> tuple[Samples, DataSpec]:
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    given = {name: getattr(parsed, name) for name in LOADING}
+    columns = columns_of(parsed)
     if parsed.text is None:
-        return load_csv_tabular(parsed.file, **given, drop=parsed.drop or ())
+        return load_csv_tabular(parsed.file, columns, drop=parsed.drop or ())
     if parsed.drop:
         raise ConfigError("--drop has no effect with --text: only the text is read")
-    return load_csv_text(parsed.file, **given, text=parsed.text)
+    return load_csv_text(parsed.file, columns, text=parsed.text)
+
+
+def columns_of(parsed: Namespace) -> ColumnOptions:
+    """Return what the command line says of the columns."""
+    return ColumnOptions(**{name: getattr(parsed, name) for name in LOADING})
 
 
 def split(parsed: Namespace, samples: Samples, spec: DataSpec) -> FoldPlan:

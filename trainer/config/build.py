@@ -1,12 +1,13 @@
 """From a section of the configuration to an object, checked before anything is built.
 
 A section names its class with ``_target_``. The target must start with an allowed prefix, be one attribute of an
-importable module, and itself be defined under an allowed prefix; its arguments are bound against the signature.
+importable module, and itself be defined under an allowed prefix; its arguments are bound against the signature. A
+required argument that is a dataclass is given by its fields, each as if it were an argument of its own.
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -124,12 +125,40 @@ def construct(name: str, section: Section, plugins: Sequence[str] = (), **offere
         )
     added = {key: value for key, value in offered.items() if key in parameters and key not in given}
     try:
-        return target(**given, **added)
+        return target(**_with_records(given, target), **added)
     except FoldwiseError:
         raise
     except Exception as error:  # a class of the user's may raise anything
         reason = error if isinstance(error, (TypeError, ValueError, RuntimeError)) else repr(error)
         raise ConfigError(f"{name}: {section['_target_']} refused its arguments: {reason}") from error
+
+
+def takes(target: Callable[..., Any]) -> dict[str, tuple[inspect.Parameter, Any]]:
+    """Return what a section may give to its class or function: parameter and type (or None) by name."""
+    hints, records = _hints(target), _records(target)
+    taken: dict[str, tuple[inspect.Parameter, Any]] = {}
+    for name, parameter in inspect.signature(target).parameters.items():
+        taken |= takes(records[name]) if name in records else {name: (parameter, hints.get(name))}
+    return taken
+
+
+def _records(target: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """Return the required arguments that are dataclasses."""
+    hints, parameters = _hints(target), inspect.signature(target).parameters
+    return {
+        name: hint
+        for name, hint in hints.items()
+        if inspect.isclass(hint) and is_dataclass(hint) and _required(parameters.get(name))
+    }
+
+
+def _with_records(given: Section, target: Callable[..., Any]) -> dict[str, Any]:
+    """Return the arguments with the fields of each dataclass that ``target`` takes put together."""
+    records = _records(target)
+    fields = {name: {key: given[key] for key in takes(record) if key in given} for name, record in records.items()}
+    used = {key for values in fields.values() for key in values}
+    built = {name: records[name](**values) for name, values in fields.items()}
+    return {**{key: value for key, value in given.items() if key not in used}, **built}
 
 
 def _required(parameter: inspect.Parameter | None) -> bool:
@@ -147,19 +176,19 @@ def with_step_counts(section: Section, counts: Mapping[str, int]) -> dict[str, A
 
 
 def _argument_problems(name: str, given: Section, target: Callable[..., Any]) -> list[str]:
-    parameters = inspect.signature(target).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    hints = _hints(target)
+    taken = takes(target)
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter, _ in taken.values())
     problems = []
     for key, value in given.items():
-        if key not in parameters and not takes_any:
-            known = [p for p in parameters if p not in PARTS[name].offered]
+        hint = taken[key][1] if key in taken else None
+        if key not in taken and not takes_any:
+            known = [p for p in taken if p not in PARTS[name].offered]
             problems.append(f"{name}.{key}: {_short(target)} takes no such argument{did_you_mean(key, known)}")
         elif value == "???":
             problems.append(f"{name}.{key} is required: give {name}.{key}=...")
-        elif key in hints and not _step_word(name, value) and not fits(value, hints[key]):
-            problems.append(f"{name}.{key}: {value!r} is not {_describe(hints[key])}")
-    return problems + _missing(name, given, parameters.values())
+        elif hint is not None and not _step_word(name, value) and not fits(value, hint):
+            problems.append(f"{name}.{key}: {value!r} is not {_describe(hint)}")
+    return problems + _missing(name, given, [parameter for parameter, _ in taken.values()])
 
 
 def _missing(name: str, given: Section, parameters: Iterable[inspect.Parameter]) -> list[str]:

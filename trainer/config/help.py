@@ -23,12 +23,12 @@ Tab completion: eval "$(python train.py -sc install=bash)". Hydra's own flags: -
 
 def help_text() -> str:
     """Return the whole help text."""
-    groups = sorted({path.parent for path in CONF.rglob("*/*.yaml")})
+    groups = sorted({path.parent for path in CONF.rglob("*/[!_]*.yaml")})
     return "\n".join([USAGE, *(_group(path) for path in groups), ENDING])
 
 
 def _group(directory: Path) -> str:
-    choices = [f"  {path.stem:<20}{_comment(path)}" for path in sorted(directory.glob("*.yaml"))]
+    choices = [f"  {path.stem:<20}{_comment(path)}" for path in sorted(directory.glob("[!_]*.yaml"))]
     return "\n".join([f"{directory.relative_to(CONF).as_posix()}=", *choices])
 
 

@@ -124,7 +124,7 @@ def explain(error: Exception, override: str = "") -> str:
 
 
 def _unknown_option(group: str, value: str) -> str:
-    options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    options = sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
     if group == "amp":
         return f"amp={value}: unknown level; have: {', '.join(options)} (the letter O, upper case, then a digit)"
     if value.startswith("["):

@@ -7,6 +7,7 @@ import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from tests.places import REAL_DATA
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.preprocess.vocabulary import FittedVocabulary, TextVocabulary
 from trainer.data.samples import TableColumns, Texts
 from trainer.data.sources.csv_text import load_csv_text
@@ -127,9 +128,9 @@ def test_impossible_options(options: dict[str, int]) -> None:
 
 def test_tables_are_refused() -> None:
     table = TableColumns(np.ones((1, 1)), np.empty((1, 0), dtype=object), ("a",))
-    with pytest.raises(ConfigError, match="TablePreprocess"):
+    with pytest.raises(ConfigError, match="data/preprocess=table"):
         TextVocabulary().fit(table, np.array([0]))
-    with pytest.raises(ConfigError, match="TablePreprocess"):
+    with pytest.raises(ConfigError, match="data/preprocess=table"):
         TextVocabulary().fit(TEXTS, np.array([0])).transform(table)
 
 
@@ -189,7 +190,7 @@ def test_same_vocabulary_and_tokens_as_the_tokenizers_library(options) -> None:
 )
 def test_same_vocabulary_and_tokens_on_real_texts(name, column) -> None:
     path = next(REAL.glob(f"{name}*"))
-    samples, _ = load_csv_text(str(path), text=column, label="label")
+    samples, _ = load_csv_text(str(path), ColumnOptions(), text=column)
     texts = Texts(samples.inputs.texts[::20])
     rows = np.flatnonzero(np.arange(len(texts.texts)) % 5 != 1)
     assert_as_the_library(texts, rows, {**OPTIONS[0], "vocab_size": 1500})

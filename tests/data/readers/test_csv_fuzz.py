@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.tables import read_table
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.errors import FoldwiseError
@@ -57,7 +58,7 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> 
         file: Path = folder / name
         file.write_bytes(content)
         try:
-            samples, spec = load_csv_tabular(str(file), label="label")
+            samples, spec = load_csv_tabular(str(file), ColumnOptions())
         except FoldwiseError as problem:
             if len(str(problem).splitlines()) > 5:
                 pytest.fail(str(problem))

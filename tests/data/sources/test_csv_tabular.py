@@ -5,9 +5,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from tests.data.sources.as_configured import as_configured
 from tests.places import REAL_DATA
-from trainer.data.sources.csv_tabular import load_csv_tabular
+from trainer.data.sources import csv_tabular
 from trainer.errors import ConfigError, DataError
+
+load_csv_tabular = as_configured(csv_tabular.load_csv_tabular)
 
 REAL = REAL_DATA
 BASIC = "key,age,city,w,g,junk,label\nk1,10,Rome,1,a,z,no\nk2,?,Oslo,2.5,a,z,yes\nk3,30, ,1,b,z,no\n"

@@ -2,9 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.sources.as_configured import as_configured
 from tests.places import REAL_DATA
-from trainer.data.sources.csv_text import load_csv_text
+from trainer.data.sources import csv_text
 from trainer.errors import ConfigError, DataError
+
+load_csv_text = as_configured(csv_text.load_csv_text)
 
 REAL = REAL_DATA
 

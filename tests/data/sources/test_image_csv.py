@@ -4,10 +4,13 @@ from pathlib import Path
 import pytest
 
 from tests.data.images.image_cases import encoded, pixels, write_files, write_zip
+from tests.data.sources.as_configured import as_configured
 from tests.places import REAL_DATA
 from trainer.data.images.image_files import read_image
-from trainer.data.sources.image_csv import load_image_csv
+from trainer.data.sources import image_csv
 from trainer.errors import ConfigError, DataError
+
+load_image_csv = as_configured(image_csv.load_image_csv)
 
 REAL = REAL_DATA / "images"
 FILES = {f"img/{n}.png": encoded(pixels(seed=n)) for n in range(4)}

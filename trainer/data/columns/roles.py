@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.options import Names
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 
-Names = str | int | Sequence[str | int]
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 
 

@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.labels import refuse_two_forms
-from trainer.data.columns.roles import Names, check_roles, find_columns, is_blank, rows_listed, text_cells
+from trainer.data.columns.options import ColumnOptions, Names
+from trainer.data.columns.roles import check_roles, find_columns, is_blank, rows_listed, text_cells
 from trainer.data.columns.times import read_times
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy, as_words
 
+SINGLE = ("id", "weight", "group", "time", "split")  # roles of one column
 # 1 and 1.0 are one group; 1.1 and 1.10, 1 and 01, 1e3 and 10e2 may be two
 WHOLE_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII)
 
@@ -49,9 +51,8 @@ class Roles:
 def assign_roles(
     table: pa.Table,
     file: Path | str,
+    columns: ColumnOptions,
     *,
-    label: Names,
-    single: Mapping[str, str | None],
     others: Mapping[str, Names | None],
 ) -> Roles:
     """Find every column an option names.
@@ -59,16 +60,16 @@ def assign_roles(
     Args:
         table: all columns.
         file: named in messages.
-        label: one column, or several.
-        single: the column of each role that has one: id, weight, group, time, split.
-        others: columns by option.
+        columns: the columns of the roles that every table has.
+        others: columns by further option.
 
     Raises:
         DataError: a column is missing.
         ConfigError: two options name one column, or no label is named.
     """
     have = table.column_names
-    named = {"label": label, **single, **others}
+    single = {role: getattr(columns, role) for role in SINGLE}
+    named = {"label": columns.label, **single, **others}
     found = {f"data.{key}": find_columns(names, have, file, f"data.{key}") for key, names in named.items()}
     if not found["data.label"]:
         raise ConfigError("data.label names no column: give the column that holds the labels")

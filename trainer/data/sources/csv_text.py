@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainer.data.columns.labels import read_labels
-from trainer.data.columns.roles import Names, is_blank, rows_listed, text_cells
+from trainer.data.columns.options import ColumnOptions, Names
+from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, read_rows
 from trainer.data.readers.tables import read_table
 from trainer.data.samples import DataSpec, Samples, Texts
@@ -18,49 +19,30 @@ from trainer.system.arrow_files import Column
 
 def load_csv_text(
     path: str,
+    columns: ColumnOptions,
     *,
     text: Names,
-    label: Names,
     pair: Names | None = None,
-    id: str | None = None,
-    weight: str | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    split: str | None = None,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    label_delimiter: str | None = None,
-    task: str | None = None,
 ) -> tuple[Samples, DataSpec]:
-    """Load texts and labels; one argument per line of conf/data/csv_text.yaml.
+    """Load texts and labels; its options are the arguments and the fields of ``columns``.
 
     Args:
         path: table file; its ending says how it is read.
+        columns: what the columns are, and how the file is written.
         text: one column, or several joined by a space.
-        label: one column, several columns of 0/1 (multi-label), or a pattern such as ``label:*``.
         pair: the second text of each row, for rows that are pairs (a question and its answer): one column, or several.
-        id: column with unique row names; None = row numbers from 0.
-        weight: column with sample weights.
-        group: column with the group of each row.
-        time: column with a number, a date or an ISO time for each row.
-        split: column with the fold of each row, or train / test.
-        encoding: of the file.
-        delimiter: between cells; None = by the file's ending.
-        label_delimiter: between the labels of one cell (multi-label), such as ``|``.
-        task: binary, multiclass or multilabel; None = inferred.
 
     Raises:
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    table = read_table(path, encoding, delimiter)
-    single = {"id": id, "weight": weight, "group": group, "time": time, "split": split}
-    roles = assign_roles(table, path, label=label, single=single, others={"text": text, "pair": pair})
+    table = read_table(path, columns.encoding, columns.delimiter)
+    roles = assign_roles(table, path, columns, others={"text": text, "pair": pair})
     if not roles.others["text"]:
         raise ConfigError("data.text names no column: give the column that holds the text")
     texts, text_notes = _texts(table, roles.others["text"], path, "data.text")
     pairs, pair_notes = _texts(table, roles.others["pair"], path, "data.pair") if roles.others["pair"] else (None, ())
-    labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
+    labels = read_labels(table, roles.label, path, label_delimiter=columns.label_delimiter, task=columns.task)
     samples = Samples(inputs=Texts(texts, pairs), target=labels.target, **read_rows(table, roles, path))
     del table
     pa.default_memory_pool().release_unused()

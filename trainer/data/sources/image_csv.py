@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from trainer.data.columns.labels import read_labels
-from trainer.data.columns.roles import Names, is_blank, rows_listed, text_cells
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, read_rows
 from trainer.data.images.image_files import hash_images, is_image_name, list_files, read_bytes
 from trainer.data.readers.archives import open_archive
@@ -24,38 +25,20 @@ MOST_NAMED = 5  # rows or files in a message
 
 def load_image_csv(
     path: str,
+    columns: ColumnOptions,
     *,
     images: str | None = None,
     file: str = "file",
     suffix: str = "",
-    label: Names = "label",
-    id: str | None = None,
-    weight: str | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    split: str | None = None,
-    encoding: str = "utf-8",
-    delimiter: str | None = None,
-    label_delimiter: str | None = None,
-    task: str | None = None,
 ) -> tuple[Samples, DataSpec]:
-    """Load images and labels; one argument per line of conf/data/image_csv.yaml.
+    """Load images and labels; its options are the arguments and the fields of ``columns``.
 
     Args:
         path: table file, or a zip file that holds one table beside the images.
+        columns: what the columns are, and how the file is written.
         images: directory or zip file with the images; None = where the table is.
         file: column with the name of each image file below ``images``.
         suffix: added to every file name.
-        label: one column, several columns of 0/1 (multi-label), or a pattern such as ``label:*``.
-        id: column with unique row names; None = the file names, or row numbers where one occurs twice.
-        weight: column with sample weights.
-        group: column with the group of each row.
-        time: column with a number, a date or an ISO time for each row.
-        split: column with the fold of each row, or train / test.
-        encoding: of the table.
-        delimiter: between cells; None = by the file's ending.
-        label_delimiter: between the labels of one cell (multi-label), such as ``|``.
-        task: binary, multiclass or multilabel; None = inferred.
 
     Raises:
         DataError: the table, or a row or image of it, cannot be used.
@@ -63,13 +46,12 @@ def load_image_csv(
     """
     if not file:
         raise ConfigError("data.file is empty: give the column that holds the names of the image files")
-    table, folder = _read_table(path, encoding, delimiter)
-    single = {"id": id, "weight": weight, "group": group, "time": time, "split": split}
-    roles = assign_roles(table, path, label=label, single=single, others={"file": file})
+    table, folder = _read_table(path, columns)
+    roles = assign_roles(table, path, columns, others={"file": file})
     wanted = _file_names(table, roles.others["file"][0], path, suffix)
     root = _root(path, images)
     names = _below(root, wanted, "" if images else folder, path)
-    labels = read_labels(table, roles.label, path, label_delimiter=label_delimiter, task=task)
+    labels = read_labels(table, roles.label, path, label_delimiter=columns.label_delimiter, task=columns.task)
     rows = read_rows(table, roles, path)
     repeated = len(names) - len(set(names))
     if roles.id is None and not repeated:
@@ -96,10 +78,10 @@ def _root(path: str, images: str | None) -> str:
     return str(place)
 
 
-def _read_table(path: str, encoding: str, delimiter: str | None) -> tuple[pa.Table, str]:
+def _read_table(path: str, columns: ColumnOptions) -> tuple[pa.Table, str]:
     """Return the table and the folder it is in, where it is in a zip file; else ""."""
     if not _is_zip(path):
-        return read_table(path, encoding, delimiter), ""
+        return read_table(path, columns.encoding, columns.delimiter), ""
     listing = list_files(path)
     found = [name for name in listing.files if PurePosixPath(name).suffix.lower() in TABLES]
     least = min((name.count("/") for name in found), default=0)
@@ -116,7 +98,7 @@ def _read_table(path: str, encoding: str, delimiter: str | None) -> tuple[pa.Tab
         copy = Path(directory, PurePosixPath(tables[0]).name)
         copy.write_bytes(_table_bytes(listing.root, tables[0]))
         try:
-            table = read_table(copy, encoding, delimiter)
+            table = read_table(copy, columns.encoding, columns.delimiter)
         except DataError as problem:
             raise DataError(str(problem).replace(directory, path)) from problem
     return table, tables[0].rpartition("/")[0]

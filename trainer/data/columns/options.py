@@ -1,0 +1,37 @@
+"""What every table source is told of its file: which column does what, and how the file is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+Names = str | int | Sequence[str | int]
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """The options that all table sources share.
+
+    A field here is an option of each of them, with its default and its description: ``data.<field>`` of a run, where
+    ``conf/data/_columns.yaml`` repeats it, and ``--<field>`` of ``foldwise split`` and ``foldwise audit``.
+    """
+
+    label: Annotated[Names, "one column, a list of 0/1 columns (multi-label), or a pattern such as label:*"] = "label"
+    id: Annotated[str | None, "column with unique row names; null = file names of images, else row numbers from 0"] = (
+        None
+    )
+    group: Annotated[
+        str | None, "column with the group of each row (kept in one fold by cv=group and cv=stratified_group)"
+    ] = None
+    time: Annotated[str | None, "column with a number, a date or an ISO time for each row (cv=time splits by it)"] = (
+        None
+    )
+    split: Annotated[
+        str | None, "column with the fold of each row: 0, 1, ... or train and test (cv=predefined splits by it)"
+    ] = None
+    weight: Annotated[str | None, "column with sample weights, which are no feature"] = None
+    label_delimiter: Annotated[str | None, "between the labels of one cell (multi-label), such as '|'"] = None
+    encoding: Annotated[str, "of the table: utf-8, gb18030, big5, cp1252, utf-16, ..."] = "utf-8"
+    delimiter: Annotated[
+        str | None, "between cells, one character, or tab; null = comma for .csv, TAB for .tsv and .txt"
+    ] = None
+    task: Annotated[str | None, "binary, multiclass or multilabel; null = inferred from the labels"] = None
