@@ -25,7 +25,8 @@ from trainer.engine.fit import fit
 from trainer.engine.fit_state import Selection
 from trainer.engine.scoring import evaluation_state, predict_rows
 from trainer.errors import NonFiniteError
-from trainer.metrics.scores import METRICS, score
+from trainer.metrics.find import metric_named
+from trainer.metrics.scores import score
 from trainer.results import EpochRecord
 
 ROWS = 60
@@ -106,8 +107,8 @@ NAN = math.nan
     ],
 )
 def test_the_best_epoch_wins_the_earliest_of_equals_and_nan_never(scores, metric, picked):
-    assert METRICS["accuracy"].greater_is_better
-    assert not METRICS["log_loss"].greater_is_better
+    assert metric_named("accuracy").greater_is_better
+    assert not metric_named("log_loss").greater_is_better
     assert picks(scores, metric) == (picked, len(scores))
 
 

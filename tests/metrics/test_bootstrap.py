@@ -3,10 +3,11 @@ import pytest
 from sklearn import metrics as sk
 
 from trainer.metrics.bootstrap import confidence_interval, percentile_interval, resample
-from trainer.metrics.scores import METRICS, score
+from trainer.metrics.find import house_metrics
+from trainer.metrics.scores import score
 from trainer.metrics.weighted import weighted_metrics
 
-CASES = [(task, name) for name, metric in METRICS.items() for task in metric.tasks]
+CASES = [(task, name) for name, metric in house_metrics().items() for task in metric.tasks]
 
 
 def rows(task, n, seed, n_classes=4):

@@ -26,9 +26,11 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
     merge.add_argument("others", type=Path, nargs="*", metavar="COPY", help="copies of it with other folds finished")
     merge.add_argument("--force", action="store_true", help="join folds of other options or software all the same")
+    merge.add_argument("--plugins", nargs="+", default=[], metavar="PACKAGE", help="packages the metrics are from")
     merge.set_defaults(run=_merge)
     report = commands.add_parser("report", help="show a run's result and write its report anew")
     report.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
+    report.add_argument("--plugins", nargs="+", default=[], metavar="PACKAGE", help="packages the metrics are from")
     report.set_defaults(run=_merge, others=[], force=False)
     add_split(commands)
     add_audit(commands)
@@ -48,7 +50,7 @@ def _merge(parsed: argparse.Namespace) -> None:
     from trainer.report.terminal import terminal
     from trainer.run.merge import merge, show
 
-    show(terminal(), merge(parsed.directory, parsed.others, force=parsed.force))
+    show(terminal(), merge(parsed.directory, parsed.others, force=parsed.force, plugins=parsed.plugins))
 
 
 def _convert(parsed: argparse.Namespace) -> None:

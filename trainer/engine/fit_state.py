@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from trainer.engine.loops import Totals
-from trainer.metrics.scores import METRICS, better
+from trainer.metrics.find import metric_named
+from trainer.metrics.scores import better
 from trainer.results import EpochRecord
 
 
@@ -32,7 +33,7 @@ class Selection:
     def update(self, record: EpochRecord, weights: Callable[[], dict[str, Tensor]]) -> None:
         """Take in an epoch."""
         score = record.monitor[self.metric]
-        if self.epoch == 0 or better(score, self.score, METRICS[self.metric].greater_is_better):
+        if self.epoch == 0 or better(score, self.score, metric_named(self.metric).greater_is_better):
             self.epoch, self.score, self.weights = record.epoch, score, weights()
 
     def stops_after(self, epoch: int) -> bool:

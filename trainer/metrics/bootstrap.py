@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.metrics.find import metric_named
 from trainer.metrics.weighted import weighted_metrics
 
 Floats = NDArray[np.float64]
@@ -13,6 +14,8 @@ Floats = NDArray[np.float64]
 _CHUNK_CELLS = 300_000  # N x B handled at a time: stays in the processor's cache
 _FULL_CELLS = 200_000  # rows x classes; above it fewer resamples are drawn
 _MIN_RESAMPLES = 200
+_MAX_CALLS = 200  # resamples of a metric without ``make_meter``: it is called once for each
+_MIN_CALLS = 50
 _MIN_DEFINED = 0.9  # share of resamples in which a metric must be defined
 
 
@@ -57,10 +60,11 @@ def resample(
     The same rows are drawn for all names and for every call with the same number of rows and seed, so values
     of two models or repeats can be compared resample by resample. Above 200,000 probabilities (rows x
     classes) fewer resamples are drawn, in inverse proportion but never fewer than 200: ranking metrics cost
-    that much per resample.
+    that much per resample. A metric without ``make_meter`` has the first 200 of them, and above that size fewer,
+    in inverse proportion but never fewer than 50.
 
     Args:
-        names: keys of ``trainer.metrics.scores.METRICS`` that are defined for the task.
+        names: of metrics that are defined for the task.
         task: binary, multiclass or multilabel.
         target: (N,) class index; multi-label (N, L).
         proba: (N, C), with C=2 for binary; multi-label (N, L).
@@ -70,23 +74,31 @@ def resample(
         n_rows: how many rows are drawn from, for ``rows``.
 
     Returns:
-        (R,) values by name, NaN where undefined.
+        (R,) values by name, or fewer (see above); NaN where undefined.
     """
     drawn_from = len(target) if n_rows is None else n_rows
     cells = drawn_from * proba.shape[1]
-    if cells > _FULL_CELLS:
-        n_resamples = min(n_resamples, max(_MIN_RESAMPLES, n_resamples * _FULL_CELLS // cells))
+    n_resamples = _fewer(n_resamples, cells, _MIN_RESAMPLES)
+    calls = min(n_resamples, _fewer(_MAX_CALLS, cells, _MIN_CALLS))
+    wanted = {name: calls if metric_named(name).make_meter is None else n_resamples for name in names}
     if len(target) == 0 or not np.isfinite(proba).all():
-        return {name: np.full(n_resamples, math.nan) for name in names}
+        return {name: np.full(wanted[name], math.nan) for name in names}
     meters = weighted_metrics(names, task, target, proba)
     values: dict[str, list[Floats]] = {name: [] for name in names}
     for drawn_NB in _draws(drawn_from, n_resamples, seed):
         weights_NB = drawn_NB if rows is None else drawn_NB[rows]
-        nothing_B = ~weights_NB.any(axis=0)  # none of these rows was drawn
+        nothing_B = np.asarray(~weights_NB.any(axis=0))  # none of these rows was drawn
         weights_NB[:, nothing_B] = 1.0
         for name, meter in meters.items():
-            values[name].append(np.where(nothing_B, math.nan, meter(weights_NB)))
+            b = min(len(nothing_B), wanted[name] - sum(map(len, values[name])))
+            if b > 0:
+                values[name].append(np.where(nothing_B[:b], math.nan, meter(weights_NB[:, :b])))
     return {name: np.concatenate(parts) for name, parts in values.items()}
+
+
+def _fewer(n_resamples: int, cells: int, least: int) -> int:
+    """Return how many resamples are affordable for rows x classes."""
+    return n_resamples if cells <= _FULL_CELLS else min(n_resamples, max(least, n_resamples * _FULL_CELLS // cells))
 
 
 def _draws(n_rows: int, n_resamples: int, seed: int) -> Iterator[Floats]:

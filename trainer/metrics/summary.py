@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from trainer.errors import CheckpointError
 from trainer.metrics.bootstrap import percentile_interval, resample
-from trainer.metrics.scores import METRICS, better, score
+from trainer.metrics.find import metric_named
+from trainer.metrics.scores import better, score
 from trainer.results import FoldResult, MetricSummary, OutOfFold
 
 
@@ -170,7 +171,7 @@ def _best_common_epoch(folds: Sequence[FoldResult], name: str, n_epochs: int) ->
     best_value = math.nan
     for i in range(n_epochs if folds else 0):
         value = math.fsum(part.epochs[i].monitor[name] for part in folds) / len(folds)
-        if better(value, best_value, METRICS[name].greater_is_better):
+        if better(value, best_value, metric_named(name).greater_is_better):
             best, best_value = i, value
     return best
 
@@ -180,4 +181,4 @@ def _gap(part: FoldResult, name: str, honest_epoch: int | None) -> float:
         return math.nan
     own = next(record for record in part.epochs if record.epoch == part.best_epoch)
     gap = own.monitor[name] - part.epochs[honest_epoch].monitor[name]
-    return gap if METRICS[name].greater_is_better else -gap
+    return gap if metric_named(name).greater_is_better else -gap

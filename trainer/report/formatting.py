@@ -2,14 +2,20 @@
 
 import math
 
-from trainer.metrics.scores import METRICS
+from trainer.metrics.find import metric_or_none
 from trainer.results import CVResult, FoldResult, MetricSummary
 
 
 def metric_label(name: str) -> str:
     """Return a metric's label with an arrow towards better."""
-    metric = METRICS.get(name)
+    metric = metric_or_none(name)
     return f"{metric.label} {'↑' if metric.greater_is_better else '↓'}" if metric else name
+
+
+def plain_label(name: str) -> str:
+    """Return a metric's label; the name itself where the metric's package is not imported."""
+    metric = metric_or_none(name)
+    return metric.label if metric else name
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.scores import METRICS, predicted_classes
+from trainer.metrics.predictions import predicted_classes
 from trainer.report import plots
 from trainer.report.formatting import (
     duration,
@@ -16,6 +16,7 @@ from trainer.report.formatting import (
     interval,
     metric_label,
     number,
+    plain_label,
     plus_minus,
     primary_first,
     signed,
@@ -91,7 +92,7 @@ def _draw(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult]) -> dict
 
 def _headline(result: CVResult, warnings: Sequence[str]) -> str:
     summary = result.metrics[result.primary]
-    label = METRICS[result.primary].label
+    label = plain_label(result.primary)
     lines = [
         "# Cross validation report",
         f"**{label} {plus_minus(summary)}** over {folds_text(result)}; "

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainer.config.keys import values_text
-from trainer.metrics.scores import METRICS
-from trainer.report.formatting import fold_name, number
+from trainer.report.formatting import fold_name, number, plain_label
 from trainer.report.markdown_text import cell, table
 from trainer.results import CVResult, FoldResult
 
@@ -18,7 +17,7 @@ def nested_line(fold: int | str, picked: Mapping[str, Any]) -> str:
         picked: of its ``FoldResult``.
     """
     settings = f"{values_text(picked['values'])}, " if picked["values"] else ""
-    score = f"inner {METRICS[picked['metric']].label} {number(picked['score'])}"
+    score = f"inner {plain_label(picked['metric'])} {number(picked['score'])}"
     lost = f"; {picked['diverged']} of {picked['candidates']} candidates diverged" if picked["diverged"] else ""
     return f"Nested: fold {fold} picked {settings}epoch {picked['epoch']} ({score}{lost})"
 
@@ -40,7 +39,7 @@ def nested_section(result: CVResult, folds: Sequence[FoldResult]) -> str:
         ]
         for fold in sorted(nested, key=lambda fold: (fold.repeat, fold.fold))
     ]
-    label = METRICS[metric].label
+    label = plain_label(metric)
     heading = ["fold", "picked", "epoch", f"inner {label}", f"held-out {label}", "diverged candidates"]
     explained = (
         f"In each fold, {nested[0].picked['inner_folds']} inner folds of its training rows picked what it was trained "

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.scores import METRICS, predicted_classes, ranked_columns
+from trainer.metrics.predictions import predicted_classes, ranked_columns
 from trainer.report.fonts import drawable_names, font_family
-from trainer.report.formatting import fold_name
+from trainer.report.formatting import fold_name, plain_label
 from trainer.results import FoldResult
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def learning_curves(folds: Sequence[FoldResult], primary: str) -> "Figure":
 
     Args:
         folds: at least one.
-        primary: key of ``trainer.metrics.scores.METRICS``.
+        primary: name of the metric.
     """
     monitored = all(primary in record.monitor for part in folds for record in part.epochs)
     fig = _figure(9.6 if monitored else 5.6, 3.7)
@@ -52,9 +52,9 @@ def learning_curves(folds: Sequence[FoldResult], primary: str) -> "Figure":
     if monitored:
         _dress(
             axes[1],
-            f"{_sentence(METRICS[primary].label)} (dot: scored epoch)",
+            f"{_sentence(plain_label(primary))} (dot: scored epoch)",
             "epoch",
-            METRICS[primary].label,
+            plain_label(primary),
         )
     if len(folds) <= _LONGEST_FOLDS_LEGEND:
         axes[0].legend(title="fold", frameon=False, ncols=1 if len(folds) <= 5 else 2)

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from trainer.errors import CheckpointError
 from trainer.folds.plan import FoldPlan
-from trainer.metrics.scores import METRICS, score
+from trainer.metrics.find import load_metric, metric_or_none
+from trainer.metrics.scores import score
 from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
 from trainer.report.markdown import write_report
 from trainer.report.tables import folds_table, results_table
@@ -54,7 +55,7 @@ class Merged:
     notes: tuple[str, ...] = ()
 
 
-def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Merged:
+def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugins: Sequence[str] = ()) -> Merged:
     """Check that all folds are of one run, take over those finished in copies of it, and write the result.
 
     The same folds give the same bytes of oof.parquet, wherever they were trained.
@@ -63,13 +64,16 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False) -> Mer
         run: directory of the run; folds it lacks are copied into it, finished ones stay as they are.
         others: copies of it in which other folds were finished.
         force: join folds of different options or software all the same; the report says so.
+        plugins: packages whose metrics may be computed; a run cannot name them, whoever reads it does.
 
     Raises:
+        ConfigError: a metric is of a package that ``plugins`` does not name.
         CheckpointError: a directory is not of this run, or folds are missing, damaged, trained otherwise or
             finished twice with different predictions.
         StorageError: something cannot be written.
     """
     opened = open_copy(run)
+    _require_metrics(opened, plugins)
     copies = [open_copy(other) for other in others]
     lines = [line for copy in copies for line in compare_copies(opened, copy, force=force)]
     rows = ids_N, target = _rows(opened)
@@ -122,11 +126,18 @@ def _require_equal_rows(run: RunCopy, rows: Rows, other: RunCopy) -> None:
         )
 
 
+def _require_metrics(run: RunCopy, plugins: Sequence[str]) -> None:
+    names = run.facts["metrics"]
+    for name in names:
+        if isinstance(name, str) and "." in name and metric_or_none(name) is None:
+            load_metric(name, plugins)
+    if not names or any(not isinstance(name, str) or metric_or_none(name) is None for name in names):
+        raise CheckpointError(f"{run.directory}/manifest.json is damaged: metrics {names}")
+
+
 def _scored(run: RunCopy, number: int, found: FoundFold, target: NDArray[np.int64]) -> FoldResult:
     """Return a fold with every metric of the run; those it has must be the ones its labels give."""
-    part, names = found.saved.result, [name for name in run.facts["metrics"] if name in METRICS]
-    if len(names) != len(run.facts["metrics"]) or not names:
-        raise CheckpointError(f"{run.directory}/manifest.json is damaged: metrics {run.facts['metrics']}")
+    part, names = found.saved.result, run.facts["metrics"]
     values = score(names, run.facts["task"], target[part.rows], part.proba)
     for name in names:
         recorded = part.metrics.get(name, values[name])

@@ -25,7 +25,7 @@ from trainer.errors import DataError, NonFiniteError
 from trainer.folds.inner import goes_forward, inner_folds
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitOptions
-from trainer.metrics.scores import METRICS
+from trainer.metrics.find import metric_named
 from trainer.report.nested_table import nested_line
 from trainer.results import EpochRecord
 from trainer.run.experiment import Experiment
@@ -270,7 +270,7 @@ def choose(experiment: Experiment, fits_CK: list[list[InnerFit]]) -> Pick:
         raise NonFiniteError(f"every candidate diverged on the inner folds, the first so: {reasons_C[0]}")
     mean_CE = mean_curves([None if reasons_C[i] else fits for i, fits in enumerate(fits_CK)], metric, n_epochs)
     start = 0 if experiment.config.cv.select == "inner" else n_epochs - 1
-    sign = 1.0 if METRICS[metric].greater_is_better else -1.0
+    sign = 1.0 if metric_named(metric).greater_is_better else -1.0
     ordered_EC = sign * mean_CE.T[start:]
     if np.isnan(ordered_EC).all():
         raise DataError(

@@ -18,9 +18,11 @@ from trainer.config.schema import RunConfig
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.precision.opt_levels import resolve_opt_level, show
 from trainer.engine.settings import FitSettings, fit_values
+from trainer.errors import ConfigError
 from trainer.folds.io.split_files import given_folds
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
+from trainer.metrics.check import try_metrics
 from trainer.metrics.scores import default_metrics
 from trainer.report.split_table import describe_split
 from trainer.run.experiment import Experiment
@@ -50,6 +52,7 @@ def prepare(config: RunConfig) -> Experiment:
     check_data(config, spec)
     require_labels(samples, spec)
     plan = split_rows(config, samples, spec)
+    _require_metrics(config, samples, spec, plan)
     settings = FitSettings(
         max_epochs=config.max_epochs,
         batch_size=config.batch_size,
@@ -59,6 +62,13 @@ def prepare(config: RunConfig) -> Experiment:
         **fit_values(config.fit),
     )
     return Experiment(config, samples, spec, plan, settings, level, device, init)
+
+
+def _require_metrics(config: RunConfig, samples: Samples, spec: DataSpec, plan: FoldPlan) -> None:
+    held_out = [samples.target[plan.rows(*divmod(number, plan.n_splits))[1]] for number in range(plan.n_folds)]
+    problems = try_metrics(config.metrics.names, held_out, len(spec.classes), config.plugins)
+    if problems:
+        raise ConfigError.from_problems(problems)
 
 
 def split_rows(config: RunConfig, samples: Samples, spec: DataSpec) -> FoldPlan:

@@ -9,9 +9,12 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import get_args
 
 from trainer.config.build import resolve_target
 from trainer.config.schema import RunConfig
+from trainer.data.samples import Task
+from trainer.metrics.scores import default_metrics
 
 PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
 PARTS_PACKAGES = {  # import name -> package, for parts that compute with it
@@ -31,6 +34,8 @@ ENGINE = (
     "run/experiment.py",
     "run/frozen_features.py",
     "run/nested.py",
+    "metrics/contract.py",
+    "metrics/predictions.py",
     "metrics/scores.py",
     "config/grid.py",
     "engine/*.py",
@@ -75,7 +80,9 @@ def code_files(config: RunConfig) -> dict[str, list[Path]]:
 
     With a part come those parts of ours that it imports; of a data source its file alone, for its rows are compared.
     """
-    engine = sorted(path for pattern in ENGINE for path in (ROOT / "trainer").glob(pattern))
+    scored = config.metrics.names or [name for task in get_args(Task) for name in default_metrics(task)]
+    patterns = (*ENGINE, *(f"metrics/{name}.py" for name in dict.fromkeys(scored)))
+    engine = sorted(path for pattern in patterns for path in (ROOT / "trainer").glob(pattern))
     found = {ENGINE_NAME: engine}
     for name in ("data", "data.preprocess", "model", "loss"):
         section = config.data.get("preprocess", {}) if name == "data.preprocess" else getattr(config, name)

@@ -19,7 +19,7 @@ from trainer.folds.checks import require_seeds
 from trainer.folds.plan import strategies, strategy_module
 from trainer.folds.rare import CHOICES as RARE_CHOICES
 from trainer.losses.contract import refuse_pairing
-from trainer.metrics.scores import check_names
+from trainer.metrics.check import check_names
 from trainer.store.fold_files import ALL
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
@@ -271,6 +271,6 @@ def check_data(config: RunConfig, spec: DataSpec) -> None:
     loss_class = resolve_target("loss", config.loss["_target_"], config.plugins)
     pairing = refuse_pairing(loss_class, spec.task) if isinstance(loss_class, type) else None
     problems = [pairing] if pairing else []
-    problems += check_names(config.metrics.names, spec.task)
+    problems += check_names(config.metrics.names, spec.task, config.plugins)
     if problems:
         raise ConfigError.from_problems(problems)

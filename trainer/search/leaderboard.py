@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainer.metrics.scores import METRICS
-from trainer.report.formatting import duration, number
+from trainer.report.formatting import duration, number, plain_label
 from trainer.report.markdown_text import cell, table
 from trainer.store.result_files import defused
 from trainer.system.files import make_directory, write_bytes
@@ -100,7 +99,7 @@ def _overrides(job: Job) -> dict[str, str]:
 
 def _heading(jobs: Sequence[Job]) -> list[str]:
     primaries = {job["primary"] for job in jobs if job.get("primary")}
-    label = METRICS[next(iter(primaries))].label if len(primaries) == 1 else "mean"
+    label = plain_label(next(iter(primaries))) if len(primaries) == 1 else "mean"
     several = ["metric"] if len(primaries) > 1 else []
     return ["#", *swept_parameters(jobs), *several, label, "sd", "OOF", "time", "status"]
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from trainer.config.compose import Launch, SweepJob
 from trainer.config.schema import RunConfig
 from trainer.errors import as_foldwise_error
-from trainer.metrics.scores import METRICS
+from trainer.metrics.find import metric_named
 from trainer.report.terminal import make_console
 from trainer.run.cross_validate import cross_validate
 from trainer.run.merge import Merged
@@ -70,7 +70,7 @@ def _scores(merged: Merged | None) -> dict[str, Any]:
     summary = merged.result.metrics[primary]
     return {
         "primary": primary,
-        "greater_is_better": METRICS[primary].greater_is_better,
+        "greater_is_better": metric_named(primary).greater_is_better,
         "mean": summary.mean,
         "sd": summary.sd,
         "oof": summary.oof,

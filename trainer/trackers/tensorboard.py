@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.scores import ranked_columns
+from trainer.metrics.predictions import ranked_columns
 from trainer.report.plots import confusion_matrix, pixels, precision_recall
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.system.files import storage_error

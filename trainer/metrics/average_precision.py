@@ -1,0 +1,33 @@
+"""Average precision; several classes or labels: the mean, each against the rest."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from trainer.metrics.contract import MULTI_LABEL, SINGLE_LABEL, Floats, Targets, metric
+from trainer.metrics.predictions import ranked_columns
+from trainer.metrics.weighted import from_ranks, ratio
+
+
+def _area(positive_PB: Floats, negatives_above_QB: Floats, ranks: Any) -> Floats:
+    """Mean over positives of the precision at their score (the step-wise integral of scikit-learn)."""
+    _, negatives_as_high, positives_as_high = ranks
+    hits_PB = np.cumsum(positive_PB, axis=0)[positives_as_high - 1]
+    precision_PB = ratio(hits_PB, hits_PB + negatives_above_QB[negatives_as_high])
+    total_B = positive_PB.sum(axis=0)
+    mean_B = ratio(np.einsum("pb,pb->b", positive_PB, precision_PB), total_B)
+    return np.where(total_B > 0, mean_B, math.nan)
+
+
+@metric(
+    greater_is_better=True, tasks=(*SINGLE_LABEL, *MULTI_LABEL), label="average precision", make_meter=from_ranks(_area)
+)
+def average_precision(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
+    """Return the step-wise area under the precision-recall curve; NaN where a class or label has no row."""
+    from sklearn.metrics import average_precision_score
+
+    truth_NK, scores_NK = ranked_columns(target, proba)
+    if not (truth_NK.sum(axis=0) > 0).all():
+        return math.nan
+    return float(average_precision_score(truth_NK, scores_NK, average="macro", sample_weight=weights))

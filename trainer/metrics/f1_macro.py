@@ -1,0 +1,24 @@
+"""Macro F1: the mean over classes or labels, each counted alike."""
+
+import numpy as np
+
+from trainer.metrics.contract import MULTI_LABEL, SINGLE_LABEL, Floats, Targets, metric
+from trainer.metrics.predictions import predicted_like
+from trainer.metrics.weighted import from_counts, ratio
+
+
+def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bool) -> Floats:
+    f1_CB = ratio(2 * hit_CB, true_CB + said_CB)
+    there_CB = np.ones_like(f1_CB) if multi_label else true_CB + said_CB > 0
+    return np.asarray(f1_CB.sum(axis=0) / there_CB.sum(axis=0))
+
+
+@metric(
+    greater_is_better=True, tasks=(*SINGLE_LABEL, *MULTI_LABEL), label="F1 (macro)", make_meter=from_counts(_of_counts)
+)
+def f1_macro(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
+    """Return the mean F1. A class neither true nor predicted is left out; such a label counts 0, as in scikit-learn."""
+    from sklearn.metrics import f1_score
+
+    predicted = predicted_like(target, proba)
+    return float(f1_score(target, predicted, average="macro", zero_division=0.0, sample_weight=weights))

@@ -1,0 +1,113 @@
+"""Metrics by name: a file of this folder, or ``my_pkg.my_metric`` of a package named in ``plugins``."""
+
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+from trainer.errors import ConfigError, did_you_mean
+from trainer.metrics.contract import Metric
+
+# what people type, where spelling alone would suggest another metric
+_USUAL_NAMES = {
+    "acc": "accuracy",
+    "ap": "average_precision",
+    "auc": "roc_auc",
+    "auprc": "average_precision",
+    "auroc": "roc_auc",
+    "ce": "log_loss",
+    "f1": "f1_macro",
+    "hamming": "hamming_loss",
+    "map": "average_precision",
+    "nll": "log_loss",
+    "pr_auc": "average_precision",
+}
+
+
+@cache
+def house_metrics() -> dict[str, Metric]:
+    """Return the metrics of this folder by name: of each file what bears the file's name."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem.isidentifier())
+    found = {name: _of_module(import_module(f"trainer.metrics.{name}")) for name in names}
+    return {name: metric for name, metric in found.items() if metric is not None}
+
+
+def metric_named(name: str) -> Metric:
+    """Return a metric of this folder, or one of a plugin that ``load_metric`` has imported before.
+
+    Raises:
+        ConfigError: there is none; nothing is imported to look for a plugin's.
+    """
+    found = metric_or_none(name)
+    if found is None and "." in name:
+        raise ConfigError(f"metric '{name}' is of a package of yours: name it with plugins=[{name.split('.')[0]}]")
+    if found is None:
+        hint = did_you_mean(_USUAL_NAMES.get(name.lower(), name), list(house_metrics()))
+        raise ConfigError(f"unknown metric '{name}'{hint}")
+    return found
+
+
+def metric_or_none(name: str) -> Metric | None:
+    """Return the metric, or None where this process does not know it, such as one of a plugin not imported here."""
+    if "." not in name:
+        return house_metrics().get(name)
+    package, _, last = name.rpartition(".")
+    return _member(package, last) or _of_module(sys.modules.get(name))
+
+
+def load_metric(name: str, plugins: Sequence[str] = ()) -> Metric:
+    """Import the module of a plugin's metric, and return the metric.
+
+    Args:
+        name: ``my_pkg.my_metric``, where ``my_metric`` stands in my_pkg, or in its module my_metric.
+        plugins: packages of the user's.
+
+    Raises:
+        ConfigError: no plugin's, cannot be imported, or no metric.
+    """
+    if "." not in name:
+        return metric_named(name)
+    if not name.startswith(tuple(f"{plugin}." for plugin in plugins)):
+        package = name.partition(".")[0]
+        raise ConfigError(
+            f"'{name}' is not allowed: name its package, plugins=[{package}] (foldwise: --plugins {package})"
+        )
+    package, _, last = name.rpartition(".")
+    try:
+        import_module(package)
+        if _member(package, last) is None and find_spec(name) is not None:
+            import_module(name)
+    except Exception as error:  # a module of the user's may raise anything
+        raise ConfigError(f"cannot import {name}: {type(error).__name__}: {error}") from error
+    found = metric_or_none(name)
+    if found is None:
+        raise ConfigError(f"'{name}' is no metric: write @metric(...) of trainer.metrics.contract above its function")
+    return found
+
+
+def name_problem(name: str, task: str, plugins: Sequence[str] = ()) -> str | None:
+    """Return what is wrong with a metric's name for the task, or None."""
+    here = [known for known, metric in house_metrics().items() if task in metric.tasks]
+    if "." not in name and name not in house_metrics():
+        if name.isidentifier() and (Path(__file__).parent / f"{name}.py").is_file():
+            return f"trainer/metrics/{name}.py has no metric called '{name}'"
+        return f"unknown metric '{name}'{did_you_mean(_USUAL_NAMES.get(name.lower(), name), here)}"
+    try:
+        found = load_metric(name, plugins)
+    except ConfigError as error:
+        return str(error)
+    return None if task in found.tasks else f"'{name}' is not for a {task} task; have: {', '.join(here)}"
+
+
+def _member(package: str, name: str) -> Metric | None:
+    member = getattr(sys.modules.get(package), name, None)
+    return member if isinstance(member, Metric) else None
+
+
+def _of_module(module: ModuleType | None) -> Metric | None:
+    """Return the metric of a module that bears the module's name."""
+    member = None if module is None else vars(module).get(module.__name__.rpartition(".")[2])
+    return member if isinstance(member, Metric) else None
