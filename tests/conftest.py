@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.fake_results import make_fold, make_result
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
@@ -75,3 +77,13 @@ def train(
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def fake_result():
+    return make_result
+
+
+@pytest.fixture
+def fake_fold():
+    return make_fold

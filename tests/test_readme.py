@@ -49,7 +49,7 @@ KILLED = "Killed"  # what the shell says of a process that SIGKILL ended
 KILLED_CODE = 128 + 9
 TRAIN_UNTIL_FOLD_2_IS_SAVED = """
 import os, signal, sys
-from trainer.checkpoint import store
+from trainer.store import checkpoints as store
 
 def save_and_die(directory, *arguments):
     save(directory, *arguments)

@@ -60,8 +60,15 @@ def unable_to_begin():
 def children(pid=None):
     """Return the pids of the processes that process ``pid`` (this one) has started, but no helpers of Python."""
     tasks = Path(f"/proc/{pid or os.getpid()}/task").glob("*/children")
-    started = sorted(int(child) for task in tasks for child in task.read_text().split())
+    started = sorted(int(child) for task in tasks for child in _read(task).split())
     return [child for child in started if not _is_helper(child)]
+
+
+def _read(task):
+    try:
+        return task.read_text()
+    except OSError:  # a thread that has ended meanwhile
+        return ""
 
 
 def _is_helper(pid):

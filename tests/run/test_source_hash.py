@@ -9,23 +9,23 @@ from trainer.run import source_hash
 
 PLAIN = {"torch", "numpy", "scikit-learn", "foldwise", "python"}
 MODELS = {
-    "digits": ("bundled.load_bundled", "preprocess.TablePreprocess", "mlp.MLP", set()),
-    "words": ("csv_text.load_csv_text", "vocabulary.TextVocabulary", "rnn.RNN", {"tokenizers"}),
+    "digits": ("sources.bundled.load_bundled", "preprocess.table.TablePreprocess", "mlp.MLP", set()),
+    "words": ("sources.csv_text.load_csv_text", "preprocess.vocabulary.TextVocabulary", "rnn.RNN", {"tokenizers"}),
     "transformer": (
-        "csv_text.load_csv_text",
-        "tokenizer.PretrainedTokenizer",
+        "sources.csv_text.load_csv_text",
+        "preprocess.tokenizer.PretrainedTokenizer",
         "transformer.Transformer",
         {"tokenizers", "transformers"},
     ),
     "images": (
-        "image_folder.load_image_folder",
-        "image_pixels.ImagePixels",
+        "sources.image_folder.load_image_folder",
+        "preprocess.pixels.ImagePixels",
         "image_cnn.ImageCNN",
         {"pillow", "torchvision"},
     ),
     "timm": (
-        "image_folder.load_image_folder",
-        "image_pixels.ImagePixels",
+        "sources.image_folder.load_image_folder",
+        "preprocess.pixels.ImagePixels",
         "timm_models.TimmModel",
         {"pillow", "torchvision", "timm"},
     ),
@@ -53,8 +53,15 @@ def test_the_engine_counts_all_that_trains_and_not_what_only_looks():
     engine = {
         str(path.relative_to(source_hash.ROOT / "trainer")) for path in source_hash.code_files(config())["the engine"]
     }
-    assert {"engine/mixing.py", "engine/freezing.py", "engine/groups.py", "engine/modes.py", "frozen.py"} <= engine
-    assert {"experiment.py", "cv.py", "nested.py", "metrics.py", "data/seeds.py", "data/batches.py"} <= engine
+    assert {"engine/mixing.py", "engine/param_groups.py", "engine/modes.py", "run/frozen_features.py"} <= engine
+    assert {
+        "run/fold_data.py",
+        "run/factories.py",
+        "run/nested.py",
+        "metrics/scores.py",
+        "system/seeds.py",
+        "data/loading/batches.py",
+    } <= engine
     assert not any("preflight" in name for name in engine)
     assert all((source_hash.ROOT / "trainer").glob(pattern) for pattern in source_hash.ENGINE)
 
@@ -64,9 +71,9 @@ def test_the_engine_counts_all_that_trains_and_not_what_only_looks():
     [
         ("transformer", "trainer.models.transformer.Transformer", "pooling.py"),
         ("transformer", "trainer.models.transformer.Transformer", "load_body.py"),
-        ("transformer", "trainer.data.preprocess.tokenizer.PretrainedTokenizer", "token_maker.py"),
+        ("transformer", "trainer.data.preprocess.tokenizer.PretrainedTokenizer", "hf_tokenizer.py"),
         ("images", "trainer.data.preprocess.pixels.ImagePixels", "image_rows.py"),
-        ("images", "trainer.data.preprocess.pixels.ImagePixels", "image_transforms.py"),
+        ("images", "trainer.data.preprocess.pixels.ImagePixels", "transforms.py"),
         ("timm", "trainer.models.timm_models.TimmModel", "image_networks.py"),
         ("words", "trainer.data.preprocess.vocabulary.TextVocabulary", "words.py"),
         ("digits", "trainer.losses.ce.CrossEntropy", "class_weights.py"),

@@ -132,9 +132,9 @@ def test_value_beyond_float32(table: TableColumns) -> None:
 
 
 def test_texts_are_refused(table: TableColumns) -> None:
-    with pytest.raises(ConfigError, match="TextVocabulary"):
+    with pytest.raises(ConfigError, match="data/preprocess=vocabulary"):
         TablePreprocess().fit(Texts(("a",)), np.array([0]))
-    with pytest.raises(ConfigError, match="TextVocabulary"):
+    with pytest.raises(ConfigError, match="data/preprocess=vocabulary"):
         TablePreprocess().fit(table, TRAIN).transform(Texts(("a",)))
 
 

@@ -82,7 +82,7 @@ def test_every_choice_is_a_strategy_that_says_what_it_takes(path):
 def test_every_strategy_has_its_choice():
     folder = Path(kfold.__file__).parent
     modules = {path.stem for path in folder.glob("*.py") if "N_SPLITS = " in path.read_text(encoding="utf-8")}
-    assert modules == {path.stem for path in (folder.parents[1] / "conf/cv").glob("*.yaml")}
+    assert modules == {path.stem for path in (REPOSITORY / "conf/cv").glob("*.yaml")}
 
 
 @pytest.mark.parametrize("name", ["plan", "files", "nonsense"])

@@ -1,7 +1,7 @@
 """O0-O3 with apex's meaning on today's PyTorch: casts, master weights and scaling around one model and optimizer."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -36,6 +36,7 @@ class Precision:
         self.level = level
         self.device_type = next((p.device.type for p in model.parameters()), "cpu")
         self.cast_type = level.in_force.cast_model_type
+        self.lstm_without_kernel = _lstm_without_kernel(model, self.device_type, level)
         masters = (
             [p.detach().clone() for p in model.parameters() if p.requires_grad] if self._masters_wanted() else None
         )
@@ -55,9 +56,10 @@ class Precision:
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context the forward pass runs in."""
-        if self.level.in_force.autocast:
-            return torch.autocast(self.device_type, dtype=self.level.dtype)
-        return nullcontext()
+        if not self.level.in_force.autocast:
+            return nullcontext()
+        autocast = torch.autocast(self.device_type, dtype=self.level.dtype)
+        return _without_onednn(autocast) if self.lstm_without_kernel else autocast
 
     def forward(self, model: Callable[..., Tensor], inputs: dict[str, Tensor]) -> Tensor:
         """Run the model and return float32 logits (B, n_outputs); floating inputs are cast as the level says."""
@@ -131,6 +133,22 @@ class Precision:
         if self.has_masters:
             for master, parameter in zip(self.parameters, self.model_parameters, strict=True):
                 master.grad = None if parameter.grad is None else parameter.grad.float()
+
+
+def _lstm_without_kernel(model: nn.Module, device_type: str, level: OptLevel) -> bool:
+    """Return whether autocast would hand an LSTM to a oneDNN kernel that this CPU lacks.
+
+    torch 2.14.1 does so under bfloat16 where the CPU has no AVX-512: "could not create a primitive descriptor".
+    """
+    if device_type != "cpu" or level.dtype is not torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    return any(isinstance(module, nn.LSTM) for module in model.modules())
+
+
+@contextmanager
+def _without_onednn(autocast: AbstractContextManager[object]) -> Iterator[None]:
+    with torch.backends.mkldnn.flags(enabled=False), autocast:
+        yield
 
 
 def all_finite(tensors: list[Tensor]) -> bool:

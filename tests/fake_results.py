@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from trainer.metrics.scores import default_metrics, score
 from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
@@ -72,13 +71,3 @@ def make_result(task="multiclass", classes=("a", "b", "c"), *, repeats=1, monito
         profile={"params": 25557032, "peak_bytes": 3 * 2**20, "modules": [{"name": "net.0", "flops": 10}]},
     )
     return result, oof, folds
-
-
-@pytest.fixture
-def fake_result():
-    return make_result
-
-
-@pytest.fixture
-def fake_fold():
-    return make_fold
