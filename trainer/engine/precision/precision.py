@@ -147,8 +147,14 @@ def _lstm_without_kernel(model: nn.Module, device_type: str, level: OptLevel) ->
 
 @contextmanager
 def _without_onednn(autocast: AbstractContextManager[object]) -> Iterator[None]:
-    with torch.backends.mkldnn.flags(enabled=False), autocast:
-        yield
+    onednn: Any = torch.backends.mkldnn  # its flags() would warn of TF32
+    enabled = onednn.enabled
+    onednn.enabled = False
+    try:
+        with autocast:
+            yield
+    finally:
+        onednn.enabled = enabled
 
 
 def all_finite(tensors: list[Tensor]) -> bool:
