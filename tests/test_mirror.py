@@ -1,0 +1,103 @@
+"""Every module of trainer/ has its tests at its path, or one line that says where they are."""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+
+from tests.places import REPOSITORY
+
+TABLE = tomllib.loads((REPOSITORY / "tests/covered_elsewhere.toml").read_text(encoding="utf-8"))
+NO_MIRROR = ("faults", "benchmarks", "test_readme.py", "test_setup_files.py", "test_mirror.py")  # not about a module
+
+# Names that two packages share because the field has one word for what both are about, each in its own place.
+SHARED_NAMES = {
+    "audit": "foldwise audit, and the step of a run",
+    "build": "parts from their configuration, trackers from theirs",
+    "contract": "what a model, a loss and a preprocessor must have",
+    "features": "columns of a table, and the check of them",
+    "labels": "labels of a table, and the check of them",
+    "preflight": "the checks, and the step of a run",
+    "split": "foldwise split, and the audit of a split file",
+    "tables": "read from files, and drawn for the terminal",
+}
+
+
+def modules_of(folder: Path, pattern: str) -> set[str]:
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob(pattern))
+    return {name for name in found if not name.endswith("__init__.py")}
+
+
+def own_test(module: str) -> str:
+    folder, _, name = module.rpartition("/")
+    return f"{folder}/test_{name}".lstrip("/")
+
+
+def module_of(test: str, modules: Collection[str]) -> str | None:
+    """``run/test_merge_refused.py`` belongs to ``run/merge.py``, as ``run/test_merge.py`` does."""
+    folder, _, name = test.rpartition("/")
+    words = name.removeprefix("test_").removesuffix(".py").split("_")
+    names = (f"{folder}/{stem}.py".lstrip("/") for stem in accumulate(words, "{}_{}".format))
+    return max((name for name in names if name in modules), key=len, default=None)
+
+
+def problems(modules: Collection[str], tests: Collection[str], table: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What is wrong with the files and ``table``, one line each."""
+    covered, of_none = table["modules"], table["tests"]
+    owned = {module for module in modules if own_test(module) in tests}
+    found = [
+        f"{module} has no {own_test(module)} and no line" for module in sorted({*modules} - owned - covered.keys())
+    ]
+    found += [f"the line of {module}: it has a test file of its own" for module in sorted(owned & covered.keys())]
+    found += [f"the line of {module}: there is no such module" for module in sorted(covered.keys() - {*modules})]
+    found += [f"the line of {module}: there is no {test}" for module, test in covered.items() if test not in tests]
+    strays = {test for test in tests if module_of(test, modules) is None and not test.startswith(NO_MIRROR)}
+    found += [f"{test} mirrors no module and has no line" for test in sorted(strays - of_none.keys())]
+    return found + [f"the line of {test} is not needed" for test in sorted(of_none.keys() - strays)]
+
+
+def test_modules_and_tests_mirror_each_other():
+    modules = modules_of(REPOSITORY / "trainer", "*.py")
+    assert problems(modules, modules_of(REPOSITORY / "tests", "test_*.py"), TABLE) == []
+
+
+SOUND = {"modules": {"a/b.py": "a/test_c.py"}, "tests": {"a/test_runs.py": "whole runs"}}
+
+
+@pytest.mark.parametrize(
+    ("modules", "tests", "problem"),
+    [
+        ({"a/d.py"}, set(), "a/d.py has no a/test_d.py and no line"),
+        (set(), {"a/test_b.py"}, "the line of a/b.py: it has a test file of its own"),
+        ({"top.py"}, {"a/test_top.py"}, "top.py has no test_top.py and no line"),
+        (set(), {"a/test_d.py"}, "a/test_d.py mirrors no module and has no line"),
+    ],
+)
+def test_what_has_no_partner_is_named(modules, tests, problem):
+    files = {"a/b.py", "a/c.py"}, {"a/test_c.py", "a/test_c_more.py", "a/test_runs.py"}
+    assert problems(*files, SOUND) == []
+    assert problem in problems(files[0] | modules, files[1] | tests, SOUND)
+
+
+@pytest.mark.parametrize(
+    ("gone", "problem"),
+    [
+        ("a/b.py", "the line of a/b.py: there is no such module"),
+        ("a/test_c.py", "the line of a/b.py: there is no a/test_c.py"),
+        ("a/test_runs.py", "the line of a/test_runs.py is not needed"),
+    ],
+)
+def test_a_line_for_what_is_gone_is_named(gone, problem):
+    modules, tests = {"a/b.py", "a/c.py"} - {gone}, {"a/test_c.py", "a/test_runs.py"} - {gone}
+    assert problem in problems(modules, tests, SOUND)
+
+
+def test_names_repeat_only_where_listed():
+    packages = defaultdict(list)
+    for module in modules_of(REPOSITORY / "trainer", "*.py"):
+        packages[Path(module).stem].append(module)
+    repeated = {name for name, places in packages.items() if len(places) > 1}
+    assert repeated == SHARED_NAMES.keys(), {name: packages[name] for name in repeated ^ SHARED_NAMES.keys()}
