@@ -117,10 +117,11 @@ def repeated(paths: Iterable[str]) -> dict[str, list[str]]:
 def untested(house: House) -> list[str]:
     """Return the modules with neither a test file of their path nor a line in the table."""
     table = house.root / "tests" / "covered_elsewhere.toml"
-    covered = tomllib.loads(table.read_text(encoding="utf-8"))["modules"] if table.exists() else {}
+    lines = tomllib.loads(table.read_text(encoding="utf-8")) if table.exists() else {"modules": {}, "folders": {}}
     inner = [Path(path).relative_to(PACKAGE) for path in house.modules]
-    files = ((path, house.root / "tests" / path.parent / f"test_{path.name}") for path in inner)
-    return [path.as_posix() for path, file in files if not file.exists() and path.as_posix() not in covered]
+    alone = [path for path in inner if not (house.root / "tests" / path.parent / f"test_{path.name}").exists()]
+    covered = lines["modules"].keys() | lines["folders"].keys()
+    return [path.as_posix() for path in alone if not {path.as_posix(), path.parent.as_posix()} & covered]
 
 
 def figures(root: Path) -> dict[str, str]:

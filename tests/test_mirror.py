@@ -46,17 +46,18 @@ def module_of(test: str, modules: Collection[str]) -> str | None:
 
 def problems(modules: Collection[str], tests: Collection[str], table: Mapping[str, Mapping[str, str]]) -> list[str]:
     """What is wrong with the files and ``table``, one line each."""
-    covered, of_none = table["modules"], table["tests"]
+    covered, folders, of_none = table["modules"], table["folders"], table["tests"]
     owned = {module for module in modules if own_test(module) in tests}
-    found = [
-        f"{module} has no {own_test(module)} and no line" for module in sorted({*modules} - owned - covered.keys())
-    ]
+    others = {module: module.rpartition("/")[0] for module in sorted({*modules} - owned - covered.keys())}
+    strays = {test for test in tests if module_of(test, modules) is None and not test.startswith(NO_MIRROR)}
+    found = [f"{module} has no {own_test(module)} and no line" for module, of in others.items() if of not in folders]
+    found += [f"{test} mirrors no module and has no line" for test in sorted(strays - of_none.keys())]
     found += [f"the line of {module}: it has a test file of its own" for module in sorted(owned & covered.keys())]
     found += [f"the line of {module}: there is no such module" for module in sorted(covered.keys() - {*modules})]
-    found += [f"the line of {module}: there is no {test}" for module, test in covered.items() if test not in tests]
-    strays = {test for test in tests if module_of(test, modules) is None and not test.startswith(NO_MIRROR)}
-    found += [f"{test} mirrors no module and has no line" for test in sorted(strays - of_none.keys())]
-    return found + [f"the line of {test} is not needed" for test in sorted(of_none.keys() - strays)]
+    named = [*covered.items(), *folders.items()]
+    found += [f"the line of {one}: there is no {test}" for one, test in named if test not in tests]
+    not_needed = (folders.keys() - others.values()) | (of_none.keys() - strays)
+    return found + [f"the line of {one} is not needed" for one in sorted(not_needed)]
 
 
 def test_modules_and_tests_mirror_each_other():
@@ -64,7 +65,13 @@ def test_modules_and_tests_mirror_each_other():
     assert problems(modules, modules_of(REPOSITORY / "tests", "test_*.py"), TABLE) == []
 
 
-SOUND = {"modules": {"a/b.py": "a/test_c.py"}, "tests": {"a/test_runs.py": "whole runs"}}
+MODULES = {"a/b.py", "a/c.py", "parts/one.py"}
+TESTS = {"a/test_c.py", "a/test_c_more.py", "a/test_runs.py", "parts/test_all.py"}
+SOUND = {
+    "modules": {"a/b.py": "a/test_c.py"},
+    "folders": {"parts": "parts/test_all.py"},
+    "tests": {"a/test_runs.py": "whole runs", "parts/test_all.py": "each"},
+}
 
 
 @pytest.mark.parametrize(
@@ -77,9 +84,8 @@ SOUND = {"modules": {"a/b.py": "a/test_c.py"}, "tests": {"a/test_runs.py": "whol
     ],
 )
 def test_what_has_no_partner_is_named(modules, tests, problem):
-    files = {"a/b.py", "a/c.py"}, {"a/test_c.py", "a/test_c_more.py", "a/test_runs.py"}
-    assert problems(*files, SOUND) == []
-    assert problem in problems(files[0] | modules, files[1] | tests, SOUND)
+    assert problems(MODULES, TESTS, SOUND) == []
+    assert problem in problems(MODULES | modules, TESTS | tests, SOUND)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +94,12 @@ def test_what_has_no_partner_is_named(modules, tests, problem):
         ("a/b.py", "the line of a/b.py: there is no such module"),
         ("a/test_c.py", "the line of a/b.py: there is no a/test_c.py"),
         ("a/test_runs.py", "the line of a/test_runs.py is not needed"),
+        ("parts/one.py", "the line of parts is not needed"),
+        ("parts/test_all.py", "the line of parts: there is no parts/test_all.py"),
     ],
 )
 def test_a_line_for_what_is_gone_is_named(gone, problem):
-    modules, tests = {"a/b.py", "a/c.py"} - {gone}, {"a/test_c.py", "a/test_runs.py"} - {gone}
-    assert problem in problems(modules, tests, SOUND)
+    assert problem in problems(MODULES - {gone}, TESTS - {gone}, SOUND)
 
 
 def test_names_repeat_only_where_listed():

@@ -24,7 +24,7 @@ layers = ["run", "models | losses", "config"]
     "trainer/config/fold.py": "from trainer.run.fold import long\n" + "\n" * 300,
     "trainer/errors.py": "",
     "tests/run/test_fold.py": "",
-    "tests/covered_elsewhere.toml": '[modules]\n"models/mlp.py" = "run/test_fold.py"\n[tests]\n',
+    "tests/covered_elsewhere.toml": '[modules]\n"models/mlp.py" = "run/test_fold.py"\n[folders]\n',
 }
 
 
