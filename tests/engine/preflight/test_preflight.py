@@ -166,11 +166,11 @@ class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
         self.embedding = nn.Embedding(N_WORDS, 8, padding_idx=0)
-        self.gru = nn.GRU(8, 8, batch_first=True)  # oneDNN has a bfloat16 LSTM for CPUs with AVX-512 only (torch 2.14)
+        self.lstm = nn.LSTM(8, 8, batch_first=True)
         self.head = nn.Linear(8, N_CLASSES)
 
     def forward(self, tokens):
-        return self.head(self.gru(self.embedding(tokens))[0][:, -1])
+        return self.head(self.lstm(self.embedding(tokens))[0][:, -1])
 
 
 class Attention(nn.Module):
