@@ -58,7 +58,7 @@ MISTAKES = [
     ("fit.freeze_epochs=al", "fit.freeze_epochs=al: must be a number of epochs, at least 0, or all"),
     ("fit.freeze_epochs=1 fit.unfreeze_layers=0", "fit.unfreeze_layers=0: must be at least 1"),
     ("fit.unfreeze_layers=1", "fit.unfreeze_layers has no effect with fit.freeze_epochs=0 (nothing is frozen first)"),
-    ("fit.freeze_epochs=all fit.unfreeze_layers=1", "(the body stays frozen)"),
+    ("fit.freeze_epochs=all fit.unfreeze_layers=1", "(the backbone stays frozen)"),
     ("fit.mixup_alpha=-1", "fit.mixup_alpha=-1.0: must be finite and at least 0"),
     ("fit.cutmix_alpha=inf", "fit.cutmix_alpha=inf: must be finite"),
     ("fit.cutmix_alpha=1", "fit.cutmix_alpha pastes boxes of images (B, C, H, W), and the input 'numeric' is (B, 64)"),

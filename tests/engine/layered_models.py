@@ -1,4 +1,4 @@
-"""A model with a head, a body in layers, and everything in it that freezing must keep still."""
+"""A model with a head, a backbone in layers, and everything in it that freezing must keep still."""
 
 import torch
 from torch import nn

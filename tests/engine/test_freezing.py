@@ -240,7 +240,7 @@ def test_a_head_that_is_the_whole_of_a_frozen_models_training_reaches_the_loss()
 
 
 class Shared(nn.Module):
-    """The head uses a matrix of the body's."""
+    """The head uses a matrix of the backbone's."""
 
     def __init__(self):
         super().__init__()

@@ -141,7 +141,7 @@ def test_one_small_tensor_that_is_lacking_is_told(tmp_path):
             lambda tensors: {name: value for name, value in tensors.items() if "layer.1" not in name},
             "only in the model",
         ),
-        (lambda tensors: {"something": torch.zeros(3)}, "0.0% of the body"),
+        (lambda tensors: {"something": torch.zeros(3)}, "0.0% of the backbone"),
     ],
 )
 def test_too_little_of_the_body_is_refused(tmp_path, change, words):

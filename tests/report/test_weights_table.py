@@ -41,7 +41,7 @@ def test_every_part_of_the_report_is_shown():
     assert lines["file"] == "zip, sha256 0123456789ab, under 'state_dict'"
     assert lines["tensors loaded"] == "4 of 7"
     assert lines["parameters loaded"] == "1,500 of 2,000"
-    assert lines["of the body"] == "93.8% (at least 90% wanted)"
+    assert lines["of the backbone"] == "93.8% (at least 90% wanted)"
     assert lines["wrappers removed"] == "module., _orig_mod."
     assert lines["prefix stripped"] == "'bert.'"
     assert lines["prefix added"] == "'backbone.'"

@@ -1,4 +1,4 @@
-"""Stored features of a frozen body give the predictions of the slow way, and are stored for whom they are the same."""
+"""Stored features of a frozen backbone give the predictions of the slow way, and are shared where they are the same."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def test_the_body_is_run_once_for_all_folds_and_by_the_first_process(experiment,
     again = with_features(later, prepare_fold(later, 0))
     assert len(calls) == 1
     assert torch.equal(again.data.rows.inputs["features"], folds[2].data.rows.inputs["features"])
-    assert any("features of the frozen body" in note for note in again.notes)
+    assert any("features of the frozen backbone" in note for note in again.notes)
 
 
 def test_other_weights_precision_or_pooling_have_features_of_their_own(experiment, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""A frozen body with BatchNorm over images: stored features give what the slow way gives, and it stays as it was."""
+"""A frozen backbone with BatchNorm over images: stored features give what the slow way gives; it stays as it was."""
 
 import numpy as np
 import pytest

@@ -146,7 +146,7 @@ def test_a_head_for_other_classes_is_made_anew(load):
 def test_another_width_is_another_architecture(load):
     with pytest.raises(CheckpointError) as caught:
         load(mlp(0), mlp(1, hidden=(32, 32)).state_dict())
-    assert "only 0.6% of the model's body fits (3 of" in str(caught.value)  # the three biases of the head
+    assert "only 0.6% of the model's backbone fits (3 of" in str(caught.value)  # the three biases of the head
     assert "body.0.weight (32, 8) there, (16, 8) here" in str(caught.value)
 
 
@@ -167,7 +167,7 @@ def test_other_architecture_names_numbers_and_both_sides(load):
     with pytest.raises(CheckpointError) as caught:
         load(model, TextCNN(50, 3, embedding_dim=8, filters=4).state_dict())
     lines = str(caught.value).splitlines()
-    assert f"only 0.6% of the model's body fits (3 of {BODY + HEAD:,} parameters; init.min_match=0.9)" in lines[0]
+    assert f"only 0.6% of the model's backbone fits (3 of {BODY + HEAD:,} parameters; init.min_match=0.9)" in lines[0]
     assert "only in the model: body.0.weight, body.0.bias, body.3.weight, ... 1 more" in lines
     assert any(line.startswith("only in the file: embedding.weight, convolutions.0.weight") for line in lines)
     assert len(lines) <= 5
@@ -312,7 +312,7 @@ def test_the_report_is_plain_values(load):
         ["head.bias", [7], [3]],
     ]
     assert report.summary().endswith(
-        "100.0% of the body's parameters; 4 of 6 tensors; heads re-initialised: head.weight, head.bias"
+        "100.0% of the backbone's parameters; 4 of 6 tensors; heads re-initialised: head.weight, head.bias"
     )
 
 

@@ -95,7 +95,7 @@ class InitConfig:
     """Weights to start from instead of fresh ones, in every fold the same."""
 
     path: str | None = None  # .pt .pth .bin .ckpt .safetensors, relative to where the command is typed
-    min_match: float = 0.9  # least share of the body's parameters (all but a head of other size) that must fit
+    min_match: float = 0.9  # least share of the backbone's parameters (all but a head of other size) that must fit
     prefix: str | None = None  # of the names to take, where several parts of the file fit
 
 

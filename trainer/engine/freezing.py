@@ -1,4 +1,4 @@
-"""Which part of a model is trained in which epoch: head and body of a model that says what they are.
+"""Which part of a model is trained in which epoch: head and backbone of a model that says what they are.
 
 Gradual unfreezing: Howard & Ruder 2018, Universal Language Model Fine-tuning for Text Classification.
 """
@@ -45,14 +45,14 @@ def require_parts(model: nn.Module, fit: FitConfig) -> None:
 
 
 def freeze_for_good(model: nn.Module, schedule: Schedule) -> None:
-    """Freeze what no epoch trains, before optimizer and master weights are made: the body, under ``all``."""
+    """Freeze what no epoch trains, before optimizer and master weights are made: the backbone, under ``all``."""
     if schedule.freeze_epochs == ALL:
         for parameter in body_parameters(model):
             parameter.requires_grad_(False)
 
 
 def freeze_for_epoch(model: nn.Module, trainable: Sequence[nn.Parameter], schedule: Schedule, epoch: int) -> None:
-    """Freeze and thaw the body as epoch ``epoch`` (from 1) wants it: a pure function of the epoch.
+    """Freeze and thaw the backbone as epoch ``epoch`` (from 1) wants it: a pure function of the epoch.
 
     Args:
         model: changed in place.
@@ -68,9 +68,9 @@ def freeze_for_epoch(model: nn.Module, trainable: Sequence[nn.Parameter], schedu
 
 
 def frozen_parameters(model: nn.Module, schedule: Schedule, epoch: int) -> list[nn.Parameter]:
-    """Return the parameters of the body that epoch ``epoch`` leaves alone.
+    """Return the parameters of the backbone that epoch ``epoch`` leaves alone.
 
-    What the body has outside of its layers is thawed with the lowest of them.
+    What the backbone has outside of its layers is thawed with the lowest of them.
     """
     assert isinstance(schedule.freeze_epochs, int)
     since = epoch - schedule.freeze_epochs
@@ -108,7 +108,7 @@ def head_of(model: nn.Module, option: str) -> nn.Module:
 
 
 def layers_of(model: nn.Module, option: str) -> list[nn.Module]:
-    """Return the body's layers from input to output.
+    """Return the backbone's layers from input to output.
 
     Raises:
         ConfigError: it does not list them; names the option that speaks of them.

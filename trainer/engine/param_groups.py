@@ -83,7 +83,7 @@ def _for_thawed_parameters(section: Mapping[str, Any], fit: FitConfig) -> dict[s
 
 
 def parameter_groups(model: nn.Module, parameters: Sequence[nn.Parameter], fit: FitConfig) -> list[Group]:
-    """Sort the parameters into groups; the first one's rate is the optimizer's own, or the body's highest.
+    """Sort the parameters into groups; the first one's rate is the optimizer's own, or the backbone's highest.
 
     Raises:
         ConfigError: the model lacks the head or the layers that ``fit`` speaks of.
@@ -100,7 +100,7 @@ def parameter_groups(model: nn.Module, parameters: Sequence[nn.Parameter], fit: 
 
 
 def _depths(model: nn.Module, fit: FitConfig) -> Callable[[nn.Parameter], int]:
-    """Return how many layers down from the head a parameter is; the body's in no layer are as deep as the lowest."""
+    """Return how many layers down from the head a parameter is; the backbone's outside of layers are lowest."""
     if fit.layer_decay is None:
         return lambda parameter: 0
     layers = layers_of(model, "fit.layer_decay")

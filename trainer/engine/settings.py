@@ -25,7 +25,7 @@ class FitSettings:
         metrics: names; the first picks the epoch.
         seed: of the run.
         freeze_epochs: epochs in which only the head is trained, or ``all``.
-        unfreeze_layers: layers of the body thawed per epoch after that, from the top; None = all at once.
+        unfreeze_layers: layers of the backbone thawed per epoch after that, from the top; None = all at once.
         mixup_alpha: of MixUp's Beta distribution; 0 = off.
         cutmix_alpha: of CutMix's.
     """

@@ -1,8 +1,8 @@
 """What a model may offer besides ``forward``; each part is optional and used where it is there.
 
 ``head`` (a sub-module) is what starts fresh on pretrained weights: ``fit.head_lr`` is its learning rate, all else is
-the body. ``layers()`` lists the body from input to output for ``fit.layer_decay`` and gradual unfreezing. A model with
-``encode`` has its frozen body run once over the data (``fit.freeze_epochs=all``).
+the backbone. ``layers()`` lists its layers, input first, for ``fit.layer_decay`` and gradual unfreezing. A model with
+``encode`` has its frozen backbone run once over the data (``fit.freeze_epochs=all``).
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from torch import Tensor, nn
 
 @runtime_checkable
 class Layered(Protocol):
-    """A body in layers below a head."""
+    """A backbone in layers below a head."""
 
     head: nn.Module
 
     def layers(self) -> Sequence[nn.Module]:
-        """Return the body's layers from input to output; together they hold all parameters outside the head."""
+        """Return the backbone's layers from input to output; together they hold all parameters outside the head."""
         ...
 
 
 @runtime_checkable
 class Encoder(Protocol):
-    """A model whose body turns inputs into one vector per row, which its head turns into logits.
+    """A model whose backbone turns inputs into one vector per row, which its head turns into logits.
 
     ``forward(**inputs)`` equals ``forward(features=encode(**inputs))``: the head is given stored features in place of
     the inputs. An attribute ``encodes = False`` says that this one has no such vector after all.

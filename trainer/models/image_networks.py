@@ -1,4 +1,4 @@
-"""What the image networks of torchvision and timm have in common: grey images, and the layers of their bodies."""
+"""What the image networks of torchvision and timm have in common: grey images, and the layers of their backbones."""
 
 from collections.abc import Iterator
 

@@ -14,7 +14,7 @@ from trainer.errors import CheckpointError, ConfigError
 from trainer.models.pretrained import Pretrained, first_line
 from trainer.system.transformers_quiet import max_positions, quiet
 
-LEAST_LOADED = 0.9  # share of the body's parameters that must come from the files
+LEAST_LOADED = 0.9  # share of the backbone's parameters that must come from the files
 SHOWN = 3  # names in a message
 POOLER = "pooler"
 
@@ -43,7 +43,7 @@ class Body:
 
 
 def load_body(found: Pretrained, *, attention: str = "sdpa") -> Body:
-    """Build a transformer's body from its files; nothing is printed, executed or downloaded.
+    """Build a transformer's backbone from its files; nothing is printed, executed or downloaded.
 
     Args:
         found: its files; without weights they are drawn from torch's random numbers.
@@ -51,7 +51,7 @@ def load_body(found: Pretrained, *, attention: str = "sdpa") -> Body:
 
     Raises:
         ConfigError: no text encoder that gives one vector per token.
-        CheckpointError: the weights cannot be read, or too little of the body is among them.
+        CheckpointError: the weights cannot be read, or too little of the backbone is among them.
     """
     with quiet():
         config, options = _configure(found, attention)
@@ -130,7 +130,7 @@ def _build(found: Pretrained, config: Any, options: dict[str, Any]) -> tuple[nn.
 
 
 def _what_loaded(found: Pretrained, module: nn.Module, info: dict[str, Any]) -> tuple[str, bool]:
-    """Return what the files gave the body, in one line, and whether something was lacking; refuse where much was."""
+    """Return in one line what the files gave the backbone, and whether something was missing; refuse where much is."""
     if not found.weights:
         return f"{found.config_path}: fresh weights", False
     differing = {
@@ -143,7 +143,7 @@ def _what_loaded(found: Pretrained, module: nn.Module, info: dict[str, Any]) -> 
     fresh = {parameter: same[0] for parameter, same in names.items() if lacking.issuperset(same)}
     total = sum(parameter.numel() for parameter in names)
     share = 1 - sum(parameter.numel() for parameter in fresh) / total
-    said = f"{found.weights[0]}: {share:.1%} of the body's parameters"
+    said = f"{found.weights[0]}: {share:.1%} of the backbone's parameters"
     if share < LEAST_LOADED or info["error_msgs"]:
         lines = [f"shapes that differ: {_few(sorted(differing.values()), '; ')}"] * bool(differing)
         missing = sorted(set(fresh.values()) - differing.keys())

@@ -59,7 +59,7 @@ class TimmModel(nn.Module):
         return nn.ModuleList(classifier) if isinstance(classifier, tuple) else classifier
 
     def layers(self) -> list[nn.Module]:
-        """Return the body's layers from input to output."""
+        """Return the backbone's layers from input to output."""
         return body_layers(self.network, self.head)
 
     def forward(self, images: Tensor | None = None, features: Tensor | None = None) -> Tensor:
@@ -76,14 +76,14 @@ class TimmModel(nn.Module):
         """Return the vector (B, D) of each image.
 
         Raises:
-            ConfigError: the network is no body with one last layer on top.
+            ConfigError: the network is no backbone with one last layer on top.
         """
         if self._splits is None:
             self._splits = self.encodes and self._goes_through_features(images)
         if not self._splits:
             raise ConfigError(
                 f"model.name={self.name}: its logits are not one last layer on one vector per image, so the frozen "
-                "body cannot be run once for all epochs\nuse another model, or fit.freeze_epochs with a number"
+                "backbone cannot be run once for all epochs\nuse another model, or fit.freeze_epochs with a number"
             )
         return self._features(images)
 

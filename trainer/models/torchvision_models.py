@@ -36,8 +36,8 @@ class TorchvisionModel(nn.Module):
 
     Attributes:
         network: torchvision's, whose names its weights have behind ``network.``.
-        encodes: whether ``encode`` gives what a frozen body gives while the head is trained: not where there is
-            dropout inside the body's classifier (AlexNet, VGG).
+        encodes: whether ``encode`` gives what a frozen backbone gives while the head is trained: not where there is
+            dropout inside the backbone's classifier (AlexNet, VGG).
 
     Raises:
         ConfigError: there is no such model, or it does not take images of this size.
@@ -70,7 +70,7 @@ class TorchvisionModel(nn.Module):
         return self._last_modules()[-1]
 
     def layers(self) -> list[nn.Module]:
-        """Return the body's layers from input to output."""
+        """Return the backbone's layers from input to output."""
         return body_layers(self.network, self.head)
 
     def forward(self, images: Tensor | None = None, features: Tensor | None = None) -> Tensor:

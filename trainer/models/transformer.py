@@ -15,11 +15,11 @@ DEFAULT_DROPOUT = 0.1
 
 
 class Transformer(nn.Module):
-    """A transformer's body, one vector per text from its tokens, and a head.
+    """A transformer's backbone, one vector per text from its tokens, and a head.
 
-    The body comes from transformers and is the same in every fold; the head is drawn afresh. ``pooling=cls`` takes the
-    first token's last hidden state as it is: BERT's own pooler (a layer trained to tell the next sentence) is left
-    away, as are the heads of pre-training.
+    The backbone comes from transformers and is the same in every fold; the head is drawn afresh. ``pooling=cls`` takes
+    the first token's last hidden state as it is: BERT's own pooler (a layer trained to tell the next sentence) is left
+    out, as are the heads of pre-training.
 
     Args:
         pretrained: a directory, the name of a model on the Hugging Face hub, or a ``config.json`` (fresh weights).
@@ -116,7 +116,7 @@ class Transformer(nn.Module):
         return self._vectors(input_ids, attention_mask, token_type_ids)
 
     def layers(self) -> list[nn.Module]:
-        """Return the body from input to output: embeddings, each layer, and what comes after them, if anything."""
+        """Return the backbone from input to output: embeddings, each layer, and what comes after them, if anything."""
         stack = max(_stacks(self.body), key=_size, default=None)
         if stack is None or not len(stack):
             return [self.body]
@@ -186,7 +186,7 @@ def _size(module: nn.Module) -> int:
 
 
 def _stacks(body: nn.Module) -> Iterator[nn.ModuleList]:
-    """Yield the body's lists of modules, outer before inner: the largest holds the layers."""
+    """Yield the backbone's lists of modules, outer before inner: the largest holds the layers."""
     return (module for module in body.modules() if isinstance(module, nn.ModuleList))
 
 

@@ -17,7 +17,7 @@ def show(report: Mapping[str, Any], min_match: float, console: Console) -> None:
 
     Args:
         report: ``LoadReport.to_dict()``, or the same read back from manifest.json.
-        min_match: share of the body's parameters that had to fit.
+        min_match: share of the backbone's parameters that had to fit.
         console: where to print.
     """
     console.print(weights_table(report, min_match))
@@ -40,7 +40,7 @@ def _loaded(report: Mapping[str, Any], min_match: float) -> list[tuple[str, str]
         ("file", f"{report['format']}, sha256 {report['sha256'][:12]}{inside}"),
         ("tensors loaded", f"{report['tensors_loaded']} of {report['tensors_model']}"),
         ("parameters loaded", f"{report['params_loaded']:,} of {report['params_model']:,}"),
-        ("of the body", f"{report['body_share']:.1%} (at least {min_match:.0%} wanted)"),
+        ("of the backbone", f"{report['body_share']:.1%} (at least {min_match:.0%} wanted)"),
     ]
 
 

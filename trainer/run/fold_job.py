@@ -117,6 +117,6 @@ def _save(experiment: Experiment, directory: Path, identity: Identity, trained: 
 
 
 def ready_fold(experiment: Experiment, number: int, track: ShowProgress) -> PreparedFold:
-    """Prepare fold ``number``, with stored features where the body stays frozen; nested, each candidate has its own."""
+    """Prepare fold ``number``, with stored features where the backbone stays frozen (nested: each candidate's own)."""
     fold = prepare_fold(experiment, number)
     return fold if is_nested(experiment.config) else with_features(experiment, fold, track)

@@ -1,6 +1,6 @@
-"""A body that stays frozen is run once over the data: its features, stored, take the place of the inputs.
+"""A backbone that stays frozen is run once over the data: its features, stored, take the place of the inputs.
 
-Folds and epochs share them where the body, the preprocessed rows and the precision are the same; a fold whose rows are
+Folds and epochs share them where backbone, preprocessed rows and precision are the same; a fold whose rows are
 preprocessed in its own way (a mean over its training rows) has features of its own. No number depends on which run has
 computed them: whatever the last digits could depend on is in the name under which they are kept.
 """
@@ -37,7 +37,7 @@ ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of 
 
 
 def with_features(experiment: Experiment, fold: PreparedFold, track: ShowProgress = no_progress) -> PreparedFold:
-    """Return the fold with the features of its frozen body in place of the inputs; any other fold as it is.
+    """Return the fold with the features of its frozen backbone in place of the inputs; any other fold as it is.
 
     Args:
         experiment: what is run.
@@ -60,14 +60,14 @@ def featured(
     learner = fresh_learner(experiment, rows, fitted.model_arguments)
     reason = why_not(experiment.config.fit, learner, data)
     if reason:
-        return data, f"the frozen body is run anew in every epoch: {reason}"
+        return data, f"the frozen backbone is run anew in every epoch: {reason}"
     content = _content(experiment.samples.inputs)
     key = features_key(experiment, learner, fitted, content)
     if key not in experiment.shared:
         experiment.shared[key] = kept_arrays(
             None if content is None else cache_directory(experiment.config) / "features" / key,
             lambda: {"features": encode(learner, data, track)},
-            what="features of the frozen body",
+            what="features of the frozen backbone",
         )
     kept, note = experiment.shared[key]
     dense = DenseRows({"features": kept["features"]}, data.rows.lengths()).to(experiment.device)
@@ -75,7 +75,7 @@ def featured(
 
 
 def why_not(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
-    """Return why the body cannot be run once for all epochs, or nothing."""
+    """Return why the backbone cannot be run once for all epochs, or nothing."""
     if not isinstance(learner.model, Encoder) or not getattr(learner.model, "encodes", True):
         return f"{type(learner.model).__name__} makes no vector per row before its head"
     if not isinstance(learner.precision, Precision):
@@ -94,7 +94,7 @@ def features_key(experiment: Experiment, learner: Learner, fitted: Any, content:
 
     Args:
         experiment: what is run.
-        learner: whose body makes the features.
+        learner: whose backbone makes the features.
         fitted: the preprocessing.
         content: sha256 of the inputs, or None where only this process knows them.
     """
@@ -145,7 +145,7 @@ def encode(learner: Learner, data: TrainingSet, track: ShowProgress = no_progres
     body = _Body(learner.model)
     found: list[Tensor] = []
     with evaluating(learner.model), closing(data.batches(order, key=None)) as batches:
-        for batch in track(batches, "running the frozen body", len(order)):
+        for batch in track(batches, "running the frozen backbone", len(order)):
             interrupts.check()
             found.append(learner.precision.forward(body, batch.inputs).cpu())
     features_ND: NDArray[np.float32] = torch.cat(found).numpy()

@@ -140,12 +140,12 @@ def _freezing_problems(fit: FitConfig) -> list[str]:
     if not whole and frozen != ALL:
         problems.append(f"fit.freeze_epochs={frozen}: must be a number of epochs, at least 0, or all")
     if fit.unfreeze_layers is not None and frozen in (0, ALL):
-        why = "nothing is frozen first" if frozen == 0 else "the body stays frozen"
+        why = "nothing is frozen first" if frozen == 0 else "the backbone stays frozen"
         problems.append(
             f"fit.unfreeze_layers has no effect with fit.freeze_epochs={frozen} ({why}): set it to 1 or more"
         )
     if fit.layer_decay is not None and frozen == ALL:
-        problems.append("fit.layer_decay has no effect with fit.freeze_epochs=all: the body is never trained")
+        problems.append("fit.layer_decay has no effect with fit.freeze_epochs=all: the backbone is never trained")
     return problems
 
 

@@ -64,7 +64,7 @@ class LoadReport:
 
     @property
     def body_share(self) -> float:
-        """Share of the body's parameters that came from the file, 0 for a model that is all head."""
+        """Share of the backbone's parameters that came from the file, 0 for a model that is all head."""
         return self.params_loaded / self.body_params if self.body_params else 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class LoadReport:
     def summary(self) -> str:
         """Return one line for the report of the run."""
         parts = [
-            f"{self.path} (sha256 {self.sha256[:12]}): {self.body_share:.1%} of the body's parameters",
+            f"{self.path} (sha256 {self.sha256[:12]}): {self.body_share:.1%} of the backbone's parameters",
             f"{self.tensors_loaded} of {self.tensors_model} tensors",
         ]
         parts += [f"heads re-initialised: {_few([name for name, _, _ in self.reinitialised])}"] * bool(
@@ -92,7 +92,7 @@ def load_weights(
         model: changed in place, unless too little fits.
         file: as read.
         n_outputs: of the model; tells a head for another number of classes from another architecture.
-        min_match: least share of the body's parameters (all but re-initialised heads) that must fit.
+        min_match: least share of the backbone's parameters (all but re-initialised heads) that must fit.
         prefix: of the names to take, where several parts of the file would fit.
 
     Raises:
@@ -204,7 +204,7 @@ def _notes(naming: Naming, fitting: Mapping[str, Tensor], state: Mapping[str, Te
 def _fresh_body(mismatched: Sequence[Differing]) -> list[str]:
     if not mismatched:
         return []
-    return [f"warning: {len(mismatched)} tensors of the body have another shape and stay as initialised"]
+    return [f"warning: {len(mismatched)} tensors of the backbone have another shape and stay as initialised"]
 
 
 def _word(dtype: torch.dtype) -> str:
@@ -215,7 +215,7 @@ def _refuse_little(report: LoadReport, min_match: float) -> None:
     if report.params_loaded > 0 and report.body_share >= min_match:
         return
     lines = [
-        f"{report.path}: only {report.body_share:.1%} of the model's body fits "
+        f"{report.path}: only {report.body_share:.1%} of the model's backbone fits "
         f"({report.params_loaded:,} of {report.body_params:,} parameters; init.min_match={min_match:g})"
     ]
     if report.mismatched or report.reinitialised:

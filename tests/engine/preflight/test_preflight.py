@@ -187,7 +187,7 @@ class Attention(nn.Module):
 
 SOUND = {
     "zero head": (ZeroHead, "numeric"),
-    "frozen body": (FrozenBody, "numeric"),
+    "frozen backbone": (FrozenBody, "numeric"),
     "batch norm": (WithNorm, "numeric"),
     "convolutions": (Convolutions, "numeric"),
     "recurrent": (Recurrent, "tokens"),

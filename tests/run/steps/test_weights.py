@@ -34,13 +34,13 @@ def test_a_run_from_a_previous_folds_weights_starts_at_a_lower_loss(train, first
     assert outcome.code == 0, outcome.err
     assert all(first_loss(first.parent / "b", fold) < 0.5 * first_loss(first, 0) for fold in range(3))
     assert re.search(r"parameters loaded +85,002 of 85,002", outcome.out)
-    assert re.search(r"of the body +100.0%", outcome.out)
+    assert re.search(r"of the backbone +100.0%", outcome.out)
     assert outcome.out.count("parameters loaded") == 1
     kept = manifest(first.parent / "b")
     assert kept["weights"]["body_share"] == 1.0
     assert kept["weights"]["tensors_loaded"] == 6
     assert "model.safetensors" in kept["about"]["starts from"]
-    assert "100.0% of the body's parameters" in (first.parent / "b" / "report.md").read_text()
+    assert "100.0% of the backbone's parameters" in (first.parent / "b" / "report.md").read_text()
     assert manifest(first)["weights"] is None
 
 
@@ -86,7 +86,7 @@ def test_weights_that_match_nothing_stop_before_anything_is_written(train, tmp_p
     save_file({"layer1.0.conv1.weight": torch.zeros(4, 4)}, tmp_path / "other.safetensors")
     outcome = train("init.path=other.safetensors", *QUICK)
     assert outcome.code == 4
-    assert "only 0.0% of the model's body fits (0 of 85,002 parameters; init.min_match=0.9)" in outcome.err
+    assert "only 0.0% of the model's backbone fits (0 of 85,002 parameters; init.min_match=0.9)" in outcome.err
     assert "only in the model: body.0.weight" in outcome.err
     assert "only in the file: layer1.0.conv1.weight" in outcome.err
     assert len(outcome.err.strip().splitlines()) <= 5
@@ -109,7 +109,7 @@ def test_other_classes_get_a_new_head(train, first):
         outcome.out,
     )
     assert re.search(r"other shape +body\.0\.weight \(256, 64\) there, \(256, 13\) here", outcome.out)
-    assert "warning: 1 tensors of the body have another shape and stay as initialised" in outcome.out
+    assert "warning: 1 tensors of the backbone have another shape and stay as initialised" in outcome.out
     assert train("data=wine", "init.path=runs/a/fold_0/model.safetensors", "init.min_match=0.99", *FOLD_0).code == 4
 
 
