@@ -19,6 +19,7 @@ import numpy as np
 
 from trainer.audit.run import audit
 from trainer.data.samples import DataSpec, Samples, Texts
+from trainer.tasks import BINARY
 
 ROWS = (10_000, 30_000, 100_000)
 FOLDS = 5
@@ -78,7 +79,7 @@ def measure(kind: str, n_rows: int) -> None:
     samples = Samples(np.arange(n_rows).astype(np.str_), Texts(tuple(texts)), random.integers(0, 2, n_rows))
     fold_of_row = random.integers(0, FOLDS, (1, n_rows))
     start = time.perf_counter()
-    findings = audit(samples, DataSpec("growth", "binary", ("0", "1")), fold_of_row)
+    findings = audit(samples, DataSpec("growth", BINARY, ("0", "1")), fold_of_row)
     seconds = time.perf_counter() - start
     found = {finding.kind: finding.n_rows for finding in findings}
     length = sum(map(len, texts)) / n_rows

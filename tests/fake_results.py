@@ -1,8 +1,9 @@
 import numpy as np
 
-from trainer.metrics.scores import default_metrics, score
+from trainer.metrics.scores import score
 from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
 from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.tasks import MULTICLASS, MULTILABEL
 
 
 def make_fold(names, task, target, proba, *, rows, fold=0, repeat=0, monitored=False, n_epochs=3):
@@ -36,18 +37,18 @@ def make_fold(names, task, target, proba, *, rows, fold=0, repeat=0, monitored=F
     )
 
 
-def make_result(task="multiclass", classes=("a", "b", "c"), *, repeats=1, monitored=False, n=90, seed=0):
+def make_result(task=MULTICLASS, classes=("a", "b", "c"), *, repeats=1, monitored=False, n=90, seed=0):
     """A whole cross validation of 3 folds with plausible numbers: result, out-of-fold rows, folds."""
     rng = np.random.default_rng(seed)
     c = len(classes)
-    if task == "multilabel":
+    if task == MULTILABEL:
         target = (rng.random((n, c)) < 0.4).astype(np.int64)
         proba = np.clip(rng.random((n, c)) * 0.7 + target * 0.3, 0, 1).astype(np.float32)
     else:
         target = np.arange(n) % c
         raw = rng.random((n, c)) + np.eye(c)[target] * 0.5
         proba = (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32)
-    names = default_metrics(task)
+    names = task.default_metrics
     folds = []
     for repeat in range(repeats):
         fold_N = rng.permutation(n) % 3

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.tasks import Target, Task
+
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -102,7 +104,7 @@ class OutOfFold:
     ids: NDArray[np.str_]
     fold: NDArray[np.int64]
     repeat: NDArray[np.int64]
-    target: NDArray[np.int64]
+    target: Target
     proba: NDArray[np.float32]
     logits: NDArray[np.float32]
     loss: NDArray[np.float32]
@@ -115,7 +117,7 @@ class CVResult:
     Attributes:
         n_splits: folds per repeat.
         repeats: how often the rows were split anew.
-        task: binary, multiclass or multilabel.
+        task: what was predicted; its name in cv.json.
         classes: label text per class index.
         fingerprint: of the fold plan.
         primary: the metric that leads the tables.
@@ -129,7 +131,7 @@ class CVResult:
 
     n_splits: int
     repeats: int
-    task: str
+    task: Task
     classes: tuple[str, ...]
     fingerprint: str
     primary: str

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
+from trainer.tasks import BINARY
 
-SPEC = DataSpec("case", "binary", ("no", "yes"))
+SPEC = DataSpec("case", BINARY, ("no", "yes"))
 
 
 def texts(values: Sequence[str], target: Sequence[int] | None = None, **more) -> Samples:

@@ -3,8 +3,9 @@ import pytest
 
 from tests.audit.audit_cases import table, texts
 from trainer.audit import duplicate_rows
-from trainer.audit.duplicate_rows import input_codes, labels_per_code, look_alikes, normalise, target_codes, word_places
+from trainer.audit.duplicate_rows import input_codes, labels_per_code, look_alikes, normalise, word_places
 from trainer.data.samples import Texts
+from trainer.tasks import MULTILABEL
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_codes_of_texts_do_not_depend_on_the_order_of_rows() -> None:
 
 
 def test_label_sets_are_codes() -> None:
-    codes_N = target_codes(np.array([[0, 1], [1, 0], [0, 1], [0, 0]]))
+    codes_N = MULTILABEL.codes(np.array([[0, 1], [1, 0], [0, 1], [0, 0]]))
     assert codes_N[0] == codes_N[2]
     assert len(set(codes_N.tolist())) == 3
 

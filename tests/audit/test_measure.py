@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.audit.audit_cases import SPEC, table, texts
 from trainer.audit.measure import measure
 from trainer.data.samples import DataSpec, Samples, Texts
+from trainer.tasks import MULTICLASS, MULTILABEL
 
 RANDOM = np.random.default_rng(0)
 N_PEOPLE, EACH = 30, 6
@@ -84,14 +85,14 @@ def test_several_labels_per_row() -> None:
     features = RANDOM.normal(size=(90, 3))
     samples = table(features)
     samples = Samples(samples.ids_N, samples.inputs, (features[:, :2] > 0).astype(np.int64))
-    gaps = measure(samples, DataSpec("case", "multilabel", ("red", "blue")), None)
+    gaps = measure(samples, DataSpec("case", MULTILABEL, ("red", "blue")), None)
     assert [gap.metric for gap in gaps] == ["F1 (micro)"] * 2
     assert all(gap.given > 0.8 for gap in gaps)
     values = [
         "sun " * (1 + red) + "rain " * (1 + 3 * blue) + str(row) for row, (red, blue) in enumerate(samples.target)
     ]
     samples = Samples(samples.ids_N, Texts(tuple(values)), samples.target)
-    (gap,) = measure(samples, DataSpec("case", "multilabel", ("red", "blue")), None)
+    (gap,) = measure(samples, DataSpec("case", MULTILABEL, ("red", "blue")), None)
     assert gap.given > 0.8
 
 
@@ -112,7 +113,7 @@ def test_missing_cells_words_and_a_class_of_two_rows() -> None:
     words = [[RANDOM.choice(["a", "b"])] if row % 5 else [None] for row in range(60)]
     target = np.arange(60) % 2
     target[:2] = 2
-    gaps = measure(table(numeric, words, target), DataSpec("case", "multiclass", ("x", "y", "z")), None)
+    gaps = measure(table(numeric, words, target), DataSpec("case", MULTICLASS, ("x", "y", "z")), None)
     assert all(0.0 <= gap.given <= 1.0 for gap in gaps)
 
 

@@ -14,10 +14,11 @@ from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.engine.settings import FitSettings, FoldRows
 from trainer.losses.ce import CrossEntropy
+from trainer.tasks import MULTICLASS
 
 CPU = torch.device("cpu")
 CLASSES = 3
-SPEC = DataSpec("made up", "multiclass", ("a", "b", "c"))
+SPEC = DataSpec("made up", MULTICLASS, ("a", "b", "c"))
 
 
 class Small(nn.Module):

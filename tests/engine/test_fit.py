@@ -28,6 +28,7 @@ from trainer.errors import NonFiniteError
 from trainer.metrics.find import metric_named
 from trainer.metrics.scores import score
 from trainer.results import EpochRecord
+from trainer.tasks import MULTICLASS
 
 ROWS = 60
 MONITOR = range(1, ROWS, 4)
@@ -135,7 +136,7 @@ def scores_by_hand(rows, epochs, decay):
         fit(it, noisy_data(), replace(rows, monitor=None), settings(max_epochs=count), SPEC)
         proba = predict_rows(it, noisy_data(), rows.monitor, settings())[1]
         target = noisy_data().target.numpy()[rows.monitor]
-        found.append((score(("accuracy",), "multiclass", target, proba)["accuracy"], evaluation_state(it)))
+        found.append((score(("accuracy",), MULTICLASS, target, proba)["accuracy"], evaluation_state(it)))
     return found
 
 

@@ -22,6 +22,7 @@ from trainer.engine.modes import training
 from trainer.engine.precision.precision import Precision
 from trainer.engine.preflight.preflight import findings
 from trainer.engine.preflight.probe import ProbedModel
+from trainer.tasks import MULTICLASS
 
 LEVELS = [
     ("O0", {}),
@@ -220,7 +221,7 @@ def test_the_preflight_finds_nothing_wrong_with_freezing(fit, opt_level):
         model=model,
         loss=cross_entropy(),
         level=level(opt_level),
-        task="multiclass",
+        task=MULTICLASS,
         batch=data.batch(np.arange(16)),
         target=data.target,
         train_sizes=[17],

@@ -24,6 +24,7 @@ from trainer.engine.loops import predict, train_epoch, train_step
 from trainer.engine.modes import training
 from trainer.errors import ConfigError, NonFiniteError
 from trainer.losses.bce import BinaryCrossEntropy
+from trainer.tasks import BINARY
 
 WEIGHTS = [0.2, 1.0, 5.0]
 
@@ -301,7 +302,7 @@ class FloatSigmoid(Sigmoid):
 
 def test_bce_on_probabilities_is_allowed_in_float32_and_with_logits():
     """apex refused half tensors, not the function: a sigmoid in float32 is fine."""
-    bce = BinaryCrossEntropy(task="binary", n_classes=2, class_counts=[10, 10], n_rows=20)
+    bce = BinaryCrossEntropy(task=BINARY, n_classes=2, class_counts=[10, 10], n_rows=20)
     for model, amp, loss in (
         (Sigmoid(), level("O0"), OnProbabilities()),
         (FloatSigmoid(), level("O1", dtype="bf16"), OnProbabilities()),

@@ -21,6 +21,7 @@ from trainer.errors import ConfigError
 from trainer.losses.bce import BinaryCrossEntropy
 from trainer.losses.focal import Focal
 from trainer.losses.nll import NegativeLogLikelihood
+from trainer.tasks import MULTICLASS, MULTILABEL
 
 KEY = (42, 0, 0, 1, 0, 1)
 
@@ -113,7 +114,7 @@ COUNTS = {"n_classes": CLASSES, "class_counts": [9, 9, 9]}
 LOSSES = {
     "weighted ce": cross_entropy(class_weights=WEIGHTS),
     "nll": NegativeLogLikelihood(**COUNTS),
-    "focal": Focal(task="multiclass", n_rows=27, alpha=WEIGHTS, **COUNTS),
+    "focal": Focal(task=MULTICLASS, n_rows=27, alpha=WEIGHTS, **COUNTS),
 }
 
 
@@ -135,7 +136,7 @@ def test_labels_of_their_own_are_mixed_as_bce_with_soft_labels():
     generator = torch.Generator().manual_seed(2)
     target = torch.randint(2, (8, 4), generator=generator)
     batch = mixup(replace(images(), target=target, weights_B=torch.ones(8)), 0.4)
-    loss = BinaryCrossEntropy(task="multilabel", n_classes=4, class_counts=[4] * 4, n_rows=8)
+    loss = BinaryCrossEntropy(task=MULTILABEL, n_classes=4, class_counts=[4] * 4, n_rows=8)
     logits = logits_like(batch, columns=4)
     soft = 0.4 * target + 0.6 * target.roll(1, 0)
     per_row_B = F.binary_cross_entropy_with_logits(logits, soft.double(), reduction="none").mean(dim=1)

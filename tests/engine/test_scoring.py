@@ -16,6 +16,7 @@ from trainer.engine.loops import predict_views
 from trainer.engine.scoring import predict_rows, validation_scores
 from trainer.losses.nll import NegativeLogLikelihood
 from trainer.metrics.scores import score
+from trainer.tasks import MULTICLASS
 
 N = 23
 
@@ -110,7 +111,7 @@ def test_the_score_and_the_loss_of_a_fold_are_those_of_the_averaged_logits():
     target = seen.target[torch.from_numpy(fold().held_out)]
     np.testing.assert_allclose(result.logits, logits.numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(result.loss, F.cross_entropy(logits, target, reduction="none").numpy(), rtol=1e-5)
-    expected = score(("log_loss",), "multiclass", target.numpy(), logits.softmax(1).numpy())
+    expected = score(("log_loss",), MULTICLASS, target.numpy(), logits.softmax(1).numpy())
     assert result.metrics["log_loss"] == pytest.approx(expected["log_loss"], rel=1e-5)
 
 

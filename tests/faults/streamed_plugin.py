@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from trainer.data.loading.streamed import StreamedRows
 from trainer.data.samples import DataSpec, Samples, TableColumns
+from trainer.tasks import MULTICLASS
 
 N_FEATURES = 6
 
@@ -34,7 +35,7 @@ def load(name: str = "clouds", n_rows: int = 120, seed: int = 0) -> tuple[Sample
         points, np.empty((n_rows, 0), dtype=object), tuple(f"x{place}" for place in range(N_FEATURES))
     )
     samples = Samples(np.array([f"id{row:04d}" for row in range(n_rows)]), columns, target.astype(np.int64))
-    return samples, DataSpec(name, "multiclass", ("a", "b", "c"))
+    return samples, DataSpec(name, MULTICLASS, ("a", "b", "c"))
 
 
 class Preprocess:

@@ -7,17 +7,18 @@ from hypothesis import strategies as st
 from tests.losses.loss_cases import DTYPES, close, finite_with_gradient, logits_and_labels, repeatable
 from trainer.errors import ConfigError
 from trainer.losses.bce import BinaryCrossEntropy
+from trainer.tasks import BINARY, MULTILABEL
 
 PROBABILITIES = torch.tensor([[0.3992, 0.2232, 0.6435], [0.3800, 0.3044, 0.3241]])
 LABELS = torch.tensor([[0, 1, 1], [0, 0, 1]])
 
 
 def binary(counts=(10, 10), **options):
-    return BinaryCrossEntropy(task="binary", n_classes=2, class_counts=list(counts), n_rows=sum(counts), **options)
+    return BinaryCrossEntropy(task=BINARY, n_classes=2, class_counts=list(counts), n_rows=sum(counts), **options)
 
 
 def multilabel(n_labels, **options):
-    return BinaryCrossEntropy(task="multilabel", n_classes=n_labels, class_counts=[10] * n_labels, n_rows=20, **options)
+    return BinaryCrossEntropy(task=MULTILABEL, n_classes=n_labels, class_counts=[10] * n_labels, n_rows=20, **options)
 
 
 def test_worked_example_on_probabilities_and_on_their_logits():
@@ -78,9 +79,7 @@ def test_gradcheck(make):
 
 def test_balanced_weights_come_from_the_counts():
     assert binary(counts=(90, 10), class_weights="balanced").class_weight.tolist() == pytest.approx([100 / 180, 5.0])
-    loss = BinaryCrossEntropy(
-        task="multilabel", n_classes=2, class_counts=[25, 50], n_rows=100, class_weights="balanced"
-    )
+    loss = BinaryCrossEntropy(task=MULTILABEL, n_classes=2, class_counts=[25, 50], n_rows=100, class_weights="balanced")
     assert loss.positive_weight.tolist() == pytest.approx([3.0, 1.0])
 
 

@@ -11,10 +11,10 @@ from tests.places import REPOSITORY
 from trainer.errors import ConfigError
 from trainer.losses.arguments import full_precision
 from trainer.losses.contract import refuse_pairing
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, TASKS
 
 FILES = sorted((REPOSITORY / "conf" / "loss").glob("*.yaml"))
 OFFERED = {"task", "n_classes", "class_counts", "n_rows"}
-TASKS = ("binary", "multiclass", "multilabel")
 
 
 def load(path):
@@ -26,7 +26,7 @@ def load(path):
 def build(path, task):
     loss_class, options = load(path)
     offers = {"task": task, "n_classes": 3, "class_counts": [4, 5, 6], "n_rows": 15}
-    if task == "binary":
+    if task == BINARY:
         offers |= {"n_classes": 2, "class_counts": [9, 6]}
     wanted = inspect.signature(loss_class).parameters.keys() & offers.keys()
     return loss_class(**options, **{name: offers[name] for name in wanted})
@@ -47,47 +47,47 @@ def test_yaml_shows_every_argument_with_its_default_and_a_comment(path):
     assert all(" # " in line for line in arguments)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_loss_returns_one_value_per_row_or_names_the_right_loss(path, task):
     loss_class, _ = load(path)
     problem = refuse_pairing(loss_class, task)
-    if task not in loss_class.tasks:
+    if task.name not in loss_class.tasks:
         assert f"loss={path.stem} does not fit a {task} task" in problem
-        assert loss_class.instead[task] in problem
+        assert loss_class.instead[task.name] in problem
         return
     assert problem is None
     loss = build(path, task)
     logits = torch.randn(5, loss.n_outputs, generator=torch.Generator().manual_seed(0))
-    target = torch.tensor([[0, 1, 1]] * 5) if task == "multilabel" else torch.tensor([0, 1, 1, 0, 1])
+    target = torch.tensor([[0, 1, 1]] * 5) if task == MULTILABEL else torch.tensor([0, 1, 1, 0, 1])
 
     assert loss.expects in ("logits", "log_probs")
     assert loss(logits, target).shape == loss.normaliser(target).shape == (5,)
     assert not loss.counts_rows or torch.equal(loss.normaliser(target), torch.ones(5))
     proba = loss.to_proba(logits)
-    assert proba.shape == (5, 2 if task == "binary" else 3)
-    assert task == "multilabel" or torch.allclose(proba.sum(1), torch.ones(5))
+    assert proba.shape == (5, 2 if task == BINARY else 3)
+    assert task == MULTILABEL or torch.allclose(proba.sum(1), torch.ones(5))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_row_s_loss_does_not_depend_on_the_other_rows(path):
-    task = load(path)[0].tasks[-1]
+    task = TASKS[load(path)[0].tasks[-1]]
     loss = build(path, task)
     logits = torch.randn(4, loss.n_outputs, generator=torch.Generator().manual_seed(0))
-    target = torch.tensor([[0, 1, 1]] * 4) if task == "multilabel" else torch.tensor([0, 1, 1, 0])
+    target = torch.tensor([[0, 1, 1]] * 4) if task == MULTILABEL else torch.tensor([0, 1, 1, 0])
     alone = torch.cat([loss(logits[i : i + 1], target[i : i + 1]) for i in range(4)])
     torch.testing.assert_close(loss(logits, target), alone)
 
 
 def test_a_user_s_loss_without_tasks_is_taken_at_its_word():
-    assert refuse_pairing(torch.nn.MSELoss, "multiclass") is None
+    assert refuse_pairing(torch.nn.MSELoss, MULTICLASS) is None
 
 
 def test_a_loss_without_advice_says_what_it_is_for():
     class OnlyBinary:
         tasks = ("binary",)
 
-    assert refuse_pairing(OnlyBinary, "multilabel").endswith("it is for binary")
+    assert refuse_pairing(OnlyBinary, MULTILABEL).endswith("it is for binary")
 
 
 @pytest.mark.parametrize(("shape", "found"), [((4,), r"\(B\)"), ((4, 2), r"\(B, 2\)"), ((4, 3, 7), r"\(B, 3, 7\)")])

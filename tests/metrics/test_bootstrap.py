@@ -6,19 +6,20 @@ from trainer.metrics.bootstrap import confidence_interval, percentile_interval, 
 from trainer.metrics.find import house_metrics
 from trainer.metrics.scores import score
 from trainer.metrics.weighted import weighted_metrics
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, TASKS
 
-CASES = [(task, name) for name, metric in house_metrics().items() for task in metric.tasks]
+CASES = [(TASKS[task], name) for name, metric in house_metrics().items() for task in metric.tasks]
 
 
 def rows(task, n, seed, n_classes=4):
     """Targets and probabilities with ties and with a rare last class."""
     rng = np.random.default_rng(seed)
-    if task == "multilabel":
+    if task == MULTILABEL:
         target = (rng.random((n, n_classes)) < [0.5, 0.4, 0.3, 0.03]).astype(np.int64)
         target[0] = 0
         proba = np.round(np.clip(rng.random((n, n_classes)) * 0.8 + target * 0.2, 0, 1), 1)
         return target, proba.astype(np.float32)
-    c = 2 if task == "binary" else n_classes
+    c = 2 if task == BINARY else n_classes
     target = rng.choice(c, n, p=[0.9, 0.1] if c == 2 else [0.5, 0.3, 0.17, 0.03])
     raw = np.round(rng.random((n, c)) + (target[:, None] == np.arange(c)) * 0.5, 1) + 0.1
     return target, (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -38,7 +39,7 @@ def test_weighted_metric_equals_scikit_learn_on_repeated_rows(task, name):
 
 
 def test_fractional_weights_equal_scikit_learns_sample_weight():
-    target, proba = rows("binary", 80, seed=1)
+    target, proba = rows(BINARY, 80, seed=1)
     weights_N1 = np.random.default_rng(2).random((80, 1))
     w, said = weights_N1[:, 0], proba.argmax(axis=1)
     p1 = proba[:, 1].astype(float) / proba.astype(float).sum(axis=1)
@@ -52,7 +53,7 @@ def test_fractional_weights_equal_scikit_learns_sample_weight():
         "log_loss": sk.log_loss(target, p1, sample_weight=w),
         "brier": sk.brier_score_loss(target, p1, sample_weight=w),
     }
-    meters = weighted_metrics(list(expected), "binary", target, proba)
+    meters = weighted_metrics(list(expected), BINARY, target, proba)
     assert {n: float(m(weights_N1)[0]) for n, m in meters.items()} == pytest.approx(expected, abs=1e-9)
 
 
@@ -62,19 +63,19 @@ def test_interval_of_a_mean_is_the_binomial_one():
     target = np.zeros(n, dtype=np.int64)
     right = np.arange(n) < n * p
     proba = np.stack([right, ~right], axis=1).astype(np.float32)
-    low, high = confidence_interval("accuracy", "binary", target, proba, n_resamples=4000)
+    low, high = confidence_interval("accuracy", BINARY, target, proba, n_resamples=4000)
     half = 1.96 * np.sqrt(p * (1 - p) / n)
     assert (low, high) == pytest.approx((p - half, p + half), abs=0.1 * half)
 
 
 def test_same_seed_same_rows_across_names_and_calls():
-    target, proba = rows("multiclass", 300, seed=3)
-    both = resample(["accuracy", "log_loss"], "multiclass", target, proba, n_resamples=100, seed=9)
-    alone = resample(["log_loss"], "multiclass", target, proba, n_resamples=100, seed=9)
+    target, proba = rows(MULTICLASS, 300, seed=3)
+    both = resample(["accuracy", "log_loss"], MULTICLASS, target, proba, n_resamples=100, seed=9)
+    alone = resample(["log_loss"], MULTICLASS, target, proba, n_resamples=100, seed=9)
     assert np.array_equal(both["log_loss"], alone["log_loss"])
-    other = resample(["log_loss"], "multiclass", target, proba, n_resamples=100, seed=10)
+    other = resample(["log_loss"], MULTICLASS, target, proba, n_resamples=100, seed=10)
     assert not np.array_equal(alone["log_loss"], other["log_loss"])
-    micro = resample(["f1_micro"], "multiclass", target, proba, n_resamples=100, seed=9)["f1_micro"]
+    micro = resample(["f1_micro"], MULTICLASS, target, proba, n_resamples=100, seed=9)["f1_micro"]
     assert both["accuracy"] == pytest.approx(micro)
 
 
@@ -90,11 +91,11 @@ def test_each_resample_draws_as_many_rows_as_there_are():
 
 
 def test_undefined_has_no_interval():
-    target, proba = rows("binary", 50, seed=0)
-    assert confidence_interval("roc_auc", "binary", np.zeros_like(target), proba) is None
-    assert confidence_interval("accuracy", "binary", target[:0], proba[:0]) is None
+    target, proba = rows(BINARY, 50, seed=0)
+    assert confidence_interval("roc_auc", BINARY, np.zeros_like(target), proba) is None
+    assert confidence_interval("accuracy", BINARY, target[:0], proba[:0]) is None
     proba[0] = np.nan
-    assert confidence_interval("accuracy", "binary", target, proba) is None
+    assert confidence_interval("accuracy", BINARY, target, proba) is None
 
 
 def test_few_undefined_resamples_are_left_out():
@@ -110,12 +111,12 @@ def test_few_undefined_resamples_are_left_out():
 def test_many_rows_and_classes_draw_fewer_resamples(n, wanted, drawn):
     target = np.zeros(n, dtype=np.int64)
     proba = np.full((n, 40), 1 / 40, dtype=np.float32)
-    assert len(resample(["accuracy"], "multiclass", target, proba, n_resamples=wanted)["accuracy"]) == drawn
+    assert len(resample(["accuracy"], MULTICLASS, target, proba, n_resamples=wanted)["accuracy"]) == drawn
 
 
 def test_a_draw_without_any_of_the_rows_is_undefined():
     target, proba = np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
-    values = resample(["accuracy"], "binary", target, proba, 500, rows=np.array([3, 7]), n_rows=10)["accuracy"]
+    values = resample(["accuracy"], BINARY, target, proba, 500, rows=np.array([3, 7]), n_rows=10)["accuracy"]
     missed = (np.random.default_rng(0).integers(10, size=(10, 500)) == 3) | (
         np.random.default_rng(0).integers(10, size=(10, 500)) == 7
     )

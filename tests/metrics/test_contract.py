@@ -8,17 +8,17 @@ import pytest
 from tests.metrics.test_bootstrap import rows
 from trainer.metrics.contract import SINGLE_LABEL, Metric, metric
 from trainer.metrics.find import house_metrics
-from trainer.metrics.predictions import as_probabilities, one_hot
 from trainer.metrics.scores import better
+from trainer.tasks import TASKS
 
-CASES = [(name, task) for name, one in house_metrics().items() for task in one.tasks]
+CASES = [(name, TASKS[task]) for name, one in house_metrics().items() for task in one.tasks]
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_weights_count_rows(name, task):
     """A row of weight 3 is the row three times; a row of weight 0 is absent."""
     target, proba = rows(task, 60, seed=5)
-    proba, weights_N = as_probabilities(task, proba), np.random.default_rng(6).integers(0, 4, 60)
+    proba, weights_N = task.as_float64(proba), np.random.default_rng(6).integers(0, 4, 60)
     repeated = np.repeat(np.arange(60), weights_N)
     found, expected = house_metrics()[name], house_metrics()[name](target[repeated], proba[repeated])
     assert found(target, proba, weights_N.astype(float)) == pytest.approx(expected, abs=1e-9)
@@ -28,8 +28,8 @@ def test_weights_count_rows(name, task):
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_right_predictions_beat_others_and_no_rows_are_undefined(name, task):
     target, proba = rows(task, 60, seed=5)
-    found, other = house_metrics()[name], as_probabilities(task, proba)
-    right = target if task == "multilabel" else one_hot(target, proba.shape[1])
+    found, other = house_metrics()[name], task.as_float64(proba)
+    right = task.indicators(target, proba.shape[1])
     assert better(found(target, right.astype(float)), found(target, other), found.greater_is_better)
     assert math.isnan(found(target[:0], other[:0]))
     assert found.label

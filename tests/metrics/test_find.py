@@ -12,6 +12,7 @@ from trainer.errors import ConfigError
 from trainer.metrics.bootstrap import resample
 from trainer.metrics.find import house_metrics, load_metric, metric_named
 from trainer.store.result_files import read_oof
+from trainer.tasks import BINARY
 
 PACKAGE = """
 from sklearn.metrics import cohen_kappa_score
@@ -130,10 +131,10 @@ def test_a_metric_without_a_form_for_many_weightings_is_called_for_fewer_of_the_
     load_metric(names[0], [package])
     target = np.arange(400) % 2
     proba = np.random.default_rng(0).dirichlet([1, 1], 400).astype(np.float32)
-    own, fast = resample(names, "binary", target, proba).values()
+    own, fast = resample(names, BINARY, target, proba).values()
     assert (len(own), len(fast)) == (200, 1000)
     assert own == pytest.approx(1 - fast[:200])
-    many = resample(names, "binary", np.zeros(500_000, dtype=np.int64), np.full((500_000, 2), 0.5, dtype=np.float32))
+    many = resample(names, BINARY, np.zeros(500_000, dtype=np.int64), np.full((500_000, 2), 0.5, dtype=np.float32))
     assert [len(values) for values in many.values()] == [50, 200]
 
 

@@ -8,6 +8,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from trainer.errors import CheckpointError
 from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
 from trainer.results import EpochRecord
+from trainer.tasks import MULTICLASS
 
 
 def ids(n):
@@ -73,7 +74,7 @@ def test_summary_with_repeats_averages_the_pooled_value(fake_result):
         replace(f, proba=np.roll(f.proba, 1, axis=1)) if f.repeat == 1 else f for f in folds
     ]  # second repeat predicts the wrong class
     pooled = pool_out_of_fold(noisy, oof.ids[:90], oof.target[:90], 2)
-    summary = summarise(noisy, pooled, names=["log_loss"], task="multiclass", n_resamples=200)["log_loss"]
+    summary = summarise(noisy, pooled, names=["log_loss"], task=MULTICLASS, n_resamples=200)["log_loss"]
     proba = pooled.proba / pooled.proba.astype(float).sum(axis=1, keepdims=True)
     good, bad = (log_loss(pooled.target[:90], half) for half in (proba[:90], proba[90:]))
     assert summary.oof == pytest.approx((good + bad) / 2, abs=1e-6)
@@ -84,8 +85,8 @@ def test_summary_of_repeats_that_agree_has_the_interval_of_one(fake_result):
     _, oof, folds = fake_result()
     twice = [*folds, *(replace(f, repeat=1) for f in folds)]
     pooled = pool_out_of_fold(twice, oof.ids, oof.target, 2)
-    once = summarise(folds, oof, names=["accuracy"], task="multiclass", n_resamples=100)["accuracy"]
-    both = summarise(twice, pooled, names=["accuracy"], task="multiclass", n_resamples=100)["accuracy"]
+    once = summarise(folds, oof, names=["accuracy"], task=MULTICLASS, n_resamples=100)["accuracy"]
+    both = summarise(twice, pooled, names=["accuracy"], task=MULTICLASS, n_resamples=100)["accuracy"]
     assert both.ci95 == pytest.approx(once.ci95)
 
 
@@ -95,7 +96,7 @@ def test_single_fold_and_undefined(fake_result):
     whole = replace(folds[0], rows=rows, proba=oof.proba, logits=oof.logits, loss=oof.loss)
     one_class = np.zeros(90, dtype=np.int64)
     whole = replace(whole, metrics={"roc_auc": math.nan})
-    summary = summarise([whole], pool_out_of_fold([whole], oof.ids, one_class, 1), names=["roc_auc"], task="multiclass")
+    summary = summarise([whole], pool_out_of_fold([whole], oof.ids, one_class, 1), names=["roc_auc"], task=MULTICLASS)
     assert summary["roc_auc"].sd == 0.0
     assert math.isnan(summary["roc_auc"].mean)
     assert math.isnan(summary["roc_auc"].oof)
@@ -231,7 +232,7 @@ def test_repeats_of_different_rows_are_resampled_together(fake_result):
     fold_of_row = some_held_out(folds, every=4)
     parts = held_out_only(folds, fold_of_row)
     oof = pool_out_of_fold(parts, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row)
-    got = summarise(parts, oof, names=["accuracy"], task="multiclass", n_resamples=150, seed=3)["accuracy"]
+    got = summarise(parts, oof, names=["accuracy"], task=MULTICLASS, n_resamples=150, seed=3)["accuracy"]
     order = {}
     for one in oof.ids:
         order.setdefault(one, len(order))

@@ -8,6 +8,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from trainer.report.markdown import write_report
 from trainer.report.markdown_text import cell, mapping_section
+from trainer.tasks import MULTICLASS, MULTILABEL
 
 
 def test_report_says_what_was_found(fake_result, tmp_path):
@@ -36,9 +37,9 @@ def test_report_says_what_was_found(fake_result, tmp_path):
 
 
 def test_class_table_is_scikit_learns(fake_result, tmp_path):
-    for task in ("multiclass", "multilabel"):
+    for task in (MULTICLASS, MULTILABEL):
         result, oof, folds = fake_result(task)
-        predicted = oof.proba > 0.5 if task == "multilabel" else oof.proba.argmax(axis=1)
+        predicted = oof.proba > 0.5 if task == MULTILABEL else oof.proba.argmax(axis=1)
         p, r, f, n = precision_recall_fscore_support(oof.target, predicted, average=None)
         text = write_report(tmp_path, result, oof, folds, {}).read_text(encoding="utf-8")
         assert f"| 1 | b | {n[1]} | {p[1]:.4f} | {r[1]:.4f} | {f[1]:.4f} |" in text

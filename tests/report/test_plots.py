@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix
 
 from trainer.report import fonts, plots
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
 
 
 def texts(fig):
@@ -23,45 +24,45 @@ def test_confusion_matrix_shows_scikit_learns_counts(fake_result):
 
 def test_confusion_matrix_of_a_class_without_rows():
     proba = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
-    fig = plots.confusion_matrix(np.array([0, 1, 1, 0]), proba, ("a", "b", "c"), "multiclass")
+    fig = plots.confusion_matrix(np.array([0, 1, 1, 0]), proba, ("a", "b", "c"), MULTICLASS)
     assert np.isfinite(fig.axes[0].images[0].get_array()).all()
 
 
 def test_label_bars_are_found_missed_and_false(fake_result):
     target = np.array([[1, 0], [1, 1], [1, 0], [0, 0]])
     proba = np.array([[0.9, 0.8], [0.2, 0.9], [0.7, 0.1], [0.6, 0.1]], dtype=np.float32)
-    fig = plots.confusion_matrix(target, proba, ("x", "y"), "multilabel")
+    fig = plots.confusion_matrix(target, proba, ("x", "y"), MULTILABEL)
     found, missed, false = ([bar.get_width() for bar in group] for group in fig.axes[0].containers)
     assert (found, missed, false) == ([2, 1], [1, 0], [-1, -1])
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("task", [BINARY, MULTICLASS, MULTILABEL])
 def test_precision_recall_legend_has_scikit_learns_area(fake_result, task):
-    classes = ("no", "yes") if task == "binary" else ("a", "b", "c")
+    classes = ("no", "yes") if task == BINARY else ("a", "b", "c")
     _, oof, _ = fake_result(task, classes)
     fig = plots.precision_recall(oof.target, oof.proba, classes, task)
     labels = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
-    last = oof.target[:, -1] if task == "multilabel" else oof.target == len(classes) - 1
+    last = oof.target[:, -1] if task == MULTILABEL else oof.target == len(classes) - 1
     area = average_precision_score(last, oof.proba[:, -1])
     assert f"{area:.3f}  {classes[-1]}" in labels
-    assert len(labels) == (2 if task == "binary" else 3)
+    assert len(labels) == (2 if task == BINARY else 3)
 
 
 def test_precision_recall_without_any_positive_row():
     proba = np.full((4, 2), 0.5, dtype=np.float32)
-    fig = plots.precision_recall(np.zeros(4, dtype=np.int64), proba, ("no", "yes"), "binary")
+    fig = plots.precision_recall(np.zeros(4, dtype=np.int64), proba, ("no", "yes"), BINARY)
     assert plots.png_bytes(fig)[:4] == b"\x89PNG"
 
 
 def test_many_classes_name_only_the_weakest(fake_result):
     classes = tuple(f"class {i}" for i in range(30))
-    _, oof, _ = fake_result("multiclass", classes, n=300)
-    legend = plots.precision_recall(oof.target, oof.proba, classes, "multiclass").axes[0].get_legend()
+    _, oof, _ = fake_result(MULTICLASS, classes, n=300)
+    legend = plots.precision_recall(oof.target, oof.proba, classes, MULTICLASS).axes[0].get_legend()
     truth = np.eye(30)[oof.target]
     areas = [average_precision_score(truth[:, k], oof.proba[:, k]) for k in range(30)]
     weakest = {classes[k] for k in np.argsort(areas)[:5]}
     assert {text.get_text().split("  ")[1] for text in legend.get_texts()} == weakest
-    plots.png_bytes(plots.confusion_matrix(oof.target, oof.proba, classes, "multiclass"))
+    plots.png_bytes(plots.confusion_matrix(oof.target, oof.proba, classes, MULTICLASS))
 
 
 def test_learning_curves_show_the_records(fake_result):
@@ -80,7 +81,7 @@ def test_learning_curves_add_the_monitored_metric(fake_result):
 
 def test_awkward_class_names_are_drawn_without_warnings(fake_result):
     classes = ("正面", "$5 ^ _{", "_hidden", "tab\tand\nline", "x" * 80, "🙂")
-    for task in ("multiclass", "multilabel"):
+    for task in (MULTICLASS, MULTILABEL):
         _, oof, _ = fake_result(task, classes)
         for draw in (plots.confusion_matrix, plots.precision_recall):
             fig = draw(oof.target, oof.proba, classes, task)
@@ -102,7 +103,7 @@ def test_names_without_glyphs_become_numbers(monkeypatch):
 
 def test_png_is_deterministic_and_pixels_match(fake_result):
     _, oof, _ = fake_result()
-    args = (oof.target, oof.proba, ("a", "b", "c"), "multiclass")
+    args = (oof.target, oof.proba, ("a", "b", "c"), MULTICLASS)
     one, two = (plots.png_bytes(plots.confusion_matrix(*args)) for _ in range(2))
     assert one == two
     picture = plots.pixels(plots.confusion_matrix(*args))

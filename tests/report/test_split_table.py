@@ -8,6 +8,7 @@ from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
 from trainer.folds.plan import make_folds
 from trainer.folds.request import SplitOptions
 from trainer.report.split_table import describe_split, features_of, remarks, show
+from trainer.tasks import MULTICLASS
 
 TARGET = np.repeat([0, 1, 2], [40, 18, 2])
 CLASSES = ("negative [bold]", "positive", "a class of two rows with a long name")
@@ -28,7 +29,7 @@ def printed(samples, strategy="stratified", classes=CLASSES, **changes):
     made = make_folds(
         strategy, samples.target, ids_N=samples.ids_N, groups_N=samples.groups_N, classes=classes, **options
     )
-    report = describe_split(made, samples, DataSpec("x", "multiclass", classes))
+    report = describe_split(made, samples, DataSpec("x", MULTICLASS, classes))
     assert json.loads(json.dumps(report)) == report
     file = io.StringIO()
     show(report, Console(file=file, width=80))

@@ -15,6 +15,7 @@ from trainer.results import EpochRecord, FoldResult
 from trainer.store.fold_files import fold_directory, save_fold
 from trainer.store.run_files import rows_table, write_run
 from trainer.system.files import sealed
+from trainer.tasks import MULTICLASS
 
 N_ROWS, N_SPLITS, CLASSES = 30, 5, ("a", "b", "c")
 METRICS = ("accuracy", "log_loss")
@@ -55,7 +56,7 @@ def fold_result(plan: FoldPlan, number: int, *, seed: int = 0, n_epochs: int = 3
         logits=logits,
         proba=proba,
         loss=rng.random(len(rows)).astype(np.float32),
-        metrics=score(metrics, "multiclass", TARGET[rows], proba),
+        metrics=score(metrics, MULTICLASS, TARGET[rows], proba),
         epochs=tuple(EpochRecord(e, 4 * e, 1.0 / e, 0.01, 0.5) for e in range(1, n_epochs + 1)),
         best_epoch=n_epochs,
         n_train=len(train),

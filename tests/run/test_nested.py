@@ -35,6 +35,7 @@ from trainer.run.prepare import prepare
 from trainer.run.steps.profile import batches_per_fold
 from trainer.store import checkpoints
 from trainer.store.inner_fits import InnerFit, InnerRecords
+from trainer.tasks import MULTICLASS, MULTILABEL
 
 GRID = {"optimizer.lr": [0.01, 0.3]}
 
@@ -72,7 +73,7 @@ def split(strategy, target, inner, groups=None, times=None, n_splits=3, **option
     )
     inputs = TableColumns(np.zeros((n, 1)), np.zeros((n, 0), dtype=object), ("x",))
     samples = Samples(np.arange(n).astype(str), inputs, target, None, groups, times)
-    spec = DataSpec("made", "multilabel" if multi else "multiclass", tuple("abc"))
+    spec = DataSpec("made", MULTILABEL if multi else MULTICLASS, tuple("abc"))
     base = prepare(config())
     return replace(base, config=replace(base.config, cv=cv), samples=samples, spec=spec, plan=plan)
 

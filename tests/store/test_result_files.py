@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainer.store.result_files import defused, read_cv_json, read_oof, write_cv_json, write_oof
+from trainer.tasks import MULTICLASS, MULTILABEL
 
 KEYS = [
     "n_splits",
@@ -54,7 +55,7 @@ def test_cv_json_writes_nan_as_null_and_reads_it_back(fake_result, tmp_path):
 
 def test_oof_columns_and_round_trip(fake_result, tmp_path):
     _, oof, _ = fake_result(repeats=2)
-    write_oof(tmp_path, oof, ("a", "b", "c"), "multiclass")
+    write_oof(tmp_path, oof, ("a", "b", "c"), MULTICLASS)
     table = pq.read_table(tmp_path / "oof.parquet")
     expected = ["id", "fold", "repeat", "target", "proba_a", "proba_b", "proba_c"]
     assert table.column_names == [*expected, "logit_0", "logit_1", "logit_2", "loss"]
@@ -66,8 +67,8 @@ def test_oof_columns_and_round_trip(fake_result, tmp_path):
 
 
 def test_multilabel_has_one_target_column_per_label(fake_result, tmp_path):
-    _, oof, _ = fake_result("multilabel", ("happy", "sad"))
-    write_oof(tmp_path, oof, ("happy", "sad"), "multilabel")
+    _, oof, _ = fake_result(MULTILABEL, ("happy", "sad"))
+    write_oof(tmp_path, oof, ("happy", "sad"), MULTILABEL)
     table = pq.read_table(tmp_path / "oof.parquet")
     assert "target" not in table.column_names
     assert table["target_sad"].to_pylist() == oof.target[:, 1].tolist()
@@ -76,7 +77,7 @@ def test_multilabel_has_one_target_column_per_label(fake_result, tmp_path):
 
 def test_duplicate_column_names_get_a_number(fake_result, tmp_path):
     _, oof, _ = fake_result()
-    write_oof(tmp_path, oof, ("x", "x", "x_2"), "multiclass")
+    write_oof(tmp_path, oof, ("x", "x", "x_2"), MULTICLASS)
     names = pq.read_table(tmp_path / "oof.parquet").column_names
     assert names[4:7] == ["proba_x", "proba_x_2", "proba_x_2_2"]
 
@@ -85,7 +86,7 @@ def test_same_rows_same_bytes(fake_result, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         _, oof, _ = fake_result()
-        write_oof(tmp_path / name, oof, ("a", "b", "c"), "multiclass")
+        write_oof(tmp_path / name, oof, ("a", "b", "c"), MULTICLASS)
     for file in ("oof.parquet", "oof.csv"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
@@ -94,7 +95,7 @@ def test_csv_disarms_text_and_leaves_numbers_alone(fake_result, tmp_path):
     _, oof, _ = fake_result()
     nasty = ["=1+1", "+a", "-b", "@c", "\tx", "\ry", "plain", '"quoted", 中文', "a=b"]
     oof = replace(oof, ids=np.array([*nasty, *oof.ids[len(nasty) :]]))
-    write_oof(tmp_path, oof, ("a", "b", "c"), "multiclass")
+    write_oof(tmp_path, oof, ("a", "b", "c"), MULTICLASS)
     with (tmp_path / "oof.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows[: len(nasty)]] == [*("'" + text for text in nasty[:6]), *nasty[6:]]

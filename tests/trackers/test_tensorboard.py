@@ -2,19 +2,20 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from trainer.metrics.scores import default_metrics, score
+from trainer.metrics.scores import score
 from trainer.metrics.summary import pool_out_of_fold, summarise
 from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.tasks import MULTICLASS, MULTILABEL
 from trainer.trackers.tensorboard import TensorBoardTracker
 
 CLASSES = ("cat", "dog", "$a b/中")
 
 
-def run(log_dir, task="multiclass"):
+def run(log_dir, task=MULTICLASS):
     """Two folds of two epochs; returns result and folds."""
     rng = np.random.default_rng(0)
-    n, names = 40, default_metrics(task)
-    target = (rng.random((n, 3)) < 0.5).astype(np.int64) if task == "multilabel" else np.arange(n) % 3
+    n, names = 40, task.default_metrics
+    target = (rng.random((n, 3)) < 0.5).astype(np.int64) if task == MULTILABEL else np.arange(n) % 3
     proba = rng.dirichlet(np.ones(3), n).astype(np.float32)
     tracker, folds = TensorBoardTracker(log_dir), []
     for fold in range(2):
@@ -65,7 +66,7 @@ def test_classes_without_an_interactive_curve_are_in_a_picture_of_all(tmp_path, 
 
 
 def test_hparams_with_metrics(tmp_path):
-    result, _ = run(tmp_path, "multilabel")
+    result, _ = run(tmp_path, MULTILABEL)
     events = read(tmp_path)
     mean = events.Scalars("mean/hamming_loss")[0].value
     assert mean == pytest.approx(result.metrics["hamming_loss"].mean)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.samples import Images, Inputs, TableColumns, Texts
+from trainer.tasks import Target, of_target
 
 FREQUENT_SHARE = 0.01  # an input with at least this share of the rows, and ...
 FREQUENT_COPIES = 20  # ... this many rows is common
@@ -95,26 +96,19 @@ def number(keys: Sequence[str] | Sequence[bytes]) -> NDArray[np.int64]:
     return np.fromiter((place[key] for key in keys), dtype=np.int64, count=len(keys))
 
 
-def target_codes(target: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return (N,) numbers from 0: the class, or the set of labels of a multi-label row."""
-    if target.ndim == 1:
-        return target
-    return np.unique(target, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
 def common(codes_N: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return (N,) whether at least 1 % of the rows, and 20, have the row's input."""
     counts_N = np.bincount(codes_N)[codes_N]
     return counts_N >= max(FREQUENT_COPIES, FREQUENT_SHARE * len(codes_N))
 
 
-def look_alikes(codes_N: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.bool_]:
+def look_alikes(codes_N: NDArray[np.int64], target: Target) -> NDArray[np.bool_]:
     """Return (N,) whether the row's input is common and has more than one label.
 
     Such rows are different cases that look the same, not copies of one case: nothing is learnt from them by heart.
     Common inputs with one label may be rows that were repeated before the split, so they stay copies.
     """
-    return common(codes_N) & (labels_per_code(codes_N, target_codes(target))[codes_N] > 1)
+    return common(codes_N) & (labels_per_code(codes_N, of_target(target).codes(target))[codes_N] > 1)
 
 
 def labels_per_code(codes_N: NDArray[np.int64], labels_N: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from trainer.data.samples import Samples, TableColumns
 from trainer.errors import DataError
 from trainer.folds.request import SplitRequest
 from trainer.folds.strategies.time import split as split_by_time
+from trainer.tasks import Target, of_target
 
 
 @dataclass(frozen=True)
@@ -150,12 +151,12 @@ def held_out_rows(sides: Sequence[Side], n_rows: int) -> NDArray[np.bool_]:
     return held_N
 
 
-def _group_folds(
-    target: NDArray[np.int64], together_N: NDArray[np.int64], n_splits: int, seed: int
-) -> NDArray[np.int64]:
+def _group_folds(target: Target, together_N: NDArray[np.int64], n_splits: int, seed: int) -> NDArray[np.int64]:
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    splitter = (StratifiedGroupKFold if target.ndim == 1 else GroupKFold)(n_splits, shuffle=True, random_state=seed)
+    splitter = (GroupKFold if of_target(target).several_labels else StratifiedGroupKFold)(
+        n_splits, shuffle=True, random_state=seed
+    )
     with warnings.catch_warnings():  # of a class with fewer rows than folds
         warnings.simplefilter("ignore")
         return folds_of(splitter.split(target, target, together_N), len(target))

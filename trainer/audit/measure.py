@@ -16,6 +16,7 @@ from trainer.audit.image_hashes import take
 from trainer.audit.probes import metric, probe_predictions, probes
 from trainer.audit.split import Side, Split, TrainRows
 from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns, Texts
+from trainer.tasks import Target, of_target
 
 RANDOM_FOLDS = 5
 MOST_ROWS = 20_000
@@ -149,13 +150,14 @@ def _steps(times_N: NDArray[Any]) -> NDArray[np.int64]:
     return step_N
 
 
-def _random_folds(target: NDArray[np.int64], n_splits: int, seed: int) -> NDArray[np.int64]:
+def _random_folds(target: Target, n_splits: int, seed: int) -> NDArray[np.int64]:
     """Return (1, N) stratified folds; plain ones where a class is too rare, or rows have several labels."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     if n_splits < 2:
         return np.full((1, len(target)), -1, dtype=np.int64)
-    stratify = target.ndim == 1 and np.unique(target, return_counts=True)[1].min() >= RANDOM_FOLDS
+    one_label = not of_target(target).several_labels
+    stratify = one_label and np.unique(target, return_counts=True)[1].min() >= RANDOM_FOLDS
     splitter = (StratifiedKFold if stratify else KFold)(n_splits, shuffle=True, random_state=seed)
     return folds_of(splitter.split(target, target), len(target))
 

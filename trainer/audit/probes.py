@@ -12,6 +12,7 @@ from trainer.audit.duplicate_rows import as_numbers, text_keys
 from trainer.audit.image_hashes import SIDE, look_at
 from trainer.audit.split import Side
 from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns
+from trainer.tasks import of_target
 
 Score = Callable[[NDArray[np.int64], NDArray[np.int64]], float]
 
@@ -55,7 +56,7 @@ def probe_predictions(samples: Samples, probe: Probe, sides: Sequence[Side]) -> 
     predicted = np.full(samples.target.shape, -1, dtype=np.int64)
     for side in sides:
         target = samples.target[side.train_N]
-        if target.ndim == 1 and len(np.unique(target)) == 1:
+        if not of_target(target).several_labels and len(np.unique(target)) == 1:
             predicted[side.held_N] = target[0]
             continue
         with warnings.catch_warnings():  # a probe need not converge, nor know every label
@@ -78,7 +79,7 @@ def metric(spec: DataSpec) -> tuple[str, Score]:
     """Return the score's name, and the function of true and predicted labels."""
     from sklearn.metrics import accuracy_score, f1_score
 
-    if spec.task == "multilabel":
+    if spec.task.several_labels:
         return "F1 (micro)", lambda true, predicted: float(
             f1_score(true, predicted, average="micro", zero_division=0.0)
         )
@@ -90,7 +91,7 @@ def _linear(spec: DataSpec) -> Any:
     from sklearn.multiclass import OneVsRestClassifier
 
     model = LogisticRegression(max_iter=500)
-    return OneVsRestClassifier(model) if spec.task == "multilabel" else model
+    return OneVsRestClassifier(model) if spec.task.several_labels else model
 
 
 def _fast_linear(spec: DataSpec) -> Any:
@@ -99,7 +100,7 @@ def _fast_linear(spec: DataSpec) -> Any:
     from sklearn.multiclass import OneVsRestClassifier
 
     model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
-    return OneVsRestClassifier(model) if spec.task == "multilabel" else model
+    return OneVsRestClassifier(model) if spec.task.several_labels else model
 
 
 def _nearest() -> Any:

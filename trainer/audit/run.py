@@ -49,16 +49,15 @@ def audit(
     inputs, target = samples.inputs, samples.target
     codes_N = input_codes(inputs)
     exact_N = copy_codes(samples, codes_N, None)
-    multilabel = spec.task == "multilabel"
     findings = [] if split is None else check_overlap(split)
-    findings += check_exact(inputs, exact_N, multilabel, split)
+    findings += check_exact(inputs, exact_N, spec.task, split)
     if near is not None and not isinstance(inputs, TableColumns):
         near_N = copy_codes(samples, codes_N, near)
-        findings += check_near(inputs, exact_N, near_N, multilabel, split)
+        findings += check_near(inputs, exact_N, near_N, spec.task, split)
         if isinstance(inputs, Images):
             findings += check_near_conflicts(inputs, exact_N, near_N, target, spec)
     if samples.groups_N is not None:
-        findings += check_groups(samples.groups_N, multilabel, split)
+        findings += check_groups(samples.groups_N, spec.task, split)
     if times_N is not None:
         findings += check_time(times_N, samples.groups_N is not None, split)
     if isinstance(inputs, TableColumns):

@@ -20,6 +20,7 @@ from trainer.folds.rare import CHOICES
 from trainer.folds.request import SplitOptions
 from trainer.report.split_table import describe_split, show
 from trainer.report.terminal import terminal
+from trainer.tasks import Task
 
 LOADING = ("label", "id", "group", "time", "split", "weight", "label_delimiter", "encoding", "delimiter")
 UTF_8 = ("encoding", "utf-8")
@@ -142,7 +143,7 @@ def split(parsed: Namespace, samples: Samples, spec: DataSpec) -> FoldPlan:
     if parsed.n_splits < 2 or parsed.repeats < 1 or parsed.seed < 0:
         raise ConfigError("cv.n_splits must be at least 2, cv.repeats at least 1, cv.random_state at least 0")
     given = given_folds(parsed.path, samples.ids_N, samples.split_N, f"{parsed.file}: column '{parsed.split}'")
-    strategy = parsed.cv or _by_columns(samples, given is not None)
+    strategy = parsed.cv or _by_columns(samples, spec.task, given is not None)
     return make_folds(
         strategy,
         samples.target,
@@ -165,14 +166,12 @@ def _require_other_file(parsed: Namespace) -> None:
         raise ConfigError(f"--out {out} is the file that is split: write the folds to another name")
 
 
-def _by_columns(samples: Samples, given: bool) -> str:
+def _by_columns(samples: Samples, task: Task, given: bool) -> str:
     if given:
         return "predefined"
     if samples.times_N is not None:
         return "time"
-    if samples.target.ndim == 2:
-        return "multilabel"
-    return "stratified" if samples.groups_N is None else "stratified_group"
+    return task.stratified if samples.groups_N is None else task.grouped
 
 
 def training_command(parsed: Namespace, spec: DataSpec) -> str:
@@ -184,7 +183,7 @@ def training_command(parsed: Namespace, spec: DataSpec) -> str:
         values["drop"] = [*(parsed.drop or ()), used]
     given = [f"data.{name}={_value(value)}" for name, value in values.items() if value and (name, value) != UTF_8]
     model = [] if parsed.text is None else ["model=text_cnn"]
-    loss = ["loss=bce"] if spec.task == "multilabel" else []
+    loss = [spec.task.first_loss] if spec.task.first_loss else []
     items = [f"data={source}", *given, *model, *loss, "cv=predefined", f"cv.path={_value(str(parsed.out))}"]
     return " ".join(["python train.py", *(_shell(item) for item in items)])
 

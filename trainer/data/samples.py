@@ -2,12 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Task = Literal["binary", "multiclass", "multilabel"]
+from trainer.tasks import Target, Task
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Samples:
 
     ids_N: NDArray[np.str_]
     inputs: Inputs
-    target: NDArray[np.int64]
+    target: Target
     weights_N: NDArray[np.float64] | None = None
     groups_N: NDArray[np.str_] | None = None
     times_N: NDArray[np.float64] | NDArray[np.int64] | None = None
@@ -94,7 +93,7 @@ class DataSpec:
 
     Attributes:
         name: shown in reports and in the default run name.
-        task: binary, multiclass or multilabel.
+        task: what there is to predict.
         classes: the label text of each class index (multi-label: the label names).
         notes: what a person should know about how the data was read, printed at start.
     """

@@ -2,11 +2,8 @@
 
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainer.data.samples import Task
 from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.tasks import Target, Task
 
 
 class Observer(Protocol):
@@ -24,9 +21,7 @@ class Observer(Protocol):
         """An epoch ended."""
         ...
 
-    def fold_finished(
-        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
-    ) -> None:
+    def fold_finished(self, result: FoldResult, target_V: Target, classes: tuple[str, ...], task: Task) -> None:
         """A fold was scored on its held-out rows, whose targets are ``target_V`` (V,) or (V, L); V may be 0."""
         ...
 

@@ -5,12 +5,9 @@ from multiprocessing.connection import Connection
 from traceback import format_exception
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainer.data.samples import Task
 from trainer.errors import FoldwiseError, as_foldwise_error
 from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.tasks import Target, Task
 
 Fold = int | str
 
@@ -41,9 +38,7 @@ class Sent:
         """Pass it on."""
         self._send("epoch", record)
 
-    def fold_finished(
-        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
-    ) -> None:
+    def fold_finished(self, result: FoldResult, target_V: Target, classes: tuple[str, ...], task: Task) -> None:
         """Pass it on."""
         self._send("fold_finished", result, target_V, classes, task)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import ConfigError, DataError
 from trainer.folds.request import Pair, SplitOptions, SplitRequest
+from trainer.tasks import of_target
 
 SEEDS = 2**32  # NumPy's RandomState, and so scikit-learn, takes 0..2**32 - 1
 
@@ -79,7 +80,7 @@ def require_groups(strategy: str, module: ModuleType, request: SplitRequest) -> 
         DataError: fewer groups than folds.
     """
     if request.groups_N is not None and module.GROUPS == "no":
-        keeping = "cv=multilabel or cv=group" if request.target.ndim == 2 else "cv=stratified_group or cv=group"
+        keeping = f"cv={of_target(request.target).grouped} or cv=group"
         raise ConfigError(
             f"data.group is set but cv={strategy} would put rows of one group on both sides: "
             f"use {keeping}, or leave data.group out"
@@ -88,7 +89,7 @@ def require_groups(strategy: str, module: ModuleType, request: SplitRequest) -> 
         if module.GROUPS == "must":
             raise ConfigError(f"cv={strategy} needs to know the groups: set data.group=COLUMN")
         return
-    if strategy == "stratified_group" and request.target.ndim == 2:
+    if strategy == "stratified_group" and of_target(request.target).several_labels:
         raise ConfigError("cv=stratified_group needs one label per row: use cv=multilabel, which keeps groups too")
     n_groups = len(np.unique(request.groups_N))
     needed = request.n_splits if module.N_SPLITS else 2

@@ -10,6 +10,7 @@ from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.rare import STRATIFYING
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
 from trainer.folds.strategies.holdout import split as hold_out
+from trainer.tasks import of_target
 
 
 def inner_folds(
@@ -50,7 +51,7 @@ def inner_folds(
     """
     rows, _ = plan.rows(repeat, fold)
     strategy = _inner_strategy(plan.strategy, target, groups_N)
-    n_classes = target.shape[1] if target.ndim == 2 else int(target.max()) + 1
+    n_classes = of_target(target).count_classes(target)
     rare = "allow" if strategy in STRATIFYING else "refuse"
     time = options if options is not None and strategy == "time" else SplitOptions()
     try:
@@ -77,9 +78,8 @@ def inner_folds(
 def _inner_strategy(outer: str, target: NDArray[np.int64], groups_N: NDArray[np.str_] | None) -> str:
     if outer in ("kfold", "group", "stratified_group", "time"):
         return outer
-    if target.ndim == 2:
-        return "multilabel"
-    return "stratified" if groups_N is None else "stratified_group"
+    task = of_target(target)
+    return task.stratified if groups_N is None else task.grouped
 
 
 def goes_forward(plan: FoldPlan, times_N: NDArray[np.float64] | NDArray[np.int64] | None) -> bool:

@@ -18,6 +18,7 @@ from trainer.folds.notes import split_notes
 from trainer.folds.rare import apply_rare_policy
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
 from trainer.folds.strategies.predefined import Predefined, by_repeat, renumbered
+from trainer.tasks import of_target
 
 CHUNK_CELLS = 1 << 16  # written as JSON at a time
 
@@ -120,8 +121,8 @@ def make_folds(
         DataError: the rows cannot be split so.
     """
     notes: tuple[str, ...] = ()
-    if strategy == "stratified" and target.ndim == 2:
-        strategy = "multilabel"
+    if strategy == "stratified" and of_target(target).several_labels:
+        strategy = of_target(target).stratified
         notes = ("multi-label rows: stratified by iterative stratification (cv=multilabel)",)
     module = strategy_module(strategy)
     request = SplitRequest(
@@ -237,7 +238,10 @@ def _further_facts(plan: FoldPlan, request: SplitRequest, *, ordered: bool, rare
     if plan.strategy == "holdout":
         facts.append(f"held out {options.holdout_fraction}")
     grouped = request.groups_N is not None
-    drawn = {"holdout": grouped or rare or request.target.ndim == 2, "multilabel": grouped and request.shuffle}
+    drawn = {
+        "holdout": grouped or rare or of_target(request.target).several_labels,
+        "multilabel": grouped and request.shuffle,
+    }
     if drawn.get(plan.strategy):
         facts.append("dealt out in a drawn order")  # tells apart the splits made when that order was fixed
     if plan.strategy == "time" and request.times_N is not None:

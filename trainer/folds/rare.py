@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import ConfigError, DataError, did_you_mean
+from trainer.tasks import of_target
 
 CHOICES = ("refuse", "merge", "keep_in_train", "allow")
 STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row
@@ -53,7 +54,7 @@ def apply_rare_policy(
     everything = RareOutcome(target, np.zeros(len(target), dtype=bool))
     if rare not in CHOICES:
         raise ConfigError(f"cv.rare: unknown '{rare}'{did_you_mean(rare, CHOICES)}")
-    if strategy not in STRATIFYING or target.ndim == 2:
+    if strategy not in STRATIFYING or of_target(target).several_labels:
         if rare != "refuse":
             raise ConfigError(f"cv.rare={rare} has no effect with cv={strategy} on these labels: leave it out")
         return everything

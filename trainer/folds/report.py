@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import Pair, RowNumbers
+from trainer.tasks import of_target
 
 Features = Mapping[str, NDArray[np.float64]]
 FALSE_ALARMS = 0.05  # chance that any feature of any fold of a random split is called drifting
@@ -38,7 +39,8 @@ def split_report(
         on both sides; None without groups), ``pairs`` (multi-label, see ``pair_deviation``; else None) and
         ``drift`` (see ``drift``; None without features).
     """
-    overall_C = _counts(target, len(classes))
+    task = of_target(target)
+    overall_C = task.class_counts(target, len(classes))
     drifts = _drifts(plan, features or {}, groups_N)
     folds = []
     for number in range(plan.n_folds):
@@ -50,10 +52,10 @@ def split_report(
                 "fold": fold,
                 "n_train": len(pair[0]),
                 "n_held_out": len(pair[1]),
-                "counts": _counts(target[pair[1]], len(classes)).tolist(),
+                "counts": task.class_counts(target[pair[1]], len(classes)).tolist(),
                 "deviation": _deviation(overall_C / len(target), target[pair[1]], classes),
                 "groups": None if groups_N is None else _groups(groups_N, pair),
-                "pairs": pair_deviation(target, pair[1], classes) if target.ndim == 2 else None,
+                "pairs": pair_deviation(target, pair[1], classes) if task.several_labels else None,
                 "drift": drifts[number],
             }
         )
@@ -126,14 +128,8 @@ def drift(values_N: NDArray[np.float64], pairs: Sequence[Pair]) -> tuple[NDArray
     return smd, ks
 
 
-def _counts(target: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
-    """Return (C,) rows of each class, or with each label."""
-    counts_C: NDArray[np.int64] = target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=n_classes)
-    return counts_C
-
-
 def _deviation(share_C: NDArray[np.float64], held_out: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any]:
-    gaps = _counts(held_out, len(classes)) / len(held_out) - share_C
+    gaps = of_target(held_out).class_counts(held_out, len(classes)) / len(held_out) - share_C
     worst = int(np.abs(gaps).argmax())
     return {"largest": float(gaps[worst]), "class": classes[worst]}
 

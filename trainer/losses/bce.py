@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.data.samples import Task
 from trainer.losses.arguments import full_precision
 from trainer.losses.class_weights import Weights, positive_weights, row_weights, weight_per_class
 from trainer.losses.contract import Expects
+from trainer.tasks import Task
 
 
 class BinaryCrossEntropy(nn.Module):
@@ -28,8 +28,8 @@ class BinaryCrossEntropy(nn.Module):
         ConfigError: class weights that do not fit.
     """
 
-    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multilabel")
-    instead: ClassVar[dict[Task, str]] = {"multiclass": "ce or focal"}
+    tasks: ClassVar[tuple[str, ...]] = ("binary", "multilabel")
+    instead: ClassVar[dict[str, str]] = {"multiclass": "ce or focal"}
     expects: Expects = "logits"
     class_weight: Tensor | None
     positive_weight: Tensor | None
@@ -44,8 +44,8 @@ class BinaryCrossEntropy(nn.Module):
         n_rows: int,
     ) -> None:
         super().__init__()
-        self.binary = task == "binary"
-        self.n_outputs = 1 if self.binary else n_classes
+        self.binary = not task.several_labels
+        self.n_outputs = task.n_outputs(n_classes)
         weight_C = positive_weight_L = None
         if self.binary:
             weight_C = weight_per_class("loss.class_weights", class_weights, class_counts)

@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.data.samples import Task
 from trainer.losses.arguments import checked_number, full_precision
 from trainer.losses.class_weights import Weights, row_weights, weight_per_class
 from trainer.losses.contract import Expects
@@ -25,8 +24,8 @@ class CrossEntropy(nn.Module):
         ConfigError: an option out of its range.
     """
 
-    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass")
-    instead: ClassVar[dict[Task, str]] = {"multilabel": "bce or focal"}
+    tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
+    instead: ClassVar[dict[str, str]] = {"multilabel": "bce or focal"}
     expects: Expects = "logits"
     class_weight: Tensor | None
 

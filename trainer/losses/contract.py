@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
-from trainer.data.samples import Task
+from trainer.tasks import Task
 
 Expects = Literal["logits", "log_probs"]
 
@@ -15,13 +15,13 @@ class Loss(Protocol):
     The constructor takes keyword-only arguments: its options from the YAML file, and by name whichever of
     these its signature has, counted in the fold's training rows:
 
-    - ``task``: binary, multiclass or multilabel;
+    - ``task``: what there is to predict, an object that answers (``trainer.tasks``);
     - ``n_classes``: C, multi-label: the number of labels L;
     - ``class_counts``: rows per class (C,), multi-label: positives per label (L,);
     - ``n_rows``: rows in all.
 
     Attributes:
-        tasks: the tasks the loss makes sense for.
+        tasks: names of the tasks the loss makes sense for.
         instead: for the other tasks, the loss to use instead.
         expects: what it wants from the model.
         n_outputs: columns the model must return.
@@ -29,8 +29,8 @@ class Loss(Protocol):
     It may also have ``counts_rows``, true where ``normaliser`` is always ones: it is then not asked in every step.
     """
 
-    tasks: ClassVar[tuple[Task, ...]]
-    instead: ClassVar[dict[Task, str]]
+    tasks: ClassVar[tuple[str, ...]]
+    instead: ClassVar[dict[str, str]]
     expects: Expects
     n_outputs: int
 
@@ -60,10 +60,10 @@ def refuse_pairing(loss_class: type, task: Task) -> str | None:
 
     A class without ``tasks`` (a user's own) is taken at its word.
     """
-    tasks: tuple[Task, ...] | None = getattr(loss_class, "tasks", None)
-    if tasks is None or task in tasks:
+    tasks: tuple[str, ...] | None = getattr(loss_class, "tasks", None)
+    if tasks is None or task.name in tasks:
         return None
     name = loss_class.__module__.rpartition(".")[2]
-    instead = getattr(loss_class, "instead", {}).get(task)
+    instead = getattr(loss_class, "instead", {}).get(task.name)
     advice = f"use loss={instead}" if instead else f"it is for {', '.join(tasks)}"
     return f"loss={name} does not fit a {task} task: {advice}"

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.data.samples import Task
 from trainer.errors import ConfigError
 from trainer.losses.arguments import checked_number, full_precision
 from trainer.losses.class_weights import (
@@ -24,6 +23,7 @@ from trainer.losses.class_weights import (
     weight_per_class,
 )
 from trainer.losses.contract import Expects
+from trainer.tasks import Task
 
 
 class Focal(nn.Module):
@@ -50,8 +50,8 @@ class Focal(nn.Module):
         ConfigError: an option out of its range.
     """
 
-    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass", "multilabel")
-    instead: ClassVar[dict[Task, str]] = {}
+    tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "multilabel")
+    instead: ClassVar[dict[str, str]] = {}
     expects: Expects = "logits"
     counts_rows = True
     class_alpha: Tensor | None
@@ -68,13 +68,14 @@ class Focal(nn.Module):
         n_rows: int,
     ) -> None:
         super().__init__()
-        self.task: Task = task
-        self.n_outputs = 1 if task == "binary" else n_classes
+        self.by_softmax = not task.yes_or_no
+        self.binary = not (self.by_softmax or task.several_labels)
+        self.n_outputs = task.n_outputs(n_classes)
         self.gamma = checked_number("loss.gamma", gamma, low=0)
         if isinstance(alpha, (int, float)):
             alpha = checked_number("loss.alpha", alpha, low=0)
         class_alpha = side_alpha = None
-        if alpha is not None and alpha != 1 and task == "multiclass":
+        if alpha is not None and alpha != 1 and self.by_softmax:
             class_alpha = _alpha_per_class(alpha, class_counts)
         elif alpha is not None and alpha != 1:
             side_alpha = _alpha_of_sides(alpha, task, class_counts, n_rows)
@@ -84,10 +85,10 @@ class Focal(nn.Module):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss (B,): logits (B, C) or (B, 1) and classes (B,), or logits (B, L) and labels (B, L)."""
         logits_BL = full_precision(logits, self.n_outputs)
-        if self.task == "multiclass":
+        if self.by_softmax:
             loss_B = softmax_focal(logits_BL, target, self.gamma)
             return loss_B if self.class_alpha is None else loss_B * self.class_alpha.to(loss_B.dtype)[target]
-        target_BL = target[:, None] if self.task == "binary" else target
+        target_BL = target.reshape(len(target), -1)
         loss_BL = sigmoid_focal(logits_BL, target_BL, self.gamma)
         if self.side_alpha is not None:
             negative_L, positive_L = self.side_alpha.to(loss_BL.dtype)
@@ -101,9 +102,9 @@ class Focal(nn.Module):
     def to_proba(self, logits: Tensor) -> Tensor:
         """Probabilities: (B, C), binary (B, 2), multi-label (B, L)."""
         logits_BL = full_precision(logits, self.n_outputs)
-        if self.task == "multiclass":
+        if self.by_softmax:
             return logits_BL.softmax(dim=1)
-        if self.task == "binary":
+        if self.binary:
             return torch.cat([-logits_BL, logits_BL], dim=1).sigmoid()
         return logits_BL.sigmoid()
 
@@ -134,12 +135,13 @@ def _alpha_per_class(alpha: float | Weights, class_counts: Sequence[int]) -> Ten
 
 def _alpha_of_sides(alpha: float | Weights, task: Task, class_counts: Sequence[int], n_rows: int) -> Tensor | None:
     """Weights of negatives and positives, (2, 1) of a binary task or (2, L) of a multi-label one."""
-    positives = class_counts[1:] if task == "binary" else class_counts
+    one_choice = not task.several_labels
+    positives = class_counts[1:] if one_choice else class_counts
     if isinstance(alpha, str):
         return _checked_sides(positive_shares("loss.alpha", alpha, positives, n_rows))
     if isinstance(alpha, float):
         return _checked_sides([alpha] * len(positives))
-    if task == "binary":
+    if one_choice:
         weight_2 = weight_per_class("loss.alpha", alpha, class_counts)
         return None if weight_2 is None else weight_2[:, None]
     weight_L = positive_weights("loss.alpha", alpha, positives, n_rows)

@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.data.samples import Task
 from trainer.losses.arguments import full_precision
 from trainer.losses.class_weights import Weights, row_weights, weight_per_class
 from trainer.losses.contract import Expects
@@ -25,8 +24,8 @@ class NegativeLogLikelihood(nn.Module):
         ConfigError: class weights that do not fit.
     """
 
-    tasks: ClassVar[tuple[Task, ...]] = ("binary", "multiclass")
-    instead: ClassVar[dict[Task, str]] = {"multilabel": "bce or focal"}
+    tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
+    instead: ClassVar[dict[str, str]] = {"multilabel": "bce or focal"}
     class_weight: Tensor | None
 
     def __init__(

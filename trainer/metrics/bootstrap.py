@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainer.metrics.find import metric_named
 from trainer.metrics.weighted import weighted_metrics
+from trainer.tasks import Target, Task
 
 Floats = NDArray[np.float64]
 
@@ -21,8 +22,8 @@ _MIN_DEFINED = 0.9  # share of resamples in which a metric must be defined
 
 def confidence_interval(
     name: str,
-    task: str,
-    target: NDArray[np.int64],
+    task: Task,
+    target: Target,
     proba: NDArray[np.float32],
     n_resamples: int = 1000,
     seed: int = 0,
@@ -46,8 +47,8 @@ def percentile_interval(values_R: Floats) -> tuple[float, float] | None:
 
 def resample(
     names: Sequence[str],
-    task: str,
-    target: NDArray[np.int64],
+    task: Task,
+    target: Target,
     proba: NDArray[np.float32],
     n_resamples: int = 1000,
     seed: int = 0,
@@ -65,7 +66,7 @@ def resample(
 
     Args:
         names: of metrics that are defined for the task.
-        task: binary, multiclass or multilabel.
+        task: what was to be predicted.
         target: (N,) class index; multi-label (N, L).
         proba: (N, C), with C=2 for binary; multi-label (N, L).
         n_resamples: R.

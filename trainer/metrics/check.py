@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from trainer.errors import first_line_of
 from trainer.metrics.find import load_metric, name_problem
-from trainer.metrics.predictions import one_hot, read_only
+from trainer.metrics.predictions import read_only
+from trainer.tasks import Target, Task, of_target
 
 _TRIED_ROWS = 10_000  # of a fold at most
 
 
-def check_names(names: Sequence[str], task: str, plugins: Sequence[str] = ()) -> list[str]:
+def check_names(names: Sequence[str], task: Task, plugins: Sequence[str] = ()) -> list[str]:
     """Return what is wrong with ``metrics.names`` for this task, one line each; empty when all is well."""
     problems = []
     for name in dict.fromkeys(names):
@@ -26,7 +27,7 @@ def check_names(names: Sequence[str], task: str, plugins: Sequence[str] = ()) ->
 
 
 def try_metrics(
-    names: Sequence[str], targets: Iterable[NDArray[np.int64]], n_classes: int, plugins: Sequence[str] = ()
+    names: Sequence[str], targets: Iterable[Target], n_classes: int, plugins: Sequence[str] = ()
 ) -> list[str]:
     """Compute each metric of good, random and constant predictions; return what is wrong, one line per metric.
 
@@ -46,17 +47,15 @@ def try_metrics(
     return list(problems.values())
 
 
-def _predictions(target: NDArray[np.int64], n_classes: int) -> list[NDArray[np.float64]]:
-    random = np.random.default_rng(0).random((len(target), n_classes))
-    right = (target if target.ndim == 2 else one_hot(target, n_classes)).astype(np.float64)
+def _predictions(target: Target, n_classes: int) -> list[NDArray[np.float64]]:
+    task, random = of_target(target), np.random.default_rng(0).random((len(target), n_classes))
+    right = task.indicators(target, n_classes).astype(np.float64)
     constant = np.zeros_like(random)
-    if target.ndim == 2:
-        return [right, random, constant]
     constant[:, 0] = 1
-    return [right, random / random.sum(axis=1, keepdims=True), constant]
+    return [right, task.as_float64(random), constant]
 
 
-def _problem(name: str, target: NDArray[np.int64], proba: NDArray[np.float64], plugins: Sequence[str]) -> str | None:
+def _problem(name: str, target: Target, proba: NDArray[np.float64], plugins: Sequence[str]) -> str | None:
     try:
         value = load_metric(name, plugins).compute(*read_only(target, proba), None)
     except Exception as error:  # a function of the user's may raise anything

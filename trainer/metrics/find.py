@@ -10,6 +10,7 @@ from types import ModuleType
 
 from trainer.errors import ConfigError, did_you_mean
 from trainer.metrics.contract import Metric
+from trainer.tasks import Task
 
 # what people type, where spelling alone would suggest another metric
 _USUAL_NAMES = {
@@ -88,9 +89,9 @@ def load_metric(name: str, plugins: Sequence[str] = ()) -> Metric:
     return found
 
 
-def name_problem(name: str, task: str, plugins: Sequence[str] = ()) -> str | None:
+def name_problem(name: str, task: Task, plugins: Sequence[str] = ()) -> str | None:
     """Return what is wrong with a metric's name for the task, or None."""
-    here = [known for known, metric in house_metrics().items() if task in metric.tasks]
+    here = [known for known, metric in house_metrics().items() if task.name in metric.tasks]
     if "." not in name and name not in house_metrics():
         if name.isidentifier() and (Path(__file__).parent / f"{name}.py").is_file():
             return f"trainer/metrics/{name}.py has no metric called '{name}'"
@@ -99,7 +100,7 @@ def name_problem(name: str, task: str, plugins: Sequence[str] = ()) -> str | Non
         found = load_metric(name, plugins)
     except ConfigError as error:
         return str(error)
-    return None if task in found.tasks else f"'{name}' is not for a {task} task; have: {', '.join(here)}"
+    return None if task.name in found.tasks else f"'{name}' is not for a {task} task; have: {', '.join(here)}"
 
 
 def _member(package: str, name: str) -> Metric | None:

@@ -12,12 +12,13 @@ from trainer.metrics.bootstrap import percentile_interval, resample
 from trainer.metrics.find import metric_named
 from trainer.metrics.scores import better, score
 from trainer.results import FoldResult, MetricSummary, OutOfFold
+from trainer.tasks import Target, Task
 
 
 def pool_out_of_fold(
     folds: Sequence[FoldResult],
     ids_N: NDArray[np.str_],
-    target: NDArray[np.int64],
+    target: Target,
     repeats: int = 1,
     *,
     fold_of_row: NDArray[np.int64] | None = None,
@@ -95,7 +96,7 @@ def summarise(
     oof: OutOfFold,
     *,
     names: Sequence[str],
-    task: str,
+    task: Task,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, MetricSummary]:

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from trainer.metrics.contract import Floats, MakeMeter, Meter, Metric, Targets
 from trainer.metrics.find import metric_named
-from trainer.metrics.predictions import as_probabilities, predicted_like, ranked_columns, read_only
+from trainer.metrics.predictions import predicted_like, ranked_columns, read_only
+from trainer.tasks import Target, Task, of_target
 
 
-def weighted_metrics(
-    names: Sequence[str], task: str, target: NDArray[np.int64], proba: NDArray[np.float32]
-) -> dict[str, Meter]:
+def weighted_metrics(names: Sequence[str], task: Task, target: Target, proba: NDArray[np.float32]) -> dict[str, Meter]:
     """Return by name a function of row weights (N, B) that gives the weighted metric of each column (B,)."""
-    target, proba64 = read_only(target, as_probabilities(task, proba))
+    target, proba64 = read_only(target, task.as_float64(proba))
     metrics = {name: metric_named(name) for name in names}
     return {
         name: _by_repeating(metric, target, proba64)
@@ -71,7 +70,7 @@ def from_counts(formula: _FromCounts) -> MakeMeter:
     """Make meters of a formula of (C, B) true positives, true rows and predicted rows, and whether rows have labels."""
 
     def make_meter(target: Targets, proba: Floats) -> Meter:
-        multi_label, predicted = target.ndim == 2, predicted_like(target, proba)
+        multi_label, predicted = of_target(target).several_labels, predicted_like(target, proba)
         sums = _label_sums(target, predicted) if multi_label else _class_sums(target, predicted, proba.shape[1])
 
         def meter(weights_NB: Floats) -> Floats:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.predictions import predicted_classes
 from trainer.report import plots
 from trainer.report.formatting import (
     duration,
@@ -151,11 +150,12 @@ def _curves_section() -> str:
 
 
 def _classes_section(result: CVResult, oof: OutOfFold) -> str:
-    what = "Labels" if result.task == "multilabel" else "Classes"
+    noun = result.task.noun
+    what = {"class": "Classes", "label": "Labels"}[noun]
     once = "" if result.repeats == 1 else "\n\nEach row is counted once per repeat."
     heading = [
         "#",
-        "label" if result.task == "multilabel" else "class",
+        noun,
         "support",
         "precision",
         "recall",
@@ -174,7 +174,7 @@ def per_class(result: CVResult, oof: OutOfFold) -> list[list[str]]:
 
     columns: tuple[NDArray[Any], ...] = precision_recall_fscore_support(
         oof.target,
-        predicted_classes(result.task, oof.proba),
+        result.task.predicted(oof.proba),
         labels=np.arange(len(result.classes)),
         average=None,
         zero_division=0.0,

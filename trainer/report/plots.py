@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.predictions import predicted_classes, ranked_columns
 from trainer.report.fonts import drawable_names, font_family
 from trainer.report.formatting import fold_name, plain_label
 from trainer.results import FoldResult
+from trainer.tasks import Target, Task
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,9 +61,7 @@ def learning_curves(folds: Sequence[FoldResult], primary: str) -> "Figure":
     return fig
 
 
-def confusion_matrix(
-    target: NDArray[np.int64], proba: NDArray[np.float32], classes: Sequence[str], task: str
-) -> "Figure":
+def confusion_matrix(target: Target, proba: NDArray[np.float32], classes: Sequence[str], task: Task) -> "Figure":
     """Draw true against predicted classes, coloured by the share of the true class, with counts.
 
     Multi-label: per label a bar of found, missed and false rows.
@@ -72,12 +70,12 @@ def confusion_matrix(
         target: (N,) class index, or (N, L).
         proba: (N, C) or (N, L).
         classes: label text per class index.
-        task: binary, multiclass or multilabel.
+        task: what was to be predicted.
     """
     from matplotlib.colors import PowerNorm
 
-    predicted = predicted_classes(task, proba)
-    if task == "multilabel":
+    predicted = task.predicted(proba)
+    if task.several_labels:
         return _label_bars(target, predicted, classes)
     n = len(classes)
     counts_CC = np.bincount(target * n + predicted, minlength=n * n).reshape(n, n)
@@ -146,16 +144,14 @@ def _label_bars(target_NL: NDArray[np.int64], predicted_NL: NDArray[np.int64], c
     return fig
 
 
-def precision_recall(
-    target: NDArray[np.int64], proba: NDArray[np.float32], classes: Sequence[str], task: str
-) -> "Figure":
+def precision_recall(target: Target, proba: NDArray[np.float32], classes: Sequence[str], task: Task) -> "Figure":
     """Draw precision over recall per class (one against the rest) or label; binary: of the positive class.
 
     Arguments as for ``confusion_matrix``. Classes without a positive row are left out.
     """
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
-    truth_NK, scores_NK = ranked_columns(target, proba.astype(np.float64))
+    truth_NK, scores_NK = task.one_against_rest(target, proba.astype(np.float64))
     names = drawable_names(classes)[-1:] if truth_NK.shape[1] == 1 else drawable_names(classes)
     drawn = [k for k in range(len(names)) if truth_NK[:, k].any()]
     area = {k: float(average_precision_score(truth_NK[:, k], scores_NK[:, k])) for k in drawn}

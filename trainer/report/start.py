@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +17,7 @@ def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan
     repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
     console.print(
         Text(
-            f"{spec.name}: {len(samples)} rows, {spec.task}, {len(spec.classes)} classes, {device}",
+            f"{spec.name}: {len(samples)} rows, {spec.task.described(len(spec.classes))}, {device}",
             style="bold",
         )
     )
@@ -31,8 +30,7 @@ def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan
 
 def class_counts(spec: DataSpec, samples: Samples) -> str:
     """Return ``name count`` of each class, or the first ones where there are many."""
-    target = samples.target
-    counts = target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(spec.classes))
+    counts = spec.task.class_counts(samples.target, len(spec.classes))
     shown = [f"{name} {count}" for name, count in zip(spec.classes, counts, strict=True)][:SHOWN_CLASSES]
     more = [f"... {len(spec.classes) - SHOWN_CLASSES} more"] if len(spec.classes) > SHOWN_CLASSES else []
     return ", ".join([*shown, *more])

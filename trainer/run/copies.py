@@ -20,9 +20,9 @@ from trainer.store.lock import FoldLock
 from trainer.store.run_files import MARK, is_run, read_manifest
 from trainer.store.status import survey
 from trainer.system.files import PARTIAL, remove, write_bytes
+from trainer.tasks import TASKS, Task
 
 FOLDS = "folds (fingerprint)"
-TASKS = ("binary", "multiclass", "multilabel")
 NEEDED = (  # of manifest.json
     *("identity.config", "identity.content", "identity.software", "identity.length.max_epochs"),
     *("task", "classes", "metrics", "select", "amp", "about", "profile"),
@@ -53,6 +53,11 @@ class RunCopy:
         """What decides its numbers."""
         identity: Identity = self.facts["identity"]
         return identity
+
+    @property
+    def task(self) -> Task:
+        """What was predicted."""
+        return TASKS[self.facts["task"]]
 
     @property
     def max_epochs(self) -> int:

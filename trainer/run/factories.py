@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -105,11 +104,10 @@ def make_model(experiment: Experiment, loss: Loss, model_arguments: dict[str, An
 
 def loss_arguments(experiment: Experiment, rows: FoldRows) -> dict[str, Any]:
     """Return task and class counts of the fold's training rows."""
-    target, classes = experiment.samples.target[rows.train], experiment.spec.classes
-    counts = target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(classes))
+    task, n_classes = experiment.spec.task, len(experiment.spec.classes)
     return {
-        "task": experiment.spec.task,
-        "n_classes": len(classes),
-        "class_counts": counts.tolist(),
-        "n_rows": len(target),
+        "task": task,
+        "n_classes": n_classes,
+        "class_counts": task.class_counts(experiment.samples.target[rows.train], n_classes).tolist(),
+        "n_rows": len(rows.train),
     }

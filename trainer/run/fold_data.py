@@ -86,7 +86,7 @@ def inner_split(
     if samples.groups_N is not None:
         return grouped_slice(train, samples.target, samples.groups_N, wanted.inner_fraction, seed)
     fraction, target = wanted.inner_fraction, samples.target[train]
-    if target.ndim == 2:
+    if experiment.spec.task.several_labels:
         parts = max(2, round(1 / fraction))
         _, inner = next(multilabel.split(SplitRequest(target, parts, random_state=seed)))
         return np.delete(train, inner), train[inner]

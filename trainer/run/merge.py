@@ -30,9 +30,10 @@ from trainer.store.fold_files import SavedFold, fold_directory
 from trainer.store.result_files import write_cv_json, write_oof
 from trainer.store.run_files import read_run_rows, write_manifest
 from trainer.system.files import sweep_partial
+from trainer.tasks import Target
 
 MOST_FOLDS_SHOWN = 20
-Rows = tuple[NDArray[np.str_], NDArray[np.int64]]  # ids (N,) and target (N,) or (N, L)
+Rows = tuple[NDArray[np.str_], Target]  # ids (N,) and target (N,) or (N, L)
 RESTORE = "restore rows.parquet from another copy of the run"
 
 
@@ -103,12 +104,12 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
 def _rows(run: RunCopy) -> Rows:
     path, facts = run.directory / "rows.parquet", run.facts
     try:
-        ids_N, target = read_run_rows(run.directory, facts["task"])
+        ids_N, target = read_run_rows(run.directory, run.task)
     except Exception as error:  # pyarrow raises many kinds on damaged files
         raise CheckpointError(f"{path} is damaged: {type(error).__name__}\n{RESTORE}") from error
     if len(ids_N) != run.plan.fold_of_row.shape[1]:
         raise CheckpointError(f"{path} has {len(ids_N)} rows, folds.json {run.plan.fold_of_row.shape[1]}\n{RESTORE}")
-    n_values = 2 if facts["task"] == "multilabel" else len(facts["classes"])
+    n_values = run.task.n_values(len(facts["classes"]))
     if target.min() < 0 or target.max() >= n_values:
         raise CheckpointError(f"{path} is damaged: labels outside of 0..{n_values - 1}\n{RESTORE}")
     return ids_N, target
@@ -135,10 +136,10 @@ def _require_metrics(run: RunCopy, plugins: Sequence[str]) -> None:
         raise CheckpointError(f"{run.directory}/manifest.json is damaged: metrics {names}")
 
 
-def _scored(run: RunCopy, number: int, found: FoundFold, target: NDArray[np.int64]) -> FoldResult:
+def _scored(run: RunCopy, number: int, found: FoundFold, target: Target) -> FoldResult:
     """Return a fold with every metric of the run; those it has must be the ones its labels give."""
     part, names = found.saved.result, run.facts["metrics"]
-    values = score(names, run.facts["task"], target[part.rows], part.proba)
+    values = score(names, run.task, target[part.rows], part.proba)
     for name in names:
         recorded = part.metrics.get(name, values[name])
         if not np.isclose(recorded, values[name], rtol=1e-6, atol=1e-9, equal_nan=True):
@@ -180,11 +181,11 @@ def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: 
     return CVResult(
         n_splits=plan.n_splits,
         repeats=plan.repeats,
-        task=facts["task"],
+        task=run.task,
         classes=tuple(facts["classes"]),
         fingerprint=plan.fingerprint,
         primary=names[0],
-        metrics=summarise(folds, oof, names=names, task=facts["task"]),
+        metrics=summarise(folds, oof, names=names, task=run.task),
         optimism=_optimism(folds, names) if facts["select"] == "fold" else {},
         seconds=sum(fold.seconds for fold in folds),
         amp={**facts["amp"], "folds": [fold.amp for fold in saved]},

@@ -23,7 +23,6 @@ from trainer.folds.io.split_files import given_folds
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
 from trainer.metrics.check import try_metrics
-from trainer.metrics.scores import default_metrics
 from trainer.report.split_table import describe_split
 from trainer.run.experiment import Experiment
 from trainer.run.source_hash import versions
@@ -57,7 +56,7 @@ def prepare(config: RunConfig) -> Experiment:
         max_epochs=config.max_epochs,
         batch_size=config.batch_size,
         patience_epochs=config.fit.patience_epochs,
-        metrics=tuple(config.metrics.names) or default_metrics(spec.task),
+        metrics=tuple(config.metrics.names) or spec.task.default_metrics,
         seed=config.seed,
         **fit_values(config.fit),
     )
@@ -128,7 +127,7 @@ def run_files(
     facts = {
         "versions": versions(config),
         **origin,
-        "task": spec.task,
+        "task": spec.task.name,
         "classes": spec.classes,
         "metrics": experiment.settings.metrics,
         "select": config.cv.select,
@@ -143,7 +142,7 @@ def run_files(
         "weights": None if weights is None else weights.to_dict(),
         "about": {
             "command": f"python train.py {shlex.join(origin['command'])}".strip(),
-            "data": f"{spec.name}, {len(samples)} rows, {spec.task}, {len(spec.classes)} classes",
+            "data": f"{spec.name}, {len(samples)} rows, {spec.task.described(len(spec.classes))}",
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
             **({} if weights is None else {"starts from": weights.summary()}),
             "selection": describe_selection(config),

@@ -9,12 +9,10 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import get_args
 
 from trainer.config.build import resolve_target
 from trainer.config.schema import RunConfig
-from trainer.data.samples import Task
-from trainer.metrics.scores import default_metrics
+from trainer.tasks import TASKS
 
 PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
 PARTS_PACKAGES = {  # import name -> package, for parts that compute with it
@@ -80,7 +78,7 @@ def code_files(config: RunConfig) -> dict[str, list[Path]]:
 
     With a part come those parts of ours that it imports; of a data source its file alone, for its rows are compared.
     """
-    scored = config.metrics.names or [name for task in get_args(Task) for name in default_metrics(task)]
+    scored = config.metrics.names or [name for task in TASKS.values() for name in task.default_metrics]
     patterns = (*ENGINE, *(f"metrics/{name}.py" for name in dict.fromkeys(scored)))
     engine = sorted(path for pattern in patterns for path in (ROOT / "trainer").glob(pattern))
     found = {ENGINE_NAME: engine}

@@ -13,6 +13,7 @@ import numpy as np
 from trainer.results import CVResult, MetricSummary, OutOfFold
 from trainer.system.arrow_files import as_words
 from trainer.system.files import write_bytes
+from trainer.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,13 +27,16 @@ def write_cv_json(path: Path, result: CVResult) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    text = json.dumps(_plain(asdict(result)), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        _plain(asdict(result) | {"task": result.task.name}), indent=2, ensure_ascii=False, allow_nan=False
+    )
     write_bytes(path, (text + "\n").encode())
 
 
 def read_cv_json(path: Path) -> CVResult:
     """Read what ``write_cv_json`` wrote; null numbers come back as NaN."""
     fields = json.loads(path.read_text(encoding="utf-8"))
+    fields["task"] = TASKS[fields["task"]]
     fields["classes"] = tuple(fields["classes"])
     fields["metrics"] = {name: _summary(values) for name, values in fields["metrics"].items()}
     fields["optimism"] = {name: _number(value) for name, value in fields["optimism"].items()}
@@ -67,7 +71,7 @@ def _summary(values: dict[str, Any]) -> MetricSummary:
     )
 
 
-def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: str) -> None:
+def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Task) -> None:
     """Write ``oof.parquet`` and ``oof.csv``: one row per input row and repeat, in input order.
 
     Columns: ``id``, ``fold``, ``repeat``, ``target`` (class index; multi-label: ``target_<label>`` of 0/1),
@@ -83,7 +87,7 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: str
     write_bytes(directory / "oof.csv", _csv_bytes(table))
 
 
-def oof_table(oof: OutOfFold, classes: Sequence[str], task: str) -> "pa.Table":
+def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
     """Return the columns that ``write_oof`` writes."""
     import pyarrow as pa
 
@@ -92,14 +96,14 @@ def oof_table(oof: OutOfFold, classes: Sequence[str], task: str) -> "pa.Table":
         "fold": oof.fold,
         "repeat": oof.repeat,
     }
-    if task == "multilabel":
+    if task.several_labels:
         columns |= dict(zip(_column_names("target", classes), oof.target.T, strict=True))
     else:
         columns["target"] = oof.target
     columns |= dict(zip(_column_names("proba", classes), oof.proba.T, strict=True))
     columns |= {f"logit_{i}": column for i, column in enumerate(oof.logits.T)}
     columns["loss"] = oof.loss
-    about = {"task": task, "classes": json.dumps(list(classes), ensure_ascii=False)}
+    about = {"task": task.name, "classes": json.dumps(list(classes), ensure_ascii=False)}
     return pa.table(columns, metadata=about)
 
 

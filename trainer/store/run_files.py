@@ -13,6 +13,7 @@ from trainer.store.identity import Identity, describe_differences, differences
 from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
 from trainer.system.files import directory_lock, remove, sealed, storage_error, sweep_partial, unsealed, write_bytes
+from trainer.tasks import Target, Task, of_target
 
 ROWS = "rows.parquet"
 MARK = "folds.json"  # written last: a directory without it holds no run
@@ -103,15 +104,15 @@ def write_run(run: Path, files: Mapping[str, bytes]) -> None:
             write_bytes(run / name, files[name])
 
 
-def rows_table(ids_N: NDArray[np.str_], target: NDArray[np.int64]) -> bytes:
+def rows_table(ids_N: NDArray[np.str_], target: Target) -> bytes:
     """Return rows.parquet: the id and target of every row, which is what a merge needs of the data."""
     columns: dict[str, Any] = {"id": ids_N} | {
-        f"target_{i}": column for i, column in enumerate(target.T if target.ndim == 2 else [target])
+        f"target_{i}": column for i, column in enumerate(of_target(target).columns(target))
     }
     return parquet_bytes(columns)
 
 
-def read_run_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target]:
     """Read rows.parquet back: ids (N,) and target (N,) or, multi-label, (N, L).
 
     Raises:
@@ -125,7 +126,7 @@ def read_run_rows(run: Path, task: str) -> tuple[NDArray[np.str_], NDArray[np.in
     table = pq.read_table(arrow_files.copied(data))
     targets = [table[name].to_numpy() for name in table.column_names[1:]]
     ids_N = as_words(table["id"])
-    return ids_N, np.stack(targets, axis=1) if task == "multilabel" else targets[0]
+    return ids_N, task.from_columns(targets)
 
 
 def parquet_bytes(columns: Mapping[str, Any]) -> bytes:

@@ -4,15 +4,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import track as progress_bar
 
 from trainer.data.preprocess.contract import ShowProgress
-from trainer.data.samples import Task
 from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.tasks import Target, Task
 
 PLAIN_SECONDS = 5.0  # between two plain epoch lines of a fold
 
@@ -79,9 +77,7 @@ class FoldBar:
         self.step(record.step, record.train_loss, record.lr)
         self.bars.update(self.steps, description=f"fold {self.fold} epoch {record.epoch + 1}")
 
-    def fold_finished(
-        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
-    ) -> None:
+    def fold_finished(self, result: FoldResult, target_V: Target, classes: tuple[str, ...], task: Task) -> None:
         """Advance the folds and leave a line behind."""
         self.bars.advance(self.folds)
         self.bars.console.print(fold_line(self.fold, result), highlight=False, soft_wrap=True)
@@ -126,9 +122,7 @@ class PlainLines:
             highlight=False,
         )
 
-    def fold_finished(
-        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
-    ) -> None:
+    def fold_finished(self, result: FoldResult, target_V: Target, classes: tuple[str, ...], task: Task) -> None:
         """Print the fold's scores."""
         self.console.print(fold_line(self.fold, result), highlight=False, soft_wrap=True)
 

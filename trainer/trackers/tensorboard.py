@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.predictions import ranked_columns
 from trainer.report.plots import confusion_matrix, pixels, precision_recall
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.system.files import storage_error
+from trainer.tasks import Target, Task
 
 _hook_before = threading.excepthook
 _PR_CLASSES = 20  # interactive precision-recall curves per fold; more are drawn in a picture too
@@ -60,14 +60,14 @@ class TensorBoardTracker:
             for tag, value in scalars.items():
                 self._writer.add_scalar(tag, value, record.step)
 
-    def fold_finished(self, result: FoldResult, target_V: NDArray[np.int64], classes: Sequence[str], task: str) -> None:
+    def fold_finished(self, result: FoldResult, target_V: Target, classes: Sequence[str], task: Task) -> None:
         """Write the held-out metrics, the confusion matrix and the precision-recall curves of the fold.
 
         Args:
             result: of the fold.
             target_V: (V,) class indices of the held-out rows, or (V, L).
             classes: label text per class index.
-            task: binary, multiclass or multilabel.
+            task: what was to be predicted.
         """
         with self._stored():
             if not len(target_V):
@@ -82,7 +82,7 @@ class TensorBoardTracker:
             for tag, draw in pictures.items():
                 picture_HW3 = pixels(draw(target_V, result.proba, classes, task))
                 self._writer.add_image(f"held_out/{tag}", picture_HW3, step, dataformats="HWC")
-            for tag, truth_V, scores_V in _curves(target_V, result.proba, classes):
+            for tag, truth_V, scores_V in _curves(target_V, result.proba, classes, task):
                 self._writer.add_pr_curve(tag, truth_V, scores_V, step)
             self._close()
 
@@ -123,10 +123,10 @@ def _hook(failure: threading.ExceptHookArgs) -> None:
 
 
 def _curves(
-    target: NDArray[np.int64], proba: NDArray[np.float32], classes: Sequence[str]
+    target: Target, proba: NDArray[np.float32], classes: Sequence[str], task: Task
 ) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.float64]]]:
     """Yield tag, 0/1 truth and scores per curve; binary has the one of the positive class."""
-    truth_VK, scores_VK = ranked_columns(target, proba.astype(np.float64))
+    truth_VK, scores_VK = task.one_against_rest(target, proba.astype(np.float64))
     names = classes[-1:] if truth_VK.shape[1] == 1 else classes
     for k, name in enumerate(names[:_PR_CLASSES]):
         yield f"pr/{name}", truth_VK[:, k], scores_VK[:, k]

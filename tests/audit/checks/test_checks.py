@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from tests.audit.audit_cases import SPEC, folds, of_kind, table, texts
 from trainer.audit.run import audit
 from trainer.data.samples import DataSpec, Samples, Texts
+from trainer.tasks import MULTILABEL
 
 RANDOM = np.random.default_rng(0)
 NOISE = RANDOM.normal(size=(300, 2))
@@ -87,7 +89,7 @@ def test_different_labels_of_one_input_bound_the_accuracy() -> None:
 def test_different_label_sets_of_one_input() -> None:
     samples = texts(["same", "same", "b"], target=[0, 0, 0])
     samples = Samples(samples.ids_N, samples.inputs, np.array([[1, 1], [0, 0], [1, 0]]))
-    found = audit(samples, DataSpec("case", "multilabel", ("red", "blue")), None)
+    found = audit(samples, DataSpec("case", MULTILABEL, ("red", "blue")), None)
     assert "row 1 (red + blue) and row 2 (no label)" in of_kind(found, "label_conflicts").message
 
 
@@ -123,15 +125,15 @@ def test_groups_on_both_sides() -> None:
 def test_multilabel_rows_are_told_the_strategy_that_takes_them() -> None:
     samples = texts(["aa", "bb"], groups=["ann", "ann"])
     samples = Samples(samples.ids_N, samples.inputs, np.array([[1, 1], [0, 0]]), groups_N=samples.groups_N)
-    found = audit(samples, DataSpec("case", "multilabel", ("red", "blue")), folds(0, 1))
+    found = audit(samples, DataSpec("case", MULTILABEL, ("red", "blue")), folds(0, 1))
     assert of_kind(found, "groups").fix == "cv=multilabel"
-    assert (
-        of_kind(audit(samples, SPEC, folds(0, 1), given=True), "groups").fix == "cv=stratified_group (makes new folds)"
-    )
+    one_label = replace(samples, target=np.array([1, 0]))
+    found = audit(one_label, SPEC, folds(0, 1), given=True)
+    assert of_kind(found, "groups").fix == "cv=stratified_group (makes new folds)"
     copied = Samples(samples.ids_N, Texts(("the same words",) * 2), samples.target)
-    found = audit(copied, DataSpec("case", "multilabel", ("red", "blue")), folds(0, 1))
+    found = audit(copied, DataSpec("case", MULTILABEL, ("red", "blue")), folds(0, 1))
     assert of_kind(found, "exact_copies").fix == "cv=multilabel cv.group=auto_duplicates"
-    found = audit(copied, DataSpec("case", "multilabel", ("red", "blue")), folds(0, 1), given=True)
+    found = audit(copied, DataSpec("case", MULTILABEL, ("red", "blue")), folds(0, 1), given=True)
     assert of_kind(found, "exact_copies").fix.endswith("(makes new folds; to keep yours, take the copies out of train)")
 
 
@@ -214,7 +216,7 @@ def test_a_column_that_is_one_of_several_labels() -> None:
     target = RANDOM.integers(0, 2, (300, 2))
     samples = table(np.column_stack([NOISE, target[:, 1]]))
     samples = Samples(samples.ids_N, samples.inputs, target)
-    found = audit(samples, DataSpec("case", "multilabel", ("red", "blue")), FOLDS)
+    found = audit(samples, DataSpec("case", MULTILABEL, ("red", "blue")), FOLDS)
     assert "the label 'blue'" in of_kind(found, "label_column").message
 
 

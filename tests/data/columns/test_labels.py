@@ -4,6 +4,7 @@ import pytest
 
 from trainer.data.columns.labels import encode_joined_labels, encode_labels, read_labels, sort_labels
 from trainer.errors import ConfigError, DataError
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
 
 
 def encode(*values: str | None):
@@ -15,7 +16,7 @@ def test_text_labels_sorted_as_text() -> None:
     assert labels.classes == ("neg", "pos")
     assert labels.target.tolist() == [1, 0, 1]
     assert labels.target.dtype == np.int64
-    assert labels.task == "binary"
+    assert labels.task == BINARY
     assert labels.notes == ("labels: neg -> 0, pos -> 1",)
 
 
@@ -23,7 +24,7 @@ def test_numeric_labels_sorted_numerically() -> None:
     labels = encode("10", "9", "-1", "10")
     assert labels.classes == ("-1", "9", "10")
     assert labels.target.tolist() == [2, 1, 0, 2]
-    assert labels.task == "multiclass"
+    assert labels.task == MULTICLASS
 
 
 def test_words_that_mean_missing_elsewhere_are_labels() -> None:
@@ -78,7 +79,7 @@ def test_several_columns_of_zero_and_one(column: list) -> None:
     labels = read({"label:a": column, "label:b": ["1", "0", "0"]}, ["label:b", "label:a"])
     assert labels.classes == ("label:b", "label:a")
     assert labels.target.tolist() == [[1, 0], [0, 1], [0, 1]]
-    assert labels.task == "multilabel"
+    assert labels.task == MULTILABEL
 
 
 @pytest.mark.parametrize(
@@ -124,8 +125,8 @@ def test_nan_label_is_missing() -> None:
 
 
 def test_task_override_that_fits() -> None:
-    assert read({"y": ["a", "b"]}, ["y"], task="multiclass").task == "multiclass"
-    assert read({"y": ["a", "b"]}, ["y"], task="binary").task == "binary"
+    assert read({"y": ["a", "b"]}, ["y"], task="multiclass").task == MULTICLASS
+    assert read({"y": ["a", "b"]}, ["y"], task="binary").task == BINARY
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from sklearn import datasets
 
 from trainer.data.sources.bundled import BUNDLED, load_bundled
 from trainer.errors import ConfigError
+from trainer.tasks import BINARY, MULTICLASS
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -14,7 +15,7 @@ def test_same_rows_as_scikit_learn(name: str) -> None:
     np.testing.assert_array_equal(samples.target, source.target)
     assert spec.name == name
     assert spec.classes == tuple(str(label) for label in source.target_names)
-    assert spec.task == ("binary" if len(spec.classes) == 2 else "multiclass")
+    assert spec.task == (BINARY if len(spec.classes) == 2 else MULTICLASS)
     assert len(samples.inputs.numeric) == source.data.shape[1]
     assert samples.inputs.categorical_NK.shape == (len(samples), 0)
     assert len(set(samples.ids_N.tolist())) == len(samples)

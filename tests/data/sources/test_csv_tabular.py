@@ -9,6 +9,7 @@ from tests.data.sources.as_configured import as_configured
 from tests.places import REAL_DATA
 from trainer.data.sources import csv_tabular
 from trainer.errors import ConfigError, DataError
+from trainer.tasks import BINARY, MULTILABEL
 
 load_csv_tabular = as_configured(csv_tabular.load_csv_tabular)
 
@@ -37,7 +38,7 @@ def test_all_roles(write) -> None:
     assert samples.inputs.categorical == ("city",)
     np.testing.assert_array_equal(samples.inputs.numeric_NF, [[10.0], [np.nan], [30.0]])
     assert samples.inputs.categorical_NK.tolist() == [["Rome"], ["Oslo"], [None]]
-    assert (spec.name, spec.task, spec.classes) == ("table", "binary", ("no", "yes"))
+    assert (spec.name, spec.task, spec.classes) == ("table", BINARY, ("no", "yes"))
     assert "labels: no -> 0, yes -> 1" in spec.notes
     assert "features: 1 numeric, 1 categorical" in spec.notes
 
@@ -59,7 +60,7 @@ def test_column_types_can_be_forced(write) -> None:
 def test_multilabel_by_pattern(write) -> None:
     path = write("x,label:a,label:b\n1,0,1\n2,1,1\n")
     samples, spec = load_csv_tabular(path, label="label:*")
-    assert spec.task == "multilabel"
+    assert spec.task == MULTILABEL
     assert spec.classes == ("label:a", "label:b")
     assert samples.target.tolist() == [[0, 1], [1, 1]]
     assert samples.inputs.numeric == ("x",)

@@ -6,6 +6,7 @@ from tests.data.sources.as_configured import as_configured
 from tests.places import REAL_DATA
 from trainer.data.sources import csv_text
 from trainer.errors import ConfigError, DataError
+from trainer.tasks import BINARY, MULTILABEL
 
 load_csv_text = as_configured(csv_text.load_csv_text)
 
@@ -31,7 +32,7 @@ def test_texts_and_labels(write) -> None:
     assert samples.inputs.texts == ("good, really\n😀", "سيئ", "NA")
     assert samples.ids_N.tolist() == ["7", "8", "9"]
     assert samples.target.tolist() == [1, 0, 1]
-    assert (spec.name, spec.task) == ("reviews", "binary")
+    assert (spec.name, spec.task) == ("reviews", BINARY)
 
 
 def test_several_text_columns_are_joined(write) -> None:
@@ -61,7 +62,7 @@ def test_missing_text_in_json_is_empty(write) -> None:
 def test_joined_labels_weights_and_groups(write) -> None:
     path = write("text,tags,w,g\nhi,a|b,1,u\nyo,,2,v\n")
     samples, spec = load_csv_text(path, text="text", label="tags", label_delimiter="|", weight="w", group="g")
-    assert spec.task == "multilabel"
+    assert spec.task == MULTILABEL
     assert samples.target.tolist() == [[1, 1], [0, 0]]
     assert samples.weights_N is not None
     assert samples.weights_N.tolist() == [1.0, 2.0]

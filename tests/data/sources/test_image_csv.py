@@ -9,6 +9,7 @@ from tests.places import REAL_DATA
 from trainer.data.images.image_files import read_image
 from trainer.data.sources import image_csv
 from trainer.errors import ConfigError, DataError
+from trainer.tasks import BINARY, MULTILABEL
 
 load_image_csv = as_configured(image_csv.load_image_csv)
 
@@ -29,7 +30,7 @@ def test_rows_are_in_the_order_of_the_table(tmp_path):
     assert [read_image(samples.inputs, row).tobytes() for row in range(4)] == [
         pixels(seed=n).tobytes() for n in (2, 0, 1, 3)
     ]
-    assert (spec.name, spec.task, spec.classes) == ("labels", "binary", ("a", "b"))
+    assert (spec.name, spec.task, spec.classes) == ("labels", BINARY, ("a", "b"))
 
 
 @pytest.mark.parametrize("folder", ["", "data/", "数据/子 集/"])
@@ -102,7 +103,7 @@ def test_multi_label_in_both_forms(tmp_path):
     write_files(tmp_path, with_table(table=resume_plan))
     options = {"file": "path", "label": "tags", "label_delimiter": "|", "weight": "w", "group": "g", "split": "fold"}
     samples, spec = load_image_csv(str(tmp_path / "labels.csv"), **options)
-    assert spec.task == "multilabel"
+    assert spec.task == MULTILABEL
     assert samples.target.tolist() == [[1, 1], [0, 0], [0, 1]]
     assert samples.weights_N.tolist() == [1.0, 2.0, 1.0]
     assert samples.groups_N.tolist() == ["u", "v", "u"]

@@ -7,6 +7,7 @@ from trainer.data.images.image_files import read_image
 from trainer.data.sources.image_folder import load_image_folder
 from trainer.errors import ConfigError, DataError
 from trainer.folds.strategies.predefined import from_cells
+from trainer.tasks import BINARY, MULTICLASS
 
 REAL = REAL_DATA / "images"
 GOOD = encoded(pixels())
@@ -27,7 +28,7 @@ def test_a_directory_and_a_zip_give_the_same_samples(tmp_path):
     assert samples.ids_N.tolist() == packed.ids_N.tolist() == sorted(files)
     assert samples.inputs.sha256 == packed.inputs.sha256
     assert samples.target.tolist() == packed.target.tolist() == [0, 0, 0, 1, 1, 1]
-    assert (spec.name, spec.task, spec.classes) == ("pets", "binary", ("cat", "dog"))
+    assert (spec.name, spec.task, spec.classes) == ("pets", BINARY, ("cat", "dog"))
     assert spec == packed_spec
     assert samples.split_N is None
     for row, name in enumerate(sorted(files)):
@@ -164,12 +165,12 @@ def test_an_empty_image_is_named(tmp_path):
 
 def test_numbered_classes_are_in_numeric_order(tmp_path):
     _, spec = load_image_folder(write_files(tmp_path, class_folders(n=1, classes=("10", "9", "2"))))
-    assert (spec.classes, spec.task) == (("2", "9", "10"), "multiclass")
+    assert (spec.classes, spec.task) == (("2", "9", "10"), MULTICLASS)
 
 
 def test_the_task_may_be_named(tmp_path):
     path = write_files(tmp_path, class_folders())
-    assert load_image_folder(path, task="multiclass")[1].task == "multiclass"
+    assert load_image_folder(path, task="multiclass")[1].task == MULTICLASS
     with pytest.raises(ConfigError, match="several labels: data=image_csv"):
         load_image_folder(path, task="multilabel")
     with pytest.raises(DataError, match=r"data.task=binary, but there are 3 class folders"):

@@ -30,8 +30,9 @@ from trainer.engine.loops import Totals
 from trainer.engine.precision.compiled import compiled_call
 from trainer.engine.snapshot import capture, first_difference, restore
 from trainer.errors import ConfigError
+from trainer.tasks import MULTICLASS
 
-SPEC = DataSpec("made up", "multiclass", tuple(map(str, range(CLASSES))))
+SPEC = DataSpec("made up", MULTICLASS, tuple(map(str, range(CLASSES))))
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),

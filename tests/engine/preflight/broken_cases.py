@@ -39,6 +39,7 @@ from tests.engine.preflight.broken_models import (
 from trainer.config.schema import AmpConfig
 from trainer.engine.preflight.preflight import findings
 from trainer.engine.preflight.probe import Mistake, ProbedModel
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Case:
     what: str
     where: str
     fix: str
-    task: str = "multiclass"
+    task: str = MULTICLASS
     is_error: bool = True
     options: dict = field(default_factory=dict)
     probe: dict = field(default_factory=dict)
@@ -93,20 +94,20 @@ def bad_labels(task, value):
 
 
 def missing_values():
-    batch = make_batch("multiclass")
+    batch = make_batch(MULTICLASS)
     batch.inputs["numeric"][3, 2] = float("nan")
     return batch
 
 
 def unscaled():
-    batch = make_batch("multiclass")
+    batch = make_batch(MULTICLASS)
     batch.inputs["numeric"].mul_(1000)
     return batch
 
 
 def leaked():
     """The label is a feature, and the network below reads it."""
-    batch = make_batch("multiclass")
+    batch = make_batch(MULTICLASS)
     batch.inputs["numeric"][:, :N_CLASSES] = F.one_hot(batch.target, N_CLASSES) * 1.0
     return batch
 
@@ -135,7 +136,7 @@ CASES = [
     Case("softmax before nll (functional)", lambda: changed(lambda s, numeric: logits(s, numeric).softmax(1)), "nll",
          "softmax is applied twice", "the forward of Net itself", "remove the softmax"),
     Case("softmax before cross-entropy, two classes", lambda: Net(2, end=nn.Softmax(dim=-1)), "ce",
-         "softmax is applied twice", "module 'end' (Softmax)", "remove the softmax", task="binary"),
+         "softmax is applied twice", "module 'end' (Softmax)", "remove the softmax", task=BINARY),
     Case("log-softmax before cross-entropy", lambda: Net(end=nn.LogSoftmax(dim=1)), "ce",
          "log-softmax is applied twice", "module 'end' (LogSoftmax)", "remove it", is_error=False),
     Case("log-softmax before nll", lambda: Net(end=nn.LogSoftmax(dim=1)), "nll",
@@ -148,10 +149,10 @@ CASES = [
          "wants log-probabilities", "module 'end' (Softmax)", "log_softmax",
          options={"model_outputs_log_probs": True}),
     Case("sigmoid before bce", lambda: Net(1, end=nn.Sigmoid()), "bce",
-         "sigmoid before the loss", "module 'end' (Sigmoid)", "remove the sigmoid", task="binary"),
+         "sigmoid before the loss", "module 'end' (Sigmoid)", "remove the sigmoid", task=BINARY),
     Case("sigmoid before focal loss, multi-label (functional)",
          lambda: changed(lambda s, numeric: torch.sigmoid(logits(s, numeric))), "focal",
-         "sigmoid before the loss", "the forward of Net itself", "remove the sigmoid", task="multilabel"),
+         "sigmoid before the loss", "the forward of Net itself", "remove the sigmoid", task=MULTILABEL),
     Case("sigmoid before cross-entropy", lambda: Net(end=nn.Sigmoid()), "ce",
          "stay within 0 and 1", "module 'end' (Sigmoid)", "remove the sigmoid"),
     Case("softmax over the batch", lambda: Net(end=nn.Softmax(dim=0)), "ce",
@@ -159,17 +160,17 @@ CASES = [
     Case("log-softmax over the batch", lambda: Net(end=nn.LogSoftmax(dim=0)), "ce",
          "wrong dimension", "module 'end' (LogSoftmax)", "not dim=0"),
     Case("softmax on a multi-label task", lambda: Net(end=nn.Softmax(dim=1)), "bce",
-         "softmax on a multi-label task", "module 'end' (Softmax)", "loss=bce applies a sigmoid", task="multilabel"),
+         "softmax on a multi-label task", "module 'end' (Softmax)", "loss=bce applies a sigmoid", task=MULTILABEL),
     Case("log-softmax on a multi-label task", lambda: Net(end=nn.LogSoftmax(dim=1)), "bce",
-         "log-softmax on a multi-label task", "module 'end' (LogSoftmax)", "raw logits", task="multilabel"),
+         "log-softmax on a multi-label task", "module 'end' (LogSoftmax)", "raw logits", task=MULTILABEL),
     Case("softmax over one output", lambda: Net(1, end=nn.Softmax(dim=1)), "bce",
-         "softmax over a single output", "module 'end' (Softmax)", "remove the softmax", task="binary"),
+         "softmax over a single output", "module 'end' (Softmax)", "remove the softmax", task=BINARY),
     Case("wrong number of outputs", lambda: Net(7), "ce",
          "returns (16, 7) for 16 rows, loss=ce needs (16, 3)", "module 'head' (Linear)", "have 3 outputs"),
     Case("one output where two are needed", lambda: Net(1), "ce",
-         "returns (16, 1) for 16 rows, loss=ce needs (16, 2)", "module 'head' (Linear)", "loss=bce", task="binary"),
+         "returns (16, 1) for 16 rows, loss=ce needs (16, 2)", "module 'head' (Linear)", "loss=bce", task=BINARY),
     Case("output (B,) where (B, 1) is needed", lambda: changed(squeezed, 1), "bce",
-         "returns (16,) for 16 rows, loss=bce needs (16, 1)", "the forward of Net itself", "no squeeze", task="binary"),
+         "returns (16,) for 16 rows, loss=bce needs (16, 1)", "the forward of Net itself", "no squeeze", task=BINARY),
     Case("batch dimension lost by view(-1)", lambda: changed(lambda s, numeric: logits(s, numeric).view(-1)), "ce",
          "returns (48,) for 16 rows", "the forward of Net itself", "reshape(len(x), 3)"),
     Case("batch dimension summed away", lambda: changed(lambda s, numeric: logits(s, numeric).mean(0, True)), "ce",
@@ -181,10 +182,10 @@ CASES = [
     Case("a squeeze that eats a batch of one row", lambda: changed(squeezed), "ce",
          "a batch of one row loses its dimension", "the forward of Net itself", "squeeze(1)"),
     Case("(B, 1) against (B,) in a loss of your own", lambda: Net(1), "own",
-         "(B, 1) against (B,)", "BroadcastingLoss", "logits[:, 0]", task="binary",
+         "(B, 1) against (B,)", "BroadcastingLoss", "logits[:, 0]", task=BINARY,
          options={"loss": BroadcastingLoss()}),
     Case("a loss of your own that averages over the batch", lambda: Net(1), "own",
-         "one value per row (16,)", "MeanLoss", "reduction='none'", task="binary", options={"loss": MeanLoss()}),
+         "one value per row (16,)", "MeanLoss", "reduction='none'", task=BINARY, options={"loss": MeanLoss()}),
     Case("a model for texts on a table", TextNet, "ce",
          "the data gives numeric but TextNet.forward takes tokens", "no argument numeric; tokens would be missing",
          "model=mlp"),
@@ -194,13 +195,13 @@ CASES = [
          "cannot run on a training batch: RuntimeError: mat1", "module 'body.0' (Linear)", "numeric (16, 6) float32"),
     Case("a label without an output", Net, "ce",
          "label 3 is out of range", "row 5", "number its classes from 0",
-         probe={"batch": lambda: bad_labels("multiclass", 3)}),
+         probe={"batch": lambda: bad_labels(MULTICLASS, 3)}),
     Case("a negative label", Net, "ce",
          "label -1 is out of range", "row 5", "number its classes from 0",
-         probe={"batch": lambda: bad_labels("multiclass", -1)}),
+         probe={"batch": lambda: bad_labels(MULTICLASS, -1)}),
     Case("a multi-label target of 2", Net, "bce",
-         "label 2 is out of range", "row 5", "number its classes", task="multilabel",
-         probe={"batch": lambda: bad_labels("multilabel", 2)}),
+         "label 2 is out of range", "row 5", "number its classes", task=MULTILABEL,
+         probe={"batch": lambda: bad_labels(MULTILABEL, 2)}),
     Case("NaN in the inputs", Net, "ce",
          "the inputs hold NaN", "data after preprocessing", "data.preprocess", probe={"batch": missing_values}),
     Case("inputs that are not scaled", Net, "ce",

@@ -12,6 +12,7 @@ from trainer.losses.bce import BinaryCrossEntropy
 from trainer.losses.ce import CrossEntropy
 from trainer.losses.focal import Focal
 from trainer.losses.nll import NegativeLogLikelihood
+from trainer.tasks import BINARY, MULTILABEL
 
 N_ROWS, N_FEATURES, N_CLASSES, N_WORDS = 32, 6, 3, 40
 LOSSES = {"ce": CrossEntropy, "nll": NegativeLogLikelihood, "bce": BinaryCrossEntropy, "focal": Focal}
@@ -19,7 +20,7 @@ LOSSES = {"ce": CrossEntropy, "nll": NegativeLogLikelihood, "bce": BinaryCrossEn
 
 def make_loss(name, task, **options):
     """The loss as a fold would build it, for labels in equal shares."""
-    n_classes = 2 if task == "binary" else N_CLASSES
+    n_classes = 2 if task == BINARY else N_CLASSES
     counts = {"n_classes": n_classes, "class_counts": [N_ROWS // n_classes] * n_classes}
     counts |= {"task": task, "n_rows": N_ROWS} if name in ("bce", "focal") else {}
     return LOSSES[name](**options, **counts)
@@ -35,8 +36,8 @@ def make_batch(task, kind="numeric", n_rows=N_ROWS):
         tokens = torch.randint(1, N_WORDS, (n_rows, 12), generator=generator)
         lengths = torch.randint(1, 13, (n_rows, 1), generator=generator)
         inputs = {"tokens": tokens.where(torch.arange(12) < lengths, 0)}
-    target = torch.arange(n_rows) % (2 if task == "binary" else N_CLASSES)
-    if task == "multilabel":
+    target = torch.arange(n_rows) % (2 if task == BINARY else N_CLASSES)
+    if task == MULTILABEL:
         target = torch.randint(0, 2, (n_rows, N_CLASSES), generator=generator)
     return Batch(inputs, target, torch.ones(n_rows), torch.arange(n_rows))
 

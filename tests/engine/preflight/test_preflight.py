@@ -35,6 +35,7 @@ from trainer.models.text_cnn import TextCNN
 from trainer.run.fold_data import prepare_fold
 from trainer.run.prepare import prepare
 from trainer.run.steps.preflight import preflight_start, require_labels
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
 
 DOCS = REPOSITORY / "docs" / "preflight.md"
 
@@ -74,22 +75,22 @@ def test_the_page_shows_these_messages():
 
 
 PAIRS = [
-    ("binary", "ce", {}),
-    ("binary", "nll", {}),
-    ("binary", "bce", {}),
-    ("binary", "focal", {}),
-    ("multiclass", "ce", {}),
-    ("multiclass", "nll", {}),
-    ("multiclass", "focal", {}),
-    ("multilabel", "bce", {}),
-    ("multilabel", "focal", {}),
-    ("multiclass", "ce", {"class_weights": [0.2, 1.0, 9.0]}),
-    ("multiclass", "ce", {"label_smoothing": 0.2}),
-    ("multiclass", "nll", {"class_weights": "balanced"}),
-    ("binary", "bce", {"class_weights": [0.1, 5.0]}),
-    ("multilabel", "bce", {"class_weights": [0.1, 5.0, 30.0]}),
-    ("binary", "focal", {"alpha": 0.25, "gamma": 5.0}),
-    ("multiclass", "focal", {"gamma": 0.5, "alpha": [1.0, 2.0, 3.0]}),
+    (BINARY, "ce", {}),
+    (BINARY, "nll", {}),
+    (BINARY, "bce", {}),
+    (BINARY, "focal", {}),
+    (MULTICLASS, "ce", {}),
+    (MULTICLASS, "nll", {}),
+    (MULTICLASS, "focal", {}),
+    (MULTILABEL, "bce", {}),
+    (MULTILABEL, "focal", {}),
+    (MULTICLASS, "ce", {"class_weights": [0.2, 1.0, 9.0]}),
+    (MULTICLASS, "ce", {"label_smoothing": 0.2}),
+    (MULTICLASS, "nll", {"class_weights": "balanced"}),
+    (BINARY, "bce", {"class_weights": [0.1, 5.0]}),
+    (MULTILABEL, "bce", {"class_weights": [0.1, 5.0, 30.0]}),
+    (BINARY, "focal", {"alpha": 0.25, "gamma": 5.0}),
+    (MULTICLASS, "focal", {"gamma": 0.5, "alpha": [1.0, 2.0, 3.0]}),
 ]
 LEVELS = [
     ("O0", "bf16"),
@@ -122,9 +123,9 @@ def test_shipped_models_with_shipped_losses_are_silent(kind, opt_level, dtype):
 
 def test_log_softmax_model_with_the_switch_is_silent():
     for amp in ("O0", "O1", "O2", "O3"):
-        loss = make_loss("nll", "multiclass", model_outputs_log_probs=True)
+        loss = make_loss("nll", MULTICLASS, model_outputs_log_probs=True)
         model = Net(end=nn.LogSoftmax(dim=1))
-        assert preflight(make_probe(model, loss, "multiclass", amp=AmpConfig(opt_level=amp))) == []
+        assert preflight(make_probe(model, loss, MULTICLASS, amp=AmpConfig(opt_level=amp))) == []
 
 
 class ZeroHead(Net):
@@ -201,22 +202,22 @@ def test_other_sound_models_are_silent(name, opt_level):
     model, kind = SOUND[name]
     for seed in range(3):
         torch.manual_seed(seed)
-        batch = make_batch("multiclass", kind)
-        loss = make_loss("ce", "multiclass")
-        assert preflight(make_probe(model(), loss, "multiclass", batch=batch, amp=AmpConfig(opt_level=opt_level))) == []
+        batch = make_batch(MULTICLASS, kind)
+        loss = make_loss("ce", MULTICLASS)
+        assert preflight(make_probe(model(), loss, MULTICLASS, batch=batch, amp=AmpConfig(opt_level=opt_level))) == []
 
 
 def test_a_head_that_starts_at_the_share_of_a_rare_class_is_silent():
-    batch = make_batch("binary")
+    batch = make_batch(BINARY)
     batch.target.copy_(torch.arange(len(batch.target)) == 0)
-    assert preflight(make_probe(PriorBias(), make_loss("bce", "binary"), "binary", batch=batch)) == []
+    assert preflight(make_probe(PriorBias(), make_loss("bce", BINARY), BINARY, batch=batch)) == []
 
 
 def test_outputs_that_happen_to_lie_within_0_and_1_are_no_sigmoid():
     def small(self, numeric):
         return self.head(self.body(numeric)) * 1e-3 + 0.5
 
-    for loss, task, n_outputs in (("bce", "binary", 1), ("ce", "multiclass", N_CLASSES)):
+    for loss, task, n_outputs in (("bce", BINARY, 1), ("ce", MULTICLASS, N_CLASSES)):
         torch.manual_seed(0)
         assert preflight(make_probe(changed(small, n_outputs), make_loss(loss, task), task)) == []
 
@@ -224,7 +225,7 @@ def test_outputs_that_happen_to_lie_within_0_and_1_are_no_sigmoid():
 def test_batchnorm_fits_where_no_batch_has_one_row():
     for sizes, batch_size in itertools.product([(96, 98), (64,)], [32, 16]):
         probe = make_probe(
-            WithNorm(), make_loss("ce", "multiclass"), "multiclass", train_sizes=sizes, batch_size=batch_size
+            WithNorm(), make_loss("ce", MULTICLASS), MULTICLASS, train_sizes=sizes, batch_size=batch_size
         )
         assert preflight(probe) == []
 
@@ -232,7 +233,7 @@ def test_batchnorm_fits_where_no_batch_has_one_row():
 def test_advised_batch_size_leaves_no_lone_row():
     for sizes in [(97, 96), (33, 34, 35), (101, 11, 13), (2, 3)]:
         probe = make_probe(
-            WithNorm(), make_loss("ce", "multiclass"), "multiclass", train_sizes=sizes, batch_size=sizes[0] - 1
+            WithNorm(), make_loss("ce", MULTICLASS), MULTICLASS, train_sizes=sizes, batch_size=sizes[0] - 1
         )
         (advice,) = [f.fix for f in findings(probe) if f.is_error]
         size = int(advice.partition("batch_size=")[2].partition(":")[0])
@@ -241,12 +242,12 @@ def test_advised_batch_size_leaves_no_lone_row():
 
 
 def test_loss_numbers_are_those_of_the_loss_itself():
-    batch = make_batch("multiclass")
+    batch = make_batch(MULTICLASS)
     batch.inputs["numeric"].mul_(1000)
     torch.manual_seed(3)
     model = Net()
     expected = F.cross_entropy(model(**batch.inputs), batch.target).item()
-    (line,) = preflight(make_probe(model, make_loss("ce", "multiclass"), "multiclass", batch=batch))
+    (line,) = preflight(make_probe(model, make_loss("ce", MULTICLASS), MULTICLASS, batch=batch))
     assert f"the loss before training is {expected:.4g}," in line
     assert "1.099 = ln 3" in line
 
@@ -254,16 +255,16 @@ def test_loss_numbers_are_those_of_the_loss_itself():
 @pytest.mark.parametrize(("loss_scale", "errors"), [("dynamic", 0), ("1e7", 1)])
 def test_gradients_that_overflow_at_a_loss_scale_that_can_come_down_are_no_finding(loss_scale, errors):
     torch.manual_seed(0)
-    batch = make_batch("multiclass")
+    batch = make_batch(MULTICLASS)
     batch.inputs["numeric"].mul_(50)  # gradients beyond 65504 at the first dynamic scale of 2^16 as well
     amp = AmpConfig(opt_level="O2", dtype="fp16", loss_scale=loss_scale)
-    probe = make_probe(Net(), make_loss("ce", "multiclass"), "multiclass", batch=batch, amp=amp)
+    probe = make_probe(Net(), make_loss("ce", MULTICLASS), MULTICLASS, batch=batch, amp=amp)
     found = [finding.what for finding in findings(probe) if finding.is_error]
     assert found == ["gradients: NaN or infinity in a training step under amp=O2 (float16)"][:errors]
 
 
 def test_quick_on_a_small_model():
-    probe = make_probe(MLP(N_FEATURES, N_CLASSES), make_loss("ce", "multiclass"), "multiclass")
+    probe = make_probe(MLP(N_FEATURES, N_CLASSES), make_loss("ce", MULTICLASS), MULTICLASS)
     started = time.perf_counter()
     preflight(probe)
     assert time.perf_counter() - started < 1
@@ -332,8 +333,8 @@ def test_labels_are_checked_before_anything_counts_them():
     def samples(*target):
         return Samples(np.array(["a", "b", "c"]), Texts(("x", "y", "z")), np.array(target))
 
-    require_labels(samples(0, 1, 1), DataSpec("own", "binary", ("no", "yes")))
+    require_labels(samples(0, 1, 1), DataSpec("own", BINARY, ("no", "yes")))
     with pytest.raises(ConfigError, match=r"label 2 is out of range: 2 classes are numbered 0 to 1\nwhere: .*row 1"):
-        require_labels(samples(0, 2, 2), DataSpec("own", "binary", ("no", "yes")))
+        require_labels(samples(0, 2, 2), DataSpec("own", BINARY, ("no", "yes")))
     with pytest.raises(ConfigError, match="label 5 is out of range: a multi-label target"):
-        require_labels(samples([0, 1], [1, 5], [0, 0]), DataSpec("own", "multilabel", ("p", "q")))
+        require_labels(samples([0, 1], [1, 5], [0, 0]), DataSpec("own", MULTILABEL, ("p", "q")))

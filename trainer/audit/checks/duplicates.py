@@ -8,35 +8,36 @@ from trainer.audit.near_texts import SHORTEST
 from trainer.audit.split import Crossing, Split, crossing, folds_said
 from trainer.data.samples import Images, Inputs, Texts
 from trainer.errors import shown
+from trainer.tasks import Task
 
 GROUPED = "cv.group=auto_duplicates"
 NEW_FOLDS = "(makes new folds; to keep yours, take the copies out of train)"
 FEW_VALUES = 20
 
 
-def fix(multilabel: bool, split: Split | None) -> str:
+def fix(task: Task, split: Split | None) -> str:
     """Return the options that keep copies on one side."""
-    options = f"cv={'multilabel' if multilabel else 'stratified_group'} {GROUPED}"
+    options = f"cv={task.grouped} {GROUPED}"
     return f"{options} {NEW_FOLDS}" if split is not None and split.given else options
 
 
-def check_exact(inputs: Inputs, exact_N: NDArray[np.int64], multilabel: bool, split: Split | None) -> list[Finding]:
+def check_exact(inputs: Inputs, exact_N: NDArray[np.int64], task: Task, split: Split | None) -> list[Finding]:
     """Report held-out rows whose input is trained on; without a split, rows that repeat an earlier one.
 
     Args:
         inputs: the rows.
         exact_N: their ``copy_codes`` without near copies.
-        multilabel: whether rows have several labels, for the option named.
+        task: for the option named.
         split: the folds, or None.
     """
-    helps = fix(multilabel, split)
+    helps = fix(task, split)
     if split is None:
         return _whole_file("exact_copies", "the same as", inputs, exact_N, repeats(exact_N), helps)
     return _on_both_sides("exact_copies", "copies of", inputs, split, crossing(split.sides(), exact_N), helps)
 
 
 def check_near(
-    inputs: Inputs, exact_N: NDArray[np.int64], near_N: NDArray[np.int64], multilabel: bool, split: Split | None
+    inputs: Inputs, exact_N: NDArray[np.int64], near_N: NDArray[np.int64], task: Task, split: Split | None
 ) -> list[Finding]:
     """Report held-out rows that nearly repeat a training row, without those that repeat one exactly.
 
@@ -44,10 +45,10 @@ def check_near(
         inputs: the rows.
         exact_N: their ``copy_codes`` without near copies.
         near_N: their ``copy_codes`` with near copies.
-        multilabel: whether rows have several labels, for the option named.
+        task: for the option named.
         split: the folds, or None.
     """
-    helps = fix(multilabel, split)
+    helps = fix(task, split)
     if split is None:
         repeated_N = repeats(near_N) & ~repeats(exact_N)
         return _whole_file("near_copies", "nearly the same as", inputs, near_N, repeated_N, helps)

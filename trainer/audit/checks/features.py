@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.audit.duplicate_rows import labels_per_code, number, target_codes, word_places
+from trainer.audit.duplicate_rows import labels_per_code, number, word_places
 from trainer.audit.findings import Finding, Severity
 from trainer.data.columns.roles import setting
 from trainer.data.samples import DataSpec, TableColumns
+from trainer.tasks import Target, Task, of_target
 
 MOST_CELLS = 1_000_000  # looked at, once per label; more columns, fewer rows
 MOST_ROWS, LEAST_ROWS = 20_000, 500
@@ -20,7 +21,7 @@ LEAST_VALUES, LEAST_REPEATS = 10, 3  # of a column of words that looks like a gr
 ID_ROWS = 20  # in fewer rows, different numbers say nothing
 
 
-def check_label_columns(table: TableColumns, target: NDArray[np.int64], spec: DataSpec) -> list[Finding]:
+def check_label_columns(table: TableColumns, target: Target, spec: DataSpec) -> list[Finding]:
     """Report columns that predict the label by themselves, in rows a small tree was not fitted on.
 
     Args:
@@ -31,29 +32,29 @@ def check_label_columns(table: TableColumns, target: NDArray[np.int64], spec: Da
     findings, told, groups = [], "", _group_like(table, target)
     for name, label, score in _telling(table, target, spec.classes):
         if name not in groups:
-            findings.append(_label_column(name, label if target.ndim == 2 else "", score))
+            findings.append(_label_column(name, label, score))
         elif told != name:
             told = name
-            findings.append(_group_column(name, groups[name], len(target), score, target.ndim == 2))
+            findings.append(_group_column(name, groups[name], len(target), score, spec.task))
     return findings
 
 
-def label_columns(table: TableColumns, target: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+def label_columns(table: TableColumns, target: Target) -> tuple[list[str], list[str]]:
     """Return the columns that all but are the label (or one of the labels), and those of them that look like groups."""
-    labels = tuple(map(str, range(target.shape[-1]))) if target.ndim == 2 else ()
-    told = dict.fromkeys(name for name, _, score in _telling(table, target, labels) if score >= LEAK)
+    told = dict.fromkeys(name for name, _, score in _telling(table, target) if score >= LEAK)
     groups = _group_like(table, target) if told else {}
     return [name for name in told if name not in groups], [name for name in told if name in groups]
 
 
-def _telling(
-    table: TableColumns, target: NDArray[np.int64], labels: tuple[str, ...]
-) -> Iterator[tuple[str, str, float]]:
-    """Yield columns, the label they tell, and their mean recall."""
-    n_trees = (len(table.numeric) + len(table.categorical)) * (1 if target.ndim == 1 else target.shape[1])
+def _telling(table: TableColumns, target: Target, classes: tuple[str, ...] = ()) -> Iterator[tuple[str, str, float]]:
+    """Yield columns, the label they tell (one of several; else an empty text), and their mean recall."""
+    task = of_target(target)
+    n_labels = len(task.columns(target))
+    n_trees = (len(table.numeric) + len(table.categorical)) * n_labels
     n_rows = int(np.clip(MOST_CELLS // max(n_trees, 1), LEAST_ROWS, MOST_ROWS))
     rows = np.random.default_rng(0).permutation(len(target))[:n_rows]
-    targets = {"label": target[rows]} if target.ndim == 1 else dict(zip(labels, target[rows].T, strict=True))
+    labels = (classes or [str(place) for place in range(n_labels)]) if task.several_labels else [""]
+    targets = dict(zip(labels, task.columns(target[rows]), strict=True))
     for name, cells_M in _columns(table, rows):
         for label, target_M in targets.items():
             score = _recall_alone(cells_M, target_M)
@@ -61,9 +62,9 @@ def _telling(
                 yield name, label, score
 
 
-def _group_like(table: TableColumns, target: NDArray[np.int64]) -> dict[str, int]:
+def _group_like(table: TableColumns, target: Target) -> dict[str, int]:
     """Return the columns of words with many values that each repeat and have one label, and how many values."""
-    labels_N, found = target_codes(target), dict[str, int]()
+    labels_N, found = of_target(target).codes(target), dict[str, int]()
     for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
         codes_N = word_places(words_N)
         codes_N -= codes_N.min()
@@ -125,15 +126,14 @@ def _label_column(name: str, label: str, score: float) -> Finding:
     return Finding("label_column", severity, said, fix=setting("data.drop", name, in_list=True))
 
 
-def _group_column(name: str, n_values: int, n_rows: int, score: float, multilabel: bool) -> Finding:
+def _group_column(name: str, n_values: int, n_rows: int, score: float, task: Task) -> Finding:
     severity: Severity = "leak" if score >= LEAK else "warning"
     said = (
         f"Column '{name}' by itself tells the label: each of its {n_values} values has one label in all its rows "
         f"({n_rows:,} in all). Is it a group, such as a person or a recording? "
         f"If not: {setting('data.drop', name, in_list=True)}."
     )
-    keeping = "cv=multilabel" if multilabel else "cv=stratified_group"
-    return Finding("label_column", severity, said, fix=f"{setting('data.group', name)} {keeping}")
+    return Finding("label_column", severity, said, fix=f"{setting('data.group', name)} cv={task.grouped}")
 
 
 def _numbering(values_N: NDArray[np.float64]) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.duplicate_rows import common, labels_per_code, look_alikes, target_codes
+from trainer.audit.duplicate_rows import common, labels_per_code, look_alikes
 from trainer.audit.findings import Finding, count, examples
 from trainer.data.samples import DataSpec, Images, Inputs
 from trainer.errors import shown
@@ -20,7 +20,7 @@ def check_conflicts(
         spec: the label texts.
         inputs: the rows; of images the files are named.
     """
-    labels_N = target_codes(target)
+    labels_N = spec.task.codes(target)
     labels_per_input = labels_per_code(codes_N, labels_N)
     rows = np.flatnonzero(labels_per_input[codes_N] > 1)
     if not len(rows):
@@ -49,7 +49,7 @@ def check_near_conflicts(
         target: (N,) class index, or (N, L).
         spec: the label texts.
     """
-    labels_N = target_codes(target)
+    labels_N = spec.task.codes(target)
     rows = np.flatnonzero(_n_labels(near_N, labels_N) > _n_labels(exact_N, labels_N))
     if not len(rows):
         return []
@@ -109,21 +109,16 @@ def _percent_below(share: float) -> str:
     return f"{int(share * 10_000) / 100:.2f} %"
 
 
-def _label(target: NDArray[np.int64], spec: DataSpec, row: int) -> str:
-    if target.ndim == 1:
-        return spec.classes[int(target[row])]
-    return " + ".join(spec.classes[place] for place in np.flatnonzero(target[row])) or "no label"
-
-
 def _row(target: NDArray[np.int64], spec: DataSpec, row: int, inputs: Inputs | None) -> str:
     """Write the row's number from 1 and its label, of an image its file too."""
     file = f"{shown(inputs.names[row], 80)}: " if isinstance(inputs, Images) else ""
-    return f"{row + 1} ({file}{_label(target, spec, row)})"
+    return f"{row + 1} ({file}{spec.task.label_text(target[row], spec.classes)})"
 
 
 def _shares(rows: NDArray[np.int64], target: NDArray[np.int64], spec: DataSpec) -> str:
     """Write how often each of the commonest labels occurs: ``3,328 of '0', 1 of '1'``."""
-    labels, first, counts = np.unique(target_codes(target)[rows], return_index=True, return_counts=True)
+    labels, first, counts = np.unique(spec.task.codes(target)[rows], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:3]
-    said = [f"{counts[place]:,} of '{_label(target, spec, rows[first[place]])}'" for place in order]
+    texts = [spec.task.label_text(target[rows[place]], spec.classes) for place in first[order]]
+    said = [f"{n:,} of '{text}'" for n, text in zip(counts[order], texts, strict=True)]
     return ", ".join(said) + (", ..." if len(labels) > 3 else "")

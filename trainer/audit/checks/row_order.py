@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.duplicate_rows import target_codes
 from trainer.audit.findings import Finding
 from trainer.audit.split import Side, Split
 from trainer.data.samples import Samples
+from trainer.tasks import of_target
 
 LEAST_KAPPA = 0.3  # agreement of neighbours beyond chance
 LEAST_SIGMAS = 5.0
@@ -22,7 +22,7 @@ def check_order(samples: Samples, split: Split | None) -> list[Finding]:
         samples: the rows; neighbours of one group are left out, that group is known.
         split: the folds, or None.
     """
-    labels_N = target_codes(samples.target)
+    labels_N = of_target(samples.target).codes(samples.target)
     kappa, sigmas = _neighbours_alike(labels_N, samples.groups_N)
     if kappa < LEAST_KAPPA or sigmas < LEAST_SIGMAS:
         return []

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from trainer.audit.duplicate_rows import number
 from trainer.audit.findings import Finding, count, examples
 from trainer.audit.split import Split, crossing, folds_said
+from trainer.tasks import Task
 
 
 def check_overlap(split: Split) -> list[Finding]:
@@ -27,16 +28,16 @@ def check_overlap(split: Split) -> list[Finding]:
     return [Finding("overlap", "leak", said, examples(rows), len(rows), tuple(folds))]
 
 
-def check_groups(groups_N: NDArray[np.str_], multilabel: bool, split: Split | None) -> list[Finding]:
+def check_groups(groups_N: NDArray[np.str_], task: Task, split: Split | None) -> list[Finding]:
     """Report groups with held-out rows and training rows in one fold; without a split, groups of several rows.
 
     Args:
         groups_N: (N,) the group of each row.
-        multilabel: whether rows have several labels, for the option named.
+        task: for the option named.
         split: the folds, or None.
     """
     codes_N = number(groups_N.tolist())
-    fix = "cv=multilabel" if multilabel else "cv=stratified_group"
+    fix = f"cv={task.grouped}"
     fix += " (makes new folds)" if split is not None and split.given else ""
     sizes = np.bincount(codes_N)
     if split is None:

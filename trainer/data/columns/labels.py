@@ -3,10 +3,10 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
-from trainer.data.samples import Task
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
+from trainer.tasks import MULTILABEL, TASKS, Target, Task, of_classes
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 REGRESSION_VALUES = 20  # more distinct labels than this, with a fraction among them, are no classes
@@ -33,7 +33,7 @@ class Labels:
         notes: the label map and what is odd about it.
     """
 
-    target: NDArray[np.int64]
+    target: Target
     classes: tuple[str, ...]
     task: Task
     notes: tuple[str, ...]
@@ -60,8 +60,8 @@ def read_labels(
         DataError: labels that cannot be classes, or contradict ``task``.
         ConfigError: the options do not fit each other.
     """
-    if task is not None and task not in get_args(Task):
-        raise ConfigError(f"data.task={task}: give one of {', '.join(get_args(Task))}, or null to infer it")
+    if task is not None and task not in TASKS:
+        raise ConfigError(f"data.task={task}: give one of {', '.join(TASKS)}, or null to infer it")
     if len(names) > 1:
         if label_delimiter is not None:
             raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
@@ -102,8 +102,9 @@ def encode_labels(values: Column, column: str, file: Path | str) -> Labels:
     classes = sort_labels(labels)
     place = {label: index for index, label in enumerate(classes)}
     index_of_code = np.array([place[label] for label in labels], dtype=np.int64)
-    task: Task = "binary" if len(classes) == 2 else "multiclass"
-    return Labels(index_of_code[codes_N], classes, task, (_map_note(classes), *_case_notes(classes)))
+    return Labels(
+        index_of_code[codes_N], classes, of_classes(len(classes)), (_map_note(classes), *_case_notes(classes))
+    )
 
 
 def encode_label_columns(table: pa.Table, names: Sequence[str], file: Path | str) -> Labels:
@@ -128,7 +129,7 @@ def encode_label_columns(table: pa.Table, names: Sequence[str], file: Path | str
                 "several label columns hold only 0 and 1"
             )
         target_NL[:, place] = one
-    return Labels(target_NL, tuple(names), "multilabel", _multilabel_notes(target_NL, names))
+    return Labels(target_NL, tuple(names), MULTILABEL, _multilabel_notes(target_NL, names))
 
 
 def encode_joined_labels(values: Column, column: str, file: Path | str, delimiter: str) -> Labels:
@@ -162,7 +163,7 @@ def encode_joined_labels(values: Column, column: str, file: Path | str, delimite
     notes = list(_multilabel_notes(target_NL, classes))
     if target_NL.sum(axis=1).max() < 2:
         notes.append(f"no cell of '{column}' has more than one label: is '{delimiter}' the right delimiter?")
-    return Labels(target_NL, classes, "multilabel", (*notes, *_case_notes(classes)))
+    return Labels(target_NL, classes, MULTILABEL, (*notes, *_case_notes(classes)))
 
 
 def _as_column(values: Column) -> Column:
@@ -233,14 +234,15 @@ def _refuse_regression(labels: list[str], n_rows: int, column: str, file: Path |
 
 
 def _with_task(labels: Labels, task: str | None, names: Sequence[str], file: Path | str) -> Labels:
-    if task is None or task == labels.task:
+    if task is None:
         return labels
-    if task == "multiclass" and labels.task == "binary":
-        return Labels(labels.target, labels.classes, "multiclass", labels.notes)
+    wanted = TASKS[task]
+    if labels.task.fits(task):
+        return replace(labels, task=wanted)
     said = f"{file}: data.task={task}, but "
-    if labels.task == "multilabel":
+    if labels.task.several_labels:
         raise DataError(f"{said}the labels are multi-label ({len(labels.classes)} labels, several may hold)")
-    if task == "multilabel":
+    if wanted.several_labels:
         raise DataError(
             f"{said}column '{names[0]}' has one label per row: multi-label needs several label columns "
             "of 0/1, or data.label_delimiter"

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from trainer.data.samples import DataSpec, Samples, TableColumns, Task
+from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.errors import ConfigError, did_you_mean
+from trainer.tasks import of_classes
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris")
 
@@ -32,5 +33,4 @@ def load_bundled(name: str) -> tuple[Samples, DataSpec]:
     )
     classes = tuple(str(label) for label in source.target_names)
     pairs = ", ".join(f"{label} -> {index}" for index, label in enumerate(classes))
-    task: Task = "binary" if len(classes) == 2 else "multiclass"
-    return samples, DataSpec(name, task, classes, (f"labels: {pairs}",))
+    return samples, DataSpec(name, of_classes(len(classes)), classes, (f"labels: {pairs}",))

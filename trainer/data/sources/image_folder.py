@@ -13,10 +13,12 @@ from trainer.data.columns.labels import encode_labels
 from trainer.data.images.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import ConfigError, DataError, shown
+from trainer.tasks import TASKS
 
 TRAIN = ("train", "training")
 HELD_OUT = ("test", "testing", "dev", "val", "valid", "validation")
 MOST_NAMED = 5  # files in a note
+ONE_CLASS = [name for name, task in TASKS.items() if not task.several_labels]  # what folders can say
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def load_image_folder(
         DataError: there are no classes, or files cannot be read; names them.
         ConfigError: the options do not fit what is there.
     """
-    if task not in (None, "binary", "multiclass"):
-        raise ConfigError(f"data.task={task}: folders give binary or multiclass; several labels: data=image_csv")
+    if task is not None and task not in ONE_CLASS:
+        raise ConfigError(f"data.task={task}: folders give {' or '.join(ONE_CLASS)}; several labels: data=image_csv")
     listing = list_files(path)
     names = listing.images()
     if not names:
@@ -66,8 +68,8 @@ def load_image_folder(
     inside = [place for place in found if place.label and (folders is None or place.part in folders)]
     _require_classes(inside, listing.root)
     labels = encode_labels(pa.array([place.label for place in inside], pa.string()), "the class folders", listing.root)
-    if task == "binary" and labels.task != "binary":
-        raise DataError(f"{listing.root}: data.task=binary, but there are {len(labels.classes)} class folders")
+    if not labels.task.fits(task):
+        raise DataError(f"{listing.root}: data.task={task}, but there are {len(labels.classes)} class folders")
     samples = Samples(
         ids_N=np.array([place.name[len(top) :] for place in inside], dtype=np.str_),
         inputs=hash_images(listing.root, [place.name for place in inside]),
@@ -76,7 +78,7 @@ def load_image_folder(
     )
     notes = (*labels.notes, *_notes(listing, top, parts, found, inside))
     name = Path(listing.root).resolve().stem
-    return samples, DataSpec(name, "multiclass" if task == "multiclass" else labels.task, labels.classes, notes)
+    return samples, DataSpec(name, TASKS[task] if task else labels.task, labels.classes, notes)
 
 
 def split_folders(path: str) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainer.data.samples import Task
 from trainer.engine.preflight.probe import (
     Mistake,
     ProbedModel,
@@ -18,6 +17,7 @@ from trainer.engine.preflight.probe import (
     scrambled,
     stopped_in,
 )
+from trainer.tasks import Task
 
 ONE = 1e-4  # how far sums of float32 probabilities may be from 1
 
@@ -49,24 +49,25 @@ def _mismatch(unknown: Sequence[str], lacking: Sequence[str]) -> str:
 
 def labels_in_range(probe: ProbedModel) -> Mistake | None:
     """Every label has an output."""
-    return label_out_of_range(probe.target, probe.task, 2 if probe.by_sigmoid else probe.loss.n_outputs)
+    return label_out_of_range(
+        probe.target, probe.task, probe.task.n_values(2 if probe.by_sigmoid else probe.loss.n_outputs)
+    )
 
 
 def label_out_of_range(target: Tensor, task: Task, n_values: int) -> Mistake | None:
-    """Every label is a number from 0 to ``n_values`` - 1 (multi-label: 0 or 1).
+    """Every label is a number from 0 to ``n_values`` - 1.
 
     Args:
         target: (N,) or (N, L).
         task: of the data.
         n_values: different labels there may be.
     """
-    wrong = ((target < 0) | (target >= (2 if task == "multilabel" else n_values))).nonzero()
+    wrong = ((target < 0) | (target >= n_values)).nonzero()
     if not len(wrong):
         return None
     spot = tuple(wrong[0].tolist())
-    allowed = "a multi-label target is" if task == "multilabel" else f"{n_values} classes are numbered"
     return Mistake(
-        f"label {int(target[spot])} is out of range: {allowed} 0 to {1 if task == 'multilabel' else n_values - 1}",
+        f"label {int(target[spot])} is out of range: {task.values_allowed(n_values)}",
         f"the data's target, row {spot[0]} (from 0), {len(wrong)} in all",
         "let the data source number its classes from 0 without gaps, in the order of its classes",
     )

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from trainer.data.loading.batches import Batch
-from trainer.data.samples import Task
 from trainer.engine.modes import evaluating, training
 from trainer.engine.precision.opt_levels import OptLevel
 from trainer.errors import FoldwiseError
 from trainer.losses.contract import Loss
+from trainer.tasks import Task
 
 PROBE_ROWS = 16  # enough to tell a model's mistakes apart; a large model is not run on more than it needs
 KEPT_ELEMENTS = 1 << 18  # outputs of modules are kept up to this size, to find the one that is the model's output
@@ -53,7 +53,7 @@ class ProbedModel:
         model: throw-away, float32, on its device; it is changed.
         loss: of the fold.
         level: precision the folds train at.
-        task: binary, multiclass or multilabel.
+        task: of the data.
         batch: a training batch of at least two rows (where the fold has them).
         target: of all rows, (N,) or (N, L).
         train_sizes: training rows of each fold.
@@ -84,7 +84,7 @@ class ProbedModel:
     @property
     def by_sigmoid(self) -> bool:
         """Whether each output is a yes or no of its own, rather than the outputs together one choice."""
-        return self.task == "multilabel" or self.loss.n_outputs == 1
+        return self.task.by_sigmoid(self.loss.n_outputs)
 
 
 def take(batch: Batch, rows: slice | Tensor) -> Batch:

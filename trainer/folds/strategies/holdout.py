@@ -6,7 +6,8 @@ import numpy as np
 
 from trainer.errors import DataError
 from trainer.folds.request import Pair, SplitRequest
-from trainer.folds.strategies.multilabel import fold_numbers, label_matrix
+from trainer.folds.strategies.multilabel import fold_numbers
+from trainer.tasks import of_target
 
 GROUPS = "may"
 SHUFFLE = "must"
@@ -22,13 +23,16 @@ def split(request: SplitRequest) -> Iterator[Pair]:
         DataError: too few rows to have every class on both sides.
     """
     held_out = request.options.holdout_fraction
-    if request.groups_N is None and request.target.ndim == 1:
+    task = of_target(request.target)
+    if request.groups_N is None and not task.several_labels:
         yield _by_class(request, held_out)
         return
     random = np.random.default_rng(request.random_state)
     shares_K = np.array([held_out, 1 - held_out])
     groups_N = np.arange(len(request.target)) if request.groups_N is None else request.groups_N  # each row by itself
-    side_N = fold_numbers(label_matrix(request.target), groups_N, shares_K=shares_K, random=random)
+    side_N = fold_numbers(
+        of_target(request.target).indicators(request.target), groups_N, shares_K=shares_K, random=random
+    )
     yield np.flatnonzero(side_N == 1), np.flatnonzero(side_N == 0)
 
 

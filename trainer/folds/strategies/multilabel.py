@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.folds.request import Pair, SplitRequest
+from trainer.tasks import of_target
 
 GROUPS = "may"
 SHUFFLE = "may"
@@ -20,14 +21,10 @@ def split(request: SplitRequest) -> Iterator[Pair]:
     """Yield (training, held-out) row numbers of each fold for a target of (N,) or (N, L)."""
     shares_K = np.full(request.n_splits, 1 / request.n_splits)
     random = np.random.default_rng(request.random_state) if request.shuffle else None
-    fold_N = fold_numbers(label_matrix(request.target), request.groups_N, shares_K=shares_K, random=random)
+    labels_NL = of_target(request.target).indicators(request.target)
+    fold_N = fold_numbers(labels_NL, request.groups_N, shares_K=shares_K, random=random)
     for fold in range(request.n_splits):
         yield np.flatnonzero(fold_N != fold), np.flatnonzero(fold_N == fold)
-
-
-def label_matrix(target: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return labels (N, L) of 0/1: class indices (N,) become one label each."""
-    return target if target.ndim == 2 else np.eye(int(target.max()) + 1, dtype=np.int64)[target]
 
 
 def fold_numbers(

@@ -106,6 +106,6 @@ def require_labels(samples: Samples, spec: DataSpec) -> None:
     Raises:
         ConfigError: naming the label and its row.
     """
-    finding = label_out_of_range(torch.from_numpy(samples.target), spec.task, len(spec.classes))
+    finding = label_out_of_range(torch.from_numpy(samples.target), spec.task, spec.task.n_values(len(spec.classes)))
     if finding is not None:
         raise ConfigError(finding.lines())
