@@ -192,7 +192,7 @@ PART = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "in
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"model_type": "nosuch"}, "does not take its configuration"),
+        ({"model_type": "nosuch"}, "does not have"),
         ({"model_type": "bert", "hidden_size": 10, "num_attention_heads": 3}, "cannot be built"),
         ({"model_type": "bert", "num_hidden_layers": "two"}, "configuration|cannot be built"),
         (
@@ -235,3 +235,38 @@ def test_a_config_cannot_name_other_weights_or_ask_for_more_outputs(tmp_path):
     output = body.module(input_ids=torch.tensor([[3, 4]]))
     assert output.hidden_states is None
     assert output.attentions is None
+
+
+def test_a_bert_of_2018_is_loaded_whole(tmp_path):
+    """Its names: bert. in front, gamma and beta in the norms; in torch's format of then; bert_config.json beside it."""
+    from transformers import AutoModel
+
+    reference = AutoModel.from_pretrained(save("bert", tmp_path / "new"))
+    values = {
+        f"bert.{name.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta')}": value
+        + 0.5
+        for name, value in reference.state_dict().items()
+    }
+    old = tmp_path / "old"
+    old.mkdir()
+    torch.save(values, old / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    config = json.loads((tmp_path / "new" / "config.json").read_text())
+    kept = {key: value for key, value in config.items() if key not in ("model_type", "architectures")}
+    (old / "bert_config.json").write_text(json.dumps(kept))
+    body = load_body(find_pretrained(str(old)))
+    for name, value in body.module.state_dict().items():
+        torch.testing.assert_close(value, reference.state_dict()[name] + 0.5)
+
+
+def test_what_was_read_as_a_bert_and_lacks_its_positions_is_none(tmp_path):
+    """As NEZHA, which has relative positions."""
+    from safetensors.torch import load_file, save_file
+
+    directory = save("bert", tmp_path)
+    values = load_file(tmp_path / "model.safetensors")
+    del values["embeddings.position_embeddings.weight"]
+    save_file(values, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_type": None}))
+    with pytest.raises(CheckpointError, match=r"no bert[\s\S]*model_type"):
+        load_body(find_pretrained(directory))

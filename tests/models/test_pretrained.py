@@ -51,7 +51,7 @@ def refused(kind, pretrained, **options):
 
 def test_a_directory_with_weights(tmp_path):
     found = find_pretrained(save("bert", tmp_path / "bert"))
-    assert found.config["model_type"] == "bert"
+    assert found.config.values["model_type"] == "bert"
     assert found.weights == (tmp_path / "bert" / "model.safetensors",)
 
 
@@ -156,7 +156,9 @@ def test_code_that_comes_with_a_model_is_refused_and_not_run(tmp_path, where):
     ("changed", "words"),
     [
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantised"),
-        ({"model_type": None}, "model_type"),
+        ({"model_type": None, "architectures": None}, "model_type"),
+        ({"model_type": "nezha"}, "does not have"),
+        ({"model_type": "nezha", "architectures": ["BertModel"]}, "does not have"),
         ({"model_type": 7}, "model_type"),
         ({"text_config": {"auto_map": {"AutoModel": "x.Y"}}}, "auto_map"),
     ],

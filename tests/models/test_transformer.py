@@ -1,5 +1,6 @@
 """The transformer against transformers itself."""
 
+import json
 import subprocess
 import sys
 
@@ -225,7 +226,7 @@ def test_dropout_is_the_configurations_own_unless_given(saved, tmp_path):
         ("t5", {}, "encoder-decoder"),
         ("fnet", {}, "attention_mask"),
         ("vit", {}, "no text"),
-        ("gpt2", {}, r"model\.pooling=mean"),
+        ("gpt2", {"pooling": "cls"}, r"model\.pooling=mean"),
         ("bert", {"dropout": 1.0}, r"model\.dropout=1\.0"),
         ("bert", {"multi_sample_dropout": 0}, r"model\.multi_sample_dropout=0"),
     ],
@@ -257,3 +258,28 @@ def test_it_prints_nothing_and_leaves_transformers_verbosity_alone(saved, capfd)
 def test_importing_it_does_not_import_transformers():
     code = "import sys, trainer.models.transformer; sys.exit('transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+@pytest.mark.parametrize("weights", [True, False])
+def test_gradient_checkpointing_is_our_option_whatever_config_json_says(tmp_path, wanted, weights):
+    directory = save("bert", tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "gradient_checkpointing": not wanted}))
+    model = Transformer(directory if weights else str(path), 2, gradient_checkpointing=wanted)
+    flags = [module.gradient_checkpointing for module in model.modules() if hasattr(module, "gradient_checkpointing")]
+    assert flags
+    assert set(flags) == {wanted}
+
+
+@pytest.mark.parametrize("said", ["bfloat16", "float16", None])
+@pytest.mark.parametrize("weights", [True, False])
+def test_o0_is_float32_whatever_files_and_configuration_say(tmp_path, said, weights):
+    from transformers import AutoModel
+
+    AutoModel.from_pretrained(save("bert", tmp_path / "full")).bfloat16().save_pretrained(tmp_path / "half")
+    path = tmp_path / "half" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "dtype": said, "torch_dtype": said}))
+    model = Transformer(str(path.parent if weights else path), 2)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert model(**batch()).dtype is torch.float32

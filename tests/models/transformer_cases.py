@@ -31,6 +31,7 @@ def config_of(kind: str, **changed):
         "electra": lambda: t.ElectraConfig(**{**SMALL, "embedding_size": 8, **changed}),
         "albert": lambda: t.AlbertConfig(**{**SMALL, "embedding_size": 8, **changed}),
         "gpt2": lambda: t.GPT2Config(vocab_size=60, n_embd=16, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0),
+        "xlnet": lambda: t.XLNetConfig(vocab_size=60, d_model=16, n_layer=2, n_head=2, d_inner=32, d_head=8, **changed),
         "t5": lambda: t.T5Config(vocab_size=60, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2),
         "fnet": lambda: t.FNetConfig(vocab_size=60, hidden_size=16, num_hidden_layers=2, intermediate_size=32),
         "vit": lambda: t.ViTConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32),

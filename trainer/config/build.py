@@ -42,6 +42,7 @@ PARTS = {
             "vocab_size",
             "pad_id",
             "max_length",
+            "class_token",
             "in_channels",
             "image_size",
             "n_classes",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from trainer.errors import CheckpointError, ConfigError
 from trainer.models.pretrained import Pretrained, first_line
-from trainer.system.transformers_quiet import max_positions, quiet
+from trainer.system.transformers_quiet import max_positions, quiet, transformers_config
 
 LEAST_LOADED = 0.9  # share of the backbone's parameters that must come from the files
 SHOWN = 3  # names in a message
@@ -64,18 +64,18 @@ def load_body(found: Pretrained, *, attention: str = "sdpa") -> Body:
     if lacking:
         warnings.warn(loaded, stacklevel=3)
     names = inspect.signature(module.forward).parameters
-    types = "token_type_ids" in names and getattr(config, "type_vocab_size", 0) > 1
+    types = "token_type_ids" in names and (getattr(config, "type_vocab_size", 0) > 1 or _has_segments(module))
     inputs = ("attention_mask", "token_type_ids") if types else ("attention_mask",)
     return Body(module, config, width, inputs, causal, most, loaded)
 
 
 def _configure(found: Pretrained, attention: str) -> tuple[Any, dict[str, Any]]:
     """Return the configuration and the constructor's options; refuse what is no text encoder before it is built."""
-    from transformers import MODEL_MAPPING, AutoConfig
+    from transformers import MODEL_MAPPING
 
     option = f"model.pretrained={found.name}"
     try:
-        config = AutoConfig.from_pretrained(found.config_path, local_files_only=True, trust_remote_code=False)
+        config = transformers_config(found.config)
         built: Any = MODEL_MAPPING[type(config)]
     except Exception as error:  # of transformers, which raises many
         raise ConfigError(f"{option}: transformers does not take its configuration: {first_line(error)}") from error
@@ -91,6 +91,7 @@ def _configure(found: Pretrained, attention: str) -> tuple[Any, dict[str, Any]]:
         raise ConfigError(f"{option}: {config.model_type} takes no {lacking}; use a BERT-like model")
     config.return_dict, config.use_cache = True, False
     config.output_hidden_states, config.output_attentions = False, False
+    config.gradient_checkpointing = False  # true, as old training scripts saved it, would override our own option
     config.transformers_weights = None  # a file name that would replace the standard ones
     options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": attention}
     if not getattr(built, "_supports_sdpa", True):
@@ -132,7 +133,7 @@ def _build(found: Pretrained, config: Any, options: dict[str, Any]) -> tuple[nn.
 def _what_loaded(found: Pretrained, module: nn.Module, info: dict[str, Any]) -> tuple[str, bool]:
     """Return in one line what the files gave the backbone, and whether something was missing; refuse where much is."""
     if not found.weights:
-        return f"{found.config_path}: fresh weights", False
+        return f"{found.config.path}: fresh weights", False
     differing = {
         name: f"{name} {tuple(there)} there, {tuple(here)} here" for name, there, here in info["mismatched_keys"]
     }
@@ -144,6 +145,12 @@ def _what_loaded(found: Pretrained, module: nn.Module, info: dict[str, Any]) -> 
     total = sum(parameter.numel() for parameter in names)
     share = 1 - sum(parameter.numel() for parameter in fresh) / total
     said = f"{found.weights[0]}: {share:.1%} of the backbone's parameters"
+    if fresh and found.config.completed:
+        raise CheckpointError(
+            f"{said}; not among them: {_few(sorted(fresh.values()))}\n"
+            f"so it is no {found.config.values['model_type']}, as which it was read ({found.config.note})\n"
+            f'say what it is in {found.config.path.name}: "model_type": "..."'
+        )
     if share < LEAST_LOADED or info["error_msgs"]:
         lines = [f"shapes that differ: {_few(sorted(differing.values()), '; ')}"] * bool(differing)
         missing = sorted(set(fresh.values()) - differing.keys())
@@ -178,6 +185,11 @@ def _look(found: Pretrained, module: nn.Module, config: Any) -> tuple[int, bool]
     if (n_texts, n_tokens) != (2, 2):
         raise ConfigError(f"model.pretrained={found.name}: {config.model_type} gives no vector per token")
     return width, bool(torch.equal(hidden_BTD[0, 0], hidden_BTD[1, 0]))
+
+
+def _has_segments(module: nn.Module) -> bool:
+    """Return whether layers tell a text's parts by vectors of their own (XLNet; its configuration says nothing)."""
+    return any(name.endswith(".seg_embed") for name, _ in module.named_parameters())
 
 
 def _few(names: Sequence[str], between: str = ", ") -> str:

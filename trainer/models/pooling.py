@@ -9,6 +9,13 @@ def first_token(hidden_BTD: Tensor, mask_BT: Tensor) -> Tensor:
     return hidden_BTD[torch.arange(len(hidden_BTD), device=hidden_BTD.device), mask_BT.long().argmax(dim=1)]
 
 
+def last_token(hidden_BTD: Tensor, mask_BT: Tensor) -> Tensor:
+    """Return the vector (B, D) of the last token that is not padding: XLNet's <cls>."""
+    positions_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
+    last_B = (positions_T * mask_BT.bool()).argmax(dim=1)
+    return hidden_BTD[torch.arange(len(hidden_BTD), device=hidden_BTD.device), last_B]
+
+
 def masked_mean(hidden_BTD: Tensor, mask_BT: Tensor) -> Tensor:
     """Return the mean (B, D) over the tokens that are not padding, summed in float32."""
     return _weighted(hidden_BTD, mask_BT.float() / mask_BT.float().sum(dim=1, keepdim=True).clamp(min=1.0))

@@ -7,31 +7,28 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from trainer.errors import CheckpointError, ConfigError
+from trainer.models.stated_pooling import pooling_files
+from trainer.system.model_files import (
+    TOKENIZER,
+    ModelConfig,
+    directory_config,
+    model_directory,
+    read_model_config,
+    refuse_adapter,
+    refuse_other_format,
+    refuse_pointer,
+)
 
+TRANSFORMER = "trainer.models.transformer.Transformer"  # the model whose section names one
 WEIGHTS = (
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )  # the first that is there is loaded
-OTHER_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".ckpt", ".gguf", ".onnx")
-TOKENIZER = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-    "spm.model",
-    "sentencepiece.bpe.model",
-    "tokenizer.model",
-)
-LFS_POINTER = b"version https://git-lfs"
+OTHER_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 MOST_CHARACTERS = 160  # of somebody else's message
 
 
@@ -42,15 +39,13 @@ class Pretrained:
     Attributes:
         name: as the user gave it.
         directory: where its files are.
-        config: its ``config.json``, as read.
-        config_path: of that file.
+        config: its configuration, the type of the model told where its file does not say it.
         weights: files of weights, shards and their index; none = the architecture with fresh weights.
     """
 
     name: str
     directory: Path
-    config: dict[str, Any]
-    config_path: Path
+    config: ModelConfig
     weights: tuple[Path, ...]
 
 
@@ -70,28 +65,24 @@ def find_pretrained(pretrained: str, *, allow_network: bool = False) -> Pretrain
         raise ConfigError(
             "model.pretrained is empty: give a directory, a config.json or the name of a model on the hub"
         )
-    path = Path(pretrained).expanduser()
+    option, path = f"model.pretrained={pretrained}", Path(pretrained).expanduser()
     if path.is_file():
-        return Pretrained(pretrained, path.parent, _read_config(pretrained, path), path, ())
+        return Pretrained(pretrained, path.parent, _trainable(option, read_model_config(option, path)), ())
     if path.is_dir():
-        config_path = path / "config.json"
-        if not config_path.is_file():
-            raise ConfigError(f"model.pretrained={pretrained}: the directory has no config.json")
-        found = Pretrained(
-            pretrained, path, _read_config(pretrained, config_path), config_path, _weights(pretrained, path)
-        )
+        directory = model_directory(path)
+        config = _trainable(option, directory_config(option, directory))
+        found = Pretrained(pretrained, directory, config, _weights(pretrained, directory))
         _refuse_no_weights(found)
         return found
-    directory = _cached(pretrained) or (_download(pretrained) if allow_network else None)
-    if directory is None:
+    cached = _cached(pretrained) or (_download(pretrained) if allow_network else None)
+    if cached is None:
         raise _not_at_hand(pretrained)
-    config_path = directory / "config.json"
-    config = _read_config(pretrained, config_path)
-    return Pretrained(pretrained, directory, config, config_path, _weights(pretrained, directory))
+    config = _trainable(option, read_model_config(option, cached / "config.json"))
+    return Pretrained(pretrained, cached, config, _weights(pretrained, cached))
 
 
 def pretrained_files(pretrained: str, *, allow_network: bool = False) -> list[Path]:
-    """Return the files that decide the numbers: configuration, weights and tokenizer, in that order.
+    """Return the files that decide the numbers: configuration, weights, tokenizer and pooling, in that order.
 
     Raises:
         ConfigError: not at hand.
@@ -99,20 +90,8 @@ def pretrained_files(pretrained: str, *, allow_network: bool = False) -> list[Pa
     """
     found = find_pretrained(pretrained, allow_network=allow_network)
     tokenizer = [found.directory / name for name in TOKENIZER]
-    return [found.config_path, *found.weights, *(path for path in tokenizer if path.is_file())]
-
-
-def refuse_remote_code(pretrained: str, config: dict[str, Any], path: Path) -> None:
-    """Refuse a configuration (of a model or a tokenizer) that names code of its own to run.
-
-    Raises:
-        ConfigError: it has ``auto_map``.
-    """
-    if '"auto_map"' in json.dumps(config):
-        raise ConfigError(
-            f"model.pretrained={pretrained}: {path.name} asks to run code that comes with the model (auto_map)\n"
-            "such code is never run; use a model whose architecture transformers has itself"
-        )
+    beside = [path for path in tokenizer if path.is_file()] + pooling_files(found.directory)
+    return [found.config.path, *found.weights, *beside]
 
 
 def first_line(error: Exception) -> str:
@@ -122,22 +101,10 @@ def first_line(error: Exception) -> str:
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
 
 
-def _read_config(pretrained: str, path: Path) -> dict[str, Any]:
-    option = f"model.pretrained={pretrained}"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{option}: {path.name} is not readable as JSON: {first_line(error)}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        raise ConfigError(
-            f"{option}: {path.name} is no configuration of a transformer: it has no model_type\n"
-            'an old BERT may lack it: add "model_type": "bert" to the file'
-        )
-    refuse_remote_code(pretrained, config, path)
-    if config.get("quantization_config"):
+def _trainable(option: str, config: ModelConfig) -> ModelConfig:
+    if config.values.get("quantization_config"):
         raise ConfigError(f"{option}: its weights are quantised and cannot be trained\nuse the model's full weights")
-    if (path.parent / "adapter_config.json").exists():
-        raise ConfigError(f"{option}: holds an adapter\nmerge it into its base model, save that, and give it")
+    refuse_adapter(option, config.path.parent)
     return config
 
 
@@ -146,15 +113,16 @@ def _weights(pretrained: str, directory: Path) -> tuple[Path, ...]:
     first = next((directory / name for name in WEIGHTS if (directory / name).exists()), None)
     if first is None:
         return ()
+    refuse_pointer(first)
     files = (first, *_shards(first)) if first.suffix == ".json" else (first,)
+    lacking = [path.name for path in files if not path.is_file()]
+    if lacking:
+        raise CheckpointError(
+            f"model.pretrained={pretrained}: {first.name} names {lacking[0]}, which is not there "
+            f"({len(lacking)} of {len(files) - 1} files of weights are lacking)\ncopy or download the whole model again"
+        )
     for path in files:
-        if not path.is_file():
-            raise CheckpointError(f"model.pretrained={pretrained}: {first.name} names {path.name}, which is not there")
-        with path.open("rb") as file:
-            if file.read(len(LFS_POINTER)) == LFS_POINTER:
-                raise CheckpointError(
-                    f"{path}: a Git LFS pointer, not the weights themselves\nfetch them: git lfs pull"
-                )
+        refuse_pointer(path)
     return files
 
 
@@ -173,7 +141,13 @@ def _refuse_no_weights(found: Pretrained) -> None:
     """Refuse to start fresh from a directory: that is never what was meant."""
     if found.weights:
         return
+    refuse_other_format(f"model.pretrained={found.name}", found.directory)
     others = sorted(path.name for path in found.directory.iterdir() if path.suffix in OTHER_WEIGHTS)
+    if others and "-of-" in others[0]:
+        raise CheckpointError(
+            f"model.pretrained={found.name}: holds {others[0]}, a part of the weights, but no index of the parts\n"
+            "copy model.safetensors.index.json (or pytorch_model.bin.index.json) there too"
+        )
     but = f", but {others[0]}" if others else ""
     raise CheckpointError(
         f"model.pretrained={found.name}: holds no model.safetensors or pytorch_model.bin{but}\n"

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from trainer.errors import ConfigError
 from trainer.models.load_body import load_body
-from trainer.models.pooling import AttentionPooling, PooledHead, first_token, masked_mean
+from trainer.models.pooling import AttentionPooling, PooledHead, first_token, last_token, masked_mean
 from trainer.models.pretrained import find_pretrained
+from trainer.models.stated_pooling import choose_pooling, stated_pooling
 
 DROPOUTS = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "dropout")  # where configs say it
 DEFAULT_DROPOUT = 0.1
@@ -18,7 +19,7 @@ class Transformer(nn.Module):
     """A transformer's backbone, one vector per text from its tokens, and a head.
 
     The backbone comes from transformers and is the same in every fold; the head is drawn afresh. ``pooling=cls`` takes
-    the first token's last hidden state as it is: BERT's own pooler (a layer trained to tell the next sentence) is left
+    the class token's last hidden state as it is: BERT's own pooler (a layer trained to tell the next sentence) is left
     out, as are the heads of pre-training.
 
     Args:
@@ -26,7 +27,9 @@ class Transformer(nn.Module):
         n_outputs: logits per text.
         vocab_size: tokens of the tokenizer, checked against the embedding.
         max_length: most tokens per text, checked against the positions.
-        pooling: cls (first token) | mean (without padding) | attention (weighted by a learned query).
+        class_token: where the tokenizer puts it: first | last (XLNet) | none.
+        pooling: cls (class token) | mean (without padding) | attention (weighted by a learned query) | auto (as the
+            files of sentence-transformers say, else cls, or mean where there is no class token that sees the text).
         dropout: probability on the text's vector; None = as the configuration says.
         multi_sample_dropout: dropout masks whose logits are averaged while training.
         gradient_checkpointing: compute activations again in the backward pass: less memory, more time.
@@ -50,7 +53,8 @@ class Transformer(nn.Module):
         *,
         vocab_size: int | None = None,
         max_length: int | None = None,
-        pooling: Literal["cls", "mean", "attention"] = "cls",
+        class_token: Literal["first", "last", "none"] = "first",
+        pooling: Literal["auto", "cls", "mean", "attention"] = "auto",
         dropout: float | None = None,
         multi_sample_dropout: int = 1,
         gradient_checkpointing: bool = False,
@@ -59,18 +63,23 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
         _check_numbers(dropout, multi_sample_dropout)
-        body = load_body(find_pretrained(pretrained, allow_network=allow_network), attention=attention)
+        found = find_pretrained(pretrained, allow_network=allow_network)
+        body = load_body(found, attention=attention)
         self.body = body.module.train()
-        self.loaded = body.loaded
         self.max_positions = body.max_positions
         self._passed_on = body.inputs
         _check_vocabulary(pretrained, self.body, vocab_size)
         _check_length(max_length, self.max_positions)
-        if pooling == "cls" and body.causal:
+        option = f"model.pretrained={pretrained}"
+        blind = body.causal and class_token == "first"
+        if pooling == "cls" and blind:
             raise ConfigError(
-                f"model.pretrained={pretrained}: in {body.config.model_type} the first token sees no other\n"
+                f"{option}: in {body.config.model_type} the first token sees no other\n"
                 "use model.pooling=mean or model.pooling=attention"
             )
+        stated = stated_pooling(option, found.directory)
+        chosen, said = choose_pooling(option, pooling, stated, "none" if blind else class_token)
+        self.loaded = "; ".join(part for part in (body.loaded, found.config.note, said) if part)
         if gradient_checkpointing:
             _checkpoint_gradients(pretrained, self.body)
         self.head = PooledHead(
@@ -78,10 +87,10 @@ class Transformer(nn.Module):
             n_outputs,
             dropout=_configured_dropout(body.config) if dropout is None else dropout,
             samples=multi_sample_dropout,
-            pooling=AttentionPooling(body.width) if pooling == "attention" else None,
+            pooling=AttentionPooling(body.width) if chosen == "attention" else None,
             std=getattr(body.config, "initializer_range", 0.02),
         )
-        self._pool = {"cls": first_token, "mean": masked_mean}.get(pooling)
+        self._pool = {"cls": last_token if class_token == "last" else first_token, "mean": masked_mean}.get(chosen)
 
     @property
     def encodes(self) -> bool:

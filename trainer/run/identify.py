@@ -15,13 +15,12 @@ from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
 from trainer.engine.precision.opt_levels import show
 from trainer.folds.plan import json_parts
-from trainer.models.pretrained import pretrained_files
+from trainer.models.pretrained import TRANSFORMER, pretrained_files
 from trainer.run.experiment import Experiment
 from trainer.run.fold_data import prepared_inputs
 from trainer.run.source_hash import code, files_sha256, versions
 from trainer.store.identity import Identity, deciding_keys
 
-TRANSFORMER = "trainer.models.transformer.Transformer"
 UNKNOWN = b"unknown: "
 CHUNK_CELLS = 1 << 18  # turned into bytes at a time
 

@@ -27,7 +27,7 @@ from trainer.report.split_table import describe_split
 from trainer.run.experiment import Experiment
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels
-from trainer.run.validate import check_data, require_fold
+from trainer.run.validate import check_data, require_fold, require_model_files
 from trainer.store.run_files import ROWS, rows_table
 from trainer.system.files import sealed
 from trainer.weights.load import LoadReport
@@ -42,6 +42,7 @@ def prepare(config: RunConfig) -> Experiment:
         ConfigError: the loss, the metrics or the precision do not fit.
         CheckpointError: the weights to start from cannot be read.
     """
+    require_model_files(config)
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve_opt_level(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())

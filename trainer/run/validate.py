@@ -20,6 +20,7 @@ from trainer.folds.plan import strategies, strategy_module
 from trainer.folds.rare import CHOICES as RARE_CHOICES
 from trainer.losses.contract import refuse_pairing
 from trainer.metrics.check import check_names
+from trainer.models.pretrained import TRANSFORMER, find_pretrained
 from trainer.store.fold_files import ALL
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
@@ -260,6 +261,18 @@ def _optimizer_problems(config: RunConfig) -> list[str]:
         return [str(error)]
     rates = [float(group["lr"]) for group in optimizer.param_groups]
     return [f"scheduler: sets the learning rate to {rate:g}" for rate in rates if not 0 <= rate < math.inf]
+
+
+def require_model_files(config: RunConfig) -> None:
+    """Look at a pretrained transformer's directory as a whole, before its tokenizer or any data is read.
+
+    Raises:
+        ConfigError: the model is not at hand, or is none that can be trained here.
+        CheckpointError: its weights are lacking, or another library's.
+    """
+    model = config.model
+    if model["_target_"] == TRANSFORMER:
+        find_pretrained(model["pretrained"], allow_network=model.get("allow_network", False))
 
 
 def check_data(config: RunConfig, spec: DataSpec) -> None:

@@ -1,4 +1,4 @@
-"""What the tokenizer and the model both want of the library transformers: silence, and how much a model reads."""
+"""What tokenizer and model both want of the library transformers: silence, a configuration, how much a model reads."""
 
 import warnings
 from collections.abc import Iterator
@@ -7,6 +7,8 @@ from logging import CRITICAL
 from typing import Any
 
 from torch import nn
+
+from trainer.system.model_files import ModelConfig
 
 
 @contextmanager
@@ -26,6 +28,15 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+def transformers_config(config: ModelConfig) -> Any:
+    """Return transformers' own record of a configuration that was read."""
+    from transformers import AutoConfig
+
+    if config.completed:
+        return AutoConfig.for_model(**config.values)
+    return AutoConfig.from_pretrained(config.path, local_files_only=True, trust_remote_code=False)
 
 
 def max_positions(body: nn.Module, config: Any) -> int | None:

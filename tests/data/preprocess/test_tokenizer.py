@@ -183,7 +183,8 @@ def test_model_arguments(saved) -> None:
         tokenizer = AutoTokenizer.from_pretrained(saved[kind])
         found = made(saved[kind]).fit(MIXED, NO_ROWS)
         pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        assert found.model_arguments == {"vocab_size": len(tokenizer), "pad_id": pad_id, "max_length": found.max_length}
+        sizes = {"vocab_size": len(tokenizer), "pad_id": pad_id, "max_length": found.max_length}
+        assert found.model_arguments == {**sizes, "class_token": "none" if kind == "gpt" else "first"}
     assert any("no padding token: '<|end|>'" in note for note in made(saved["gpt"]).prepare(MIXED).notes)
 
 

@@ -16,8 +16,10 @@ from trainer.data.loading.batches import TokenRows
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Inputs, Texts
 from trainer.data.texts import hf_tokenizer
-from trainer.data.texts.hf_tokenizer import Lengths, TokenMaker, Tokens, load_tokenizer
+from trainer.data.texts.hf_tokenizer import Lengths, TokenMaker, Tokens
+from trainer.data.texts.known_tokens import unknown_note
 from trainer.data.texts.lengths import character_note, cut_note, length_note
+from trainer.data.texts.load_tokenizer import load_tokenizer
 from trainer.errors import ConfigError
 
 USUAL_LIMIT = 512  # tokens, where the model does not say how many it reads
@@ -101,11 +103,13 @@ class PretrainedTokenizer:
 
         arrays, kept = kept_arrays(self._directory(inputs), make)
         tokens = _as_tokens(arrays)
+        unknown = unknown_note(self.pretrained, self.maker, inputs, tokens)
         max_length = self._choose(tokens.full_lengths_N)
         notes = (
             character_note(inputs.texts, inputs.pairs),
             length_note(tokens.full_lengths_N, "tokens"),
             cut_note(tokens.full_lengths_N, max_length, self._how(max_length)),
+            unknown,
             *self.maker.notes,
             kept,
         )
@@ -187,7 +191,9 @@ class FittedTokenizer:
     @property
     def model_arguments(self) -> dict[str, Any]:
         """The input sizes a model is built with."""
-        return {"vocab_size": self.maker.vocab_size, "pad_id": self.maker.pad_id, "max_length": self.max_length}
+        maker = self.maker
+        sizes = {"vocab_size": maker.vocab_size, "pad_id": maker.pad_id, "max_length": self.max_length}
+        return {**sizes, "class_token": maker.class_token}
 
     def transform(self, inputs: TokenisedTexts | Inputs) -> TokenRows:
         """Return rows of ``input_ids``, ``attention_mask`` and, where the model reads them, ``token_type_ids``.
