@@ -53,6 +53,16 @@ class CheckpointError(FoldwiseError):
     kind = "checkpoint error"
 
 
+class ForeignFileError(FoldwiseError):
+    """A link, or another thing than a plain file or folder, under a name of Foldwise's own (exit 4).
+
+    No damaged checkpoint, which might be passed over and deleted.
+    """
+
+    exit_code = 4
+    kind = "checkpoint error"
+
+
 class NonFiniteError(FoldwiseError):
     """Training reached NaN or infinity (exit 5)."""
 

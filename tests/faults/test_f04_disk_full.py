@@ -16,7 +16,7 @@ from trainer.store import checkpoints
 ARGUMENTS = ("data=wine", "max_epochs=4", "model.hidden=[48,48]", "batch_size=16", *QUICK)
 SAVING = ("checkpoint.every_n_steps=1",)
 MESSAGE = re.compile(
-    r"storage error: cannot write to (?P<directory>\S+): (disk full|file size limit) "
+    r"storage error: cannot write (the (?P<what>[a-z -]+) )?to (?P<directory>\S+): (disk full|file size limit) "
     r"\(need \d+\.\d MiB, free \d+ MiB\)\n.+\n"
 )
 ROOM = {"checkpoint": 20_000, "results": 7_000, "tracker": 12_000}  # bytes a file may have, so that this fails first

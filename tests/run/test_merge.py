@@ -126,7 +126,7 @@ def test_what_was_begun_gives_way_to_the_finished_fold_and_is_not_taken_over_its
         "step-00000004.pt",
         "step-00000004.json",
         "events.out.tfevents.1",
-        "oof.parquet.tmp.1-abc",
+        "oof.parquet.tmp.1-abcdef",
         "DIVERGED",
     ):
         (begun / name).write_text("begun")
@@ -150,10 +150,10 @@ def test_a_merge_that_dies_at_any_write_is_finished_by_the_next(tmp_path, whole,
         run = make_run(tmp_path / f"run{k}", (0, 1, 2))
         writes = itertools.count()
 
-        def dying(path, data, writes=writes, k=k):
+        def dying(path, data, writes=writes, k=k, **options):
             if next(writes) == k:
                 raise KeyboardInterrupt
-            write_bytes(path, data)
+            write_bytes(path, data, **options)
 
         monkeypatch.setattr(copies_module, "write_bytes", dying)
         if k < n_writes:

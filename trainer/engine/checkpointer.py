@@ -13,7 +13,7 @@ from trainer.errors import CheckpointError, NonFiniteError
 from trainer.store import checkpoints
 from trainer.store.checkpoints import Position
 from trainer.store.identity import Identity, require_same_conditions
-from trainer.system.files import sweep_partial
+from trainer.store.own_files import sweep_fold
 
 
 class Checkpointer:
@@ -61,7 +61,7 @@ class Checkpointer:
         Raises:
             CheckpointError: none is good, or it is of another run.
         """
-        sweep_partial(self.directory, older_than_seconds=0)  # nobody else writes here
+        sweep_fold(self.directory, older_than_seconds=0)  # nobody else writes here
         checkpoints.sweep_unfinished(self.directory)
         loaded = checkpoints.load(self.directory)
         if loaded is None:

@@ -71,11 +71,10 @@ def write_report(
         )
         if section
     )
-    make_directory(run_dir / _PLOTS)
-    for name, data in pictures.items():
-        write_bytes(run_dir / name, data)
-    write_bytes(run_dir / "report.html", self_contained_html(text, pictures).encode())
-    write_bytes(run_dir / "report.md", (text + "\n").encode())
+    make_directory(run_dir / _PLOTS, run_dir)
+    pages = {"report.html": self_contained_html(text, pictures).encode(), "report.md": (text + "\n").encode()}
+    for name, data in (pictures | pages).items():
+        write_bytes(run_dir / name, data, root=run_dir, what="report")
     return run_dir / "report.md"
 
 

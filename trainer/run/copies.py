@@ -3,6 +3,7 @@
 Nothing is written before everything has been read and found right.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from trainer.errors import CheckpointError
-from trainer.folds.plan import FoldPlan, read_plan
+from trainer.folds.plan import FoldPlan, plan_of
 from trainer.results import FoldResult
 from trainer.store.fold_files import SavedFold, fold_directory, load_fold
 from trainer.store.identity import Identity, describe_differences, differences
-from trainer.store.lock import NAME as LOCK
 from trainer.store.lock import FoldLock
-from trainer.store.run_files import MARK, is_run, read_manifest
+from trainer.store.own_files import LOCK, MARK, is_fold_file, require_own, sweep_fold
+from trainer.store.run_files import is_run, read_manifest
 from trainer.store.status import survey
-from trainer.system.files import PARTIAL, remove, write_bytes
+from trainer.system.files import remove, write_bytes
+from trainer.system.folders import is_there, plain_files, read_file
 from trainer.tasks import TASKS, Task
 
 FOLDS = "folds (fingerprint)"
@@ -86,6 +88,7 @@ def open_copy(directory: Path) -> RunCopy:
     Raises:
         CheckpointError: it is not a run, or its files are damaged.
     """
+    require_own(directory)
     if not is_run(directory):
         raise CheckpointError(f"{directory} is not a run directory: it has no {MARK}")
     facts = read_manifest(directory)
@@ -95,7 +98,7 @@ def open_copy(directory: Path) -> RunCopy:
     if facts["task"] not in TASKS:
         raise CheckpointError(f"{directory}/manifest.json is damaged: task '{facts['task']}'")
     try:
-        plan = read_plan(directory / MARK)
+        plan = plan_of(json.loads(read_file(directory / MARK, directory)))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{directory}/{MARK} is damaged: {type(error).__name__}") from error
     told = facts["identity"]["content"].get(FOLDS)
@@ -232,7 +235,7 @@ def hardware_text(identity: Identity) -> str:
 
 
 def take_over(source: FoundFold, target: Path) -> SavedFold:
-    """Copy a finished fold into the run, ``DONE`` last as when it was trained; what was begun there goes.
+    """Copy a finished fold into the run, ``DONE`` last as when it was trained; what Foldwise had begun there goes.
 
     Args:
         source: read and found right.
@@ -242,18 +245,26 @@ def take_over(source: FoundFold, target: Path) -> SavedFold:
         CheckpointError: another process writes the fold, or has finished it meanwhile.
         StorageError: it cannot be written.
     """
-    names = [path.name for path in sorted(source.directory.iterdir()) if path.is_file() and _belongs(path.name)]
-    before = (target / "DONE").read_bytes() if (target / "DONE").exists() else None
+    run, copy = target.parent, source.directory.parent
+    names = [name for name in plain_files(source.directory, copy) if is_fold_file(name) and _belongs(name)]
+    before = _mark(target)
     with FoldLock(target):
-        if before != ((target / "DONE").read_bytes() if (target / "DONE").exists() else None):
+        if before != _mark(target):
             raise CheckpointError(f"{target} was finished by another process meanwhile: merge again")
-        for path in sorted(target.iterdir(), key=lambda path: path.name != "DONE"):
-            if path.is_file() and not path.name.startswith(LOCK):
-                remove(path)
+        sweep_fold(target, older_than_seconds=0)
+        begun = [name for name in plain_files(target, run) if is_fold_file(name) and name != LOCK]
+        for name in sorted(begun, key=lambda name: name != "DONE"):
+            remove(target / name, run)
         for name in sorted(names, key=lambda name: name == "DONE"):
-            write_bytes(target / name, (source.directory / name).read_bytes())
+            data = read_file(source.directory / name, copy)
+            write_bytes(target / name, data, root=run, what="fold that is taken over")
         return load_fold(target)
 
 
+def _mark(folder: Path) -> bytes | None:
+    mark, run = folder / "DONE", folder.parent
+    return read_file(mark, run) if is_there(mark, run) else None
+
+
 def _belongs(name: str) -> bool:
-    return PARTIAL not in name and not name.startswith((LOCK, "step-"))
+    return not name.startswith((LOCK, "step-"))

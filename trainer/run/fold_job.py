@@ -96,13 +96,18 @@ def _train_fold(
                 train = run_nested if is_nested(config) else run_fold
                 trained = train(experiment, fold, observers, checkpointer)
             except NonFiniteError as error:
-                write_bytes(directory / DIVERGED, f"diverged: {str(error).splitlines()[0]}".encode())
+                _write_diverged(directory, error)
                 raise
         lock.require_ours()
         _save(experiment, directory, identity, trained)
         if not config.checkpoint.keep_final:
             remove_all(directory)
         remove_fits(directory)
+
+
+def _write_diverged(directory: Path, error: NonFiniteError) -> None:
+    data = f"diverged: {str(error).splitlines()[0]}".encode()
+    write_bytes(directory / DIVERGED, data, root=directory.parent, what="reason why the fold diverged")
 
 
 def _save(experiment: Experiment, directory: Path, identity: Identity, trained: TrainedFold) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, ForeignFileError
 from trainer.folds.plan import FoldPlan
 from trainer.metrics.find import load_metric, metric_or_none
 from trainer.metrics.scores import score
@@ -27,9 +27,9 @@ from trainer.run.copies import (
 )
 from trainer.run.missing import missing_message
 from trainer.store.fold_files import SavedFold, fold_directory
+from trainer.store.own_files import sweep_run
 from trainer.store.result_files import write_cv_json, write_oof
 from trainer.store.run_files import read_run_rows, write_manifest
-from trainer.system.files import sweep_partial
 from trainer.tasks import Target
 
 MOST_FOLDS_SHOWN = 20
@@ -89,7 +89,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     missing = [number for number in range(opened.n_folds) if number not in found]
     if missing:
         raise CheckpointError(missing_message(run, missing, others))
-    sweep_partial(run)
+    sweep_run(run)
     saved = [fold.saved for fold in found.values()]
     oof = pool_out_of_fold(folds, ids_N, target, opened.plan.repeats, fold_of_row=opened.plan.fold_of_row)
     result = _result(opened, folds, oof, saved)
@@ -105,6 +105,8 @@ def _rows(run: RunCopy) -> Rows:
     path, facts = run.directory / "rows.parquet", run.facts
     try:
         ids_N, target = read_run_rows(run.directory, run.task)
+    except ForeignFileError:
+        raise
     except Exception as error:  # pyarrow raises many kinds on damaged files
         raise CheckpointError(f"{path} is damaged: {type(error).__name__}\n{RESTORE}") from error
     if len(ids_N) != run.plan.fold_of_row.shape[1]:

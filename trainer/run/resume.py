@@ -12,11 +12,11 @@ from trainer.run.experiment import Experiment
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import fold_directory
 from trainer.store.identity import Identity
-from trainer.store.lock import NAME as LOCK
 from trainer.store.lock import FoldBusyError, running_elsewhere
+from trainer.store.own_files import LOCK, is_fold_folder, require_own, sweep_fold, sweep_run
 from trainer.store.run_files import files_fit, is_run, longer_training, read_manifest, require_same_run
 from trainer.store.status import FoldState, survey
-from trainer.system.files import claim_directory, remove, sweep_partial
+from trainer.system.files import claim_directory, remove
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,12 @@ def run_path(config: RunConfig) -> Path | None:
 
 
 def require_resumable(config: RunConfig) -> None:
-    """Refuse at once what ``resume`` forbids, and a fold that another process is writing.
+    """Refuse at once what ``resume`` forbids, what is not Foldwise's, and a fold that another process is writing.
 
     Raises:
         ConfigError: ``resume=must`` without a name.
         CheckpointError: a run is there and must not be, or the other way round.
+        ForeignFileError: a link, or something else, stands where the run keeps a file or folder of its own.
         FoldBusyError: the one wanted fold is being written.
     """
     run = run_path(config)
@@ -59,6 +60,7 @@ def require_resumable(config: RunConfig) -> None:
         if config.resume == "must":
             raise ConfigError("resume=must needs the name of the run to go on with: run=NAME")
         return
+    require_own(run)
     if config.resume == "must" and not is_run(run):
         raise CheckpointError(f"{run} holds no run to go on with (resume=must): use resume=auto to start one")
     if config.resume == "never" and is_run(run):
@@ -90,7 +92,7 @@ def plan_resume(experiment: Experiment, identity: Identity, console: Console) ->
         return ResumePlan([FoldState(fold, "absent", "start") for fold in wanted], fresh=True)
     before = read_manifest(run)
     forced = require_same_run(run, before, identity, force=config.force_resume)
-    sweep_partial(run)
+    sweep_run(run)
     longer = longer_training(before, identity)
     for line in [f"warning: going on although {line}" for line in forced] + ([longer] if longer else []):
         console.print(line, highlight=False, soft_wrap=True)
@@ -108,10 +110,10 @@ def plan_resume(experiment: Experiment, identity: Identity, console: Console) ->
 
 def tidy(directory: Path, *, keep_final: bool) -> None:
     """Delete what a kill between the end of a fold and its clean-up left in the fold's directory."""
-    sweep_partial(directory, older_than_seconds=0)
+    sweep_fold(directory, older_than_seconds=0)
     if not keep_final:
         remove_all(directory)
-    remove(directory / LOCK)
+    remove(directory / LOCK, directory.parent)
 
 
 def wanted_folds(experiment: Experiment) -> list[int | str]:
@@ -123,7 +125,7 @@ def wanted_folds(experiment: Experiment) -> list[int | str]:
 def _set_aside(run: Path, fingerprint: str, console: Console) -> None:
     """Keep the folds of another split under another name: their models have seen rows that are held out now."""
     for directory in sorted(run.glob("fold_*")):
-        if "." not in directory.name and not running_elsewhere(directory):
+        if is_fold_folder(directory.name) and not running_elsewhere(directory):
             kept = claim_directory(directory.with_name(f"{directory.name}.split-{fingerprint}"))
             directory.rename(kept)  # onto the empty directory that is ours now
             console.print(f"{directory.name}: of another split, kept as {kept.name}")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from trainer.report.formatting import duration, number, plain_label
 from trainer.report.markdown_text import cell, table
 from trainer.store.result_files import defused
 from trainer.system.files import make_directory, write_bytes
+from trainer.system.folders import plain_files, read_file
 
 Job = dict[str, Any]
+JOB = re.compile(r"\d+\.json")
 _ORDER = {"done": 0, "running": 1, "failed": 2}
 
 
@@ -34,15 +37,17 @@ def record(sweep_dir: Path, job: Job) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    make_directory(sweep_dir / "jobs")
+    make_directory(sweep_dir / "jobs", sweep_dir)
     finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in job.items()}
     data = json.dumps(finite, indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(sweep_dir / "jobs" / f"{job['num']}.json", data.encode())
+    write_bytes(sweep_dir / "jobs" / f"{job['num']}.json", data.encode(), root=sweep_dir, what="record of the job")
 
 
 def leaderboard(sweep_dir: Path) -> list[Job]:
     """Return the recorded jobs: done ones best first, then running, then failed ones by number."""
-    jobs = [json.loads(path.read_text(encoding="utf-8")) for path in (sweep_dir / "jobs").glob("*.json")]
+    folder = sweep_dir / "jobs"
+    names = [name for name in plain_files(folder, sweep_dir) if JOB.fullmatch(name)]
+    jobs = [json.loads(read_file(folder / name, sweep_dir)) for name in names]
     return sorted(jobs, key=_rank)
 
 
@@ -62,10 +67,10 @@ def write(sweep_dir: Path) -> None:
     jobs = leaderboard(sweep_dir)
     heading, rows = _heading(jobs), [_cells(job, jobs) for job in jobs]
     text = "# Leaderboard\n\n" + table([cell(h) for h in heading], [[cell(c) for c in row] for row in rows])
-    write_bytes(sweep_dir / "leaderboard.md", (text + "\n").encode())
+    write_bytes(sweep_dir / "leaderboard.md", (text + "\n").encode(), root=sweep_dir, what="leaderboard")
     sheet = io.StringIO()
     csv.writer(sheet, lineterminator="\n").writerows(_sheet_rows(jobs))
-    write_bytes(sweep_dir / "leaderboard.csv", sheet.getvalue().encode())
+    write_bytes(sweep_dir / "leaderboard.csv", sheet.getvalue().encode(), root=sweep_dir, what="leaderboard")
 
 
 def show(sweep_dir: Path, console: Console) -> None:

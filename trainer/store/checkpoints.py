@@ -6,15 +6,18 @@ never loaded.
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trainer.errors import CheckpointError
 from trainer.system.files import remove, sealed, unsealed, write_bytes
+from trainer.system.folders import plain_files, read_file
 
 SCHEMA = 1  # of the state; a newer one is not read
 KEPT = 2
+STATE, MARK = re.compile(r"step-\d+\.pt"), re.compile(r"step-\d+\.json")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
     torch.save(state, buffer)
     data = buffer.getbuffer()
     path = _state_path(directory, position.step)
-    write_bytes(path, data)
+    run = directory.parent
+    write_bytes(path, data, root=run, what="checkpoint")
     mark = {
         "schema": SCHEMA,
         "epoch": position.epoch,
@@ -65,7 +69,7 @@ def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    write_bytes(path.with_suffix(".json"), sealed(mark))
+    write_bytes(path.with_suffix(".json"), sealed(mark), root=run, what="checkpoint")
     marks = _marks(directory)
     here = marks.index(path.with_suffix(".json"))
     for other in [*marks[:here], *marks[here + KEPT :]]:  # later ones are of other steps: a forced change of batch_size
@@ -101,7 +105,7 @@ def newest_position(directory: Path) -> Position | None:
     """Return where the newest checkpoint stands by its mark alone, without reading its state."""
     for mark in _marks(directory):
         try:
-            found = unsealed(mark)
+            found = unsealed(mark, directory.parent)
             return Position(found["epoch"], found["step"])
         except (CheckpointError, KeyError):
             continue
@@ -110,9 +114,10 @@ def newest_position(directory: Path) -> Position | None:
 
 def sweep_unfinished(directory: Path) -> None:
     """Delete states without a mark, and marks without a state."""
-    for path in sorted(directory.glob("step-*.pt")):
-        if not path.with_suffix(".json").exists():
-            remove(path)
+    marked = {mark.stem for mark in _marks(directory)}
+    for path in _files(directory, STATE):
+        if path.stem not in marked:
+            remove(path, directory.parent)
 
 
 def remove_all(directory: Path) -> None:
@@ -127,25 +132,32 @@ def _state_path(directory: Path, step: int) -> Path:
 
 
 def _marks(directory: Path) -> list[Path]:
-    return sorted(directory.glob("step-*.json"), reverse=True)
+    """Return the marks, the newest first."""
+    return sorted(_files(directory, MARK), key=lambda path: int(path.stem.partition("-")[2]), reverse=True)
+
+
+def _files(directory: Path, pattern: re.Pattern[str]) -> list[Path]:
+    return [directory / name for name in plain_files(directory, directory.parent) if pattern.fullmatch(name)]
 
 
 def _remove_checkpoint(mark: Path) -> None:
-    remove(mark)  # first: a state without a mark does not count
-    remove(mark.with_suffix(".pt"))
+    run = mark.parent.parent
+    remove(mark, run)  # first: a state without a mark does not count
+    remove(mark.with_suffix(".pt"), run)
 
 
 def _read(mark: Path) -> Loaded:
     import torch
 
-    found = unsealed(mark)
+    run = mark.parent.parent
+    found = unsealed(mark, run)
     if found.get("schema") != SCHEMA:
         raise CheckpointError(
             f"{mark} has schema {found.get('schema')}, this version reads {SCHEMA}: use the version that wrote it"
         )
     path = mark.with_suffix(".pt")
     try:
-        data = path.read_bytes()
+        data = read_file(path, run)
     except OSError as error:
         raise CheckpointError(f"{path} is damaged: {error.strerror}") from error
     if (len(data), hashlib.sha256(data).hexdigest()) != (found["bytes"], found["sha256"]):

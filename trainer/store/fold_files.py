@@ -19,9 +19,11 @@ from trainer.store.identity import Identity
 from trainer.store.run_files import parquet_bytes
 from trainer.system import arrow_files
 from trainer.system.files import make_directory, remove, sealed, unsealed, write_bytes
+from trainer.system.folders import is_there, read_file
 
 ALL = "all"  # the fold that holds out nothing
 DIVERGED = "DIVERGED"  # why the last attempt ended
+CALLED = {"oof.parquet": "out-of-fold predictions", "metrics.jsonl": "curves", "preprocess.json": "preprocessing"}
 
 
 @dataclass(frozen=True)
@@ -59,20 +61,21 @@ def save_fold(
     Raises:
         StorageError: it cannot be written.
     """
-    make_directory(directory)
-    remove(directory / "DONE")  # of a shorter training: it does not fit the files that follow
+    run = directory.parent
+    make_directory(directory, run)
+    remove(directory / "DONE", run)  # of a shorter training: it does not fit the files that follow
     lines = "".join(json.dumps(asdict(record)) + "\n" for record in result.epochs)
     written = {**files, "metrics.jsonl": lines.encode(), "oof.parquet": _predictions(result)}
     for name, data in written.items():
-        write_bytes(directory / name, data)
+        write_bytes(directory / name, data, root=run, what=CALLED.get(name, "result of the fold"))
     done = {
         **{key: value for key, value in asdict(result).items() if not isinstance(value, np.ndarray)},
         "amp": dict(amp),
         "identity": dict(identity),
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in written.items()},
     }
-    write_bytes(directory / "DONE", sealed(done))
-    remove(directory / DIVERGED)
+    write_bytes(directory / "DONE", sealed(done), root=run, what="result of the fold")
+    remove(directory / DIVERGED, run)
 
 
 def _predictions(result: FoldResult) -> bytes:
@@ -88,10 +91,10 @@ def read_done(directory: Path) -> dict[str, Any] | None:
     Raises:
         CheckpointError: the mark is damaged.
     """
-    if not (directory / "DONE").exists():
+    if not is_there(directory / "DONE", directory.parent):
         return None
     try:
-        return unsealed(directory / "DONE")
+        return unsealed(directory / "DONE", directory.parent)
     except CheckpointError as error:
         raise CheckpointError(f"{error}\n{_again(directory)}") from error
 
@@ -128,7 +131,7 @@ def load_fold(directory: Path) -> SavedFold:
 
 def _require_same(directory: Path, name: str, sha256: str) -> bytes:
     try:
-        data = (directory / name).read_bytes()
+        data = read_file(directory / name, directory.parent)
     except OSError as error:
         raise CheckpointError(f"{directory}/{name} is missing: {error.strerror}\n{_again(directory)}") from error
     if hashlib.sha256(data).hexdigest() != sha256:

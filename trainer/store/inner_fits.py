@@ -4,6 +4,7 @@ They are there while the fold is not finished, so that a killed run skips them; 
 ``inner.json``.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from trainer.errors import CheckpointError
 from trainer.results import EpochRecord
 from trainer.store.identity import Identity, require_same_conditions
 from trainer.system.files import remove, sealed, unsealed, write_bytes
+from trainer.system.folders import is_there, plain_files
 
-PATTERN = "inner-*-*.json"
+PATTERN = re.compile(r"inner-\d+-\d+\.json")
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ class InnerRecords:
             CheckpointError: it was trained under other conditions.
         """
         path = self._path(candidate, inner)
-        if not path.exists():
+        if not is_there(path, self.directory.parent):
             return None
         try:
-            found = unsealed(path)
+            found = unsealed(path, self.directory.parent)
         except CheckpointError as error:
             self.print_line(f"warning: {error}; fitted again")
             return None
@@ -81,7 +83,7 @@ class InnerRecords:
         """
         self.still_ours()
         record = {"made_of": dict(made_of), "identity": dict(self.identity), **asdict(fit)}
-        write_bytes(self._path(candidate, inner), sealed(record))
+        write_bytes(self._path(candidate, inner), sealed(record), root=self.directory.parent, what="inner fit")
 
     def _path(self, candidate: int, inner: int) -> Path:
         return self.directory / f"inner-{candidate}-{inner}.json"
@@ -89,10 +91,14 @@ class InnerRecords:
 
 def count_fits(directory: Path) -> int:
     """Return how many inner fits of a fold are finished."""
-    return len(list(directory.glob(PATTERN)))
+    return len(_names(directory))
 
 
 def remove_fits(directory: Path) -> None:
     """Delete the records of a fold that is finished."""
-    for path in sorted(directory.glob(PATTERN)):
-        remove(path)
+    for name in _names(directory):
+        remove(directory / name, directory.parent)
+
+
+def _names(directory: Path) -> list[str]:
+    return [name for name in plain_files(directory, directory.parent) if PATTERN.fullmatch(name)]

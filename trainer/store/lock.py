@@ -14,10 +14,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, ForeignFileError
+from trainer.store.own_files import LOCK as NAME
 from trainer.system.files import directory_lock, make_directory, remove, storage_error, write_bytes
+from trainer.system.folders import opened, read_file
 
-NAME = "LOCK"
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0  # a heartbeat older than this has stopped
 
@@ -80,15 +81,16 @@ class FoldLock:
         self._heart = threading.Thread(target=self._beat, name="foldwise-heartbeat", daemon=True)
 
     def __enter__(self) -> "FoldLock":
-        make_directory(self.path.parent)
+        folder, run = self.path.parent, self.path.parent.parent
+        make_directory(folder, run)
         try:
-            with directory_lock(self.path.parent):
-                running = running_elsewhere(self.path.parent)
+            with directory_lock(folder, run):
+                running = running_elsewhere(folder)
                 if running is not None:
-                    raise FoldBusyError(f"{self.path.parent} is {running}")
-                write_bytes(self.path, json.dumps(asdict(self.holder)).encode())
+                    raise FoldBusyError(f"{folder} is {running}")
+                write_bytes(self.path, json.dumps(asdict(self.holder)).encode(), root=run, what="lock")
         except OSError as error:
-            raise storage_error(error, self.path.parent, 0) from error
+            raise storage_error(error, folder, 0, "lock") from error
         self._heart.start()
         return self
 
@@ -96,7 +98,7 @@ class FoldLock:
         self._stop.set()
         self._heart.join()
         if self.is_ours():
-            remove(self.path)
+            remove(self.path, self.path.parent.parent)
 
     def is_ours(self) -> bool:
         """Return whether nobody has taken the lock over (after this process stood still for too long)."""
@@ -116,8 +118,9 @@ class FoldLock:
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
             try:
-                os.utime(self.path)
-            except OSError:  # gone or unreachable: the next save says so
+                with opened(self.path.parent, self.path.parent.parent) as folder:
+                    os.utime(NAME, dir_fd=folder, follow_symlinks=False)
+            except (OSError, ForeignFileError):  # gone or unreachable: the next save says so
                 continue
 
 
@@ -136,7 +139,7 @@ def running_elsewhere(directory: Path) -> Running | None:
 def read_holder(path: Path) -> Holder | None:
     """Read a lock file; None where there is none (or an unreadable one: it is written in one piece)."""
     try:
-        return Holder(**json.loads(path.read_bytes()))
+        return Holder(**json.loads(read_file(path, path.parent.parent)))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -184,14 +187,15 @@ def _machine() -> str:
 
 def _age_seconds(path: Path) -> float | None:
     """Return how long ago ``path`` was touched, by the clock of its file system."""
+    probe = f"{NAME}.probe.{os.getpid()}-{secrets.token_hex(4)}"  # pids repeat in containers
     try:
-        touched = path.stat().st_mtime
+        with opened(path.parent, path.parent.parent) as folder:
+            touched = os.stat(NAME, dir_fd=folder, follow_symlinks=False).st_mtime
+            now = time.time()  # where we cannot write, the machine's clock has to do
+            with suppress(OSError):
+                os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, dir_fd=folder))
+                now = os.stat(probe, dir_fd=folder).st_mtime
+                os.unlink(probe, dir_fd=folder)
     except FileNotFoundError:
         return None
-    probe = path.with_name(f"{NAME}.probe.{os.getpid()}-{secrets.token_hex(4)}")  # pids repeat in containers
-    now = time.time()  # where we cannot write, the machine's clock has to do
-    with suppress(OSError):
-        probe.touch()
-        now = probe.stat().st_mtime
-        probe.unlink()
     return max(0.0, now - touched)

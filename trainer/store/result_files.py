@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainer.results import CVResult, MetricSummary, OutOfFold
+from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
 from trainer.system.files import write_bytes
+from trainer.system.folders import read_file
 from trainer.tasks import TASKS, Task
 
 if TYPE_CHECKING:
@@ -30,12 +32,12 @@ def write_cv_json(path: Path, result: CVResult) -> None:
     text = json.dumps(
         _plain(asdict(result) | {"task": result.task.name}), indent=2, ensure_ascii=False, allow_nan=False
     )
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, (text + "\n").encode(), root=path.parent, what="result")
 
 
 def read_cv_json(path: Path) -> CVResult:
     """Read what ``write_cv_json`` wrote; null numbers come back as NaN."""
-    fields = json.loads(path.read_text(encoding="utf-8"))
+    fields = json.loads(read_file(path, path.parent))
     fields["task"] = TASKS[fields["task"]]
     fields["classes"] = tuple(fields["classes"])
     fields["metrics"] = {name: _summary(values) for name, values in fields["metrics"].items()}
@@ -83,8 +85,8 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
         StorageError: it cannot be written.
     """
     table = oof_table(oof, classes, task)
-    write_bytes(directory / "oof.parquet", _parquet_bytes(table))
-    write_bytes(directory / "oof.csv", _csv_bytes(table))
+    for name, data in (("oof.parquet", _parquet_bytes(table)), ("oof.csv", _csv_bytes(table))):
+        write_bytes(directory / name, data, root=directory, what="out-of-fold predictions")
 
 
 def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
@@ -111,7 +113,7 @@ def read_oof(path: Path) -> OutOfFold:
     """Read an ``oof.parquet`` back."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path)
+    table = pq.read_table(arrow_files.copied(read_file(path, path.parent)))
 
     def stacked(prefix: str, dtype: Any) -> Any:
         names = [name for name in table.column_names if name.startswith(prefix)]

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from trainer.errors import CheckpointError
 from trainer.store.identity import Identity, describe_differences, differences
+from trainer.store.own_files import MARK, sweep_run
 from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
-from trainer.system.files import directory_lock, remove, sealed, storage_error, sweep_partial, unsealed, write_bytes
+from trainer.system.files import directory_lock, remove, sealed, storage_error, unsealed, write_bytes
+from trainer.system.folders import is_there, read_file
 from trainer.tasks import Target, Task, of_target
 
 ROWS = "rows.parquet"
-MARK = "folds.json"  # written last: a directory without it holds no run
 
 
 def is_run(run: Path) -> bool:
@@ -24,9 +25,10 @@ def is_run(run: Path) -> bool:
 
     Raises:
         StorageError: the place cannot be looked at, such as a name that is too long.
+        ForeignFileError: something else than a file bears the name.
     """
     try:
-        return (run / MARK).exists()
+        return is_there(run / MARK, run)
     except OSError as error:
         raise storage_error(error, run, 0) from error
 
@@ -37,7 +39,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it is missing, or not what was written.
     """
-    return unsealed(run / "manifest.json")
+    return unsealed(run / "manifest.json", run)
 
 
 def write_manifest(run: Path, facts: Mapping[str, Any]) -> None:
@@ -88,7 +90,7 @@ def longer_training(facts: Mapping[str, Any], identity: Identity) -> str | None:
 def files_fit(run: Path, facts: Mapping[str, Any], folds_json: str) -> bool:
     """Return whether rows.parquet and folds.json are those of the manifest: a kill may have come between them."""
     try:
-        rows, folds = (run / ROWS).read_bytes(), (run / MARK).read_text(encoding="utf-8")
+        rows, folds = read_file(run / ROWS, run), read_file(run / MARK, run).decode()
     except (OSError, ValueError):
         return False
     return hashlib.sha256(rows).hexdigest() == facts.get("sha256", {}).get(ROWS) and folds == folds_json
@@ -96,12 +98,12 @@ def files_fit(run: Path, facts: Mapping[str, Any], folds_json: str) -> bool:
 
 def write_run(run: Path, files: Mapping[str, bytes]) -> None:
     """Write the run's own files: config.yaml, manifest.json, rows.parquet, folds.json and others, the mark last."""
-    with directory_lock(run):
-        sweep_partial(run)
+    with directory_lock(run, run):
+        sweep_run(run)
         if MARK in files:
-            remove(run / "cv.json")  # of the run as it was before
+            remove(run / "cv.json", run)  # of the run as it was before
         for name in sorted(files, key=lambda name: name == MARK):
-            write_bytes(run / name, files[name])
+            write_bytes(run / name, files[name], root=run, what="record of the run")
 
 
 def rows_table(ids_N: NDArray[np.str_], target: Target) -> bytes:
@@ -120,7 +122,7 @@ def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target]:
     """
     import pyarrow.parquet as pq
 
-    data = (run / ROWS).read_bytes()
+    data = read_file(run / ROWS, run)
     if hashlib.sha256(data).hexdigest() != read_manifest(run).get("sha256", {}).get(ROWS):
         raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json")
     table = pq.read_table(arrow_files.copied(data))

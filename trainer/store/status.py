@@ -9,6 +9,7 @@ from trainer.store.checkpoints import newest_position
 from trainer.store.fold_files import DIVERGED, fold_directory, read_done, trained_epochs
 from trainer.store.inner_fits import count_fits
 from trainer.store.lock import running_elsewhere
+from trainer.system.folders import is_there, read_file
 
 Action = Literal["skip", "continue", "start"]
 
@@ -40,7 +41,7 @@ def survey(run: Path, folds: Sequence[int | str], max_epochs: int) -> list[FoldS
 
 
 def _state(fold: int | str, directory: Path, max_epochs: int) -> FoldState:
-    running = running_elsewhere(directory)
+    run, running = directory.parent, running_elsewhere(directory)
     if running is not None:
         return FoldState(fold, str(running), "skip")
     done, position = read_done(directory), newest_position(directory)
@@ -50,8 +51,8 @@ def _state(fold: int | str, directory: Path, max_epochs: int) -> FoldState:
         if trained >= max_epochs or len(done["epochs"]) < trained:  # all epochs, or stopped early
             return FoldState(fold, "done", "skip", done=True)
         return FoldState(fold, f"done with {trained} of {max_epochs} epochs", go_on)
-    if (directory / DIVERGED).exists():
-        return FoldState(fold, (directory / DIVERGED).read_text(encoding="utf-8").strip(), go_on)
+    if is_there(directory / DIVERGED, run):
+        return FoldState(fold, read_file(directory / DIVERGED, run).decode(errors="replace").strip(), go_on)
     if position is not None:
         return FoldState(fold, f"stopped at epoch {position.epoch} step {position.step}", "continue")
     inner = count_fits(directory)

@@ -8,42 +8,62 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from trainer.errors import CheckpointError, StorageError
+from trainer.system.folders import kind_at, opened, plain_files, read_file, require_kind
 
 PARTIAL = ".tmp."  # in the name of a file that is being written
+PARTIAL_NAME = re.compile(r"(.+)\.tmp\.\d+-[0-9a-f]{6}")  # the file's own name, the process, a random number
 STALE_SECONDS = 60.0  # a partial file in a shared directory that is older belongs to nobody
 
 
-def write_bytes(path: Path, data: bytes | memoryview) -> None:
+def write_bytes(path: Path, data: bytes | memoryview, *, root: Path | None = None, what: str = "") -> None:
     """Write ``data`` to ``path`` so that a crash leaves the old file or the new one, never a part.
 
+    Args:
+        path: of the file.
+        data: its content.
+        root: no link between it and the file is followed, and nothing but a plain file replaced (see
+            ``trainer.system.folders``); None = wherever the path leads.
+        what: is written, for the message: ``checkpoint``.
+
     Raises:
-        StorageError: the disk is full or not writable; names the directory, the need and what is free.
+        StorageError: the disk is full or not writable; names the file, the need and what is free.
+        ForeignFileError: something else than a plain file stands there, or a link on the way.
     """
-    partial = path.with_name(f"{path.name}{PARTIAL}{os.getpid()}-{secrets.token_hex(3)}")  # pids repeat in containers
+    partial = f"{path.name}{PARTIAL}{os.getpid()}-{secrets.token_hex(3)}"  # pids repeat in containers
+    try:
+        with opened(path.parent, root or path.parent) as folder:
+            if root is not None:
+                require_kind(kind_at(path.name, folder), path)
+            _write_and_replace(folder, partial, path, data)
+    except OSError as error:
+        raise storage_error(error, path, len(data), what) from error
+
+
+def _write_and_replace(folder: int, partial: str, path: Path, data: bytes | memoryview) -> None:
+    """Every step is one call of os: the tests stop at each."""
     try:
         _require_free(path.parent, len(data))
-        _write_and_sync(partial, data)
-        os.replace(partial, path)  # noqa: PTH105 every step of the store is one call of os: the tests stop at each
-        sync_directory(path.parent)
-    except BaseException as error:
-        with suppress(OSError):  # no directory, or a name that is too long: there is nothing to delete
-            partial.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise storage_error(error, path.parent, len(data)) from error
+        _write_and_sync(folder, partial, data)
+        os.replace(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+    except BaseException:
+        with suppress(OSError):  # a name that is too long: there is nothing to delete
+            os.unlink(partial, dir_fd=folder)
         raise
 
 
-def _write_and_sync(path: Path, data: bytes | memoryview) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+def _write_and_sync(folder: int, name: str, data: bytes | memoryview) -> None:
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=folder)
     try:
         rest = memoryview(data)
         while rest:
@@ -58,34 +78,38 @@ def _require_free(directory: Path, need_bytes: int) -> None:
         raise OSError(errno.ENOSPC, "disk full")
 
 
-def sync_directory(directory: Path) -> None:
-    """Flush a directory, so that a rename in it survives a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def remove(path: Path, root: Path) -> None:
+    """Delete a plain file below ``root``; it may be gone already.
 
-
-def remove(path: Path) -> None:
-    """Delete a file; it may be gone already."""
+    Raises:
+        StorageError: it cannot be deleted.
+        ForeignFileError: it is no plain file, or lies behind a link.
+    """
     try:
-        os.unlink(path)  # noqa: PTH108 see write_bytes
+        with opened(path.parent, root) as folder:
+            require_kind(kind_at(path.name, folder), path)
+            os.unlink(path.name, dir_fd=folder)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise storage_error(error, path.parent, 0) from error
+        raise storage_error(error, path, 0) from error
 
 
-def sweep_partial(directory: Path, older_than_seconds: float = STALE_SECONDS) -> None:
-    """Delete what killed processes left half written."""
-    for partial in directory.glob(f"*{PARTIAL}*"):
+def sweep_partial(
+    directory: Path, root: Path, is_own: Callable[[str], bool], older_than_seconds: float = STALE_SECONDS
+) -> None:
+    """Delete what killed processes left half written of the files whose names ``is_own`` knows."""
+    for name in plain_files(directory, root):
+        match = PARTIAL_NAME.fullmatch(name)
+        if match is None or not is_own(match[1]):
+            continue
         try:
-            stale = time.time() - partial.stat().st_mtime >= older_than_seconds
+            with opened(directory, root) as folder:
+                touched = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mtime
         except FileNotFoundError:
             continue
-        if stale:
-            remove(partial)
+        if time.time() - touched >= older_than_seconds:
+            remove(directory / name, root)
 
 
 def sealed(values: Mapping[str, Any]) -> bytes:
@@ -93,14 +117,14 @@ def sealed(values: Mapping[str, Any]) -> bytes:
     return (json.dumps({**values, "seal": _seal(values)}, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def unsealed(path: Path) -> dict[str, Any]:
-    """Read a sealed record.
+def unsealed(path: Path, root: Path | None = None) -> dict[str, Any]:
+    """Read a sealed record; ``root`` as in ``write_bytes``.
 
     Raises:
         CheckpointError: it is not the record that was written.
     """
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(path.read_bytes() if root is None else read_file(path, root))
         seal = values.pop("seal")
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged: {type(error).__name__}") from error
@@ -114,25 +138,35 @@ def _seal(values: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def directory_lock(directory: Path) -> Iterator[None]:
+def directory_lock(directory: Path, root: Path) -> Iterator[None]:
     """Let one process at a time into a short block; where the file system has no locks, everyone."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
+    with opened(directory, root) as descriptor:
         with suppress(OSError):  # ENOLCK, ENOTSUP: some network file systems
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
 
 
-def make_directory(directory: Path) -> None:
+def make_directory(directory: Path, root: Path | None = None) -> None:
     """Create ``directory`` and its parents; existing is fine.
+
+    Args:
+        directory: to be there.
+        root: nothing between it and the directory may be a link; None = wherever the path leads.
 
     Raises:
         StorageError: it cannot be created.
+        ForeignFileError: a link, or something else than a folder, stands there.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        (root or directory).mkdir(parents=True, exist_ok=True)
+        here = root or directory
+        for name in directory.relative_to(here).parts:
+            with opened(here, root or here) as folder, suppress(FileExistsError):
+                os.mkdir(name, dir_fd=folder)
+            here = here / name
+        if root is not None:
+            with opened(directory, root):  # what was there already is a folder
+                return
     except OSError as error:
         raise storage_error(error, directory.parent, 0) from error
 
@@ -157,16 +191,16 @@ def claim_directory(directory: Path) -> Path:
             return wanted
 
 
-def storage_error(error: OSError, directory: Path, need_bytes: int) -> StorageError:
-    """Name the directory, what was needed and what is free."""
+def storage_error(error: OSError, path: Path, need_bytes: int, what: str = "") -> StorageError:
+    """Name the file or folder, what was to be written, what was needed and what is free."""
     reason = {errno.ENOSPC: "disk full", errno.EFBIG: "file size limit", errno.EROFS: "read-only file system"}
-    parent = next((path for path in (directory, *directory.parents) if _is_there(path)), Path("/"))
+    parent = next((folder for folder in (path, *path.parents) if _is_there(folder)), Path("/"))
     free_mib = shutil.disk_usage(parent).free / 2**20
     why = reason.get(error.errno or 0, error.strerror or str(error))
     full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
     room = f"need {need_bytes / 2**20:.1f} MiB, free {free_mib:.0f} MiB"
     return StorageError(
-        f"cannot write to {_shortened(str(directory))}: {why} ({room})\n"
+        f"cannot write {f'the {what} ' if what else ''}to {_shortened(str(path))}: {why} ({room})\n"
         f"{'free some space or ' if full else ''}choose another place (for runs: paths.runs=DIR)"
     )
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainer.report.plots import confusion_matrix, pixels, precision_recall
 from trainer.results import CVResult, EpochRecord, FoldResult
-from trainer.system.files import storage_error
+from trainer.system.files import make_directory, storage_error
 from trainer.tasks import Target, Task
 
 _hook_before = threading.excepthook
@@ -37,7 +37,9 @@ class TensorBoardTracker:
         """Open the fold's own event file; what an earlier process wrote beyond ``steps_before`` is dropped."""
         with self._stored():
             self._close()
-            self._writer = self._open(str(self._log_dir / f"fold_{fold}"), purge_step=steps_before + 1)
+            folder = self._log_dir / f"fold_{fold}"
+            make_directory(folder, self._log_dir)  # no link: the writer would follow it
+            self._writer = self._open(str(folder), purge_step=steps_before + 1)
 
     def step(self, step: int, loss: float, lr: float) -> None:
         """Write loss and learning rate of one optimizer step."""
@@ -113,7 +115,7 @@ class TensorBoardTracker:
             yield
         except OSError as error:
             self._writer = None
-            raise storage_error(error, self._log_dir, 0) from error
+            raise storage_error(error, Path(error.filename or self._log_dir), 0, "events of the tracker") from error
 
 
 def _hook(failure: threading.ExceptHookArgs) -> None:

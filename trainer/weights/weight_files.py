@@ -21,6 +21,7 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from trainer.errors import CheckpointError
+from trainer.store.own_files import read_given
 
 ZIP_MAGIC = b"PK\x03\x04"
 LEGACY_MAGIC = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # pickled 0x1950a86a20f9469cfc6c, torch.save's first object
@@ -76,7 +77,7 @@ def read_weights(path: Path) -> WeightFile:
         CheckpointError: there is no such file, it is damaged, or it holds something else than weights.
     """
     try:
-        data = path.read_bytes()
+        data = read_given(path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     form = sniff(data, path)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import CheckpointError, StorageError
-from trainer.system.files import PARTIAL, make_directory, sealed, unsealed, write_bytes
+from trainer.system.files import PARTIAL, PARTIAL_NAME, make_directory, sealed, unsealed, write_bytes
 
 RECORD = "record.json"
 STALE_SECONDS = 3600.0  # a partial directory that is older belongs to nobody
@@ -112,7 +112,7 @@ def _beside(directory: Path) -> Path:
 
 def _sweep(directory: Path) -> None:
     """Delete what killed jobs left half written."""
-    for partial in directory.glob(f"*{PARTIAL}*"):
+    for partial in filter(lambda path: PARTIAL_NAME.fullmatch(path.name), directory.iterdir()):
         try:
             stale = time.time() - partial.stat().st_mtime >= STALE_SECONDS
         except FileNotFoundError:

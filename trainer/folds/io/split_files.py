@@ -25,7 +25,7 @@ from trainer.folds.io.split_json import datalist_text, nnunet_text, plan_text, r
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import Pair
 from trainer.folds.strategies.predefined import Predefined, from_cells
-from trainer.system.files import write_bytes
+from trainer.store.own_files import is_given, read_given, write_given
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 INDEX_NAMES = ("", "index", "unnamed: 0")  # of the row numbers that pandas writes
@@ -49,13 +49,13 @@ def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
     """
     file = Path(path).expanduser()
     kind = _kind(file)
-    if not file.is_file():
+    if not is_given(file):
         raise DataError(f"{file}: no such file of folds")
     finder = RowFinder(ids_N, str(file))
     if kind == "npz":
         return _read_npz(file, finder)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_given(file).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read as UTF-8 text: {error}") from error
     return _read_table(file, text, finder) if kind == "table" else read_json(file, text, finder)
@@ -129,7 +129,7 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
         text = {"plan": plan_text, "nnunet": nnunet_text, "datalist": datalist_text}[kind](plan, ids)
         content = text.encode()
     try:
-        write_bytes(file, content)
+        write_given(file, content, "folds")
     except StorageError as error:
         cause = error.__cause__
         raise StorageError(f"{file}: cannot be written: {getattr(cause, 'strerror', None) or cause}") from error
@@ -172,11 +172,10 @@ def _holds_more(file: Path, kind: str) -> bool:
 
 def _read_npz(file: Path, finder: RowFinder) -> tuple[Pair, ...]:
     try:
-        with file.open("rb") as stream:
-            arrays = np.load(stream, allow_pickle=False)
-            if not isinstance(arrays, NpzFile):
-                raise ValueError("it is a single array, an .npy")
-            held = {name: one for name in arrays.files if isinstance(one := arrays[name], np.ndarray)}
+        arrays = np.load(io.BytesIO(read_given(file)), allow_pickle=False)
+        if not isinstance(arrays, NpzFile):
+            raise ValueError("it is a single array, an .npy")
+        held = {name: one for name in arrays.files if isinstance(one := arrays[name], np.ndarray)}
     except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"{file}: is no .npz of plain arrays: {error}") from error
     named = {int(match[1]) for name in held if (match := re.fullmatch(r"train_(\d+)", name))}

@@ -17,6 +17,8 @@ from trainer.folds.io.matching import RowFinder, cell_text
 from trainer.folds.plan import FoldPlan, plan_of
 from trainer.folds.request import Pair
 from trainer.folds.strategies.predefined import Predefined
+from trainer.store.own_files import is_given, read_given
+from trainer.system import arrow_files
 
 
 def read_json(file: Path, text: str, finder: RowFinder) -> Predefined:
@@ -102,13 +104,14 @@ def _require_lists(content: Mapping[str, Any]) -> None:
 def _ids_beside(file: Path) -> list[str]:
     """Return the ids a run keeps next to its folds.json, or nothing."""
     rows = file.with_name("rows.parquet")
-    if not rows.is_file():
+    if not is_given(rows):
         return []
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return [str(one) for one in pq.read_table(rows, columns=["id"])["id"].to_pylist()]
+        table = pq.read_table(arrow_files.copied(read_given(rows)), columns=["id"])
+        return [str(one) for one in table["id"].to_pylist()]
     except (OSError, pa.ArrowException, KeyError) as error:
         raise DataError(f"{rows}: the ids of {file.name} cannot be read from it: {error}") from error
 

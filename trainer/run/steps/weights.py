@@ -12,6 +12,7 @@ from trainer.report.weights_table import show
 from trainer.run.experiment import Experiment
 from trainer.run.factories import make_loss, make_model
 from trainer.run.fold_data import PreparedFold
+from trainer.store.own_files import is_given, read_given
 from trainer.store.run_files import rows_table
 from trainer.weights.load import LoadReport, compare
 
@@ -46,7 +47,7 @@ def _seen_rows(experiment: Experiment, path: Path) -> list[str]:
     """Warn where the file is of a fold of a run on the very same rows: what is held out here was trained on there."""
     rows = path.resolve().parent.parent / "rows.parquet"
     samples = experiment.samples
-    if not rows.is_file() or rows.read_bytes() != rows_table(samples.ids_N, samples.target):
+    if not is_given(rows) or read_given(rows) != rows_table(samples.ids_N, samples.target):
         return []
     return [
         f"warning: these weights were trained in {rows.parent.name} on rows that are held out here: "
@@ -57,10 +58,10 @@ def _seen_rows(experiment: Experiment, path: Path) -> list[str]:
 def _other_words(path: Path, fitted: dict[str, Any]) -> list[str]:
     """Warn where the preprocessing saved beside the file numbers words or categories in another way."""
     saved = path.with_name("preprocess.json")
-    if not saved.is_file():
+    if not is_given(saved):
         return []
     try:
-        before = json.loads(saved.read_text(encoding="utf-8"))
+        before = json.loads(read_given(saved))
     except ValueError:
         return [f"warning: {saved} is not readable: whether words or categories have the same numbers is not known"]
     kinds = {"words": "words", "categories": "categories", "numeric": "columns", "categorical": "columns"}

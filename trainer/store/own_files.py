@@ -1,0 +1,128 @@
+"""What is Foldwise's own in a run directory, by exact name: nothing else there is read, replaced or deleted.
+
+Users keep notes in run directories, and get run directories from others. A link, a fifo or a folder under a name of
+Foldwise's own is refused before anything is done, and left as it is.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from trainer.errors import CheckpointError
+from trainer.system.files import STALE_SECONDS, sweep_partial, write_bytes
+from trainer.system.folders import PLAIN, is_there, opened, read_file, require_kind
+
+MARK = "folds.json"  # of a run; written last: a directory without it holds no run
+LOCK = "LOCK"
+EVENTS = r"events\.out\.tfevents\..+"
+RUN_FILE = re.compile(
+    rf"(config\.yaml|(manifest|folds|split|profile|cv)\.json|rows\.parquet|oof\.(parquet|csv)|report\.(md|html)|{EVENTS})"
+)
+FOLD_FILE = re.compile(
+    r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner)\.json|model\.(safetensors|pth)"
+    rf"|step-\d+\.(pt|json)|inner-\d+-\d+\.json|{EVENTS})"
+)
+PLOT_FILE = re.compile(r"(learning_curves|confusion_matrix|precision_recall)\.png")
+FOLD, PLOTS = re.compile(r"fold_(\d+|all)"), "plots"
+
+
+def is_run_file(name: str) -> bool:
+    """Return whether Foldwise writes such a file into a run directory."""
+    return RUN_FILE.fullmatch(name) is not None
+
+
+def is_fold_file(name: str) -> bool:
+    """Return whether Foldwise writes such a file into the folder of a fold."""
+    return FOLD_FILE.fullmatch(name) is not None
+
+
+def is_fold_folder(name: str) -> bool:
+    """Return whether the folder of a fold is called so."""
+    return FOLD.fullmatch(name) is not None
+
+
+def sweep_run(run: Path) -> None:
+    """Delete what killed processes left half written of a run's own files."""
+    sweep_partial(run, run, is_run_file)
+    if (run / PLOTS).is_dir():
+        sweep_partial(run / PLOTS, run, lambda name: PLOT_FILE.fullmatch(name) is not None)
+
+
+def sweep_fold(directory: Path, older_than_seconds: float = STALE_SECONDS) -> None:
+    """Delete what killed processes left half written of a fold's files."""
+    sweep_partial(directory, directory.parent, is_fold_file, older_than_seconds)
+
+
+def require_own(run: Path) -> None:
+    """Refuse a run directory in which something else stands under a name of Foldwise's own.
+
+    Raises:
+        ForeignFileError: a link, a fifo, a folder in place of a file, ...; names it.
+        CheckpointError: the directory, or the folder of a fold, may not be read.
+    """
+    try:
+        for folder in _require_kinds(run, run, is_run_file):
+            is_own = is_fold_file if is_fold_folder(folder) else lambda name: PLOT_FILE.fullmatch(name) is not None
+            list(_require_kinds(run / folder, run, is_own))
+    except (FileNotFoundError, NotADirectoryError):  # no run is there
+        return
+    except OSError as error:
+        raise CheckpointError(f"{run} cannot be read: {error.strerror}") from error
+
+
+def _require_kinds(folder: Path, run: Path, is_own: Callable[[str], bool]) -> Iterator[str]:
+    """Look at what bears a name of Foldwise's own; yield the folders in it to be looked at next."""
+    found: list[str] = []
+    with opened(folder, run) as descriptor, os.scandir(descriptor) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            within = folder == run and (is_fold_folder(entry.name) or entry.name == PLOTS)
+            if within or is_own(entry.name):
+                require_kind(entry.stat(follow_symlinks=False).st_mode, folder / entry.name, folder=within)
+                found += [entry.name] if within else []
+    yield from found
+
+
+def run_around(path: Path) -> Path | None:
+    """Return the run directory in which a file lies, by its name as given; None where it lies in none."""
+    parents = Path(os.path.abspath(path)).parents  # noqa: PTH100 resolve() would follow the links
+    return next((folder for folder in parents[:2] if os.path.lexists(folder / MARK)), None)
+
+
+def read_given(path: Path) -> bytes:
+    """Read a file that a user names; where it is one of a run, no link out of the run is followed.
+
+    Raises:
+        ForeignFileError: in a run, it is a link or lies behind one.
+        OSError: it cannot be read, or is no file.
+    """
+    run = run_around(path)
+    if run is not None:
+        return read_file(Path(os.path.abspath(path)), run)  # noqa: PTH100 see run_around
+    descriptor = os.open(path, PLAIN & ~os.O_NOFOLLOW)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 it is open already
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is no plain file")
+        return file.read()
+
+
+def is_given(path: Path) -> bool:
+    """Return whether there is such a file, which a user names; in a run it has to be a plain one.
+
+    Raises:
+        ForeignFileError: in a run, it is a link or lies behind one, or is no file.
+    """
+    run = run_around(path)
+    return path.is_file() if run is None else is_there(Path(os.path.abspath(path)), run)  # noqa: PTH100
+
+
+def write_given(path: Path, data: bytes, what: str) -> None:
+    """Write a file that a user names; where it lies in a run, through no link and over nothing but a file.
+
+    Raises:
+        StorageError: it cannot be written.
+        ForeignFileError: in a run, something else than a file is there, or it lies behind a link.
+    """
+    run = run_around(path)
+    write_bytes(path if run is None else Path(os.path.abspath(path)), data, root=run, what=what)  # noqa: PTH100
