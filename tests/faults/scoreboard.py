@@ -26,6 +26,7 @@ MEANINGS = {
     "F13": "read-only, impossible, Chinese, very long places",
     "F14": "same command twice, any number of workers, resumed anywhere, as jobs, as merged copies",
     "F15": "many small folds in one process",
+    "F17": "links, fifos, sockets, folders, immutable or missing files in runs and in copies, under every command",
 }
 PAGE = """\
 # Robustness: what was broken on purpose, and what came out

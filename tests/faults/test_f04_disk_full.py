@@ -19,6 +19,11 @@ MESSAGE = re.compile(
     r"storage error: cannot write (the (?P<what>[a-z -]+) )?to (?P<directory>\S+): (disk full|file size limit) "
     r"\(need \d+\.\d MiB, free \d+ MiB\)\n.+\n"
 )
+STEPS = {  # what the message may call what failed
+    "checkpoint": {"checkpoint"},
+    "results": {"out-of-fold predictions", "curves", "result of the fold", "record of the run", "report", "result"},
+    "tracker": {"events of the tracker"},
+}
 ROOM = {"checkpoint": 20_000, "results": 7_000, "tracker": 12_000}  # bytes a file may have, so that this fails first
 
 
@@ -80,6 +85,7 @@ def starve(shop, name, where, after_step=3):
         assert wait_for(lambda: saved_step(shop.runs / name / "fold_0") >= after_step, process)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (ROOM[where], ROOM[where]))
     require_clear_failure(process, f"runs/{name}")
+    assert MESSAGE.search(process.err)["what"] in STEPS[where], process.err
     if where == "checkpoint":
         folds = list((shop.runs / name).glob("fold_*"))
         assert any(saved_step(fold) for fold in folds)

@@ -41,11 +41,11 @@ def run_there(shop, expected, option, place, name):
     require_same(shop.directory / place / name, expected)
 
 
-def refused(shop, *options):
-    """Run, expect exit 6 and a short message; return it."""
+def refused(shop, *options, code=6, kind="storage error: "):
+    """Run, expect an exit code and a short message; return it."""
     process = start(shop, *ARGUMENTS, *options)
-    assert finish(process) == 6, process.out[-1000:] + process.err
-    assert process.err.startswith("storage error: "), process.err
+    assert finish(process) == code, process.out[-1000:] + process.err
+    assert process.err.startswith(kind), process.err
     assert len(process.err.splitlines()) <= 5
     assert "Traceback" not in process.err
     return process.err
@@ -82,7 +82,7 @@ def run_read_only(shop):
 def run_blocked(shop):
     train(shop, "run=blocked", "cv.fold=0", *ARGUMENTS)
     (shop.runs / "blocked/fold_1").write_text("not a directory")
-    assert "runs/blocked" in refused(shop, "run=blocked")
+    assert "runs/blocked/fold_1 is a file" in refused(shop, "run=blocked", code=4, kind="checkpoint error: ")
 
 
 def test_a_run_goes_to_a_place_with_an_unusual_name(shop, expected):

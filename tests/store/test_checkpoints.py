@@ -13,8 +13,8 @@ import torch
 from trainer.errors import CheckpointError, StorageError
 from trainer.store import checkpoints
 from trainer.store.checkpoints import Position
-from trainer.system import files
 from trainer.store.own_files import sweep_fold, sweep_run
+from trainer.system import files
 from trainer.system.files import sealed, unsealed, write_bytes
 
 OPERATIONS = ("open", "write", "fsync", "replace", "unlink")

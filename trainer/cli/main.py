@@ -9,6 +9,7 @@ from pathlib import Path
 from trainer.cli.audit import add_audit
 from trainer.cli.split import add_split
 from trainer.errors import ConfigError, guarded
+from trainer.store.own_files import require_no_links
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,5 +63,6 @@ def _convert(parsed: argparse.Namespace) -> None:
 def _tensorboard(parsed: argparse.Namespace) -> None:
     if not parsed.directory.is_dir():
         raise ConfigError(f"{parsed.directory} is not a directory: give a run directory, such as runs/a1")
+    require_no_links(parsed.directory)
     command = ["-m", "tensorboard.main", "--logdir", str(parsed.directory), "--host", "localhost"]
     subprocess.run([sys.executable, *command, "--port", str(parsed.port)], check=False)

@@ -10,8 +10,8 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from trainer.errors import CheckpointError
-from trainer.system.files import STALE_SECONDS, sweep_partial, write_bytes
+from trainer.errors import CheckpointError, ForeignFileError
+from trainer.system.files import STALE_SECONDS, storage_error, sweep_partial, write_bytes
 from trainer.system.folders import PLAIN, is_there, opened, read_file, require_kind
 
 MARK = "folds.json"  # of a run; written last: a directory without it holds no run
@@ -61,6 +61,7 @@ def require_own(run: Path) -> None:
     Raises:
         ForeignFileError: a link, a fifo, a folder in place of a file, ...; names it.
         CheckpointError: the directory, or the folder of a fold, may not be read.
+        StorageError: the place cannot be looked at, such as a name that is too long.
     """
     try:
         for folder in _require_kinds(run, run, is_run_file):
@@ -68,8 +69,10 @@ def require_own(run: Path) -> None:
             list(_require_kinds(run / folder, run, is_own))
     except (FileNotFoundError, NotADirectoryError):  # no run is there
         return
-    except OSError as error:
+    except PermissionError as error:
         raise CheckpointError(f"{run} cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise storage_error(error, run, 0) from error
 
 
 def _require_kinds(folder: Path, run: Path, is_own: Callable[[str], bool]) -> Iterator[str]:
@@ -82,6 +85,22 @@ def _require_kinds(folder: Path, run: Path, is_own: Callable[[str], bool]) -> It
                 require_kind(entry.stat(follow_symlinks=False).st_mode, folder / entry.name, folder=within)
                 found += [entry.name] if within else []
     yield from found
+
+
+def require_no_links(directory: Path) -> None:
+    """Refuse runs, in ``directory`` or itself one, out of which a link leads: for programs that would follow it.
+
+    Raises:
+        ForeignFileError: there is a link, or something else under a name of Foldwise's own.
+    """
+    found = {directory} if os.path.lexists(directory / MARK) else set[Path]()
+    marks = (*directory.glob(f"*/{MARK}"), *directory.rglob(MARK))  # a run itself may be reached through a link
+    for run in sorted(found | {mark.parent for mark in marks}):
+        require_own(run)
+        for folder, folders, files in os.walk(run):
+            for path in (Path(folder, name) for name in (*folders, *files)):
+                if path.is_symlink():
+                    raise ForeignFileError(f"{path} is a link, which would be followed: move it out of the run")
 
 
 def run_around(path: Path) -> Path | None:

@@ -29,7 +29,8 @@ def fingerprint(directory: Path) -> dict[str, str]:
     return found
 
 
-def _clear(path: Path) -> None:
+def clear(path: Path) -> None:
+    """Delete a file or folder, itself and not what it leads to."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -47,17 +48,17 @@ def _moved_out(path: Path, outside: Path) -> None:
 
 
 def _link(path: Path, target: Path) -> None:
-    _clear(path)
+    clear(path)
     path.symlink_to(target)
 
 
 def _fifo(path: Path, outside: Path) -> None:
-    _clear(path)
+    clear(path)
     os.mkfifo(path)
 
 
 def _socket(path: Path, outside: Path) -> None:
-    _clear(path)
+    clear(path)
     with socket.socket(socket.AF_UNIX) as it:
         it.bind(os.path.relpath(path))  # the name of a socket is short
 
@@ -65,7 +66,7 @@ def _socket(path: Path, outside: Path) -> None:
 def _other_kind(path: Path, outside: Path) -> None:
     """A folder in place of a file, with a note of the user's in it; a file in place of a folder."""
     was_folder = path.is_dir()
-    _clear(path)
+    clear(path)
     if was_folder or path.name.startswith("fold_") or path.name == "plots":
         path.write_text("NOTES of the user's")
     else:
