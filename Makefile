@@ -11,10 +11,10 @@ INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help train test coverage battery bench check format lock clean
+.PHONY: help train test coverage test-real battery bench check format lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 train: $(INSTALLED) ## cross-validate; overrides go in ARGS="loss=focal amp=O1"
 	@set -f; $(PY) train.py $(ARGS)
@@ -25,6 +25,9 @@ test: $(INSTALLED) ## run the tests; ARGS="-k focal" picks some
 coverage: $(INSTALLED) ## run the tests and fail under 90 % line coverage
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile --cov --cov-report=term-missing:skip-covered \
 		--cov-fail-under=90 $(ARGS)
+
+test-real: $(INSTALLED) ## run the tests of whole public data sets in FOLDWISE_REAL_DATA
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile -m real_data $(ARGS)
 
 battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/robustness.md
 	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.fake_results import make_fold, make_result
+from tests.places import REAL_DATA
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
@@ -25,6 +26,11 @@ QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none")
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
+        pytest.fail("set FOLDWISE_REAL_DATA to the directory of the public data sets (CONTRIBUTING.md)", pytrace=False)
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """Where things are, whichever folder a test stands in."""
 
+import os
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONF = REPOSITORY / "conf"
-REAL_DATA = REPOSITORY.parent / "shared" / "data"  # beside a checkout, or absent: never committed
+EXCERPTS = REPOSITORY / "tests" / "excerpts"
+# Whole public data sets, never committed: only tests marked real_data read them, which run on request.
+REAL_DATA = Path(os.environ.get("FOLDWISE_REAL_DATA", "FOLDWISE_REAL_DATA-is-not-set"))

@@ -1,14 +1,17 @@
-"""What the audit must find in public data sets; they lie beside the repository, or these tests are skipped."""
+"""What the audit must find in public data sets."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import PredefinedSplit, StratifiedGroupKFold, StratifiedKFold, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tests.audit.audit_cases import of_kind
-from tests.places import REAL_DATA
+from tests.places import EXCERPTS, REAL_DATA
 from trainer.audit.clusters import duplicate_groups
 from trainer.audit.measure import measure
 from trainer.audit.run import audit
@@ -19,8 +22,6 @@ from trainer.data.sources.csv_text import load_csv_text
 
 DATA = REAL_DATA
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="public data sets are not beside the repository")
-
 
 def random_folds(target: np.ndarray, n_splits: int = 5) -> np.ndarray:
     fold_of_row = np.zeros((1, len(target)), dtype=np.int64)
@@ -30,6 +31,24 @@ def random_folds(target: np.ndarray, n_splits: int = 5) -> np.ndarray:
     return fold_of_row
 
 
+def test_subjects_on_both_sides_are_found_and_measured() -> None:
+    """195 recordings of 32 people: the nearest recording is mostly one of the same person."""
+    samples, spec = load_csv_tabular(str(EXCERPTS / "parkinsons.csv"), ColumnOptions(group="subject"))
+    folds = random_folds(samples.target, 10)
+    groups = of_kind(audit(samples, spec, folds), "groups")
+    assert (groups.severity, groups.fix) == ("leak", "cv=stratified_group")
+    assert "32 of 32 groups are on both sides" in groups.message
+    nearest = measure(samples, spec, folds)[1]
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier(1))
+    features, target = samples.inputs.numeric_NF, samples.target
+    given = cross_val_score(model, features, target, cv=PredefinedSplit(folds[0]))
+    honest = cross_val_score(model, features, target, cv=StratifiedGroupKFold(10), groups=samples.groups_N)
+    assert nearest.given == pytest.approx(given.mean(), abs=0.01)
+    assert nearest.honest == pytest.approx(honest.mean(), abs=0.06)  # other groups in each fold
+    assert given.mean() - honest.mean() > 0.06
+
+
+@pytest.mark.real_data
 def test_335_official_test_rows_of_chnsenticorp_are_in_train() -> None:
     file = DATA / "zh" / "chnsenticorp_9600_1200_1200.csv"
     found = audit_file(file, ColumnOptions(split="split"), text="text", measure=True)
@@ -43,6 +62,7 @@ def test_335_official_test_rows_of_chnsenticorp_are_in_train() -> None:
     assert "in rows without a copy in training (863 rows)" in gap
 
 
+@pytest.mark.real_data
 def test_439_texts_of_htl_ba_2000_are_copies(tmp_path: Path) -> None:
     raw = (DATA / "dirty" / "htl_ba_2000_gbk.csv").read_bytes()  # 46 of its records cannot be decoded
     file = tmp_path / "htl.csv"
@@ -54,6 +74,7 @@ def test_439_texts_of_htl_ba_2000_are_copies(tmp_path: Path) -> None:
     assert len(np.unique(duplicate_groups(samples, near=False))) == 2000 - 439
 
 
+@pytest.mark.real_data
 def test_subjects_of_parkinsons_are_on_both_sides_of_random_folds() -> None:
     file = str(DATA / "grouped" / "parkinsons.csv")
     samples, spec = load_csv_tabular(file, ColumnOptions(group="subject"))
@@ -66,12 +87,14 @@ def test_subjects_of_parkinsons_are_on_both_sides_of_random_folds() -> None:
     assert nearest.honest == pytest.approx(0.75, abs=0.03)
 
 
+@pytest.mark.real_data
 def test_subjects_of_parkinsons_show_even_where_nobody_names_them() -> None:
     file = str(DATA / "grouped" / "parkinsons.csv")
     samples, spec = load_csv_tabular(file, ColumnOptions(), drop=["subject"])
     assert of_kind(audit(samples, spec, random_folds(samples.target)), "row_order").severity == "warning"
 
 
+@pytest.mark.real_data
 def test_the_common_vector_of_mammography_stays() -> None:
     file = DATA / "tabular" / "mammography.csv"
     samples, spec = load_csv_tabular(str(file), ColumnOptions())

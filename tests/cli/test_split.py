@@ -9,12 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.places import REAL_DATA
+from tests.places import EXCERPTS, REAL_DATA
 from trainer.cli.main import main as foldwise
 from trainer.folds.io.split_files import read_split
-
-DATA = REAL_DATA
-shared = pytest.mark.skipif(not DATA.exists(), reason="the shared data sets are not here")
 
 
 @pytest.fixture
@@ -162,9 +159,9 @@ def test_help_says_how(split, capsys):
         assert word in out
 
 
-@shared
+@pytest.mark.real_data
 def test_emotions_by_iterative_stratification(split):
-    code, out, err = split(DATA / "multilabel/emotions.csv", "--label", "label:*", "--drop", "split")
+    code, out, err = split(REAL_DATA / "multilabel/emotions.csv", "--label", "label:*", "--drop", "split")
     assert code == 0, err
     rows = [line.split() for line in out.splitlines() if line.strip().startswith("label:")]
     counts = {row[0][:13]: list(map(int, row[-6:])) for row in rows if len(row) >= 7 and row[-1].isdigit()}
@@ -174,9 +171,8 @@ def test_emotions_by_iterative_stratification(split):
         assert max(held_out) - min(held_out) <= 1
 
 
-@shared
 def test_parkinsons_keeps_its_subjects_together(split):
-    path = DATA / "grouped/parkinsons.csv"
+    path = EXCERPTS / "parkinsons.csv"
     code, out, err = split(path, "--label", "label", "--group", "subject", "--out", "folds.csv")
     assert code == 0, err
     assert "groups are on both sides" not in out
@@ -185,9 +181,8 @@ def test_parkinsons_keeps_its_subjects_together(split):
     assert all(len(set(fold[subject == one])) == 1 for one in np.unique(subject))
 
 
-@shared
 def test_hypothyroids_class_of_two_is_refused_or_dealt_with(split):
-    path = DATA / "tabular/hypothyroid.csv"
+    path = EXCERPTS / "hypothyroid.csv"
     code, _, err = split(path, "--label", "label")
     assert code == 3
     assert "class 'secondary_hypothyroid': 2 rows < 5 folds" in err

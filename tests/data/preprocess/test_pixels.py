@@ -1,18 +1,23 @@
 import json
 import multiprocessing
 import random
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchvision.transforms import v2
 
 from tests.data.images.image_cases import encoded, gray_png, images_of, pixels, write_zip
-from tests.places import REAL_DATA
+from tests.places import EXCERPTS, REAL_DATA
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.images.image_files import hash_images
 from trainer.data.loading.batches import ReadAhead, StreamingRows, TrainingSet, ViewedRows
 from trainer.data.preprocess.pixels import FittedImages, ImagePixels
 from trainer.data.samples import Texts
+from trainer.data.sources.image_csv import load_image_csv
+from trainer.data.sources.image_folder import load_image_folder
 from trainer.errors import ConfigError, DataError
 
 N_ROWS = 20
@@ -427,20 +432,22 @@ def test_batches_on_a_gpu(images, memory):
             torch.testing.assert_close(here, there.cpu(), rtol=0, atol=1e-6)
 
 
-REAL = REAL_DATA / "images" / "hymenoptera_160.zip"
-
-
-@pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
-def test_ants_and_bees():
-    from zipfile import ZipFile
-
-    from PIL import Image
-
-    from trainer.data.sources.image_folder import load_image_folder
-
-    samples, _ = load_image_folder(str(REAL), folders=["train", "val"])
+def assert_torchvisions_pixels(path, samples, rows):
     prepared = ImagePixels(64).prepare(samples.inputs)
-    with ZipFile(REAL) as archive:
-        for row in (0, 100, 396):
+    with ZipFile(path) as archive:
+        for row in rows:
             image = Image.open(archive.open(samples.inputs.names[row])).convert("RGB")
             assert torch.equal(prepared.pixels_NCHW[row], v2.functional.pil_to_tensor(v2.Resize((64, 64))(image)))
+
+
+def test_photographs_of_blood_cells_have_torchvisions_pixels():
+    path = EXCERPTS / "blood_cells.zip"
+    samples, _ = load_image_csv(str(path), ColumnOptions(label="labels", label_delimiter="|"), file="path")
+    assert_torchvisions_pixels(path, samples, range(4))
+
+
+@pytest.mark.real_data
+def test_ants_and_bees():
+    path = REAL_DATA / "images" / "hymenoptera_160.zip"
+    samples, _ = load_image_folder(str(path), folders=["train", "val"])
+    assert_torchvisions_pixels(path, samples, (0, 100, 396))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from tests.places import REAL_DATA
+from tests.places import EXCERPTS, REAL_DATA
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.preprocess.vocabulary import FittedVocabulary, TextVocabulary
 from trainer.data.samples import TableColumns, Texts
@@ -184,7 +184,13 @@ def test_same_vocabulary_and_tokens_as_the_tokenizers_library(options) -> None:
         assert_as_the_library(texts, np.flatnonzero(np.arange(300) % 3 != fold), options)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
+def test_same_vocabulary_and_tokens_on_short_messages() -> None:
+    options = ColumnOptions(label="v1", encoding="cp1252")
+    samples, _ = load_csv_text(str(EXCERPTS / "sms_spam_cp1252.csv"), options, text="v2")
+    assert_as_the_library(samples.inputs, np.arange(0, 24), OPTIONS[0])
+
+
+@pytest.mark.real_data
 @pytest.mark.parametrize(
     ("name", "column"), [("text/cr.csv", "text"), ("zh/chnsenticorp_htl_all.csv", "review"), ("zh/thucnews", "text")]
 )

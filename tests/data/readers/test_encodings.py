@@ -90,7 +90,7 @@ def test_where_nothing_fits_the_usual_ones_are_listed(tmp_path, saved_in) -> Non
         decode_text(file, "utf-8")
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
+@pytest.mark.real_data
 @pytest.mark.parametrize("name", ["chnsenticorp_htl_all.csv", "thucnews_titles_20k.csv"])
 @pytest.mark.parametrize("saved_in", ["gbk", "utf-16-le", "utf-16-be"])
 def test_a_few_rows_of_real_text_are_enough(name, saved_in) -> None:

@@ -1,9 +1,10 @@
+import csv
 from pathlib import Path
 
 import pytest
 
 from tests.data.sources.as_configured import as_configured
-from tests.places import REAL_DATA
+from tests.places import EXCERPTS, REAL_DATA
 from trainer.data.sources import csv_text
 from trainer.errors import ConfigError, DataError
 from trainer.tasks import BINARY, MULTILABEL
@@ -110,7 +111,19 @@ def test_missing_text_column(write) -> None:
         load_csv_text(write("text,label\nhi,a\n"), text="txt", label="label")
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
+def test_spam_needs_its_encoding_and_has_unnamed_columns() -> None:
+    path = EXCERPTS / "sms_spam_cp1252.csv"
+    with pytest.raises(DataError, match=r"data\.encoding=cp1252"):
+        load_csv_text(str(path), text="v2", label="v1")
+    samples, _ = load_csv_text(str(path), text=["v2", "unnamed_3"], label="v1", encoding="cp1252")
+    with path.open(encoding="cp1252", newline="") as file:
+        _, *rows = csv.reader(file)
+    assert samples.target.tolist() == [int(row[0] == "spam") for row in rows]
+    assert all(" ".join(text.split()) for text in samples.inputs.texts)
+    assert any(row[2] and row[2].strip() in text for row, text in zip(rows, samples.inputs.texts, strict=True))
+
+
+@pytest.mark.real_data
 class TestRealFiles:
     def test_customer_reviews_have_four_empty_texts(self) -> None:
         samples, spec = load_csv_text(str(REAL / "text" / "cr.csv"), text="text", label="label")

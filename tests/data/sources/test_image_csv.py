@@ -5,7 +5,7 @@ import pytest
 
 from tests.data.images.image_cases import encoded, pixels, write_files, write_zip
 from tests.data.sources.as_configured import as_configured
-from tests.places import REAL_DATA
+from tests.places import EXCERPTS, REAL_DATA
 from trainer.data.images.image_files import read_image
 from trainer.data.sources import image_csv
 from trainer.errors import ConfigError, DataError
@@ -229,7 +229,17 @@ def test_columns_are_checked(tmp_path):
         load_image_csv(path, file="")
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
+def test_four_images_of_blood_cells():
+    samples, spec = load_image_csv(
+        str(EXCERPTS / "blood_cells.zip"), file="path", label="labels", label_delimiter="|", split="split"
+    )
+    wanted = [{"Platelets", "RBC", "WBC"}, {"RBC", "WBC"}, {"Platelets", "WBC"}, {"WBC"}]
+    found = [{name for name, held in zip(spec.classes, row, strict=True) if held} for row in samples.target]
+    assert found == wanted
+    assert [read_image(samples.inputs, row).height for row in range(4)] == [160] * 4
+
+
+@pytest.mark.real_data
 def test_blood_cells():
     path = str(REAL / "bccd_multilabel_160.zip")
     samples, spec = load_image_csv(path, file="path", label="labels", label_delimiter="|", split="split")

@@ -177,7 +177,7 @@ def test_the_task_may_be_named(tmp_path):
         load_image_folder(write_files(tmp_path, class_folders(classes=("fox",))), task="binary")
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the shared real data sets are not here")
+@pytest.mark.real_data
 def test_ants_and_bees_of_the_pytorch_tutorial():
     samples, spec = load_image_folder(str(REAL / "hymenoptera_160.zip"), split=True)
     assert np.unique(samples.split_N, return_counts=True)[1].tolist() == [244, 153]
