@@ -52,6 +52,7 @@ PARTS = {
     "loss": Part(("trainer.losses.",), ("task", "n_classes", "class_counts", "n_rows")),
     "optimizer": Part(("torch.optim.",), ("params",)),
     "scheduler": Part(("torch.optim.lr_scheduler.",), ("optimizer",)),
+    "tracker": Part(("trainer.trackers.",), ("directory",)),
 }
 STEP_COUNTS = (
     "total_steps",

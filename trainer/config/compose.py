@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from trainer.config.keys import flatten
 from trainer.config.problems import COMPOSITION_ERRORS, CONF, closed_keys, composition_problems, explain, known_keys
-from trainer.config.schema import OPEN_SECTIONS, RunConfig
+from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error, did_you_mean
 
 failures: list[FoldwiseError] | None = None  # of the jobs; None in a process that a launcher has made for a job
@@ -58,7 +58,7 @@ def register_schema() -> None:
     # two sweeps of one second never share a place; the processes of one sweep do
     OmegaConf.register_new_resolver("pid", os.getpid, replace=True, use_cache=True)
     node = OmegaConf.structured(RunConfig)
-    for name in OPEN_SECTIONS:
+    for name in (*OPEN_SECTIONS, *LISTED_SECTIONS):
         OmegaConf.set_struct(node[name], False)
     OmegaConf.set_struct(node.cv.inner.grid, False)
     ConfigStore.instance().store(name="schema", node=node)
@@ -75,7 +75,9 @@ def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:
     overrides = tuple(map(str, task))
     config = to_run_config(cfg, overrides)
     choices = hydra.runtime.choices
-    several = [item for item in overrides if "=[" in item and (CONF / item.partition("=")[0]).is_dir()]
+    groups = (item.partition("=[")[0] for item in overrides if "=[" in item)
+    single = {group for group in groups if group not in LISTED_SECTIONS and (CONF / group).is_dir()}
+    several = [item for item in overrides if item.partition("=[")[0] in single]
     if several:
         raise ConfigError.from_problems([f"{item}: one at a time; use -m to sweep over several" for item in several])
     own = {name: getattr(config, name)["_target_"].rpartition(".")[2] for name in ("data", "model", "loss")}
@@ -158,7 +160,7 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
     global failures
     failures = []
-    arguments = sorted(sys.argv[1:], key=lambda item: item not in ("-m", "--multirun"))  # Hydra wants it first
+    arguments = sorted(_one_tracker(sys.argv[1:]), key=lambda item: item not in ("-m", "--multirun"))  # Hydra's order
     sys.argv[1:] = [with_quotes(item) for item in arguments]
     try:
         main()
@@ -168,6 +170,13 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
         raise ConfigError.from_problems(composition_problems(error, sys.argv[1:], to_run_config, check)) from error
     if failures:
         raise failures[0]
+
+
+def _one_tracker(arguments: Sequence[str]) -> list[str]:
+    """Take ``tracker.name=`` for ``tracker=``, as it was once called; the last of them counts, as with any key."""
+    named = [f"tracker={item.partition('=')[2]}" if item.startswith("tracker.name=") else item for item in arguments]
+    places = [i for i, item in enumerate(named) if item.startswith("tracker=")]
+    return [item for i, item in enumerate(named) if i not in places[:-1]]
 
 
 def with_quotes(argument: str) -> str:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from trainer.config.schema import OPEN_SECTIONS, InnerConfig, RunConfig
+from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, InnerConfig, RunConfig
 from trainer.errors import ConfigError, did_you_mean
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -104,8 +104,9 @@ def explain(error: Exception, override: str = "") -> str:
         return f"plugins is a list: plugins=[{value}]"
     if "Ambiguous value" in text:
         return f"{override}: several values: use -m to sweep over them"
-    if f"Could not find '{key}/" in text:
-        return _unknown_option(key, value)
+    unknown = re.search(rf"Could not (?:find|load) '{re.escape(key)}/([^']*)'", text)
+    if unknown:
+        return _unknown_option(key, unknown[1] if key in LISTED_SECTIONS else value)
     if "Could not override 'data/preprocess'" in text:
         return f"{override}: goes with data=csv_text, or data of your own with defaults: [preprocess: ...]"
     if re.search(r"Could not (override|append)|is not in struct|Key '.*' not in '", text):
@@ -148,6 +149,6 @@ def closed_keys(cfg: DictConfig) -> list[str]:
     keys = []
     for name in map(str, cfg):
         keys.append(name)
-        if name not in OPEN_SECTIONS and isinstance(cfg._get_node(name), DictConfig):
+        if name not in (*OPEN_SECTIONS, *LISTED_SECTIONS) and isinstance(cfg._get_node(name), DictConfig):
             keys += [f"{name}.{inner}" for inner in cfg[name]]
     return keys

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
+LISTED_SECTIONS = ("tracker",)  # any number of open sections, by name
 
 
 @dataclass
@@ -123,13 +124,6 @@ class RuntimeConfig:
 
 
 @dataclass
-class TrackerConfig:
-    """Where curves go besides the report."""
-
-    name: str = "tensorboard"  # a file of trainer/trackers, or none
-
-
-@dataclass
 class PathsConfig:
     """Where results go."""
 
@@ -166,4 +160,4 @@ class RunConfig:
     profile: ProfileConfig = field(default_factory=ProfileConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
-    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    tracker: dict[str, Any] = field(default_factory=dict)  # name -> section with _target_

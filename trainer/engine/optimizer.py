@@ -29,8 +29,11 @@ def make_optimizer(
     optimizer = construct("optimizer", section, plugins, params=parameters)
     if not isinstance(optimizer, Optimizer):
         raise ConfigError(f"optimizer._target_: {section['_target_']} is not a torch optimizer")
-    if inspect.signature(type(optimizer).step).parameters["closure"].default is inspect.Parameter.empty:
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
         raise ConfigError(f"optimizer._target_: {section['_target_']} wants a closure, which one step per batch lacks")
+    if not all("lr" in group for group in (optimizer.defaults, *optimizer.param_groups)):
+        raise ConfigError(f"optimizer._target_: {section['_target_']} has no learning rate 'lr' for schedules to set")
     return optimizer
 
 

@@ -82,7 +82,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
         return None
     merged = merge(directory, force=bool(resume_plan.forced))
-    for tracker in make_trackers(config, directory):
+    for tracker in make_trackers(config.tracker, config.plugins, directory, _sayer(console)):
         tracker.finished(merged.result, hparams(config))
     show_merged(console, merged)
     return merged
@@ -165,12 +165,13 @@ def train_folds(
     """
     if not folds:
         return
+    config = experiment.config
     n_workers, notes = count_workers(experiment, len(folds), peak_bytes)
     _show_notes(notes, console)
-    shown, print_line = make_progress(experiment.config, console, len(folds)), _sayer(console)
+    shown, print_line = make_progress(experiment.config.runtime.progress, console, len(folds)), _sayer(console)
 
     def observed() -> list[Observer]:
-        return [shown.lane(), *make_trackers(experiment.config, directory)]
+        return [shown.lane(), *make_trackers(config.tracker, config.plugins, directory, print_line)]
 
     try:
         if n_workers > 1:

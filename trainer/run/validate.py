@@ -22,6 +22,7 @@ from trainer.losses.contract import refuse_pairing
 from trainer.metrics.check import check_names
 from trainer.models.pretrained import TRANSFORMER, find_pretrained
 from trainer.store.fold_files import ALL
+from trainer.trackers.build import tracker_problems
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
@@ -46,6 +47,7 @@ def _problems(config: RunConfig) -> list[str]:
         for name in OPEN_SECTIONS:
             problems += check_section(name, getattr(config, name), config.plugins)
         problems += check_section("data.preprocess", config.data.get("preprocess") or {}, config.plugins)
+        problems += tracker_problems(config.tracker, config.plugins)
     problems += check_level(config.amp)
     if config.runtime.compile and config.amp.backend == "apex":
         problems.append("runtime.compile=true cannot compile what apex patches: use amp.backend=native")
@@ -195,7 +197,6 @@ def _choice_problems(config: RunConfig) -> list[str]:
         ("audit", config.audit, {"warn", "strict", "off"}),
         ("cv.group", config.cv.group or "auto_duplicates", {"auto_duplicates"}),
         ("runtime.progress", config.runtime.progress, {"auto", "rich", "plain", "off"}),
-        ("tracker.name", config.tracker.name, {"none", "tensorboard"}),
         ("checkpoint.format", config.checkpoint.format, {"safetensors", "zip", "legacy"}),
     ]
     problems = [
@@ -256,7 +257,14 @@ def _optimizer_problems(config: RunConfig) -> list[str]:
     """Build the optimizer and the scheduler around one throw-away parameter: torch checks the values itself."""
     try:
         optimizer = make_optimizer(config.optimizer, [torch.nn.Parameter(torch.zeros(1))], config.plugins)
-        make_scheduler(config.scheduler, optimizer, warmup_steps=0, total_steps=100, steps_per_epoch=10)
+        make_scheduler(
+            config.scheduler,
+            optimizer,
+            warmup_steps=0,
+            total_steps=100,
+            steps_per_epoch=10,
+            plugins=config.plugins,
+        )
     except ConfigError as error:
         return [str(error)]
     rates = [float(group["lr"]) for group in optimizer.param_groups]

@@ -1,26 +1,66 @@
 """The trackers and the progress display that a configuration names."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from trainer.config.schema import RunConfig
+from trainer.config.build import check_section, construct, resolve_target
 from trainer.engine.observer import Observer
+from trainer.errors import ConfigError
 from trainer.trackers.console import PlainLines, ProgressBars
+from trainer.trackers.contained import METHODS, Contained
 
 
-def make_trackers(config: RunConfig, directory: Path) -> list[Observer]:
-    """Return the trackers the configuration names."""
-    if config.tracker.name == "none":
+def tracker_problems(sections: Mapping[str, Any], plugins: Sequence[str]) -> list[str]:
+    """Return what is wrong with the ``tracker`` sections, one line each."""
+    problems = []
+    for name, section in sections.items():
+        if not isinstance(section, Mapping):
+            problems.append(f"tracker.{name}={section}: a tracker is a section with _target_ (tracker=[tensorboard])")
+            continue
+        found = check_section("tracker", section, plugins)
+        target = None if found else resolve_target("tracker", section["_target_"], plugins)
+        if isinstance(target, type):
+            found = _lacking(target, section["_target_"])
+        problems += [problem.replace("tracker", f"tracker.{name}", 1) for problem in found]
+    return problems
+
+
+def make_trackers(
+    sections: Mapping[str, Any], plugins: Sequence[str], directory: Path, print_line: Callable[[str], None]
+) -> list[Observer]:
+    """Build the trackers of the ``tracker`` sections.
+
+    Args:
+        sections: by name, each with ``_target_``.
+        plugins: packages of the user's.
+        directory: of the run.
+        print_line: told when a tracker has raised and is left out from then on.
+
+    Raises:
+        ConfigError: one cannot be built, or is no tracker.
+    """
+    trackers: list[Observer] = []
+    for name, section in sections.items():
+        tracker = construct("tracker", section, plugins, directory=directory)
+        lacking = _lacking(tracker, section["_target_"])
+        if lacking:
+            raise ConfigError(lacking[0])
+        trackers.append(Contained(tracker, name, print_line))
+    return trackers
+
+
+def _lacking(tracker: object, target: str) -> list[str]:
+    methods = [method for method in METHODS if not callable(getattr(tracker, method, None))]
+    if not methods:
         return []
-    from trainer.trackers.tensorboard import TensorBoardTracker
-
-    return [TensorBoardTracker(directory)]
+    return [f"tracker: {target} has no {', '.join(methods)} (trainer/engine/observer.py says what a tracker is told)"]
 
 
-def make_progress(config: RunConfig, console: Console, n_folds: int) -> ProgressBars | PlainLines:
-    """Return bars where there is a terminal, else plain lines; ``runtime.progress`` decides."""
-    wanted = config.runtime.progress
+def make_progress(wanted: str, console: Console, n_folds: int) -> ProgressBars | PlainLines:
+    """Return bars where there is a terminal, else plain lines; ``wanted`` (``runtime.progress``) decides."""
     if wanted == "rich" or (wanted == "auto" and console.is_terminal):
         return ProgressBars(console, n_folds)
     return PlainLines(console)

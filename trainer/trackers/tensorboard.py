@@ -22,14 +22,14 @@ class TensorBoardTracker:
     """Write event files: ``log_dir/fold_<i>`` per fold; everything is drawn over optimizer steps.
 
     Args:
-        log_dir: of the run; what ``tensorboard --logdir`` is given, or a parent of it.
+        directory: of the run; what ``tensorboard --logdir`` is given, or a parent of it.
     """
 
-    def __init__(self, log_dir: Path) -> None:
+    def __init__(self, directory: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._open = SummaryWriter
-        self._log_dir = log_dir
+        self._log_dir = directory
         self._writer: Any = None
         threading.excepthook = _hook
 
