@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainer.data.samples import Task
 from trainer.engine.observer import Observer
 from trainer.errors import FoldwiseError, as_foldwise_error
 from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.tasks import Target, Task
 
 METHODS = ("fold_started", "step", "epoch", "fold_finished", "finished")  # of trainer.engine.observer.Observer
 
@@ -39,9 +36,7 @@ class Contained:
         """Tell of an epoch."""
         self._tell("epoch", record)
 
-    def fold_finished(
-        self, result: FoldResult, target_V: NDArray[np.int64], classes: tuple[str, ...], task: Task
-    ) -> None:
+    def fold_finished(self, result: FoldResult, target_V: Target, classes: tuple[str, ...], task: Task) -> None:
         """Tell how a fold was scored."""
         self._tell("fold_finished", result, target_V, classes, task)
 
