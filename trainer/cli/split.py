@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config.overrides import quoted
+from trainer.config.schema import RARE_POLICIES
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.csv_tabular import load_csv_tabular
@@ -16,7 +17,6 @@ from trainer.data.sources.csv_text import load_csv_text
 from trainer.errors import ConfigError, FoldwiseError
 from trainer.folds.io.split_files import NAMES, given_folds, require_replaceable, write_split
 from trainer.folds.plan import FoldPlan, make_folds, strategies, strategy_module
-from trainer.folds.rare import CHOICES
 from trainer.folds.request import SplitOptions
 from trainer.report.split_table import describe_split, show
 from trainer.report.terminal import terminal
@@ -58,7 +58,7 @@ def add_split(commands: Any) -> None:
         "--seed", type=int, metavar="S", help="of the shuffle, as cv.random_state (default: 42)", default=42
     )
     how.add_argument("--no-shuffle", action="store_true", help="keep the order of the rows")
-    how.add_argument("--rare", choices=CHOICES, default="refuse", help="classes with fewer rows than folds")
+    how.add_argument("--rare", choices=RARE_POLICIES, default="refuse", help="classes with fewer rows than folds")
     how.add_argument("--gap", type=int, metavar="T", default=0, help="times left out before the held-out part (time)")
     how.add_argument("--window", type=int, metavar="T", help="most times to train on (time); default: all before")
     how.add_argument("--holdout-fraction", type=float, metavar="F", default=0.2, help="share held out (default: 0.2)")

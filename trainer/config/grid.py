@@ -80,8 +80,6 @@ def grid_problems(config: RunConfig) -> list[str]:
     problems = [problem for key, values in grid.items() for problem in _key_problems(config, key, values)]
     if not is_nested(config):
         return [*problems, "cv.inner.grid needs inner folds to choose: set cv.inner.n_splits=3"] if grid else problems
-    if cv.inner.n_splits is not None and cv.inner.n_splits < 2:
-        problems.append(f"cv.inner.n_splits={cv.inner.n_splits}: must be at least 2, or null")
     if cv.select == "last" and not grid:
         problems.append("cv.inner.n_splits has nothing to choose: set cv.select=inner (epochs) or cv.inner.grid={...}")
     if cv.select == "fold":

@@ -1,151 +1,227 @@
 """The shape of a configuration: closed sections typed, open sections as mappings.
 
 Plain dataclasses; ``compose.py`` registers them with Hydra, so an unknown key or a wrong type in a closed
-section fails at composition. The open sections (data, model, loss, optimizer, scheduler) name their class with
-``_target_`` and are checked by ``build.py``.
+section fails at composition. Beside each type stands what its values may be (``bounds.py`` checks it) and what the
+option is, as ``docs/reference/options.md`` shows it. The open sections (data, model, loss, optimizer, scheduler) name
+their class with ``_target_`` and are checked by ``build.py``.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+from trainer.config.bounds import above, at_least, between, one_of
 
 OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
 LISTED_SECTIONS = ("tracker",)  # any number of open sections, by name
+RARE_POLICIES = ("refuse", "merge", "keep_in_train", "allow")
+CAST_TYPES = ("float32", "half", "fp32", "fp16", "bf16")
+STRATEGIES = tuple(
+    sorted(path.stem for path in Path(__file__).parents[1].glob("folds/strategies/*.py") if path.stem[0] != "_")
+)
 
 
 @dataclass
 class InnerConfig:
     """Nested cross validation: folds inside each fold's training rows pick what the fold is trained with."""
 
-    n_splits: int | None = None  # inner folds per fold; null = not nested
-    grid: dict[str, Any] = field(default_factory=dict)  # dotted key -> values to choose from
+    n_splits: Annotated[int | None, at_least(2), "inner folds per fold; null = not nested"] = None
+    grid: Annotated[dict[str, Any], "dotted key -> values to choose from"] = field(default_factory=dict)
 
 
 @dataclass
 class CvConfig:
     """How the rows are split and which epoch is scored."""
 
-    strategy: str = "stratified"  # a file of trainer/folds
-    n_splits: int = 5
-    repeats: int = 1
-    shuffle: bool = True
-    random_state: int = 42
-    fold: int | str | None = None  # run this fold only; all = fit on every row
-    parallel: int | str = "auto"  # folds trained side by side; auto = as many as there are cores and memory for
-    select: str = "last"  # last | inner | fold
-    group: str | None = None  # auto_duplicates: copies and near copies of a row stay in one fold
-    inner_fraction: float = 0.1  # share of the training rows that picks the epoch under select=inner
+    strategy: Annotated[
+        str, one_of(*STRATEGIES), "how rows are put into folds (a file of trainer/folds/strategies)"
+    ] = "stratified"
+    n_splits: Annotated[int, at_least(2), "folds of each repeat"] = 5
+    repeats: Annotated[int, at_least(1), "splits of all rows, each shuffled anew"] = 1
+    shuffle: Annotated[bool, "whether the rows are shuffled before they are split"] = True
+    random_state: Annotated[int, at_least(0), "of the shuffle of the first repeat; training has seed"] = 42
+    fold: Annotated[
+        int | str | None, "train this fold only, counted from 0; all = fit on every row; null = every fold"
+    ] = None
+    parallel: Annotated[
+        int | str,
+        at_least(1),
+        one_of("auto"),
+        "folds trained side by side; auto = as many as there are cores and memory for",
+    ] = "auto"
+    select: Annotated[
+        str,
+        one_of("last", "inner", "fold"),
+        "epoch that is scored: the last, or the best on a slice of the training rows (inner) or on the fold itself",
+    ] = "last"
+    group: Annotated[
+        str | None, one_of("auto_duplicates"), "auto_duplicates = copies and near copies of a row stay in one fold"
+    ] = None
+    inner_fraction: Annotated[
+        float, between(0, 1, "()"), "share of the training rows that picks the epoch under select=inner"
+    ] = 0.1
     inner: InnerConfig = field(default_factory=InnerConfig)
-    rare: str = "refuse"  # refuse | merge | keep_in_train | allow: classes with fewer rows than folds
-    gap: int = 0  # strategy=time: distinct times left out before each held-out part
-    window: int | None = None  # strategy=time: most distinct times to train on; null = all that came before
-    holdout_fraction: float = 0.2  # strategy=holdout: share of the rows held out
-    path: str | None = None  # strategy=predefined: file of folds, relative to where the command is typed
+    rare: Annotated[str, one_of(*RARE_POLICIES), "what becomes of classes with fewer rows than folds"] = "refuse"
+    gap: Annotated[int, at_least(0), "strategy=time: distinct times left out before each held-out part"] = 0
+    window: Annotated[
+        int | None, at_least(1), "strategy=time: most distinct times to train on; null = all that came before"
+    ] = None
+    holdout_fraction: Annotated[float, between(0, 1, "()"), "strategy=holdout: share of the rows held out"] = 0.2
+    path: Annotated[str | None, "strategy=predefined: file of folds, relative to where the command is typed"] = None
 
 
 @dataclass
 class AmpConfig:
     """Mixed precision: apex's levels and their overrides (null = the level's own value)."""
 
-    opt_level: str = "O0"
-    backend: str = "auto"  # auto | native | apex
-    dtype: str = "auto"  # auto | fp16 | bf16
-    cast_model_type: str | None = None
-    keep_batchnorm_fp32: bool | None = None
-    master_weights: bool | None = None
-    loss_scale: str | None = None  # "dynamic" or a number
+    opt_level: Annotated[
+        str,
+        one_of("O0", "O1", "O2", "O3", hint="the letter O, upper case, then a digit"),
+        "O0 = float32, O1 = autocast, O2 = half model with float32 master weights, O3 = half all through",
+    ] = "O0"
+    backend: Annotated[str, one_of("auto", "native", "apex"), "whose implementation; auto = native"] = "auto"
+    dtype: Annotated[str, one_of("auto", "fp16", "bf16"), "the half type; auto = fp16 on CUDA, bf16 on the CPU"] = (
+        "auto"
+    )
+    cast_model_type: Annotated[
+        str | None, one_of(*CAST_TYPES), "type of the model's weights and inputs; null = the level's own"
+    ] = None
+    keep_batchnorm_fp32: Annotated[bool | None, "batch norm in float32 in a half model; null = the level's own"] = None
+    master_weights: Annotated[
+        bool | None, "float32 copy of half weights that the optimizer updates; null = the level's own"
+    ] = None
+    loss_scale: Annotated[str | None, "dynamic, or a positive number; null = the level's own"] = None
 
 
 @dataclass
 class FitConfig:
     """What one optimizer step does, and when a fold ends early."""
 
-    accumulate_steps: int = 1
-    clip_norm: float | None = None
-    ema_decay: float | None = None
-    warmup_steps: int = 0
-    warmup_ratio: float = 0.0  # share of the fold's steps to warm up in, instead of warmup_steps
-    patience_epochs: int | None = None
-    head_lr: float | None = None  # learning rate of the model's head; null = optimizer.lr
-    layer_decay: float | None = None  # the k-th layer below the head learns at optimizer.lr * layer_decay**k
-    decay_norms: bool = True  # false: no weight decay on biases and normalisation layers
-    freeze_epochs: int | str = 0  # epochs in which the head alone is trained; all = in every epoch
-    unfreeze_layers: int | None = None  # thaw so many layers per epoch after that, from the top; null = all at once
-    mixup_alpha: float = 0.0  # of Beta(alpha, alpha), the share in which two rows are mixed; 0 = not mixed
-    cutmix_alpha: float = 0.0  # the same for pasting a box of another image
+    accumulate_steps: Annotated[int, at_least(1), "batches whose gradients make one step"] = 1
+    clip_norm: Annotated[float | None, above(0), "largest norm of all gradients together; null = not clipped"] = None
+    ema_decay: Annotated[
+        float | None,
+        between(0, 1, "[)"),
+        "of the moving average of the weights, which is then what is scored; null = none",
+    ] = None
+    warmup_steps: Annotated[int, at_least(0), "steps in which the learning rate rises to its value"] = 0
+    warmup_ratio: Annotated[
+        float, between(0, 1, "[)"), "share of the fold's steps to warm up in, instead of warmup_steps"
+    ] = 0.0
+    patience_epochs: Annotated[
+        int | None, at_least(1), "a fold ends after so many epochs that are no better; null = never early"
+    ] = None
+    head_lr: Annotated[float | None, above(0), "learning rate of the model's head; null = optimizer.lr"] = None
+    layer_decay: Annotated[
+        float | None, between(0, 1, "(]"), "the k-th layer below the head learns at optimizer.lr * layer_decay**k"
+    ] = None
+    decay_norms: Annotated[bool, "false = no weight decay on biases and normalisation layers"] = True
+    freeze_epochs: Annotated[
+        int | str, at_least(0), one_of("all"), "epochs in which the head alone is trained; all = in every epoch"
+    ] = 0
+    unfreeze_layers: Annotated[
+        int | None, at_least(1), "thaw so many layers per epoch after that, from the top; null = all at once"
+    ] = None
+    mixup_alpha: Annotated[
+        float, at_least(0), "of Beta(alpha, alpha), the share in which two rows are mixed; 0 = not mixed"
+    ] = 0.0
+    cutmix_alpha: Annotated[float, at_least(0), "the same for pasting a box of another image"] = 0.0
 
 
 @dataclass
 class MetricsConfig:
     """Which metrics are reported; the first picks the epoch. An empty list means the task's own."""
 
-    names: list[str] = field(default_factory=list)
+    names: Annotated[list[str], "metrics, the primary one first; [] = those of the task"] = field(default_factory=list)
 
 
 @dataclass
 class ProfileConfig:
     """The profile at start."""
 
-    enabled: bool = True
-    only: bool = False
-    steps: int = 3  # training steps measured for the bill
-    top: int = 10  # rows of the module table
+    enabled: Annotated[bool, "whether parameters, FLOPs, memory and time are estimated before training"] = True
+    only: Annotated[bool, "stop after it"] = False
+    steps: Annotated[int, at_least(1), "training steps measured for the cost estimate"] = 3
+    top: Annotated[int, "rows of the module table"] = 10
 
 
 @dataclass
 class InitConfig:
     """Weights to start from instead of fresh ones, in every fold the same."""
 
-    path: str | None = None  # .pt .pth .bin .ckpt .safetensors, relative to where the command is typed
-    min_match: float = 0.9  # least share of the backbone's parameters (all but a head of other size) that must fit
-    prefix: str | None = None  # of the names to take, where several parts of the file fit
+    path: Annotated[
+        str | None, "file of weights: .pt .pth .bin .ckpt .safetensors, relative to where the command is typed"
+    ] = None
+    min_match: Annotated[
+        float,
+        between(0, 1, "(]"),
+        "least share of the backbone's parameters (all but a head of another size) to fit",
+    ] = 0.9
+    prefix: Annotated[str | None, "of the names to take, where several parts of the file fit"] = None
 
 
 @dataclass
 class CheckpointConfig:
     """When a fold in training is saved, and what is kept of a finished one."""
 
-    every_n_steps: int | None = None  # optimizer steps; null = not by steps
-    every_n_epochs: int | None = None
-    every_minutes: float | None = 2.0
-    background: bool = True  # write while the next steps run
-    keep_final: bool = False  # keep the training state of a finished fold, to train it longer later
-    save_weights: bool = True
-    format: str = "safetensors"  # safetensors | zip | legacy (for torch before 1.6)
+    every_n_steps: Annotated[int | None, at_least(1), "save every so many optimizer steps; null = not by steps"] = None
+    every_n_epochs: Annotated[int | None, at_least(1), "save every so many epochs; null = not by epochs"] = None
+    every_minutes: Annotated[float | None, above(0), "save every so many minutes; null = not by time"] = 2.0
+    background: Annotated[bool, "write while the next steps run"] = True
+    keep_final: Annotated[bool, "keep the training state of a finished fold, to train it longer later"] = False
+    save_weights: Annotated[bool, "write the weights of each finished fold"] = True
+    format: Annotated[
+        str, one_of("safetensors", "zip", "legacy"), "of those weights; legacy = for torch before 1.6"
+    ] = "safetensors"
 
 
 @dataclass
 class RuntimeConfig:
     """How the process runs; nothing here changes the numbers except ``threads`` and ``compile``."""
 
-    threads: int | None = None  # torch threads; null = one for a small model on the CPU, else torch's own choice
-    progress: str = "auto"  # auto | rich | plain | off
-    compile: bool = False  # call the model through torch.compile
-    loader_timeout_seconds: float = 60.0  # a loader process (num_workers) silent for longer ends the run
+    threads: Annotated[
+        int | None, at_least(1), "torch threads; null = one for a small model on the CPU, else torch's own choice"
+    ] = None
+    progress: Annotated[
+        str, one_of("auto", "rich", "plain", "off"), "bars, lines or nothing; auto = bars on a terminal"
+    ] = "auto"
+    compile: Annotated[bool, "call the model through torch.compile"] = False
+    loader_timeout_seconds: Annotated[
+        float, above(0), "a loader process (num_workers) silent for longer ends the run"
+    ] = 60.0
 
 
 @dataclass
 class PathsConfig:
     """Where results go."""
 
-    runs: str = "runs"
-    cache: str | None = None  # what is computed once from the data (tokens, features); null = .cache in paths.runs
+    runs: Annotated[str, "directory of the run directories"] = "runs"
+    cache: Annotated[
+        str | None, "directory of what is computed once from the data (tokens, features); null = .cache in paths.runs"
+    ] = None
 
 
 @dataclass
 class RunConfig:
     """One whole run."""
 
-    run: str | None = None
-    resume: str = "auto"  # auto | must | never: whether to go on with a run that is there
-    force_resume: bool = False  # go on although something that alters the numbers has changed
-    seed: int = 42
-    max_epochs: int = 20
-    batch_size: int = 32
-    device: str = "auto"
-    num_workers: int = 0
-    audit: str = "warn"  # warn | strict | off: look for what makes the scores too good
-    preflight: bool = True  # on | off: try model and loss on one batch before training
-    plugins: list[str] = field(default_factory=list)
+    run: Annotated[str | None, "name of the run directory; null = made of data, model, loss, amp and the time"] = None
+    resume: Annotated[str, one_of("auto", "must", "never"), "whether to go on with a run that is there"] = "auto"
+    force_resume: Annotated[bool, "go on although something that alters the numbers has changed"] = False
+    seed: Annotated[int, at_least(0), "of weights, batches and augmentation, with repeat and fold"] = 42
+    max_epochs: Annotated[int, at_least(1), "epochs of each fold"] = 20
+    batch_size: Annotated[int, at_least(1), "rows of a batch"] = 32
+    device: Annotated[str, "auto, cpu, cuda or cuda:N; auto = cuda where there is one"] = "auto"
+    num_workers: Annotated[int, at_least(0), "processes that read rows which do not fit in memory; 0 = none"] = 0
+    audit: Annotated[
+        str,
+        one_of("warn", "strict", "off"),
+        "look for what makes the scores too good; strict = end with exit code 3 on a leak",
+    ] = "warn"
+    preflight: Annotated[bool, "try model and loss on one batch before training"] = True
+    plugins: Annotated[list[str], "packages of your own that _target_ may name; on the command line only"] = field(
+        default_factory=list
+    )
     paths: PathsConfig = field(default_factory=PathsConfig)
     data: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)

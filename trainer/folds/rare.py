@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.config.schema import RARE_POLICIES
 from trainer.errors import ConfigError, DataError, did_you_mean
 from trainer.tasks import of_target
 
-CHOICES = ("refuse", "merge", "keep_in_train", "allow")
 STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row
 
 
@@ -52,8 +52,8 @@ def apply_rare_policy(
         DataError: rare classes under ``refuse``, or nothing is left to split.
     """
     everything = RareOutcome(target, np.zeros(len(target), dtype=bool))
-    if rare not in CHOICES:
-        raise ConfigError(f"cv.rare: unknown '{rare}'{did_you_mean(rare, CHOICES)}")
+    if rare not in RARE_POLICIES:
+        raise ConfigError(f"cv.rare: unknown '{rare}'{did_you_mean(rare, RARE_POLICIES)}")
     if strategy not in STRATIFYING or of_target(target).several_labels:
         if rare != "refuse":
             raise ConfigError(f"cv.rare={rare} has no effect with cv={strategy} on these labels: leave it out")

@@ -7,17 +7,25 @@ from pathlib import Path
 
 import torch
 
+from trainer.config.bounds import bound_problems
 from trainer.config.build import check_section, resolve_target
 from trainer.config.grid import candidates, grid_problems
 from trainer.config.keys import values_text
-from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, CvConfig, FitConfig, InitConfig, RunConfig
+from trainer.config.schema import (
+    OPEN_SECTIONS,
+    STRATEGIES,
+    CheckpointConfig,
+    CvConfig,
+    FitConfig,
+    InitConfig,
+    RunConfig,
+)
 from trainer.data.samples import DataSpec
 from trainer.engine.optimizer import make_optimizer, make_scheduler
-from trainer.engine.precision.opt_levels import check_level
+from trainer.engine.precision.opt_levels import override_problems
 from trainer.errors import ConfigError, did_you_mean
 from trainer.folds.checks import require_seeds
-from trainer.folds.plan import strategies, strategy_module
-from trainer.folds.rare import CHOICES as RARE_CHOICES
+from trainer.folds.plan import strategy_module
 from trainer.losses.contract import refuse_pairing
 from trainer.metrics.check import check_names
 from trainer.models.pretrained import TRANSFORMER, find_pretrained
@@ -42,15 +50,14 @@ def check_config(config: RunConfig) -> None:
 
 def _problems(config: RunConfig) -> list[str]:
     missing_plugins = _plugin_problems(config.plugins)
-    problems = [*missing_plugins, *_number_problems(config), *_choice_problems(config)]
+    problems = [*missing_plugins, *bound_problems(config), *_fold_problems(config.cv)]
+    problems += _fit_problems(config.fit, config.cv.select) + _other_problems(config)
     if not missing_plugins:
         for name in OPEN_SECTIONS:
             problems += check_section(name, getattr(config, name), config.plugins)
         problems += check_section("data.preprocess", config.data.get("preprocess") or {}, config.plugins)
         problems += tracker_problems(config.tracker, config.plugins)
-    problems += check_level(config.amp)
-    if config.runtime.compile and config.amp.backend == "apex":
-        problems.append("runtime.compile=true cannot compile what apex patches: use amp.backend=native")
+    problems += override_problems(config.amp)
     problems += _device_problems(config.device)
     problems += _init_problems(config.init.path)
     return problems + (_optimizer_problems(config) if not problems else [])
@@ -80,87 +87,16 @@ def _plugin_problems(plugins: list[str]) -> list[str]:
     return problems
 
 
-def _number_problems(config: RunConfig) -> list[str]:
-    fit, cv = config.fit, config.cv
-    whole = [
-        ("max_epochs", config.max_epochs, 1),
-        ("batch_size", config.batch_size, 1),
-        ("num_workers", config.num_workers, 0),
-        ("seed", config.seed, 0),
-        ("cv.n_splits", cv.n_splits, 2),
-        ("cv.repeats", cv.repeats, 1),
-        ("cv.random_state", cv.random_state, 0),
-        ("cv.gap", cv.gap, 0),
-        ("cv.window", cv.window, 1),
-        ("fit.accumulate_steps", fit.accumulate_steps, 1),
-        ("fit.warmup_steps", fit.warmup_steps, 0),
-        ("fit.patience_epochs", fit.patience_epochs, 1),
-        ("fit.unfreeze_layers", fit.unfreeze_layers, 1),
-        ("runtime.threads", config.runtime.threads, 1),
-        ("profile.steps", config.profile.steps, 1),
-        ("checkpoint.every_n_steps", config.checkpoint.every_n_steps, 1),
-        ("checkpoint.every_n_epochs", config.checkpoint.every_n_epochs, 1),
-    ]
-    problems = [
-        f"{key}={value}: must be at least {low}" for key, value, low in whole if value is not None and value < low
-    ]
-    problems += _cv_problems(cv)
-    if cv.parallel != "auto" and (not isinstance(cv.parallel, int) or cv.parallel < 1):
-        problems.append(f"cv.parallel={cv.parallel}: must be auto or a number of folds, at least 1")
-    if not 0 < config.runtime.loader_timeout_seconds < math.inf:
-        problems.append(f"runtime.loader_timeout_seconds={config.runtime.loader_timeout_seconds}: must be positive")
-    minutes = config.checkpoint.every_minutes
-    if minutes is not None and not 0 < minutes < math.inf:
-        problems.append(f"checkpoint.every_minutes={minutes}: must be positive and finite, or null")
-    problems += _fit_problems(fit)
-    if not 0 < config.init.min_match <= 1:
-        problems.append(f"init.min_match={config.init.min_match}: must be above 0 and at most 1")
-    lr = config.optimizer.get("lr")
-    if isinstance(lr, (int, float)) and not 0 < lr < math.inf:
-        problems.append(f"optimizer.lr={lr}: must be positive and finite")
-    return problems
-
-
-def _fit_problems(fit: FitConfig) -> list[str]:
-    bounds = [
-        ("clip_norm", "must be positive and finite, or null", fit.clip_norm is None or 0 < fit.clip_norm < math.inf),
-        ("ema_decay", "must be in [0, 1), or null", fit.ema_decay is None or 0 <= fit.ema_decay < 1),
-        ("warmup_ratio", "must be in [0, 1)", 0 <= fit.warmup_ratio < 1),
-        ("head_lr", "must be positive and finite, or null", fit.head_lr is None or 0 < fit.head_lr < math.inf),
-        ("layer_decay", "must be above 0 and at most 1, or null", fit.layer_decay is None or 0 < fit.layer_decay <= 1),
-        ("mixup_alpha", "must be finite and at least 0", 0 <= fit.mixup_alpha < math.inf),
-        ("cutmix_alpha", "must be finite and at least 0", 0 <= fit.cutmix_alpha < math.inf),
-    ]
-    problems = [f"fit.{key}={getattr(fit, key)}: {wanted}" for key, wanted, holds in bounds if not holds]
-    if fit.warmup_ratio and fit.warmup_steps:
-        problems.append("fit.warmup_ratio and fit.warmup_steps both say how long to warm up: leave one of them out")
-    return problems + _freezing_problems(fit)
-
-
-def _freezing_problems(fit: FitConfig) -> list[str]:
-    frozen, problems = fit.freeze_epochs, []
-    whole = isinstance(frozen, int) and not isinstance(frozen, bool) and frozen >= 0
-    if not whole and frozen != ALL:
-        problems.append(f"fit.freeze_epochs={frozen}: must be a number of epochs, at least 0, or all")
-    if fit.unfreeze_layers is not None and frozen in (0, ALL):
-        why = "nothing is frozen first" if frozen == 0 else "the backbone stays frozen"
-        problems.append(
-            f"fit.unfreeze_layers has no effect with fit.freeze_epochs={frozen} ({why}): set it to 1 or more"
-        )
-    if fit.layer_decay is not None and frozen == ALL:
-        problems.append("fit.layer_decay has no effect with fit.freeze_epochs=all: the backbone is never trained")
-    return problems
-
-
-def _cv_problems(cv: CvConfig) -> list[str]:
-    problems = [
-        f"{key}={share}: must be between 0 and 1"
-        for key, share in (("cv.inner_fraction", cv.inner_fraction), ("cv.holdout_fraction", cv.holdout_fraction))
-        if not 0 < share < 1
-    ]
+def _fold_problems(cv: CvConfig) -> list[str]:
+    problems = []
     if cv.path is not None and cv.strategy != "predefined":
         problems.append(f"cv.path has no effect with cv={cv.strategy}: leave it out, or use cv=predefined")
-    counted = cv.strategy in strategies() and strategy_module(cv.strategy).N_SPLITS
+    if cv.group is not None and cv.strategy in ("stratified", "kfold", "time"):
+        keeping = "cv=stratified_group (or group); with several labels per row cv=multilabel"
+        problems.append(f"cv.group={cv.group} needs folds that keep groups: use {keeping}")
+    if cv.fold == ALL and cv.select == "fold":
+        problems.append("cv.fold=all holds no fold out that could pick the epoch: set cv.select=last (or inner)")
+    counted = cv.strategy in STRATEGIES and strategy_module(cv.strategy).N_SPLITS
     for require in (
         partial(require_fold, cv.fold, cv.n_splits * cv.repeats if counted else None),
         partial(require_seeds, cv.random_state, cv.repeats),
@@ -169,6 +105,22 @@ def _cv_problems(cv: CvConfig) -> list[str]:
             require()
         except ConfigError as error:
             problems.append(str(error))
+    return problems
+
+
+def _fit_problems(fit: FitConfig, select: str) -> list[str]:
+    frozen, problems = fit.freeze_epochs, []
+    if fit.warmup_ratio and fit.warmup_steps:
+        problems.append("fit.warmup_ratio and fit.warmup_steps both say how long to warm up: leave one of them out")
+    if fit.unfreeze_layers is not None and frozen in (0, ALL):
+        why = "nothing is frozen first" if frozen == 0 else "the backbone stays frozen"
+        problems.append(
+            f"fit.unfreeze_layers has no effect with fit.freeze_epochs={frozen} ({why}): set it to 1 or more"
+        )
+    if fit.layer_decay is not None and frozen == ALL:
+        problems.append("fit.layer_decay has no effect with fit.freeze_epochs=all: the backbone is never trained")
+    if fit.patience_epochs is not None and select == "last":
+        problems.append("fit.patience_epochs needs an epoch to be picked: set cv.select=inner (or fold)")
     return problems
 
 
@@ -188,22 +140,12 @@ def require_fold(fold: int | str | None, n_folds: int | None) -> None:
     raise ConfigError(f"cv.fold={fold} does not exist: have {have}, or all to fit on every row")
 
 
-def _choice_problems(config: RunConfig) -> list[str]:
-    choices = [
-        ("cv.strategy", config.cv.strategy, strategies()),
-        ("cv.rare", config.cv.rare, RARE_CHOICES),
-        ("cv.select", config.cv.select, {"last", "inner", "fold"}),
-        ("resume", config.resume, {"auto", "must", "never"}),
-        ("audit", config.audit, {"warn", "strict", "off"}),
-        ("cv.group", config.cv.group or "auto_duplicates", {"auto_duplicates"}),
-        ("runtime.progress", config.runtime.progress, {"auto", "rich", "plain", "off"}),
-        ("checkpoint.format", config.checkpoint.format, {"safetensors", "zip", "legacy"}),
-    ]
-    problems = [
-        f"{key}: unknown '{value}'{did_you_mean(value, sorted(known))}"
-        for key, value, known in choices
-        if value not in known
-    ]
+def _other_problems(config: RunConfig) -> list[str]:
+    """Return what contradicts each other outside of the folds and the fit."""
+    problems = []
+    lr = config.optimizer.get("lr")
+    if isinstance(lr, (int, float)) and not 0 < lr < math.inf:
+        problems.append(f"optimizer.lr={lr}: must be positive and finite")
     if config.run is not None and (config.run in ("", ".", "..") or set("/\\") & set(config.run)):
         problems.append(f"run={config.run}: is a name, not a path; paths.runs=DIR says where runs go")
     if config.init.path is None and (config.init.prefix is not None or config.init.min_match != InitConfig.min_match):
@@ -212,13 +154,8 @@ def _choice_problems(config: RunConfig) -> list[str]:
         problems.append("checkpoint.format has no effect with checkpoint.save_weights=false")
     if config.profile.only and not config.profile.enabled:
         problems.append("profile.only=true contradicts profile.enabled=false (profile=off)")
-    if config.cv.group is not None and config.cv.strategy in ("stratified", "kfold", "time"):
-        keeping = "cv=stratified_group (or group); with several labels per row cv=multilabel"
-        problems.append(f"cv.group={config.cv.group} needs folds that keep groups: use {keeping}")
-    if config.cv.fold == ALL and config.cv.select == "fold":
-        problems.append("cv.fold=all holds no fold out that could pick the epoch: set cv.select=last (or inner)")
-    if config.fit.patience_epochs is not None and config.cv.select == "last":
-        problems.append("fit.patience_epochs needs an epoch to be picked: set cv.select=inner (or fold)")
+    if config.runtime.compile and config.amp.backend == "apex":
+        problems.append("runtime.compile=true cannot compile what apex patches: use amp.backend=native")
     return problems
 
 

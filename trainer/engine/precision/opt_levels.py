@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from trainer.config.bounds import bound_problems
 from trainer.config.schema import AmpConfig
 from trainer.errors import ConfigError
 
@@ -89,20 +90,12 @@ def level_defaults(opt_level: str, half: torch.dtype) -> Properties:
 
 def check_level(amp: AmpConfig) -> list[str]:
     """Return every problem of an amp section (empty when it is sound)."""
-    problems = []
-    if amp.opt_level not in ("O0", "O1", "O2", "O3"):
-        problems.append(
-            f"amp.opt_level: unknown level '{amp.opt_level}': use O0, O1, O2 or O3 "
-            "(the letter O, upper case, then a digit)"
-        )
-    if amp.dtype not in ("auto", *DTYPES):
-        problems.append(f"amp.dtype: '{amp.dtype}' is not one of auto, fp16, bf16")
-    if amp.backend not in ("auto", "native", "apex"):
-        problems.append(f"amp.backend: '{amp.backend}' is not one of auto, native, apex")
-    if amp.cast_model_type is not None and amp.cast_model_type not in CAST_TYPES:
-        problems.append(f"amp.cast_model_type: '{amp.cast_model_type}' is not one of {', '.join(CAST_TYPES)}")
-    problems += _scale_problems(amp.loss_scale)
-    return problems + _override_problems(amp)
+    return bound_problems(amp, "amp.") + override_problems(amp)
+
+
+def override_problems(amp: AmpConfig) -> list[str]:
+    """Return what is wrong with the loss scale, and the overrides that contradict the level or each other."""
+    return _scale_problems(amp.loss_scale) + _override_problems(amp)
 
 
 def _scale_problems(loss_scale: str | None) -> list[str]:
