@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help train test coverage test-real battery bench check format lock clean
+.PHONY: help train test coverage test-real battery bench check format reference lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ check: $(INSTALLED) ## lint, format check, types, import contracts
 format: $(INSTALLED) ## format the code and fix what ruff can fix
 	@$(PY) -m ruff check --fix-only --quiet .
 	@$(PY) -m ruff format .
+
+reference: $(INSTALLED) ## write docs/reference/options.md from the schema and conf/
+	@$(PY) -m trainer.config.reference > docs/reference/options.md
 
 lock: $(INSTALLED) ## pin pyproject.toml again, keeping pins that fit; ARGS="--upgrade-package rich"
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet --extra dev --allow-unsafe --strip-extras \

@@ -189,7 +189,7 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
         elif value == "???":
             problems.append(f"{name}.{key} is required: give {name}.{key}=...")
         elif hint is not None and not _step_word(name, value) and not fits(value, hint):
-            problems.append(f"{name}.{key}: {value!r} is not {_describe(hint)}")
+            problems.append(f"{name}.{key}: {value!r} is not {describe(hint)}")
     return problems + _missing(name, given, [parameter for parameter, _ in taken.values()])
 
 
@@ -240,17 +240,20 @@ def fits(value: object, hint: Any) -> bool:
     return inspect.isclass(hint) is False or not isinstance(value, (str, int, float, bool, list, NoneType))
 
 
-def _describe(hint: Any) -> str:
+def describe(hint: Any) -> str:
+    """Return what a value of a type is called: ``a whole number or null``."""
     words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", NoneType: "null"}
     if get_origin(hint) in (Union, UnionType):
         described = dict.fromkeys(
-            _describe(option) for option in get_args(hint) if option in words or get_origin(option)
+            describe(option) for option in get_args(hint) if option in words or get_origin(option)
         )
         return " or ".join(described)
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) in (list, tuple, Sequence):
         return "a list [...]"
+    if get_origin(hint) is dict:
+        return "a mapping {...}"
     return words.get(hint, getattr(hint, "__name__", str(hint)))
 
 

@@ -28,11 +28,12 @@ def help_text() -> str:
 
 
 def _group(directory: Path) -> str:
-    choices = [f"  {path.stem:<20}{_comment(path)}" for path in sorted(directory.glob("[!_]*.yaml"))]
+    choices = [f"  {path.stem:<20}{first_comment(path)}" for path in sorted(directory.glob("[!_]*.yaml"))]
     return "\n".join([f"{directory.relative_to(CONF).as_posix()}=", *choices])
 
 
-def _comment(path: Path) -> str:
+def first_comment(path: Path) -> str:
+    """Return what a file of conf/ says of itself."""
     with path.open(encoding="utf-8") as file:
         comments = [line for line in file if line.startswith("# ") and not line.startswith("# @")]
     return comments[0].removeprefix("# ").strip() if comments else ""

@@ -1,0 +1,27 @@
+"""The page of all options is that of the code."""
+
+from tests.places import REPOSITORY
+from trainer.config.bounds import options_of
+from trainer.config.reference import reference
+from trainer.config.schema import RunConfig
+
+
+def test_the_page_is_up_to_date():
+    page = (REPOSITORY / "docs" / "reference" / "options.md").read_text(encoding="utf-8")
+    assert page == reference(), "run: make reference"
+
+
+def test_every_closed_option_and_every_choice_of_conf_is_on_the_page():
+    page = reference()
+    keys = [option.key for option in options_of(RunConfig) if option.about]
+    assert [key for key in keys if f"| `{key}` | " not in page] == []
+    files = (REPOSITORY / "conf").rglob("*/[!_]*.yaml")
+    choices = [f"{path.parent.relative_to(REPOSITORY / 'conf').as_posix()}={path.stem}" for path in files]
+    assert [choice for choice in choices if f"`{choice}`" not in page] == []
+
+
+def test_options_of_a_file_are_read_with_their_comments():
+    page = reference().splitlines()
+    assert any(line.startswith("| `data.preprocess.views` | `[]` | averaged at prediction") for line in page)
+    assert any(line.startswith("| `model.pretrained` | has to be given | a directory") for line in page)
+    assert '| `data.suffix` | `""` | added to every file name, such as .jpg where the column has none |' in page
