@@ -98,6 +98,10 @@ def test_the_fields_of_a_dataclass_are_arguments_like_any_other():
     ]
 
 
+def test_a_dataclass_that_the_framework_offers_is_no_section_of_the_users():
+    assert check_section("loss", {"_target_": "trainer.losses.bce.BinaryCrossEntropy"}) == []
+
+
 def test_step_words_become_numbers():
     section = {"_target_": "x", "T_max": "total_steps", "step_size": "steps_per_epoch", "mode": "other"}
     counts = {"total_steps": 70, "steps_per_epoch": 7}

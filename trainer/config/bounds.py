@@ -117,7 +117,7 @@ class Option:
     def _unknown(self, word: str) -> str:
         assert self.one_of is not None
         hint = f" ({self.one_of.hint})" if self.one_of.hint else ""
-        return f"{self.key}: unknown '{word}'{did_you_mean(word, self.one_of.known)}{hint}"
+        return f"{self.key}: unknown '{word}'{did_you_mean(word, sorted(self.one_of.known))}{hint}"
 
     def _kinds(self) -> tuple[Any, ...]:
         return get_args(self.kind) or (self.kind,)

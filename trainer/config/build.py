@@ -127,7 +127,7 @@ def construct(name: str, section: Section, plugins: Sequence[str] = (), **offere
         )
     added = {key: value for key, value in offered.items() if key in parameters and key not in given}
     try:
-        return target(**_with_records(given, target), **added)
+        return target(**_with_records(given, target, PARTS[name].offered), **added)
     except FoldwiseError:
         raise
     except Exception as error:  # a class of the user's may raise anything
@@ -135,28 +135,33 @@ def construct(name: str, section: Section, plugins: Sequence[str] = (), **offere
         raise ConfigError(f"{name}: {section['_target_']} refused its arguments: {reason}") from error
 
 
-def takes(target: Callable[..., Any]) -> dict[str, tuple[inspect.Parameter, Any]]:
-    """Return what a section may give to its class or function: parameter and type (or None) by name."""
-    hints, records = _hints(target), _records(target)
+def takes(target: Callable[..., Any], offered: Sequence[str] = ()) -> dict[str, tuple[inspect.Parameter, Any]]:
+    """Return what a section may give to its class or function: parameter and type (or None) by name.
+
+    Args:
+        target: the class or function.
+        offered: arguments that the framework gives whole.
+    """
+    hints, records = _hints(target), _records(target, offered)
     taken: dict[str, tuple[inspect.Parameter, Any]] = {}
     for name, parameter in inspect.signature(target).parameters.items():
         taken |= takes(records[name]) if name in records else {name: (parameter, hints.get(name))}
     return taken
 
 
-def _records(target: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
-    """Return the required arguments that are dataclasses."""
+def _records(target: Callable[..., Any], offered: Sequence[str]) -> dict[str, Callable[..., Any]]:
+    """Return the required arguments that are dataclasses and not offered."""
     hints, parameters = _hints(target), inspect.signature(target).parameters
     return {
         name: hint
         for name, hint in hints.items()
-        if inspect.isclass(hint) and is_dataclass(hint) and _required(parameters.get(name))
+        if inspect.isclass(hint) and is_dataclass(hint) and _required(parameters.get(name)) and name not in offered
     }
 
 
-def _with_records(given: Section, target: Callable[..., Any]) -> dict[str, Any]:
+def _with_records(given: Section, target: Callable[..., Any], offered: Sequence[str]) -> dict[str, Any]:
     """Return the arguments with the fields of each dataclass that ``target`` takes put together."""
-    records = _records(target)
+    records = _records(target, offered)
     fields = {name: {key: given[key] for key in takes(record) if key in given} for name, record in records.items()}
     used = {key for values in fields.values() for key in values}
     built = {name: records[name](**values) for name, values in fields.items()}
@@ -178,7 +183,7 @@ def with_step_counts(section: Section, counts: Mapping[str, int]) -> dict[str, A
 
 
 def _argument_problems(name: str, given: Section, target: Callable[..., Any]) -> list[str]:
-    taken = takes(target)
+    taken = takes(target, PARTS[name].offered)
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter, _ in taken.values())
     problems = []
     for key, value in given.items():
