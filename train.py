@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from trainer.config.compose import Launch, composed, job, register_schema
 from trainer.config.help import help_text
-from trainer.config.problems import CONF
+from trainer.config.keys import CONF
 from trainer.config.schema import RunConfig
 from trainer.errors import guarded
 from trainer.system.fast_import import first_import

@@ -33,8 +33,7 @@ from tests.places import REPOSITORY
 from tests.transformer_files import save_model
 from trainer.cli.main import main as foldwise
 from trainer.config.compose import composed, to_run_config
-from trainer.config.keys import flatten
-from trainer.config.problems import CONF
+from trainer.config.keys import CONF, flatten
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
 from trainer.errors import CheckpointError, ConfigError, DataError, FoldwiseError, guarded
 from trainer.models.mlp import MLP

@@ -20,7 +20,7 @@ from benchmarks.speed.run import FILES
 from benchmarks.speed.tuned_loop import take
 from benchmarks.speed.workloads import LR, SEED, WORKLOADS, load, make_files, prepare
 from trainer.config.compose import register_schema, to_run_config
-from trainer.config.problems import CONF
+from trainer.config.keys import CONF
 from trainer.data.loading.batches import training_order
 from trainer.data.preprocess.contract import no_progress
 from trainer.engine.loops import Totals, train_epoch

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config.problems import CONF
+from trainer.config.keys import CONF
 from trainer.folds.plan import strategies
 
 QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "preflight=false")

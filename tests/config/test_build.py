@@ -73,7 +73,8 @@ def test_required_and_unknown_arguments_are_listed_together():
 
 
 def test_a_section_without_target():
-    assert check_section("model", {}) == ["model._target_ is missing: it names the class to build"]
+    (problem,) = check_section("model", {})
+    assert problem.startswith("model._target_ is missing: it names the class to build; choose model=image_cnn | mlp | ")
 
 
 def test_constructor_errors_become_config_errors():

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 import train as script  # registers the schema
 from trainer.config.compose import to_run_config
 from trainer.config.help import help_text
-from trainer.config.problems import CONF
+from trainer.config.keys import CONF
 from trainer.run.validate import check_config
 
 CHOICES = [(path.parent.relative_to(CONF).as_posix(), path.stem) for path in sorted(CONF.rglob("*/[!_]*.yaml"))]

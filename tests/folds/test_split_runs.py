@@ -280,7 +280,7 @@ def prepared(given: tuple[str, ...], tmp_path: Path, *more: str):
 
     import train as script
     from trainer.config.compose import to_run_config
-    from trainer.config.problems import CONF
+    from trainer.config.keys import CONF
     from trainer.run.prepare import prepare
 
     assert script.main is not None

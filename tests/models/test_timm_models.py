@@ -9,6 +9,7 @@ from trainer.config.build import construct
 from trainer.engine.freezing import body_parameters
 from trainer.engine.modes import training
 from trainer.errors import ConfigError
+from trainer.models import timm_models
 from trainer.weights.load import load_weights
 from trainer.weights.weight_files import read_weights
 
@@ -151,3 +152,25 @@ def test_without_timm(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ConfigError, match=r"pip install 'foldwise\[timm\]'"):
         built("resnet18")
+
+
+@pytest.mark.parametrize(
+    ("name", "mean"),
+    [
+        ("vit_base_patch16_224", 0.5),  # augreg
+        ("vit_base_patch16_224.dino", 0.485),
+        ("beit_base_patch16_224", 0.5),
+        ("resnet50", 0.485),
+        ("vit_base_patch16_clip_224", 0.48145466),
+    ],
+)
+def test_the_moments_of_published_weights_are_those_of_their_tag(name, mean):
+    moments = timm_models.TimmModel.weights_moments(name=name, drop_rate=0.1)
+    assert moments[0][0] == mean
+    assert moments == (timm.get_pretrained_cfg(name).mean, timm.get_pretrained_cfg(name).std)
+
+
+@pytest.mark.parametrize("name", ["vit_bas_patch16_224", "resnet18.no_such_tag"])
+def test_moments_of_no_model_are_refused(name):
+    with pytest.raises(ConfigError, match="timm has no model"):
+        timm_models.TimmModel.weights_moments(name=name)

@@ -245,3 +245,10 @@ def test_the_stem_keeps_its_shape():
     ours, theirs = TorchvisionModel(3, in_channels=2).network.conv1, models.resnet18().conv1
     assert ours.weight.shape == (64, 2, 7, 7)
     assert (ours.stride, ours.padding, ours.bias) == (theirs.stride, theirs.padding, None)
+
+
+@pytest.mark.parametrize(("name", "mean"), [("efficientnet_v2_l", 0.5), ("efficientnet_v2_s", 0.485), ("vgg16", 0.485)])
+def test_the_moments_of_published_weights_are_torchvisions(name, mean):
+    (means, deviations) = TorchvisionModel.weights_moments(name=name)
+    assert means[0] == mean
+    assert deviations == ((0.5, 0.5, 0.5) if mean == 0.5 else (0.229, 0.224, 0.225))

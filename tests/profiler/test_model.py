@@ -292,3 +292,25 @@ def test_on_cuda_the_peak_is_measured():
     held = profile.param_bytes + profile.grad_bytes + profile.optimizer_bytes
     assert held <= profile.peak_bytes < 100 * held
     assert torch.equal(torch.cuda.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_what_thop_counts_too_much_for_packed_rows_is_the_padding(kind):
+    """Against the same rows one by one, each with its own length: thop is right there."""
+    from torch.nn.utils.rnn import pack_padded_sequence
+
+    class Packed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = kind(4, 8, num_layers=2, batch_first=True, bidirectional=True)
+
+        def forward(self, x, lengths):
+            return self.rnn(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))[0].data
+
+    model, lengths = Packed(), [7, 2, 4]
+    profile = profile_model(model, {"x": torch.randn(3, 7, 4), "lengths": torch.tensor(lengths)}, None)
+    alone = [profile_model(model, {"x": torch.randn(1, n, 4), "lengths": torch.tensor([n])}, None) for n in lengths]
+    assert all(one.padded == () for one in alone)
+    (padded,) = profile.padded
+    assert (padded.type, padded.modules) == (kind.__name__, 1)
+    assert profile.thop_macs - padded.macs == pytest.approx(sum(one.thop_macs for one in alone), rel=1e-6)

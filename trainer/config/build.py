@@ -12,6 +12,7 @@ from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from trainer.config.keys import choices
 from trainer.errors import ConfigError, FoldwiseError, did_you_mean
 
 Section = Mapping[str, Any]
@@ -32,7 +33,7 @@ class Part:
 
 PARTS = {
     "data": Part(("trainer.data.",)),
-    "data.preprocess": Part(("trainer.data.",), ("cache_dir",)),
+    "data.preprocess": Part(("trainer.data.",), ("cache_dir", "weights_moments")),
     "model": Part(
         ("trainer.models.",),
         (
@@ -63,7 +64,9 @@ STEP_COUNTS = (
 def check_section(name: str, section: Section, plugins: Sequence[str] = ()) -> list[str]:
     """Return every problem of one open section: target, unknown, missing and wrongly typed arguments."""
     if "_target_" not in section:
-        return [f"{name}._target_ is missing: it names the class to build"]
+        group = name.replace(".", "/")
+        offered = f"; choose {group}={' | '.join(choices(group))}" if choices(group) else ""
+        return [f"{name}._target_ is missing: it names the class to build{offered}"]
     try:
         target = resolve_target(name, section["_target_"], plugins)
     except ConfigError as error:

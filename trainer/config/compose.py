@@ -14,8 +14,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, SCMode, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from trainer.config.keys import flatten
-from trainer.config.problems import COMPOSITION_ERRORS, CONF, closed_keys, composition_problems, explain, known_keys
+from trainer.config.keys import CONF, flatten
+from trainer.config.problems import (
+    COMPOSITION_ERRORS,
+    NULL_GROUP,
+    closed_keys,
+    composition_problems,
+    explain,
+    known_keys,
+)
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error, did_you_mean
 
@@ -80,9 +87,10 @@ def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:
     several = [item for item in overrides if item.partition("=[")[0] in single]
     if several:
         raise ConfigError.from_problems([f"{item}: one at a time; use -m to sweep over several" for item in several])
-    own = {name: getattr(config, name)["_target_"].rpartition(".")[2] for name in ("data", "model", "loss")}
+    own = {name: str(getattr(config, name).get("_target_")).rpartition(".")[2] for name in ("data", "model", "loss")}
     given = {item.partition("=")[0] for item in overrides}
-    parts = [own[g] if f"{g}._target_" in given else choices[g] for g in ("data", "model", "loss", "amp")]
+    named = {**own, **{group: choices[group] for group in choices if f"{group}._target_" not in given}}
+    parts = [str(named.get(group, config.amp.opt_level)) for group in ("data", "model", "loss", "amp")]
     name = "-".join([*parts, datetime.now().strftime("%Y%m%d-%H%M%S")])
     sweep = None
     if hydra.mode is RunMode.MULTIRUN:
@@ -164,8 +172,9 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
     sys.argv[1:] = [with_quotes(item) for item in arguments]
     try:
         main()
-    except COMPOSITION_ERRORS as error:
-        if os.environ.get("FOLDWISE_TRACEBACK") == "1":
+    except (*COMPOSITION_ERRORS, ValueError) as error:
+        known = isinstance(error, COMPOSITION_ERRORS) or NULL_GROUP in str(error)
+        if not known or os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
         raise ConfigError.from_problems(composition_problems(error, sys.argv[1:], to_run_config, check)) from error
     if failures:

@@ -98,6 +98,10 @@ def _key_problems(config: RunConfig, key: str, values: Any) -> list[str]:
         return [f"cv.inner.grid: {key} cannot be chosen by inner folds"]
     if key not in known and not (section in OPEN and rest):
         return [f"cv.inner.grid: '{key}' cannot be chosen by inner folds{did_you_mean(key, known)}"]
+    if key == "model.name" and (config.data.get("preprocess") or {}).get("normalize") == "weights":
+        return [
+            "cv.inner.grid: model.name with data.preprocess.normalize=weights: all models are given one set of pixels"
+        ]
     if not isinstance(values, list) or not values:
         return [f"cv.inner.grid: {key} needs a list of values: cv.inner.grid={{{key}:[...]}}"]
     if len({json.dumps(value) for value in values}) < len(values):

@@ -1,8 +1,11 @@
-"""Settings by dotted name, and values as they would be typed."""
+"""Settings by dotted name, values as they would be typed, and the files to choose from."""
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -24,3 +27,8 @@ def values_text(values: Mapping[str, Any]) -> str:
 def typed(value: Any) -> str:
     """Return a value as it would be typed on the command line."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def choices(group: str) -> list[str]:
+    """Return the files of a configuration group, as ``group=NAME`` names them; none where there is no such group."""
+    return sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))

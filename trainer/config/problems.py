@@ -14,10 +14,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from trainer.config.keys import CONF, choices
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, InnerConfig, RunConfig
 from trainer.errors import ConfigError, did_you_mean
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+NULL_GROUP = "Config group override must be a string"  # Hydra's ValueError for GROUP=null
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, RecursionError)
 NOT_POSSIBLE = {  # what OmegaConf says of a value -> what it must be
     "is not Optional": "cannot be null",
@@ -85,7 +86,7 @@ def _expanded(override: str, sweeping: bool) -> Iterator[str]:
 def _alone(overrides: Sequence[str]) -> list[str]:
     try:
         compose("config", overrides=list(overrides))
-    except COMPOSITION_ERRORS as error:
+    except (*COMPOSITION_ERRORS, ValueError) as error:
         return [explain(error, overrides[-1])]
     return []
 
@@ -102,6 +103,8 @@ def explain(error: Exception, override: str = "") -> str:
         return f"{key}: cannot read the value: quote it twice, \"{key}='{value}'\""
     if key == "plugins" and "merging" in text:
         return f"plugins is a list: plugins=[{value}]"
+    if NULL_GROUP in text:
+        return f"{override}: cannot be null; choose {key}={' | '.join(choices(key)) or '...'}"
     if "Ambiguous value" in text:
         return f"{override}: several values: use -m to sweep over them"
     unknown = re.search(rf"Could not (?:find|load) '{re.escape(key)}/([^']*)'", text)
@@ -125,7 +128,7 @@ def explain(error: Exception, override: str = "") -> str:
 
 
 def _unknown_option(group: str, value: str) -> str:
-    options = sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
+    options = choices(group)
     if group == "amp":
         return f"amp={value}: unknown level; have: {', '.join(options)} (the letter O, upper case, then a digit)"
     if value.startswith("["):

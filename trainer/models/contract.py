@@ -2,7 +2,9 @@
 
 ``head`` (a sub-module) is what starts fresh on pretrained weights: ``fit.head_lr`` is its learning rate, all else is
 the backbone. ``layers()`` lists its layers, input first, for ``fit.layer_decay`` and gradual unfreezing. A model with
-``encode`` has its frozen backbone run once over the data (``fit.freeze_epochs=all``).
+``encode`` has its frozen backbone run once over the data (``fit.freeze_epochs=all``). A network for images whose
+weights are published may have a static method ``weights_moments``: given the section's arguments, it returns the mean
+and the standard deviation per channel, of pixels in 0..1, that they were trained with (``normalize=weights``).
 """
 
 from collections.abc import Sequence

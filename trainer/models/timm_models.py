@@ -52,6 +52,18 @@ class TimmModel(nn.Module):
         self._splits: bool | None = None
         self.encodes = isinstance(self._classifier(), nn.Linear | nn.Conv2d) and not drop_rate
 
+    @staticmethod
+    def weights_moments(name: str = "resnet18", **_: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return mean and standard deviation per channel of the images that timm's weights were trained on.
+
+        Raises:
+            ConfigError: timm is not installed, has no such model, or does not say it.
+        """
+        config = _published(name)
+        if config is None:
+            raise ConfigError(f"data.preprocess.normalize=weights: timm has no weights of {name}\nuse normalize=fold")
+        return tuple(config.mean), tuple(config.std)
+
     @property
     def head(self) -> nn.Module:
         """The last layer, or all of them where there are several."""
@@ -112,16 +124,21 @@ class TimmModel(nn.Module):
         return network.get_classifier()
 
 
-def _build(name: str, image_size: Sequence[int] | None, given: dict[str, Any]) -> nn.Module:
+def _published(name: str) -> Any:
+    """Return timm's record of a model's weights: of the tag behind the dot, or its first choice; None = no record."""
     timm = _timm()
     known = timm.list_models()
     plain, _, tag = name.partition(".")
     if plain not in known or ":" in tag:
         raise ConfigError(f"model.name: timm has no model '{name}'{did_you_mean(plain, known)}")
     try:
-        config = timm.get_pretrained_cfg(name, allow_unregistered=False)
+        return timm.get_pretrained_cfg(name, allow_unregistered=False)
     except RuntimeError as error:
         raise ConfigError(f"model.name: timm has no model '{name}'; drop what follows the dot: '{plain}'") from error
+
+
+def _build(name: str, image_size: Sequence[int] | None, given: dict[str, Any]) -> nn.Module:
+    timm, config = _timm(), _published(name)
     if image_size is not None and config is not None and config.fixed_input_size:
         given = {**given, "img_size": tuple(image_size)}
     try:

@@ -64,6 +64,20 @@ class TorchvisionModel(nn.Module):
             before_head.inplace = False  # it would overwrite what ``encode`` returns and what ``forward`` is given
         self.encodes = not name.startswith(("alexnet", "vgg"))
 
+    @staticmethod
+    def weights_moments(name: str = "resnet18", **_: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return mean and standard deviation per channel of the images that torchvision's weights were trained on.
+
+        Raises:
+            ConfigError: there is no such model.
+        """
+        from torchvision import models
+
+        _check_name(name)
+        weights: Any = models.get_model_weights(name)  # an enumeration without types
+        transforms = weights.DEFAULT.transforms()
+        return tuple(transforms.mean), tuple(transforms.std)
+
     @property
     def head(self) -> nn.Module:
         """The last layer."""

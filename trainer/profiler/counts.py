@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 Inputs = dict[str, Tensor]
 
@@ -53,6 +54,21 @@ class Missed:
     modules: int
     params: int
     flops: int
+
+
+@dataclass(frozen=True)
+class Padded:
+    """What thop counts too much: packed rows as if each had the longest's length, for all modules of one class.
+
+    Attributes:
+        type: class name.
+        modules: how many.
+        macs: of steps that are not computed.
+    """
+
+    type: str
+    modules: int
+    macs: int
 
 
 def count_params(model: nn.Module) -> tuple[int, int, int]:
@@ -138,6 +154,37 @@ def missed_by_thop(rows: list[ModuleRow]) -> tuple[Missed, ...]:
             sums[row.type] = [old + new for old, new in zip(sums[row.type], (1, params, flops), strict=True)]
     missed = [Missed(name, *counts) for name, counts in sums.items()]
     return tuple(sorted(missed, key=lambda one: (one.params, one.flops), reverse=True))
+
+
+@contextmanager
+def steps_of_packed(model: nn.Module) -> Iterator[dict[str, float]]:
+    """Note, while ``model`` runs, the share of computed steps in those thop counts, by recurrent module."""
+    shares: dict[str, float] = {}
+
+    def note(name: str, given: tuple[Any, ...]) -> None:
+        if given and isinstance(given[0], PackedSequence):
+            rows, longest = int(given[0].batch_sizes.max()), len(given[0].batch_sizes)
+            shares[name] = len(given[0].data) / (rows * longest)
+
+    recurrent = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.RNNBase)]
+    hooks = [
+        module.register_forward_pre_hook(lambda _, given, name=name: note(name, given)) for name, module in recurrent
+    ]
+    try:
+        yield shares
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def padded_by_thop(rows: list[ModuleRow], shares: Mapping[str, float]) -> tuple[Padded, ...]:
+    """Return what thop counts too much for packed rows, by class."""
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        macs = round(row.thop_macs * (1 - shares.get(row.name, 1.0)))
+        if macs:
+            sums[row.type] = [old + new for old, new in zip(sums[row.type], (1, macs), strict=True)]
+    return tuple(Padded(name, *counts) for name, counts in sums.items())
 
 
 class _ByName(nn.Module):

@@ -22,6 +22,7 @@ from trainer.profiler.counts import (
     Inputs,
     Missed,
     ModuleRow,
+    Padded,
     batchnorm_macs,
     count_flops,
     count_params,
@@ -29,6 +30,8 @@ from trainer.profiler.counts import (
     largest,
     missed_by_thop,
     module_rows,
+    padded_by_thop,
+    steps_of_packed,
 )
 
 PARAMS = ("params", "params_trainable", "params_embedding")
@@ -49,6 +52,7 @@ class ModelProfile:
         thop_batchnorm_macs: the part of ``thop_macs`` that is batch normalisation, 4 per element.
         modules: the largest by share of FLOPs or parameters.
         missed: what thop left out.
+        padded: what thop counted too much.
         param_bytes: parameters and buffers.
         grad_bytes: one gradient per trainable parameter.
         optimizer_bytes: the optimizer's state, and its own copies of the parameters.
@@ -71,6 +75,7 @@ class ModelProfile:
     thop_batchnorm_macs: int = 0
     modules: tuple[ModuleRow, ...] = ()
     missed: tuple[Missed, ...] = ()
+    padded: tuple[Padded, ...] = ()
     param_bytes: int = 0
     grad_bytes: int = 0
     optimizer_bytes: int | None = None
@@ -178,14 +183,18 @@ def _counted(model: nn.Module, inputs: Inputs, top: int, problems: list[str]) ->
     found: dict[str, Any] = {"param_bytes": held_bytes(model)}
     own_flops: dict[str, int] = {}
     thop_layers: dict[str, tuple[int, int]] = {}
+    shares: dict[str, float] = {}
     with _noted(problems, "FLOPs"):
         found["flops"], own_flops = count_flops(model, inputs)
     with _noted(problems, "thop"):
-        found["thop_macs"], found["thop_params"], thop_layers = count_thop(copy.deepcopy(model), inputs)
+        copied = copy.deepcopy(model)
+        with steps_of_packed(copied) as shares:
+            found["thop_macs"], found["thop_params"], thop_layers = count_thop(copied, inputs)
     rows = module_rows(model, own_flops, thop_layers)
     found["modules"] = largest(rows, top)
     if thop_layers:
         found["missed"] = missed_by_thop(rows)
+        found["padded"] = padded_by_thop(rows, shares)
         found["thop_batchnorm_macs"] = batchnorm_macs(rows)
     return found
 

@@ -100,6 +100,14 @@ def _operations(profile: Mapping[str, Any]) -> Iterator[Line]:
     notes = []
     if left_out:
         notes.append("no MACs for the FLOPs of " + _listed(left_out, "flops"))
+    padded = profile.get("padded", ())
+    if padded:
+        macs = sum(one["macs"] for one in padded)
+        right = profile["thop_macs"] - macs
+        notes.append(
+            f"packed texts counted as if each had the longest's length: {quantity(macs)} too many in "
+            f"{_listed(padded, 'macs')}, {profile['thop_macs'] / right:.1f} times what is computed ({quantity(right)})"
+        )
     if profile["thop_batchnorm_macs"]:
         older = profile["thop_macs"] - profile["thop_batchnorm_macs"] // 2
         notes.append(f"BatchNorm at 4 per element; thop 0.0.31 took 2: {quantity(older)}")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.config.build import construct
+from trainer.config.build import arguments, construct, resolve_target
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.loading.batches import ReadAhead, TrainingSet
 from trainer.data.preprocess.contract import ShowProgress, no_progress, prepare_inputs
 from trainer.engine.settings import FoldRows
-from trainer.errors import DataError
+from trainer.errors import ConfigError, DataError
 from trainer.folds.inner import goes_forward, grouped_slice, latest_slice
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitRequest
@@ -140,10 +141,27 @@ def prepared_inputs(experiment: Experiment, track: ShowProgress = no_progress) -
     section = config.data["preprocess"]
     key = f"prepared {json.dumps(section, sort_keys=True)}"
     if key not in experiment.shared:
-        preprocess = construct("data.preprocess", section, config.plugins, cache_dir=cache_directory(config))
+        offered = {"cache_dir": cache_directory(config), "weights_moments": partial(weights_moments, config)}
+        preprocess = construct("data.preprocess", section, config.plugins, **offered)
         experiment.shared[key] = preprocess, prepare_inputs(preprocess, experiment.samples.inputs, track)
     prepared: tuple[Any, Any] = experiment.shared[key]
     return prepared
+
+
+def weights_moments(config: RunConfig) -> Any:
+    """Return mean and standard deviation per channel that the model's published weights were trained with.
+
+    Raises:
+        ConfigError: the model has no published weights.
+    """
+    target = config.model["_target_"]
+    own = getattr(resolve_target("model", target, config.plugins), "weights_moments", None)
+    if own is None:
+        raise ConfigError(
+            f"data.preprocess.normalize=weights: {target} has no published weights that say it\n"
+            "use data.preprocess.normalize=fold, imagenet or [[means], [stds]]"
+        )
+    return own(**arguments(config.model))
 
 
 def fold_seed(seed: int, repeat: int, fold: int) -> int:

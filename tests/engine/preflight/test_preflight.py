@@ -25,7 +25,7 @@ from tests.engine.preflight.broken_models import (
 )
 from tests.places import REPOSITORY
 from trainer.config.compose import register_schema, to_run_config
-from trainer.config.problems import CONF
+from trainer.config.keys import CONF
 from trainer.config.schema import AmpConfig
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.engine.preflight.preflight import findings, preflight

@@ -1,6 +1,6 @@
 """From image files to normalised pixels; mean and standard deviation are taken from the fold's training images only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,10 +39,11 @@ class ImagePixels:
         resize: squash = to the size whatever the shape; crop = fill it, the middle is kept; pad = fit inside, black
             around it.
         train: augmentation of training images: presets, or transforms of torchvision.transforms.v2 by name.
-        normalize: fold = mean and standard deviation of the fold's training images; imagenet or weights = ImageNet's,
-            which pretrained weights expect as a rule; none = pixels in 0..1; or [[means], [stds]] per channel.
+        normalize: fold = mean and standard deviation of the fold's training images; weights = those the model's
+            published weights were trained with; imagenet; none = pixels in 0..1; or [[means], [stds]] per channel.
         views: at prediction the logits of the image and of each of these are averaged.
         memory: auto = keep the pixels in memory where they fit in half of what is free; true, false, or the most GiB.
+        weights_moments: returns the model's mean and standard deviation, for ``normalize=weights``.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ImagePixels:
         normalize: str | Sequence[Sequence[float]] = "fold",
         views: Sequence[str] = (),
         memory: str | bool | float = "auto",
+        weights_moments: Callable[[], Moments] | None = None,
     ) -> None:
         check_resize(resize)
         self.size = _size(size)
@@ -62,7 +64,7 @@ class ImagePixels:
             raise ConfigError(f"data.preprocess.channels={channels}: give auto, 1 (gray) or 3 (RGB)")
         self.channels = None if isinstance(channels, str) else channels
         self.resize, self.train = resize, tuple(train)
-        self.normalize = _normalize(normalize)
+        self.normalize = _normalize(normalize, weights_moments)
         self.views = _views(views)
         self.memory = parse_memory(memory)
         build_pipeline(self.train, self.size or (USUAL_SIZE, USUAL_SIZE))  # unknown names before any image is read
@@ -199,12 +201,18 @@ def _size(size: int | Sequence[int] | None) -> tuple[int, int] | None:
     return (sides[0], sides[1])
 
 
-def _normalize(normalize: str | Sequence[Sequence[float]]) -> Literal["fold"] | Moments:
+def _normalize(
+    normalize: str | Sequence[Sequence[float]], weights_moments: Callable[[], Moments] | None
+) -> Literal["fold"] | Moments:
     if isinstance(normalize, str):
         if normalize not in NAMED:
             hint = did_you_mean(normalize, NAMED)
             raise ConfigError(f"data.preprocess.normalize={normalize}: no such word{hint}, or [[means], [stds]]")
-        known: dict[str, Moments] = {"imagenet": IMAGENET, "weights": IMAGENET, "none": ((0.0,), (1.0,))}
+        if normalize == "weights":
+            if weights_moments is None:
+                raise ConfigError("data.preprocess.normalize=weights: no model says what its weights were trained with")
+            return weights_moments()
+        known: dict[str, Moments] = {"imagenet": IMAGENET, "none": ((0.0,), (1.0,))}
         return known.get(normalize, "fold")
     rows = [tuple(float(value) for value in row) for row in normalize]
     if len(rows) != 2 or len(rows[0]) != len(rows[1]) or len(rows[0]) not in (1, 3) or min(rows[1]) <= 0:
