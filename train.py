@@ -9,7 +9,7 @@ from trainer.config.compose import Launch, composed, job, register_schema
 from trainer.config.help import help_text
 from trainer.config.keys import CONF
 from trainer.config.schema import RunConfig
-from trainer.errors import guarded
+from trainer.errors import guarded, no_exit
 from trainer.system.fast_import import first_import
 
 register_schema()
@@ -19,7 +19,8 @@ def check(config: RunConfig) -> None:
     """Check a configuration without running it (imports torch, so only when asked)."""
     from trainer.run.validate import check_config
 
-    check_config(config)
+    with no_exit():
+        check_config(config)
 
 
 def run(config: RunConfig, launch: Launch) -> None:

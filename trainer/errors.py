@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from signal import Signals
 from traceback import extract_tb
@@ -107,13 +108,41 @@ def as_foldwise_error(error: Exception) -> FoldwiseError:
     """Return the error itself, or any other as one line that names the place outside of installed packages."""
     if isinstance(error, FoldwiseError):
         return error
-    frames = [frame for frame in extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
     line = first_line_of(error)
     said = line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..."
-    wrapped = UnexpectedError(f"{type(error).__name__}: {said}{place}\nFOLDWISE_TRACEBACK=1 shows the traceback")
+    wrapped = UnexpectedError(
+        f"{type(error).__name__}: {said}{_place(error)}\nFOLDWISE_TRACEBACK=1 shows the traceback"
+    )
     wrapped.__cause__ = error
     return wrapped
+
+
+def _place(error: BaseException) -> str:
+    """Return the file and line outside of installed packages (and of Python's own ``exit``) where it was raised."""
+    known = ("site-packages", "_sitebuiltins", "<frozen")
+    frames = [frame for frame in extract_tb(error.__traceback__) if not any(name in frame.filename for name in known)]
+    return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+
+
+def exit_as_error(left: SystemExit) -> UnexpectedError:
+    """Return the error that a ``sys.exit`` in a user's code is, whatever its code: nothing was done as it should be."""
+    return UnexpectedError(
+        f"sys.exit({left.code!r}) was called{_place(left)}, by a plugin, the model, its data or a metric\n"
+        "raise an error there instead: an exit would end the run as if it were done"
+    )
+
+
+@contextmanager
+def no_exit() -> Iterator[None]:
+    """Turn ``sys.exit`` in a user's code into an error that names the place.
+
+    Raises:
+        UnexpectedError: it was called.
+    """
+    try:
+        yield
+    except SystemExit as left:
+        raise exit_as_error(left) from left
 
 
 def first_line_of(error: Exception) -> str:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -154,7 +155,7 @@ def own(run: Path) -> list[str]:
 @pytest.fixture
 def lay_out(base, tmp_path, monkeypatch):
     """``lay_out(command)``: a directory with ``run``, ``copy`` and what lies outside of them; return what is spoilt."""
-    monkeypatch.setattr(command_line.subprocess, "run", lambda command, check: None)  # TensorBoard itself
+    monkeypatch.setattr(command_line, "subprocess", SimpleNamespace(run=lambda *_, **__: None))  # TensorBoard itself
 
     def make(command: Command, name: str) -> tuple[Path, Path]:
         here = tmp_path / name

@@ -299,7 +299,43 @@ def test_a_model_that_ends_the_process_is_an_error(train, monkeypatch, parallel)
     monkeypatch.setattr("trainer.run.fold_job.run_fold", leave)
     outcome = train("data=iris", f"cv.parallel={parallel}", *QUICK)
     assert outcome.code == 1
-    assert "sys.exit(0) was called in training" in outcome.err
+    assert f"sys.exit(0) was called ({__file__}:" in outcome.err
+
+
+LEAVING = """
+import os, sys
+from trainer.metrics.contract import metric
+from trainer.models.mlp import MLP
+
+def leave(place):
+    if place == os.environ["LEAVE_IN"]:
+        sys.exit(0)
+
+leave("the import")
+
+class Net(MLP):
+    def forward(self, *inputs, **named):
+        leave("forward")
+        return super().forward(*inputs, **named)
+
+@metric(greater_is_better=True, tasks=("multiclass",))
+def mine(target, proba, weights):
+    leave("a metric")
+    return 0.5
+"""
+
+
+@pytest.mark.parametrize(("place", "number"), [("the import", 0), ("forward", 1), ("a metric", 2)])
+def test_an_exit_in_a_users_code_is_an_error_wherever_it_is(train, tmp_path, monkeypatch, place, number):
+    name = f"leaving_{number}"
+    (tmp_path / f"{name}.py").write_text(LEAVING)
+    monkeypatch.setenv("LEAVE_IN", place)
+    monkeypatch.syspath_prepend(tmp_path)
+    parts = (f"plugins=[{name}]", f"model._target_={name}.Net", f"metrics.names=[accuracy,{name}.mine]")
+    outcome = train("data=iris", *parts, "cv.parallel=1", *QUICK)
+    assert outcome.code == 1, outcome.err
+    assert f"sys.exit(0) was called ({tmp_path}/{name}.py:8), by a plugin" in outcome.err
+    assert len(outcome.err.splitlines()) <= 5
 
 
 def test_a_run_leaves_the_number_of_threads_as_it_was(train):

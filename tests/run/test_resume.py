@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from trainer.engine import checkpointer
+from trainer.errors import StorageError
 from trainer.store import checkpoints
 
 QUICK = ("cv.parallel=1", "tracker.name=none", "profile=off", "preflight=off", "checkpoint.background=false")
@@ -87,7 +89,8 @@ def test_the_state_of_every_fold_is_shown(train, killed, tmp_path):
     (tmp_path / "runs/a1/fold_2").mkdir()
     (tmp_path / "runs/a1/fold_2/LOCK").write_text(json.dumps(holder))
     outcome = train(*WINE, "run=a1")
-    assert outcome.code == 0
+    assert outcome.code == 75
+    assert "busy: runs/a1: fold 2 left to other processes: fold 2 is running on b (pid 1)" in outcome.err
     rows = [" ".join(row) for row in table_of(outcome)]
     assert rows[0] == "0 done -> skip"
     assert rows[1] == "1 stopped at epoch 1 step 2 -> continue"
@@ -95,8 +98,48 @@ def test_the_state_of_every_fold_is_shown(train, killed, tmp_path):
     assert rows[2].endswith("ago -> skip")
     assert "1 of 3 folds are not finished: 2" in outcome.out
     only = train(*WINE, "run=a1", "cv.fold=2")
-    assert only.code == 4
+    assert only.code == 75
     assert "fold 2 of runs/a1 is running on b (pid 1), heartbeat" in only.err
+
+
+def test_a_job_waits_for_the_others_and_trains_what_they_leave(train, killed, tmp_path, monkeypatch):
+    killed(STEPS * 3 + 2, *WINE, "run=a1")
+    lock = tmp_path / "runs/a1/fold_2/LOCK"
+    lock.parent.mkdir()
+    holder = {"host": "b", "pid": 1, "started": "1", "machine": "another", "token": "t"}
+    lock.write_text(json.dumps(holder))
+
+    def other_dies(seconds):
+        assert (tmp_path / "runs/a1/fold_1/DONE").exists()  # what nobody trains is trained first
+        os.utime(lock, (1, 1))
+
+    monkeypatch.setattr("trainer.run.resume.time", SimpleNamespace(sleep=other_dies))
+    outcome = train(*WINE, "run=a1", "resume=wait")
+    assert outcome.code == 0, outcome.err
+    assert "waiting for fold 2: fold 2 is running on b (pid 1)" in outcome.out
+    assert (tmp_path / "runs/a1/cv.json").exists()
+    lock.write_text(json.dumps(holder))
+    (lock.parent / "DONE").unlink()
+    assert train(*WINE, "run=a1", "resume=wait", "cv.fold=2").code == 0  # the one wanted fold
+
+
+@pytest.mark.parametrize("fails", ["the next save", "a write"])
+def test_a_fold_lost_in_a_long_sleep_says_to_whom(train, tmp_path, monkeypatch, fails):
+    holder = {"host": "far", "pid": 7, "started": "1", "machine": "m", "token": "t", "since": "2026-11-28 03:00"}
+    real = checkpoints.save
+
+    def asleep(directory, *arguments):
+        (directory / "LOCK").write_text(json.dumps(holder))
+        if fails == "a write":  # what was half written is swept by the other
+            raise StorageError("cannot write the checkpoint to it: No such file or directory")
+        real(directory, *arguments)
+
+    monkeypatch.setattr(checkpointer.checkpoints, "save", asleep)
+    outcome = train(*WINE, "run=a1", "checkpoint.background=false")
+    assert outcome.code == 4
+    assert f"checkpoint error: fold 0 of runs/a1 was taken over by far:7 since {holder['since']}\n" in outcome.err
+    assert len(outcome.err.splitlines()) <= 5
+    assert json.loads((tmp_path / "runs/a1/fold_0/LOCK").read_text()) == holder  # the other's
 
 
 def test_resume_says_whether_a_run_may_or_must_be_there(train):

@@ -128,7 +128,7 @@ def test_a_process_that_stood_still_writes_no_more_after_it_was_replaced(tmp_pat
     with FoldLock(tmp_path) as mine:
         mine.require_ours()
         (tmp_path / NAME).write_text(json.dumps(dead_holder(token="theirs")))
-        with pytest.raises(CheckpointError, match="taken over by another process"):
+        with pytest.raises(CheckpointError, match=rf"fold \S+ of {tmp_path.parent} was taken over by \S+:\d+"):
             mine.require_ours()
     assert read_holder(tmp_path / NAME).token == "theirs"  # and does not take the other's lock away
 

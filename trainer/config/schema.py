@@ -206,7 +206,11 @@ class RunConfig:
     """One whole run."""
 
     run: Annotated[str | None, "name of the run directory; null = made of data, model, loss, amp and the time"] = None
-    resume: Annotated[str, one_of("auto", "must", "never"), "whether to go on with a run that is there"] = "auto"
+    resume: Annotated[
+        str,
+        one_of("auto", "must", "never", "wait"),
+        "whether to go on with a run that is there; wait = also wait for folds that others train",
+    ] = "auto"
     force_resume: Annotated[bool, "go on although something that alters the numbers has changed"] = False
     seed: Annotated[int, at_least(0), "of weights, batches and augmentation, with repeat and fold"] = 42
     max_epochs: Annotated[int, at_least(1), "epochs of each fold"] = 20

@@ -26,7 +26,7 @@ import torch
 
 from trainer.data.loading.workers import end_with_parent
 from trainer.engine.observer import Observer
-from trainer.errors import ConfigError, Interrupted
+from trainer.errors import ConfigError, Interrupted, no_exit
 from trainer.executors.messages import SHOWN, TRACKERS, Fold, Sent, named
 from trainer.system import interrupts
 
@@ -213,8 +213,9 @@ def _work(begin: Begin, pipe: Connection, parent: int, threads: int) -> None:
         while (fold := pipe.recv()) is not None:
             error = None
             try:
-                train = train or begin()
-                train(fold, observers, print_line)
+                with no_exit():
+                    train = train or begin()
+                    train(fold, observers, print_line)
             except Exception as raised:
                 error = named(fold, raised)
             pipe.send(("done", error))

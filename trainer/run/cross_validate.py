@@ -12,7 +12,7 @@ from trainer.config.schema import RunConfig
 from trainer.data.loading.batches import ReadAhead
 from trainer.engine import freezing
 from trainer.engine.observer import Observer
-from trainer.errors import Interrupted
+from trainer.errors import Interrupted, no_exit
 from trainer.executors.pool import train_side_by_side
 from trainer.executors.processes import PrintLine
 from trainer.report.start import show_data, show_precision
@@ -25,7 +25,16 @@ from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
 from trainer.run.missing import command_to_go_on, missing_folds, missing_message
 from trainer.run.prepare import prepare, run_files
-from trainer.run.resume import ResumePlan, plan_resume, recorded_threads, require_resumable, run_path
+from trainer.run.resume import (
+    ResumePlan,
+    plan_resume,
+    recorded_threads,
+    require_none_elsewhere,
+    require_resumable,
+    run_path,
+    wait_for_others,
+    wanted_folds,
+)
 from trainer.run.steps.audit import as_message, audit_start
 from trainer.run.steps.inner_folds import nested_start
 from trainer.run.steps.parallel import count_workers, starts_new_processes
@@ -44,6 +53,7 @@ from trainer.trackers.console import progress_on
 from trainer.trackers.hparams import hparams
 
 
+@no_exit()
 def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
     console = make_console(config)
@@ -69,8 +79,11 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     if resume_plan.folds or resume_plan.rewrite:
         directory, profile = _open(experiment, fold, identity, resume_plan, launch, console)
     assert directory is not None
+    folds, wanted = resume_plan.folds, (directory, wanted_folds(experiment), experiment.settings.max_epochs)
     try:
-        train_folds(experiment, fold, identity, resume_plan.folds, directory, console, profile.get("peak_bytes"))
+        train_folds(experiment, fold, identity, folds, directory, console, profile.get("peak_bytes"))
+        while config.resume == "wait" and (folds := wait_for_others(*wanted, _sayer(console))):
+            train_folds(experiment, fold, identity, folds, directory, console, profile.get("peak_bytes"))
     except Interrupted as stop:
         stop.advice = f"; go on with: {command_to_go_on(launch.command, directory)}"
         raise
@@ -80,6 +93,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     missing = missing_folds(directory)
     if missing:
         console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
+        require_none_elsewhere(*wanted)
         return None
     merged = merge(directory, force=bool(resume_plan.forced))
     for tracker in make_trackers(config.tracker, config.plugins, directory, _sayer(console)):
@@ -191,7 +205,7 @@ def train_folds(
                 in_new_process=in_new_process,
             )
         else:
-            alone, track = len(folds) == 1, progress_on(console)
+            alone, track = len(folds) == 1 and experiment.config.resume != "wait", progress_on(console)
             train = fold_trainer(experiment, identity, directory, prepared, alone=alone, track=track)
             observers = observed()
             for name in folds:

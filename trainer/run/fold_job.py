@@ -10,7 +10,7 @@ from trainer.config.schema import RunConfig
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.observer import Observer
-from trainer.errors import DataError, NonFiniteError, UnexpectedError
+from trainer.errors import DataError, NonFiniteError
 from trainer.executors.processes import PrintLine, TrainFold
 from trainer.run.experiment import Experiment
 from trainer.run.fold import TrainedFold, run_fold
@@ -52,8 +52,6 @@ def fold_trainer(
             if alone:
                 raise
             print_line(f"{busy}: left to it")
-        except SystemExit as left:
-            raise UnexpectedError(f"sys.exit({left.code}) was called in training, by the model or its data") from left
 
     return train
 
@@ -81,7 +79,7 @@ def _train_fold(
     observers: list[Observer],
 ) -> None:
     config = experiment.config
-    with FoldLock(directory) as lock, interrupts.deferred():
+    with FoldLock(directory) as lock, interrupts.deferred(), lock.explaining():
         if survey(directory.parent, [fold.rows.name], experiment.settings.max_epochs)[0].done:
             return  # by another process, meanwhile
         with Checkpointer(

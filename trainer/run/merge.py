@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from trainer.errors import CheckpointError, ForeignFileError
+from trainer.errors import CheckpointError, ForeignFileError, no_exit
 from trainer.folds.plan import FoldPlan
 from trainer.metrics.find import load_metric, metric_or_none
 from trainer.metrics.scores import score
@@ -56,6 +56,7 @@ class Merged:
     notes: tuple[str, ...] = ()
 
 
+@no_exit()
 def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugins: Sequence[str] = ()) -> Merged:
     """Check that all folds are of one run, take over those finished in copies of it, and write the result.
 

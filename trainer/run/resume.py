@@ -1,5 +1,7 @@
 """Going on with a run that is there: what is done, what was stopped, and what may not be mixed."""
 
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from trainer.store.own_files import LOCK, is_fold_folder, require_own, sweep_fol
 from trainer.store.run_files import files_fit, is_run, longer_training, read_manifest, require_same_run
 from trainer.store.status import FoldState, survey
 from trainer.system.files import claim_directory, remove
+
+WAIT_SECONDS = 2.0  # between two looks at folds that other processes write
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,46 @@ def require_resumable(config: RunConfig) -> None:
         raise CheckpointError(f"{run} holds no run to go on with (resume=must): use resume=auto to start one")
     if config.resume == "never" and is_run(run):
         raise CheckpointError(f"{run} holds a run already (resume=never): use another run=NAME")
-    if config.cv.fold is not None:
+    if config.cv.fold is not None and config.resume != "wait":
         running = running_elsewhere(fold_directory(run, config.cv.fold))
         if running is not None:
             raise FoldBusyError(f"fold {config.cv.fold} of {run} is {running}")
+
+
+def require_none_elsewhere(run: Path, folds: Sequence[int | str], max_epochs: int) -> None:
+    """Say so where wanted folds are not done because other processes write them: this run has no result yet.
+
+    Raises:
+        FoldBusyError: some are.
+    """
+    running = [state for state in survey(run, folds, max_epochs) if running_elsewhere(fold_directory(run, state.fold))]
+    if running:
+        names = ", ".join(str(state.fold) for state in running)
+        raise FoldBusyError(
+            f"{run}: fold{'s' if len(running) > 1 else ''} {names} left to other processes: fold {running[0].fold} is "
+            f"{running[0].state}\nthe last of them to end merges the run; resume=wait waits for them here"
+        )
+
+
+def wait_for_others(
+    run: Path, folds: Sequence[int | str], max_epochs: int, print_line: Callable[[str], None]
+) -> list[int | str]:
+    """Wait while other processes write all folds that are not done; return those that nobody writes any more.
+
+    Raises:
+        Interrupted: a signal has come.
+    """
+    said = None
+    while True:
+        states = [state for state in survey(run, folds, max_epochs) if not state.done]
+        running = [state for state in states if running_elsewhere(fold_directory(run, state.fold))]
+        if len(running) < len(states) or not states:
+            return [state.fold for state in states if state not in running]
+        names = ", ".join(str(state.fold) for state in running)
+        if names != said:
+            print_line(f"waiting for fold {names}: fold {running[0].fold} is {running[0].state}")
+        said = names
+        time.sleep(WAIT_SECONDS)
 
 
 def recorded_threads(config: RunConfig) -> int | None:

@@ -10,11 +10,13 @@ import secrets
 import socket
 import threading
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer.errors import CheckpointError, ForeignFileError
+from trainer.errors import CheckpointError, FoldwiseError, ForeignFileError, StorageError
 from trainer.store.own_files import LOCK as NAME
 from trainer.system.files import directory_lock, make_directory, remove, storage_error, write_bytes
 from trainer.system.folders import opened, read_file
@@ -33,6 +35,7 @@ class Holder:
         started: start of the process in clock ticks since boot ("" where the system does not say).
         machine: boot and process namespace; pids can be looked up only where they are equal.
         token: of this one lock.
+        since: when it was taken, by its machine's clock ("" where an older version took it).
     """
 
     host: str
@@ -40,6 +43,7 @@ class Holder:
     started: str
     machine: str
     token: str
+    since: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,15 @@ class Running:
         return f"running on {self.host} (pid {self.pid}), heartbeat {self.heartbeat_seconds:.0f} s ago"
 
 
-class FoldBusyError(CheckpointError):
-    """Another process writes the fold."""
+class FoldBusyError(FoldwiseError):
+    """Another process writes the fold: no fault, but nothing was done (exit 75, EX_TEMPFAIL of sysexits.h)."""
+
+    exit_code = 75
+    kind = "busy"
+
+
+class FoldLostError(CheckpointError):
+    """Another process has taken the fold over from this one."""
 
 
 class FoldLock:
@@ -108,12 +119,33 @@ class FoldLock:
         """Stop writing a fold that another process has taken over.
 
         Raises:
-            CheckpointError: one has.
+            FoldLostError: one has.
         """
-        if not self.is_ours():
-            raise CheckpointError(
-                f"{self.path.parent} was taken over by another process while this one stood still: stopped here"
-            )
+        now = read_holder(self.path)
+        if now == self.holder:
+            return
+        folder = self.path.parent
+        by = "another process, which is done with it"
+        if now is not None:
+            by = f"{now.host}:{now.pid}" + (f" since {now.since}" if now.since else "")
+        raise FoldLostError(
+            f"fold {folder.name.removeprefix('fold_')} of {folder.parent} was taken over by {by}\n"
+            f"this process gave no sign of life for more than {SILENT_SECONDS:.0f} seconds (was it stopped, or the "
+            "machine asleep?): stopped here, the fold is the other's"
+        )
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Say of what fails in the block that the fold was taken over, where it was: the other sweeps files away.
+
+        Raises:
+            FoldLostError: it was.
+        """
+        try:
+            yield
+        except (StorageError, CheckpointError, OSError):
+            self.require_ours()
+            raise
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
@@ -139,14 +171,17 @@ def running_elsewhere(directory: Path) -> Running | None:
 def read_holder(path: Path) -> Holder | None:
     """Read a lock file; None where there is none (or an unreadable one: it is written in one piece)."""
     try:
-        return Holder(**json.loads(read_file(path, path.parent.parent)))
-    except (OSError, ValueError, TypeError):
+        values = json.loads(read_file(path, path.parent.parent))
+        known = {field.name for field in fields(Holder)}
+        return Holder(**{name: value for name, value in values.items() if name in known})
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
 def _myself() -> Holder:
     pid = os.getpid()
-    return Holder(socket.gethostname(), pid, _started(pid), _machine(), secrets.token_hex(8))
+    since = datetime.now(UTC).astimezone().isoformat(" ", "seconds")
+    return Holder(socket.gethostname(), pid, _started(pid), _machine(), secrets.token_hex(8), since)
 
 
 def _same_process(holder: Holder) -> bool:
@@ -171,10 +206,10 @@ def _is_alive(holder: Holder) -> bool:
 
 def _started(pid: int) -> str:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-    return "" if fields[0] in "ZX" else fields[19]  # field 22 of proc(5); zombies write no more
+    return "" if words[0] in "ZX" else words[19]  # field 22 of proc(5); zombies write no more
 
 
 def _machine() -> str:

@@ -1,4 +1,6 @@
 import random
+import re
+import sys
 
 import numpy as np
 import pytest
@@ -158,6 +160,13 @@ def test_an_error_names_row_id_type_and_message(num_workers):
     else:
         assert isinstance(caught.value.__cause__, OSError)
     assert not children()
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_exit_where_a_batch_is_made_is_an_error(num_workers):
+    rows = StreamedRows(NamedDrawers(), collate=lambda samples: sys.exit(0), num_workers=num_workers)
+    with pytest.raises(DataError, match=rf"sys\.exit\(0\) was called \({re.escape(__file__)}:\d+\), by a plugin"):
+        list(rows.stream(batches_of()[:1], KEY))
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from trainer.data.loading.workers import Inputs, RowNumbers, read_in_workers
-from trainer.errors import DataError, FoldwiseError, first_line_of, shown
+from trainer.errors import DataError, FoldwiseError, exit_as_error, first_line_of, shown
 from trainer.system.seeds import seed_of
 
 Sample = Mapping[str, Tensor | NDArray[Any]]
@@ -160,7 +160,7 @@ class BatchReader:
         random = None if self.key is None else np.random.default_rng((*self.key, row))
         try:
             sample: object = self.dataset.read(row, random)
-        except Exception as error:  # whatever the data set raises
+        except (Exception, SystemExit) as error:  # whatever the data set raises
             raise DataError(f"{self.named([row])} cannot be read: {_in_words(error)}") from error
         if not isinstance(sample, Mapping):
             what = f"read returned a {type(sample).__name__}, not a dict of tensors by input name"
@@ -170,7 +170,7 @@ class BatchReader:
     def _together(self, rows: list[int], samples: list[Sample]) -> Inputs:
         try:
             inputs: dict[str, Any] = self.collate(samples)
-        except Exception as error:  # a collate of the user's may raise anything
+        except (Exception, SystemExit) as error:  # a collate of the user's may raise anything
             raise DataError(self._misfit(rows, samples) or f"{self.named(rows)}: {_in_words(error)}") from error
         for name, value in inputs.items():
             if not isinstance(value, Tensor):
@@ -202,8 +202,10 @@ class BatchReader:
         return str(row + 1) if ids is None else f"{row + 1} (id '{shown(str(ids[row]))}')"
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception | SystemExit) -> str:
     """Return an error as one line of its type and message; one of ours as its own lines."""
     if isinstance(error, FoldwiseError):
         return "\n".join(str(error).splitlines()[:4])
+    if isinstance(error, SystemExit):
+        return str(exit_as_error(error))
     return f"{type(error).__name__}: {shown(first_line_of(error), MOST_CHARACTERS)}\n{MENDING}"
