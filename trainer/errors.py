@@ -78,6 +78,13 @@ class StorageError(FoldwiseError):
     kind = "storage error"
 
 
+class FoldBusyError(FoldwiseError):
+    """Folds are being trained by other processes: no fault, start again later (exit 75, EX_TEMPFAIL of sysexits.h)."""
+
+    exit_code = 75
+    kind = "busy"
+
+
 class UnexpectedError(FoldwiseError):
     """Anything else, most often raised by a user's own model or loss (exit 1)."""
 

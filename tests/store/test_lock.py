@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, FoldBusyError
 from trainer.store import lock
-from trainer.store.lock import NAME, FoldBusyError, FoldLock, read_holder, running_elsewhere
+from trainer.store.lock import NAME, FoldLock, read_holder, running_elsewhere
 
 HOLD = """
 import sys, time
@@ -59,7 +59,8 @@ def test_of_many_that_come_at_once_one_wins(tmp_path):
     command = """
 import sys, time
 from pathlib import Path
-from trainer.store.lock import FoldBusyError, FoldLock
+from trainer.errors import FoldBusyError
+from trainer.store.lock import FoldLock
 sys.stdin.readline()
 try:
     with FoldLock(Path(sys.argv[1])):

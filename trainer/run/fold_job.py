@@ -10,7 +10,7 @@ from trainer.config.schema import RunConfig
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.observer import Observer
-from trainer.errors import DataError, NonFiniteError
+from trainer.errors import DataError, FoldBusyError, NonFiniteError
 from trainer.executors.processes import PrintLine, TrainFold
 from trainer.run.experiment import Experiment
 from trainer.run.fold import TrainedFold, run_fold
@@ -23,7 +23,7 @@ from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import DIVERGED, fold_directory, save_fold
 from trainer.store.identity import Identity
 from trainer.store.inner_fits import remove_fits
-from trainer.store.lock import FoldBusyError, FoldLock
+from trainer.store.lock import FoldLock
 from trainer.store.status import survey
 from trainer.system import interrupts
 from trainer.system.fast_import import import_compiler_when_needed

@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.console import Console
 
 from trainer.config.schema import RunConfig
-from trainer.errors import CheckpointError, ConfigError
+from trainer.errors import CheckpointError, ConfigError, FoldBusyError
 from trainer.report.state_table import state_table
 from trainer.run.experiment import Experiment
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import fold_directory
 from trainer.store.identity import Identity
-from trainer.store.lock import FoldBusyError, running_elsewhere
+from trainer.store.lock import running_elsewhere
 from trainer.store.own_files import LOCK, is_fold_folder, require_own, sweep_fold, sweep_run
 from trainer.store.run_files import files_fit, is_run, longer_training, read_manifest, require_same_run
 from trainer.store.status import FoldState, survey

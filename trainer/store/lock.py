@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer.errors import CheckpointError, FoldwiseError, ForeignFileError, StorageError
+from trainer.errors import CheckpointError, FoldBusyError, ForeignFileError, StorageError
 from trainer.store.own_files import LOCK as NAME
 from trainer.system.files import directory_lock, make_directory, remove, storage_error, write_bytes
 from trainer.system.folders import opened, read_file
@@ -62,13 +62,6 @@ class Running:
 
     def __str__(self) -> str:
         return f"running on {self.host} (pid {self.pid}), heartbeat {self.heartbeat_seconds:.0f} s ago"
-
-
-class FoldBusyError(FoldwiseError):
-    """Another process writes the fold: no fault, but nothing was done (exit 75, EX_TEMPFAIL of sysexits.h)."""
-
-    exit_code = 75
-    kind = "busy"
 
 
 class FoldLostError(CheckpointError):
