@@ -6,7 +6,7 @@ from typing import Any
 
 from trainer.audit.findings import Finding, count
 from trainer.audit.standalone import audit_file, audit_folder, audit_images
-from trainer.cli.split import add_columns, columns_of, named_as_flags
+from trainer.cli.split import LOADING, add_columns, columns_of, named_as_flags
 from trainer.errors import ConfigError, DataError
 from trainer.report.audit_table import show
 from trainer.report.terminal import terminal
@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   foldwise audit photos/
   foldwise audit scans.csv --images scans.zip --file name --label finding --group patient"""
 IN_A_TABLE = "for images that a table names add --file COL"
-COLUMNS = ("label", "text", "drop", "group", "time", "split", "id", "weight", "label_delimiter", "delimiter")
+COLUMNS = ("text", "drop", *(name for name in LOADING if name != "encoding"))
 
 
 def add_audit(commands: Any) -> None:

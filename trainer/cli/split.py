@@ -11,6 +11,8 @@ from typing import Any
 from trainer.config.overrides import quoted
 from trainer.config.schema import RARE_POLICIES
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.columns.spellings import CHOICES as SPELLINGS
+from trainer.data.readers.csv_form import QUOTES
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.data.sources.csv_text import load_csv_text
@@ -22,7 +24,8 @@ from trainer.report.split_table import describe_split, show
 from trainer.report.terminal import terminal
 from trainer.tasks import Task
 
-LOADING = ("label", "id", "group", "time", "split", "weight", "label_delimiter", "encoding", "delimiter")
+WRITTEN = ("quote", "header", "spellings", "missing_labels")  # how the table is written
+LOADING = ("label", "id", "group", "time", "split", "weight", "label_delimiter", "encoding", "delimiter", *WRITTEN)
 UTF_8 = ("encoding", "utf-8")
 DESCRIPTION = f"""Split the rows of a table into folds, show what the folds look like, and write them to a file.
 
@@ -88,6 +91,10 @@ def add_columns(parser: ArgumentParser, *, label_required: bool = True) -> None:
     columns.add_argument("--label-delimiter", metavar="C", help="between the labels of one cell, such as |")
     columns.add_argument("--encoding", default="utf-8", help="of FILE (default: utf-8)")
     columns.add_argument("--delimiter", metavar="C", help="between cells; default: by the file's ending")
+    columns.add_argument("--quote", choices=QUOTES, help="none: a double quote is a plain character")
+    columns.add_argument("--header", help="first, none, or the names with commas between; default: first, if it may be")
+    columns.add_argument("--spellings", choices=SPELLINGS, help="of one label, group or id in two writings")
+    columns.add_argument("--missing-labels", action="append", metavar="WORD", help="means no label (repeatable)")
 
 
 def run_split(parsed: Namespace) -> None:
@@ -130,7 +137,10 @@ def load(parsed: Namespace) -> tuple[Samples, DataSpec]:
 
 def columns_of(parsed: Namespace) -> ColumnOptions:
     """Return what the command line says of the columns."""
-    return ColumnOptions(**{name: getattr(parsed, name) for name in LOADING})
+    given = {name: getattr(parsed, name) for name in LOADING if getattr(parsed, name) is not None}
+    if "," in given.get("header", ""):
+        given["header"] = given["header"].split(",")
+    return ColumnOptions(**given)
 
 
 def split(parsed: Namespace, samples: Samples, spec: DataSpec) -> FoldPlan:
@@ -178,6 +188,7 @@ def training_command(parsed: Namespace, spec: DataSpec) -> str:
     """Return the command that trains on the file that was written."""
     source = "csv_tabular" if parsed.text is None else "csv_text"
     values = {"path": parsed.file, **{name: getattr(parsed, name) for name in (*LOADING, "text", "drop")}}
+    values["header"] = columns_of(parsed).header
     used = values.pop("split")  # no feature; the file that is written says the same
     if used and parsed.text is None:
         values["drop"] = [*(parsed.drop or ()), used]

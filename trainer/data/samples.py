@@ -2,6 +2,8 @@
 
 import hashlib
 from dataclasses import dataclass
+from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +87,24 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.ids_N)
+
+    def only(self, kept_N: NDArray[np.bool_]) -> "Samples":
+        """Return the rows (N,) that are kept, with the ids they have."""
+        if kept_N.all():
+            return self
+        rows: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "inputs"}
+        kept: dict[str, Any] = {name: None if value is None else value[kept_N] for name, value in rows.items()}
+        return Samples(inputs=_only(self.inputs, kept_N), **kept)
+
+
+def _only(inputs: Inputs, kept_N: NDArray[np.bool_]) -> Inputs:
+    if isinstance(inputs, TableColumns):
+        columns = inputs.numeric_NF[kept_N], inputs.categorical_NK[kept_N]
+        return TableColumns(*columns, inputs.numeric, inputs.categorical)
+    if isinstance(inputs, Texts):
+        pairs = None if inputs.pairs is None else tuple(compress(inputs.pairs, kept_N))
+        return Texts(tuple(compress(inputs.texts, kept_N)), pairs)
+    return Images(inputs.root, tuple(compress(inputs.names, kept_N)), tuple(compress(inputs.sha256, kept_N)))
 
 
 @dataclass(frozen=True)

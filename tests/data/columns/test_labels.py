@@ -40,8 +40,17 @@ def test_long_map_is_cut() -> None:
     assert note.endswith("c09 -> 9, ... (30 in all)")
 
 
-def test_case_difference_is_noted() -> None:
-    assert "only by case" in encode("Pos", "pos", "neg").notes[1]
+def test_labels_in_two_writings_are_joined_or_kept_apart_where_asked() -> None:
+    cells = ["Pos", "pos", "neg", "pos", "pos."]
+    joined = encode_labels(cells, "y", "f.csv", spellings="join")
+    assert joined.classes == ("neg", "pos")
+    assert joined.target.tolist() == [1, 1, 0, 1, 1]
+    assert joined.notes[1] == "labels in several writings, joined: Pos / pos / pos."
+    apart = encode_labels(cells, "y", "f.csv", spellings="apart")
+    assert apart.classes == ("Pos", "neg", "pos", "pos.")
+    assert "kept apart: Pos / pos / pos." in apart.notes[1]
+    with pytest.raises(ConfigError, match=r"data\.spellings=joined: did you mean 'join'"):
+        encode_labels(cells, "y", "f.csv", spellings="joined")
 
 
 @pytest.mark.parametrize(
@@ -52,6 +61,11 @@ def test_case_difference_is_noted() -> None:
         (["a", "a"], "every row of column 'y' has the label 'a'"),
         (["0", "1", "0.0", "0 "], r"(?s)'0' in row 1.*'0.0' in row 3.*'0 ' in row 4"),
         (["pos", "neg", "pos "], r"(?s)'pos' in row 1.*'pos ' in row 3"),
+        (["no", "yes", "no."], r"(?s)'no' in row 1.*'no\.' in row 3.*a dot at the end"),
+        (["crème", "thé", "cre\u0300me"], r"(?s)\(U\+00E8\) in row 1.*\(U\+0065 U\+0300\) in row 3.*Unicode form"),
+        (["好评", "差", "好评\u200b"], r"(?s)'好评\\u200b' \(U\+200B\) in row 3.*unseen characters"),
+        (["1", "2", "１"], r"(?s)'1' in row 1.*'１' \(U\+FF11\) in row 3.*width"),
+        (["'a'", "b", "a"], r"(?s)\"'a'\" in row 1.*'a' in row 3.*quotes.*join \(one\) or apart \(several\)"),
         ([f"{i}.5" for i in range(30)], "regression"),
         (["1.5", "2.25", "3"], "regression"),
     ],
@@ -99,6 +113,58 @@ def test_joined_labels() -> None:
     assert labels.classes == ("blue", "green", "red")
     assert labels.target.tolist() == [[1, 0, 1], [0, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 1]]
     assert "1.00 labels per row, 2 rows without a label" in labels.notes[1]
+
+
+def test_a_joined_label_in_two_writings_is_refused_with_its_rows() -> None:
+    with pytest.raises(DataError, match=r"(?s)'red' in 2 rows \(1, 3\)\n'Red' in row 4.*differ only by case"):
+        encode_joined_labels(["red|blue", "", "blue|red|red", "Red"], "y", "f.csv", "|")
+    labels = encode_joined_labels(["red|blue", "", "blue|red|red", "Red"], "y", "f.csv", "|", spellings="join")
+    assert labels.target.tolist() == [[1, 1], [0, 0], [1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["['a', 'b c']", "[]", "['b c']", "['d, e']"],
+        ['["a", "b c"]', "[]", '["b c"]', '["d, e"]'],
+        ["['a' 'b c']", "[]", "['b c']", "['d, e']"],  # NumPy's
+        ["('a', 'b c')", "", "('b c',)", "('d, e',)"],
+        ["{'a', \"b c\"}", "", "{'b c'}", "{'d, e'}"],
+        ["[a, b c]", "[]", "[b c]", "['d, e']"],
+    ],
+)
+def test_cells_that_are_lists_are_read_as_lists(cells: list[str]) -> None:
+    labels = encode_joined_labels(cells, "y", "f.csv", ",")
+    assert labels.classes == ("a", "b c", "d, e")
+    assert labels.target.tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert any("are lists" in note for note in labels.notes)
+
+
+@pytest.mark.parametrize(
+    ("cells", "delimiter", "message"),
+    [
+        (["['a', 'b']", "a,b"], ",", r"1 different cells look like lists.*'a,b' in row 2"),
+        (["[['a'], 'b']", "['b']"], ",", r"in row 1 looks like a list and cannot be read"),
+        (["a,b", "a，b", "b"], ",", r"label 'a，b' in row 2 is other labels with '，' .*or set data\.spellings=join"),
+        (["a|b", "a;b", "b"], "|", r"label 'a;b' in row 2 .*not '\|': write one delimiter$"),
+        (["a,b", "a、b", "b"], ",", r"label 'a、b' in row 2"),
+    ],
+)
+def test_cells_joined_in_two_ways_are_refused(cells: list[str], delimiter: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        encode_joined_labels(cells, "y", "f.csv", delimiter)
+
+
+def test_the_wide_form_of_the_delimiter_is_read_where_asked() -> None:
+    labels = encode_joined_labels(["a,b", "a，b", "b、a", "b"], "y", "f.csv", ",", spellings="join")
+    assert labels.target.tolist() == [[1, 1], [1, 1], [1, 1], [0, 1]]
+
+
+def test_joined_cells_without_the_delimiter_are_told() -> None:
+    with pytest.raises(DataError, match=r"holds lists such as \['a', 'b'\].*data.label_delimiter=','"):
+        encode("['a', 'b']", "['b']", "['a']")
+    assert "set \"data.label_delimiter='|'\"" in encode("a|b", "b", "a", "c").notes[1]
+    assert len(encode("R/B", "A-B", "x").notes) == 1  # of which the parts are no classes
 
 
 def test_joined_labels_with_a_delimiter_that_never_occurs() -> None:
@@ -160,3 +226,50 @@ def test_options_that_make_no_sense(names: list[str], options: dict[str, str]) -
 def test_sort_labels() -> None:
     assert sort_labels(["2", "10", "-3", "1e1"]) == ("-3", "2", "10", "1e1")
     assert sort_labels(["2", "10", "x"]) == ("10", "2", "x")
+
+
+@pytest.mark.parametrize("word", ["?", "NA", "n/a", "None", "unknown", "Not labeled", "未知", "-"])
+def test_words_for_no_label_are_told_and_left_out_where_asked(word: str) -> None:
+    cells = ["a", word, "b", "a", word]
+    said = f"'{word}' in 2 rows (2, 5); to leave these rows out set \"data.missing_labels=['{word}']\""
+    assert said in encode(*cells).notes[-1]
+    labels = encode_labels(cells, "y", "f.csv", missing=[word])
+    assert labels.classes == ("a", "b")
+    assert labels.left_out_N.tolist() == [False, True, False, False, True]
+    assert labels.target[~labels.left_out_N].tolist() == [0, 1, 0]
+    assert labels.notes[1] == f"2 of 5 rows left out: their label is in data.missing_labels ({word})"
+
+
+@pytest.mark.parametrize(
+    ("cells", "warned"),
+    [
+        (["0", "1", "-1"], True),
+        (["0", "1", "2", "-999"], True),
+        (["-1", "1"], False),  # the two classes of a support vector machine
+        (["-1", "0", "x"], False),
+        (["-2", "-1", "0", "1", "2"], False),
+        (["anone", "b"], False),
+    ],
+)
+def test_minus_one_beside_classes_from_zero_up_is_told(cells: list[str], warned: bool) -> None:
+    assert any("look like no label" in note for note in encode(*cells).notes) == warned
+
+
+def test_empty_cells_and_cells_of_several_columns_may_be_left_out() -> None:
+    assert encode_labels(["a", "", "b", None], "y", "f.csv", missing=[""]).left_out_N.tolist() == [False, True] * 2
+    labels = read({"a": ["1", "-1", "0"], "b": ["0", "1", "1"]}, ["a", "b"], missing=[-1])
+    assert labels.left_out_N.tolist() == [False, True, False]
+    labels = read({"y": ["p|q", "?", "", "q"]}, ["y"], label_delimiter="|", missing=["?"])
+    assert (labels.classes, labels.left_out_N.tolist()) == (("p", "q"), [False, True, False, False])
+    with pytest.raises(DataError, match="no row has a label"):
+        encode_labels(["?", "?"], "y", "f.csv", missing=["?"])
+    assert "no row has such a label" in encode_labels(["a", "b"], "y", "f.csv", missing=["?"]).notes[1]
+
+
+def test_many_whole_numbers_are_asked_about() -> None:
+    ids, counted = [str(3 * value) for value in range(150)] * 4, [str(value) for value in range(150)] * 4
+    for cells in (ids, [str(value) for value in range(60)]):
+        with pytest.raises(DataError, match=r"values \(regression\) or ids"):
+            encode(*cells)
+    assert len(encode(*counted).classes) == 150
+    assert len(read({"y": ids}, ["y"], task="multiclass").classes) == 150

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from trainer.data.columns.rows import read_groups
+from trainer.data.columns.rows import read_groups, read_ids
 from trainer.errors import DataError
 
 
@@ -15,20 +15,49 @@ def groups(cells, kind=None):
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (["p0", "p0 ", "p1", "p0"], "'p0' in 2 rows (1, 4)\n'p0 ' in row 2\n"),
-        (["p0", "p0\u00a0", "p0\t"], "'p0' in row 1\n'p0\\xa0' in row 2\n'p0\\t' in row 3\n"),
-        (["0", "1", "0.0", "0"], "'0' in 2 rows (1, 4)\n'0.0' in row 3\n"),
-        (["7", "+7.00", "control"], "'7' in row 1\n'+7.00' in row 2\n"),
-        (["1.", "+1", "a"], "'1.' in row 1\n'+1' in row 2\n"),
+        (["p0", "p0 ", "p1", "p0"], "'p0' in 2 rows (1, 4)\n'p0 ' in row 2\nspaces"),
+        (["p0", "p0\u00a0", "p0\t"], "'p0' in row 1\n'p0\\xa0' (U+00A0) in row 2\n'p0\\t' (U+0009) in row 3\nspaces"),
+        (["0", "1", "0.0", "0"], "'0' in 2 rows (1, 4)\n'0.0' in row 3\nnumber form"),
+        (["7", "+7.00", "control"], "'7' in row 1\n'+7.00' in row 2\nnumber form"),
+        (["1.", "+1", "a"], "'1.' in row 1\n'+1' in row 2\nnumber form"),
+        (["p1", "P1", "p01", "x"], "'p1' in row 1\n'P1' in row 2\ncase"),
+        (["S1", "x", "S１"], "'S1' in row 1\n'S１' (U+FF11) in row 3\nwidth"),
     ],
 )
 def test_a_group_in_two_forms_is_refused_with_its_rows(cells, said) -> None:
     with pytest.raises(DataError) as error:
         groups(cells)
+    rows, _, by = said.rpartition("\n")
     assert str(error.value) == (
-        f"f.csv: column 'g' writes one group in different ways:\n{said}"
-        "make them the same: they differ only by spaces or number form"
+        f"f.csv: column 'g' writes one group in different ways:\n{rows}\nmake them the same: they differ only by {by}; "
+        "or set data.spellings=join (one) or apart (several)"
     )
+
+
+def test_groups_in_two_writings_are_joined_or_kept_apart_where_asked() -> None:
+    table = pa.table({"g": ["p1", "P1", "P1", "p2", " p1"]})
+    joined = read_groups(table, "g", "f.csv", "join")
+    assert joined is not None
+    assert joined.tolist() == ["P1", "P1", "P1", "p2", "P1"]
+    apart = read_groups(table.slice(0, 4), "g", "f.csv", "apart")
+    assert apart is not None
+    assert apart.tolist() == ["p1", "P1", "P1", "p2"]
+    with pytest.raises(DataError, match="'p1' in row 1\n' p1' in row 5"):  # which no option keeps apart
+        read_groups(table, "g", "f.csv", "apart")
+
+
+@pytest.mark.parametrize(
+    "cells", [["a1", "b", "A1"], ["1", "2", "1.0"], ["é", "e\u0301", "x"], ["n 1", "n1"], ["好\u200b", "好"]]
+)
+def test_an_id_in_two_writings_is_refused(cells) -> None:
+    with pytest.raises(DataError, match=r"(?s)column 'i' writes one id in different ways.*set data\.spellings=apart"):
+        read_ids(pa.table({"i": cells}), "i", "f.csv")
+    assert read_ids(pa.table({"i": cells}), "i", "f.csv", "apart").tolist() == cells
+
+
+def test_ids_that_are_not_one_word_are_taken() -> None:
+    cells = ["a1", "a2", "1.1", "1.10", "01", "1", "x²", "x2", "1 12", "11 2", "好", "坏", "-", "_"]
+    assert read_ids(pa.table({"i": cells}), "i", "f.csv").tolist() == cells
 
 
 def test_the_other_groups_in_two_forms_are_counted() -> None:
@@ -43,7 +72,7 @@ def test_the_other_groups_in_two_forms_are_counted() -> None:
     [
         ["1.1", "1.10", "1.2"],  # the first and the tenth person of a site
         ["0e12345", "0e99999", "1e3", "1000"],  # hashes
-        ["p1", "P1", "p01", "p 1"],
+        ["p1", "P2", "p01", "p 3"],
         ["1", "-1", "10", "0", "01", "001.0"],
         ["a ", "b ", " c"],
         ["2024-01-01", "2024-1-1"],

@@ -7,10 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.data.sources.as_configured import as_configured
 from trainer.data.columns.times import read_times
-from trainer.data.sources.csv_tabular import load_csv_tabular
-from trainer.data.sources.csv_text import load_csv_text
+from trainer.data.sources import csv_tabular, csv_text
 from trainer.errors import ConfigError, DataError
+
+load_csv_tabular, load_csv_text = as_configured(csv_tabular.load_csv_tabular), as_configured(csv_text.load_csv_text)
 
 
 def times(cells, kind=None):

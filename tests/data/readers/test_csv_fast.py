@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trainer.data.readers import csv_fast
 from trainer.data.readers.csv_fast import read_sound_csv
+from trainer.data.readers.csv_form import CsvForm, csv_form
 from trainer.data.readers.csv_strict import parse_csv
 from trainer.data.readers.tables import read_table
 from trainer.data.readers.text_decoding import decode_text
@@ -26,7 +27,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def whole(file: Path) -> pa.Table | None:
     """Return the table as read whole, or None where that is refused."""
     try:
-        return parse_csv(decode_text(file, "utf-8"), file, None, ",")
+        return parse_csv(decode_text(file, "utf-8"), file, CsvForm())[0]
     except DataError:
         return None
 
@@ -40,7 +41,7 @@ def test_what_is_parsed_from_the_disk_is_what_is_read_whole(tmp_path: Path, text
     file = tmp_path / "a.csv"
     file.write_bytes(text.encode())
     try:
-        found = read_sound_csv(file, "utf-8", None, ",")
+        found = read_sound_csv(file, "utf-8", CsvForm())
     except DataError:
         assert whole(file) is None
         return
@@ -53,7 +54,7 @@ def test_what_is_parsed_from_the_disk_is_what_is_read_whole(tmp_path: Path, text
 def test_sound_files_are_parsed_from_the_disk(tmp_path: Path, text: str) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(text.encode())
-    found = read_sound_csv(file, "UTF-8", None, ",")
+    found = read_sound_csv(file, "UTF-8", CsvForm())
     assert found is not None
     assert found.equals(whole(file))
 
@@ -80,7 +81,7 @@ def test_sound_files_are_parsed_from_the_disk(tmp_path: Path, text: str) -> None
 def test_everything_else_is_read_with_more_care(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(content)
-    assert read_sound_csv(file, "utf-8", None, ",") is None
+    assert read_sound_csv(file, "utf-8", CsvForm()) is None
 
 
 @pytest.mark.usefixtures("small")
@@ -88,11 +89,11 @@ def test_the_delimiter_is_checked_and_other_encodings_are_left_alone(tmp_path: P
     file = tmp_path / "a.csv"
     file.write_text("a;b\n1;2\n")
     with pytest.raises(DataError, match="only one column when split at ','"):
-        read_sound_csv(file, "utf-8", None, ",")
+        read_sound_csv(file, "utf-8", CsvForm())
     with pytest.raises(ConfigError, match="one character"):
-        read_sound_csv(file, "utf-8", "ab", ",")
-    assert read_sound_csv(file, "cp1252", ";", ",") is None
-    assert read_sound_csv(tmp_path / "none.csv", "utf-8", None, ",") is None
+        csv_form("ab", ",")
+    assert read_sound_csv(file, "cp1252", CsvForm(";")) is None
+    assert read_sound_csv(tmp_path / "none.csv", "utf-8", CsvForm()) is None
 
 
 def test_a_large_file_is_not_held_beside_its_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def test_accents_in_another_unicode_form_are_the_same_name(tmp_path, in_table, i
 def test_accents_in_a_mix_of_unicode_forms_are_noticed(tmp_path):
     mixed = unicodedata.normalize("NFC", "ä") + unicodedata.normalize("NFD", "ö") + ".png"
     files = with_table(files={mixed: FILES["img/0.png"]}, table="file,label\näö.png,a\n")
-    with pytest.raises(DataError, match="upper or lower case and with accents in the same Unicode form"):
+    with pytest.raises(DataError, match="which differs only by Unicode form: write the names as those of the files"):
         load_image_csv(write_zip(tmp_path / "d.zip", files))
 
 
@@ -142,7 +142,11 @@ def test_a_missing_ending_is_noticed(tmp_path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("img/1.PNG", "there is 'img/1.png': write the names as those of the files, in upper or lower case"),
+        (
+            "img/1.PNG",
+            "there is 'img/1.png', which differs only by case: write the names as those of the files, or set "
+            "data.spellings=join",
+        ),
         ("img", "put them there, or take these rows out of the table"),  # a directory
         ("labels", "put them there, or take these rows out of the table"),  # the table itself is no image
         (f"img/{'x' * 5000}.png", "put them there, or take these rows out of the table"),  # too long for the system

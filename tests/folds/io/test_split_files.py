@@ -274,6 +274,8 @@ def run(start, end):
             "39 of 40 rows of the data are not in it",
         ),
         ("folds.csv", "id,fold\ncase_000,0\nother,1\n", "column 'id', entry 1: id 'other' is not in the data"),
+        ("folds.csv", "id,fold\ncase_000,0\nCASE_001,1\n", "which has 'case_001': they differ only by case"),
+        ("folds.csv", "id,fold\ncase_00１,0\n", r"only by width \(U\+FF11 for U\+0031\): write the id as the data"),
         ("folds.npz", "not a zip", "is no .npz of plain arrays"),
         ("folds.npz", "", "is no .npz of plain arrays: No data left"),
     ],

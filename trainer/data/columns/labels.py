@@ -1,24 +1,25 @@
 """Labels are text, mapped to 0..C-1; the task follows from them and the map is shown."""
 
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.joined import joined_note, split_labels
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
+from trainer.data.columns.spellings import NUMBER, one_spelling
+from trainer.data.columns.unlabelled import doubtful_labels, left_out, left_out_note
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 from trainer.tasks import MULTILABEL, TASKS, Target, Task, of_classes
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+MANY_CLASSES = 100  # more whole numbers than this that do not count 0, 1, 2, ... are asked about
+IDS = 40  # in fewer rows, a class for every second one says nothing
 REGRESSION_VALUES = 20  # more distinct labels than this, with a fraction among them, are no classes
 
 
@@ -31,12 +32,14 @@ class Labels:
         classes: label text per class index.
         task: what the labels say, or what the user set.
         notes: the label map and what is odd about it.
+        left_out_N: (N,) whether a row has no label and is left out: its target says nothing.
     """
 
     target: Target
     classes: tuple[str, ...]
     task: Task
     notes: tuple[str, ...]
+    left_out_N: NDArray[np.bool_]
 
 
 def read_labels(
@@ -46,6 +49,8 @@ def read_labels(
     *,
     label_delimiter: str | None = None,
     task: str | None = None,
+    spellings: str = "refuse",
+    missing: Sequence[object] = (),
 ) -> Labels:
     """Encode one label column (classes or delimiter-joined) or several columns of 0/1.
 
@@ -55,6 +60,8 @@ def read_labels(
         file: named in messages.
         label_delimiter: between the labels of one cell of one column; makes the task multi-label.
         task: what the user says it is; None = inferred.
+        spellings: of one label: ``refuse``, ``join`` or ``apart``.
+        missing: cells that mean "no label".
 
     Raises:
         DataError: labels that cannot be classes, or contradict ``task``.
@@ -65,74 +72,105 @@ def read_labels(
     if len(names) > 1:
         if label_delimiter is not None:
             raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
-        labels = encode_label_columns(table, names, file)
-    elif label_delimiter is not None:
-        labels = encode_joined_labels(text_cells(table, names[0], file), names[0], file, label_delimiter)
+        labels = encode_label_columns(table, names, file, missing)
+        return _with_task(labels, task, names, file)
+    cells = text_cells(table, names[0], file)
+    if label_delimiter is not None:
+        labels = encode_joined_labels(cells, names[0], file, label_delimiter, spellings=spellings, missing=missing)
     else:
-        labels = encode_labels(text_cells(table, names[0], file), names[0], file)
+        sure = task is not None and not TASKS[task].several_labels
+        labels = encode_labels(cells, names[0], file, spellings=spellings, missing=missing, sure=sure)
     return _with_task(labels, task, names, file)
 
 
-def encode_labels(values: Column, column: str, file: Path | str) -> Labels:
+def encode_labels(
+    values: Column,
+    column: str,
+    file: Path | str,
+    *,
+    spellings: str = "refuse",
+    missing: Sequence[object] = (),
+    sure: bool = False,
+) -> Labels:
     """Map one label per row to 0..C-1: numbers in numeric order, other labels in text order.
 
     Args:
-        values: (N,) text, null = missing. An empty cell is missing; "NA", "null" and "None" are labels.
+        values: (N,) text, null = missing. An empty cell is missing; "NA", "null" and "None" are labels, and told.
         column: named in messages.
         file: named in messages.
+        spellings: of one label: ``refuse``, ``join`` or ``apart``.
+        missing: cells that mean "no label".
+        sure: whether many whole numbers are known to be classes.
 
     Raises:
         DataError: missing labels, one class only, real numbers, or one label written in two ways.
     """
     cells = _as_column(values)
-    missing = is_blank(cells)
-    if missing.any():
-        raise DataError(f"{file}: no label in column '{column}' in {rows_listed(missing)}: fill in or delete them")
-    encoded: Column = pc.dictionary_encode(cells).combine_chunks()
-    found = encoded.dictionary.to_pylist()
-    codes_N = as_numpy(encoded.indices)
-    refuse_two_forms(found, codes_N, column, file)
-    labels = [label.strip() for label in found]
-    _refuse_regression(labels, len(codes_N), column, file)
-    if len(labels) == 1:
+    left_out_N = left_out(cells, missing)
+    cells = pc.if_else(pa.array(left_out_N), None, cells) if left_out_N.any() else cells
+    empty_N = is_blank(cells) & ~left_out_N
+    if empty_N.any():
         raise DataError(
-            f"{file}: every row of column '{column}' has the label '{labels[0]}': "
-            "a classifier needs at least two classes"
+            f"{file}: no label in column '{column}' in {rows_listed(empty_N)}: fill in or delete them, or leave them "
+            "out with \"data.missing_labels=['']\""
         )
-    classes = sort_labels(labels)
+    encoded: Column = pc.dictionary_encode(cells).combine_chunks()
+    codes_N = as_numpy(encoded.indices.fill_null(-1))
+    texts, notes = one_spelling(encoded.dictionary.to_pylist(), codes_N, column, file, spellings=spellings)
+    labels = [label.strip() for label in texts]
+    _refuse_regression(labels, len(codes_N) - int(left_out_N.sum()), column, file, sure)
+    classes = sort_labels(set(labels))
+    if len(classes) < 2:
+        has = f"every row of column '{column}' has the label '{classes[0]}'" if classes else "no row has a label"
+        raise DataError(f"{file}: {has}: a classifier needs at least two classes")
     place = {label: index for index, label in enumerate(classes)}
-    index_of_code = np.array([place[label] for label in labels], dtype=np.int64)
-    return Labels(
-        index_of_code[codes_N], classes, of_classes(len(classes)), (_map_note(classes), *_case_notes(classes))
-    )
+    target_N = np.array([place[label] for label in labels], dtype=np.int64)[codes_N]
+    notes = (*left_out_note(left_out_N, missing), *notes, *joined_note(classes, column, file))
+    doubtful = doubtful_labels(classes, lambda index: (target_N == index) & ~left_out_N)
+    return Labels(target_N, classes, of_classes(len(classes)), (_map_note(classes), *notes, *doubtful), left_out_N)
 
 
-def encode_label_columns(table: pa.Table, names: Sequence[str], file: Path | str) -> Labels:
-    """Read several columns of 0/1, one per label.
+def encode_label_columns(
+    table: pa.Table, names: Sequence[str], file: Path | str, missing: Sequence[object] = ()
+) -> Labels:
+    """Read several columns of 0/1, one per label; a row with a cell of ``missing`` is left out.
 
     Raises:
         DataError: a cell that is not 0 or 1, with its row and column.
     """
     target_NL = np.empty((table.num_rows, len(names)), dtype=np.int64)
+    left_out_N = np.zeros(table.num_rows, dtype=bool)
+    for name in names if missing else ():
+        left_out_N |= left_out(text_cells(table, name, file), missing)
     for place, name in enumerate(names):
         cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
-        missing = is_blank(cells)
-        if missing.any():
-            raise DataError(f"{file}: no label in column '{name}' in {rows_listed(missing)}: write 0 or 1")
+        empty_N = is_blank(cells) & ~left_out_N
+        if empty_N.any():
+            raise DataError(f"{file}: no label in column '{name}' in {rows_listed(empty_N)}: write 0 or 1")
         one = as_numpy(pc.is_in(cells, pa.array(["1", "1.0", "true", "True"])))
         zero = as_numpy(pc.is_in(cells, pa.array(["0", "0.0", "false", "False"])))
-        wrong = ~(one | zero)
+        wrong = ~(one | zero | left_out_N)
         if wrong.any():
             cell = shown(cells[int(wrong.argmax())].as_py())
             raise DataError(
                 f"{file}: label column '{name}' has '{cell}' in {rows_listed(wrong)}: "
-                "several label columns hold only 0 and 1"
+                "several label columns hold only 0 and 1; if it means no label, "
+                f"\"data.missing_labels=['{cell}']\" leaves the rows out"
             )
         target_NL[:, place] = one
-    return Labels(target_NL, tuple(names), MULTILABEL, _multilabel_notes(target_NL, names))
+    notes = (*_multilabel_notes(target_NL[~left_out_N], names), *left_out_note(left_out_N, missing))
+    return Labels(target_NL, tuple(names), MULTILABEL, notes, left_out_N)
 
 
-def encode_joined_labels(values: Column, column: str, file: Path | str, delimiter: str) -> Labels:
+def encode_joined_labels(
+    values: Column,
+    column: str,
+    file: Path | str,
+    delimiter: str,
+    *,
+    spellings: str = "refuse",
+    missing: Sequence[object] = (),
+) -> Labels:
     """Read cells such as ``"red|blue"``; an empty cell has no label, which is valid.
 
     Raises:
@@ -142,28 +180,25 @@ def encode_joined_labels(values: Column, column: str, file: Path | str, delimite
     if not delimiter:
         raise ConfigError("data.label_delimiter is empty: give the text between two labels, such as '|'")
     cells = pc.fill_null(_as_column(values), "")
-    parts: Column = pc.split_pattern(cells, delimiter).combine_chunks()
-    rows_P = as_numpy(pc.list_parent_indices(parts))
-    encoded: Column = pc.dictionary_encode(pc.list_flatten(parts))
-    found = encoded.dictionary.to_pylist()
-    codes_P = as_numpy(encoded.indices)
-    real = np.array([bool(label.strip()) for label in found], dtype=bool)
-    rows_P, codes_P = rows_P[real[codes_P]], codes_P[real[codes_P]]
-    stripped = [label.strip() for label in found]
-    classes = sort_labels({label for label in stripped if label})
+    left_out_N = left_out(cells, missing)
+    cells = pc.if_else(pa.array(left_out_N), "", cells) if left_out_N.any() else cells
+    found, rows_P, codes_P, said = split_labels(cells, delimiter, f"{file}: column '{column}'", spellings)
+    texts, notes = one_spelling(found, codes_P, column, file, spellings=spellings, rows=rows_P)
+    classes = sort_labels(set(texts))
     if len(classes) < 2:
         raise DataError(
             f"{file}: column '{column}' split at '{delimiter}' has {len(classes)} different labels"
             f"{f' ({classes[0]})' if classes else ''}: multi-label needs at least two"
         )
     place = {label: index for index, label in enumerate(classes)}
-    index_of_code = np.array([place.get(label, -1) for label in stripped], dtype=np.int64)
+    index_of_code = np.array([place[label] for label in texts], dtype=np.int64)
     target_NL = np.zeros((len(cells), len(classes)), dtype=np.int64)
     target_NL[rows_P, index_of_code[codes_P]] = 1
-    notes = list(_multilabel_notes(target_NL, classes))
+    notes = (*_multilabel_notes(target_NL[~left_out_N], classes), *left_out_note(left_out_N, missing), *said, *notes)
     if target_NL.sum(axis=1).max() < 2:
-        notes.append(f"no cell of '{column}' has more than one label: is '{delimiter}' the right delimiter?")
-    return Labels(target_NL, classes, MULTILABEL, (*notes, *_case_notes(classes)))
+        notes = (*notes, f"no cell of '{column}' has more than one label: is '{delimiter}' the right delimiter?")
+    doubtful = doubtful_labels(classes, lambda index: target_NL[:, index] == 1)
+    return Labels(target_NL, classes, MULTILABEL, (*notes, *doubtful), left_out_N)
 
 
 def _as_column(values: Column) -> Column:
@@ -177,59 +212,24 @@ def sort_labels(labels: Sequence[str] | set[str]) -> tuple[str, ...]:
     return tuple(sorted(labels))
 
 
-def refuse_two_forms(
-    found: Sequence[str],
-    codes_N: NDArray[Any],
-    column: str,
-    file: Path | str,
-    *,
-    what: str = "label",
-    numbers: re.Pattern[str] = NUMBER,
-) -> None:
-    """Refuse ``0``, ``0.0`` and ``"0 "``, which would be three classes.
-
-    Args:
-        found: the different cells.
-        codes_N: (N,) the place in ``found`` of each row's cell.
-        column: named in messages.
-        file: named in messages.
-        what: a cell says, for the message.
-        numbers: cells that are compared as numbers.
-
-    Raises:
-        DataError: two cells differ only by spaces around them or number form; names the first rows of each.
-    """
-    canonical = [_canonical(cell, numbers) for cell in found]
-    if len(set(canonical)) == len(found):
-        return
-    forms = defaultdict(list)
-    for code, form in enumerate(canonical):
-        forms[form].append(code)
-    clashes = [codes for codes in forms.values() if len(codes) > 1]
-    more = f" (and {len(clashes) - 1} more)" if len(clashes) > 1 else ""
-    written = [f"{found[code]!r} in {rows_listed(codes_N == code)}" for code in clashes[0][:3]]
-    raise DataError(
-        f"{file}: column '{column}' writes one {what} in different ways{more}:\n"
-        + "\n".join(written)
-        + "\nmake them the same: they differ only by spaces or number form"
-    )
-
-
-def _canonical(cell: str, numbers: re.Pattern[str]) -> str | Decimal:
-    stripped = cell.strip()
-    return Decimal(stripped) if numbers.fullmatch(stripped) else stripped
-
-
-def _refuse_regression(labels: list[str], n_rows: int, column: str, file: Path | str) -> None:
+def _refuse_regression(labels: list[str], n_rows: int, column: str, file: Path | str, sure: bool) -> None:
+    """Refuse numbers with a fraction, and unless the user is sure many whole ones: values or ids are no classes."""
     many = len(labels) > REGRESSION_VALUES or len(labels) * 2 > n_rows
     if not many or not all(NUMBER.fullmatch(label) for label in labels):
         return
+    said = f"{file}: column '{column}' has {len(labels)} different"
     fraction = next((label for label in labels if not float(label).is_integer()), None)
     if fraction is not None:
         raise DataError(
-            f"{file}: column '{column}' has {len(labels)} different numbers such as {fraction} "
-            f"in {n_rows} rows: is this regression?\n"
+            f"{said} numbers such as {fraction} in {n_rows} rows: is this regression?\n"
             "only classes can be learnt here: name another data.label, or cut the values into bins"
+        )
+    values = sorted(float(label) for label in labels)
+    is_counted = values == [values[0] + step for step in range(len(values))] and values[0] in (0, 1)
+    if not sure and ((len(labels) > MANY_CLASSES and not is_counted) or len(labels) * 2 > max(n_rows, IDS)):
+        raise DataError(
+            f"{said} whole numbers such as {labels[0]} in {n_rows} rows: are they values (regression) or ids?\n"
+            "only classes can be learnt here: name another data.label, or set data.task=multiclass if each is a class"
         )
 
 
@@ -254,14 +254,6 @@ def _map_note(classes: Sequence[str], limit: int = 10) -> str:
     pairs = [f"{shown(label, 40)} -> {index}" for index, label in enumerate(classes[:limit])]
     more = f", ... ({len(classes)} in all)" if len(classes) > limit else ""
     return "labels: " + ", ".join(pairs) + more
-
-
-def _case_notes(classes: Sequence[str]) -> tuple[str, ...]:
-    folded = defaultdict(list)
-    for label in classes:
-        folded[label.casefold()].append(label)
-    alike = [" / ".join(group) for group in folded.values() if len(group) > 1]
-    return (f"labels that differ only by case are kept apart: {', '.join(alike[:3])}",) if alike else ()
 
 
 def _multilabel_notes(target_NL: NDArray[np.int64], names: Sequence[str]) -> tuple[str, ...]:

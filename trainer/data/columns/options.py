@@ -35,3 +35,14 @@ class ColumnOptions:
         str | None, "between cells, one character, or tab; null = comma for .csv, TAB for .tsv and .txt"
     ] = None
     task: Annotated[str | None, "binary, multiclass or multilabel; null = inferred from the labels"] = None
+    quote: Annotated[str, "double, or none where a double quote is a plain character (as in GLUE's .tsv)"] = "double"
+    header: Annotated[
+        Names | None,
+        "first = the first line has the names, none = it is a row, or a list of names; null = first, if it may be",
+    ] = None
+    spellings: Annotated[
+        str, "of one label, group or id in two writings (Yes, yes, yes.): refuse, join (one) or apart (several)"
+    ] = "refuse"
+    missing_labels: Annotated[
+        Sequence[str | int], "labels that mean no label, such as ['?',-1]: rows with them are left out"
+    ] = ()

@@ -1,6 +1,5 @@
 """What every table source shares: which column does what; ids, weights, groups and given folds by row."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.columns.labels import refuse_two_forms
+from trainer.data.columns.labels import Labels, read_labels
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.roles import check_roles, find_columns, is_blank, rows_listed, text_cells
+from trainer.data.columns.spellings import joined_groups, require_distinct
 from trainer.data.columns.times import read_times
 from trainer.errors import ConfigError, DataError, shown
-from trainer.system.arrow_files import Column, as_numpy, as_words
+from trainer.system.arrow_files import as_numpy, as_words
 
 SINGLE = ("id", "weight", "group", "time", "split")  # roles of one column
-# 1 and 1.0 are one group; 1.1 and 1.10, 1 and 01, 1e3 and 10e2 may be two
-WHOLE_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -86,30 +84,43 @@ def assign_roles(
     )
 
 
+def labels_of(table: pa.Table, roles: Roles, file: Path | str, columns: ColumnOptions) -> Labels:
+    """Return the labels that the options say; as ``read_labels``."""
+    return read_labels(
+        table,
+        roles.label,
+        file,
+        label_delimiter=columns.label_delimiter,
+        task=columns.task,
+        spellings=columns.spellings,
+        missing=columns.missing_labels,
+    )
+
+
 def _only(names: Sequence[str]) -> str | None:
     return names[0] if names else None
 
 
-def read_rows(table: pa.Table, roles: Roles, file: Path | str) -> dict[str, Any]:
+def read_rows(table: pa.Table, roles: Roles, file: Path | str, spellings: str = "refuse") -> dict[str, Any]:
     """Return what ``Samples`` holds of each row besides inputs and target.
 
     Raises:
         DataError: a cell is missing or cannot be read; names its row.
     """
     return {
-        "ids_N": read_ids(table, roles.id, file),
+        "ids_N": read_ids(table, roles.id, file, spellings),
         "weights_N": read_row_weights(table, roles.weight, file),
-        "groups_N": read_groups(table, roles.group, file),
+        "groups_N": read_groups(table, roles.group, file, spellings),
         "times_N": read_times(table, roles.time, file),
         "split_N": read_split_cells(table, roles.split, file),
     }
 
 
-def read_ids(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_]:
+def read_ids(table: pa.Table, column: str | None, file: Path | str, spellings: str = "refuse") -> NDArray[np.str_]:
     """Return the row names (N,): the id column, or "0", "1", ... in file order.
 
     Raises:
-        DataError: an id is missing or occurs twice.
+        DataError: an id is missing or occurs twice, be it in two writings.
     """
     if column is None:
         return np.arange(table.num_rows).astype(f"U{len(str(table.num_rows - 1))}")
@@ -127,6 +138,7 @@ def read_ids(table: pa.Table, column: str | None, file: Path | str) -> NDArray[n
             f"{file}: duplicate id '{shown(first)}' in column '{column}': {places}{more}\n"
             "ids name one row each: repair them, or set data.id=null to number the rows"
         )
+    require_distinct(cells, column, file, spellings)
     return as_words(cells)
 
 
@@ -151,7 +163,9 @@ def read_row_weights(table: pa.Table, column: str | None, file: Path | str) -> N
     return weights_N
 
 
-def read_groups(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_] | None:
+def read_groups(
+    table: pa.Table, column: str | None, file: Path | str, spellings: str = "refuse"
+) -> NDArray[np.str_] | None:
     """Return the group of each row (N,) as text.
 
     Raises:
@@ -163,10 +177,7 @@ def read_groups(table: pa.Table, column: str | None, file: Path | str) -> NDArra
     missing = is_blank(cells)
     if missing.any():
         raise DataError(f"{file}: no group in column '{column}' in {rows_listed(missing)}: fill in or delete them")
-    encoded: Column = pc.dictionary_encode(cells).combine_chunks()
-    found, codes_N = encoded.dictionary.to_pylist(), as_numpy(encoded.indices)
-    refuse_two_forms(found, codes_N, column, file, what="group", numbers=WHOLE_NUMBER)
-    return as_words(cells)
+    return as_words(joined_groups(cells, column, file, spellings))
 
 
 def read_split_cells(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_] | None:

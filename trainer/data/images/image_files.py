@@ -34,24 +34,31 @@ class Listing:
         root: the directory or zip file.
         files: names below it, with ``/`` between folders.
         folders: likewise.
+        notes: on the names.
     """
 
     root: str
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def images(self) -> tuple[str, ...]:
         """Return the files that end like an image."""
         return tuple(name for name in self.files if is_image_name(name))
 
 
-def list_files(path: str) -> Listing:
+def list_files(path: str, zip_encoding: str | None = None) -> Listing:
     """List a directory (through links) or a zip file.
+
+    Args:
+        path: of it.
+        zip_encoding: of names in the zip file that do not say theirs; None = guess.
 
     Raises:
         DataError: it is not there, or is neither.
     """
     place = Path(path).expanduser()
+    notes: tuple[str, ...] = ()
     if place.is_dir():
         files, folders = _walk(place)
     else:
@@ -63,10 +70,10 @@ def list_files(path: str) -> Listing:
             raise DataError(
                 f"{place}: neither a directory nor a .zip file: unpack other archives and give the directory"
             )
-        archive = open_archive(str(place))
-        files, folders = list(archive.members), archive.folders
-    kept = (tuple(sorted(name for name in names if not is_system_file(name))) for names in (files, folders))
-    return Listing(str(place), *kept)
+        archive = open_archive(str(place), zip_encoding)
+        files, folders, notes = list(archive.members), archive.folders, archive.notes
+    kept = [tuple(sorted(name for name in names if not is_system_file(name))) for names in (files, folders)]
+    return Listing(str(place), kept[0], kept[1], notes)
 
 
 def is_image_name(name: str) -> bool:

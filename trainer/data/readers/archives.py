@@ -8,13 +8,13 @@ from functools import lru_cache
 from os import getpid
 from pathlib import Path
 
+from trainer.data.readers.archive_names import KNOWN, decoded_names, encoding_note, raw_name
 from trainer.errors import DataError, shown
 
 MOST_MEMBERS = 5_000_000
 LARGEST_MEMBER = 2**30  # bytes, unpacked
 LARGEST_RATIO = 200  # unpacked to packed bytes, of a member or of all together
 SMALL = 2**24  # bytes: below this no ratio is suspicious
-UTF8_NAME = 0x800  # flag bit 11: the name is UTF-8
 ENCRYPTED = 0x1
 UNSAFE_NAME = re.compile(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)|\x00")
 
@@ -24,16 +24,18 @@ class Archive:
 
     Args:
         path: of the file.
+        encoding: of the names that do not say theirs; None = guess.
 
     Attributes:
         members: by name, in the order of the archive, without folders.
         folders: names of the folders it lists, without the last slash.
+        notes: on a guess.
 
     Raises:
         DataError: not a zip file, or one that is not safe to read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, encoding: str | None = None) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError) as problem:
@@ -41,58 +43,44 @@ class Archive:
                 f"{path}: not a readable zip file ({shown(str(problem))}): copy or pack it again"
             ) from problem
         infos = self._zip.infolist()
-        named = list(zip(member_names(infos), infos, strict=True))
+        names, used = decoded_names(infos, encoding)
+        named = list(zip(names, infos, strict=True))
         try:
             _refuse_unsafe(path, named)
         except DataError:
             self._zip.close()
             raise
         self.members = {name: info for name, info in named if not info.is_dir()}
+        self.notes = encoding_note(names, used, encoding is None, path)
+        self._by_bytes = {raw_name(info): info for info in self.members.values()} if used else {}
         self.folders = [name.rstrip("/") for name, info in named if info.is_dir()]
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of a member.
+        """Return the bytes of a member, by its name in whatever encoding that was read.
 
         Raises:
             KeyError: there is no such member.
             zipfile.BadZipFile: it is damaged (zlib.error and EOFError likewise).
         """
-        return self._zip.read(self.members[name])
+        return self._zip.read(self.members.get(name) or self._in_another_encoding(name))
+
+    def _in_another_encoding(self, name: str) -> zipfile.ZipInfo:
+        for codec in KNOWN:
+            raw = name.encode(codec, "ignore")
+            found = self._by_bytes.get(raw)
+            if found is not None and raw.decode(codec) == name:
+                return found
+        raise KeyError(name)
 
 
-def open_archive(path: str) -> Archive:
+def open_archive(path: str, encoding: str | None = None) -> Archive:
     """Return the archive at ``path``, opened once per process: forked processes do not share a file position."""
-    return _opened(path, getpid(), Path(path).stat().st_mtime_ns)
+    return _opened(path, encoding, getpid(), Path(path).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _opened(path: str, pid: int, changed_ns: int) -> Archive:
-    return Archive(path)
-
-
-def member_names(infos: Sequence[zipfile.ZipInfo]) -> list[str]:
-    """Return the names with ``/`` between folders; those not marked as UTF-8 are all of them that, or GB 18030.
-
-    One name alone does not tell: the bytes of some Chinese words in GB 18030 are UTF-8 of other letters.
-    """
-    unmarked = [_is_unmarked(info) for info in infos]
-    raw = [info.filename.encode("cp437") for info, is_unmarked in zip(infos, unmarked, strict=True) if is_unmarked]
-    encoding = next((name for name in ("utf-8", "gb18030") if all(_reads(one, name) for one in raw)), "cp437")
-    decoded = (one.decode(encoding) for one in raw)
-    names = [next(decoded) if is_unmarked else info.filename for info, is_unmarked in zip(infos, unmarked, strict=True)]
-    return [name.replace("\\", "/") for name in names]
-
-
-def _is_unmarked(info: zipfile.ZipInfo) -> bool:
-    return not info.flag_bits & UTF8_NAME and not info.filename.isascii()
-
-
-def _reads(raw: bytes, encoding: str) -> bool:
-    try:
-        raw.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _opened(path: str, encoding: str | None, pid: int, changed_ns: int) -> Archive:
+    return Archive(path, encoding)
 
 
 def _refuse_unsafe(path: str, named: Sequence[tuple[str, zipfile.ZipInfo]]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from trainer.data.readers.csv_strict import EDGES, check_delimiter, column_names, parse_rows, read_header, separator_of
+from trainer.data.readers.csv_form import COMMENTED, CsvForm
+from trainer.data.readers.csv_strict import EDGES, check_delimiter, parse_rows, read_header
 from trainer.data.readers.text_decoding import looks_like_text
 from trainer.system import arrow_files
 
@@ -19,40 +20,39 @@ HEAD_BYTES = 4096
 UTF8 = ("utf-8", "utf8")
 
 
-def read_sound_csv(file: Path, encoding: str, delimiter: str | None, usual_delimiter: str) -> pa.Table | None:
+def read_sound_csv(file: Path, encoding: str, form: CsvForm) -> pa.Table | None:
     """Parse a large CSV file, or return None where it is small or to be read with more care.
 
     Args:
         file: to read.
         encoding: as the user gave it; only UTF-8 is read here.
-        delimiter: as for ``parse_csv``.
-        usual_delimiter: of this kind of file.
+        form: how it is written.
 
     Raises:
         DataError: only one column, and the header has another delimiter.
-        ConfigError: the delimiter is not one character.
+        ConfigError: the names given are not as many as the columns.
     """
     if encoding.lower() not in UTF8:
         return None
-    separator = separator_of(delimiter, usual_delimiter)
     try:
-        if file.stat().st_size < LEAST_BYTES or not _is_sound(file, separator):
+        if file.stat().st_size < LEAST_BYTES or not _is_sound(file, form):
             return None
         with file.open(encoding="utf-8", newline="") as lines:
-            header = read_header(lines, separator)
-        check_delimiter(header, separator, file)
+            header = read_header(lines, form)
+        check_delimiter(header, form.delimiter, file)
         with arrow_files.opened(file) as stream:
-            return parse_rows(stream, file.stat().st_size, separator, column_names(header))
+            return parse_rows(stream, file.stat().st_size, form, form.names(header, file))
     except (OSError, pa.ArrowException):
         return None
 
 
-def _is_sound(file: Path, separator: str) -> bool:
+def _is_sound(file: Path, form: CsvForm) -> bool:
     """Whether all of it is UTF-8 text, and quotes open and close cells in turn."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     n_quotes, last = 0, b"\n"
     with file.open("rb") as stream:
-        if not looks_like_text(stream.read(HEAD_BYTES)):
+        head = stream.read(HEAD_BYTES)
+        if not looks_like_text(head) or head.startswith(COMMENTED):
             return False
         stream.seek(0)
         chunk = stream.read(CHUNK_BYTES)
@@ -62,17 +62,20 @@ def _is_sound(file: Path, separator: str) -> bool:
                 decoder.decode(chunk, final=not following)
             except UnicodeDecodeError:
                 return False
-            if b"\0" in chunk or not _quotes_in_turn(last, chunk, following[:1] or b"\n", separator, n_quotes):
+            if b"\0" in chunk:
+                return False
+            edges = (last, following[:1] or b"\n")
+            if form.quoted and not _quotes_in_turn(chunk, edges, form.delimiter, n_quotes):
                 return False
             n_quotes, last, chunk = n_quotes + chunk.count(b'"'), chunk[-1:], following
-    return n_quotes % 2 == 0
+    return n_quotes % 2 == 0 or not form.quoted
 
 
-def _quotes_in_turn(before: bytes, chunk: bytes, after: bytes, separator: str, n_quotes: int) -> bool:
+def _quotes_in_turn(chunk: bytes, edges: tuple[bytes, bytes], separator: str, n_quotes: int) -> bool:
     """Whether each opening quote has the edge of a cell (or a quote) before it, each closing one after it."""
     if b'"' not in chunk:
         return True
-    bytes_T = np.frombuffer(before + chunk + after, dtype=np.uint8)
+    bytes_T = np.frombuffer(edges[0] + chunk + edges[1], dtype=np.uint8)
     is_edge = np.zeros(256, dtype=bool)
     is_edge[[ord(separator), *EDGES]] = True
     quotes = np.flatnonzero(bytes_T[1:-1] == ord('"')) + 1

@@ -9,63 +9,47 @@ from typing import Any, TextIO
 import numpy as np
 import pyarrow as pa
 
+from trainer.data.readers.csv_form import CsvForm, without_preamble
 from trainer.data.readers.text_decoding import line_at
-from trainer.errors import ConfigError, DataError, shown
+from trainer.errors import DataError, shown
 from trainer.system import arrow_files
 
-DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 USUAL_DELIMITERS = (";", "\t", ",", "|")
 EDGES = b'\n\r"'  # a quote that opens a cell has one of them, or the delimiter, before it; one that closes it, after it
 BLOCK_BYTES = 1 << 26  # a row must fit into one block
 
 
-def parse_csv(payload: bytes, file: Path, delimiter: str | None, usual_delimiter: str) -> pa.Table:
+def parse_csv(payload: bytes, file: Path, form: CsvForm) -> tuple[pa.Table, CsvForm, tuple[str, ...]]:
     """Parse UTF-8 CSV: RFC 4180 quoting, line breaks inside quotes, any line ends, blank lines skipped.
 
     Args:
         payload: the file without byte order mark.
         file: named in messages.
-        delimiter: one character or ``tab``; None = ``usual_delimiter``.
-        usual_delimiter: of this kind of file.
+        form: how it is written.
+
+    Returns:
+        The rows, every cell as text, the form as the file says it, and notes on lines left out.
 
     Raises:
         DataError: names the row, counted from 1 after the header.
-        ConfigError: the delimiter is not one character.
+        ConfigError: the names given are not as many as the columns.
     """
-    separator = separator_of(delimiter, usual_delimiter)
-    payload = payload.lstrip(b"\r\n")
-    _check_quotes(payload, separator, file)
-    header = read_header(io.TextIOWrapper(io.BytesIO(payload), encoding="utf-8", newline=""), separator)
-    check_delimiter(header, separator, file)
-    names = column_names(header)
+    rest, form, notes = without_preamble(payload, form, file)
+    first_line = line_at(payload, len(payload) - len(rest))
+    if form.quoted:
+        _check_quotes(rest, form, file, first_line)
+    header = read_header(io.TextIOWrapper(io.BytesIO(rest), encoding="utf-8", newline=""), form)
+    check_delimiter(header, form.delimiter, file)
+    names = form.names(header, file)
     try:
-        return parse_rows(arrow_files.copied(payload), len(payload), separator, names)
+        return parse_rows(arrow_files.copied(rest), len(rest), form, names), form, notes
     except pa.ArrowException as problem:
-        raise _row_problem(payload, separator, len(names), file, str(problem)) from problem
+        raise _row_problem(rest, form, len(names), file, str(problem), first_line) from problem
 
 
-def separator_of(delimiter: str | None, usual: str) -> str:
-    """Return the character between cells.
-
-    Raises:
-        ConfigError: it is not one character.
-    """
-    if delimiter is None:
-        return usual
-    separator = DELIMITER_NAMES.get(delimiter, delimiter)
-    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
-        raise ConfigError(f"data.delimiter={delimiter!r}: give one character such as ';', or tab")
-    return separator
-
-
-def read_header(lines: TextIO, separator: str) -> list[str]:
+def read_header(lines: TextIO, form: CsvForm) -> list[str]:
     """Return the cells of the first row; ``lines`` end as they do in the file."""
-    return next(csv.reader(lines, delimiter=separator))
-
-
-def column_names(header: list[str]) -> list[str]:
-    """Return a name for each cell of the header."""
-    return [name or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
+    return next(form.rows(lines), [])
 
 
 def check_delimiter(header: list[str], separator: str, file: Path) -> None:
@@ -88,8 +72,8 @@ def check_delimiter(header: list[str], separator: str, file: Path) -> None:
         )
 
 
-def parse_rows(stream: Any, n_bytes: int, separator: str, names: list[str]) -> pa.Table:
-    """Return the rows after the header of one of Arrow's files, every cell as text.
+def parse_rows(stream: Any, n_bytes: int, form: CsvForm, names: list[str]) -> pa.Table:
+    """Return the rows, without the header, of one of Arrow's files, every cell as text.
 
     Raises:
         pyarrow.ArrowException: a row has more or fewer cells than there are names.
@@ -99,27 +83,33 @@ def parse_rows(stream: Any, n_bytes: int, separator: str, names: list[str]) -> p
     return arrow_csv.read_csv(
         stream,
         read_options=arrow_csv.ReadOptions(
-            column_names=names, skip_rows_after_names=1, block_size=min(n_bytes + 1, BLOCK_BYTES)
+            column_names=names,
+            skip_rows_after_names=int(form.has_header),
+            block_size=min(n_bytes + 1, BLOCK_BYTES),
         ),
-        parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=form.delimiter, quote_char='"' if form.quoted else False, newlines_in_values=form.quoted
+        ),
         convert_options=arrow_csv.ConvertOptions(
             column_types={name: pa.string() for name in names}, strings_can_be_null=False
         ),
     )
 
 
-def _row_problem(payload: bytes, separator: str, n_columns: int, file: Path, parser_words: str) -> DataError:
+def _row_problem(
+    payload: bytes, form: CsvForm, n_columns: int, file: Path, parser_words: str, first_line: int
+) -> DataError:
     """Find the first row that is longer or shorter than the header."""
-    lines = io.TextIOWrapper(io.BytesIO(payload), encoding="utf-8", newline="")
-    reader = csv.reader(lines, delimiter=separator)
-    first, n_wrong, row = "", 0, -1
+    reader = form.rows(io.TextIOWrapper(io.BytesIO(payload), encoding="utf-8", newline=""))
+    what = "the header has" if form.has_header else "the first row has"
+    first, n_wrong, row = "", 0, -int(form.has_header)
     try:
         for cells in reader:
             row += bool(cells)
             if cells and len(cells) != n_columns:
                 n_wrong += 1
                 first = first or (
-                    f"row {row} (line {reader.line_num}) has {len(cells)} cells, the header has {n_columns}"
+                    f"row {row} (line {reader.line_num + first_line - 1}) has {len(cells)} cells, {what} {n_columns}"
                 )
     except csv.Error as problem:
         parser_words = f"{parser_words}; {problem}"
@@ -128,29 +118,33 @@ def _row_problem(payload: bytes, separator: str, n_columns: int, file: Path, par
     more = f"; {n_wrong} such rows in all" if n_wrong > 1 else ""
     return DataError(
         f"{file}: {first}{more}\n"
-        f"add or remove cells there; put cells that contain the delimiter '{separator}' in double quotes"
+        f"add or remove cells there; put cells that contain the delimiter '{form.delimiter}' in double quotes"
     )
 
 
-def _check_quotes(payload: bytes, separator: str, file: Path) -> None:
+def _check_quotes(payload: bytes, form: CsvForm, file: Path, first_line: int) -> None:
     """Refuse a quote never closed, or closed in the middle of a cell: it would swallow rows silently."""
+    separator = form.delimiter
     if b'"' not in payload or _quotes_pair_up(payload, separator):
         return
     found = _first_bad_quote(payload, separator)
     if found is None:
         return
     opened, closed = found
-    row, line = _row_at(payload, opened, separator), line_at(payload, opened)
+    row = _row_at(payload, opened, separator) + int(not form.has_header)
+    line = line_at(payload, opened) + first_line - 1
     place = "the header" if row == 0 else f"row {row} (line {line})"
     if closed is None:
         problem = "a double quote opens a cell and is never closed"
     else:
-        problem = f"a quoted cell ends in line {line_at(payload, closed)} with text right after its closing quote"
+        end = line_at(payload, closed) + first_line - 1
+        problem = f"a quoted cell ends in line {end} with text right after its closing quote"
     cell = shown(payload[opened : opened + 200].decode(errors="ignore"), 60)
     raise DataError(
         f"{file}: unbalanced quote in {place}: {problem}\n"
         f"it begins: {cell}\n"
-        'close it, or write a double quote inside a quoted cell as ""'
+        'close it, or write a double quote inside a quoted cell as "", or set data.quote=none if quotes are plain '
+        "characters in this file"
     )
 
 

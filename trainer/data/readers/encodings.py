@@ -46,9 +46,9 @@ def likely_encodings(raw: bytes) -> tuple[str, ...]:
     fitting = []
     for guess in GUESSES:
         beyond_ascii = [char for char in sample.decode(guess.codecs[-1], "replace") if not char.isascii()]
-        frequent = _share(beyond_ascii, frozenset(guess.frequent))
+        frequent = share(beyond_ascii, frozenset(guess.frequent))
         fits = guess.sprinkled in (None, sprinkled) and frequent >= guess.needed
-        if fits and _share(beyond_ascii, _everyday(guess)) >= EVERYDAY_SHARE:
+        if fits and share(beyond_ascii, _everyday(guess)) >= EVERYDAY_SHARE:
             fitting.append((frequent, guess))
     fitting.sort(key=lambda found: -found[0])
     return tuple(_whole(raw, guess.codecs) for frequent, guess in fitting if frequent >= fitting[0][0] / 2)
@@ -78,8 +78,14 @@ def can_read(raw: bytes, codec: str) -> bool:
     return True
 
 
-def _share(characters: list[str], known: frozenset[str]) -> float:
+def share(characters: list[str], known: frozenset[str]) -> float:
+    """Return how many of the characters are known ones, 0 to 1."""
     return sum(character in known for character in characters) / max(len(characters), 1)
+
+
+def everyday_share(characters: list[str], codec: str) -> float:
+    """Return how many of the characters are everyday ones of the text that is written in ``codec``, 0 to 1."""
+    return next(share(characters, _everyday(guess)) for guess in GUESSES if codec in guess.codecs)
 
 
 def _common_gb() -> frozenset[str]:

@@ -1,20 +1,66 @@
 """Read a table file (CSV, TSV, Parquet, JSON lines) into memory, or say plainly why it cannot be read."""
 
 import json
+import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.csv_fast import read_sound_csv
+from trainer.data.readers.csv_form import CsvForm, csv_form
 from trainer.data.readers.csv_strict import parse_csv
+from trainer.data.readers.table_checks import check_first_line, check_swallowed, without_index
 from trainer.data.readers.text_decoding import decode_text
-from trainer.errors import DataError, did_you_mean, shown
+from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system import arrow_files
 
 DELIMITED = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = (".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table that was looked at.
+
+    Attributes:
+        rows: at least one, columns with unique names.
+        delimiter: between cells; empty where the file has none.
+        notes: what a person should know about it.
+    """
+
+    rows: pa.Table
+    delimiter: str
+    notes: tuple[str, ...]
+
+
+def open_table(path: str | Path, columns: ColumnOptions) -> OpenTable:
+    """Read a table, look for what it may hide, and leave a column of row numbers out.
+
+    Args:
+        path: a .csv, .tsv, .txt, .parquet, .jsonl or .ndjson file.
+        columns: how the file is written.
+
+    Raises:
+        DataError: likewise ``read_table``; or the first line is data, or a cell holds rows.
+        ConfigError: the options are not usable.
+    """
+    file = Path(path).expanduser()
+    usual = DELIMITED.get(file.suffix.lower())
+    form = csv_form(columns.delimiter, usual or ",", columns.quote, columns.header)
+    if usual is None and (form.header is not None or not form.quoted):
+        option = "data.header" if form.header is not None else "data.quote"
+        raise ConfigError(f"{option} has no effect on {file}: only {' '.join(DELIMITED)} files have it")
+    table, form, notes = _read(file, columns.encoding, form)
+    if usual is not None and form.header is None:
+        check_first_line(table, file)
+    _check_columns(table, file)
+    swallowed = check_swallowed(table, form.delimiter, file) if usual is not None and form.quoted else ()
+    table, left_out = without_index(table)
+    return OpenTable(table, form.delimiter if usual is not None else "", (*notes, *swallowed, *left_out))
 
 
 def read_table(path: str | Path, encoding: str = "utf-8", delimiter: str | None = None) -> pa.Table:
@@ -34,23 +80,28 @@ def read_table(path: str | Path, encoding: str = "utf-8", delimiter: str | None 
         ConfigError: encoding or delimiter are not usable.
     """
     file = Path(path).expanduser()
+    table, _, _ = _read(file, encoding, csv_form(delimiter, DELIMITED.get(file.suffix.lower(), ",")))
+    _check_columns(table, file)
+    return table
+
+
+def _read(file: Path, encoding: str, form: CsvForm) -> tuple[pa.Table, CsvForm, tuple[str, ...]]:
+    """Return the table, its form as the file says it, and notes."""
     try:
         check_is_file(file)
     except (OSError, ValueError) as problem:  # a name too long, a directory that may not be read
         raise DataError(f"{shown(str(file), 200)}: cannot be opened ({shown(str(problem))})") from problem
     ending = file.suffix.lower()
     if ending in PARQUET:
-        table = _read_parquet(file)
-    elif ending in JSON_LINES:
-        table = _parse_json_lines(decode_text(file, encoding, header=False), file)
-    elif ending in DELIMITED:
-        sound = read_sound_csv(file, encoding, delimiter, DELIMITED[ending])
-        table = parse_csv(decode_text(file, encoding), file, delimiter, DELIMITED[ending]) if sound is None else sound
-    else:
-        known = " ".join((*DELIMITED, *PARQUET, *JSON_LINES))
-        raise DataError(f"{file}: tables end in {known}, not '{file.suffix}'")
-    _check_columns(table, file)
-    return table
+        table, notes = _read_parquet(file)
+        return table, form, notes
+    if ending in JSON_LINES:
+        return _parse_json_lines(decode_text(file, encoding, header=False), file), form, ()
+    if ending in DELIMITED:
+        sound = read_sound_csv(file, encoding, form)
+        return parse_csv(decode_text(file, encoding), file, form) if sound is None else (sound, form, ())
+    known = " ".join((*DELIMITED, *PARQUET, *JSON_LINES))
+    raise DataError(f"{file}: tables end in {known}, not '{file.suffix}'")
 
 
 def check_is_file(file: Path) -> None:
@@ -71,7 +122,7 @@ def _listed(names: list[str]) -> str:
     return f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else ""
 
 
-def _read_parquet(file: Path) -> pa.Table:
+def _read_parquet(file: Path) -> tuple[pa.Table, tuple[str, ...]]:
     from pyarrow import parquet
 
     try:
@@ -84,7 +135,7 @@ def _read_parquet(file: Path) -> pa.Table:
     for place, column in enumerate(table.columns):
         if pa.types.is_dictionary(column.type):
             table = table.set_column(place, table.column_names[place], column.cast(column.type.value_type))
-    return table
+    return table, ("the row names that pandas saved are no column: left out",) if saved_index else ()
 
 
 def _parse_json_lines(payload: bytes, file: Path) -> pa.Table:
@@ -118,6 +169,10 @@ def _json_problem(payload: bytes, file: Path, parser_words: str) -> DataError:
             return DataError(f"{file} line {line_number}: not JSON ({problem}): {shown(line.decode())}")
         if not isinstance(record, dict):
             return DataError(f"{file} line {line_number}: not a JSON object: {shown(line.decode())}")
+        if _has_lone_surrogate(record):
+            return DataError(
+                f"{file} line {line_number}: half of a surrogate pair (\\ud800 to \\udfff alone): repair it"
+            )
         for name, value in record.items():
             kind = _json_kind(value)
             first_kind, first_line = kinds.setdefault(name, (kind, line_number))
@@ -128,7 +183,15 @@ def _json_problem(payload: bytes, file: Path, parser_words: str) -> DataError:
                 )
             if first_kind == "null":
                 kinds[name] = (kind, line_number)
-    return DataError(f"{file}: not readable as JSON lines ({shown(parser_words)})")
+    return DataError(f"{file}: not readable as JSON lines ({shown(re.sub(r' in row [0-9]+', '', parser_words))})")
+
+
+def _has_lone_surrogate(record: object) -> bool:
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _json_kind(value: object) -> str:

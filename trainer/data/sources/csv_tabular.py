@@ -6,10 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from trainer.data.columns.features import MISSING, read_features
-from trainer.data.columns.labels import read_labels
 from trainer.data.columns.options import ColumnOptions, Names
-from trainer.data.columns.rows import assign_roles, read_rows
-from trainer.data.readers.tables import read_table
+from trainer.data.columns.rows import assign_roles, labels_of, read_rows
+from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples
 
 
@@ -38,11 +37,13 @@ def load_csv_tabular(
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    table = read_table(path, columns.encoding, columns.delimiter)
+    opened = open_table(path, columns)
+    table, file_notes = opened.rows, opened.notes
+    del opened
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}
     roles = assign_roles(table, path, columns, others=others)
-    labels = read_labels(table, roles.label, path, label_delimiter=columns.label_delimiter, task=columns.task)
-    rows = read_rows(table, roles, path)
+    labels = labels_of(table, roles, path, columns)
+    rows = read_rows(table, roles, path, columns.spellings)
     cells = dict(zip(table.column_names, table.columns, strict=True))
     del table
     inputs, notes = read_features(
@@ -55,4 +56,5 @@ def load_csv_tabular(
     )
     pa.default_memory_pool().release_unused()
     samples = Samples(inputs=inputs, target=labels.target, **rows)
-    return samples, DataSpec(Path(path).stem, labels.task, labels.classes, (*labels.notes, *notes))
+    notes = (*file_notes, *labels.notes, *notes)
+    return samples.only(~labels.left_out_N), DataSpec(Path(path).stem, labels.task, labels.classes, notes)

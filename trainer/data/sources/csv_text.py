@@ -7,11 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trainer.data.columns.labels import read_labels
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
-from trainer.data.columns.rows import assign_roles, read_rows
-from trainer.data.readers.tables import read_table
+from trainer.data.columns.rows import assign_roles, labels_of, read_rows
+from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.errors import ConfigError, DataError
 from trainer.system.arrow_files import Column
@@ -36,18 +35,22 @@ def load_csv_text(
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    table = read_table(path, columns.encoding, columns.delimiter)
+    opened = open_table(path, columns)
+    table, file_notes = opened.rows, opened.notes
+    del opened
     roles = assign_roles(table, path, columns, others={"text": text, "pair": pair})
     if not roles.others["text"]:
         raise ConfigError("data.text names no column: give the column that holds the text")
     texts, text_notes = _texts(table, roles.others["text"], path, "data.text")
     pairs, pair_notes = _texts(table, roles.others["pair"], path, "data.pair") if roles.others["pair"] else (None, ())
-    labels = read_labels(table, roles.label, path, label_delimiter=columns.label_delimiter, task=columns.task)
-    samples = Samples(inputs=Texts(texts, pairs), target=labels.target, **read_rows(table, roles, path))
+    labels = labels_of(table, roles, path, columns)
+    samples = Samples(
+        inputs=Texts(texts, pairs), target=labels.target, **read_rows(table, roles, path, columns.spellings)
+    )
     del table
     pa.default_memory_pool().release_unused()
-    notes = (*labels.notes, *text_notes, *pair_notes)
-    return samples, DataSpec(Path(path).stem, labels.task, labels.classes, notes)
+    notes = (*file_notes, *labels.notes, *text_notes, *pair_notes)
+    return samples.only(~labels.left_out_N), DataSpec(Path(path).stem, labels.task, labels.classes, notes)
 
 
 def _texts(table: pa.Table, names: Sequence[str], path: str, option: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -9,15 +9,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pyarrow as pa
 
-from trainer.data.columns.labels import read_labels
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
-from trainer.data.columns.rows import assign_roles, read_rows
+from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.images.image_files import hash_images, is_image_name, list_files, read_bytes
-from trainer.data.readers.archives import open_archive
-from trainer.data.readers.tables import DELIMITED, JSON_LINES, PARQUET, read_table
+from trainer.data.readers.archives import Archive, open_archive
+from trainer.data.readers.tables import DELIMITED, JSON_LINES, PARQUET, OpenTable, open_table
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import ConfigError, DataError, shown
+from trainer.system.spellings import difference, spelling_key
 
 TABLES = (*DELIMITED, *JSON_LINES, *PARQUET)
 MOST_NAMED = 5  # rows or files in a message
@@ -30,6 +30,7 @@ def load_image_csv(
     images: str | None = None,
     file: str = "file",
     suffix: str = "",
+    zip_encoding: str | None = None,
 ) -> tuple[Samples, DataSpec]:
     """Load images and labels; its options are the arguments and the fields of ``columns``.
 
@@ -39,6 +40,7 @@ def load_image_csv(
         images: directory or zip file with the images; None = where the table is.
         file: column with the name of each image file below ``images``.
         suffix: added to every file name.
+        zip_encoding: of the names in a zip file that do not say theirs; None = guess.
 
     Raises:
         DataError: the table, or a row or image of it, cannot be used.
@@ -46,19 +48,23 @@ def load_image_csv(
     """
     if not file:
         raise ConfigError("data.file is empty: give the column that holds the names of the image files")
-    table, folder = _read_table(path, columns)
+    opened, folder = _open_table(path, columns, zip_encoding)
+    table = opened.rows
     roles = assign_roles(table, path, columns, others={"file": file})
     wanted = _file_names(table, roles.others["file"][0], path, suffix)
     root = _root(path, images)
-    names = _below(root, wanted, "" if images else folder, path)
-    labels = read_labels(table, roles.label, path, label_delimiter=columns.label_delimiter, task=columns.task)
-    rows = read_rows(table, roles, path)
+    archive = None if Path(root).is_dir() else open_archive(root, zip_encoding)
+    find = _finder(root, archive, join=columns.spellings == "join")
+    names = _below(root, wanted, "" if images else folder, path, find)
+    labels = labels_of(table, roles, path, columns)
+    rows = read_rows(table, roles, path, columns.spellings)
     repeated = len(names) - len(set(names))
     if roles.id is None and not repeated:
         rows["ids_N"] = np.array(wanted, dtype=np.str_)
     samples = Samples(inputs=hash_images(root, names), target=labels.target, **rows)
     again = (f"{repeated} rows name an image that an earlier row names too",) if repeated else ()
-    return samples, DataSpec(Path(path).stem, labels.task, labels.classes, (*labels.notes, *again))
+    notes = (*opened.notes, *labels.notes, *again, *(archive.notes if archive else ()))
+    return samples.only(~labels.left_out_N), DataSpec(Path(path).stem, labels.task, labels.classes, notes)
 
 
 def _is_zip(path: str) -> bool:
@@ -78,11 +84,11 @@ def _root(path: str, images: str | None) -> str:
     return str(place)
 
 
-def _read_table(path: str, columns: ColumnOptions) -> tuple[pa.Table, str]:
+def _open_table(path: str, columns: ColumnOptions, zip_encoding: str | None) -> tuple[OpenTable, str]:
     """Return the table and the folder it is in, where it is in a zip file; else ""."""
     if not _is_zip(path):
-        return read_table(path, columns.encoding, columns.delimiter), ""
-    listing = list_files(path)
+        return open_table(path, columns), ""
+    listing = list_files(path, zip_encoding)
     found = [name for name in listing.files if PurePosixPath(name).suffix.lower() in TABLES]
     least = min((name.count("/") for name in found), default=0)
     tables = [name for name in found if name.count("/") == least]
@@ -98,7 +104,7 @@ def _read_table(path: str, columns: ColumnOptions) -> tuple[pa.Table, str]:
         copy = Path(directory, PurePosixPath(tables[0]).name)
         copy.write_bytes(_table_bytes(listing.root, tables[0]))
         try:
-            table = read_table(copy, columns.encoding, columns.delimiter)
+            table = open_table(copy, columns)
         except DataError as problem:
             raise DataError(str(problem).replace(directory, path)) from problem
     return table, tables[0].rpartition("/")[0]
@@ -124,13 +130,12 @@ def _file_names(table: pa.Table, column: str, path: str, suffix: str) -> list[st
     return [cell.strip().replace("\\", "/") + suffix for cell in cells.to_pylist()]
 
 
-def _below(root: str, wanted: Sequence[str], folder: str, path: str) -> list[str]:
+def _below(root: str, wanted: Sequence[str], folder: str, path: str, find: Callable[[str], str]) -> list[str]:
     """Return the name that each file has below ``root``.
 
     Raises:
         DataError: files lie elsewhere or are missing; names the first rows.
     """
-    find = _finder(root)
     names = [_place(name, folder, root, path) for name in wanted]
     outside = [row for row, name in enumerate(names) if name.startswith("/")]
     if outside:
@@ -168,18 +173,23 @@ def _way_in(root: str, names: Sequence[str]) -> str:
     return "take these rows out of the table, or put all images below one directory"
 
 
-def _finder(root: str) -> Callable[[str], str]:
+def _finder(root: str, archive: Archive | None, *, join: bool) -> Callable[[str], str]:
     """Return what gives the name that a file has below ``root``, or "" where there is none.
 
-    Accents are joined to their letters in most tables (NFC) and apart in archives made on a Mac (NFD).
+    Accents are joined to their letters in most tables (NFC) and apart in archives made on a Mac (NFD). With ``join``
+    a file is found by any writing of its name, where no other one has it.
     """
-    has = _is_file_in(root) if Path(root).is_dir() else open_archive(root).members.__contains__
+    by_key: dict[str, str] = {}
+    for name in (archive.members if archive else list_files(root).files) if join else ():
+        key = spelling_key(name)
+        by_key[key] = "" if key in by_key else name
+    has = archive.members.__contains__ if archive else _is_file_in(root)
 
     def find(name: str) -> str:
         if has(name):
             return name
         forms = () if name.isascii() else (unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
-        return next(filter(has, forms), "")
+        return next(filter(has, forms), "") or (by_key.get(spelling_key(name), "") if join else "")
 
     return find
 
@@ -214,17 +224,17 @@ def _advice(root: str, names: Sequence[str], missing: Sequence[int]) -> str:
     longer = [other for other in beside if PurePosixPath(other).stem == name.name and is_image_name(other)]
     if longer:
         return f"there is '{shown(longer[0], 60)}': set data.suffix={PurePosixPath(longer[0]).suffix}"
-    alike = [other for other in beside if _folded(other) == _folded(str(name))]
+    key = spelling_key(str(name))
+    alike = [other for other in beside if spelling_key(other) == key]
     if alike and alike != [str(name)]:
-        form = "" if str(name).isascii() else " and with accents in the same Unicode form"
-        return f"there is '{shown(alike[0], 60)}': write the names as those of the files, in upper or lower case{form}"
+        by = difference([str(name), alike[0]])
+        return (
+            f"there is '{shown(alike[0], 60)}', which differs only by {by}: write the names as those of the files, "
+            "or set data.spellings=join"
+        )
     if len(missing) == len(names):
         return "no row's file is there: set data.images to the directory or .zip that the names start from"
     return "put them there, or take these rows out of the table"
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _beside(root: str, name: PurePosixPath) -> list[str]:

@@ -29,15 +29,25 @@ class Place:
         name: of the file, below the directory or in the zip.
         part: the train, val or test folder (or one beside them) it is in, or "".
         label: the folder of its class, or "" where it lies beside the class folders.
+        within: the folder below that one, or "".
     """
 
     name: str
     part: str
     label: str
+    within: str
 
 
 def load_image_folder(
-    path: str, *, folders: Sequence[str] | None = None, split: bool = False, task: str | None = None
+    path: str,
+    *,
+    folders: Sequence[str] | None = None,
+    split: bool = False,
+    group: str | None = None,
+    task: str | None = None,
+    spellings: str = "refuse",
+    missing_labels: Sequence[str | int] = (),
+    zip_encoding: str | None = None,
 ) -> tuple[Samples, DataSpec]:
     """Load images whose class is the folder they are in; one argument per line of conf/data/image_folder.yaml.
 
@@ -49,7 +59,11 @@ def load_image_folder(
         path: a directory or a zip file; a single folder in it is stepped into.
         folders: of train, val, test: those to read; None = all.
         split: the train, val and test folders are the folds of ``cv=predefined``.
+        group: ``folder``: images of one folder below the class folders, of whatever class, belong together.
         task: binary or multiclass; None = by the number of classes.
+        spellings: of one class in two writings: ``refuse``, ``join`` or ``apart``.
+        missing_labels: class folders that mean "no label"; their images are left out.
+        zip_encoding: of the names in a zip file that do not say theirs; None = guess.
 
     Raises:
         DataError: there are no classes, or files cannot be read; names them.
@@ -57,7 +71,9 @@ def load_image_folder(
     """
     if task is not None and task not in ONE_CLASS:
         raise ConfigError(f"data.task={task}: folders give {' or '.join(ONE_CLASS)}; several labels: data=image_csv")
-    listing = list_files(path)
+    if group not in (None, "folder"):
+        raise ConfigError(f"data.group={group}: folders have only data.group=folder; for a column use data=image_csv")
+    listing = list_files(path, zip_encoding)
     names = listing.images()
     if not names:
         raise DataError(f"{listing.root}: {_no_images(listing)}")
@@ -67,17 +83,23 @@ def load_image_folder(
     found = [_place(name, top, parts) for name in names]
     inside = [place for place in found if place.label and (folders is None or place.part in folders)]
     _require_classes(inside, listing.root)
-    labels = encode_labels(pa.array([place.label for place in inside], pa.string()), "the class folders", listing.root)
+    folders_N = pa.array([place.label for place in inside], pa.string())
+    labels = encode_labels(
+        folders_N, "the class folders", listing.root, spellings=spellings, missing=missing_labels, sure=True
+    )
     if not labels.task.fits(task):
         raise DataError(f"{listing.root}: data.task={task}, but there are {len(labels.classes)} class folders")
     samples = Samples(
         ids_N=np.array([place.name[len(top) :] for place in inside], dtype=np.str_),
         inputs=hash_images(listing.root, [place.name for place in inside]),
         target=labels.target,
+        groups_N=_groups(inside, listing.root) if group else None,
         split_N=_split_column(inside, listing.root) if split else None,
     )
-    notes = (*labels.notes, *_notes(listing, top, parts, found, inside))
+    notes = (*labels.notes, *listing.notes, *_notes(listing, top, parts, found, inside))
+    notes += () if group else _within_note(inside)
     name = Path(listing.root).resolve().stem
+    samples = samples.only(~labels.left_out_N)
     return samples, DataSpec(name, TASKS[task] if task else labels.task, labels.classes, notes)
 
 
@@ -158,7 +180,8 @@ def _ask_which(parts: Sequence[str], others: Sequence[str], root: str) -> str:
 def _place(name: str, top: str, parts: Sequence[str]) -> Place:
     folders = name[len(top) :].split("/")[:-1]
     part = folders.pop(0) if parts and folders else ""
-    return Place(name, part, folders[0] if folders else "")
+    label, within, *_ = (*folders, "", "")
+    return Place(name, part, label, within)
 
 
 def _require_classes(inside: Sequence[Place], root: str) -> None:
@@ -169,6 +192,22 @@ def _require_classes(inside: Sequence[Place], root: str) -> None:
             f"{root}: {have}: a classifier needs at least two folders, one per class\n"
             "for a table that names the files and their labels use data=image_csv"
         )
+
+
+def _groups(inside: Sequence[Place], root: str) -> NDArray[np.str_]:
+    """Return the folder below the class folder that each image is in; an image in none is by itself."""
+    if not any(place.within for place in inside):
+        raise ConfigError(f"data.group=folder: {root} has no folders below the class folders: leave it out")
+    return np.array([place.within or f"/{place.name}" for place in inside], dtype=np.str_)
+
+
+def _within_note(inside: Sequence[Place]) -> tuple[str, ...]:
+    """Tell that folders below the class folders are mixed: they may be a person, a film or a day each."""
+    within = list(dict.fromkeys(place.within for place in inside if place.within))
+    if not within:
+        return ()
+    said = f"images lie in {_counted(within)} folders below the class folders and are mixed: if those of one folder"
+    return (f"{said} belong together (a person, a film, a day), set data.group=folder cv=stratified_group",)
 
 
 def _split_column(inside: Sequence[Place], root: str) -> NDArray[np.str_]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import DataError
+from trainer.system.spellings import code_points, difference, spelling_key
 
 
 class RowFinder:
@@ -59,10 +60,7 @@ class RowFinder:
         seen: dict[str, int] = {}
         for position, one in enumerate(ids):
             if one not in self._row_of:
-                raise DataError(
-                    f"{self._file}: {place}, entry {position}: id '{cell_text(one)}' is not in the data "
-                    f"(which has ids such as '{cell_text(self.first)}'): is it a split of other data?"
-                )
+                raise self._unknown(one, f"{place}, entry {position}")
             if one in seen:
                 raise DataError(
                     f"{self._file}: {place}: id '{cell_text(one)}' stands twice, in entries {seen[one]} and {position}"
@@ -71,6 +69,18 @@ class RowFinder:
         if everything:
             self.require_all(seen)
         return np.array([self._row_of[one] for one in ids], dtype=np.int64)
+
+    def _unknown(self, one: str, place: str) -> DataError:
+        said = f"{self._file}: {place}: id '{cell_text(one)}' is not in the data"
+        key = spelling_key(one)
+        meant = next((known for known in self._row_of if spelling_key(known) == key), None)
+        if meant is None:
+            return DataError(f"{said} (which has ids such as '{cell_text(self.first)}'): is it a split of other data?")
+        points = [code_points(text, [one, meant]) or "nothing" for text in (one, meant)]
+        return DataError(
+            f"{said}, which has '{cell_text(meant)}': they differ only by {difference([one, meant])} ({points[0]} for "
+            f"{points[1]}): write the id as the data does"
+        )
 
     def require_all(self, named: Container[str]) -> None:
         """Refuse a file that leaves rows of the data out.

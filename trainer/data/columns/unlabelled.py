@@ -1,0 +1,66 @@
+"""Labels that mean "no label": rows to leave out where the user says so, and to ask about where not."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.data.columns.roles import rows_listed
+from trainer.errors import shown
+from trainer.system.arrow_files import Column, as_numpy
+from trainer.system.spellings import spelling_key
+
+WORDS_SAID = (  # as ``spelling_key`` has them
+    "?,??,???,-,--,---,\u2014,\u2013,_,*,.,/,na,n/a,n.a,#n/a,<na>,nan,null,nil,none,nolabel,notlabeled,notlabelled,"
+    "unlabeled,unlabelled,unannotated,notannotated,unknown,unk,undefined,unspecified,missing,(blank),blank,tbd,todo,"
+    "notavailable,notapplicable,未知,未标注,未标记,无标签,无标注,无,空,缺失,不详,待定,未填"
+)
+WORDS = frozenset(WORDS_SAID.split(","))
+CODES = ("-1", "-9", "-99", "-999", "-9999")  # beside classes that are counted from 0 up
+MOST_NAMED = 3
+
+
+def left_out(cells: Column, missing: Sequence[object]) -> NDArray[np.bool_]:
+    """Return (N,) whether a row's label is one of ``missing``; the empty text stands for empty cells."""
+    if not missing:
+        return np.zeros(len(cells), dtype=bool)
+    words = ["null" if word is None else str(word).strip() for word in missing]  # YAML: null
+    trimmed: Column = pc.utf8_trim_whitespace(pc.fill_null(cells, ""))
+    return as_numpy(pc.is_in(trimmed, pa.array(words, trimmed.type)))
+
+
+def left_out_note(left_out_N: NDArray[np.bool_], missing: Sequence[object]) -> tuple[str, ...]:
+    """Say how many rows are left out."""
+    if not missing:
+        return ()
+    n_rows = int(left_out_N.sum())
+    words = ", ".join(shown(str(word), 30) for word in missing[:MOST_NAMED])
+    said = f"{n_rows} of {len(left_out_N)} rows left out: their label is in data.missing_labels ({words})"
+    return (said if n_rows else f"data.missing_labels ({words}): no row has such a label",)
+
+
+def doubtful_labels(classes: Sequence[str], rows_of: Callable[[int], NDArray[np.bool_]]) -> tuple[str, ...]:
+    """Return a warning about classes that look like "no label", with the option that leaves their rows out.
+
+    Args:
+        classes: the label texts.
+        rows_of: returns (N,) whether a row has the class of that place.
+    """
+    doubtful = [place for place, label in enumerate(classes) if _is_doubtful(label, classes)]
+    if not doubtful:
+        return ()
+    named = [f"'{shown(classes[place], 30)}' in {rows_listed(rows_of(place))}" for place in doubtful[:MOST_NAMED]]
+    more = f" and {len(doubtful) - MOST_NAMED} more" if len(doubtful) > MOST_NAMED else ""
+    words = ",".join(f"'{classes[place]}'" for place in doubtful)
+    return (
+        f"warning: classes that look like no label: {', '.join(named)}{more}; "
+        f'to leave these rows out set "data.missing_labels=[{words}]"',
+    )
+
+
+def _is_doubtful(label: str, classes: Sequence[str]) -> bool:
+    others = [other for other in classes if other not in CODES]
+    is_code = label in CODES and "0" in others and all(other.isdigit() for other in others)
+    return is_code or spelling_key(label) in WORDS

@@ -1,0 +1,140 @@
+"""What a table that could be read may hide: a first line that is data, rows inside a cell, row numbers as a column."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.errors import DataError, shown
+from trainer.system.arrow_files import Column, as_numpy
+
+LOOKED_AT = 10_000  # rows in which the words of the first line are looked for
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+UNNAMED = re.compile(r"unnamed_1|Unnamed: ?\d+(\.\d+)?(_level_\d+)?")
+MOST_ROWS = 5  # named
+
+
+def check_first_line(table: pa.Table, file: Path) -> None:
+    """Refuse a header that looks like a row: its words or numbers would be column names, and the row lost.
+
+    Args:
+        table: the rows, of text, under the cells of the first line.
+        file: named in messages.
+
+    Raises:
+        DataError: names the cells, and the options.
+    """
+    rows, names = table.slice(0, LOOKED_AT), table.column_names
+    numbers = [name for name in names if NUMBER.fullmatch(name.strip())]
+    if len(numbers) > 1 and _count_up(numbers):  # as columns without names are called, or those of years
+        numbers = []
+    sure = [name for name in numbers if not name.strip().isdigit()]  # nothing is called -0.3 or 1e5
+    words = [name for name, cells in zip(names, rows.columns, strict=True) if name not in numbers and _has(cells, name)]
+    found = [*numbers, *words]
+    if not sure and (not found or (len(found) == 1 and len(names) > 2)):  # a column 'blue' may hold 'blue'
+        return
+    listed = ", ".join(f"'{shown(name, 30)}'" for name in found[:3]) + (", ..." if len(found) > 3 else "")
+    again = _repeated_header(rows, names)
+    if again:
+        raise DataError(f"{file}: row {again} is the header again: delete that line (files that were put together?)")
+    raise DataError(
+        f"{file}: the first line looks like data ({listed}), not like the names of columns\n"
+        "set data.header=none (the columns are then c1, c2, ...) or data.header=[NAME,NAME,...] where there are no "
+        "names,\nor data.header=first if these are the names"
+    )
+
+
+def _count_up(numbers: Sequence[str]) -> bool:
+    """Whether numbers are whole and evenly spaced: 0, 1, 2, ... or 2000, 2005, 2010."""
+    values = [float(number) for number in numbers]
+    steps = {after - before for before, after in pairwise(values)}
+    even = len(steps) == 1 and (steps == {1.0} or (len(values) > 2 and min(steps) > 0))
+    return even and all(value.is_integer() for value in values)
+
+
+def _has(cells: Column, word: str) -> bool:
+    """Whether one of the cells is this word; no cell is empty for that."""
+    if not pa.types.is_string(cells.type) or not word.strip() or word.strip().isdigit():
+        return False
+    same: Column = pc.equal(cells, pa.scalar(word))
+    return bool(pc.any(same).as_py())
+
+
+def _repeated_header(rows: pa.Table, names: Sequence[str]) -> int:
+    """Return the first row (from 1) that is the header again, or 0."""
+    same_N: NDArray[np.bool_] = np.ones(rows.num_rows, dtype=bool)
+    for name, cells in zip(names, rows.columns, strict=True):
+        same: Column = pc.equal(cells, pa.scalar(name))
+        same_N &= as_numpy(pc.fill_null(same, False))
+    return int(same_N.argmax()) + 1 if same_N.any() else 0
+
+
+def check_swallowed(table: pa.Table, separator: str, file: Path) -> tuple[str, ...]:
+    """Look for cells that hold whole rows: in a file without quoting, a lone quote opens one and another closes it.
+
+    Args:
+        table: of text, read with quotes as quotes.
+        separator: between cells.
+        file: named in messages.
+
+    Returns:
+        A note on the rows with a cell of several lines that hold the delimiter and may be rows.
+
+    Raises:
+        DataError: all such cells look like rows; names them and the option.
+    """
+    spanning_N = np.zeros(table.num_rows, dtype=bool)
+    for cells in table.columns:
+        lines: Column = pc.match_substring_regex(cells, "[\r\n]")
+        if pc.any(lines).as_py():
+            holding: Column = pc.match_substring(cells, separator)
+            spanning_N |= as_numpy(pc.and_(lines, holding))
+    rows = np.flatnonzero(spanning_N)
+    if not len(rows):
+        return ()
+    whole = [row for row in rows.tolist() if _lines_are_rows(table.slice(row, 1), separator)]
+    if not whole:
+        return ()
+    listed = ", ".join(str(row + 1) for row in whole[:MOST_ROWS]) + (", ..." if len(whole) > MOST_ROWS else "")
+    what = (
+        f"a quoted cell of row {listed} spans"
+        if len(whole) == 1
+        else f"quoted cells of {len(whole)} rows ({listed}) span"
+    )
+    said = f"{what} lines that look like rows of their own"
+    if separator == "\t" or len(whole) == len(rows):
+        cell = max((cells[whole[0]].as_py() for cells in table.columns), key=len)
+        raise DataError(
+            f"{file}: {said}\nit begins: {shown(cell, 60)}\n"
+            "set data.quote=none if quotes are plain characters in this file; if not, write these cells in one line"
+        )
+    return (f"{said}: set data.quote=none if quotes are plain characters in this file",)
+
+
+def _lines_are_rows(row: pa.Table, separator: str) -> bool:
+    """Whether each line that the cells of a row make has as many cells as the row."""
+    written = separator.join(cells[0].as_py() for cells in row.columns)
+    return all(line.count(separator) == row.num_columns - 1 for line in written.splitlines())
+
+
+def without_index(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
+    """Leave out a first column without a name that numbers the rows, as pandas and R write it; tell which."""
+    dropped = [name for name in table.column_names[:1] if UNNAMED.fullmatch(name) and _numbers_rows(table[name])]
+    dropped += [name for name in table.column_names[1:] if name.startswith("Unnamed: 0") and _numbers_rows(table[name])]
+    if not dropped or len(dropped) == table.num_columns:
+        return table, ()
+    listed = ", ".join(f"'{name}'" for name in dropped)
+    return table.drop_columns(dropped), (f"column {listed} only numbers the rows: left out",)
+
+
+def _numbers_rows(cells: Column) -> bool:
+    """Whether the cells are whole numbers that rise from row to row."""
+    if not pc.all(pc.match_substring_regex(cells, r"^\d{1,18}$")).as_py():
+        return False
+    numbers_N = as_numpy(pc.cast(cells, pa.int64()))
+    return bool((np.diff(numbers_N) > 0).all())
