@@ -1,6 +1,7 @@
 """Cross-validate: compose the configuration, check it, run it. ``python train.py --help`` lists the choices."""
 
 import sys
+from functools import partial
 
 import hydra
 from omegaconf import DictConfig
@@ -25,10 +26,12 @@ def check(config: RunConfig) -> None:
 
 def run(config: RunConfig, launch: Launch) -> None:
     """Run a configuration."""
-    with first_import("trainer.search.sweep"):
-        from trainer.search.sweep import run as run_config
+    with first_import("trainer.run.cross_validate"):
+        from trainer.run.cross_validate import cross_validate
+        from trainer.search.sweep import run as run_job
 
-    run_config(config, launch)
+    train = partial(cross_validate, config, launch)
+    run_job(train, launch, progress=config.runtime.progress, all_folds=config.cv.fold is None)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")

@@ -22,10 +22,10 @@ from benchmarks.speed.workloads import LR, SEED, WORKLOADS, load, make_files, pr
 from trainer.config.compose import register_schema, to_run_config
 from trainer.config.keys import CONF
 from trainer.data.loading.batches import training_order
-from trainer.data.preprocess.contract import no_progress
 from trainer.engine.loops import Totals, train_epoch
 from trainer.run.factories import fresh_learner
-from trainer.run.fold_data import PreparedFold, prepare_fold, prepared_inputs
+from trainer.run.fold import Fold
+from trainer.run.fold_data import prepare_fold
 from trainer.run.prepare import prepare as prepare_experiment
 
 STEPS = 20  # of each before it is the other's turn
@@ -64,7 +64,7 @@ def compared(name: str, turns: int) -> str:
     return f"{name}, {torch.get_num_threads()} thread(s): {shown} a step; ratio {ratio:.3f} ({turns} turns)"
 
 
-def segments(name: str, fold: PreparedFold, turns: int) -> Iterator[Batches]:
+def segments(name: str, fold: Fold, turns: int) -> Iterator[Batches]:
     """Yield the batches of as many turns, from as many epochs as that takes."""
     epoch = 0
     while turns > 0:
@@ -78,16 +78,15 @@ def segments(name: str, fold: PreparedFold, turns: int) -> Iterator[Batches]:
                 return
 
 
-def foldwise_steps(name: str) -> tuple[PreparedFold, Steps]:
+def foldwise_steps(name: str) -> tuple[Fold, Steps]:
     """Return a fold and what trains on its batches, as a run would."""
     work = WORKLOADS[name]
     overrides = [*work.options(FILES), f"batch_size={work.batch_size}", f"optimizer.lr={LR}", f"seed={SEED}"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = to_run_config(compose("config", overrides), overrides)
     experiment = prepare_experiment(config)
-    prepared_inputs(experiment, no_progress)
     fold = prepare_fold(experiment, 0)
-    learner = fresh_learner(experiment, fold.rows, fold.fitted.model_arguments)
+    learner = fresh_learner(experiment.recipe, experiment.spec, fold)
     totals = Totals.start(torch.device("cpu"))
 
     def steps(batches: Batches) -> None:

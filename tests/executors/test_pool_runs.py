@@ -52,18 +52,18 @@ def test_folds_in_processes_that_are_not_forked_are_the_same_bits(train, tmp_pat
     data = ("data=csv_text", f"data.path={write_reviews(tmp_path / 'reviews.csv')}", "model=text_cnn", "loss=focal")
     options = (*data, "model.embedding_dim=8", "max_epochs=2", "cv.n_splits=3", "tracker.name=none", "profile=off")
     one_by_one = train(*options, "run=one", "cv.parallel=1")
-    monkeypatch.setattr("trainer.run.cross_validate.starts_new_processes", lambda experiment: True)
+    monkeypatch.setattr("trainer.run.cross_validate.starts_new_processes", lambda device: True)
     together = train(*options, "run=both", "cv.parallel=2")
     assert (one_by_one.code, together.code) == (0, 0), together.err
     assert bits(tmp_path / "runs/both") == bits(tmp_path / "runs/one")
 
 
 def test_a_process_that_finds_other_data_than_the_run_began_with_trains_nothing(train, tmp_path, monkeypatch):
-    def of_other_data(experiment):
-        identity, notes = identity_of(experiment)
+    def of_other_data(config, experiment):
+        identity, notes = identity_of(config, experiment)
         return identity | {"content": identity["content"] | {"data (sha256)": "0" * 64}}, notes
 
-    monkeypatch.setattr("trainer.run.cross_validate.starts_new_processes", lambda experiment: True)
+    monkeypatch.setattr("trainer.run.cross_validate.starts_new_processes", lambda device: True)
     monkeypatch.setattr("trainer.run.cross_validate.identity_of", of_other_data)
     outcome = train(*WINE, "run=a", "cv.parallel=2")
     assert outcome.code == DataError.exit_code

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-import trainer.run.fold_job
+import trainer.run.cross_validate
 
 HOOKS = (
     "_global_forward_hooks",
@@ -20,13 +20,13 @@ HOOKS = (
     "_global_parameter_registration_hooks",
 )
 REPORT = Path(os.environ["FOLDWISE_TEST_SOAK"])
-train_fold = trainer.run.fold_job._train_fold
+train_fold = trainer.run.cross_validate.train_fold
 n_folds = 0
 
 
-def train_fold_and_look(*arguments):
+def train_fold_and_look(*arguments, **options):
     global n_folds
-    train_fold(*arguments)
+    train_fold(*arguments, **options)
     n_folds += 1
     found = holdings()
     with REPORT.open("a") as report:
@@ -51,4 +51,4 @@ def holdings() -> dict[str, int]:
     }
 
 
-trainer.run.fold_job._train_fold = train_fold_and_look
+trainer.run.cross_validate.train_fold = train_fold_and_look

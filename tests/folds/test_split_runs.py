@@ -252,7 +252,7 @@ def test_the_inner_slice_keeps_groups(train, tmp_path):
 
     seen = []
     experiment = prepared(options(tmp_path, "group"), tmp_path, "cv.select=inner", "cv.inner_fraction=0.2")
-    for number in range(experiment.n_folds + 1):  # the last trains on every row
+    for number in (*range(experiment.plan.n_folds), "all"):  # the last trains on every row
         rows = fold_rows(experiment, number)
         assert len(rows.monitor)
         assert not set(rows.train) & set(rows.monitor)
@@ -266,7 +266,7 @@ def test_the_inner_slice_is_the_latest_part(train, tmp_path):
     from trainer.run.fold_data import fold_rows
 
     experiment = prepared(options(tmp_path, "time"), tmp_path, "cv.select=inner", "cv.inner_fraction=0.2", "cv.gap=2")
-    for number in range(experiment.n_folds):
+    for number in range(experiment.plan.n_folds):
         rows = fold_rows(experiment, number)
         trained, monitored, held_out = (np.sort(DAYS[part]) for part in (rows.train, rows.monitor, rows.held_out))
         assert trained.max() + 3 == monitored.min()  # two times lie between

@@ -296,7 +296,7 @@ def test_a_model_that_ends_the_process_is_an_error(train, monkeypatch, parallel)
     def leave(*_):
         sys.exit(0)
 
-    monkeypatch.setattr("trainer.run.fold_job.run_fold", leave)
+    monkeypatch.setattr("trainer.run.fold_job.fit", leave)
     outcome = train("data=iris", f"cv.parallel={parallel}", *QUICK)
     assert outcome.code == 1
     assert f"sys.exit(0) was called ({__file__}:" in outcome.err

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ from tests.iris_cases import IRIS
 from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig, RuntimeConfig
 from trainer.data.loading.batches import training_order
 from trainer.data.samples import Samples
+from trainer.engine.fit import fit
 from trainer.errors import ConfigError, DataError
 from trainer.run.factories import fresh_learner, loss_arguments
-from trainer.run.fold import run_fold
-from trainer.run.fold_data import fold_data, fold_rows, inner_split, prepare_fold
+from trainer.run.fold_data import fold_rows, inner_split, prepare_fold, preprocess
 from trainer.run.prepare import prepare
 
 STEP = "torch.optim.lr_scheduler."
@@ -23,8 +24,23 @@ def config(**changes):
     return RunConfig(**{**IRIS, "max_epochs": 2, **changes})
 
 
+def trained(exp, fold, epochs=None):
+    """Train a fold without saving it, as a run does."""
+    it, settings = fresh_learner(exp.recipe, exp.spec, fold), exp.recipe.settings
+    settings = replace(settings, max_epochs=epochs or settings.max_epochs)
+    result, weights = fit(it, fold.data, fold.rows, settings, exp.spec)
+    scaler = it.precision.scaler
+    amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
+    return SimpleNamespace(result=result, weights=weights, amp=amp, preprocess=fold.fitted.to_json())
+
+
+def plain_fold(exp, number):
+    """A fold whose body, frozen or not, is run with each batch."""
+    return preprocess(exp, fold_rows(exp, number))
+
+
 def run_number(exp, number):
-    return run_fold(exp, prepare_fold(exp, number), [])
+    return trained(exp, prepare_fold(exp, number))
 
 
 def experiment(**changes):
@@ -32,9 +48,8 @@ def experiment(**changes):
 
 
 def built(exp, number=0):
-    rows = fold_rows(exp, number)
-    fitted, data = fold_data(exp, rows)
-    return fresh_learner(exp, rows, fitted.model_arguments), data, rows
+    fold = prepare_fold(exp, number)
+    return fresh_learner(exp.recipe, exp.spec, fold), fold.data, fold.rows
 
 
 def weights_of(model):
@@ -78,7 +93,7 @@ def test_the_schedule_is_as_long_as_the_fold(select, n_train):
     assert len(rows.train) == n_train
     steps = math.ceil(math.ceil(n_train / 7) / 2)
     assert it.scheduler.T_max == 2 * steps
-    warm = replace(exp, config=replace(exp.config, fit=FitConfig(accumulate_steps=2, warmup_steps=3)))
+    warm = replace(exp, recipe=replace(exp.recipe, fit=FitConfig(accumulate_steps=2, warmup_steps=3)))
     assert built(warm)[0].scheduler._schedulers[1].T_max == 2 * steps - 3
 
 
@@ -111,16 +126,15 @@ def test_a_fold_is_what_a_loop_written_by_hand_gives():
 
 def test_the_preprocessing_sees_the_training_rows_only():
     exp = experiment()
-    rows = fold_rows(exp, 0)
-    _, data = fold_data(exp, rows)
-    numeric = data.rows.inputs["numeric"]
+    fold = prepare_fold(exp, 0)
+    rows, numeric = fold.rows, fold.data.rows.inputs["numeric"]
     torch.testing.assert_close(numeric[rows.train].mean(0), torch.zeros(4), atol=1e-5, rtol=0)
     assert not torch.allclose(numeric.mean(0), torch.zeros(4), atol=1e-3)
 
 
 def test_folds_of_repeats_are_numbered_through():
     exp = experiment(cv=CvConfig(repeats=2, n_splits=3))
-    assert exp.n_folds == 6
+    assert exp.plan.n_folds == 6
     rows = [fold_rows(exp, number) for number in range(6)]
     assert [(r.repeat, r.fold) for r in rows] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     for number, found in enumerate(rows):
@@ -147,9 +161,13 @@ def test_the_inner_slice_is_stratified_and_comes_from_the_training_rows(fraction
     assert (np.diff(rows.train) > 0).all()
     counts = np.bincount(exp.samples.target[rows.monitor])
     assert counts.tolist() == [round(120 * fraction / 3)] * 3
-    again, other = fold_rows(exp, 0), fold_rows(experiment(seed=1, cv=exp.config.cv), 0)
+    again, other = fold_rows(exp, 0), fold_rows(experiment(seed=1, cv=exp.cv), 0)
     assert np.array_equal(again.monitor, rows.monitor)
     assert not np.array_equal(other.monitor, rows.monitor)
+
+
+def split_inner(exp, train):
+    return inner_split(exp.samples, exp.plan, exp.cv, train, seed=0)
 
 
 def with_target(exp, target):
@@ -161,7 +179,7 @@ def test_a_multilabel_inner_slice_spreads_the_labels():
     exp = experiment(cv=CvConfig(select="inner", inner_fraction=0.2))
     target = (np.random.default_rng(0).random((150, 3)) < [0.1, 0.3, 0.6]).astype(np.int64)
     train = np.arange(0, 150, 2)
-    rest, inner = inner_split(with_target(exp, target), train, seed=0)
+    rest, inner = split_inner(with_target(exp, target), train)
     assert np.array_equal(np.union1d(rest, inner), train)
     assert not len(np.intersect1d(rest, inner))
     assert abs(len(inner) - 15) <= 1
@@ -173,7 +191,7 @@ def test_a_class_too_rare_for_the_inner_slice_is_an_error():
     with pytest.raises(
         DataError, match=r"cv\.select=inner cannot cut a stratified 10% off the training rows"
     ) as caught:
-        inner_split(exp, np.arange(100), seed=0)
+        split_inner(exp, np.arange(100))
     assert "use cv.inner.n_splits=3, or cv.select=last" in str(caught.value)
 
 
@@ -188,18 +206,18 @@ def test_what_is_said_to_help_a_rare_class_does(n_rare, train, fraction, helps):
     exp = experiment(cv=CvConfig(select="inner", inner_fraction=fraction))
     exp = with_target(exp, np.array([0] * (100 - n_rare) + [1] * n_rare))
     with pytest.raises(DataError, match=f"use {helps}"):
-        inner_split(exp, train, seed=0)
+        split_inner(exp, train)
     if "inner_fraction" in helps:
-        exp = replace(exp, config=config(cv=CvConfig(select="inner", inner_fraction=0.2)))
-    _, inner = inner_split(exp, np.arange(100), seed=0)  # all rows of the rare class are trained on
+        exp = replace(exp, cv=CvConfig(select="inner", inner_fraction=0.2))
+    _, inner = split_inner(exp, np.arange(100))  # all rows of the rare class are trained on
     assert len(inner) == (20 if "inner_fraction" in helps else 10)
 
 
 def test_class_counts_are_those_of_the_training_rows():
     exp = experiment()
-    rows = fold_rows(exp, 0)
-    rows = replace(rows, train=rows.train[:70])
-    arguments = loss_arguments(exp, rows)
+    fold = prepare_fold(exp, 0)
+    rows = replace(fold.rows, train=fold.rows.train[:70])
+    arguments = loss_arguments(exp.spec, exp.samples.target[rows.train])
     assert arguments == {
         "task": "multiclass",
         "n_classes": 3,
@@ -207,7 +225,7 @@ def test_class_counts_are_those_of_the_training_rows():
         "n_rows": 70,
     }
     labels = np.eye(3, dtype=np.int64)[exp.samples.target]
-    assert loss_arguments(with_target(exp, labels), rows)["class_counts"] == arguments["class_counts"]
+    assert loss_arguments(exp.spec, labels[rows.train])["class_counts"] == arguments["class_counts"]
 
 
 def test_the_average_follows_what_the_optimizer_steps():
@@ -219,10 +237,11 @@ def test_the_average_follows_what_the_optimizer_steps():
 
 def test_the_compiled_call_is_of_the_folds_own_model_and_the_profilers_copy_stays_plain():
     exp = experiment(runtime=RuntimeConfig(compile=True))
-    it, _, rows = built(exp)
+    fold = prepare_fold(exp, 0)
+    it = fresh_learner(exp.recipe, exp.spec, fold)
     assert it.call is not it.model
     assert it.call._orig_mod is it.model
-    assert fresh_learner(exp, rows, {}, it.model).call is it.model
+    assert fresh_learner(exp.recipe, exp.spec, fold, it.model).call is it.model
     assert built(experiment())[0].compiled is None
 
 
@@ -230,11 +249,11 @@ def test_sample_weights_reach_the_training_set():
     exp = experiment()
     weights = np.linspace(0, 2, 150)
     weighted = replace(exp, samples=replace(exp.samples, weights_N=weights))
-    rows = fold_rows(exp, 0)
-    torch.testing.assert_close(fold_data(weighted, rows)[1].weights_N, torch.from_numpy(weights).float())
-    assert torch.equal(fold_data(exp, rows)[1].weights_N, torch.ones(150))
-    assert fold_data(exp, rows)[1].unweighted
-    assert not fold_data(weighted, rows)[1].unweighted
+    plain, data = prepare_fold(exp, 0).data, prepare_fold(weighted, 0).data
+    torch.testing.assert_close(data.weights_N, torch.from_numpy(weights).float())
+    assert torch.equal(plain.weights_N, torch.ones(150))
+    assert plain.unweighted
+    assert not data.unweighted
 
 
 def test_adam_with_a_tiny_epsilon_is_refused_under_fp16_o3():

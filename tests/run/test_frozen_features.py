@@ -5,11 +5,9 @@ import pytest
 import torch
 
 import trainer.run.frozen_features
-from tests.run.test_fold import config
+from tests.run.test_fold import config, plain_fold, trained
 from tests.transformer_files import save_model, write_reviews
 from trainer.config.schema import AmpConfig, CvConfig, FitConfig, PathsConfig
-from trainer.run.fold import run_fold
-from trainer.run.fold_data import prepare_fold
 from trainer.run.frozen_features import with_features
 from trainer.run.prepare import prepare
 
@@ -62,10 +60,10 @@ def count_encodings(monkeypatch):
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_predictions_are_those_of_the_slow_way(experiment, pooling, level):
     exp = experiment(pooling, amp=AmpConfig(opt_level=level))
-    fold = prepare_fold(exp, 1)
+    fold = plain_fold(exp, 1)
     fast = with_features(exp, fold)
     assert set(fast.data.batch(np.arange(2)).inputs) == {"features"}
-    slow, quick = run_fold(exp, fold, []).result, run_fold(exp, fast, []).result
+    slow, quick = trained(exp, fold).result, trained(exp, fast).result
     tolerance = 1e-5 if level == "O0" else 2e-2  # a half activation depends on the padding of its batch
     np.testing.assert_allclose(quick.logits, slow.logits, atol=tolerance)
     np.testing.assert_allclose(
@@ -76,10 +74,10 @@ def test_predictions_are_those_of_the_slow_way(experiment, pooling, level):
 def test_the_body_is_run_once_for_all_folds_and_by_the_first_process(experiment, monkeypatch):
     calls = count_encodings(monkeypatch)
     exp = experiment()
-    folds = [with_features(exp, prepare_fold(exp, number)) for number in range(3)]
+    folds = [with_features(exp, plain_fold(exp, number)) for number in range(3)]
     assert len(calls) == 1
     later = experiment()
-    again = with_features(later, prepare_fold(later, 0))
+    again = with_features(later, plain_fold(later, 0))
     assert len(calls) == 1
     assert torch.equal(again.data.rows.inputs["features"], folds[2].data.rows.inputs["features"])
     assert any("features of the frozen backbone" in note for note in again.notes)
@@ -94,20 +92,20 @@ def test_other_weights_precision_or_pooling_have_features_of_their_own(experimen
         experiment(amp=AmpConfig(opt_level="O1")),
         experiment(pretrained=other),
     ):
-        with_features(exp, prepare_fold(exp, 0))
+        with_features(exp, plain_fold(exp, 0))
     assert len(calls) == 4
 
 
 def test_a_damaged_file_is_made_again(experiment, monkeypatch):
     calls = count_encodings(monkeypatch)
     exp = experiment()
-    first = with_features(exp, prepare_fold(exp, 0)).data.rows.inputs["features"].clone()
-    (file,) = trainer.run.frozen_features.cache_directory(exp.config).glob("features/*/features.npy")
+    first = with_features(exp, plain_fold(exp, 0)).data.rows.inputs["features"].clone()
+    (file,) = exp.cache.glob("features/*/features.npy")
     data = bytearray(file.read_bytes())
     data[-3] ^= 1
     file.write_bytes(data)
     fresh = experiment()
-    again = with_features(fresh, prepare_fold(fresh, 0))
+    again = with_features(fresh, plain_fold(fresh, 0))
     assert len(calls) == 2
     assert torch.equal(again.data.rows.inputs["features"], first)
 
@@ -121,7 +119,7 @@ def test_a_damaged_file_is_made_again(experiment, monkeypatch):
 )
 def test_where_it_cannot_be_stored_the_reason_is_said(experiment, changes, reason):
     exp = experiment(**changes)
-    fold = prepare_fold(exp, 0)
+    fold = plain_fold(exp, 0)
     slow = with_features(exp, fold)
     assert slow.data is fold.data
     assert reason in slow.notes[-1]
@@ -129,29 +127,29 @@ def test_where_it_cannot_be_stored_the_reason_is_said(experiment, changes, reaso
 
 def test_a_body_that_is_trained_keeps_its_inputs(experiment):
     exp = experiment(fit=FitConfig(freeze_epochs=1))
-    fold = prepare_fold(exp, 0)
+    fold = plain_fold(exp, 0)
     assert with_features(exp, fold).data is fold.data
 
 
 def test_saved_weights_hold_the_body_too(experiment):
     exp = experiment()
-    trained = run_fold(exp, with_features(exp, prepare_fold(exp, 0)), [])
-    whole = run_fold(exp, prepare_fold(exp, 0), [])
-    assert trained.weights.keys() == whole.weights.keys()
+    quick = trained(exp, with_features(exp, plain_fold(exp, 0)))
+    whole = trained(exp, plain_fold(exp, 0))
+    assert quick.weights.keys() == whole.weights.keys()
     body = [name for name in whole.weights if not name.startswith("head")]
     assert body
-    assert all(torch.equal(trained.weights[name], whole.weights[name]) for name in body)
+    assert all(torch.equal(quick.weights[name], whole.weights[name]) for name in body)
 
 
 def test_features_that_other_code_has_made_are_made_again(experiment, monkeypatch):
     calls, counted = count_encodings(monkeypatch), []
     exp = experiment()
-    with_features(exp, prepare_fold(exp, 0))
+    with_features(exp, plain_fold(exp, 0))
     monkeypatch.setattr(
         trainer.run.frozen_features, "files_sha256", lambda files: counted.extend(f.name for f in files) or "other"
     )
     later = experiment()
-    with_features(later, prepare_fold(later, 0))
+    with_features(later, plain_fold(later, 0))
     assert len(calls) == 2
     assert {"pooling.py", "load_body.py", "transformer.py", "token_maker.py", "precision.py"} <= set(counted)
     assert "ce.py" not in counted
@@ -160,10 +158,10 @@ def test_features_that_other_code_has_made_are_made_again(experiment, monkeypatc
 def test_another_processor_has_features_of_its_own(experiment, monkeypatch):
     calls = count_encodings(monkeypatch)
     exp = experiment()
-    with_features(exp, prepare_fold(exp, 0))
+    with_features(exp, plain_fold(exp, 0))
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "another")
     later = experiment()
-    with_features(later, prepare_fold(later, 0))
+    with_features(later, plain_fold(later, 0))
     assert len(calls) == 2
 
 

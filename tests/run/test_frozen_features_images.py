@@ -7,10 +7,8 @@ from torchvision.models import mobilenet_v3_small
 
 import trainer.run.frozen_features
 from tests.picture_files import write_pictures
-from tests.run.test_fold import config
+from tests.run.test_fold import config, plain_fold, trained
 from trainer.config.schema import AmpConfig, CvConfig, FitConfig, InitConfig, PathsConfig
-from trainer.run.fold import run_fold
-from trainer.run.fold_data import prepare_fold
 from trainer.run.frozen_features import with_features
 from trainer.run.prepare import prepare
 
@@ -47,10 +45,10 @@ def experiment(tmp_path):
 @pytest.mark.parametrize("level", ["O0", "O2"])
 def test_predictions_are_those_of_the_slow_way(experiment, level):
     exp = experiment(level=level)
-    fold = prepare_fold(exp, 0)
+    fold = plain_fold(exp, 0)
     fast = with_features(exp, fold)
     assert set(fast.data.batch(np.arange(2)).inputs) == {"features"}
-    slow, quick = run_fold(exp, fold, []), run_fold(exp, fast, [])
+    slow, quick = trained(exp, fold), trained(exp, fast)
     tolerance = 1e-5 if level == "O0" else 2e-2
     np.testing.assert_allclose(quick.result.logits, slow.result.logits, atol=tolerance)
     statistics = [name for name in slow.weights if "running_" in name]
@@ -68,7 +66,7 @@ def test_folds_share_features_where_they_share_their_normalisation(experiment, m
     monkeypatch.setattr(trainer.run.frozen_features, "encode", lambda *a, **k: calls.append(1) or encode(*a, **k))
     exp = experiment(normalize=normalize)
     for number in range(2):
-        with_features(exp, prepare_fold(exp, number))
+        with_features(exp, plain_fold(exp, number))
     assert len(calls) == runs
 
 
@@ -77,7 +75,7 @@ def test_folds_share_features_where_they_share_their_normalisation(experiment, m
 )
 def test_images_that_change_are_seen_anew(experiment, preprocess, reason):
     exp = experiment(**preprocess)
-    fold = prepare_fold(exp, 0)
+    fold = plain_fold(exp, 0)
     slow = with_features(exp, fold)
     assert slow.data is fold.data
     assert reason in slow.notes[-1]

@@ -20,17 +20,16 @@ from torch.nn import functional as F
 import trainer.engine.checkpointer
 import trainer.run.nested
 from tests.iris_cases import IRIS
-from trainer.config.grid import candidates
-from trainer.config.schema import CvConfig, InnerConfig, RunConfig
+from tests.run.test_fold import trained
+from trainer.config.schema import AmpConfig, CvConfig, InnerConfig, RunConfig
 from trainer.data.loading.batches import training_order
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.errors import DataError, NonFiniteError
 from trainer.folds.plan import make_folds
 from trainer.results import EpochRecord
-from trainer.run.fold import run_fold
 from trainer.run.fold_data import fold_rows, prepare_fold
-from trainer.run.nested import choose, inner_fits, inner_rows, run_nested, with_candidate
+from trainer.run.nested import choose, choose_recipe, inner_fits, inner_rows, with_candidate
 from trainer.run.prepare import prepare
 from trainer.run.steps.profile import batches_per_fold
 from trainer.store import checkpoints
@@ -43,6 +42,12 @@ GRID = {"optimizer.lr": [0.01, 0.3]}
 def config(grid=GRID, select="inner", n_splits=3, **changes):
     cv = CvConfig(n_splits=3, select=select, inner=InnerConfig(n_splits, dict(grid)))
     return RunConfig(**{**IRIS, "max_epochs": 3, "batch_size": 16, "cv": cv, **changes})
+
+
+def run_nested(exp, number):
+    """What the inner folds of a fold pick, and the fold's result, trained so."""
+    choice = choose_recipe(exp, prepare_fold(exp, number))
+    return choice.picked, trained(replace(exp, recipe=choice.recipe), choice.fold, epochs=choice.epochs).result
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +80,7 @@ def split(strategy, target, inner, groups=None, times=None, n_splits=3, **option
     samples = Samples(np.arange(n).astype(str), inputs, target, None, groups, times)
     spec = DataSpec("made", MULTILABEL if multi else MULTICLASS, tuple("abc"))
     base = prepare(config())
-    return replace(base, config=replace(base.config, cv=cv), samples=samples, spec=spec, plan=plan)
+    return replace(base, cv=cv, samples=samples, spec=spec, plan=plan)
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,7 +97,7 @@ def test_inner_folds_lie_within_the_training_rows(strategy, n, inner, outer, see
     groups = rng.integers(0, 20, n).astype(str) if "group" in strategy else None
     times = rng.permutation(n).astype(float) if strategy == "time" else None
     exp = split(strategy, target, inner, groups, times, 1 if strategy == "holdout" else outer)
-    for number in range(exp.n_folds + 1):
+    for number in (*range(exp.plan.n_folds), "all"):
         rows = fold_rows(exp, number)
         assert rows.monitor is None
         if strategy == "time" and len(rows.train) < 2 * inner:
@@ -203,10 +208,10 @@ def test_the_pick_is_that_of_loops_written_by_hand(select):
             for lr, mean in zip((0.01, 0.3, 0.05), means, strict=True):
                 if best is None or mean[epoch] > best[0]:
                     best = (mean[epoch], epoch + 1, lr)
-        result = run_nested(exp, prepare_fold(exp, fold), []).result
-        assert result.picked["values"] == {"optimizer.lr": best[2]}
-        assert result.picked["epoch"] == best[1] == result.best_epoch == len(result.epochs)
-        assert result.picked["score"] == pytest.approx(best[0], abs=1e-9)
+        picked, result = run_nested(exp, fold)
+        assert picked["values"] == {"optimizer.lr": best[2]}
+        assert picked["epoch"] == best[1] == result.best_epoch == len(result.epochs)
+        assert picked["score"] == pytest.approx(best[0], abs=1e-9)
         held_out = by_hand(x, y, rows.train, rows.held_out, best[2], 42, fold, best[1])[-1]
         assert result.metrics["accuracy"] == pytest.approx(held_out, abs=1e-9)
         np.testing.assert_array_equal(result.rows, rows.held_out)
@@ -215,17 +220,15 @@ def test_the_pick_is_that_of_loops_written_by_hand(select):
 def test_the_picked_fold_is_the_plain_fold_of_those_settings_stopped_there():
     """On a schedule that depends on the length: the schedule stays as long as max_epochs."""
     cosine = {"_target_": "torch.optim.lr_scheduler.CosineAnnealingLR", "T_max": "total_steps"}
-    exp = prepare(config(scheduler=cosine, max_epochs=6))
-    trained = run_nested(exp, prepare_fold(exp, 1), [])
-    lr, epoch = trained.result.picked["values"]["optimizer.lr"], trained.result.picked["epoch"]
-    plain = prepare(
-        replace(exp.config, cv=CvConfig(n_splits=3), optimizer={"_target_": "torch.optim.SGD", "lr": lr}),
-    )
-    whole = run_fold(plain, prepare_fold(plain, 1), [])
-    assert [e.train_loss for e in trained.result.epochs] == [e.train_loss for e in whole.result.epochs][:epoch]
-    assert [e.lr for e in trained.result.epochs] == [e.lr for e in whole.result.epochs][:epoch]
-    stopped = run_fold(plain, prepare_fold(plain, 1), [], epochs=epoch)
-    assert np.array_equal(trained.result.logits, stopped.result.logits)
+    asked = config(scheduler=cosine, max_epochs=6)
+    picked, result = run_nested(prepare(asked), 1)
+    lr, epoch = picked["values"]["optimizer.lr"], picked["epoch"]
+    plain = prepare(replace(asked, cv=CvConfig(n_splits=3), optimizer={"_target_": "torch.optim.SGD", "lr": lr}))
+    whole = trained(plain, prepare_fold(plain, 1))
+    assert [e.train_loss for e in result.epochs] == [e.train_loss for e in whole.result.epochs][:epoch]
+    assert [e.lr for e in result.epochs] == [e.lr for e in whole.result.epochs][:epoch]
+    stopped = trained(plain, prepare_fold(plain, 1), epochs=epoch)
+    assert np.array_equal(result.logits, stopped.result.logits)
 
 
 def test_candidates_of_one_inner_fold_start_from_the_same_weights(iris, monkeypatch):
@@ -251,10 +254,8 @@ def fit(*scores, diverged=None, metric="accuracy"):
 
 
 def with_metric(experiment, metric, select="inner", n_epochs=3):
-    changed = replace(experiment.config, cv=replace(experiment.config.cv, select=select))
-    return replace(
-        experiment, config=changed, settings=replace(experiment.settings, metrics=(metric,), max_epochs=n_epochs)
-    )
+    recipe = experiment.recipe.with_settings(metrics=(metric,), max_epochs=n_epochs)
+    return replace(experiment, cv=replace(experiment.cv, select=select), recipe=recipe)
 
 
 NAN = float("nan")
@@ -289,14 +290,16 @@ def test_a_candidate_that_diverged_is_never_picked(iris):
 
 def test_every_key_of_a_candidate_takes_effect(iris):
     wanted = {"batch_size": [7], "fit.accumulate_steps": [2], "fit.clip_norm": [1], "amp.opt_level": ["O2"]}
-    (one,) = candidates(config(grid={**wanted, "model.hidden": [[3, 3]], "fit.ema_decay": [0.5]}))
-    exp = with_candidate(iris, one)
-    assert (exp.settings.batch_size, exp.settings.accumulate_steps, exp.settings.clip_norm) == (7, 2, 1.0)
-    assert exp.config.fit.ema_decay == 0.5
-    assert exp.config.model["hidden"] == [3, 3]
-    assert exp.level == resolve_opt_level(one.config.amp, torch.device("cpu"))
-    assert exp.level.opt_level == "O2"
-    assert iris.config.model["hidden"] == [8]
+    asked = prepare(config(grid={**wanted, "model.hidden": [[3, 3]], "fit.ema_decay": [0.5]}))
+    (one,) = asked.candidates
+    recipe = with_candidate(iris, one).recipe
+    settings = recipe.settings
+    assert (settings.batch_size, settings.accumulate_steps, settings.clip_norm) == (7, 2, 1.0)
+    assert recipe.fit.ema_decay == 0.5
+    assert recipe.sections["model"]["hidden"] == [3, 3]
+    assert recipe.level == resolve_opt_level(AmpConfig("O2"), torch.device("cpu"))
+    assert recipe.level.opt_level == "O2"
+    assert asked.recipe.sections["model"]["hidden"] == iris.recipe.sections["model"]["hidden"] == [8]
 
 
 def test_the_bill_counts_the_steps_that_are_taken(iris):
@@ -304,7 +307,7 @@ def test_the_bill_counts_the_steps_that_are_taken(iris):
     rows = fold_rows(exp, 0)
     taken = sum(f.epochs[-1].step for fits in inner_fits(exp, rows) for f in fits)
     counts = batches_per_fold(exp, rows)
-    assert counts["train_batches_per_fold"] == taken + 3 * exp.settings.steps_per_epoch(len(rows.train))
+    assert counts["train_batches_per_fold"] == taken + 3 * exp.recipe.settings.steps_per_epoch(len(rows.train))
     plain = batches_per_fold(prepare(config(n_splits=None, select="last", grid={})), rows)
     inner = sum(3 * -(-len(p.monitor) // (4 * size)) for p in inner_rows(exp, rows) for size in (16, 16, 7, 7))
     assert counts["eval_batches_per_fold"] == plain["eval_batches_per_fold"] + inner

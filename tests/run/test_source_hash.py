@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config.schema import RunConfig
 from trainer.run import source_hash
 
 PLAIN = {"torch", "numpy", "scikit-learn", "foldwise", "python"}
@@ -32,26 +31,24 @@ MODELS = {
 }
 
 
-def config(kind="digits", model=None, plugins=()):
+def asked_for(kind="digits", model=None, plugins=()):
     data, preprocess, own, _ = MODELS[kind]
-    return RunConfig(
-        data={
-            "_target_": f"trainer.data.{data}",
-            "preprocess": {"_target_": f"trainer.data.{preprocess}"},
-        },
-        model={"_target_": model or f"trainer.models.{own}"},
-        loss={"_target_": "trainer.losses.ce.CrossEntropy"},
-        plugins=list(plugins),
-    )
+    sections = {
+        "data": {"_target_": f"trainer.data.{data}", "preprocess": {"_target_": f"trainer.data.{preprocess}"}},
+        "model": {"_target_": model or f"trainer.models.{own}"},
+        "loss": {"_target_": "trainer.losses.ce.CrossEntropy"},
+    }
+    return sections, list(plugins)
 
 
-def names(config):
-    return {key: {path.name for path in files} for key, files in source_hash.code_files(config).items()}
+def names(asked):
+    return {key: {path.name for path in files} for key, files in source_hash.code_files(*asked).items()}
 
 
 def test_the_engine_counts_all_that_trains_and_not_what_only_looks():
     engine = {
-        str(path.relative_to(source_hash.ROOT / "trainer")) for path in source_hash.code_files(config())["the engine"]
+        str(path.relative_to(source_hash.ROOT / "trainer"))
+        for path in source_hash.code_files(*asked_for())["the engine"]
     }
     assert {"engine/mixing.py", "engine/param_groups.py", "engine/modes.py", "run/frozen_features.py"} <= engine
     assert {
@@ -80,16 +77,16 @@ def test_the_engine_counts_all_that_trains_and_not_what_only_looks():
     ],
 )
 def test_a_part_brings_what_it_imports(kind, part, file):
-    assert file in names(config(kind))[part]
+    assert file in names(*asked_for(kind))[part]
 
 
 def test_of_a_data_source_its_own_file_counts():
-    assert names(config("images"))["trainer.data.sources.image_folder.load_image_folder"] == {"image_folder.py"}
+    assert names(*asked_for("images"))["trainer.data.sources.image_folder.load_image_folder"] == {"image_folder.py"}
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_library_counts_where_it_computes(kind):
-    assert set(source_hash.versions(config(kind))) - PLAIN == MODELS[kind][3]
+    assert set(source_hash.versions(*asked_for(kind))) - PLAIN == MODELS[kind][3]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +94,7 @@ def test_a_library_counts_where_it_computes(kind):
 )
 def test_a_changed_byte_is_noticed_where_the_file_counts(monkeypatch, file):
     counts = {"engine": set(MODELS), "data": {"images", "timm"}, "models": {"transformer"}}[Path(file).parts[1]]
-    before = {kind: source_hash.code(config(kind)) for kind in MODELS}
+    before = {kind: source_hash.code(*asked_for(kind)) for kind in MODELS}
     whole = Path.open
 
     def changed(path, *arguments, **options):
@@ -106,7 +103,7 @@ def test_a_changed_byte_is_noticed_where_the_file_counts(monkeypatch, file):
         return whole(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", changed)
-    assert {kind for kind in MODELS if source_hash.code(config(kind)) != before[kind]} == counts
+    assert {kind for kind in MODELS if source_hash.code(*asked_for(kind)) != before[kind]} == counts
 
 
 def test_a_plugin_brings_what_it_uses_of_ours(tmp_path, monkeypatch):
@@ -122,8 +119,8 @@ def test_a_plugin_brings_what_it_uses_of_ours(tmp_path, monkeypatch):
     (package / "old" / "notes.py").write_text("print 'python 2'\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(source_hash.PARTS_PACKAGES, "timm", "a-package-that-nobody-has")
-    asked = config(model="plug_in_sources.Net", plugins=["plug_in_sources"])
+    asked = asked_for(model="plug_in_sources.Net", plugins=["plug_in_sources"])
     assert {"net.py", "__init__.py", "notes.py", "mlp.py", "pooling.py"} == names(asked)["plug_in_sources"]
-    found = source_hash.versions(asked)
+    found = source_hash.versions(*asked)
     assert set(found) - PLAIN == {"a-package-that-nobody-has", "pillow"}
     assert found["a-package-that-nobody-has"] == "absent"

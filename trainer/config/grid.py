@@ -32,19 +32,19 @@ class Candidate:
     config: RunConfig
 
 
-def is_nested(config: RunConfig) -> bool:
+def is_nested(cv: CvConfig) -> bool:
     """Return whether inner folds pick what each fold is trained with."""
-    return config.cv.inner.n_splits is not None
+    return cv.inner.n_splits is not None
 
 
-def describe_selection(config: RunConfig) -> str:
+def describe_selection(cv: CvConfig) -> str:
     """Return how the epoch and the hyper-parameters are picked."""
-    if not is_nested(config):
-        return config.cv.select
-    count = len(combinations(config))
-    settings = f" and {count} settings" if config.cv.inner.grid else ""
-    what = "epochs" if config.cv.select == "inner" else "the last epoch"
-    return f"nested: {config.cv.inner.n_splits} inner folds choose among {what}{settings}"
+    if not is_nested(cv):
+        return cv.select
+    count = len(combinations(cv))
+    settings = f" and {count} settings" if cv.inner.grid else ""
+    what = "epochs" if cv.select == "inner" else "the last epoch"
+    return f"nested: {cv.inner.n_splits} inner folds choose among {what}{settings}"
 
 
 def candidates(config: RunConfig) -> list[Candidate]:
@@ -53,12 +53,12 @@ def candidates(config: RunConfig) -> list[Candidate]:
     Raises:
         ConfigError: a value cannot stand where the grid puts it.
     """
-    return [Candidate(i, values, _with(config, values)) for i, values in enumerate(combinations(config))]
+    return [Candidate(i, values, _with(config, values)) for i, values in enumerate(combinations(config.cv))]
 
 
-def combinations(config: RunConfig) -> list[dict[str, Any]]:
+def combinations(cv: CvConfig) -> list[dict[str, Any]]:
     """Return the values of every candidate, by dotted key."""
-    grid = flatten(config.cv.inner.grid)
+    grid = flatten(cv.inner.grid)
     return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
@@ -78,7 +78,7 @@ def grid_problems(config: RunConfig) -> list[str]:
     """Return what is wrong with nested cross validation as it is asked for, one line each."""
     cv, grid = config.cv, flatten(config.cv.inner.grid)
     problems = [problem for key, values in grid.items() for problem in _key_problems(config, key, values)]
-    if not is_nested(config):
+    if not is_nested(cv):
         return [*problems, "cv.inner.grid needs inner folds to choose: set cv.inner.n_splits=3"] if grid else problems
     if cv.select == "last" and not grid:
         problems.append("cv.inner.n_splits has nothing to choose: set cv.select=inner (epochs) or cv.inner.grid={...}")

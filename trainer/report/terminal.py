@@ -2,7 +2,6 @@
 
 from rich.console import Console
 
-from trainer.config.schema import RunConfig
 from trainer.errors import print_nowhere
 
 
@@ -24,6 +23,6 @@ def terminal(*, quiet: bool = False) -> Console:
     return Terminal(quiet=quiet, markup=False, emoji=False)
 
 
-def make_console(config: RunConfig) -> Console:
+def make_console(progress: str) -> Console:
     """Return the console everything is printed on (``runtime.progress=off`` is silent)."""
-    return terminal(quiet=config.runtime.progress == "off")
+    return terminal(quiet=progress == "off")

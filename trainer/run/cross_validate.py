@@ -1,5 +1,7 @@
 """One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,15 @@ from trainer.config.schema import RunConfig
 from trainer.data.loading.batches import ReadAhead
 from trainer.engine import freezing
 from trainer.engine.observer import Observer
-from trainer.errors import Interrupted, no_exit
+from trainer.errors import DataError, Interrupted, no_exit
 from trainer.executors.pool import train_side_by_side
-from trainer.executors.processes import PrintLine
+from trainer.executors.processes import PrintLine, TrainFold
 from trainer.report.start import show_data, show_precision
 from trainer.report.terminal import make_console
 from trainer.run.experiment import Experiment
-from trainer.run.fold_data import PreparedFold, prepared_inputs
-from trainer.run.fold_job import fold_trainer, ready_fold, train_in_new_process
+from trainer.run.fold import Fold
+from trainer.run.fold_data import prepare_fold, training_sizes
+from trainer.run.fold_job import Saving, train_fold
 from trainer.run.identify import identity_of
 from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
@@ -31,7 +34,6 @@ from trainer.run.resume import (
     recorded_threads,
     require_none_elsewhere,
     require_resumable,
-    run_path,
     wait_for_others,
     wanted_folds,
 )
@@ -51,127 +53,178 @@ from trainer.system.files import claim_directory, make_directory
 from trainer.trackers.build import make_progress, make_trackers
 from trainer.trackers.console import progress_on
 from trainer.trackers.hparams import hparams
+from trainer.weights.load import LoadReport
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found before the first step.
+
+    Attributes:
+        audit: leaks, as plain values.
+        weights: what was loaded to start from, or None.
+        warnings: about model and loss.
+        profile: what model and run cost, or empty.
+    """
+
+    audit: list[dict[str, Any]] = field(default_factory=list)
+    weights: LoadReport | None = None
+    warnings: list[str] = field(default_factory=list)
+    profile: dict[str, Any] = field(default_factory=dict)
 
 
 @no_exit()
 def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
-    console = make_console(config)
+    console, run = make_console(config.runtime.progress), named_run(config)
     if not config.runtime.compile:
         import_compiler_when_needed()
     check_config(config)
-    require_resumable(config)
+    require_resumable(run, resume=config.resume, fold=config.cv.fold)
     experiment = prepare(config)
-    show_data(console, experiment.spec, experiment.samples, experiment.plan, str(experiment.device))
-    show_precision(console, f"amp {experiment.level.opt_level}", experiment.level.rows(), experiment.level.notes)
-    prepared_inputs(experiment, progress_on(console))
-    fold = ready_fold(experiment, experiment.fold_number(config.cv.fold or 0), progress_on(console))
-    set_threads(experiment, fold, recorded_threads(config))
-    _show_notes([*fold.notes, *_without_effect(config, fold)], console)
+    show_start(experiment, console)
+    fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))
+    choose_threads(config, experiment, fold, run)
+    show_notes([*fold.notes, *without_effect(config, fold)], console)
     if config.profile.only:
-        weights_start(experiment, fold, console)
-        profile_start(experiment, fold, console)
+        show_profile(config, experiment, fold, console)
         return None
-    identity, unknown = identity_of(experiment)
-    _show_notes(unknown, console)
-    resume_plan = plan_resume(experiment, identity, console)
-    directory, profile = run_path(config), dict[str, Any]()
-    if resume_plan.folds or resume_plan.rewrite:
-        directory, profile = _open(experiment, fold, identity, resume_plan, launch, console)
-    assert directory is not None
-    folds, wanted = resume_plan.folds, (directory, wanted_folds(experiment), experiment.settings.max_epochs)
+    identity, unknown = identity_of(config, experiment)
+    show_notes(unknown, console)
+    resume_plan = plan_resume_of(config, experiment, identity, run, console)
+    findings = look(config, experiment, fold, resume_plan, console)
+    directory = open_run(config, experiment, identity, findings, resume_plan, launch)
+    saving = Saving(directory, identity, config.checkpoint, config.force_resume)
+    peak_bytes = findings.profile.get("peak_bytes")
+    train = partial(train_folds, config, experiment, saving, fold, peak_bytes, console)
+    wanted = directory, wanted_folds(config.cv.fold, experiment.plan.n_folds), config.max_epochs
     try:
-        train_folds(experiment, fold, identity, folds, directory, console, profile.get("peak_bytes"))
-        while config.resume == "wait" and (folds := wait_for_others(*wanted, _sayer(console))):
-            train_folds(experiment, fold, identity, folds, directory, console, profile.get("peak_bytes"))
+        train(resume_plan.folds)
+        while config.resume == "wait" and (folds := wait_for_others(*wanted, line_printer(console))):
+            train(folds)
     except Interrupted as stop:
         stop.advice = f"; go on with: {command_to_go_on(launch.command, directory)}"
         raise
-    if config.cv.fold == ALL:
-        console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
-        return None
-    missing = missing_folds(directory)
-    if missing:
-        console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
-        require_none_elsewhere(*wanted)
-        return None
-    merged = merge(directory, force=bool(resume_plan.forced))
-    for tracker in make_trackers(config.tracker, config.plugins, directory, _sayer(console)):
-        tracker.finished(merged.result, hparams(config))
-    show_merged(console, merged)
-    return merged
+    return finish(config, directory, resume_plan, wanted[1], console)
 
 
-def _show_notes(notes: list[str], console: Console) -> None:
-    print_line = _sayer(console)
-    for note in notes:
-        print_line(f"note: {note}")
+def named_run(config: RunConfig) -> Path | None:
+    """Return the directory of a run that has a name, or None."""
+    return None if config.run is None else Path(config.paths.runs) / config.run
 
 
-def _without_effect(config: RunConfig, fold: PreparedFold) -> list[str]:
+def show_start(experiment: Experiment, console: Console) -> None:
+    """Print the data, the folds and the precision in force."""
+    level, device = experiment.recipe.level, experiment.recipe.device
+    show_data(console, experiment.spec, experiment.samples, experiment.plan, str(device))
+    show_precision(console, f"amp {level.opt_level}", level.rows(), level.notes)
+
+
+def choose_threads(config: RunConfig, experiment: Experiment, fold: Fold, run: Path | None) -> None:
+    """Set the number of torch threads: what is asked for, what the run had before, or what fits."""
+    set_threads(
+        experiment.recipe,
+        experiment.spec,
+        fold,
+        threads=config.runtime.threads or recorded_threads(run),
+        parallel=config.cv.parallel,
+        n_folds=experiment.plan.n_folds,
+    )
+
+
+def without_effect(config: RunConfig, fold: Fold) -> list[str]:
+    """Return what is asked for and does nothing here."""
     if not config.num_workers or isinstance(fold.data.rows, ReadAhead) or config.fit.freeze_epochs == freezing.ALL:
         return []
     return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]
 
 
-def _open(
+def show_profile(config: RunConfig, experiment: Experiment, fold: Fold, console: Console) -> None:
+    """Print what the run would start from and cost (``profile.only``)."""
+    weights_start(experiment.recipe, experiment.spec, experiment.samples, fold, console)
+    profile_start(experiment, fold, config.profile, console)
+
+
+def plan_resume_of(
+    config: RunConfig, experiment: Experiment, identity: Identity, run: Path | None, console: Console
+) -> ResumePlan:
+    """Return what is to be done, where a run of this name is there or not."""
+    return plan_resume(
+        run,
+        identity,
+        experiment.plan,
+        wanted_folds(config.cv.fold, experiment.plan.n_folds),
+        max_epochs=config.max_epochs,
+        force=config.force_resume,
+        keep_final=config.checkpoint.keep_final,
+        console=console,
+    )
+
+
+def look(config: RunConfig, experiment: Experiment, fold: Fold, resume_plan: ResumePlan, console: Console) -> Findings:
+    """Look for leaks, at starting weights, model, loss and costs; where nothing is to be done, at nothing."""
+    if not (resume_plan.folds or resume_plan.rewrite):
+        return Findings()
+    recipe, spec, samples, plan = experiment.recipe, experiment.spec, experiment.samples, experiment.plan
+    audited = resume_plan.rewrite or config.audit == "strict"
+    leaks = audit_start(samples, spec, plan, mode=config.audit, console=console) if audited else []
+    weights = weights_start(recipe, spec, samples, fold, console)
+    warnings: list[str] = []
+    if is_nested(config.cv):
+        wanted = wanted_folds(config.cv.fold, plan.n_folds)
+        warnings = nested_start(experiment, fold, wanted, preflight=config.preflight, console=console)
+    elif config.preflight:
+        warnings = preflight_start(recipe, spec, fold, training_sizes(experiment), console)
+    profile = profile_start(experiment, fold, config.profile, console) if config.profile.enabled else {}
+    return Findings(leaks, weights, warnings, profile)
+
+
+def open_run(
+    config: RunConfig,
     experiment: Experiment,
-    fold: PreparedFold,
     identity: Identity,
+    findings: Findings,
     resume_plan: ResumePlan,
     launch: Launch,
-    console: Console,
-) -> tuple[Path, dict[str, Any]]:
-    """Look at model, loss and costs; then write the run's own files, unless the run is there and unchanged.
-
-    Returns:
-        The run's directory, and the profile or an empty one.
-    """
-    config = experiment.config
-    findings = audit_start(experiment, console) if resume_plan.rewrite or config.audit == "strict" else []
-    weights = weights_start(experiment, fold, console)
-    if is_nested(config):
-        warnings = nested_start(experiment, fold, console)
-    else:
-        warnings = preflight_start(experiment, fold, console) if config.preflight else []
-    profile = profile_start(experiment, fold, console) if config.profile.enabled else {}
-    directory = run_path(config)
-    if directory is None:
-        directory = claim_directory(Path(config.paths.runs) / launch.default_name)
-    make_directory(directory)
+) -> Path:
+    """Write the run's own files, unless the run is there and unchanged; return its directory."""
+    directory = named_run(config) or claim_directory(Path(config.paths.runs) / launch.default_name)
+    if resume_plan.folds or resume_plan.rewrite:
+        make_directory(directory)
     if resume_plan.rewrite and resume_plan.fresh and is_run(directory):  # another job has begun it meanwhile
         require_same_run(directory, read_manifest(directory), identity, force=False)
     elif resume_plan.rewrite:
-        warnings = [*map(as_message, findings), *warnings]
         origin = {
             "identity": identity,
             "command": list(launch.command),
             "forced": list(resume_plan.forced),
-            "audit": findings,
+            "audit": findings.audit,
         }
-        write_run(directory, run_files(experiment, origin, profile, weights, warnings))
-    return directory, profile
+        warnings = [*map(as_message, findings.audit), *findings.warnings]
+        files = run_files(config, experiment, origin, findings.profile, findings.weights, warnings)
+        write_run(directory, files)
+    return directory
 
 
 def train_folds(
+    config: RunConfig,
     experiment: Experiment,
-    prepared: PreparedFold,
-    identity: Identity,
-    folds: list[int | str],
-    directory: Path,
+    saving: Saving,
+    prepared: Fold,
+    peak_bytes: int | None,
     console: Console,
-    peak_bytes: int | None = None,
+    folds: Sequence[int | str],
 ) -> None:
     """Train folds, one after the other or several at a time, saving each as it ends.
 
     Args:
+        config: as composed and checked.
         experiment: what to run.
+        saving: where and how they are saved.
         prepared: a fold that is prepared already.
-        identity: of the run.
-        folds: to train.
-        directory: of the run.
+        peak_bytes: of one training step, as the profile has measured it, or None.
         console: where progress is drawn.
-        peak_bytes: of one training step, as the profile has measured it.
+        folds: to train.
 
     Raises:
         Interrupted: a signal has come; the folds at hand are saved.
@@ -179,40 +232,77 @@ def train_folds(
     """
     if not folds:
         return
-    config = experiment.config
-    n_workers, notes = count_workers(experiment, len(folds), peak_bytes)
-    _show_notes(notes, console)
-    shown, print_line = make_progress(experiment.config.runtime.progress, console, len(folds)), _sayer(console)
+    device, parallel, n_loaders = experiment.recipe.device, config.cv.parallel, config.num_workers
+    n_workers, notes = count_workers(parallel, len(folds), device, n_loaders=n_loaders, peak_bytes=peak_bytes)
+    show_notes(notes, console)
+    shown, print_line = make_progress(config.runtime.progress, console, len(folds)), line_printer(console)
+    train = partial(train_fold, experiment=experiment, saving=saving, prepared=prepared)
 
     def observed() -> list[Observer]:
-        return [shown.lane(), *make_trackers(config.tracker, config.plugins, directory, print_line)]
+        return [shown.lane(), *make_trackers(config.tracker, config.plugins, saving.run, print_line)]
 
     try:
         if n_workers > 1:
-            train = fold_trainer(experiment, identity, directory, prepared)
-            in_new_process = (
-                partial(train_in_new_process, experiment.config, identity, directory)
-                if starts_new_processes(experiment)
-                else None
-            )
             train_side_by_side(
                 folds,
                 train,
                 n_workers,
                 observed=observed,
                 print_line=print_line,
-                run=directory.name,
-                in_new_process=in_new_process,
+                run=saving.run.name,
+                in_new_process=partial(trains_again, config, saving) if starts_new_processes(device) else None,
             )
         else:
-            alone, track = len(folds) == 1 and experiment.config.resume != "wait", progress_on(console)
-            train = fold_trainer(experiment, identity, directory, prepared, alone=alone, track=track)
-            observers = observed()
+            observers, track = observed(), progress_on(console)
+            alone = len(folds) == 1 and config.resume != "wait"
             for name in folds:
-                train(name, observers, print_line)
+                train(name, observers, print_line, alone=alone, track=track)
     finally:
         shown.close()
 
 
-def _sayer(console: Console) -> PrintLine:
+def trains_again(config: RunConfig, saving: Saving) -> TrainFold:
+    """Prepare, in a process that has nothing yet, the run that another one has begun; return what trains its folds.
+
+    Raises:
+        DataError: it is another one by now.
+    """
+    if not config.runtime.compile:
+        import_compiler_when_needed()
+    experiment = prepare(config)
+    if identity_of(config, experiment)[0] != saving.identity:
+        raise DataError(
+            f"{saving.run.name}: the data or the code has changed since the run was started: start it again"
+        )
+    return partial(train_fold, experiment=experiment, saving=saving)
+
+
+def finish(
+    config: RunConfig, directory: Path, resume_plan: ResumePlan, wanted: Sequence[int | str], console: Console
+) -> Merged | None:
+    """Merge and print the result where all folds are there; else say what is missing."""
+    if config.cv.fold == ALL:
+        console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
+        return None
+    missing = missing_folds(directory)
+    if missing:
+        console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
+        require_none_elsewhere(directory, wanted, config.max_epochs)
+        return None
+    merged = merge(directory, force=bool(resume_plan.forced))
+    for tracker in make_trackers(config.tracker, config.plugins, directory, line_printer(console)):
+        tracker.finished(merged.result, hparams(asdict(config)))
+    show_merged(console, merged)
+    return merged
+
+
+def show_notes(notes: Sequence[str], console: Console) -> None:
+    """Print notes, one line each."""
+    print_line = line_printer(console)
+    for note in notes:
+        print_line(f"note: {note}")
+
+
+def line_printer(console: Console) -> PrintLine:
+    """Return what prints one line as it is."""
     return lambda line: console.print(line, highlight=False, soft_wrap=True)

@@ -1,17 +1,90 @@
-"""What is decided before the first step, and the rows and the data of each fold."""
+"""What is decided before the first step: the rows, how they are split, and how each fold is trained on them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainer.config.schema import RunConfig
+from trainer.config.schema import CvConfig, FitConfig
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.precision.opt_levels import OptLevel
 from trainer.engine.settings import FitSettings
 from trainer.folds.plan import FoldPlan
-from trainer.store.fold_files import ALL
 from trainer.weights.weight_files import WeightFile
+
+
+@dataclass(frozen=True)
+class StartingWeights:
+    """Weights every fold starts from.
+
+    Attributes:
+        file: as read.
+        min_match: least share of the body's parameters that must fit.
+        prefix: of the names to take, or None.
+    """
+
+    file: WeightFile
+    min_match: float
+    prefix: str | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a fold's model is built and trained; the inner folds of nested cross validation choose among several.
+
+    Attributes:
+        sections: data, model, loss, optimizer and scheduler: each names its class with ``_target_``.
+        plugins: packages of the user's those classes may come from.
+        fit: what one optimizer step does.
+        settings: of the loop.
+        level: precision in force.
+        device: training device.
+        start: weights to start from; None = fresh ones.
+        compile: whether the model is called through torch.compile.
+    """
+
+    sections: Mapping[str, Mapping[str, Any]]
+    plugins: Sequence[str]
+    fit: FitConfig
+    settings: FitSettings
+    level: OptLevel
+    device: torch.device
+    start: StartingWeights | None = None
+    compile: bool = False
+
+    def with_settings(self, **changes: Any) -> "Recipe":
+        """Return the recipe with other settings of the loop."""
+        return replace(self, settings=replace(self.settings, **changes))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One combination of the grid that inner folds choose from.
+
+    Attributes:
+        number: from 0, the last key of the grid changing fastest.
+        values: by dotted key; empty where only the epoch is chosen.
+        recipe: with them.
+    """
+
+    number: int
+    values: dict[str, Any]
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """Who reads rows that are not held in memory.
+
+    Attributes:
+        number: of processes; 0 = this one.
+        timeout_seconds: silence after which one of them ends the run.
+    """
+
+    number: int
+    timeout_seconds: float
 
 
 @dataclass(frozen=True)
@@ -19,36 +92,23 @@ class Experiment:
     """Everything that is decided before the first step.
 
     Attributes:
-        config: as composed and checked.
         samples: all rows.
         spec: what they mean.
         plan: which row is held out when.
-        settings: how each fold is trained.
-        level: precision in force.
-        device: training device.
-        init: weights every fold starts from; None = fresh ones.
+        cv: how the rows were to be split, and what picks the epoch.
+        recipe: how each fold is trained.
+        candidates: what inner folds choose from; empty where nothing is nested.
+        loaders: of rows that are not held in memory.
+        cache: directory of what is computed once from the data, for later runs too.
         shared: what is computed once and used by all folds, by what it was computed from.
     """
 
-    config: RunConfig
     samples: Samples
     spec: DataSpec
     plan: FoldPlan
-    settings: FitSettings
-    level: OptLevel
-    device: torch.device
-    init: WeightFile | None = None
+    cv: CvConfig
+    recipe: Recipe
+    candidates: tuple[Candidate, ...]
+    loaders: Loaders
+    cache: Path
     shared: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def n_folds(self) -> int:
-        """Folds of all repeats together; as a number it is the fold that holds out nothing."""
-        return self.plan.n_folds
-
-    def fold_name(self, number: int) -> int | str:
-        """Return how fold ``number`` is called: its number, or ``all``."""
-        return ALL if number == self.n_folds else number
-
-    def fold_number(self, name: int | str) -> int:
-        """Return the number of the fold called ``name``; ``all`` comes after the others."""
-        return self.n_folds if name == ALL else int(name)

@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.config.build import construct
+from trainer.data.samples import DataSpec
 from trainer.engine.ema import WeightAverage
 from trainer.engine.freezing import freeze_for_good, require_parts
 from trainer.engine.loops import Learner
@@ -15,99 +16,96 @@ from trainer.engine.param_groups import grouped_optimizer
 from trainer.engine.precision.apex_backend import make_precision
 from trainer.engine.precision.compiled import compiled_call
 from trainer.engine.precision.precision import refuse_underflowing_optimizer
-from trainer.engine.settings import FoldRows
 from trainer.errors import ConfigError
-from trainer.losses.contract import Loss
-from trainer.run.experiment import Experiment
-from trainer.run.fold_data import fold_seed
-from trainer.system.seeds import seed_everything
+from trainer.run.experiment import Recipe
+from trainer.run.fold import Fold
+from trainer.system.seeds import seed_everything, seed_of
+from trainer.tasks import Target
 from trainer.weights.load import load_weights
 
 
-def fresh_learner(
-    experiment: Experiment, rows: FoldRows, model_arguments: dict[str, Any], model: nn.Module | None = None
-) -> Learner:
+def fresh_learner(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module | None = None) -> Learner:
     """Build model, loss, optimizer, scheduler and precision anew, from (seed, repeat, fold) alone.
 
     Args:
-        experiment: what to run.
-        rows: of the fold.
-        model_arguments: sizes the fitted preprocessing gives the model.
+        recipe: what is built.
+        spec: what the targets mean.
+        fold: it is built for.
         model: used instead of a new one (the profiler's copy), and never compiled.
     """
-    config, settings = experiment.config, experiment.settings
-    seed_everything(fold_seed(settings.seed, rows.repeat, rows.fold))
-    loss = make_loss(experiment, rows)
-    fold_model = make_model(experiment, loss, model_arguments) if model is None else model
+    seed_everything(seed_of(recipe.settings.seed, fold.rows.repeat, fold.rows.fold))
+    loss = make_loss(recipe, spec, fold)
+    fold_model = make_model(recipe, spec, fold, loss.n_outputs) if model is None else model
     precision, optimizer = make_precision(
         fold_model,
-        experiment.level,
-        lambda stepped: grouped_optimizer(config.optimizer, fold_model, stepped, config.fit, config.plugins),
+        recipe.level,
+        lambda stepped: grouped_optimizer(
+            recipe.sections["optimizer"], fold_model, stepped, recipe.fit, recipe.plugins
+        ),
     )
-    refuse_underflowing_optimizer(experiment.level, optimizer)
-    scheduler = fold_scheduler(experiment, optimizer, len(rows.train))
-    decay = config.fit.ema_decay
+    refuse_underflowing_optimizer(recipe.level, optimizer)
+    scheduler = fold_scheduler(recipe, optimizer, len(fold.rows.train))
+    decay = recipe.fit.ema_decay
     average = None if decay is None else WeightAverage(precision.parameters, decay)
-    compiled = compiled_call(fold_model) if config.runtime.compile and model is None else None
+    compiled = compiled_call(fold_model) if recipe.compile and model is None else None
     return Learner(fold_model, loss, optimizer, scheduler, precision, average, compiled)
 
 
-def fold_scheduler(experiment: Experiment, optimizer: Optimizer, n_train: int) -> LRScheduler:
+def fold_scheduler(recipe: Recipe, optimizer: Optimizer, n_train: int) -> LRScheduler:
     """Build the scheduler of a fold with ``n_train`` training rows.
 
     Raises:
         ConfigError: torch refused its arguments, or they fit neither the fold's steps nor the optimizer's groups.
     """
-    config, settings = experiment.config, experiment.settings
-    steps_per_epoch = settings.steps_per_epoch(n_train)
-    total_steps = settings.max_epochs * steps_per_epoch
+    steps_per_epoch = recipe.settings.steps_per_epoch(n_train)
+    total_steps = recipe.settings.max_epochs * steps_per_epoch
     return make_scheduler(
-        config.scheduler,
+        recipe.sections["scheduler"],
         optimizer,
-        warmup_steps=warmup_steps(config.fit, total_steps),
+        warmup_steps=warmup_steps(recipe.fit, total_steps),
         total_steps=total_steps,
         steps_per_epoch=steps_per_epoch,
-        plugins=config.plugins,
+        plugins=recipe.plugins,
     )
 
 
-def make_loss(experiment: Experiment, rows: FoldRows) -> Any:
+def make_loss(recipe: Recipe, spec: DataSpec, fold: Fold) -> Any:
     """Build the loss with what it may ask for, counted in the fold's training rows."""
-    loss = construct("loss", experiment.config.loss, experiment.config.plugins, **loss_arguments(experiment, rows))
+    section = recipe.sections["loss"]
+    target = fold.data.target.cpu().numpy()[fold.rows.train]
+    loss = construct("loss", section, recipe.plugins, **loss_arguments(spec, target))
     if not isinstance(loss, nn.Module) or not hasattr(loss, "n_outputs"):
         raise ConfigError(
-            f"loss: {experiment.config.loss['_target_']} must make an nn.Module that says n_outputs "
-            "(see trainer/losses/contract.py)"
+            f"loss: {section['_target_']} must make an nn.Module that says n_outputs (see trainer/losses/contract.py)"
         )
-    return loss.to(experiment.device)
+    return loss.to(recipe.device)
 
 
-def make_model(experiment: Experiment, loss: Loss, model_arguments: dict[str, Any]) -> nn.Module:
+def make_model(recipe: Recipe, spec: DataSpec, fold: Fold, n_outputs: int) -> nn.Module:
     """Build the model for the loss's outputs and the sizes of the fitted preprocessing, on the training device.
 
     Raises:
         ConfigError: it does not take this data, or lacks a part that ``fit`` speaks of.
         CheckpointError: the weights to start from do not fit it.
     """
-    sizes = {"n_outputs": loss.n_outputs, "n_classes": len(experiment.spec.classes), **model_arguments}
-    section, plugins = experiment.config.model, experiment.config.plugins
-    model = construct("model", section, plugins, task=experiment.spec.task, **sizes)
+    sizes = {"n_outputs": n_outputs, "n_classes": len(spec.classes), **fold.fitted.model_arguments}
+    section, start = recipe.sections["model"], recipe.start
+    model = construct("model", section, recipe.plugins, task=spec.task, **sizes)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"model: {section['_target_']} made a {type(model).__name__}, not an nn.Module")
-    if experiment.init is not None:
-        init = experiment.config.init
-        load_weights(model, experiment.init, n_outputs=loss.n_outputs, min_match=init.min_match, prefix=init.prefix)
-    require_parts(model, experiment.config.fit)
-    freeze_for_good(model, experiment.config.fit)
-    return model.to(experiment.device)
+    if start is not None:
+        load_weights(model, start.file, n_outputs=n_outputs, min_match=start.min_match, prefix=start.prefix)
+    require_parts(model, recipe.fit)
+    freeze_for_good(model, recipe.fit)
+    return model.to(recipe.device)
 
 
-def loss_arguments(experiment: Experiment, rows: FoldRows) -> dict[str, Any]:
-    """Return task and class counts of the fold's training rows."""
-    task, n_classes = experiment.spec.task, len(experiment.spec.classes)
+def loss_arguments(spec: DataSpec, target: Target) -> dict[str, Any]:
+    """Return task and class counts of the training rows' targets, (N,) or (N, L)."""
+    n_classes = len(spec.classes)
     return {
-        "task": task,
+        "task": spec.task,
         "n_classes": n_classes,
-        "class_counts": task.class_counts(experiment.samples.target[rows.train], n_classes).tolist(),
-        "n_rows": len(rows.train),
+        "class_counts": spec.task.class_counts(target, n_classes).tolist(),
+        "n_rows": len(target),
     }

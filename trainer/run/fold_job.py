@@ -1,24 +1,26 @@
-"""One fold trained and saved, in the process that has prepared the run or in one of its own."""
+"""One fold trained and saved: the lock, the checkpoints and the result."""
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from trainer.config.grid import is_nested
-from trainer.config.schema import RunConfig
+from trainer.config.schema import CheckpointConfig
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.engine.checkpointer import Checkpointer
+from trainer.engine.fit import fit
 from trainer.engine.observer import Observer
-from trainer.errors import DataError, FoldBusyError, NonFiniteError
-from trainer.executors.processes import PrintLine, TrainFold
+from trainer.errors import FoldBusyError, NonFiniteError
+from trainer.executors.processes import PrintLine
 from trainer.run.experiment import Experiment
-from trainer.run.fold import TrainedFold, run_fold
-from trainer.run.fold_data import PreparedFold, prepare_fold
-from trainer.run.frozen_features import with_features
-from trainer.run.identify import identity_of
-from trainer.run.nested import run_nested
-from trainer.run.prepare import prepare
+from trainer.run.factories import fresh_learner
+from trainer.run.fold import Fold
+from trainer.run.fold_data import prepare_fold
+from trainer.run.nested import choose_recipe
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import DIVERGED, fold_directory, save_fold
 from trainer.store.identity import Identity
@@ -26,100 +28,120 @@ from trainer.store.inner_fits import remove_fits
 from trainer.store.lock import FoldLock
 from trainer.store.status import survey
 from trainer.system import interrupts
-from trainer.system.fast_import import import_compiler_when_needed
 from trainer.system.files import write_bytes
 from trainer.weights.file_formats import SUFFIXES, weight_bytes
 
 
-def fold_trainer(
-    experiment: Experiment,
-    identity: Identity,
-    directory: Path,
-    prepared: PreparedFold | None = None,
+@dataclass(frozen=True)
+class Saving:
+    """Where and how the folds of a run are saved.
+
+    Attributes:
+        run: its directory.
+        identity: of the run.
+        checkpoint: when a fold in training is saved, and what is kept of a finished one.
+        force: take up a checkpoint of another identity all the same.
+    """
+
+    run: Path
+    identity: Identity
+    checkpoint: CheckpointConfig
+    force: bool = False
+
+
+def train_fold(
+    name: int | str,
+    observers: list[Observer],
+    print_line: PrintLine,
     *,
+    experiment: Experiment,
+    saving: Saving,
+    prepared: Fold | None = None,
     alone: bool = False,
     track: ShowProgress = no_progress,
-) -> TrainFold:
-    """Return what trains and saves a fold; one that another process writes is left to it, unless it is ``alone``."""
+) -> None:
+    """Train, score and save one fold, or go on with it; one that another process writes is left to it.
 
-    def train(name: int | str, observers: list[Observer], print_line: PrintLine) -> None:
-        number = experiment.fold_number(name)
-        at_hand = prepared if prepared is not None and prepared.number == number else None
-        fold = at_hand or ready_fold(experiment, number, track)
-        try:
-            _train_fold(experiment, fold, identity, fold_directory(directory, name), print_line, observers)
-        except FoldBusyError as busy:
-            if alone:
-                raise
-            print_line(f"{busy}: left to it")
-
-    return train
-
-
-def train_in_new_process(config: RunConfig, identity: Identity, directory: Path) -> TrainFold:
-    """Prepare, in a process that has nothing yet, the run that another one has begun.
+    Args:
+        name: of the fold: its number, or ``all``.
+        observers: told about the progress; the first is the terminal.
+        print_line: prints one line.
+        experiment: what to run.
+        saving: where and how the fold is saved.
+        prepared: a fold that is prepared already; used where it is this one.
+        alone: no other fold is to be trained: that another process writes it is an error.
+        track: shows the progress of what is computed before the first step.
 
     Raises:
-        DataError: it is another one by now.
+        NonFiniteError: training diverged.
+        Interrupted: a signal has come; the state is saved.
     """
-    if not config.runtime.compile:
-        import_compiler_when_needed()
-    experiment = prepare(config)
-    if identity_of(experiment)[0] != identity:
-        raise DataError(f"{directory.name}: the data or the code has changed since the run was started: start it again")
-    return fold_trainer(experiment, identity, directory)
-
-
-def _train_fold(
-    experiment: Experiment,
-    fold: PreparedFold,
-    identity: Identity,
-    directory: Path,
-    print_line: PrintLine,
-    observers: list[Observer],
-) -> None:
-    config = experiment.config
-    with FoldLock(directory) as lock, interrupts.deferred(), lock.explaining():
-        if survey(directory.parent, [fold.rows.name], experiment.settings.max_epochs)[0].done:
+    at_hand = prepared is not None and prepared.rows.name == name
+    fold = prepared if prepared is not None and at_hand else prepare_fold(experiment, name, track)
+    directory, spec = fold_directory(saving.run, name), experiment.spec
+    with (
+        _left_to_others(print_line, alone=alone),
+        FoldLock(directory) as lock,
+        interrupts.deferred(),
+        lock.explaining(),
+    ):
+        if survey(saving.run, [name], experiment.recipe.settings.max_epochs)[0].done:
             return  # by another process, meanwhile
-        with Checkpointer(
-            directory,
-            identity=identity,
-            settings=config.checkpoint,
-            force=config.force_resume,
-            still_ours=lock.require_ours,
-            print_line=print_line,
-        ) as checkpointer:
-            try:
-                train = run_nested if is_nested(config) else run_fold
-                trained = train(experiment, fold, observers, checkpointer)
-            except NonFiniteError as error:
-                _write_diverged(directory, error)
-                raise
+        with _checkpoints(directory, saving, lock, print_line) as checkpointer:
+            choice = choose_recipe(experiment, fold, observers[:1], checkpointer)
+            learner = fresh_learner(choice.recipe, spec, choice.fold)
+            settings = replace(choice.recipe.settings, max_epochs=choice.epochs)
+            result, weights = fit(learner, choice.fold.data, fold.rows, settings, spec, observers, checkpointer)
         lock.require_ours()
-        _save(experiment, directory, identity, trained)
-        if not config.checkpoint.keep_final:
+        result = replace(result, picked=choice.picked, seconds=result.seconds + choice.seconds)
+        scaler = learner.precision.scaler
+        amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
+        files = _files(fold.fitted.to_json(), weights, choice.curves, saving.checkpoint)
+        save_fold(directory, result, amp=amp, identity=saving.identity, files=files)
+        if not saving.checkpoint.keep_final:
             remove_all(directory)
         remove_fits(directory)
 
 
-def _write_diverged(directory: Path, error: NonFiniteError) -> None:
-    data = f"diverged: {str(error).splitlines()[0]}".encode()
-    write_bytes(directory / DIVERGED, data, root=directory.parent, what="reason why the fold diverged")
+@contextmanager
+def _left_to_others(print_line: PrintLine, *, alone: bool) -> Iterator[None]:
+    """Leave a fold that another process writes to it."""
+    try:
+        yield
+    except FoldBusyError as busy:
+        if alone:
+            raise
+        print_line(f"{busy}: left to it")
 
 
-def _save(experiment: Experiment, directory: Path, identity: Identity, trained: TrainedFold) -> None:
-    files = {"preprocess.json": json.dumps(trained.preprocess, ensure_ascii=False).encode()}
-    if trained.inner is not None:
-        files["inner.json"] = (json.dumps(trained.inner, indent=2, ensure_ascii=False) + "\n").encode()
-    wanted = experiment.config.checkpoint
+@contextmanager
+def _checkpoints(directory: Path, saving: Saving, lock: FoldLock, print_line: PrintLine) -> Iterator[Checkpointer]:
+    """Yield what saves a fold while it trains; note in its directory why it diverged."""
+    checkpointer = Checkpointer(
+        directory,
+        identity=saving.identity,
+        settings=saving.checkpoint,
+        force=saving.force,
+        still_ours=lock.require_ours,
+        print_line=print_line,
+    )
+    with checkpointer:
+        try:
+            yield checkpointer
+        except NonFiniteError as error:
+            data = f"diverged: {str(error).splitlines()[0]}".encode()
+            write_bytes(directory / DIVERGED, data, root=saving.run, what="reason why the fold diverged")
+            raise
+
+
+def _files(
+    preprocess: Any, weights: Mapping[str, Any], curves: dict[str, Any] | None, wanted: CheckpointConfig
+) -> dict[str, bytes]:
+    """Return the files of a finished fold besides its result: preprocessing, inner scores, weights."""
+    files = {"preprocess.json": json.dumps(preprocess, ensure_ascii=False).encode()}
+    if curves is not None:
+        files["inner.json"] = (json.dumps(curves, indent=2, ensure_ascii=False) + "\n").encode()
     if wanted.save_weights:
-        tensors = {name: value for name, value in trained.weights.items() if isinstance(value, Tensor)}
+        tensors = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
         files[f"model{SUFFIXES[wanted.format]}"] = weight_bytes(tensors, wanted.format)
-    save_fold(directory, trained.result, amp=trained.amp, identity=identity, files=files)
-
-
-def ready_fold(experiment: Experiment, number: int, track: ShowProgress) -> PreparedFold:
-    """Prepare fold ``number``, with stored features where the backbone stays frozen (nested: each candidate's own)."""
-    fold = prepare_fold(experiment, number)
-    return fold if is_nested(experiment.config) else with_features(experiment, fold, track)
+    return files

@@ -25,18 +25,17 @@ from trainer.engine.freezing import ALL
 from trainer.engine.loops import Learner
 from trainer.engine.modes import evaluating
 from trainer.engine.precision.precision import Precision
-from trainer.engine.settings import FoldRows
 from trainer.models.contract import Encoder
-from trainer.run.experiment import Experiment
+from trainer.run.experiment import Experiment, Recipe
 from trainer.run.factories import fresh_learner
-from trainer.run.fold_data import PreparedFold, cache_directory
+from trainer.run.fold import Fold
 from trainer.run.source_hash import code_files, files_sha256, versions
 from trainer.system import interrupts
 
 ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of a feature depend on its batch
 
 
-def with_features(experiment: Experiment, fold: PreparedFold, track: ShowProgress = no_progress) -> PreparedFold:
+def with_features(experiment: Experiment, fold: Fold, track: ShowProgress = no_progress) -> Fold:
     """Return the fold with the features of its frozen backbone in place of the inputs; any other fold as it is.
 
     Args:
@@ -47,31 +46,24 @@ def with_features(experiment: Experiment, fold: PreparedFold, track: ShowProgres
     Raises:
         Interrupted: a signal has come.
     """
-    data, note = featured(experiment, fold.rows, fold.fitted, fold.data, track)
-    return replace(fold, data=data, notes=(*fold.notes, *filter(None, [note])))
-
-
-def featured(
-    experiment: Experiment, rows: FoldRows, fitted: Any, data: TrainingSet, track: ShowProgress = no_progress
-) -> tuple[TrainingSet, str]:
-    """Return the data with features as its inputs, or as it is; and a note for a person, or nothing."""
-    if experiment.config.fit.freeze_epochs != ALL:
-        return data, ""
-    learner = fresh_learner(experiment, rows, fitted.model_arguments)
-    reason = why_not(experiment.config.fit, learner, data)
+    recipe, data = experiment.recipe, fold.data
+    if recipe.fit.freeze_epochs != ALL:
+        return fold
+    learner = fresh_learner(recipe, experiment.spec, fold)
+    reason = why_not(recipe.fit, learner, data)
     if reason:
-        return data, f"the frozen backbone is run anew in every epoch: {reason}"
+        return replace(fold, notes=(*fold.notes, f"the frozen backbone is run anew in every epoch: {reason}"))
     content = _content(experiment.samples.inputs)
-    key = features_key(experiment, learner, fitted, content)
+    key = features_key(recipe, learner, fold.fitted, content)
     if key not in experiment.shared:
         experiment.shared[key] = kept_arrays(
-            None if content is None else cache_directory(experiment.config) / "features" / key,
+            None if content is None else experiment.cache / "features" / key,
             lambda: {"features": encode(learner, data, track)},
             what="features of the frozen backbone",
         )
     kept, note = experiment.shared[key]
-    dense = DenseRows({"features": kept["features"]}, data.rows.lengths()).to(experiment.device)
-    return replace(data, rows=dense), note
+    dense = DenseRows({"features": kept["features"]}, data.rows.lengths()).to(recipe.device)
+    return replace(fold, data=replace(data, rows=dense), notes=(*fold.notes, *filter(None, [note])))
 
 
 def why_not(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
@@ -89,25 +81,25 @@ def why_not(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
     return ""
 
 
-def features_key(experiment: Experiment, learner: Learner, fitted: Any, content: str | None) -> str:
+def features_key(recipe: Recipe, learner: Learner, fitted: Any, content: str | None) -> str:
     """Return a name that is the same only where the features are the same bits.
 
     Args:
-        experiment: what is run.
+        recipe: how the fold is trained.
         learner: whose backbone makes the features.
         fitted: the preprocessing.
         content: sha256 of the inputs, or None where only this process knows them.
     """
-    config, level = experiment.config, learner.precision.level
-    files = [file for name, part in code_files(config).items() if name != config.loss["_target_"] for file in part]
+    sections, level, loss = recipe.sections, learner.precision.level, recipe.sections["loss"]["_target_"]
+    files = [file for name, part in code_files(sections, recipe.plugins).items() if name != loss for file in part]
     made_of = {
         "rows": content,
-        "preprocessing": [config.data["preprocess"], fitted.to_json()],
+        "preprocessing": [sections["data"]["preprocess"], fitted.to_json()],
         "body": _body_sha256(learner.model),
-        "model": config.model,
+        "model": sections["model"],
         "precision": [level.opt_level, str(level.dtype), str(level.in_force)],
-        "machine": [_processor(experiment.device), torch.get_num_threads()],
-        "software": [versions(config), files_sha256(files)],
+        "machine": [_processor(recipe.device), torch.get_num_threads()],
+        "software": [versions(sections, recipe.plugins), files_sha256(files)],
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -25,26 +25,29 @@ UNKNOWN = b"unknown: "
 CHUNK_CELLS = 1 << 18  # turned into bytes at a time
 
 
-def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
+def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, list[str]]:
     """Return the identity of an experiment in this process (``trainer.store.identity``) and what to say about it."""
-    config, samples = experiment.config, experiment.samples
+    recipe, samples = experiment.recipe, experiment.samples
     keys = deciding_keys(asdict(config))
     length = {"max_epochs": keys.pop("max_epochs")}
     if depends_on_length(config):
         keys["max_epochs"] = length["max_epochs"]
-    keys["amp.dtype in force"] = show(experiment.level.dtype if experiment.level.computes_in_half else None)
+    keys["amp.dtype in force"] = show(recipe.level.dtype if recipe.level.computes_in_half else None)
     data_sha256, unknown = sha256_of((samples.inputs, samples.weights_N, *_times(samples)))
     content = {
         "data (sha256)": data_sha256,
         "folds (fingerprint)": experiment.plan.fingerprint,
-        "weights to start from (sha256)": None if experiment.init is None else experiment.init.sha256,
+        "weights to start from (sha256)": None if recipe.start is None else recipe.start.file.sha256,
         **_pretrained(experiment, keys),
     }
     identity = {
         "config": keys,
         "content": content,
-        "software": {**versions(config), **code(config)},
-        "hardware": {"device": _device(experiment.device), "threads": _threads(experiment.device)},
+        "software": {
+            **versions(recipe.sections, recipe.plugins),
+            **code(recipe.sections, recipe.plugins, recipe.settings.metrics),
+        },
+        "hardware": {"device": _device(recipe.device), "threads": _threads(recipe.device)},
         "length": length,
     }
     notes = [
@@ -56,7 +59,7 @@ def identity_of(experiment: Experiment) -> tuple[Identity, list[str]]:
 
 def _pretrained(experiment: Experiment, keys: dict[str, Any]) -> dict[str, str]:
     """Return the sha256 of a pretrained model and of a tokenizer; where they lie is then no part of ``keys``."""
-    found, model = {}, experiment.config.model
+    found, model = {}, experiment.recipe.sections["model"]
     preprocess, _ = prepared_inputs(experiment)
     if model["_target_"] == TRANSFORMER:
         files = pretrained_files(model["pretrained"], allow_network=model.get("allow_network", False))
@@ -77,7 +80,7 @@ def _times(samples: Samples) -> tuple[Any, ...]:
 def depends_on_length(config: RunConfig) -> bool:
     """Return whether the learning rate of a step, or the picked epoch, depends on ``max_epochs``."""
     words = [value for value in config.scheduler.values() if isinstance(value, str)]
-    return is_nested(config) or "total_steps" in words or config.fit.warmup_ratio > 0
+    return is_nested(config.cv) or "total_steps" in words or config.fit.warmup_ratio > 0
 
 
 def sha256_of(value: Any) -> tuple[str, list[str]]:

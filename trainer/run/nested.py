@@ -7,20 +7,17 @@ to lie within them, and all other rows have neither label nor weight here.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.grid import Candidate, candidates
-from trainer.data.loading.batches import TrainingSet
 from trainer.data.samples import Samples
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit import fit
 from trainer.engine.observer import Observer
-from trainer.engine.precision.opt_levels import resolve_opt_level
-from trainer.engine.settings import FoldRows, RowNumbers, fit_values
+from trainer.engine.settings import FoldRows, RowNumbers
 from trainer.errors import DataError, NonFiniteError
 from trainer.folds.inner import goes_forward, inner_folds
 from trainer.folds.plan import FoldPlan
@@ -28,11 +25,11 @@ from trainer.folds.request import SplitOptions
 from trainer.metrics.find import metric_named
 from trainer.report.nested_table import nested_line
 from trainer.results import EpochRecord
-from trainer.run.experiment import Experiment
+from trainer.run.experiment import Candidate, Experiment, Recipe
 from trainer.run.factories import fresh_learner
-from trainer.run.fold import TrainedFold, run_fold
-from trainer.run.fold_data import PreparedFold, fold_data
-from trainer.run.frozen_features import featured, with_features
+from trainer.run.fold import Fold
+from trainer.run.fold_data import preprocess
+from trainer.run.frozen_features import with_features
 from trainer.store.fold_files import ALL
 from trainer.store.inner_fits import InnerFit, InnerRecords
 from trainer.system import interrupts
@@ -58,33 +55,55 @@ class Pick:
     mean_CE: NDArray[np.float64]
 
 
-def run_nested(
-    experiment: Experiment, fold: PreparedFold, observers: Sequence[Observer], checkpointer: Checkpointer | None = None
-) -> TrainedFold:
-    """Pick settings and epoch on inner folds, train the fold with them on all its training rows, and score it.
+@dataclass(frozen=True)
+class Choice:
+    """What a fold is trained with on all its training rows.
+
+    Attributes:
+        recipe: of the fold.
+        fold: its rows, as the recipe wants them.
+        epochs: after how many it ends, on a schedule as long as ``max_epochs`` all the same.
+        picked: what the inner folds picked, as the result says it; empty where nothing is nested.
+        curves: every candidate's inner scores as plain values, or None.
+        seconds: that took.
+    """
+
+    recipe: Recipe
+    fold: Fold
+    epochs: int
+    picked: dict[str, Any] = field(default_factory=dict)
+    curves: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+
+def choose_recipe(
+    experiment: Experiment, fold: Fold, observers: Sequence[Observer] = (), checkpointer: Checkpointer | None = None
+) -> Choice:
+    """Return what a fold is trained with: where folds are nested its inner folds pick settings and epoch.
 
     Args:
         experiment: what to run.
         fold: which fold.
-        observers: told about the progress; the inner fits are shown by the first one only (the terminal).
+        observers: told about the inner fits.
         checkpointer: of the fold; finished inner fits are kept beside its checkpoints.
 
     Raises:
-        NonFiniteError: training diverged, in the fold itself or with every candidate.
+        NonFiniteError: training diverged with every candidate.
         DataError: the training rows cannot be split, or no inner fold has a score.
         Interrupted: a signal has come; what is finished is saved.
     """
+    if not experiment.candidates:
+        return Choice(experiment.recipe, fold, experiment.recipe.settings.max_epochs)
     records = None if checkpointer is None else _records(checkpointer)
-    fits_CK = inner_fits(experiment, fold.rows, records, observers[:1])
+    fits_CK = inner_fits(experiment, fold.rows, records, observers)
     pick = choose(experiment, fits_CK)
     picked = _picked(experiment, pick, fits_CK)
     if checkpointer is not None:
         checkpointer.print_line(nested_line(fold.rows.name, picked))
     chosen = with_candidate(experiment, pick.candidate)
-    trained = run_fold(chosen, with_features(chosen, fold), observers, checkpointer, epochs=pick.epoch)
-    seconds = trained.result.seconds + sum(fit.seconds for fits in fits_CK for fit in fits)
-    result = replace(trained.result, picked=picked, seconds=seconds)
-    return replace(trained, result=result, inner=_curves(experiment, picked, fits_CK, pick.mean_CE))
+    seconds = sum(fit.seconds for fits in fits_CK for fit in fits)
+    curves = _curves(experiment, picked, fits_CK, pick.mean_CE)
+    return Choice(chosen.recipe, with_features(chosen, fold), pick.epoch, picked, curves, seconds)
 
 
 def _records(checkpointer: Checkpointer) -> InnerRecords:
@@ -109,25 +128,24 @@ def inner_fits(
         DataError: the training rows cannot be split.
         Interrupted: a signal has come; the fit at hand is lost.
     """
-    tried, parts = candidates(experiment.config), inner_rows(experiment, rows)
+    tried, parts = experiment.candidates, inner_rows(experiment, rows)
     fits_CK: list[list[InnerFit]] = [[] for _ in tried]
     for number, part in enumerate(parts):
         inside = inner_experiment(experiment, rows, number)
-        prepared: tuple[Any, TrainingSet] | None = None
+        fold: Fold | None = None
         for candidate in tried:
             made_of = _made_of(experiment, candidate, part)
-            fit = None if records is None else records.load(candidate.number, number, made_of)
-            if fit is None:
+            found = None if records is None else records.load(candidate.number, number, made_of)
+            if found is None:
                 interrupts.check()
-                prepared = fold_data(inside, part) if prepared is None else prepared
+                fold = preprocess(inside, part) if fold is None else fold
                 place = number * len(tried) + candidate.number + 1
-                shown = replace(part, name=f"{rows.name} inner {place}/{len(tried) * len(parts)}")
+                name = f"{rows.name} inner {place}/{len(tried) * len(parts)}"
                 tried_on = with_candidate(inside, candidate)
-                data, _ = featured(tried_on, part, *prepared)
-                fit = fit_inner(tried_on, shown, prepared[0], data, observers)
+                found = fit_inner(tried_on, with_features(tried_on, fold), name, observers)
                 if records is not None:
-                    records.save(candidate.number, number, made_of, fit)
-            fits_CK[candidate.number].append(fit)
+                    records.save(candidate.number, number, made_of, found)
+            fits_CK[candidate.number].append(found)
     return fits_CK
 
 
@@ -137,7 +155,7 @@ def inner_rows(experiment: Experiment, rows: FoldRows) -> list[FoldRows]:
     Raises:
         DataError: they cannot be split.
     """
-    config, n_splits = experiment.config.cv, experiment.config.cv.inner.n_splits
+    cv, n_splits = experiment.cv, experiment.cv.inner.n_splits
     assert n_splits is not None
     plan, repeat, fold = _plan_of(experiment, rows)
     samples = _without_others(experiment.samples, rows.train)
@@ -151,7 +169,7 @@ def inner_rows(experiment: Experiment, rows: FoldRows) -> list[FoldRows]:
         seed_of(experiment.plan.random_state, rows.repeat, rows.fold),
         times_N=samples.times_N,
         ids_N=samples.ids_N,
-        options=SplitOptions(config.rare, config.gap, config.window, config.holdout_fraction),
+        options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction),
     )
     for pair in pairs:
         _require_inside(pair, rows)
@@ -182,9 +200,10 @@ def inner_experiment(experiment: Experiment, rows: FoldRows, number: int) -> Exp
     computed after each epoch.
     """
     samples = _without_others(experiment.samples, rows.train)
-    seed = seed_of(experiment.settings.seed, rows.repeat, rows.fold, number + 1)
-    settings = replace(experiment.settings, seed=seed, metrics=experiment.settings.metrics[:1])
-    return replace(experiment, samples=samples, settings=settings)
+    settings = experiment.recipe.settings
+    seed = seed_of(settings.seed, rows.repeat, rows.fold, number + 1)
+    recipe = experiment.recipe.with_settings(seed=seed, metrics=settings.metrics[:1])
+    return replace(experiment, samples=samples, recipe=recipe)
 
 
 def _without_others(samples: Samples, train: RowNumbers) -> Samples:
@@ -198,23 +217,19 @@ def _without_others(samples: Samples, train: RowNumbers) -> Samples:
 
 
 def with_candidate(experiment: Experiment, candidate: Candidate) -> Experiment:
-    """Return the experiment with a candidate's settings."""
-    config = candidate.config
-    settings = replace(experiment.settings, batch_size=config.batch_size, **fit_values(config.fit))
-    level = (
-        experiment.level if config.amp == experiment.config.amp else resolve_opt_level(config.amp, experiment.device)
-    )
-    return replace(experiment, config=config, settings=settings, level=level)
+    """Return the experiment with a candidate's recipe, under the seed and the metrics of the experiment."""
+    settings = experiment.recipe.settings
+    recipe = candidate.recipe.with_settings(seed=settings.seed, metrics=settings.metrics)
+    return replace(experiment, recipe=recipe)
 
 
-def fit_inner(
-    experiment: Experiment, rows: FoldRows, fitted: Any, data: TrainingSet, observers: Sequence[Observer] = ()
-) -> InnerFit:
-    """Train a candidate on an inner fold (``rows``, ``fitted`` on them) for all epochs, scored after each."""
-    settings = replace(experiment.settings, patience_epochs=None)
-    learner, told = fresh_learner(experiment, rows, fitted.model_arguments), InnerEpochs(observers)
+def fit_inner(experiment: Experiment, fold: Fold, name: str, observers: Sequence[Observer] = ()) -> InnerFit:
+    """Train a candidate on an inner fold, shown as ``name``, for all epochs, scored after each."""
+    recipe, told = experiment.recipe, InnerEpochs(observers)
+    learner, rows = fresh_learner(recipe, experiment.spec, fold), replace(fold.rows, name=name)
+    settings = replace(recipe.settings, patience_epochs=None)
     try:
-        fit(learner, data, rows, settings, experiment.spec, [told])
+        fit(learner, fold.data, rows, settings, experiment.spec, [told])
     except NonFiniteError as error:
         return InnerFit(tuple(told.records), str(error).splitlines()[0])
     return InnerFit(tuple(told.records))
@@ -264,12 +279,13 @@ def choose(experiment: Experiment, fits_CK: list[list[InnerFit]]) -> Pick:
         NonFiniteError: every candidate diverged.
         DataError: the metric is not defined on any inner fold.
     """
-    metric, n_epochs = experiment.settings.metrics[0], experiment.settings.max_epochs
+    settings = experiment.recipe.settings
+    metric, n_epochs = settings.metrics[0], settings.max_epochs
     reasons_C = [next((fit.diverged for fit in fits if fit.diverged), None) for fits in fits_CK]
     if all(reasons_C):
         raise NonFiniteError(f"every candidate diverged on the inner folds, the first so: {reasons_C[0]}")
     mean_CE = mean_curves([None if reasons_C[i] else fits for i, fits in enumerate(fits_CK)], metric, n_epochs)
-    start = 0 if experiment.config.cv.select == "inner" else n_epochs - 1
+    start = 0 if experiment.cv.select == "inner" else n_epochs - 1
     sign = 1.0 if metric_named(metric).greater_is_better else -1.0
     ordered_EC = sign * mean_CE.T[start:]
     if np.isnan(ordered_EC).all():
@@ -279,7 +295,7 @@ def choose(experiment: Experiment, fits_CK: list[list[InnerFit]]) -> Pick:
         )
     epoch, number = divmod(int(np.nanargmax(ordered_EC)), len(fits_CK))
     epoch += start
-    return Pick(candidates(experiment.config)[number], epoch + 1, float(mean_CE[number, epoch]), mean_CE)
+    return Pick(experiment.candidates[number], epoch + 1, float(mean_CE[number, epoch]), mean_CE)
 
 
 def mean_curves(fits_CK: Sequence[list[InnerFit] | None], metric: str, n_epochs: int) -> NDArray[np.float64]:
@@ -297,7 +313,7 @@ def _picked(experiment: Experiment, pick: Pick, fits_CK: list[list[InnerFit]]) -
     return {
         "values": pick.candidate.values,
         "epoch": pick.epoch,
-        "metric": experiment.settings.metrics[0],
+        "metric": experiment.recipe.settings.metrics[0],
         "score": pick.score,
         "candidates": len(fits_CK),
         "inner_folds": len(fits_CK[0]),
@@ -317,7 +333,7 @@ def _curves(
             "inner": [_numbers(epoch.monitor[metric] for epoch in fit.epochs) for fit in fits],
             "diverged": [fit.diverged for fit in fits],
         }
-        for candidate, fits, mean_E in zip(candidates(experiment.config), fits_CK, mean_CE, strict=True)
+        for candidate, fits, mean_E in zip(experiment.candidates, fits_CK, mean_CE, strict=True)
     ]
     return {"picked": picked, "candidates": tried}
 
@@ -330,6 +346,6 @@ def _made_of(experiment: Experiment, candidate: Candidate, part: FoldRows) -> di
     """Return what decides an inner fit besides the run's identity, as JSON gives it back."""
     assert part.monitor is not None
     rows = hashlib.sha256(part.train.tobytes() + b"|" + part.monitor.tobytes()).hexdigest()
-    facts = {"values": candidate.values, "rows": rows, "max_epochs": experiment.settings.max_epochs}
+    facts = {"values": candidate.values, "rows": rows, "max_epochs": experiment.recipe.settings.max_epochs}
     made_of: dict[str, Any] = json.loads(json.dumps(facts))
     return made_of

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ import torch
 from trainer.audit.clusters import duplicate_groups
 from trainer.config.build import construct
 from trainer.config.compose import to_yaml
-from trainer.config.grid import describe_selection
-from trainer.config.schema import RunConfig
+from trainer.config.grid import candidates, describe_selection, is_nested
+from trainer.config.schema import OPEN_SECTIONS, CvConfig, RunConfig
 from trainer.data.samples import DataSpec, Samples
-from trainer.engine.precision.opt_levels import resolve_opt_level, show
+from trainer.engine.precision.opt_levels import OptLevel, resolve_opt_level, show
 from trainer.engine.settings import FitSettings, fit_values
 from trainer.errors import ConfigError
 from trainer.folds.io.split_files import given_folds
@@ -24,14 +24,14 @@ from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
 from trainer.metrics.check import try_metrics
 from trainer.report.split_table import describe_split
-from trainer.run.experiment import Experiment
+from trainer.run.experiment import Candidate, Experiment, Loaders, Recipe, StartingWeights
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels
 from trainer.run.validate import check_data, require_fold, require_model_files
 from trainer.store.run_files import ROWS, rows_table
 from trainer.system.files import sealed
 from trainer.weights.load import LoadReport
-from trainer.weights.weight_files import read_weights
+from trainer.weights.weight_files import WeightFile, read_weights
 
 
 def prepare(config: RunConfig) -> Experiment:
@@ -46,22 +46,51 @@ def prepare(config: RunConfig) -> Experiment:
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve_opt_level(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
-    samples, spec = load_data(config)
+    samples, spec = load_data(config.data, config.plugins)
     if config.cv.group is not None:
         samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
     check_data(config, spec)
     require_labels(samples, spec)
-    plan = split_rows(config, samples, spec)
+    plan = split_rows(
+        config.cv, samples, spec, f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
+    )
     _require_metrics(config, samples, spec, plan)
+    metrics = tuple(config.metrics.names) or spec.task.default_metrics
+    recipe = make_recipe(config, level, device, metrics, init)
+    return Experiment(
+        samples,
+        spec,
+        plan,
+        config.cv,
+        recipe,
+        candidates=make_candidates(config, recipe) if is_nested(config.cv) else (),
+        loaders=Loaders(config.num_workers, config.runtime.loader_timeout_seconds),
+        cache=Path(config.paths.cache or f"{config.paths.runs}/.cache"),
+    )
+
+
+def make_recipe(
+    config: RunConfig, level: OptLevel, device: torch.device, metrics: tuple[str, ...], init: WeightFile | None
+) -> Recipe:
+    """Return how a fold is trained as the configuration says."""
     settings = FitSettings(
         max_epochs=config.max_epochs,
         batch_size=config.batch_size,
         patience_epochs=config.fit.patience_epochs,
-        metrics=tuple(config.metrics.names) or spec.task.default_metrics,
+        metrics=metrics,
         seed=config.seed,
         **fit_values(config.fit),
     )
-    return Experiment(config, samples, spec, plan, settings, level, device, init)
+    return Recipe(
+        {name: getattr(config, name) for name in OPEN_SECTIONS},
+        config.plugins,
+        config.fit,
+        settings,
+        level,
+        device,
+        None if init is None else StartingWeights(init, config.init.min_match, config.init.prefix),
+        config.runtime.compile,
+    )
 
 
 def _require_metrics(config: RunConfig, samples: Samples, spec: DataSpec, plan: FoldPlan) -> None:
@@ -71,15 +100,30 @@ def _require_metrics(config: RunConfig, samples: Samples, spec: DataSpec, plan: 
         raise ConfigError.from_problems(problems)
 
 
-def split_rows(config: RunConfig, samples: Samples, spec: DataSpec) -> FoldPlan:
+def make_candidates(config: RunConfig, recipe: Recipe) -> tuple[Candidate, ...]:
+    """Return what the inner folds choose from, as the configuration's grid says."""
+    file = None if recipe.start is None else recipe.start.file
+
+    def with_values(chosen: RunConfig) -> Recipe:
+        level = recipe.level if chosen.amp == config.amp else resolve_opt_level(chosen.amp, recipe.device)
+        return make_recipe(chosen, level, recipe.device, recipe.settings.metrics, file)
+
+    return tuple(Candidate(one.number, one.values, with_values(one.config)) for one in candidates(config))
+
+
+def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str) -> FoldPlan:
     """Split the rows as ``cv`` says.
+
+    Args:
+        cv: how.
+        samples: the rows.
+        spec: what they mean.
+        column: that names each row's part, for messages.
 
     Raises:
         ConfigError: the settings contradict each other or the data, or ``cv.fold`` does not exist.
         DataError: the rows cannot be split so, or the given folds do not fit them.
     """
-    cv = config.cv
-    column = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
     plan = make_folds(
         cv.strategy,
         samples.target,
@@ -98,17 +142,18 @@ def split_rows(config: RunConfig, samples: Samples, spec: DataSpec) -> FoldPlan:
     return plan
 
 
-def load_data(config: RunConfig) -> tuple[Samples, DataSpec]:
+def load_data(section: Mapping[str, Any], plugins: Sequence[str] = ()) -> tuple[Samples, DataSpec]:
     """Read the data set.
 
     Raises:
         DataError: it cannot be read or trained on.
     """
-    loaded: tuple[Samples, DataSpec] = construct("data", config.data, config.plugins)
+    loaded: tuple[Samples, DataSpec] = construct("data", section, plugins)
     return loaded
 
 
 def run_files(
+    config: RunConfig,
     experiment: Experiment,
     origin: Mapping[str, Any],
     profile: dict[str, Any],
@@ -118,19 +163,20 @@ def run_files(
     """Return the files that describe a run, by name.
 
     Args:
+        config: as composed and checked.
         experiment: what is run.
         origin: how the run came to be: identity, command, and what was forced.
         profile: at start, or empty.
         weights: what was loaded to start from, or None.
         warnings: of the preflight.
     """
-    config, level, spec, samples = experiment.config, experiment.level, experiment.spec, experiment.samples
+    recipe, level, spec, samples = experiment.recipe, experiment.recipe.level, experiment.spec, experiment.samples
     facts = {
-        "versions": versions(config),
+        "versions": versions(recipe.sections, recipe.plugins),
         **origin,
         "task": spec.task.name,
         "classes": spec.classes,
-        "metrics": experiment.settings.metrics,
+        "metrics": recipe.settings.metrics,
         "select": config.cv.select,
         "fingerprint": experiment.plan.fingerprint,
         "amp": {
@@ -146,15 +192,15 @@ def run_files(
             "data": f"{spec.name}, {len(samples)} rows, {spec.task.described(len(spec.classes))}",
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
             **({} if weights is None else {"starts from": weights.summary()}),
-            "selection": describe_selection(config),
+            "selection": describe_selection(config.cv),
             "seed": str(config.seed),
-            "device": f"{experiment.device}, {torch.get_num_threads()} threads",
+            "device": f"{recipe.device}, {torch.get_num_threads()} threads",
             **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
         },
     }
     rows = rows_table(samples.ids_N, samples.target)
     return {
-        "config.yaml": to_yaml(experiment.config).encode(),
+        "config.yaml": to_yaml(config).encode(),
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
         ROWS: rows,
         "folds.json": experiment.plan.to_json().encode(),

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.config.schema import RunConfig
 from trainer.errors import CheckpointError, ConfigError, FoldBusyError
+from trainer.folds.plan import FoldPlan
 from trainer.report.state_table import state_table
-from trainer.run.experiment import Experiment
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import fold_directory
 from trainer.store.identity import Identity
@@ -45,13 +44,13 @@ class ResumePlan:
         return [state.fold for state in self.states if state.action != "skip"]
 
 
-def run_path(config: RunConfig) -> Path | None:
-    """Return the directory of a named run, or None."""
-    return None if config.run is None else Path(config.paths.runs) / config.run
-
-
-def require_resumable(config: RunConfig) -> None:
+def require_resumable(run: Path | None, *, resume: str, fold: int | str | None) -> None:
     """Refuse at once what ``resume`` forbids, what is not Foldwise's, and a fold that another process is writing.
+
+    Args:
+        run: directory of the run; None where it has no name.
+        resume: auto, must, never or wait.
+        fold: the one to train; None = all.
 
     Raises:
         ConfigError: ``resume=must`` without a name.
@@ -59,20 +58,19 @@ def require_resumable(config: RunConfig) -> None:
         ForeignFileError: a link, or something else, stands where the run keeps a file or folder of its own.
         FoldBusyError: the one wanted fold is being written.
     """
-    run = run_path(config)
     if run is None:
-        if config.resume == "must":
+        if resume == "must":
             raise ConfigError("resume=must needs the name of the run to go on with: run=NAME")
         return
     require_own(run)
-    if config.resume == "must" and not is_run(run):
+    if resume == "must" and not is_run(run):
         raise CheckpointError(f"{run} holds no run to go on with (resume=must): use resume=auto to start one")
-    if config.resume == "never" and is_run(run):
+    if resume == "never" and is_run(run):
         raise CheckpointError(f"{run} holds a run already (resume=never): use another run=NAME")
-    if config.cv.fold is not None and config.resume != "wait":
-        running = running_elsewhere(fold_directory(run, config.cv.fold))
+    if fold is not None and resume != "wait":
+        running = running_elsewhere(fold_directory(run, fold))
         if running is not None:
-            raise FoldBusyError(f"fold {config.cv.fold} of {run} is {running}")
+            raise FoldBusyError(f"fold {fold} of {run} is {running}")
 
 
 def require_none_elsewhere(run: Path, folds: Sequence[int | str], max_epochs: int) -> None:
@@ -111,40 +109,57 @@ def wait_for_others(
         time.sleep(WAIT_SECONDS)
 
 
-def recorded_threads(config: RunConfig) -> int | None:
+def recorded_threads(run: Path | None) -> int | None:
     """Return the torch threads a run that is there was started with: other numbers of threads round differently."""
-    run = run_path(config)
     if run is None or not is_run(run):
         return None
     threads: int | None = read_manifest(run).get("identity", {}).get("hardware", {}).get("threads")
     return threads
 
 
-def plan_resume(experiment: Experiment, identity: Identity, console: Console) -> ResumePlan:
-    """Compare a run that is there with the experiment, and print how far its folds are.
+def plan_resume(
+    run: Path | None,
+    identity: Identity,
+    plan: FoldPlan,
+    wanted: Sequence[int | str],
+    *,
+    max_epochs: int,
+    force: bool,
+    keep_final: bool,
+    console: Console,
+) -> ResumePlan:
+    """Compare a run that is there with the one that is asked for, and print how far its folds are.
+
+    Args:
+        run: directory of the run; None where it has no name.
+        identity: of the run that is asked for.
+        plan: its split.
+        wanted: its folds to be trained.
+        max_epochs: for how many epochs.
+        force: go on although something differs that alters the numbers.
+        keep_final: keep the training state of finished folds.
+        console: where it is printed.
 
     Raises:
         CheckpointError: it is another run, or one of its files is damaged.
     """
-    config = experiment.config
-    run, wanted = run_path(config), wanted_folds(experiment)
     if run is None or not is_run(run):
         return ResumePlan([FoldState(fold, "absent", "start") for fold in wanted], fresh=True)
     before = read_manifest(run)
-    forced = require_same_run(run, before, identity, force=config.force_resume)
+    forced = require_same_run(run, before, identity, force=force)
     sweep_run(run)
     longer = longer_training(before, identity)
     for line in [f"warning: going on although {line}" for line in forced] + ([longer] if longer else []):
         console.print(line, highlight=False, soft_wrap=True)
-    if before.get("identity", {}).get("content", {}).get("folds (fingerprint)") != experiment.plan.fingerprint:
+    if before.get("identity", {}).get("content", {}).get("folds (fingerprint)") != plan.fingerprint:
         _set_aside(run, str(before.get("fingerprint"))[:8], console)
-    states = survey(run, wanted, experiment.settings.max_epochs)
+    states = survey(run, wanted, max_epochs)
     for state in states:
         if state.done:
-            tidy(fold_directory(run, state.fold), keep_final=config.checkpoint.keep_final)
+            tidy(fold_directory(run, state.fold), keep_final=keep_final)
     console.print(state_table([(state.fold, state.state, state.action) for state in states]))
     known = tuple(dict.fromkeys((*before.get("forced", ()), *forced)))
-    fits = files_fit(run, before, experiment.plan.to_json())
+    fits = files_fit(run, before, plan.to_json())
     return ResumePlan(states, rewrite=bool(forced or longer or not fits), forced=known)
 
 
@@ -156,10 +171,9 @@ def tidy(directory: Path, *, keep_final: bool) -> None:
     remove(directory / LOCK, directory.parent)
 
 
-def wanted_folds(experiment: Experiment) -> list[int | str]:
-    """Return the folds the configuration asks for."""
-    fold = experiment.config.cv.fold
-    return list(range(experiment.n_folds)) if fold is None else [fold]
+def wanted_folds(fold: int | str | None, n_folds: int) -> list[int | str]:
+    """Return the folds to train: the one that ``cv.fold`` names, or all."""
+    return list(range(n_folds)) if fold is None else [fold]
 
 
 def _set_aside(run: Path, fingerprint: str, console: Console) -> None:

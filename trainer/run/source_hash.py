@@ -4,15 +4,16 @@ import ast
 import hashlib
 import inspect
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from trainer.config.build import resolve_target
-from trainer.config.schema import RunConfig
-from trainer.tasks import TASKS
+
+Section = Mapping[str, Any]  # of a configuration: a class by its ``_target_``, and its arguments
 
 PACKAGES = ("foldwise", "torch", "numpy", "scikit-learn")
 PARTS_PACKAGES = {  # import name -> package, for parts that compute with it
@@ -48,9 +49,9 @@ ENGINE = (
 )
 
 
-def versions(config: RunConfig) -> dict[str, str]:
+def versions(sections: Mapping[str, Section], plugins: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions of what computes the numbers: Python, torch and its kin, and what the named parts import."""
-    parts = {path for name, files in code_files(config).items() if name != ENGINE_NAME for path in files}
+    parts = {path for name, files in code_files(sections, plugins).items() if name != ENGINE_NAME for path in files}
     used = {
         PARTS_PACKAGES[top]
         for path in parts
@@ -68,27 +69,29 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def code(config: RunConfig) -> dict[str, str]:
+def code(sections: Mapping[str, Section], plugins: Sequence[str] = (), metrics: Sequence[str] = ()) -> dict[str, str]:
     """Return the sha256 (cut) of the source files that compute, by what they are."""
-    return {f"code of {name}": files_sha256(files) for name, files in code_files(config).items()}
+    return {f"code of {name}": files_sha256(files) for name, files in code_files(sections, plugins, metrics).items()}
 
 
-def code_files(config: RunConfig) -> dict[str, list[Path]]:
+def code_files(
+    sections: Mapping[str, Section], plugins: Sequence[str] = (), metrics: Sequence[str] = ()
+) -> dict[str, list[Path]]:
     """Return the source files that compute: of the engine, of what the configuration names, of plugins.
 
     With a part come those parts of ours that it imports; of a data source its file alone, for its rows are compared.
     """
-    scored = config.metrics.names or [name for task in TASKS.values() for name in task.default_metrics]
-    patterns = (*ENGINE, *(f"metrics/{name}.py" for name in dict.fromkeys(scored)))
+    patterns = (*ENGINE, *(f"metrics/{name}.py" for name in metrics))
     engine = sorted(path for pattern in patterns for path in (ROOT / "trainer").glob(pattern))
     found = {ENGINE_NAME: engine}
-    for name in ("data", "data.preprocess", "model", "loss"):
-        section = config.data.get("preprocess", {}) if name == "data.preprocess" else getattr(config, name)
-        target = resolve_target(name, section["_target_"], config.plugins)
+    named = {name: sections[name] for name in ("data", "model", "loss")}
+    named["data.preprocess"] = sections["data"].get("preprocess", {})
+    for name, section in named.items():
+        target = resolve_target(name, section["_target_"], plugins)
         if target.__module__.startswith("trainer."):
             file = Path(inspect.getfile(target))
             found[section["_target_"]] = [file] if name == "data" else _with_imported([file])
-    for plugin in config.plugins:
+    for plugin in plugins:
         file = Path(inspect.getfile(import_module(plugin)))
         found[plugin] = _with_imported(file.parent.rglob("*.py") if file.stem == "__init__" else [file])
     return found

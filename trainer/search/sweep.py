@@ -7,19 +7,23 @@ from typing import Any
 from rich.console import Console
 
 from trainer.config.compose import Launch, SweepJob
-from trainer.config.schema import RunConfig
 from trainer.errors import as_foldwise_error
 from trainer.metrics.find import metric_named
 from trainer.report.terminal import make_console
-from trainer.run.cross_validate import cross_validate
 from trainer.run.merge import Merged
 from trainer.run.steps.threads import same_threads
 from trainer.search import leaderboard
 from trainer.system import interrupts
 
 
-def run(config: RunConfig, launch: Launch) -> Merged | None:
+def run(train: Callable[[], Merged | None], launch: Launch, *, progress: str, all_folds: bool) -> Merged | None:
     """Run a configuration; in a sweep, keep the sweep's leaderboard up to date.
+
+    Args:
+        train: runs it.
+        launch: how it was asked for.
+        progress: ``runtime.progress``.
+        all_folds: whether it trains all folds: the folds of one run are no rivals.
 
     Returns:
         The merged result, or None where other folds are still missing or only the profile was wanted.
@@ -29,21 +33,20 @@ def run(config: RunConfig, launch: Launch) -> Merged | None:
     """
     with interrupts.handled(), same_threads():
         if launch.sweep is None:
-            return cross_validate(config, launch)
-        return run_job(config, launch.sweep, make_console(config), lambda: cross_validate(config, launch))
+            return train()
+        return run_job(train, launch.sweep, make_console(progress) if all_folds else None)
 
 
-def run_job(config: RunConfig, sweep: SweepJob, console: Console, job: Callable[[], Merged | None]) -> Merged | None:
-    """Call ``job``, record how it ended and print the leaderboard.
+def run_job(train: Callable[[], Merged | None], sweep: SweepJob, console: Console | None) -> Merged | None:
+    """Run a job, record how it ended and print the leaderboard.
 
     Args:
-        config: of the job.
+        train: runs the configuration.
         sweep: which job it is, and where the sweep's files are.
-        console: where the leaderboard is printed.
-        job: runs the configuration.
+        console: where the leaderboard is printed, or None.
 
     Returns:
-        What ``job`` returns; what it raises is raised after it is recorded.
+        What ``train`` returns; what it raises is raised after it is recorded.
     """
     started = time.perf_counter()
 
@@ -51,11 +54,11 @@ def run_job(config: RunConfig, sweep: SweepJob, console: Console, job: Callable[
         facts = {"num": sweep.number, "overrides": list(sweep.overrides), "seconds": time.perf_counter() - started}
         leaderboard.record(sweep.directory, {**facts, **outcome})
         leaderboard.write(sweep.directory)
-        if config.cv.fold is None:  # the folds of one run are no rivals
+        if console is not None:
             leaderboard.show(sweep.directory, console)
 
     try:
-        merged = job()
+        merged = train()
     except Exception as error:  # a user's model may raise anything; the sweep goes on
         enter({"status": "failed", "error": str(as_foldwise_error(error)).splitlines()[0]})
         raise

@@ -32,7 +32,7 @@ from trainer.engine.preflight.preflight import findings, preflight
 from trainer.errors import ConfigError
 from trainer.models.mlp import MLP
 from trainer.models.text_cnn import TextCNN
-from trainer.run.fold_data import prepare_fold
+from trainer.run.fold_data import prepare_fold, training_sizes
 from trainer.run.prepare import prepare
 from trainer.run.steps.preflight import preflight_start, require_labels
 from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
@@ -325,7 +325,8 @@ def test_bundled_data_is_silent(data, options):
         config = to_run_config(compose("config", overrides=overrides), overrides)
     experiment = prepare(config)
     before = torch.get_rng_state()
-    assert preflight_start(experiment, prepare_fold(experiment, 0), Console(quiet=True)) == []
+    fold, sizes = prepare_fold(experiment, 0), training_sizes(experiment)
+    assert preflight_start(experiment.recipe, experiment.spec, fold, sizes, Console(quiet=True)) == []
     assert torch.equal(torch.get_rng_state(), before)
 
 

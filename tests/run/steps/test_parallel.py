@@ -1,15 +1,14 @@
 import multiprocessing
 import sys
-from dataclasses import replace
 
 import pytest
 import torch
 
-from tests.run.test_fold import experiment
-from trainer.config.schema import CvConfig
 from trainer.run.steps import parallel
 from trainer.run.steps.parallel import CUDA_CONTEXT_BYTES, count_workers, fitting_into_memory, starts_new_processes
 from trainer.run.steps.threads import same_threads
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +21,7 @@ def _eight_cores(monkeypatch):
 
 def counted(parallel, n_folds=5, threads=1):
     torch.set_num_threads(threads)
-    return count_workers(experiment(cv=CvConfig(n_splits=2, parallel=parallel)), n_folds)
+    return count_workers(parallel, n_folds, CPU)
 
 
 def test_auto_divides_the_cores_by_the_threads_of_a_fold_and_stops_at_the_folds(monkeypatch):
@@ -31,7 +30,7 @@ def test_auto_divides_the_cores_by_the_threads_of_a_fold_and_stops_at_the_folds(
     assert counted("auto", 5) == (5, [])
     assert counted("auto", 1) == (1, [])
     torch.set_num_threads(1)
-    assert count_workers(experiment(cv=CvConfig(n_splits=2), num_workers=3), 10) == (2, [])  # loader processes count
+    assert count_workers("auto", 10, CPU, n_loaders=3) == (2, [])  # loader processes count
 
 
 def test_a_number_is_taken_and_what_it_does_not_mean_is_said():
@@ -47,8 +46,7 @@ def test_a_number_is_taken_and_what_it_does_not_mean_is_said():
 
 
 def test_where_it_cannot_be_done_folds_come_one_after_the_other_and_that_is_said(monkeypatch):
-    on_mps = replace(experiment(cv=CvConfig(n_splits=2, parallel=2)), device=torch.device("mps"))
-    assert count_workers(on_mps, 5) == (
+    assert count_workers(2, 5, torch.device("mps")) == (
         1,
         ["cv.parallel=2 has no effect: on mps the folds are trained one after the other"],
     )
@@ -61,9 +59,9 @@ def test_where_it_cannot_be_done_folds_come_one_after_the_other_and_that_is_said
 
 
 def test_where_a_gpu_is_seen_processes_are_started_anew_and_only_when_a_number_is_asked_for(monkeypatch):
-    assert not starts_new_processes(experiment(cv=CvConfig(n_splits=2)))
+    assert not starts_new_processes(CPU)
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
-    assert starts_new_processes(experiment(cv=CvConfig(n_splits=2)))
+    assert starts_new_processes(CPU)
     assert counted(2) == (2, [])
     assert counted("auto") == (1, [])
 
@@ -73,15 +71,18 @@ def test_a_gpu_trains_as_many_folds_at_a_time_as_its_free_memory_holds(monkeypat
     free, emptied = 4 * CUDA_CONTEXT_BYTES, []
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
-    on_gpu = replace(experiment(cv=CvConfig(n_splits=2, parallel=3)), device=torch.device("cuda"))
-    assert count_workers(on_gpu, 5) == (3, [])  # nothing measured
-    assert count_workers(on_gpu, 5, CUDA_CONTEXT_BYTES // 4) == (3, [])
+
+    def on_gpu(peak_bytes=None, wanted=3):
+        return count_workers(wanted, 5, torch.device("cuda"), peak_bytes=peak_bytes)
+
+    assert on_gpu() == (3, [])  # nothing measured
+    assert on_gpu(CUDA_CONTEXT_BYTES // 4) == (3, [])
     note = "cv.parallel=3: 2 folds at a time fit into the free memory of cuda"
-    assert count_workers(on_gpu, 5, CUDA_CONTEXT_BYTES) == (2, [note])
+    assert on_gpu(CUDA_CONTEXT_BYTES) == (2, [note])
     note = "cv.parallel=3: 1 fold at a time fits into the free memory of cuda"
-    assert count_workers(on_gpu, 5, 9 * CUDA_CONTEXT_BYTES) == (1, [note])
+    assert on_gpu(9 * CUDA_CONTEXT_BYTES) == (1, [note])
     assert emptied
-    assert count_workers(replace(on_gpu, config=replace(on_gpu.config, cv=CvConfig(n_splits=2))), 5, 1) == (1, [])
+    assert on_gpu(1, "auto") == (1, [])
 
 
 def test_auto_takes_no_more_memory_than_is_free(monkeypatch):

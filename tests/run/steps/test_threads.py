@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.run.test_fold import experiment
+from tests.run.test_fold import config, experiment
 from trainer.config.schema import CvConfig, RuntimeConfig
 from trainer.data.loading.batches import DenseRows, TrainingSet
 from trainer.run.fold_data import prepare_fold
@@ -19,8 +19,9 @@ def _two_threads():
 
 
 def threads_of(**changes):
-    exp = experiment(**changes)
-    set_threads(exp, prepare_fold(exp, 0))
+    exp, asked = experiment(**changes), config(**changes)
+    fold, threads, n_folds = prepare_fold(exp, 0), asked.runtime.threads, exp.plan.n_folds
+    set_threads(exp.recipe, exp.spec, fold, threads=threads, parallel=exp.cv.parallel, n_folds=n_folds)
     return torch.get_num_threads()
 
 
@@ -60,7 +61,7 @@ def test_a_model_that_cannot_run_is_left_to_the_preflight():
     exp = experiment()
     fold = prepare_fold(exp, 0)
     broken = replace(fold, data=TrainingSet(DenseRows({"numeric": torch.zeros(150, 9)}), *fold_targets(fold)))
-    set_threads(exp, broken)
+    set_threads(exp.recipe, exp.spec, broken, n_folds=5)
     assert torch.get_num_threads() == 2
 
 

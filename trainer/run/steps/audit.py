@@ -9,18 +9,27 @@ from trainer.audit.checks.sides import as_dates
 from trainer.audit.findings import Finding, count
 from trainer.audit.measure import measure
 from trainer.audit.run import audit
-from trainer.data.samples import Images, Inputs
+from trainer.data.samples import DataSpec, Images, Inputs, Samples
 from trainer.errors import DataError
+from trainer.folds.plan import FoldPlan
 from trainer.report.audit_table import show
-from trainer.run.experiment import Experiment
 
 MOST_TEXTS = 50_000  # more are searched for near copies only under audit=strict and by ``foldwise audit``
 MOST_IMAGES = 10_000  # likewise; every file is decoded
 MOST_NAMED = 3
 
 
-def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]]:
+def audit_start(
+    samples: Samples, spec: DataSpec, plan: FoldPlan, *, mode: str, console: Console
+) -> list[dict[str, Any]]:
     """Audit the rows under the run's split and print what was found.
+
+    Args:
+        samples: all rows.
+        spec: what they mean.
+        plan: which row is held out when.
+        mode: warn, strict or off.
+        console: where it is printed.
 
     Returns:
         The findings as plain values.
@@ -28,10 +37,9 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
     Raises:
         DataError: ``audit=strict`` and a held-out row is known from training.
     """
-    config, samples, plan = experiment.config, experiment.samples, experiment.plan
-    if config.audit == "off":
+    if mode == "off":
         return []
-    started, strict = time.perf_counter(), config.audit == "strict"
+    started, strict = time.perf_counter(), mode == "strict"
     near = 0.8 if strict or len(samples) <= most_near(samples.inputs) else None
 
     def train_rows(repeat: int, fold: int) -> Any:
@@ -40,7 +48,7 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
     times_N = None if samples.times_N is None else as_dates(samples.times_N)
     findings = audit(
         samples,
-        experiment.spec,
+        spec,
         plan.fold_of_row,
         times_N=times_N,
         train_rows=train_rows,
@@ -54,7 +62,7 @@ def audit_start(experiment: Experiment, console: Console) -> list[dict[str, Any]
         console.print(in_time(samples.inputs, bool(findings), near is not None, seconds), highlight=False)
     leaks = [finding for finding in findings if finding.severity == "leak"]
     if strict and leaks:
-        gaps = measure(samples, experiment.spec, plan.fold_of_row, train_rows=train_rows, times_N=times_N)
+        gaps = measure(samples, spec, plan.fold_of_row, train_rows=train_rows, times_N=times_N)
         show([gap.to_finding() for gap in gaps], console, title="What the leak is worth")
         raise DataError(refusal(leaks))
     return [finding.to_dict() for finding in findings]

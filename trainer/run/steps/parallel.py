@@ -5,14 +5,15 @@ import sys
 
 import torch
 
-from trainer.run.experiment import Experiment
 from trainer.system.resources import available_bytes, own_bytes, usable_cores
 
 AUTO = "auto"
 CUDA_CONTEXT_BYTES = 1 << 30  # a process keeps on its GPU, next to what it computes with: context, kernels, workspaces
 
 
-def count_workers(experiment: Experiment, n_folds: int, peak_bytes: int | None = None) -> tuple[int, list[str]]:
+def count_workers(
+    wanted: int | str, n_folds: int, device: torch.device, *, n_loaders: int = 0, peak_bytes: int | None = None
+) -> tuple[int, list[str]]:
     """Return how many processes train folds side by side, and what a person who asked for another number should know.
 
     ``auto`` is one per so many cores as a fold has threads and loader processes, and no more than fit into memory, each
@@ -20,47 +21,49 @@ def count_workers(experiment: Experiment, n_folds: int, peak_bytes: int | None =
     than its free memory holds.
 
     Args:
-        experiment: what is run; the number of torch threads is set already.
+        wanted: ``cv.parallel``; the number of torch threads is set already.
         n_folds: to train.
+        device: to train on.
+        n_loaders: processes that read the rows of one fold.
         peak_bytes: of one training step, as the profile has measured it.
     """
-    wanted, cores, threads = experiment.config.cv.parallel, usable_cores(), torch.get_num_threads()
-    reason = why_not(experiment)
+    cores, threads = usable_cores(), torch.get_num_threads()
+    reason = why_not(device)
     if reason:
         return 1, [f"cv.parallel={wanted} has no effect: {reason}"] if wanted not in (1, AUTO) else []
-    if wanted == AUTO and starts_new_processes(experiment):
+    if wanted == AUTO and starts_new_processes(device):
         return 1, []
     if wanted == AUTO:
-        busy = threads + experiment.config.num_workers
+        busy = threads + n_loaders
         return max(1, min(n_folds, cores // busy, fitting_into_memory())), []
     n_workers = min(int(wanted), n_folds)
     notes = []
     if 1 < n_workers < int(wanted):
         notes.append(f"cv.parallel={wanted}: {n_workers} folds are to be trained, so {n_workers} processes train them")
-    fitting = fitting_on_gpu(experiment.device, peak_bytes)
+    fitting = fitting_on_gpu(device, peak_bytes)
     if fitting < n_workers:
         n_workers = max(1, fitting)
         at_a_time = "1 fold at a time fits" if n_workers == 1 else f"{n_workers} folds at a time fit"
-        notes.append(f"cv.parallel={wanted}: {at_a_time} into the free memory of {experiment.device}")
-    if n_workers > 1 and n_workers * threads > cores and experiment.device.type == "cpu":
+        notes.append(f"cv.parallel={wanted}: {at_a_time} into the free memory of {device}")
+    if n_workers > 1 and n_workers * threads > cores and device.type == "cpu":
         notes.append(f"{n_workers} folds at a time x {threads} threads is more than the {cores} cores of this machine")
     return n_workers, notes
 
 
-def why_not(experiment: Experiment) -> str:
+def why_not(device: torch.device) -> str:
     """Return why folds cannot be trained side by side here, or nothing."""
     if sys.platform != "linux":
         return "folds are trained side by side on Linux only"
     if multiprocessing.current_process().daemon:
         return "this is a process of a pool, which may not start others"
-    if experiment.device.type not in ("cpu", "cuda"):
-        return f"on {experiment.device.type} the folds are trained one after the other"
+    if device.type not in ("cpu", "cuda"):
+        return f"on {device.type} the folds are trained one after the other"
     return ""
 
 
-def starts_new_processes(experiment: Experiment) -> bool:
+def starts_new_processes(device: torch.device) -> bool:
     """Return whether the processes have to be started anew: torch cannot train in forked ones where it sees a GPU."""
-    return experiment.device.type == "cuda" or torch.accelerator.is_available()
+    return device.type == "cuda" or torch.accelerator.is_available()
 
 
 def fitting_on_gpu(device: torch.device, peak_bytes: int | None) -> int:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,24 +9,33 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
-from trainer.data.loading.batches import TrainingSet, training_order
+from trainer.data.loading.batches import training_order
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.mixing import mixes, require_mixable
 from trainer.engine.param_groups import grouped_optimizer
 from trainer.engine.preflight.outputs import label_out_of_range
 from trainer.engine.preflight.preflight import preflight
 from trainer.engine.preflight.probe import ProbedModel
-from trainer.engine.settings import FoldRows
+from trainer.engine.settings import FitSettings
 from trainer.errors import ConfigError
 from trainer.profiler.costs import same_random_state
-from trainer.run.experiment import Experiment
+from trainer.run.experiment import Recipe
 from trainer.run.factories import fold_scheduler, make_loss, make_model
-from trainer.run.fold_data import PreparedFold, fold_rows
+from trainer.run.fold import Fold
 from trainer.system.seeds import seed_everything
 
 
-def preflight_start(experiment: Experiment, fold: PreparedFold, console: Console) -> list[str]:
+def preflight_start(
+    recipe: Recipe, spec: DataSpec, fold: Fold, train_sizes: Sequence[int], console: Console
+) -> list[str]:
     """Look for the classic mistakes in model, loss and precision; the random generators stay as they are.
+
+    Args:
+        recipe: how the fold is trained.
+        spec: what the targets mean.
+        fold: whose rows are tried.
+        train_sizes: training rows of all fits of the run, whose last batch counts too.
+        console: where the warnings are printed.
 
     Returns:
         The warnings, one line each, printed too.
@@ -37,8 +45,8 @@ def preflight_start(experiment: Experiment, fold: PreparedFold, console: Console
     """
     started = time.perf_counter()
     with same_random_state():
-        seed_everything(experiment.settings.seed)
-        warnings = try_out(experiment, fold)
+        seed_everything(recipe.settings.seed)
+        warnings = try_out(recipe, spec, fold, train_sizes)
     for text in warnings:
         console.print(f"warning: {text}", style="yellow", highlight=False, soft_wrap=True)
     outcome = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}" if warnings else "nothing found"
@@ -46,57 +54,57 @@ def preflight_start(experiment: Experiment, fold: PreparedFold, console: Console
     return warnings
 
 
-def try_out(experiment: Experiment, fold: PreparedFold, more_train_sizes: Sequence[int] = ()) -> list[str]:
+def try_out(recipe: Recipe, spec: DataSpec, fold: Fold, train_sizes: Sequence[int]) -> list[str]:
     """Return the warnings about the fold's model and loss.
 
     Args:
-        experiment: what is run.
+        recipe: how the fold is trained.
+        spec: what the targets mean.
         fold: whose rows are tried.
-        more_train_sizes: training rows of further fits, whose last batch counts too.
+        train_sizes: training rows of all fits of the run, whose last batch counts too.
 
     Raises:
         ConfigError: training would be pointless, or the optimizer or scheduler do not fit.
     """
-    tried = probe(experiment, fold)
-    warnings = preflight(replace(tried, train_sizes=[*tried.train_sizes, *more_train_sizes]))
-    require_schedule(experiment, tried.model, len(fold.rows.train))
+    tried = probe(recipe, spec, fold, train_sizes)
+    warnings = preflight(tried)
+    require_schedule(recipe, tried.model, len(fold.rows.train))
     return warnings
 
 
-def probe(experiment: Experiment, fold: PreparedFold) -> ProbedModel:
+def probe(recipe: Recipe, spec: DataSpec, fold: Fold, train_sizes: Sequence[int]) -> ProbedModel:
     """Build the fold's model and loss with one batch to try them on."""
-    loss = make_loss(experiment, fold.rows)
-    batch = fold.data.batch(probe_rows(experiment, fold.rows, fold.data))
-    if mixes(experiment.settings):
-        require_mixable(batch.inputs, experiment.settings)
+    loss, settings = make_loss(recipe, spec, fold), recipe.settings
+    batch = fold.data.batch(probe_rows(settings, fold))
+    if mixes(settings):
+        require_mixable(batch.inputs, settings)
     return ProbedModel(
-        model=make_model(experiment, loss, fold.fitted.model_arguments),
+        model=make_model(recipe, spec, fold, loss.n_outputs),
         loss=loss,
-        level=experiment.level,
-        task=experiment.spec.task,
+        level=recipe.level,
+        task=spec.task,
         batch=batch,
         target=fold.data.target,
-        train_sizes=[len(fold_rows(experiment, number).train) for number in range(experiment.n_folds)],
-        batch_size=experiment.settings.batch_size,
+        train_sizes=list(train_sizes),
+        batch_size=settings.batch_size,
     )
 
 
-def require_schedule(experiment: Experiment, model: nn.Module, n_train: int) -> None:
+def require_schedule(recipe: Recipe, model: nn.Module, n_train: int) -> None:
     """Refuse an optimizer or scheduler that this model's parts, or the fold's steps, do not fit.
 
     Raises:
         ConfigError: says what does not fit.
     """
-    config, stepped = experiment.config, [p for p in model.parameters() if p.requires_grad]
-    optimizer = grouped_optimizer(config.optimizer, model, stepped, config.fit, config.plugins)
-    fold_scheduler(experiment, optimizer, n_train)
+    stepped = [p for p in model.parameters() if p.requires_grad]
+    optimizer = grouped_optimizer(recipe.sections["optimizer"], model, stepped, recipe.fit, recipe.plugins)
+    fold_scheduler(recipe, optimizer, n_train)
 
 
-def probe_rows(experiment: Experiment, rows: FoldRows, data: TrainingSet) -> NDArray[np.int64]:
+def probe_rows(settings: FitSettings, fold: Fold) -> NDArray[np.int64]:
     """Return the row numbers of the first training batch; of the first two where a batch is a single row."""
-    settings = experiment.settings
-    key = (settings.seed, rows.repeat, rows.fold, 0)
-    order = training_order(rows.train, settings.batch_size, key, data.rows.lengths())
+    key = (settings.seed, fold.rows.repeat, fold.rows.fold, 0)
+    order = training_order(fold.rows.train, settings.batch_size, key, fold.data.rows.lengths())
     return order[0] if len(order[0]) > 1 else np.concatenate(order[:2])
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
-from trainer.config.grid import candidates, is_nested
+from trainer.config.schema import ProfileConfig
 from trainer.data.loading.batches import evaluation_order, row_views, training_order
+from trainer.data.samples import DataSpec
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import evaluating, training
 from trainer.engine.scoring import EVALUATION_BATCHES
@@ -19,17 +20,23 @@ from trainer.engine.settings import FoldRows
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.model import cost_estimate, profile_model
 from trainer.report.profile_table import show
-from trainer.run.experiment import Experiment
+from trainer.run.experiment import Experiment, Recipe
 from trainer.run.factories import fresh_learner, make_loss, make_model
-from trainer.run.fold_data import PreparedFold
-from trainer.run.nested import inner_rows, with_candidate
+from trainer.run.fold import Fold
+from trainer.run.nested import inner_rows
 from trainer.run.steps.parallel import count_workers
 
 Order = Sequence[NDArray[np.int64]]
 
 
-def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) -> dict[str, Any]:
+def profile_start(experiment: Experiment, fold: Fold, wanted: ProfileConfig, console: Console) -> dict[str, Any]:
     """Profile a copy of the fold's model and print what it and the whole run cost.
+
+    Args:
+        experiment: what is run.
+        fold: whose model and rows are looked at.
+        wanted: how many steps are measured and how many modules shown.
+        console: where it is printed.
 
     Returns:
         The profile with the bill under ``bill``, as plain values.
@@ -37,26 +44,33 @@ def profile_start(experiment: Experiment, fold: PreparedFold, console: Console) 
     Raises:
         ConfigError: the model cannot be built for this data.
     """
+    recipe, spec, n_folds = experiment.recipe, experiment.spec, experiment.plan.n_folds
     with same_random_state():
-        model = make_model(experiment, make_loss(experiment, fold.rows), fold.fitted.model_arguments)
-        steps = OneStep(experiment, fold)
+        model = make_model(recipe, spec, fold, make_loss(recipe, spec, fold).n_outputs)
+        steps = OneStep(recipe, spec, fold)
         profile = profile_model(
             model,
             fold.data.batch(steps.order[0]).inputs,
             steps.train,
-            top=experiment.config.profile.top,
-            steps=experiment.config.profile.steps,
+            top=wanted.top,
+            steps=wanted.steps,
             eval_batch=steps.evaluate,
         )
     n_views = len(row_views(fold.data.rows))
     costs = cost_estimate(
         profile,
-        n_folds=experiment.n_folds,
-        parallel_folds=count_workers(experiment, experiment.n_folds, profile.peak_bytes)[0],
+        n_folds=n_folds,
+        parallel_folds=count_workers(
+            experiment.cv.parallel,
+            n_folds,
+            recipe.device,
+            n_loaders=experiment.loaders.number,
+            peak_bytes=profile.peak_bytes,
+        )[0],
         **batches_per_fold(experiment, fold.rows, n_views),
     )
     show(profile.to_dict(), costs, console)
-    if experiment.config.runtime.compile:
+    if recipe.compile:
         console.print(
             "runtime.compile: folds train and predict with the compiled model, the times above are the plain one's; "
             "the first batches wait for the compiler",
@@ -70,29 +84,28 @@ class OneStep:
     """Training and evaluation steps on whatever copy of the model the profiler hands over.
 
     Args:
-        experiment: what is run.
+        recipe: how the fold is trained.
+        spec: what the targets mean.
         fold: whose rows are trained on.
     """
 
-    def __init__(self, experiment: Experiment, fold: PreparedFold) -> None:
-        size, lengths_N = experiment.settings.batch_size, fold.data.rows.lengths()
-        self.experiment, self.fold = experiment, fold
-        self.order = training_order(fold.rows.train, size, (experiment.settings.seed, 0, 0, 0), lengths_N)
+    def __init__(self, recipe: Recipe, spec: DataSpec, fold: Fold) -> None:
+        size, lengths_N = recipe.settings.batch_size, fold.data.rows.lengths()
+        self.recipe, self.spec, self.fold = recipe, spec, fold
+        self.order = training_order(fold.rows.train, size, (recipe.settings.seed, 0, 0, 0), lengths_N)
         self.training_batches = self._windows()
         seen = fold.rows.held_out if len(fold.rows.held_out) else fold.rows.train  # cv.fold=all holds out nothing
         self.evaluation_batches = cycle(evaluation_order(seen, size * EVALUATION_BATCHES, lengths_N))
         self.learners: dict[int, Learner] = {}
 
     def _windows(self) -> Iterator[Order]:
-        size = self.experiment.settings.accumulate_steps
+        size = self.recipe.settings.accumulate_steps
         return cycle([self.order[start : start + size] for start in range(0, len(self.order), size)])
 
     def learner(self, model: nn.Module) -> Learner:
         """Return the learner around ``model``, built on the first call for it."""
         if id(model) not in self.learners:
-            self.learners[id(model)] = fresh_learner(
-                self.experiment, self.fold.rows, self.fold.fitted.model_arguments, model
-            )
+            self.learners[id(model)] = fresh_learner(self.recipe, self.spec, self.fold, model)
         return self.learners[id(model)]
 
     def train(self, model: nn.Module) -> None:
@@ -100,7 +113,7 @@ class OneStep:
         totals = Totals.start(self.fold.data.target.device)
         batches = [self.fold.data.batch(rows) for rows in next(self.training_batches)]
         with training(model):
-            train_step(self.learner(model), batches, self.experiment.settings.clip_norm, totals)
+            train_step(self.learner(model), batches, self.recipe.settings.clip_norm, totals)
 
     def evaluate(self, model: nn.Module) -> None:
         """Predict one evaluation batch with ``model``."""
@@ -116,10 +129,10 @@ def batches_per_fold(experiment: Experiment, rows: FoldRows, n_views: int = 1) -
         rows: of the fold.
         n_views: ways in which a held-out row is looked at.
     """
-    settings = experiment.settings
+    settings = experiment.recipe.settings
     size = settings.batch_size * EVALUATION_BATCHES
     monitored = 0 if rows.monitor is None else settings.max_epochs * math.ceil(len(rows.monitor) / size)
-    inner_training, inner_evaluation = inner_batches(experiment, rows) if is_nested(experiment.config) else (0, 0)
+    inner_training, inner_evaluation = inner_batches(experiment, rows) if experiment.candidates else (0, 0)
     return {
         "train_batches_per_fold": settings.max_epochs * settings.steps_per_epoch(len(rows.train)) + inner_training,
         "eval_batches_per_fold": monitored + n_views * math.ceil(len(rows.held_out) / size) + inner_evaluation,
@@ -131,8 +144,8 @@ def inner_batches(experiment: Experiment, rows: FoldRows) -> tuple[int, int]:
     steps, evaluations = 0, 0
     for part in inner_rows(experiment, rows):
         assert part.monitor is not None
-        for candidate in candidates(experiment.config):
-            settings = with_candidate(experiment, candidate).settings
+        for candidate in experiment.candidates:
+            settings = candidate.recipe.settings
             steps += settings.max_epochs * settings.steps_per_epoch(len(part.train))
             size = settings.batch_size * EVALUATION_BATCHES
             evaluations += settings.max_epochs * math.ceil(len(part.monitor) / size)

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 
 import torch
 
+from trainer.data.samples import DataSpec
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.counts import count_flops
-from trainer.run.experiment import Experiment
+from trainer.run.experiment import Recipe
 from trainer.run.factories import make_loss, make_model
-from trainer.run.fold_data import PreparedFold
-from trainer.run.steps.parallel import why_not
+from trainer.run.fold import Fold
+from trainer.run.steps.parallel import AUTO, why_not
 from trainer.system.resources import usable_cores
 
 SMALL_FLOPS = 5e7  # of one forward pass: below it a second thread gains nothing, and on a busy machine costs a lot
@@ -26,32 +27,42 @@ def same_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def set_threads(experiment: Experiment, fold: PreparedFold, recorded: int | None = None) -> None:
+def set_threads(
+    recipe: Recipe,
+    spec: DataSpec,
+    fold: Fold,
+    *,
+    threads: int | None = None,
+    parallel: int | str = AUTO,
+    n_folds: int,
+) -> None:
     """Set ``runtime.threads``; where it is null, one thread on the CPU for a small model, else torch's own choice.
 
     That is cut to the cores a container gives, and ``cv.parallel=N`` divides it by N. All of it follows from options,
     model and batch size, never from a clock: the same run gives the same bits.
 
     Args:
-        experiment: what is run.
+        recipe: how the fold is trained.
+        spec: what the targets mean.
         fold: whose batch is looked at.
-        recorded: threads of the run that is gone on with: other numbers of threads round differently.
+        threads: that are asked for, or that the run which is gone on with was started with: other numbers of threads
+            round differently. None = none are.
+        parallel: ``cv.parallel``.
+        n_folds: there are to train.
     """
-    threads = experiment.config.runtime.threads or recorded
     if threads is not None:
         torch.set_num_threads(threads)
-    elif experiment.device.type == "cpu" and _is_small(experiment, fold):
+    elif recipe.device.type == "cpu" and _is_small(recipe, spec, fold):
         torch.set_num_threads(1)
     else:
-        parallel = experiment.config.cv.parallel
-        n_folds = min(parallel, experiment.n_folds) if isinstance(parallel, int) and not why_not(experiment) else 1
-        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // n_folds))
+        at_a_time = min(parallel, n_folds) if isinstance(parallel, int) and not why_not(recipe.device) else 1
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores()) // at_a_time))
 
 
-def _is_small(experiment: Experiment, fold: PreparedFold) -> bool:
-    batch = fold.data.batch(fold.rows.train[: experiment.settings.batch_size])
+def _is_small(recipe: Recipe, spec: DataSpec, fold: Fold) -> bool:
+    batch = fold.data.batch(fold.rows.train[: recipe.settings.batch_size])
     with same_random_state():
-        model = make_model(experiment, make_loss(experiment, fold.rows), fold.fitted.model_arguments)
+        model = make_model(recipe, spec, fold, make_loss(recipe, spec, fold).n_outputs)
         try:
             flops, _ = count_flops(model, batch.inputs)
         except Exception:  # a model that does not run on its data: the preflight says so in better words

@@ -7,17 +7,18 @@ from typing import Any
 
 from rich.console import Console
 
+from trainer.data.samples import DataSpec, Samples
 from trainer.profiler.costs import same_random_state
 from trainer.report.weights_table import show
-from trainer.run.experiment import Experiment
+from trainer.run.experiment import Recipe
 from trainer.run.factories import make_loss, make_model
-from trainer.run.fold_data import PreparedFold
+from trainer.run.fold import Fold
 from trainer.store.own_files import is_given, read_given
 from trainer.store.run_files import rows_table
 from trainer.weights.load import LoadReport, compare
 
 
-def weights_start(experiment: Experiment, fold: PreparedFold, console: Console) -> LoadReport | None:
+def weights_start(recipe: Recipe, spec: DataSpec, samples: Samples, fold: Fold, console: Console) -> LoadReport | None:
     """Load the file into a model of ``fold``, print what was loaded and return the report.
 
     Returns:
@@ -26,27 +27,27 @@ def weights_start(experiment: Experiment, fold: PreparedFold, console: Console) 
     Raises:
         CheckpointError: too little of the file fits (see ``trainer.weights.load.load_weights``).
     """
-    file, init = experiment.init, experiment.config.init
-    if file is None and "pretrained" not in experiment.config.model:
+    start = recipe.start
+    if start is None and "pretrained" not in recipe.sections["model"]:
         return None
     with same_random_state():
-        loss = make_loss(experiment, fold.rows)
-        model = make_model(experiment, loss, fold.fitted.model_arguments)
+        n_outputs = make_loss(recipe, spec, fold).n_outputs
+        model = make_model(recipe, spec, fold, n_outputs)
         if hasattr(model, "loaded"):
             console.print(f"model: {model.loaded}", highlight=False, soft_wrap=True)
-        if file is None:
+        if start is None:
             return None
-        report, _, _ = compare(model, file, n_outputs=loss.n_outputs, prefix=init.prefix)
-    warnings = [*_seen_rows(experiment, Path(file.path)), *_other_words(Path(file.path), fold.fitted.to_json())]
+        report, _, _ = compare(model, start.file, n_outputs=n_outputs, prefix=start.prefix)
+    path = Path(start.file.path)
+    warnings = [*_seen_rows(samples, path), *_other_words(path, fold.fitted.to_json())]
     report = replace(report, notes=(*report.notes, *warnings))
-    show(report.to_dict(), init.min_match, console)
+    show(report.to_dict(), start.min_match, console)
     return report
 
 
-def _seen_rows(experiment: Experiment, path: Path) -> list[str]:
+def _seen_rows(samples: Samples, path: Path) -> list[str]:
     """Warn where the file is of a fold of a run on the very same rows: what is held out here was trained on there."""
     rows = path.resolve().parent.parent / "rows.parquet"
-    samples = experiment.samples
     if not is_given(rows) or read_given(rows) != rows_table(samples.ids_N, samples.target):
         return []
     return [
