@@ -1,10 +1,12 @@
 """Whole runs: what is written, that it is right, and that it does not depend on how the folds were run."""
 
+import ast
 import csv
 import hashlib
 import json
 import shlex
 import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,9 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedKFold
 
+import trainer
 from trainer.cli.main import main as foldwise
+from trainer.models.mlp import MLP
 
 QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none")
 
@@ -482,3 +486,36 @@ def test_unwritable_runs_directory_is_a_storage_error(train, tmp_path):
     assert "cannot write to" in outcome.err
     assert "paths.runs=DIR" in outcome.err
     assert "free some space" not in outcome.err
+
+
+HOUSE = Path(trainer.__path__[0])
+
+
+def test_five_calls_lead_from_a_run_to_its_training_step(train, monkeypatch):
+    ways, forward = set(), MLP.forward
+
+    def seen(model, **inputs):
+        ours = [frame.name for frame in traceback.extract_stack() if Path(frame.filename).is_relative_to(HOUSE)]
+        if "train_step" in ours:
+            ways.add(tuple(ours[ours.index("cross_validate") : ours.index("train_step") + 1]))
+        return forward(model, **inputs)
+
+    monkeypatch.setattr(MLP, "forward", seen)
+    assert train("data=iris", "cv.parallel=1", "cv.n_splits=2", *QUICK).code == 0
+    assert ways == {("cross_validate", "train_folds", "train_fold", "fit", "train_epoch", "train_step")}
+
+
+def test_few_modules_know_the_whole_configuration():
+    known_in = {path.relative_to(HOUSE) for path in HOUSE.rglob("*.py") if "RunConfig" in path.read_text()}
+    outside = {str(path) for path in known_in if path.parts[0] != "config"}
+    assert outside == {f"run/{name}.py" for name in ("cross_validate", "identify", "prepare", "validate")}
+
+
+def test_no_function_of_a_run_takes_more_than_nine_arguments():
+    many = []
+    for path in (HOUSE / "run").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                many += [(path.name, node.name)] if len(given) > 9 else []
+    assert not many

@@ -45,7 +45,7 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
         "content": content,
         "software": {
             **versions(recipe.sections, recipe.plugins),
-            **code(recipe.sections, recipe.plugins, recipe.settings.metrics),
+            **code(recipe.sections, recipe.plugins, _found_by_name(experiment)),
         },
         "hardware": {"device": _device(recipe.device), "threads": _threads(recipe.device)},
         "length": length,
@@ -55,6 +55,12 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
         for name in unknown
     ]
     return json.loads(json.dumps(identity)), notes
+
+
+def _found_by_name(experiment: Experiment) -> list[str]:
+    """Return the modules that score and that split the rows; nobody imports them by their names."""
+    metrics = [f"trainer.metrics.{name}" for name in experiment.recipe.settings.metrics]
+    return [*metrics, f"trainer.folds.strategies.{experiment.plan.strategy}"]
 
 
 def _pretrained(experiment: Experiment, keys: dict[str, Any]) -> dict[str, str]:
