@@ -16,6 +16,7 @@ from trainer.errors import ConfigError, DataError
 from trainer.run.factories import fresh_learner, loss_arguments
 from trainer.run.fold_data import fold_rows, inner_split, prepare_fold, preprocess
 from trainer.run.prepare import prepare
+from trainer.tasks import MULTICLASS, MULTILABEL
 
 STEP = "torch.optim.lr_scheduler."
 
@@ -167,12 +168,13 @@ def test_the_inner_slice_is_stratified_and_comes_from_the_training_rows(fraction
 
 
 def split_inner(exp, train):
-    return inner_split(exp.samples, exp.plan, exp.cv, train, seed=0)
+    return inner_split(exp.samples, exp.spec, exp.plan, exp.cv, train, seed=0)
 
 
 def with_target(exp, target):
     samples = Samples(exp.samples.ids_N[: len(target)], exp.samples.inputs, target)
-    return replace(exp, samples=samples)
+    task = MULTILABEL if target.ndim == 2 else MULTICLASS
+    return replace(exp, samples=samples, spec=replace(exp.spec, task=task))
 
 
 def test_a_multilabel_inner_slice_spreads_the_labels():
@@ -219,13 +221,16 @@ def test_class_counts_are_those_of_the_training_rows():
     rows = replace(fold.rows, train=fold.rows.train[:70])
     arguments = loss_arguments(exp.spec, exp.samples.target[rows.train])
     assert arguments == {
-        "task": "multiclass",
+        "task": MULTICLASS,
         "n_classes": 3,
         "class_counts": np.bincount(exp.samples.target[rows.train], minlength=3).tolist(),
         "n_rows": 70,
     }
     labels = np.eye(3, dtype=np.int64)[exp.samples.target]
-    assert loss_arguments(exp.spec, labels[rows.train])["class_counts"] == arguments["class_counts"]
+    assert (
+        loss_arguments(replace(exp.spec, task=MULTILABEL), labels[rows.train])["class_counts"]
+        == arguments["class_counts"]
+    )
 
 
 def test_the_average_follows_what_the_optimizer_steps():
