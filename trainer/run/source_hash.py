@@ -39,6 +39,7 @@ DECIDES_NOTHING = (
     "trainer.store.",  # files and locks: what is read back is held against its sha256
     "trainer.executors.",  # where a fold is trained
     "trainer.system.files.",  # how bytes get to the disk
+    "trainer.system.folders.",  # likewise
     "trainer.system.arrow_files.",  # likewise
     "trainer.system.interrupts.",  # when a fold is stopped, to be gone on with
     "trainer.system.resources.",  # of the machine
