@@ -23,7 +23,7 @@ import trainer
 from trainer.cli.main import main as foldwise
 from trainer.models.mlp import MLP
 
-QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none")
+QUICK = ("max_epochs=1", "profile.enabled=false", "tracker=[]")
 
 
 def only_run(directory: Path) -> Path:
@@ -54,7 +54,7 @@ def reviews(tmp_path) -> Path:
 
 
 def test_digits_reaches_the_promised_accuracy_and_every_row_is_scored_once(train, tmp_path):
-    outcome = train("tracker.name=none", "profile.enabled=false")
+    outcome = train("tracker=[]", "profile.enabled=false")
     assert outcome.code == 0, outcome.err
     run = only_run(tmp_path)
     table = pq.read_table(run / "oof.parquet")
