@@ -218,7 +218,7 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch) -> Outcome:
         else:
             monkeypatch.setattr(sys, "argv", [*arguments, *shortened(arguments)])
             code = guarded(lambda: composed(script.main, script.check))
-    added = "" if program == "foldwise" else " ".join(["", *shortened(arguments)])  # printed in commands to go on with
+    added = "" if program == "foldwise" else " ".join(["", *shortened(arguments)])  # printed in commands to resume
     return Outcome(code, out.getvalue().replace(added, "") if added else out.getvalue(), err.getvalue())
 
 

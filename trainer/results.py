@@ -116,7 +116,7 @@ class CVResult:
 
     Attributes:
         n_splits: folds per repeat.
-        repeats: how often the rows were split anew.
+        repeats: how often the rows were split again.
         task: what was predicted; its name in cv.json.
         classes: label text per class index.
         fingerprint: of the fold plan.

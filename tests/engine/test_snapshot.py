@@ -1,4 +1,4 @@
-"""A fold stopped anywhere and gone on with equals one that was never stopped, bit for bit."""
+"""A fold interrupted anywhere and resumed equals one that was not, bit for bit."""
 
 import random
 from dataclasses import asdict, replace

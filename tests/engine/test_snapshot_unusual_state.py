@@ -20,7 +20,7 @@ def run(it, directory=None, kill_at=None, **changes):
 
 
 def killed_and_straight(tmp_path, fresh):
-    """A run killed after step 11 and gone on with, and one that was not."""
+    """A run killed after step 11 and resumed, and one that was not."""
     directory = tmp_path / "fold"
     directory.mkdir()
     with pytest.raises(Killed):

@@ -22,7 +22,7 @@ MEANINGS = {
     "F6": "runs started in the same second; two writers on one fold; locks left over",
     "F7": "loader process killed, raising, hanging, stopped",
     "F8": "NaN or infinity in data or loss; overflow without end",
-    "F12": "going on with other options, data, folds, metric, precision, threads",
+    "F12": "resuming with other options, data, folds, metric, precision, threads",
     "F13": "read-only, impossible, Chinese, very long places",
     "F14": "same command twice, any number of workers, resumed anywhere, as jobs, as merged copies",
     "F15": "many small folds in one process",

@@ -85,7 +85,7 @@ def interrupted(shop, name, number, at, expected, group=False):
     wait(process, 0.3)
     code = let_go(process, mark)
     assert code == 128 + number, process.out + process.err
-    assert f"{signal.Signals(number).name}: stopped; go on with: python train.py" in process.err
+    assert f"{signal.Signals(number).name}: stopped; resume with: python train.py" in process.err
     assert "Traceback" not in process.err
     assert list((shop.runs / name).glob("fold_*/step-*.json"))
     assert not list((shop.runs / name).glob("fold_*/DONE"))

@@ -105,7 +105,7 @@ def make_run(
 
 
 def rewrite_fold(run: Path, number: int, plan: FoldPlan | None = None, identity: dict = IDENTITY, **values) -> None:
-    """Write a fold anew: with other predictions (seed), epochs (n_epochs) or fields."""
+    """Write a fold again: with other predictions (seed), epochs (n_epochs) or fields."""
     plan = plan or make_plan()
     made = {key: values.pop(key) for key in ("seed", "n_epochs", "metrics") if key in values}
     shutil.rmtree(fold_directory(run, number), ignore_errors=True)

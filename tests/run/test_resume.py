@@ -1,4 +1,4 @@
-"""Whole runs that were stopped: gone on with to the same bits, or refused with what differs."""
+"""Whole runs that were interrupted: resumed to the same bits, or refused with what differs."""
 
 import hashlib
 import json
@@ -143,7 +143,7 @@ def test_a_fold_lost_in_a_long_sleep_says_to_whom(train, tmp_path, monkeypatch, 
 
 
 def test_resume_says_whether_a_run_may_or_must_be_there(train):
-    assert "holds no run to go on with" in train(*WINE, "run=a1", "resume=must").err
+    assert "holds no run to resume" in train(*WINE, "run=a1", "resume=must").err
     assert train(*WINE, "resume=must").code == 2
     assert train(*WINE, "run=a1", "cv.fold=0", "resume=never").code == 0
     refused = train(*WINE, "run=a1", "cv.fold=1", "resume=never")

@@ -111,7 +111,7 @@ def _forwards(step_N: NDArray[np.int64], sides: list[Side]) -> Honest | None:
 
 
 def _by_time(step_N: NDArray[np.int64], n_splits: int) -> Honest:
-    """Split anew by time, as ``cv=time`` does."""
+    """Split again by time, as ``cv=time`` does."""
     rows = np.flatnonzero(step_N >= 0)
     request = SplitRequest(np.zeros(len(rows), dtype=np.int64), n_splits, shuffle=False, times_N=step_N[rows])
     sides = []

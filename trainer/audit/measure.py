@@ -72,7 +72,7 @@ def measure(
 ) -> list[Gap]:
     """Score quick probes under the split, and under an honest one.
 
-    Groups on both sides: where every row is held out once the rows are split anew by group, otherwise the training
+    Groups on both sides: where every row is held out once the rows are split again by group, otherwise the training
     rows of held-out groups are left out. Else, copies on both sides: the same predictions, scored without the copies.
     Time that goes backwards: with earlier rows only in training. Columns that tell the label: without them.
 

@@ -1,4 +1,4 @@
-"""Quick scikit-learn models: linear and nearest neighbour, fitted anew on the training rows of each fold."""
+"""Quick scikit-learn models: linear and nearest neighbour, fitted again on the training rows of each fold."""
 
 import warnings
 from collections.abc import Callable, Sequence

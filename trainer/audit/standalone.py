@@ -77,7 +77,7 @@ def audit_images(
     """Audit the images that a table names.
 
     Args:
-        path: a table file as for ``audit_file``, or a zip file with one table beside the images.
+        path: a table file as for ``audit_file``, or a zip file with one table next to the images.
         columns: as a run reads them, except that ``split`` may name its parts (train, dev, test).
         images: directory or zip file with the images; None = where the table is.
         file: column with the name of each image file below ``images``.

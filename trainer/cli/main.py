@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--force", action="store_true", help="join folds of other options or software all the same")
     merge.add_argument("--plugins", nargs="+", default=[], metavar="PACKAGE", help="packages the metrics are from")
     merge.set_defaults(run=_merge)
-    report = commands.add_parser("report", help="show a run's result and write its report anew")
+    report = commands.add_parser("report", help="show a run's result and write its report again")
     report.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
     report.add_argument("--plugins", nargs="+", default=[], metavar="PACKAGE", help="packages the metrics are from")
     report.set_defaults(run=_merge, others=[], force=False)

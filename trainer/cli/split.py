@@ -56,7 +56,7 @@ def add_split(commands: Any) -> None:
     how.add_argument("--path", metavar="NAME", help="file of folds made elsewhere, instead of --split")
     how.add_argument("--cv", metavar="STRATEGY", help="default: by the columns given, see above")
     how.add_argument("--n-splits", type=int, metavar="K", help="folds (default: 5)", default=5)
-    how.add_argument("--repeats", type=int, metavar="R", help="split so often, each time anew (default: 1)", default=1)
+    how.add_argument("--repeats", type=int, metavar="R", help="split so often, each time again (default: 1)", default=1)
     how.add_argument(
         "--seed", type=int, metavar="S", help="of the shuffle, as cv.random_state (default: 42)", default=42
     )

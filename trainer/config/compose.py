@@ -103,7 +103,7 @@ def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:
 def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     """Resolve a composed configuration into a RunConfig.
 
-    Naming another class with ``SECTION._target_=`` starts that section anew: only what the command line gives
+    Naming another class with ``SECTION._target_=`` starts that section afresh: only what the command line gives
     is passed to it, not the defaults that belong to another class.
 
     Raises:
@@ -198,7 +198,7 @@ def with_quotes(argument: str) -> str:
 
 
 def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
-    """Run one composed configuration; an error is kept until Hydra is done, so a sweep goes on with the next job."""
+    """Run one composed configuration; an error is kept until Hydra is done, so a sweep continues with the next job."""
     sweeping = HydraConfig.get().mode is RunMode.MULTIRUN
     try:
         run(*launch_config(cfg))

@@ -11,7 +11,7 @@ Foldwise: k-fold training you can trust.
   python train.py data=csv_text data.path=reviews.csv model=text_cnn
   python train.py -m loss=ce,focal amp=O0,O1       a sweep, with one leaderboard
   python train.py run=a1 cv.fold=2                 one fold as its own job
-  python train.py run=a1                           go on with a run that was stopped
+  python train.py run=a1                           resume a run that was interrupted
   python train.py --cfg job                        print the composed configuration and stop
 
 KEY=VALUE sets any key of the configuration (see --cfg job); GROUP=CHOICE picks a file of conf/:

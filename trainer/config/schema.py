@@ -209,7 +209,7 @@ class RunConfig:
     resume: Annotated[
         str,
         one_of("auto", "must", "never", "wait"),
-        "whether to go on with a run that is there; wait = also wait for folds that others train",
+        "whether to resume a run that is there; wait = also wait for folds that others train",
     ] = "auto"
     force_resume: Annotated[bool, "go on although something that alters the numbers has changed"] = False
     seed: Annotated[int, at_least(0), "of weights, batches and augmentation, with repeat and fold"] = 42

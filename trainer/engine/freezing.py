@@ -58,7 +58,7 @@ def freeze_for_epoch(model: nn.Module, trainable: Sequence[nn.Parameter], schedu
         model: changed in place.
         trainable: its parameters that some epoch trains; the others stay as they are.
         schedule: what is frozen when.
-        epoch: about to be trained, or gone on with.
+        epoch: about to be trained, or resumed.
     """
     if schedule.freeze_epochs in (0, ALL):
         return

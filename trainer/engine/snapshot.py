@@ -139,7 +139,7 @@ def _unsaved_buffers(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _load_buffers(model: nn.Module, buffers: Mapping[str, Tensor]) -> None:
-    """Put back the buffers that a state_dict leaves out; a cache made or grown while training is made anew."""
+    """Put back the buffers that a state_dict leaves out; a cache made or grown while training is made again."""
     own = _unsaved_buffers(model)
     device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
     for name, buffer in buffers.items():

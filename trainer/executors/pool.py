@@ -40,7 +40,7 @@ def train_side_by_side(
         observed: makes the observers of one process; the first is the terminal.
         print_line: prints one line.
         run: name of the run, for messages.
-        in_new_process: makes ``train`` in processes that are not forked but started anew; can be pickled.
+        in_new_process: makes ``train`` in processes that are started, not forked; can be pickled.
 
     Raises:
         FoldwiseError: of the first fold that failed, naming it.
@@ -187,7 +187,7 @@ def _death(worker: Worker, run: str) -> FoldwiseError:
     worker.process.join(END_SECONDS)
     end(worker)
     code, fold = worker.process.exitcode or 0, worker.fold
-    advice = f"the same command with run={run} goes on with what is saved"
+    advice = f"the same command with run={run} resumes from what is saved"
     if code >= 0:
         return UnexpectedError(f"fold {fold}: its process ended with exit code {code}\n{advice}")
     name = f"signal {-code}"

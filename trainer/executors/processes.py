@@ -1,4 +1,4 @@
-"""Processes that train whole folds: forked from the one that has prepared the data, or started anew; always ended.
+"""Processes that train whole folds: forked from the one that has prepared the data, or started new; always ended.
 
 Forked ones see all that is prepared without a copy, and nothing has to be sent to them but names of folds. CUDA does
 not work in a forked process, so with a GPU each prepares the data itself. Each talks through a pipe of its own: no lock

@@ -30,7 +30,7 @@ class FoldPlan:
     Attributes:
         strategy: how the rows were split.
         n_splits: folds per repeat.
-        repeats: how often the rows were split anew.
+        repeats: how often the rows were split again.
         random_state: of the first repeat; repeat r uses ``random_state + r``.
         fold_of_row: (repeats, N) the fold that holds the row out; -1 = none does.
         fingerprint: sha256 of ids, labels, groups, strategy, k and seed, and of what else decided the split.

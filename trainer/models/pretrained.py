@@ -133,7 +133,7 @@ def _shards(index: Path) -> list[Path]:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{index}: not readable as an index of weights: {first_line(error)}") from error
     if not paths or len(paths) != len(names):
-        raise CheckpointError(f"{index}: names no files beside it")
+        raise CheckpointError(f"{index}: names no files next to it")
     return paths
 
 

@@ -200,7 +200,7 @@ def _stacks(body: nn.Module) -> Iterator[nn.ModuleList]:
 
 
 def _around(module: nn.Module, stack: nn.ModuleList) -> Iterator[nn.Module]:
-    """Yield ``stack`` and the parts beside it in the order they were made, parameters of their own first."""
+    """Yield ``stack`` and the parts next to it in the order they were made, parameters of their own first."""
     if own := list(module.parameters(recurse=False)):
         yield nn.ParameterList(own)
     for child in module.children():

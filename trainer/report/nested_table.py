@@ -23,7 +23,7 @@ def nested_line(fold: int | str, picked: Mapping[str, Any]) -> str:
 
 
 def nested_section(result: CVResult, folds: Sequence[FoldResult]) -> str:
-    """Return what each fold picked, beside what it then scored; nothing where the run is not nested."""
+    """Return what each fold picked and what it then scored; nothing where the run is not nested."""
     nested = [fold for fold in folds if fold.picked]
     if not nested:
         return ""

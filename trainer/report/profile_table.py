@@ -31,7 +31,7 @@ def show(profile: Mapping[str, Any], costs: Mapping[str, Any] | None = None, con
 
 
 def cost_table(profile: Mapping[str, Any], costs: Mapping[str, Any]) -> Table:
-    """Return parameters and operations by both counters, memory, time, and the bill."""
+    """Return parameters and operations by both counters, memory, time, and the cost estimate."""
     table = headed_table(f"Profile of a batch of {profile['batch_rows']} rows")
     table.show_header = False
     table.add_column(no_wrap=True)

@@ -1,4 +1,4 @@
-"""The folds of a run that is gone on with: how far each is, and what happens to it."""
+"""The folds of a run that is resumed: how far each is, and what happens to it."""
 
 from collections.abc import Sequence
 from itertools import groupby

@@ -27,7 +27,7 @@ def show(report: Mapping[str, Any], min_match: float, console: Console) -> None:
 
 
 def weights_table(report: Mapping[str, Any], min_match: float) -> Table:
-    """Return what was loaded, under which names, and what was dropped, made anew or not found."""
+    """Return what was loaded, under which names, and what was dropped, re-initialised or not found."""
     table = facts_table(f"Weights from {report['path']}")
     for what, value in [*_loaded(report, min_match), *_names(report), *_not_loaded(report)]:
         table.add_row(Text(what), Text(value))
@@ -59,7 +59,7 @@ def _not_loaded(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if report["dropped"]:
         rows.append(("dropped", f"{len(report['dropped'])} counters that thop left (total_ops, total_params)"))
-    for what, key in (("head made anew", "reinitialised"), ("other shape", "mismatched")):
+    for what, key in (("head re-initialised", "reinitialised"), ("other shape", "mismatched")):
         if report[key]:
             shapes = [f"{name} {tuple(there)} there, {tuple(here)} here" for name, there, here in report[key]]
             rows.append((what, listed(shapes, "\n")))

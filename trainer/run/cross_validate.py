@@ -103,7 +103,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         while config.resume == "wait" and (folds := wait_for_others(*wanted, line_printer(console))):
             train(folds)
     except Interrupted as stop:
-        stop.advice = f"; go on with: {command_to_go_on(launch.command, directory)}"
+        stop.advice = f"; resume with: {command_to_go_on(launch.command, directory)}"
         raise
     return finish(config, directory, resume_plan, wanted[1], console)
 

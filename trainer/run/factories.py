@@ -25,7 +25,7 @@ from trainer.weights.load import load_weights
 
 
 def fresh_learner(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module | None = None) -> Learner:
-    """Build model, loss, optimizer, scheduler and precision anew, from (seed, repeat, fold) alone.
+    """Build model, loss, optimizer, scheduler and precision again, from (seed, repeat, fold) alone.
 
     Args:
         recipe: what is built.

@@ -52,7 +52,7 @@ def with_features(experiment: Experiment, fold: Fold, track: ShowProgress = no_p
     learner = fresh_learner(recipe, experiment.spec, fold)
     reason = why_not(recipe.fit, learner, data)
     if reason:
-        return replace(fold, notes=(*fold.notes, f"the frozen backbone is run anew in every epoch: {reason}"))
+        return replace(fold, notes=(*fold.notes, f"the frozen backbone is run again in every epoch: {reason}"))
     content = _content(experiment.samples.inputs)
     key = features_key(recipe, learner, fold.fitted, content)
     if key not in experiment.shared:

@@ -51,7 +51,7 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
         "length": length,
     }
     notes = [
-        f"{name} has no content_sha256(): changes of its data are not noticed when the run is gone on with"
+        f"{name} has no content_sha256(): changes of its data are not noticed when the run is resumed"
         for name in unknown
     ]
     return json.loads(json.dumps(identity)), notes

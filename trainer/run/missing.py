@@ -47,7 +47,7 @@ def missing_message(run: Path, missing: Sequence[int], others: Sequence[Path] = 
 
 
 def command_to_go_on(command: Sequence[str], run: Path) -> str:
-    """Return the command that goes on with a run that was stopped: what was typed, under the run's name."""
+    """Return the command that resumes a run: what was typed, under the run's name."""
     return shlex.join(["python", "train.py", *without(command, SAID_ANEW), f"run={quoted(run.name)}"])
 
 

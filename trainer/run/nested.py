@@ -85,7 +85,7 @@ def choose_recipe(
         experiment: what to run.
         fold: which fold.
         observers: told about the inner fits.
-        checkpointer: of the fold; finished inner fits are kept beside its checkpoints.
+        checkpointer: of the fold; finished inner fits are kept with its checkpoints.
 
     Raises:
         NonFiniteError: training diverged with every candidate.

@@ -1,4 +1,4 @@
-"""Going on with a run that is there: what is done, what was stopped, and what may not be mixed."""
+"""Resuming a run that is there: what is done, what was interrupted, and what may not be mixed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class ResumePlan:
 
     Attributes:
         states: of the wanted folds.
-        rewrite: whether the run's own files are to be written (anew).
+        rewrite: whether the run's own files are to be written (again).
         fresh: whether no run was there.
         forced: differences that ``force_resume`` accepted, now or before.
     """
@@ -60,11 +60,11 @@ def require_resumable(run: Path | None, *, resume: str, fold: int | str | None) 
     """
     if run is None:
         if resume == "must":
-            raise ConfigError("resume=must needs the name of the run to go on with: run=NAME")
+            raise ConfigError("resume=must needs the name of the run to resume: run=NAME")
         return
     require_own(run)
     if resume == "must" and not is_run(run):
-        raise CheckpointError(f"{run} holds no run to go on with (resume=must): use resume=auto to start one")
+        raise CheckpointError(f"{run} holds no run to resume (resume=must): use resume=auto to start one")
     if resume == "never" and is_run(run):
         raise CheckpointError(f"{run} holds a run already (resume=never): use another run=NAME")
     if fold is not None and resume != "wait":

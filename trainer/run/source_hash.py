@@ -149,7 +149,7 @@ def _imports_of(source: bytes) -> frozenset[str]:
     names = set[str]()
     try:
         nodes = list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError):  # a file beside a plugin's that nobody imports
+    except (SyntaxError, ValueError):  # a file next to a plugin's that nobody imports
         return frozenset()
     for node in nodes:
         if isinstance(node, ast.Import):

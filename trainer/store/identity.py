@@ -70,7 +70,7 @@ def differences(before: Identity, now: Identity, *, hardware: bool) -> dict[str,
 
 
 def require_same_conditions(before: Identity, now: Identity, *, what: str, force: bool) -> None:
-    """Refuse to go on with what was begun under other conditions, device and threads among them.
+    """Refuse to resume what was begun under other conditions, device and threads among them.
 
     Args:
         before: as recorded.

@@ -43,7 +43,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
 
 
 def write_manifest(run: Path, facts: Mapping[str, Any]) -> None:
-    """Write manifest.json anew, under the seal of its values.
+    """Write manifest.json again, under the seal of its values.
 
     Raises:
         StorageError: it cannot be written.

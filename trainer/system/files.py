@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: write beside the target, flush to disk, rename.
+"""Files that are either whole or absent: write next to the target, flush to disk, rename.
 
 Small records carry the sha256 of their own values, so that a changed bit is noticed when they are read.
 """

@@ -352,7 +352,7 @@ def test_a_forked_process_opens_the_zip_itself(tmp_path):
     before = open_archive(images.root)
     context = multiprocessing.get_context("fork")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning)  # forking beside the threads of other tests
+        warnings.filterwarnings("ignore", category=DeprecationWarning)  # forking next to the threads of other tests
         with context.Pool(4) as pool:
             found = pool.starmap(_read_in_child, [(images, n, os.getpid()) for n in range(20)] * 5)
     assert found == [pixels(30, 30, seed=n).tobytes() for n in range(20)] * 5

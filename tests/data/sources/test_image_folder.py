@@ -91,7 +91,7 @@ def test_folders_beside_the_split_are_asked_about(tmp_path, split):
     with pytest.raises(ConfigError) as caught:
         load_image_folder(path, split=split)
     assert str(caught.value).splitlines() == [
-        f"{path} is split into train, val, with other folders beside them (extra): say which are read",
+        f"{path} is split into train, val, with other folders next to them (extra): say which are read",
         "to train and score on just this split: data.folders=[train,val] data.split=true cv=predefined",
         "to mix them and make folds of all: data.folders=[train,val], with the names of others that are read too",
         "or move the other folders away; if all of these are classes, rename those called like a split",
@@ -118,7 +118,7 @@ def test_test_images_without_class_folders_are_left_out_and_named(tmp_path):
     files = {**below("train", class_folders()), "test/1.png": GOOD, "test/2.png": GOOD}
     samples, spec = load_image_folder(write_files(tmp_path, files), folders=["train", "test"])
     assert len(samples) == 6
-    assert "left out, because they lie beside the class folders: 2 (test/1.png, test/2.png)" in spec.notes
+    assert "left out, because they lie next to the class folders: 2 (test/1.png, test/2.png)" in spec.notes
 
 
 def test_stray_files_are_named_and_system_files_are_not(tmp_path):
@@ -130,7 +130,7 @@ def test_stray_files_are_named_and_system_files_are_not(tmp_path):
     for path in (directory, write_zip(tmp_path / "d.zip", files, folders=("fox",))):
         samples, spec = load_image_folder(path)
         assert samples.ids_N.tolist() == sorted(class_folders())
-        assert "left out, because they lie beside the class folders: 1 (top.png)" in spec.notes
+        assert "left out, because they lie next to the class folders: 1 (top.png)" in spec.notes
         [other] = [note for note in spec.notes if "endings are not read" in note]
         assert other.endswith(": 4 (README.md, cat/imageNotFound.gif, cat/notes.txt, wolf/readme.txt)")
         assert "class folders without an image, left out: 2 (fox, wolf)" in spec.notes

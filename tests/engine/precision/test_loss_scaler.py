@@ -41,7 +41,7 @@ def test_constants_are_apexs():
 SCRIPT = (
     [True] * 3  # 2^13 at once, as at the start of a run
     + [False] * 1999
-    + [True]  # one short of the window: the count starts anew
+    + [True]  # one short of the window: the count starts again
     + [False] * 2000  # doubles at the last
     + [False] * 2000
     + [False] * 1999
@@ -101,7 +101,7 @@ def test_fifty_skipped_in_a_row_stop_the_run():
     scaler = dynamic()
     for _ in range(49):
         scaler.update(overflow=True)
-    scaler.update(overflow=False)  # one clean step starts the count anew
+    scaler.update(overflow=False)  # one clean step starts the count again
     for _ in range(49):
         scaler.update(overflow=True)
     with pytest.raises(NonFiniteError, match=r"50 optimizer steps in a row overflowed \(loss scale now 1\)"):

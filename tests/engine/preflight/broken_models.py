@@ -1,4 +1,4 @@
-"""Deliberately broken models and losses, one per mistake, and sound ones to set beside them."""
+"""Deliberately broken models and losses, one per mistake, and sound ones to compare."""
 
 import torch
 import torch.nn.functional as F

@@ -196,7 +196,7 @@ def test_the_folds_of_a_run_are_found_by_the_ids_beside_them(tmp_path):
     made = plan(TARGET, ids_N=IDS)
     (tmp_path / "folds.json").write_text(made.to_json())
     with pytest.raises(
-        DataError, match=r"has no ids, .* such as 'case_\d+'\nput the rows\.parquet of its run beside it"
+        DataError, match=r"has no ids, .* such as 'case_\d+'\nput the rows\.parquet of its run next to it"
     ):
         read_split(tmp_path / "folds.json", IDS[ORDER])
     numbers = np.arange(40).astype(np.str_)

@@ -105,7 +105,7 @@ def test_other_classes_get_a_new_head(train, first):
     outcome = train("data=wine", "init.path=runs/a/fold_0/model.safetensors", "run=g", *FOLD_0)
     assert outcome.code == 0, outcome.err
     assert re.search(
-        r"head made anew +head\.bias \(10,\) there, \(3,\) here\s+head\.weight \(10, 256\) there, \(3, 256\) here",
+        r"head re-initialised +head\.bias \(10,\) there, \(3,\) here\s+head\.weight \(10, 256\) there, \(3, 256\) here",
         outcome.out,
     )
     assert re.search(r"other shape +body\.0\.weight \(256, 64\) there, \(256, 13\) here", outcome.out)
@@ -122,7 +122,7 @@ def test_other_words_beside_the_file_are_warned_about(train, tmp_path):
     assert train(*text, "data.path=one.csv", "run=one").code == 0
     outcome = train(*text, "data.path=two.csv", "run=two", "init.path=runs/one/fold_0/model.safetensors")
     assert outcome.code == 0, outcome.err
-    assert "warning: preprocess.json beside the file has other words than this fold" in outcome.out
+    assert "warning: preprocess.json next to the file has other words than this fold" in outcome.out
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def read_features(
         else:
             numbers[name] = values
     if not chosen:
-        raise ConfigError(f"{file}: no feature columns left beside the label: look at data.drop")
+        raise ConfigError(f"{file}: no feature columns left besides the label: look at data.drop")
     notes = _notes(numbers, categories)
     names = tuple(numbers), tuple(categories)
     return TableColumns(_stacked(numbers, n_rows), _object_columns(categories, n_rows), *names), notes

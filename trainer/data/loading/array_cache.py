@@ -25,7 +25,7 @@ Arrays = Mapping[str, NDArray[Any]]
 def kept_arrays(directory: Path | None, make: Callable[[], Arrays], *, what: str = "tokens") -> tuple[Arrays, str]:
     """Open the arrays of a directory, or make and keep them; return them and a note for a person.
 
-    Several jobs may do so at once: each writes beside the directory and the first one's files stay.
+    Several jobs may do so at once: each writes next to the directory and the first one's files stay.
     Arrays are opened as private memory maps: what is written to them is never written to the files.
 
     Args:

@@ -15,7 +15,7 @@ from trainer.data.samples import Inputs, TableColumns
 from trainer.errors import ConfigError, DataError
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
-CHUNK_ROWS = 1 << 16  # transformed at a time: beside the rows as read and the result there is little in memory
+CHUNK_ROWS = 1 << 16  # transformed at a time: so little is in memory besides the rows as read and the result
 FIT_COLUMNS = 4  # scaled at a time; at least 2, NumPy adds up a single column in another order
 NOT_A_TABLE = "data.preprocess: TablePreprocess is for feature columns; for texts use data/preprocess=vocabulary"
 

@@ -1,4 +1,4 @@
-"""A large CSV file in which nothing is odd is parsed from the disk: its text is never in memory beside its cells.
+"""A large CSV file in which nothing is odd is parsed from the disk: its text is never in memory next to its cells.
 
 All others are read by ``text_decoding`` and ``csv_strict``, which find the words for what is odd.
 """

@@ -35,7 +35,7 @@ def load_image_csv(
     """Load images and labels; its options are the arguments and the fields of ``columns``.
 
     Args:
-        path: table file, or a zip file that holds one table beside the images.
+        path: table file, or a zip file that holds one table next to the images.
         columns: what the columns are, and how the file is written.
         images: directory or zip file with the images; None = where the table is.
         file: column with the name of each image file below ``images``.

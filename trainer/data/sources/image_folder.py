@@ -27,8 +27,8 @@ class Place:
 
     Attributes:
         name: of the file, below the directory or in the zip.
-        part: the train, val or test folder (or one beside them) it is in, or "".
-        label: the folder of its class, or "" where it lies beside the class folders.
+        part: the train, val or test folder (or one next to them) it is in, or "".
+        label: the folder of its class, or "" where it lies next to the class folders.
         within: the folder below that one, or "".
     """
 
@@ -53,7 +53,7 @@ def load_image_folder(
 
     Where the top holds only folders called train, val, test and the like, the classes are the folders in them, and
     ``folders`` or ``split`` must say what becomes of them: rows held apart by others are not mixed unasked. Other
-    folders beside them are read only where ``folders`` names them.
+    folders next to them are read only where ``folders`` names them.
 
     Args:
         path: a directory or a zip file; a single folder in it is stepped into.
@@ -128,7 +128,7 @@ def _single_top(names: Sequence[str]) -> str:
 
 
 def _part_folders(names: Sequence[str], top: str) -> tuple[str, ...]:
-    """Return the train, val and test folders, and others beside them; none where the folders at the top are classes.
+    """Return the train, val and test folders, and others next to them; none where the folders at the top are classes.
 
     They are classes where one is called otherwise, unless train and a held-out folder have class folders in common.
     """
@@ -170,7 +170,7 @@ def _ask_which(parts: Sequence[str], others: Sequence[str], root: str) -> str:
     listed = ", ".join(map(shown, others[:MOST_NAMED])) + (", ..." if len(others) > MOST_NAMED else "")
     option = f"data.folders=[{','.join(parts)}]"
     return (
-        f"{root} is split into {', '.join(parts)}, with other folders beside them ({listed}): say which are read\n"
+        f"{root} is split into {', '.join(parts)}, with other folders next to them ({listed}): say which are read\n"
         f"to train and score on just this split: {option} data.split=true cv=predefined\n"
         f"to mix them and make folds of all: {option}, with the names of others that are read too\n"
         "or move the other folders away; if all of these are classes, rename those called like a split"
@@ -231,7 +231,7 @@ def _notes(
     other = [name for name in listing.files if not is_image_name(name)]
     empty = _folders_without_images(listing, top, parts)
     if beside:
-        notes.append(f"left out, because they lie beside the class folders: {_counted(beside)}")
+        notes.append(f"left out, because they lie next to the class folders: {_counted(beside)}")
     if other:
         notes.append(f"left out, because their endings are not read ({' '.join(ENDINGS)}): {_counted(other)}")
     if empty:

@@ -152,7 +152,7 @@ def _refusal(pretrained: str, place: str, allow_network: bool, error: Exception)
         have = {file.name for file in Path(place).iterdir()}
         if have & {"tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "merges.txt"}:
             return ConfigError(
-                f"model.pretrained={pretrained}: its tokenizer, or the config.json beside it, cannot be read ({reason})"
+                f"model.pretrained={pretrained}: its tokenizer, or its config.json, cannot be read ({reason})"
             )
         return _no_files(pretrained, place)
     if allow_network:
@@ -216,7 +216,7 @@ def _class_token(tokenizer: Any) -> ClassToken:
 
 
 def _positions(place: str, found: ModelConfig | None, allow_network: bool) -> int | None:
-    """Return the most tokens the model beside the tokenizer reads, asked of the model itself, built without memory."""
+    """Return the most tokens the tokenizer's model reads, asked of the model itself, built without memory."""
     import torch
     from transformers import AutoConfig, AutoModel
 
@@ -229,5 +229,5 @@ def _positions(place: str, found: ModelConfig | None, allow_network: bool) -> in
                 else transformers_config(found)
             )
             return max_positions(auto.from_config(config, trust_remote_code=False), config)
-    except Exception:  # a tokenizer without a model beside it, or one that is refused when it is built for training
+    except Exception:  # a tokenizer without a model next to it, or one that is refused when it is built for training
         return None

@@ -19,7 +19,7 @@ def compiled_call(model: nn.Module, backend: str = "inductor") -> Callable[..., 
     """Return the compiled call of a model; the compiler runs when it is first called.
 
     Sizes are variables of the compiled code from the first batch on: a ragged last batch or texts of another length
-    compile nothing anew, except for kernels that torch makes for one size only (convolutions on the CPU; after eight
+    compile nothing again, except for kernels that torch makes for one size only (convolutions on the CPU; after eight
     sizes it runs the others uncompiled).
 
     Args:

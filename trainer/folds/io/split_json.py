@@ -82,7 +82,7 @@ def _from_plan(file: Path, content: Mapping[str, Any], finder: RowFinder) -> Pre
     if not ids and not finder.numbered:
         raise DataError(
             f"{file}: has no ids, and without them its rows cannot be found in data with ids such as "
-            f"'{cell_text(finder.first)}'\nput the rows.parquet of its run beside it, or write it with ids: "
+            f"'{cell_text(finder.first)}'\nput the rows.parquet of its run next to it, or write it with ids: "
             "foldwise split DATA --path RUN/folds.json --out folds.json"
         )
     row_of = finder.rows(ids, "ids", everything=True) if ids else np.arange(len(finder))

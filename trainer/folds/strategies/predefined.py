@@ -71,7 +71,7 @@ def from_cells(cells: Sequence[str], source: str) -> Predefined:
     if any(word in TRAIN_WORDS for word in words):
         return _from_words(words, source)
     for row, word in enumerate(words):
-        if not re.fullmatch(r"([+-]?\d{1,9}(\.0*)?)?", word):  # 3.0 is what many tools make of 3 beside empty cells
+        if not re.fullmatch(r"([+-]?\d{1,9}(\.0*)?)?", word):  # 3.0 is what many tools make of 3 next to empty cells
             raise DataError(
                 f"{source}: '{cells[row][:40]}' in row {row + 1} is no fold: give whole numbers from 0 (empty or -1 = "
                 "never held out), or the words train and test"

@@ -1,4 +1,4 @@
-"""The profile at start: a fold's own model, loss and optimizer on copies, and the bill for the whole run."""
+"""The profile at start: a fold's own model, loss and optimizer on copies, and the cost estimate of the whole run."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ def profile_start(experiment: Experiment, fold: Fold, wanted: ProfileConfig, con
         console: where it is printed.
 
     Returns:
-        The profile with the bill under ``bill``, as plain values.
+        The profile, with the cost estimate under ``bill``, as plain values.
 
     Raises:
         ConfigError: the model cannot be built for this data.

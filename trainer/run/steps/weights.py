@@ -57,7 +57,7 @@ def _seen_rows(samples: Samples, path: Path) -> list[str]:
 
 
 def _other_words(path: Path, fitted: dict[str, Any]) -> list[str]:
-    """Warn where the preprocessing saved beside the file numbers words or categories in another way."""
+    """Warn where the preprocessing saved next to the file numbers words or categories in another way."""
     saved = path.with_name("preprocess.json")
     if not is_given(saved):
         return []
@@ -70,6 +70,6 @@ def _other_words(path: Path, fitted: dict[str, Any]) -> list[str]:
     known = before if isinstance(before, dict) else {}
     other = dict.fromkeys(kind for key, kind in kinds.items() if key in known and known[key] != fitted.get(key))
     return [
-        f"warning: {saved.name} beside the file has other {kind} than this fold: its weights belong to other inputs"
+        f"warning: {saved.name} next to the file has other {kind} than this fold: its weights belong to other inputs"
         for kind in other
     ]
