@@ -46,7 +46,7 @@ def test_every_part_of_the_report_is_shown():
     assert lines["prefix stripped"] == "'bert.'"
     assert lines["prefix added"] == "'backbone.'"
     assert lines["dropped"] == "2 counters that thop left (total_ops, total_params)"
-    assert lines["head re-initialised"] == "head.weight (7, 16) there, (3, 16) here"
+    assert lines["new head"] == "head.weight (7, 16) there, (3, 16) here"
     assert lines["other shape"] == "embedding.weight (50, 4) there, (60, 4) here"
     assert lines["not in the file"] == "pooler.weight"
     assert lines["not in the model"] == "cls.0, cls.1, cls.2, cls.3, cls.4, cls.5, ... 3 more"

@@ -59,7 +59,7 @@ def _not_loaded(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if report["dropped"]:
         rows.append(("dropped", f"{len(report['dropped'])} counters that thop left (total_ops, total_params)"))
-    for what, key in (("head re-initialised", "reinitialised"), ("other shape", "mismatched")):
+    for what, key in (("new head", "reinitialised"), ("other shape", "mismatched")):
         if report[key]:
             shapes = [f"{name} {tuple(there)} there, {tuple(here)} here" for name, there, here in report[key]]
             rows.append((what, listed(shapes, "\n")))

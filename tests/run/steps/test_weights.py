@@ -105,7 +105,7 @@ def test_other_classes_get_a_new_head(train, first):
     outcome = train("data=wine", "init.path=runs/a/fold_0/model.safetensors", "run=g", *FOLD_0)
     assert outcome.code == 0, outcome.err
     assert re.search(
-        r"head re-initialised +head\.bias \(10,\) there, \(3,\) here\s+head\.weight \(10, 256\) there, \(3, 256\) here",
+        r"new head +head\.bias \(10,\) there, \(3,\) here\s+head\.weight \(10, 256\) there, \(3, 256\) here",
         outcome.out,
     )
     assert re.search(r"other shape +body\.0\.weight \(256, 64\) there, \(256, 13\) here", outcome.out)
