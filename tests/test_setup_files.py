@@ -193,7 +193,7 @@ def test_no_file_names_a_registry_or_a_machine() -> None:
     for name in listed.stdout.decode().rstrip("\0").split("\0"):
         path = ROOT / name
         if path.is_file() and path != Path(__file__) and b"\0" not in path.read_bytes():
-            lines = path.read_text().splitlines()
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             found += [
                 f"{name}:{i}: {line.strip()[:80]}"
                 for i, line in enumerate(lines, 1)

@@ -37,7 +37,7 @@ class CvConfig:
         str, one_of(*STRATEGIES), "how rows are put into folds (a file of trainer/folds/strategies)"
     ] = "stratified"
     n_splits: Annotated[int, at_least(2), "folds of each repeat"] = 5
-    repeats: Annotated[int, at_least(1), "splits of all rows, each shuffled anew"] = 1
+    repeats: Annotated[int, at_least(1), "splits of all rows, each shuffled again"] = 1
     shuffle: Annotated[bool, "whether the rows are shuffled before they are split"] = True
     random_state: Annotated[int, at_least(0), "of the shuffle of the first repeat; training has seed"] = 42
     fold: Annotated[
