@@ -22,6 +22,7 @@ SHARED_NAMES = {
     "labels": "labels of a table, and the check of them",
     "preflight": "the checks, and the step of a run",
     "split": "foldwise split, and the audit of a split file",
+    "spellings": "of a number or word, and of the classes of a column",
     "tables": "read from files, and drawn for the terminal",
 }
 
