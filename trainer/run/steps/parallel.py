@@ -62,7 +62,7 @@ def why_not(device: torch.device) -> str:
 
 
 def starts_new_processes(device: torch.device) -> bool:
-    """Return whether the processes have to be started, not forked: torch cannot train in forked ones where it sees a GPU."""
+    """Return whether processes are started, not forked: torch cannot train in forked ones where it sees a GPU."""
     return device.type == "cuda" or torch.accelerator.is_available()
 
 
