@@ -20,10 +20,12 @@ SHARED_NAMES = {
     "contract": "what a model, a loss and a preprocessor must have",
     "features": "columns of a table, and the check of them",
     "labels": "labels of a table, and the check of them",
+    "merge": "foldwise merge, and what it does",
     "preflight": "the checks, and the step of a run",
     "split": "foldwise split, and the audit of a split file",
     "spellings": "of a number or word, and of the classes of a column",
     "tables": "read from files, and drawn for the terminal",
+    "tensorboard": "foldwise tensorboard, and the tracker",
 }
 
 

@@ -1,68 +1,61 @@
-"""The console script ``foldwise``: all that trains nothing, most of it on finished runs (``python -m trainer``)."""
+"""The console script ``foldwise``: all that trains nothing, most of it on finished runs (``python -m trainer``).
 
-import argparse
-import subprocess
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+One file per command beside this one. They import what they work with when they run, so that ``--help`` is quick.
+"""
 
-from trainer.cli.audit import add_audit
-from trainer.cli.split import add_split
-from trainer.errors import ConfigError, guarded
-from trainer.store.own_files import require_no_links
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import typer
+from typer.main import get_command
+
+from trainer.cli.audit import EXAMPLES as AUDIT_EXAMPLES
+from trainer.cli.audit import audit
+from trainer.cli.convert import convert
+from trainer.cli.merge import merge, report
+from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
+from trainer.cli.split import split
+from trainer.cli.tensorboard import tensorboard
+from trainer.errors import guarded
+
+COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
+    (merge, None),
+    (report, None),
+    (split, SPLIT_EXAMPLES),
+    (audit, AUDIT_EXAMPLES),
+    (convert, None),
+    (tensorboard, None),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand and return the exit code."""
-    parsed = _parser().parse_args(arguments)
-    return guarded(lambda: parsed.run(parsed))
+    """Run a command and return the exit code."""
+    try:
+        get_command(application())(None if arguments is None else list(arguments), prog_name="foldwise")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="foldwise", description="Look at data, work on finished runs. To train: python train.py --help"
+def application() -> typer.Typer:
+    """Return the command line: plain text, whatever the terminal."""
+    app = typer.Typer(
+        help="Look at data, work on finished runs. To train: python train.py --help",
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    merge = commands.add_parser("merge", help="join the folds of a run into cv.json, oof.parquet and the report")
-    merge.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
-    merge.add_argument("others", type=Path, nargs="*", metavar="COPY", help="copies of it with other folds finished")
-    merge.add_argument("--force", action="store_true", help="join folds of other options or software all the same")
-    merge.add_argument("--plugins", nargs="+", default=[], metavar="PACKAGE", help="packages the metrics are from")
-    merge.set_defaults(run=_merge)
-    report = commands.add_parser("report", help="show a run's result and write its report again")
-    report.add_argument("directory", type=Path, metavar="RUN", help="run directory, such as runs/a1")
-    report.add_argument("--plugins", nargs="+", default=[], metavar="PACKAGE", help="packages the metrics are from")
-    report.set_defaults(run=_merge, others=[], force=False)
-    add_split(commands)
-    add_audit(commands)
-    convert = commands.add_parser("convert", help="write a file of weights in another format, proved to be the same")
-    convert.add_argument("source", type=Path, metavar="IN", help=".pt .pth .bin .ckpt or .safetensors, any format")
-    convert.add_argument("target", type=Path, metavar="OUT")
-    convert.add_argument("--format", choices=("zip", "legacy", "safetensors"), default="zip", help="default: zip")
-    convert.set_defaults(run=_convert)
-    board = commands.add_parser("tensorboard", help="serve a run's (or all runs') curves on this machine only")
-    board.add_argument("directory", type=Path, metavar="DIR", help="run directory, or the one that holds them")
-    board.add_argument("--port", type=int, default=6006)
-    board.set_defaults(run=_tensorboard)
-    return parser
+    for command, epilog in COMMANDS:
+        app.command(epilog=epilog)(_with_exit_code(command))
+    return app
 
 
-def _merge(parsed: argparse.Namespace) -> None:
-    from trainer.report.terminal import terminal
-    from trainer.run.merge import merge, show
+def _with_exit_code(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command end as ``guarded`` says: a short message and the exit code of its kind."""
 
-    show(terminal(), merge(parsed.directory, parsed.others, force=parsed.force, plugins=parsed.plugins))
+    @wraps(command)
+    def run(**options: Any) -> None:
+        raise typer.Exit(guarded(lambda: command(**options)))
 
-
-def _convert(parsed: argparse.Namespace) -> None:
-    from trainer.weights.file_formats import convert
-
-    print("\n".join(convert(parsed.source, parsed.target, parsed.format)))
-
-
-def _tensorboard(parsed: argparse.Namespace) -> None:
-    if not parsed.directory.is_dir():
-        raise ConfigError(f"{parsed.directory} is not a directory: give a run directory, such as runs/a1")
-    require_no_links(parsed.directory)
-    command = ["-m", "tensorboard.main", "--logdir", str(parsed.directory), "--host", "localhost"]
-    subprocess.run([sys.executable, *command, "--port", str(parsed.port)], check=False)
+    return run

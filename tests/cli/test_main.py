@@ -1,0 +1,51 @@
+"""``foldwise``: its commands, and what is typed wrongly."""
+
+import subprocess
+import sys
+
+import pytest
+
+from trainer.cli.main import COMMANDS
+from trainer.cli.main import main as foldwise
+
+NAMES = [command.__name__ for command, _ in COMMANDS]
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in NAMES)], ids=" ".join)
+def test_help_is_plain_text_that_fits_a_narrow_terminal(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert foldwise([*command, "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert (out.isascii(), err) == (True, "")
+    options = out.partition("Examples:")[0].partition("Strategies:")[0]
+    assert max(map(len, options.splitlines())) <= 60
+    assert out.startswith(f"Usage: foldwise {command[0] if command else '[OPTIONS] COMMAND'}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ([], "Missing command"),
+        (["aduit", "x"], "Did you mean 'audit'?"),
+        (["split", "x.csv", "--lable", "y"], "--label"),
+        (["split", "x.csv"], "--label COL is missing"),
+        (["split"], "Missing argument 'FILE'"),
+        (["split", "x.csv", "--label", "y", "--seed", "one"], "Invalid value for '--seed'"),
+        (["convert", "a", "b", "--format", "zp"], "is not one of 'zip', 'legacy', 'safetensors'"),
+        (["tensorboard", "absent"], "absent is not a directory"),
+    ],
+)
+def test_what_is_typed_wrongly_ends_with_exit_code_2_in_few_lines(typed, said, capsys):
+    assert foldwise(typed) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert len(err.strip().splitlines()) <= 5
+
+
+def test_help_imports_nothing_that_takes_long():
+    heavy = "torch", "numpy", "pyarrow", "sklearn", "rich"
+    code = "import sys; from trainer.cli.main import main; main(['split', '-h']);"
+    code += f"sys.exit(str([name for name in {heavy} if name in sys.modules]))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stderr.strip() == "[]"
