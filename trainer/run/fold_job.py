@@ -60,7 +60,7 @@ def train_fold(
     alone: bool = False,
     track: ShowProgress = no_progress,
 ) -> None:
-    """Train, score and save one fold, or go on with it; one that another process writes is left to it.
+    """Train, score and save one fold, or resume it; one that another process writes is left to it.
 
     Args:
         name: of the fold: its number, or ``all``.
