@@ -4,10 +4,11 @@ import json
 import numpy as np
 from rich.console import Console
 
+from trainer.audit.describe_split import describe_split, features_of
 from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
 from trainer.folds.plan import make_folds
 from trainer.folds.request import SplitOptions
-from trainer.report.split_table import describe_split, features_of, remarks, show
+from trainer.report.split_table import remarks, show
 from trainer.tasks import MULTICLASS
 
 TARGET = np.repeat([0, 1, 2], [40, 18, 2])

@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.audit.describe_split import describe_split
 from trainer.cli.columns import given_columns
 from trainer.cli.flags import as_flags, named_as_flags
 from trainer.config.bounds import bound_problems
@@ -18,7 +19,7 @@ from trainer.errors import ConfigError
 from trainer.folds.io.split_files import given_folds, require_replaceable, write_split
 from trainer.folds.plan import FoldPlan, make_folds, strategy_module
 from trainer.folds.request import SplitOptions
-from trainer.report.split_table import describe_split, show
+from trainer.report.split_table import show
 from trainer.report.terminal import terminal
 from trainer.tasks import Task
 

@@ -3,49 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainer.data.samples import DataSpec, Samples, TableColumns, Texts
-from trainer.folds.plan import FoldPlan
-from trainer.folds.report import split_report
 from trainer.report.rich_tables import headed_table
-from trainer.report.word_drift import word_drifts
 
 MOST_FOLDS = 10  # with a column each in the table of classes
 MOST_CLASSES = 20
 MOST_ROWS = 50  # folds listed
 
 
-def describe_split(plan: FoldPlan, samples: Samples, spec: DataSpec) -> dict[str, Any]:
-    """Return ``split_report`` of a data set: its numeric columns, or the length of its texts, as features.
-
-    Each fold has ``words`` besides: see ``word_drifts``.
-    """
-    report = split_report(plan, samples.target, spec.classes, samples.groups_N, features_of(samples))
-    for part, words in zip(report["folds"], word_drifts(plan, samples), strict=True):
-        part["words"] = words
-    return report
-
-
-def features_of(samples: Samples) -> dict[str, NDArray[np.float64]]:
-    """Return what drift is looked for in: numeric columns, or the number of characters of each text."""
-    inputs: object = samples.inputs
-    if isinstance(inputs, TableColumns):
-        return dict(zip(inputs.numeric, inputs.numeric_NF.T, strict=True))
-    if isinstance(inputs, Texts):
-        return {"text length": np.array([len(text) for text in inputs.texts], dtype=np.float64)}
-    return {}
-
-
 def show(report: Mapping[str, Any], console: Console) -> None:
     """Print a split: each fold, the classes by fold, and what stands out.
 
     Args:
-        report: of ``describe``, or the same read back from JSON.
+        report: of ``trainer.audit.describe_split``, or the same read back from JSON.
         console: where to print.
     """
     console.print(folds_table(report))

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from trainer.audit.clusters import duplicate_groups
+from trainer.audit.describe_split import describe_split
 from trainer.config.build import construct
 from trainer.config.compose import to_yaml
 from trainer.config.grid import candidates, describe_selection, is_nested
@@ -23,7 +24,6 @@ from trainer.folds.io.split_files import given_folds
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
 from trainer.metrics.check import try_metrics
-from trainer.report.split_table import describe_split
 from trainer.run.experiment import Candidate, Experiment, Loaders, Recipe, StartingWeights
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
+from trainer.audit.word_drift import FEW_VALUES, word_drifts
 from trainer.data.samples import Samples, TableColumns, Texts
 from trainer.folds.plan import make_folds
-from trainer.report.word_drift import FEW_VALUES, word_drifts
 
 RANDOM = np.random.default_rng(0)
 
