@@ -48,10 +48,16 @@ class OneOf:
     Attributes:
         known: the words.
         hint: said after a word that is none of them.
+        dotted: whether a dotted name may stand in their place, which others check.
     """
 
     known: tuple[str, ...]
     hint: str = ""
+    dotted: bool = False
+
+    def holds(self, value: object) -> bool:
+        """Return whether a value is one of the words, or may stand in their place."""
+        return value in self.known or (self.dotted and isinstance(value, str) and "." in value)
 
 
 def at_least(low: float) -> Within:
@@ -69,9 +75,9 @@ def between(low: float, high: float, ends: str) -> Within:
     return Within(low, high, ends)
 
 
-def one_of(*known: str, hint: str = "") -> OneOf:
+def one_of(*known: str, hint: str = "", dotted: bool = False) -> OneOf:
     """Return the bound of these words."""
-    return OneOf(known, hint)
+    return OneOf(known, hint, dotted)
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class Option:
 
     def problem(self, value: Any) -> str | None:
         """Return what is wrong with a value of the right type, in one line with its key, or None."""
-        if value is None or (self.one_of is not None and value in self.one_of.known):
+        if value is None or (self.one_of is not None and self.one_of.holds(value)):
             return None
         if self.within is None:
             return None if self.one_of is None else self._unknown(str(value))

@@ -53,6 +53,7 @@ PARTS = {
     "loss": Part(("trainer.losses.",), ("task", "n_classes", "class_counts", "n_rows")),
     "optimizer": Part(("torch.optim.",), ("params",)),
     "scheduler": Part(("torch.optim.lr_scheduler.",), ("optimizer",)),
+    "splitter": Part(("sklearn.model_selection.",), ("n_splits", "shuffle", "random_state")),
     "tracker": Part(("trainer.trackers.",), ("directory",)),
 }
 STEP_COUNTS = (

@@ -68,6 +68,7 @@ def register_schema() -> None:
     for name in (*OPEN_SECTIONS, *LISTED_SECTIONS):
         OmegaConf.set_struct(node[name], False)
     OmegaConf.set_struct(node.cv.inner.grid, False)
+    OmegaConf.set_struct(node.cv.arguments, False)
     ConfigStore.instance().store(name="schema", node=node)
 
 
@@ -147,7 +148,7 @@ def _only(given: set[str], section: dict[str, Any], name: str) -> dict[str, Any]
     found: dict[str, Any] = {}
     for key, value in section.items():
         path = f"{name}.{key}"
-        if path in given:
+        if path in given or path.replace(".", "/") in given:  # a value, or the choice of a group: data/preprocess=table
             found[key] = value
         elif isinstance(value, dict) and any(item.startswith(f"{path}.") for item in given):
             found[key] = _only(given, value, path)

@@ -34,8 +34,11 @@ class CvConfig:
     """How the rows are split and which epoch is scored."""
 
     strategy: Annotated[
-        str, one_of(*STRATEGIES), "how rows are put into folds (a file of trainer/folds/strategies)"
+        str,
+        one_of(*STRATEGIES, dotted=True),
+        "how rows are put into folds: a file of trainer/folds/strategies, or the dotted name of a splitter",
     ] = "stratified"
+    arguments: Annotated[dict[str, Any], "of a splitter's class that strategy names"] = field(default_factory=dict)
     n_splits: Annotated[int, at_least(2), "folds of each repeat"] = 5
     repeats: Annotated[int, at_least(1), "splits of all rows, each shuffled again"] = 1
     shuffle: Annotated[bool, "whether the rows are shuffled before they are split"] = True

@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import ConfigError, DataError
+from trainer.folds.own import OwnStrategy
 from trainer.folds.request import Pair, SplitOptions, SplitRequest
 from trainer.tasks import of_target
 
 SEEDS = 2**32  # NumPy's RandomState, and so scikit-learn, takes 0..2**32 - 1
 
 
-def require_settings(strategy: str, module: ModuleType, request: SplitRequest, repeats: int, given: bool) -> None:
+def require_settings(
+    strategy: str, module: ModuleType | OwnStrategy, request: SplitRequest, repeats: int, given: bool
+) -> None:
     """Refuse settings that contradict the strategy or have no effect on it.
 
     Args:
@@ -72,7 +75,7 @@ def _require_option_values(options: SplitOptions) -> None:
         raise ConfigError(f"cv.holdout_fraction={options.holdout_fraction}: must be between 0 and 1")
 
 
-def require_groups(strategy: str, module: ModuleType, request: SplitRequest) -> None:
+def require_groups(strategy: str, module: ModuleType | OwnStrategy, request: SplitRequest) -> None:
     """Refuse groups that would not be kept, and a strategy that misses them.
 
     Raises:

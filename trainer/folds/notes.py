@@ -6,12 +6,13 @@ from types import ModuleType
 
 import numpy as np
 
+from trainer.folds.own import OwnStrategy
 from trainer.folds.request import Pair, SplitRequest
 
 
 def split_notes(
     strategy: str,
-    module: ModuleType,
+    module: ModuleType | OwnStrategy,
     rounds: Sequence[Sequence[Pair]],
     request: SplitRequest,
     classes: tuple[str, ...],
@@ -27,13 +28,14 @@ def split_notes(
     """
     if not module.N_SPLITS:
         repeats = f" x {len(rounds)} repeats" if len(rounds) > 1 else ""
-        what = {"leave_one_group_out": "one fold per group", "holdout": "one fold only"}.get(strategy, "given folds")
+        named = {"leave_one_group_out": "one fold per group", "holdout": "one fold only", "predefined": "given folds"}
+        what = named.get(strategy, "folds as the splitter makes them")
         yield f"{what}: {len(rounds[0])}{repeats} (cv.n_splits is not used)"
     equal = len(rounds) - len({frozenset(held_out.tobytes() for _, held_out in pairs) for pairs in rounds})
     if equal and strategy != "predefined":
         yield f"cv.repeats={len(rounds)}: {equal} of the repeats hold out the same rows as one before"
     n_rows = len(request.target)
-    if strategy in ("time", "predefined"):
+    if strategy in ("time", "predefined") or "." in strategy:
         held_out_N = np.zeros(n_rows, dtype=bool)
         trained_N = np.zeros(n_rows, dtype=bool)
         for train, held_out in chain(*rounds):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from trainer.errors import ConfigError, did_you_mean
 from trainer.folds.checks import require_groups, require_settings, require_sound, require_times
 from trainer.folds.notes import split_notes
+from trainer.folds.own import OwnStrategy
 from trainer.folds.rare import apply_rare_policy
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
 from trainer.folds.strategies.predefined import Predefined, by_repeat, renumbered
@@ -98,6 +99,7 @@ def make_folds(
     times_N: NDArray[np.float64] | NDArray[np.int64] | None = None,
     predefined: Predefined | None = None,
     options: SplitOptions | None = None,
+    own: OwnStrategy | None = None,
 ) -> FoldPlan:
     """Split the rows, in the order of their ids: the order of the rows in the file says nothing.
 
@@ -115,6 +117,7 @@ def make_folds(
         times_N: when each row happened (``time``).
         predefined: the folds themselves (``predefined``).
         options: settings of single strategies.
+        own: what splits, where ``strategy`` is a dotted name.
 
     Raises:
         ConfigError: the settings contradict each other or the data, such as groups that would not be kept.
@@ -124,7 +127,7 @@ def make_folds(
     if strategy == "stratified" and of_target(target).several_labels:
         strategy = of_target(target).stratified
         notes = ("multi-label rows: stratified by iterative stratification (cv=multilabel)",)
-    module = strategy_module(strategy)
+    module = strategy_module(strategy) if own is None else own
     request = SplitRequest(
         target, n_splits, shuffle, random_state, groups_N, times_N, options=options or SplitOptions()
     )
@@ -196,7 +199,9 @@ def _each_repeat(request: SplitRequest, repeats: int, predefined: Predefined | N
     return [replace(request, random_state=request.random_state + repeat) for repeat in range(repeats)]
 
 
-def _in_order(module: ModuleType, request: SplitRequest, order: RowNumbers, kept_N: NDArray[np.bool_]) -> list[Pair]:
+def _in_order(
+    module: ModuleType | OwnStrategy, request: SplitRequest, order: RowNumbers, kept_N: NDArray[np.bool_]
+) -> list[Pair]:
     """Split the rows as if the file had them in this order; rows that are kept train in every fold."""
     rows, kept = order[~kept_N[order]], np.flatnonzero(kept_N)
     asked = replace(
@@ -207,7 +212,7 @@ def _in_order(module: ModuleType, request: SplitRequest, order: RowNumbers, kept
     )
     return [
         (np.sort(np.concatenate([rows[train], kept])), np.sort(rows[held_out]))
-        for train, held_out in module.split(asked)
+        for train, held_out in (module.checked_split(asked) if isinstance(module, OwnStrategy) else module.split(asked))
     ]
 
 
@@ -246,7 +251,7 @@ def _further_facts(plan: FoldPlan, request: SplitRequest, *, ordered: bool, rare
         facts.append("dealt out in a drawn order")  # tells apart the splits made when that order was fixed
     if plan.strategy == "time" and request.times_N is not None:
         facts += [f"gap {options.gap}, window {options.window}", request.times_N]
-    if plan.strategy == "predefined":
+    if plan.strategy == "predefined" or "." in plan.strategy:
         runs = [[*key, _runs(rows)] for key, rows in sorted(plan.train_rows.items())]
         facts += [plan.fold_of_row, runs]
     return tuple(facts)

@@ -21,6 +21,7 @@ from trainer.engine.precision.opt_levels import OptLevel, resolve_opt_level, sho
 from trainer.engine.settings import FitSettings, fit_values
 from trainer.errors import ConfigError
 from trainer.folds.io.split_files import given_folds
+from trainer.folds.own import own_strategy
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
 from trainer.metrics.check import try_metrics
@@ -137,6 +138,7 @@ def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str) -> F
         times_N=samples.times_N,
         predefined=given_folds(cv.path, samples.ids_N, samples.split_N, column),
         options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction),
+        own=own_strategy(cv.strategy, cv.arguments, config.plugins) if "." in cv.strategy else None,
     )
     require_fold(cv.fold, plan.n_folds)
     return plan

@@ -25,6 +25,7 @@ from trainer.engine.optimizer import make_optimizer, make_scheduler
 from trainer.engine.precision.opt_levels import override_problems
 from trainer.errors import ConfigError, did_you_mean
 from trainer.folds.checks import require_seeds
+from trainer.folds.own import strategy_problems
 from trainer.folds.plan import strategy_module
 from trainer.losses.contract import refuse_pairing
 from trainer.metrics.check import check_names
@@ -56,6 +57,7 @@ def _problems(config: RunConfig) -> list[str]:
         for name in OPEN_SECTIONS:
             problems += check_section(name, getattr(config, name), config.plugins)
         problems += check_section("data.preprocess", config.data.get("preprocess") or {}, config.plugins)
+        problems += strategy_problems(config.cv.strategy, config.cv.arguments, config.plugins)
         problems += tracker_problems(config.tracker, config.plugins)
     problems += override_problems(config.amp)
     problems += _device_problems(config.device)
