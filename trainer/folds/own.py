@@ -70,9 +70,7 @@ def _own_problems(name: str, arguments: Mapping[str, Any], plugins: Sequence[str
     except ConfigError as error:
         return [str(error).replace("splitter._target_", "cv.strategy")]
     if not isinstance(target, type) or not callable(getattr(target, "split", None)):
-        return [
-            f"cv.strategy: {name} is no class with split(X, y, groups) and no module with split(request)"
-        ]
+        return [f"cv.strategy: {name} is no class with split(X, y, groups) and no module with split(request)"]
     problems = check_section("splitter", {"_target_": name, **arguments}, plugins)
     return [problem.replace("splitter.", "cv.arguments.") for problem in problems]
 
