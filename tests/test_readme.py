@@ -424,6 +424,7 @@ def test_key_is_documented_with_its_default(page: Path, key: str, default: objec
 def open_options() -> list[tuple[str, object]]:
     """Every option of the reader's own data and of the models and losses, with its default."""
     own_data = [path for path in CONF.glob("data/*.yaml") if "path: ???" in path.read_text(encoding="utf-8")]
+    own_data.append(CONF / "data" / "_columns.yaml")  # what they have in common
     paths = [*own_data, *CONF.glob("data/preprocess/*.yaml"), *CONF.glob("model/*.yaml"), *CONF.glob("loss/*.yaml")]
     options = []
     for path in paths:

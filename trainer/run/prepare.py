@@ -52,9 +52,8 @@ def prepare(config: RunConfig) -> Experiment:
         samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
     check_data(config, spec)
     require_labels(samples, spec)
-    plan = split_rows(
-        config.cv, samples, spec, f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
-    )
+    column = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
+    plan = split_rows(config.cv, samples, spec, column, plugins=config.plugins)
     _require_metrics(config, samples, spec, plan)
     metrics = tuple(config.metrics.names) or spec.task.default_metrics
     recipe = make_recipe(config, level, device, metrics, init)
@@ -112,7 +111,7 @@ def make_candidates(config: RunConfig, recipe: Recipe) -> tuple[Candidate, ...]:
     return tuple(Candidate(one.number, one.values, with_values(one.config)) for one in candidates(config))
 
 
-def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str) -> FoldPlan:
+def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str, *, plugins: Sequence[str] = ()) -> FoldPlan:
     """Split the rows as ``cv`` says.
 
     Args:
@@ -120,6 +119,7 @@ def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str) -> F
         samples: the rows.
         spec: what they mean.
         column: that names each row's part, for messages.
+        plugins: packages of the user's, of which the splitter may be.
 
     Raises:
         ConfigError: the settings contradict each other or the data, or ``cv.fold`` does not exist.
@@ -138,7 +138,7 @@ def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str) -> F
         times_N=samples.times_N,
         predefined=given_folds(cv.path, samples.ids_N, samples.split_N, column),
         options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction),
-        own=own_strategy(cv.strategy, cv.arguments, config.plugins) if "." in cv.strategy else None,
+        own=own_strategy(cv.strategy, cv.arguments, plugins) if "." in cv.strategy else None,
     )
     require_fold(cv.fold, plan.n_folds)
     return plan
