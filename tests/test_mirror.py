@@ -20,6 +20,7 @@ SHARED_NAMES = {
     "contract": "what a model, a loss and a preprocessor must have",
     "features": "columns of a table, and the check of them",
     "labels": "labels of a table, and the check of them",
+    "mae": "the mean absolute error as a metric and as a loss",
     "merge": "foldwise merge, and what it does",
     "preflight": "the checks, and the step of a run",
     "split": "foldwise split, and the audit of a split file",

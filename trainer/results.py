@@ -43,7 +43,7 @@ class FoldResult:
         fold: from 0.
         rows: (V,) row numbers of the held-out rows, ascending.
         logits: (V, n_outputs) float32.
-        proba: (V, n_classes) float32; multi-label: (V, L).
+        proba: (V, n_classes) float32; multi-label: (V, L); of numbers the predictions (V, 1) float64.
         loss: (V,) float32 value of the training loss per row.
         metrics: by name, on the held-out rows.
         epochs: what each epoch recorded.
@@ -58,7 +58,7 @@ class FoldResult:
     fold: int
     rows: NDArray[np.int64]
     logits: NDArray[np.float32]
-    proba: NDArray[np.float32]
+    proba: NDArray[Any]
     loss: NDArray[np.float32]
     metrics: dict[str, float]
     epochs: tuple[EpochRecord, ...]
@@ -96,7 +96,7 @@ class OutOfFold:
         fold: (M,) held-out fold of the row.
         repeat: (M,).
         target: (M,) class index, or (M, L).
-        proba: (M, n_classes) or (M, L).
+        proba: (M, n_classes) or (M, L); of numbers the predictions (M, 1).
         logits: (M, n_outputs).
         loss: (M,).
     """
@@ -105,7 +105,7 @@ class OutOfFold:
     fold: NDArray[np.int64]
     repeat: NDArray[np.int64]
     target: Target
-    proba: NDArray[np.float32]
+    proba: NDArray[Any]
     logits: NDArray[np.float32]
     loss: NDArray[np.float32]
 

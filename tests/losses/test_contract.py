@@ -11,7 +11,7 @@ from tests.places import REPOSITORY
 from trainer.errors import ConfigError
 from trainer.losses.arguments import full_precision
 from trainer.losses.contract import refuse_pairing
-from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, TASKS
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION, TASKS
 
 FILES = sorted((REPOSITORY / "conf" / "loss").glob("*.yaml"))
 OFFERED = {"task", "n_classes", "class_counts", "n_rows"}
@@ -60,13 +60,15 @@ def test_a_loss_returns_one_value_per_row_or_names_the_right_loss(path, task):
     loss = build(path, task)
     logits = torch.randn(5, loss.n_outputs, generator=torch.Generator().manual_seed(0))
     target = torch.tensor([[0, 1, 1]] * 5) if task == MULTILABEL else torch.tensor([0, 1, 1, 0, 1])
+    if task == REGRESSION:
+        target = target.double()
 
     assert loss.expects in ("logits", "log_probs")
     assert loss(logits, target).shape == loss.normaliser(target).shape == (5,)
     assert not getattr(loss, "counts_rows", False) or torch.equal(loss.normaliser(target), torch.ones(5))
     proba = loss.to_proba(logits)
-    assert proba.shape == (5, 2 if task == BINARY else 3)
-    assert task == MULTILABEL or torch.allclose(proba.sum(1), torch.ones(5))
+    assert proba.shape == (5, {BINARY: 2, REGRESSION: 1}.get(task, 3))
+    assert not task.one_class_each or torch.allclose(proba.sum(1), torch.ones(5))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -6,7 +6,7 @@ from trainer.metrics.bootstrap import confidence_interval, percentile_interval, 
 from trainer.metrics.find import house_metrics
 from trainer.metrics.scores import score
 from trainer.metrics.weighted import weighted_metrics
-from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, TASKS
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION, TASKS
 
 CASES = [(TASKS[task], name) for name, metric in house_metrics().items() for task in metric.tasks]
 
@@ -14,6 +14,9 @@ CASES = [(TASKS[task], name) for name, metric in house_metrics().items() for tas
 def rows(task, n, seed, n_classes=4):
     """Targets and probabilities with ties and with a rare last class."""
     rng = np.random.default_rng(seed)
+    if task == REGRESSION:
+        target = np.round(rng.normal(50, 3, n))
+        return target, np.round(target + rng.normal(0, 3, n))[:, None]
     if task == MULTILABEL:
         target = (rng.random((n, n_classes)) < [0.5, 0.4, 0.3, 0.03]).astype(np.int64)
         target[0] = 0

@@ -29,7 +29,7 @@ def test_weights_count_rows(name, task):
 def test_right_predictions_beat_others_and_no_rows_are_undefined(name, task):
     target, proba = rows(task, 60, seed=5)
     found, other = house_metrics()[name], task.as_float64(proba)
-    right = task.indicators(target, proba.shape[1])
+    right = task.right(target, proba.shape[1])
     assert better(found(target, right.astype(float)), found(target, other), found.greater_is_better)
     assert math.isnan(found(target[:0], other[:0]))
     assert found.label

@@ -3,12 +3,13 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as sk
 
 from trainer.metrics.check import check_names
 from trainer.metrics.find import house_metrics
 from trainer.metrics.scores import better, score
-from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
+from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION
 
 TASKS = (BINARY, MULTICLASS, MULTILABEL)
 
@@ -84,6 +85,21 @@ def test_direction_is_what_it_says():
         best, other = score(names, task, y, exact.astype(np.float32)), score(names, task, y, noisy)
         for name in names:
             assert better(best[name], other[name], house_metrics()[name].greater_is_better), name
+
+
+def test_numbers_match_scikit_learn_and_scipy():
+    rng = np.random.default_rng(0)
+    y = np.round(rng.normal(5, 2, 80))
+    p = (y + rng.normal(0, 1, 80))[:, None]
+    expected = {
+        "rmse": sk.root_mean_squared_error(y, p),
+        "mae": sk.mean_absolute_error(y, p),
+        "r2": sk.r2_score(y, p),
+        "spearman": stats.spearmanr(y, p[:, 0]).statistic,
+    }
+    assert score(list(expected), REGRESSION, y, p) == pytest.approx(expected, abs=1e-12)
+    constant = score(list(expected), REGRESSION, np.full(3, 5.0), np.arange(3.0)[:, None])
+    assert [name for name, value in constant.items() if math.isnan(value)] == ["r2", "spearman"]
 
 
 def test_undefined_is_nan_without_a_warning():

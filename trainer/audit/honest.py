@@ -154,9 +154,8 @@ def held_out_rows(sides: Sequence[Side], n_rows: int) -> NDArray[np.bool_]:
 def _group_folds(target: Target, together_N: NDArray[np.int64], n_splits: int, seed: int) -> NDArray[np.int64]:
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    splitter = (GroupKFold if of_target(target).several_labels else StratifiedGroupKFold)(
-        n_splits, shuffle=True, random_state=seed
-    )
+    kind = StratifiedGroupKFold if of_target(target).one_class_each else GroupKFold
+    splitter = kind(n_splits, shuffle=True, random_state=seed)
     with warnings.catch_warnings():  # of a class with fewer rows than folds
         warnings.simplefilter("ignore")
         return folds_of(splitter.split(target, target, together_N), len(target))

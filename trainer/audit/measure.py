@@ -156,8 +156,10 @@ def _random_folds(target: Target, n_splits: int, seed: int) -> NDArray[np.int64]
 
     if n_splits < 2:
         return np.full((1, len(target)), -1, dtype=np.int64)
-    one_label = not of_target(target).several_labels
-    stratify = one_label and np.unique(target, return_counts=True)[1].min() >= RANDOM_FOLDS
+    task = of_target(target)
+    stratify = (
+        task.has_classes and not task.several_labels and np.unique(target, return_counts=True)[1].min() >= RANDOM_FOLDS
+    )
     splitter = (StratifiedKFold if stratify else KFold)(n_splits, shuffle=True, random_state=seed)
     return folds_of(splitter.split(target, target), len(target))
 

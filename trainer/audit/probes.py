@@ -12,9 +12,9 @@ from trainer.audit.duplicate_rows import as_numbers, text_keys
 from trainer.audit.image_hashes import SIDE, look_at
 from trainer.audit.split import Side
 from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns
-from trainer.tasks import of_target
+from trainer.tasks import Target, of_target
 
-Score = Callable[[NDArray[np.int64], NDArray[np.int64]], float]
+Score = Callable[[Target, Target], float]
 
 
 @dataclass(frozen=True)
@@ -31,29 +31,30 @@ class Probe:
 
 
 def probes(samples: Samples, spec: DataSpec) -> list[Probe]:
-    """Return logistic regression (texts: on character n-grams), and for tables and images the nearest neighbour."""
+    """Return a linear model (texts: on character n-grams), and for tables and images the nearest neighbour."""
+    linear = "logistic regression" if spec.task.has_classes else "ridge regression"
     if isinstance(samples.inputs, Images):
         pixels = f"on {SIDE} x {SIDE} grey pixels"
         return [
-            Probe(f"logistic regression {pixels}", lambda: _image_model(_linear(spec))),
-            Probe(f"nearest neighbour {pixels}", _nearest),
+            Probe(f"{linear} {pixels}", lambda: _image_model(_linear(spec))),
+            Probe(f"nearest neighbour {pixels}", lambda: _nearest(spec)),
         ]
     if isinstance(samples.inputs, TableColumns):
         table = samples.inputs
         return [
-            Probe("logistic regression", lambda: _table_model(table, _linear(spec))),
-            Probe("nearest neighbour", lambda: _table_model(table, _nearest())),
+            Probe(linear, lambda: _table_model(table, _linear(spec))),
+            Probe("nearest neighbour", lambda: _table_model(table, _nearest(spec))),
         ]
-    return [Probe("logistic regression on character n-grams", lambda: _text_model(_fast_linear(spec)))]
+    return [Probe(f"{linear} on character n-grams", lambda: _text_model(_fast_linear(spec)))]
 
 
-def probe_predictions(samples: Samples, probe: Probe, sides: Sequence[Side]) -> NDArray[np.int64]:
+def probe_predictions(samples: Samples, probe: Probe, sides: Sequence[Side]) -> Target:
     """Return each held-out row's label (or labels) as predicted by the model of its fold, in the shape of the target.
 
     Rows that are never held out are -1.
     """
     inputs = _features(samples.inputs)
-    predicted = np.full(samples.target.shape, -1, dtype=np.int64)
+    predicted = np.full(samples.target.shape, -1, dtype=samples.target.dtype)
     for side in sides:
         target = samples.target[side.train_N]
         if not of_target(target).several_labels and len(np.unique(target)) == 1:
@@ -77,8 +78,10 @@ def _features(inputs: Inputs) -> NDArray[Any]:
 
 def metric(spec: DataSpec) -> tuple[str, Score]:
     """Return the score's name, and the function of true and predicted labels."""
-    from sklearn.metrics import accuracy_score, f1_score
+    from sklearn.metrics import accuracy_score, f1_score, r2_score
 
+    if not spec.task.has_classes:
+        return "R²", lambda true, predicted: float(r2_score(true, predicted)) if len(true) > 1 else 0.0
     if spec.task.several_labels:
         return "F1 (micro)", lambda true, predicted: float(
             f1_score(true, predicted, average="micro", zero_division=0.0)
@@ -87,26 +90,30 @@ def metric(spec: DataSpec) -> tuple[str, Score]:
 
 
 def _linear(spec: DataSpec) -> Any:
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.multiclass import OneVsRestClassifier
 
+    if not spec.task.has_classes:
+        return Ridge()
     model = LogisticRegression(max_iter=500)
     return OneVsRestClassifier(model) if spec.task.several_labels else model
 
 
 def _fast_linear(spec: DataSpec) -> Any:
     """Logistic regression by stochastic gradient descent: n-grams are too many for the exact solver to be quick."""
-    from sklearn.linear_model import SGDClassifier
+    from sklearn.linear_model import Ridge, SGDClassifier
     from sklearn.multiclass import OneVsRestClassifier
 
+    if not spec.task.has_classes:
+        return Ridge()
     model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
     return OneVsRestClassifier(model) if spec.task.several_labels else model
 
 
-def _nearest() -> Any:
-    from sklearn.neighbors import KNeighborsClassifier
+def _nearest(spec: DataSpec) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    return KNeighborsClassifier(n_neighbors=1)
+    return (KNeighborsClassifier if spec.task.has_classes else KNeighborsRegressor)(n_neighbors=1)
 
 
 def _image_model(model: Any) -> Any:

@@ -64,6 +64,7 @@ class CvConfig:
         float, between(0, 1, "()"), "share of the training rows that picks the epoch under select=inner"
     ] = 0.1
     inner: InnerConfig = field(default_factory=InnerConfig)
+    bins: Annotated[int, at_least(1), "quantile bins that a regression is stratified by, fewer where rows are few"] = 10
     rare: Annotated[str, one_of(*RARE_POLICIES), "what becomes of classes with fewer rows than folds"] = "refuse"
     gap: Annotated[int, at_least(0), "strategy=time: distinct times left out before each held-out part"] = 0
     window: Annotated[

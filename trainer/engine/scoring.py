@@ -19,6 +19,7 @@ from trainer.engine.settings import FitSettings, FoldRows, RowNumbers
 from trainer.errors import NonFiniteError
 from trainer.metrics.scores import score
 from trainer.results import FoldResult
+from trainer.tasks import Target
 
 Predict = Callable[[Learner, TrainingSet, RowNumbers, int], NDArray[np.float32]]
 EVALUATION_BATCHES = 4  # an evaluation batch holds this many training batches: no gradients to keep
@@ -26,7 +27,7 @@ EVALUATION_BATCHES = 4  # an evaluation batch holds this many training batches: 
 
 def score_fold(
     learner: Learner, data: TrainingSet, rows: FoldRows, settings: FitSettings, spec: DataSpec, progress: FitState
-) -> tuple[FoldResult, NDArray[np.int64]]:
+) -> tuple[FoldResult, Target]:
     """Predict the held-out rows with the picked epoch's weights; return the result and the rows' targets.
 
     Raises:
@@ -36,7 +37,7 @@ def score_fold(
     with picked_weights(learner, progress.selection):
         logits, proba, loss = predict_rows(learner, data, rows.held_out, settings, predict_views)
     require_finite_logits(logits, rows.held_out)
-    target = data.target[torch.from_numpy(rows.held_out)].cpu().numpy()
+    target = data.true_target(rows.held_out)
     result = FoldResult(
         repeat=rows.repeat,
         fold=rows.fold,
@@ -71,15 +72,15 @@ def picked_weights(learner: Learner, selection: Selection) -> Iterator[None]:
 
 def predict_rows(
     learner: Learner, data: TrainingSet, rows: RowNumbers, settings: FitSettings, predict: Predict = predict
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return logits (V, n_outputs), probabilities (V, n_classes) and the loss (V,) of ascending rows."""
+) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[np.float32]]:
+    """Return logits (V, n_outputs), probabilities (V, n_classes) or numbers (V, 1), and loss (V,) of ascending rows."""
     logits = predict(learner, data, rows, settings.batch_size * EVALUATION_BATCHES)
     with torch.inference_mode():
         logits_VK = torch.from_numpy(logits).to(data.target.device)
         target = data.target[torch.from_numpy(rows).to(data.target.device)]
         proba = learner.loss.to_proba(logits_VK).cpu().numpy()
         loss = learner.loss(logits_VK, target).cpu().numpy()
-    return logits, proba, loss
+    return logits, proba if data.scale is None else data.scale.restored(proba), loss
 
 
 def require_finite_logits(logits: NDArray[np.float32], rows: RowNumbers) -> None:
@@ -116,5 +117,4 @@ def validation_scores(
     if rows is None:
         return {}
     _, proba, _ = predict_rows(learner, data, rows, settings)
-    target = data.target[torch.from_numpy(rows)].cpu().numpy()
-    return score(settings.metrics, spec.task, target, proba)
+    return score(settings.metrics, spec.task, data.true_target(rows), proba)

@@ -29,7 +29,7 @@ class BinaryCrossEntropy(nn.Module):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multilabel")
-    instead: ClassVar[dict[str, str]] = {"multiclass": "ce or focal"}
+    instead: ClassVar[dict[str, str]] = {"multiclass": "ce or focal", "regression": "mse, huber or mae"}
     expects: Expects = "logits"
     class_weight: Tensor | None
     positive_weight: Tensor | None

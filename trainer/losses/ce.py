@@ -25,7 +25,7 @@ class CrossEntropy(nn.Module):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
-    instead: ClassVar[dict[str, str]] = {"multilabel": "bce or focal"}
+    instead: ClassVar[dict[str, str]] = {"multilabel": "bce or focal", "regression": "mse, huber or mae"}
     expects: Expects = "logits"
     class_weight: Tensor | None
 

@@ -51,7 +51,7 @@ class Focal(nn.Module):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass", "multilabel")
-    instead: ClassVar[dict[str, str]] = {}
+    instead: ClassVar[dict[str, str]] = {"regression": "mse, huber or mae"}
     expects: Expects = "logits"
     counts_rows = True
     class_alpha: Tensor | None

@@ -25,7 +25,7 @@ class NegativeLogLikelihood(nn.Module):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("binary", "multiclass")
-    instead: ClassVar[dict[str, str]] = {"multilabel": "bce or focal"}
+    instead: ClassVar[dict[str, str]] = {"multilabel": "bce or focal", "regression": "mse, huber or mae"}
     class_weight: Tensor | None
 
     def __init__(

@@ -48,9 +48,9 @@ def try_metrics(
 
 
 def _predictions(target: Target, n_classes: int) -> list[NDArray[np.float64]]:
-    task, random = of_target(target), np.random.default_rng(0).random((len(target), n_classes))
-    right = task.indicators(target, n_classes).astype(np.float64)
-    constant = np.zeros_like(random)
+    task = of_target(target)
+    right = task.right(target, n_classes)
+    random, constant = np.random.default_rng(0).random(right.shape), np.zeros_like(right)
     constant[:, 0] = 1
     return [right, task.as_float64(random), constant]
 

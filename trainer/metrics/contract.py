@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Targets = NDArray[np.int64]
+Targets = NDArray[Any]  # int64, of numbers float64
 Floats = NDArray[np.float64]
 Compute = Callable[[Targets, Floats, Floats | None], float | None]
 Meter = Callable[[Floats], Floats]  # weights_NB, one weighting of the rows per column -> value per column (B,)
@@ -22,6 +22,7 @@ MakeMeter = Callable[[Targets, Floats], Meter]
 
 SINGLE_LABEL = ("binary", "multiclass")
 MULTI_LABEL = ("multilabel",)
+NUMBERS = ("regression",)
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Metric:
     """A metric: what is known about it, and how it is computed.
 
     Attributes:
-        compute: of target (N,) class indices or (N, L) labels of 0/1; proba (N, C), rows summing to 1 and C=2 for
-            binary, or (N, L); and weights (N,) above 0, or None where every row counts the same. NaN or None where
-            the metric is not defined for these rows.
+        compute: of target (N,) class indices, (N, L) labels of 0/1 or (N,) numbers; proba (N, C), rows summing to 1
+            and C=2 for binary, or (N, L), of numbers the predictions (N, 1); and weights (N,) above 0, or None where
+            every row counts the same. NaN or None where the metric is not defined for these rows.
         greater_is_better: its direction.
         tasks: where it is defined.
         label: shown to people.

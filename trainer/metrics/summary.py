@@ -42,7 +42,7 @@ def pool_out_of_fold(
     held_out_RN = np.ones(shape, dtype=bool) if fold_of_row is None else fold_of_row >= 0
     _require_once(folds, ids_N, held_out_RN)
     fold_RN = np.full(shape, -1, dtype=np.int64)
-    proba_RNC = np.full((*shape, folds[0].proba.shape[1]), np.nan, dtype=np.float32)
+    proba_RNC = np.full((*shape, folds[0].proba.shape[1]), np.nan, dtype=folds[0].proba.dtype)
     logits_RNO = np.full((*shape, folds[0].logits.shape[1]), np.nan, dtype=np.float32)
     loss_RN = np.full(shape, np.nan, dtype=np.float32)
     for part in folds:

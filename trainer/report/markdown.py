@@ -64,7 +64,7 @@ def write_report(
             _optimism_section(result),
             nested_section(result, folds),
             _curves_section(),
-            _classes_section(result, oof),
+            _classes_section(result, oof) if result.task.has_classes else _residuals_section(result, oof),
             _amp_section(result, folds),
             mapping_section("Profile", result.profile),
             _about_section(result, notes),
@@ -80,11 +80,12 @@ def write_report(
 
 def _draw(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult]) -> dict[str, bytes]:
     rows = (oof.target, oof.proba, result.classes, result.task)
-    figures = {
-        "learning_curves": plots.learning_curves(folds, result.primary),
-        "confusion_matrix": plots.confusion_matrix(*rows),
-        "precision_recall": plots.precision_recall(*rows),
-    }
+    figures = {"learning_curves": plots.learning_curves(folds, result.primary)}
+    if result.task.has_classes:
+        figures["confusion_matrix"] = plots.confusion_matrix(*rows)
+        figures["precision_recall"] = plots.precision_recall(*rows)
+    else:
+        figures["residuals"] = plots.predicted_against_true(*rows)
     return {f"{_PLOTS}/{name}.png": plots.png_bytes(figure) for name, figure in figures.items()}
 
 
@@ -149,12 +150,11 @@ def _curves_section() -> str:
 
 
 def _classes_section(result: CVResult, oof: OutOfFold) -> str:
-    noun = result.task.noun
-    what = {"class": "Classes", "label": "Labels"}[noun]
+    what = result.task.nouns.capitalize()
     once = "" if result.repeats == 1 else "\n\nEach row is counted once per repeat."
     heading = [
         "#",
-        noun,
+        result.task.noun,
         "support",
         "precision",
         "recall",
@@ -165,6 +165,15 @@ def _classes_section(result: CVResult, oof: OutOfFold) -> str:
         f"![Confusion matrix]({_PLOTS}/confusion_matrix.png)\n\n"
         f"![Precision and recall]({_PLOTS}/precision_recall.png)"
     )
+
+
+def _residuals_section(result: CVResult, oof: OutOfFold) -> str:
+    residuals = oof.target - result.task.predicted(oof.proba)
+    quantiles = np.quantile(residuals, [0.05, 0.25, 0.5, 0.75, 0.95])
+    heading = ["", "mean", "sd", "5 %", "25 %", "50 %", "75 %", "95 %"]
+    row = ["true minus predicted", *map(number, (residuals.mean(), residuals.std(), *quantiles))]
+    once = "" if result.repeats == 1 else "\n\nEach row is counted once per repeat."
+    return f"## Residuals, out of fold\n\n{table(heading, [row])}{once}\n\n![Residuals]({_PLOTS}/residuals.png)"
 
 
 def per_class(result: CVResult, oof: OutOfFold) -> list[list[str]]:

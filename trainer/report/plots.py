@@ -26,6 +26,7 @@ _NAMED_CURVES = 12  # more, and only the weakest curves are named
 _WEAKEST = 5
 _DRAWN_CURVES = 100  # more, and only the named ones are drawn
 _LONGEST_FOLDS_LEGEND = 10
+MOST_BINNED, MOST_BINS = 10_000, 100  # rows for which the bins of a histogram are reckoned; else so many
 
 
 def learning_curves(folds: Sequence[FoldResult], primary: str) -> "Figure":
@@ -172,6 +173,28 @@ def precision_recall(target: Target, proba: NDArray[np.float32], classes: Sequen
     _dress(ax, "Precision and recall", "recall", "precision")
     few = f"\n({_WEAKEST} weakest of {len(drawn)})"
     _name_legend(ax, "average precision" if named is drawn else f"average precision{few}")
+    return fig
+
+
+def predicted_against_true(target: Target, proba: NDArray[Any], classes: Sequence[str], task: Task) -> "Figure":
+    """Draw predicted over true numbers, and how often which residual (true minus predicted) occurs.
+
+    Args:
+        target: (N,) numbers.
+        proba: (N, 1) their predictions.
+        classes: none.
+        task: what was to be predicted.
+    """
+    predicted = task.predicted(proba)
+    fig = _figure(9.6, 4.2)
+    left, right = fig.subplots(1, 2)
+    ends = [min(target.min(), predicted.min()), max(target.max(), predicted.max())]
+    left.plot(ends, ends, color=_GREY, linewidth=1.0, linestyle="dashed")  # right predictions lie on it
+    left.scatter(target, predicted, s=12, alpha=max(0.15, min(0.7, 200 / len(target))), color=_COLOURS[0], linewidths=0)
+    _dress(left, "Predicted against true", "true", "predicted")
+    right.hist(target - predicted, bins="auto" if len(target) < MOST_BINNED else MOST_BINS, color=_COLOURS[0])
+    right.axvline(0, color=_GREY, linewidth=1.0, linestyle="dashed")
+    _dress(right, "Residuals", "true minus predicted", "rows")
     return fig
 
 

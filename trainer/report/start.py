@@ -21,7 +21,8 @@ def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan
             style="bold",
         )
     )
-    console.print(Text(f"classes: {class_counts(spec, samples)}"), soft_wrap=True)
+    if spec.classes:
+        console.print(Text(f"classes: {class_counts(spec, samples)}"), soft_wrap=True)
     split = f"{plan.strategy}, {plan.n_splits}{repeats}, random_state {plan.random_state}"
     console.print(Text(f"folds: {split}, fingerprint {plan.fingerprint[:12]}"))
     for note in (*spec.notes, *plan.notes):

@@ -175,10 +175,9 @@ def _require_rows(run: RunCopy, number: int, directory: Path, result: FoldResult
             f"{len(lacking)} missing, {len(extra)} others (row {first} is the first)\n"
             f"delete it and run cv.fold={number} again"
         )
-    if result.proba.shape[1] != len(run.facts["classes"]):
-        raise CheckpointError(
-            f"{directory} predicts {result.proba.shape[1]} classes, manifest.json names {len(run.facts['classes'])}"
-        )
+    found, named = result.proba.shape[1], run.task.n_predicted(len(run.facts["classes"]))
+    if found != named:
+        raise CheckpointError(f"{directory} predicts {found} {run.task.nouns}, manifest.json names {named}")
 
 
 def _accepted(run: RunCopy, place: Path, found: dict[str, tuple[Any, Any]], advice: str, force: bool) -> list[str]:

@@ -22,3 +22,8 @@ class Fold:
     fitted: Any
     data: TrainingSet
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what was fitted on the training rows as plain values: the preprocessing, and the scale of numbers."""
+        scale = self.data.scale
+        return {**self.fitted.to_json(), **({} if scale is None else {"target": scale.to_json()})}

@@ -15,6 +15,7 @@ from trainer.config.schema import CvConfig
 from trainer.data.loading.batches import ReadAhead, TrainingSet
 from trainer.data.preprocess.contract import ShowProgress, no_progress, prepare_inputs
 from trainer.data.samples import DataSpec, Samples
+from trainer.data.target_scale import TargetScale
 from trainer.engine.settings import FoldRows
 from trainer.errors import ConfigError, DataError
 from trainer.folds.inner import goes_forward, grouped_slice, latest_slice
@@ -26,6 +27,7 @@ from trainer.run.fold import Fold
 from trainer.run.frozen_features import with_features
 from trainer.store.fold_files import ALL
 from trainer.system.seeds import seed_of
+from trainer.tasks import Target, Task
 
 
 def prepare_fold(experiment: Experiment, name: int | str, track: ShowProgress = no_progress) -> Fold:
@@ -76,11 +78,13 @@ def inner_split(
     """
     from sklearn.model_selection import train_test_split
 
-    fraction, target = cv.inner_fraction, samples.target[train]
+    fraction = cv.inner_fraction
+    strata_N = strata(spec.task, samples.target, train, n_bins=cv.bins, fewest=round(1 / fraction))
+    target = strata_N[train]
     if samples.times_N is not None and goes_forward(plan, samples.times_N):
         return latest_slice(train, samples.times_N, fraction, cv.gap)
     if samples.groups_N is not None:
-        return grouped_slice(train, samples.target, samples.groups_N, fraction, seed)
+        return grouped_slice(train, strata_N, samples.groups_N, fraction, seed)
     if spec.task.several_labels:
         parts = max(2, round(1 / fraction))
         _, inner = next(multilabel.split(SplitRequest(target, parts, random_state=seed)))
@@ -89,13 +93,25 @@ def inner_split(
         rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)
     except ValueError as error:
         classes, counts = np.unique(target, return_counts=True)
-        of_rarest = int((samples.target == classes[counts.argmin()]).sum())
+        of_rarest = int((strata_N == classes[counts.argmin()]).sum())
         raise DataError(
             f"cv.select=inner cannot cut a stratified {fraction:.0%} off the training rows: each of the {len(counts)} "
             f"classes needs rows on both sides (the rarest has {counts.min()})\n"
             f"use {_ways_out(plan, counts.min(), of_rarest)}, or cv.select=last"
         ) from error
     return np.sort(rest), np.sort(inner)
+
+
+def strata(task: Task, target: Target, rows: NDArray[np.int64], *, n_bins: int, fewest: int) -> Target:
+    """Return what folds of these rows keep in proportion, in the place of the target of all rows; see ``Task.strata``.
+
+    Only the targets of ``rows`` are looked at: bins of numbers must not tell of rows that are held out.
+    """
+    if task.has_classes:
+        return target
+    strata_N = np.zeros(len(target), dtype=np.int64)
+    strata_N[rows] = task.strata(target[rows], n_bins, fewest)
+    return strata_N
 
 
 def _ways_out(plan: FoldPlan, n_train: int, n_rows: int) -> str:
@@ -115,11 +131,16 @@ def preprocess(experiment: Experiment, rows: FoldRows) -> Fold:
     rows_N = fitted.transform(inputs)
     if isinstance(rows_N, ReadAhead):
         rows_N = rows_N.with_workers(experiment.loaders.number, experiment.loaders.timeout_seconds)
+    target, scale = samples.target, None
+    if not experiment.spec.task.has_classes:
+        scale = TargetScale.fit(target[rows.train])
+        target = scale.standardised(target)
     data = TrainingSet(
         rows_N.to(device),
-        torch.from_numpy(samples.target).to(device),
+        torch.from_numpy(target).to(device),
         torch.from_numpy(weights).float().to(device),
         unweighted=samples.weights_N is None,
+        scale=scale,
     )
     return Fold(rows, fitted, data, fitted.notes)
 

@@ -96,7 +96,7 @@ def train_fold(
         result = replace(result, picked=choice.picked, seconds=result.seconds + choice.seconds)
         scaler = learner.precision.scaler
         amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
-        files = _files(fold.fitted.to_json(), weights, choice.curves, saving.checkpoint)
+        files = _files(fold.to_json(), weights, choice.curves, saving.checkpoint)
         save_fold(directory, result, amp=amp, identity=saving.identity, files=files)
         if not saving.checkpoint.keep_final:
             remove_all(directory)

@@ -112,9 +112,9 @@ def _rows(run: RunCopy) -> Rows:
         raise CheckpointError(f"{path} is damaged: {type(error).__name__}\n{RESTORE}") from error
     if len(ids_N) != run.plan.fold_of_row.shape[1]:
         raise CheckpointError(f"{path} has {len(ids_N)} rows, folds.json {run.plan.fold_of_row.shape[1]}\n{RESTORE}")
-    n_values = run.task.n_values(len(facts["classes"]))
-    if target.min() < 0 or target.max() >= n_values:
-        raise CheckpointError(f"{path} is damaged: labels outside of 0..{n_values - 1}\n{RESTORE}")
+    low, high = run.task.value_range(run.task.n_values(len(facts["classes"])))
+    if not (low <= target.min() and target.max() <= high):
+        raise CheckpointError(f"{path} is damaged: labels outside of {low:g}..{high:g}\n{RESTORE}")
     return ids_N, target
 
 

@@ -28,12 +28,13 @@ from trainer.results import EpochRecord
 from trainer.run.experiment import Candidate, Experiment, Recipe
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
-from trainer.run.fold_data import preprocess
+from trainer.run.fold_data import preprocess, strata
 from trainer.run.frozen_features import with_features
 from trainer.store.fold_files import ALL
 from trainer.store.inner_fits import InnerFit, InnerRecords
 from trainer.system import interrupts
 from trainer.system.seeds import seed_of
+from trainer.tasks import of_target
 
 NO_LABEL = -1
 
@@ -163,7 +164,7 @@ def inner_rows(experiment: Experiment, rows: FoldRows) -> list[FoldRows]:
         plan,
         repeat,
         fold,
-        samples.target,
+        strata(experiment.spec.task, samples.target, rows.train, n_bins=cv.bins, fewest=n_splits),
         samples.groups_N,
         n_splits,
         seed_of(experiment.plan.random_state, rows.repeat, rows.fold),
@@ -211,7 +212,7 @@ def _without_others(samples: Samples, train: RowNumbers) -> Samples:
     others_N = np.ones(len(samples), dtype=bool)
     others_N[train] = False
     target = samples.target.copy()
-    target[others_N] = NO_LABEL
+    target[others_N] = NO_LABEL if of_target(target).has_classes else np.nan  # a number would be one
     weights = None if samples.weights_N is None else np.where(others_N, np.nan, samples.weights_N)
     return replace(samples, target=target, weights_N=weights)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import torch
 
 from trainer.audit.clusters import duplicate_groups
 from trainer.audit.describe_split import describe_split
-from trainer.config.build import construct
+from trainer.config.build import construct, resolve_target
 from trainer.config.compose import to_yaml
 from trainer.config.grid import candidates, describe_selection, is_nested
 from trainer.config.schema import OPEN_SECTIONS, CvConfig, RunConfig
@@ -31,6 +32,7 @@ from trainer.run.steps.preflight import require_labels
 from trainer.run.validate import check_data, require_fold, require_model_files
 from trainer.store.run_files import ROWS, rows_table
 from trainer.system.files import sealed
+from trainer.tasks import TASKS, Target
 from trainer.weights.load import LoadReport
 from trainer.weights.weight_files import WeightFile, read_weights
 
@@ -47,7 +49,7 @@ def prepare(config: RunConfig) -> Experiment:
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve_opt_level(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
-    samples, spec = load_data(config.data, config.plugins)
+    samples, spec = load_data(_data_section(config), config.plugins)
     if config.cv.group is not None:
         samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
     check_data(config, spec)
@@ -125,12 +127,13 @@ def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str, *, p
         ConfigError: the settings contradict each other or the data, or ``cv.fold`` does not exist.
         DataError: the rows cannot be split so, or the given folds do not fit them.
     """
+    strata_N, classes = stratified_by(cv, samples, spec)
     plan = make_folds(
         cv.strategy,
-        samples.target,
+        strata_N,
         ids_N=samples.ids_N,
         groups_N=samples.groups_N,
-        classes=spec.classes,
+        classes=classes,
         n_splits=cv.n_splits,
         repeats=cv.repeats,
         shuffle=cv.shuffle,
@@ -142,6 +145,21 @@ def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str, *, p
     )
     require_fold(cv.fold, plan.n_folds)
     return plan
+
+
+def stratified_by(cv: CvConfig, samples: Samples, spec: DataSpec) -> tuple[Target, tuple[str, ...]]:
+    """Return what folds of all rows keep in proportion, and its names: the classes, or bins of numbers."""
+    fewest = math.ceil(2 / cv.holdout_fraction) if cv.strategy == "holdout" else cv.n_splits
+    strata_N = spec.task.strata(samples.target, cv.bins, fewest)
+    return strata_N, spec.task.strata_names(samples.target, strata_N, spec.classes)
+
+
+def _data_section(config: RunConfig) -> Mapping[str, Any]:
+    """Return the data section; a loss that is only for numbers says that the labels are numbers."""
+    tasks: tuple[str, ...] = getattr(resolve_target("loss", config.loss["_target_"], config.plugins), "tasks", ())
+    only_numbers = len(tasks) == 1 and tasks[0] in TASKS and not TASKS[tasks[0]].has_classes
+    unsaid = "task" in config.data and config.data["task"] is None
+    return {**config.data, "task": tasks[0]} if unsaid and only_numbers else config.data
 
 
 def load_data(section: Mapping[str, Any], plugins: Sequence[str] = ()) -> tuple[Samples, DataSpec]:
@@ -200,12 +218,14 @@ def run_files(
             **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
         },
     }
+    strata_N, strata_names = stratified_by(config.cv, samples, spec)
+    split = describe_split(experiment.plan, replace(samples, target=strata_N), replace(spec, classes=strata_names))
     rows = rows_table(samples.ids_N, samples.target)
     return {
         "config.yaml": to_yaml(config).encode(),
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
         ROWS: rows,
         "folds.json": experiment.plan.to_json().encode(),
-        "split.json": (json.dumps(describe_split(experiment.plan, samples, spec), ensure_ascii=False) + "\n").encode(),
+        "split.json": (json.dumps(split, ensure_ascii=False) + "\n").encode(),
         "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
     }

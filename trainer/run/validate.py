@@ -231,6 +231,8 @@ def check_data(config: RunConfig, spec: DataSpec) -> None:
     loss_class = resolve_target("loss", config.loss["_target_"], config.plugins)
     pairing = refuse_pairing(loss_class, spec.task) if isinstance(loss_class, type) else None
     problems = [pairing] if pairing else []
+    if spec.task.has_classes and config.cv.bins != CvConfig().bins:
+        problems.append(f"cv.bins={config.cv.bins} has no effect on a {spec.task} task: leave it out")
     problems += check_names(config.metrics.names, spec.task, config.plugins)
     if problems:
         raise ConfigError.from_problems(problems)

@@ -77,9 +77,9 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
     """Write ``oof.parquet`` and ``oof.csv``: one row per input row and repeat, in input order.
 
     Columns: ``id``, ``fold``, ``repeat``, ``target`` (class index; multi-label: ``target_<label>`` of 0/1),
-    ``proba_<class>``..., ``logit_<i>``..., ``loss``. The Parquet file carries task and classes as metadata
-    and has the same bytes for the same rows. In the CSV a text cell that a spreadsheet would take for a
-    formula gets a leading apostrophe.
+    ``proba_<class>``..., ``logit_<i>``..., ``loss``; of numbers ``target``, ``prediction`` and ``loss``. The Parquet
+    file carries task and classes as metadata and has the same bytes for the same rows. In the CSV a text cell that a
+    spreadsheet would take for a formula gets a leading apostrophe.
 
     Raises:
         StorageError: it cannot be written.
@@ -98,6 +98,9 @@ def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
         "fold": oof.fold,
         "repeat": oof.repeat,
     }
+    if not task.has_classes:
+        columns |= {"target": oof.target, "prediction": oof.proba[:, 0], "loss": oof.loss}
+        return pa.table(columns, metadata={"task": task.name})
     if task.several_labels:
         columns |= dict(zip(_column_names("target", classes), oof.target.T, strict=True))
     else:
@@ -119,14 +122,14 @@ def read_oof(path: Path) -> OutOfFold:
         names = [name for name in table.column_names if name.startswith(prefix)]
         return np.stack([table[name].to_numpy() for name in names], axis=1).astype(dtype)
 
-    single = "target" in table.column_names
+    single, classes = "target" in table.column_names, "prediction" not in table.column_names
     return OutOfFold(
         ids=as_words(table["id"]),
         fold=table["fold"].to_numpy(),
         repeat=table["repeat"].to_numpy(),
         target=table["target"].to_numpy() if single else stacked("target_", np.int64),
-        proba=stacked("proba_", np.float32),
-        logits=stacked("logit_", np.float32),
+        proba=stacked("proba_", np.float32) if classes else stacked("prediction", np.float64),
+        logits=stacked("logit_", np.float32) if classes else np.zeros((len(table), 0), dtype=np.float32),
         loss=table["loss"].to_numpy(),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.report.plots import confusion_matrix, pixels, precision_recall
+from trainer.report.plots import confusion_matrix, pixels, precision_recall, predicted_against_true
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.system.files import make_directory, storage_error
 from trainer.tasks import Target, Task
@@ -78,13 +78,13 @@ class TensorBoardTracker:
             step = result.epochs[result.best_epoch - 1].step
             for name, value in result.metrics.items():
                 self._writer.add_scalar(f"held_out/{name}", value, step)
-            pictures = {"confusion_matrix": confusion_matrix}
+            pictures = {"confusion_matrix": confusion_matrix} if classes else {"residuals": predicted_against_true}
             if len(classes) > _PR_CLASSES:
                 pictures["precision_recall"] = precision_recall
             for tag, draw in pictures.items():
                 picture_HW3 = pixels(draw(target_V, result.proba, classes, task))
                 self._writer.add_image(f"held_out/{tag}", picture_HW3, step, dataformats="HWC")
-            for tag, truth_V, scores_V in _curves(target_V, result.proba, classes, task):
+            for tag, truth_V, scores_V in _curves(target_V, result.proba, classes, task) if classes else ():
                 self._writer.add_pr_curve(tag, truth_V, scores_V, step)
             self._close()
 

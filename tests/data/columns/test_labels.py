@@ -213,7 +213,7 @@ def test_task_override_that_contradicts(names: list[str], options: dict[str, str
 @pytest.mark.parametrize(
     ("names", "options"),
     [
-        (["y"], {"task": "regression"}),
+        (["y"], {"task": "ranking"}),
         (["a", "b"], {"label_delimiter": "|"}),
         (["y"], {"label_delimiter": ""}),
     ],

@@ -4,7 +4,7 @@ from sklearn import datasets
 
 from trainer.data.sources.bundled import BUNDLED, load_bundled
 from trainer.errors import ConfigError
-from trainer.tasks import BINARY, MULTICLASS
+from trainer.tasks import BINARY, MULTICLASS, REGRESSION
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -14,8 +14,8 @@ def test_same_rows_as_scikit_learn(name: str) -> None:
     np.testing.assert_array_equal(samples.inputs.numeric_NF, source.data)
     np.testing.assert_array_equal(samples.target, source.target)
     assert spec.name == name
-    assert spec.classes == tuple(str(label) for label in source.target_names)
-    assert spec.task == (BINARY if len(spec.classes) == 2 else MULTICLASS)
+    assert spec.classes == tuple(str(label) for label in source.get("target_names", ()))
+    assert spec.task == {0: REGRESSION, 2: BINARY}.get(len(spec.classes), MULTICLASS)
     assert len(samples.inputs.numeric) == source.data.shape[1]
     assert samples.inputs.categorical_NK.shape == (len(samples), 0)
     assert len(set(samples.ids_N.tolist())) == len(samples)

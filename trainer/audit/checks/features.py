@@ -32,7 +32,7 @@ def check_label_columns(table: TableColumns, target: Target, spec: DataSpec) -> 
     findings, told, groups = [], "", _group_like(table, target)
     for name, label, score in _telling(table, target, spec.classes):
         if name not in groups:
-            findings.append(_label_column(name, label, score))
+            findings.append(_label_column(name, label, score, spec.task))
         elif told != name:
             told = name
             findings.append(_group_column(name, groups[name], len(target), score, spec.task))
@@ -57,7 +57,7 @@ def _telling(table: TableColumns, target: Target, classes: tuple[str, ...] = ())
     targets = dict(zip(labels, task.columns(target[rows]), strict=True))
     for name, cells_M in _columns(table, rows):
         for label, target_M in targets.items():
-            score = _recall_alone(cells_M, target_M)
+            score = _told_alone(cells_M, target_M)
             if score >= WARNING:
                 yield name, label, score
 
@@ -99,14 +99,20 @@ def _columns(table: TableColumns, rows: NDArray[np.int64]) -> list[tuple[str, ND
     return columns
 
 
-def _recall_alone(cells_M: NDArray[np.float64], target_M: NDArray[np.int64]) -> float:
-    """Return the mean recall over classes of a tree on one column, fitted on one half and scored on the other."""
-    from sklearn.tree import DecisionTreeClassifier
+def _told_alone(cells_M: NDArray[np.float64], target_M: Target) -> float:
+    """Return the mean recall over classes, or the R² of numbers, of a tree on one column.
+
+    It is fitted on one half of the rows and scored on the other.
+    """
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     half = len(cells_M) // 2
     infinite = ~np.isfinite(cells_M.astype(np.float32)) & ~np.isnan(cells_M)
     column_M1 = np.where(infinite, np.nan, cells_M)[:, None]
     held_out = target_M[half:]
+    if not of_target(target_M).has_classes:
+        regressor = DecisionTreeRegressor(max_leaf_nodes=64, random_state=0).fit(column_M1[:half], target_M[:half])
+        return float(regressor.score(column_M1[half:], held_out)) if np.ptp(held_out) > 0 else 0.0
     counts_C = np.bincount(held_out)
     scored = np.flatnonzero(counts_C >= LEAST_CLASS)
     if len(scored) < 2:
@@ -116,11 +122,12 @@ def _recall_alone(cells_M: NDArray[np.float64], target_M: NDArray[np.int64]) -> 
     return float(np.mean([right[held_out == label].mean() for label in scored]))
 
 
-def _label_column(name: str, label: str, score: float) -> Finding:
+def _label_column(name: str, label: str, score: float, task: Task) -> Finding:
     severity: Severity = "leak" if score >= LEAK else "warning"
     what = f"the label '{label}'" if label else "the label"
+    measure = "mean recall" if task.has_classes else "R²"
     said = (
-        f"Column '{name}' by itself tells {what}: mean recall {score:.3f} in rows it was not fitted on. "
+        f"Column '{name}' by itself tells {what}: {measure} {score:.3f} in rows it was not fitted on. "
         "Is it known before the label is?"
     )
     return Finding("label_column", severity, said, fix=setting("data.drop", name, in_list=True))

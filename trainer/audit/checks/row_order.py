@@ -8,6 +8,7 @@ from trainer.audit.split import Side, Split
 from trainer.data.samples import Samples
 from trainer.tasks import of_target
 
+BINS = 10  # of numbers
 LEAST_KAPPA = 0.3  # agreement of neighbours beyond chance
 LEAST_SIGMAS = 5.0
 LEAST_PAIRS = 50
@@ -22,7 +23,9 @@ def check_order(samples: Samples, split: Split | None) -> list[Finding]:
         samples: the rows; neighbours of one group are left out, that group is known.
         split: the folds, or None.
     """
-    labels_N = of_target(samples.target).codes(samples.target)
+    labels_N = of_target(samples.target).strata(samples.target, BINS, LEAST_CLASS)
+    if not len(labels_N):
+        return []
     kappa, sigmas = _neighbours_alike(labels_N, samples.groups_N)
     if kappa < LEAST_KAPPA or sigmas < LEAST_SIGMAS:
         return []

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.joined import joined_note, split_labels
+from trainer.data.columns.numbers import describe_numbers, read_numbers
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.spellings import NUMBER, one_spelling
 from trainer.data.columns.unlabelled import doubtful_labels, left_out, left_out_note
@@ -69,12 +70,18 @@ def read_labels(
     """
     if task is not None and task not in TASKS:
         raise ConfigError(f"data.task={task}: give one of {', '.join(TASKS)}, or null to infer it")
+    if task is not None and not TASKS[task].has_classes and (len(names) > 1 or label_delimiter is not None):
+        raise ConfigError(f"data.task={task}: one number per row, so one data.label and no data.label_delimiter")
     if len(names) > 1:
         if label_delimiter is not None:
             raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
         labels = encode_label_columns(table, names, file, missing)
         return _with_task(labels, task, names, file)
     cells = text_cells(table, names[0], file)
+    if task is not None and not TASKS[task].has_classes:
+        values_N, left_out_N = read_numbers(cells, names[0], file, missing)
+        notes = (describe_numbers(values_N[~left_out_N]), *left_out_note(left_out_N, missing))
+        return Labels(values_N, (), TASKS[task], notes, left_out_N)
     if label_delimiter is not None:
         labels = encode_joined_labels(cells, names[0], file, label_delimiter, spellings=spellings, missing=missing)
     else:
@@ -221,15 +228,17 @@ def _refuse_regression(labels: list[str], n_rows: int, column: str, file: Path |
     fraction = next((label for label in labels if not float(label).is_integer()), None)
     if fraction is not None:
         raise DataError(
-            f"{said} numbers such as {fraction} in {n_rows} rows: is this regression?\n"
-            "only classes can be learnt here: name another data.label, or cut the values into bins"
+            f"{said} numbers such as {fraction} in {n_rows} rows, which are no classes\n"
+            "to predict the number: data.task=regression loss=mse\n"
+            "to predict classes: name another data.label, or cut the values into bins"
         )
     values = sorted(float(label) for label in labels)
     is_counted = values == [values[0] + step for step in range(len(values))] and values[0] in (0, 1)
     if not sure and ((len(labels) > MANY_CLASSES and not is_counted) or len(labels) * 2 > max(n_rows, IDS)):
         raise DataError(
             f"{said} whole numbers such as {labels[0]} in {n_rows} rows: are they values (regression) or ids?\n"
-            "only classes can be learnt here: name another data.label, or set data.task=multiclass if each is a class"
+            "to predict the number: data.task=regression loss=mse\n"
+            "to predict classes: name another data.label, or set data.task=multiclass if each is a class"
         )
 
 

@@ -34,7 +34,9 @@ class ColumnOptions:
     delimiter: Annotated[
         str | None, "between cells, one character, or tab; null = comma for .csv, TAB for .tsv and .txt"
     ] = None
-    task: Annotated[str | None, "binary, multiclass or multilabel; null = inferred from the labels"] = None
+    task: Annotated[
+        str | None, "binary, multiclass, multilabel or regression; null = inferred from labels and loss"
+    ] = None
     quote: Annotated[str, "double, or none where a double quote is a plain character (as in GLUE's .tsv)"] = "double"
     header: Annotated[
         Names | None,

@@ -14,6 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainer.data.target_scale import TargetScale
+from trainer.tasks import Target
+
 BUCKET_BATCHES = 50  # rows are sorted by length within stretches of this many batches
 
 
@@ -187,18 +190,25 @@ class TrainingSet:
 
     Attributes:
         rows: the inputs.
-        target: (N,) or (N, L) int64.
+        target: what the loss is given: (N,) or (N, L) int64, or numbers (N,), standardised as ``scale`` says.
         weights_N: float32.
         unweighted: whether every weight is 1.
+        scale: of numbers that are to be predicted; None where there are classes.
     """
 
     rows: Rows
     target: Tensor
     weights_N: Tensor
     unweighted: bool = False
+    scale: TargetScale | None = None
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def true_target(self, rows: NDArray[np.int64]) -> Target:
+        """Return the targets of these rows as people know them."""
+        target = self.target[torch.from_numpy(rows).to(self.target.device)].cpu().numpy()
+        return target if self.scale is None else self.scale.restored(target)
 
     def batches(self, order: Sequence[NDArray[np.int64]], key: tuple[int, ...] | None) -> Generator[Batch, None, None]:
         """Yield one batch per entry of ``order``; rows that are read when needed are read ahead.

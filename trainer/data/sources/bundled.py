@@ -2,15 +2,16 @@
 
 import numpy as np
 
+from trainer.data.columns.numbers import describe_numbers
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.errors import ConfigError, did_you_mean
-from trainer.tasks import of_classes
+from trainer.tasks import REGRESSION, of_classes
 
-BUNDLED = ("digits", "breast_cancer", "wine", "iris")
+BUNDLED = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 
 
 def load_bundled(name: str) -> tuple[Samples, DataSpec]:
-    """Load digits (1,797 x 64), breast_cancer (569 x 30), wine (178 x 13) or iris (150 x 4).
+    """Load digits (1,797 x 64), breast_cancer (569 x 30), wine (178 x 13), iris (150 x 4) or diabetes (442 x 10).
 
     Raises:
         ConfigError: there is no such data set.
@@ -29,8 +30,10 @@ def load_bundled(name: str) -> tuple[Samples, DataSpec]:
     samples = Samples(
         ids_N=np.arange(n_rows).astype(np.str_),
         inputs=inputs,
-        target=np.asarray(source.target, dtype=np.int64),
+        target=np.asarray(source.target, dtype=np.int64 if "target_names" in source else np.float64),
     )
+    if "target_names" not in source:
+        return samples, DataSpec(name, REGRESSION, (), (describe_numbers(samples.target),))
     classes = tuple(str(label) for label in source.target_names)
     pairs = ", ".join(f"{label} -> {index}" for index, label in enumerate(classes))
     return samples, DataSpec(name, of_classes(len(classes)), classes, (f"labels: {pairs}",))

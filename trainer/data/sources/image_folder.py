@@ -18,7 +18,7 @@ from trainer.tasks import TASKS
 TRAIN = ("train", "training")
 HELD_OUT = ("test", "testing", "dev", "val", "valid", "validation")
 MOST_NAMED = 5  # files in a note
-ONE_CLASS = [name for name, task in TASKS.items() if not task.several_labels]  # what folders can say
+ONE_CLASS = [name for name, task in TASKS.items() if task.one_class_each]  # what folders can say
 
 
 @dataclass(frozen=True)

@@ -62,12 +62,13 @@ def label_out_of_range(target: Tensor, task: Task, n_values: int) -> Mistake | N
         task: of the data.
         n_values: different labels there may be.
     """
-    wrong = ((target < 0) | (target >= n_values)).nonzero()
+    low, high = task.value_range(n_values)
+    wrong = (~((target >= low) & (target <= high))).nonzero()  # NaN too
     if not len(wrong):
         return None
     spot = tuple(wrong[0].tolist())
     return Mistake(
-        f"label {int(target[spot])} is out of range: {task.values_allowed(n_values)}",
+        f"{task.noun_of_target} {target[spot].item():g} is out of range: {task.values_allowed(n_values)}",
         f"the data's target, row {spot[0]} (from 0), {len(wrong)} in all",
         "let the data source number its classes from 0 without gaps, in the order of its classes",
     )

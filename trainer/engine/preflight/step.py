@@ -211,8 +211,10 @@ def _loss_of(probe: ProbedModel, logits_BK: Tensor) -> float:
 
 
 def _prior_logits(probe: ProbedModel, like: Tensor) -> Tensor:
-    """Logits (B, n_outputs) of the best prediction that is the same for all rows: the shares of the labels."""
+    """Logits (B, n_outputs) of the best prediction that is the same for all rows: label shares, or their mean."""
     target = probe.batch.target
+    if not probe.task.has_classes:
+        return target.mean().to(like.dtype).expand_as(like)
     if not probe.by_sigmoid:
         share_C = torch.bincount(target, minlength=like.shape[1]) / len(target)
         return share_C.clamp(min=1e-6).log().expand_as(like)

@@ -1,0 +1,53 @@
+"""A column of numbers that are to be predicted."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trainer.data.columns.roles import is_blank, rows_listed
+from trainer.data.columns.spellings import NUMBER
+from trainer.data.columns.unlabelled import left_out
+from trainer.errors import DataError, shown
+from trainer.system.arrow_files import Column
+
+
+def read_numbers(
+    values: Column, column: str, file: Path | str, missing: Sequence[object] = ()
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Read the numbers of a regression; return them, and which rows have none and are left out.
+
+    Raises:
+        DataError: a cell is empty or no finite number, with its row, or all are the same.
+    """
+    cells = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values], pa.string())
+    left_out_N = left_out(cells, missing)
+    empty_N = is_blank(cells) & ~left_out_N
+    if empty_N.any():
+        raise DataError(
+            f"{file}: no value in column '{column}' in {rows_listed(empty_N)}: fill in or delete them, or leave them "
+            "out with \"data.missing_labels=['']\""
+        )
+    texts = [str(text or "").strip() for text in cells.to_pylist()]
+    wrong_N = np.array([not NUMBER.fullmatch(text) for text in texts])
+    numbers_N = np.array([0.0 if wrong else float(text) for text, wrong in zip(texts, wrong_N, strict=True)])
+    wrong_N = (wrong_N | ~np.isfinite(numbers_N)) & ~left_out_N
+    if wrong_N.any():
+        cell = shown(texts[int(wrong_N.argmax())])
+        raise DataError(
+            f"{file}: column '{column}' has '{cell}' in {rows_listed(wrong_N)}: "
+            "data.task=regression needs a finite number in every row"
+        )
+    kept = numbers_N[~left_out_N]
+    if not len(kept) or (kept == kept[0]).all():
+        has = f"every row of column '{column}' has the value {kept[0]:g}" if len(kept) else "no row has a value"
+        raise DataError(f"{file}: {has}: nothing to predict")
+    return numbers_N, left_out_N
+
+
+def describe_numbers(values_N: NDArray[np.float64]) -> str:
+    """Return where the numbers lie, in one line."""
+    low, half, high = np.quantile(values_N, [0, 0.5, 1])
+    return f"target: numbers from {low:g} to {high:g}, median {half:g}, standard deviation {values_N.std():g}"
