@@ -429,7 +429,8 @@ def open_options() -> list[tuple[str, object]]:
     options = []
     for path in paths:
         section = yaml.safe_load(path.read_text(encoding="utf-8"))
-        section.pop("defaults", None)
+        if "_columns" in section.pop("defaults", []):
+            section |= yaml.safe_load((CONF / "data" / "_columns.yaml").read_text(encoding="utf-8"))
         place = path.parent.relative_to(CONF)
         values = (
             section.get(place.name, section) if "@package _global_" in path.read_text(encoding="utf-8") else section

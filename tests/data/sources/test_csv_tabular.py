@@ -91,7 +91,8 @@ def test_columns_that_say_nothing_are_noted(write) -> None:
 DEFECTS = [
     ("x,label\n1,a\n2,b\nabc,a\n", {}, r"(?s)column 'x' row 3 'abc' is not a number.*data.categorical=\[x\]"),
     ("x,label\n1,a\nq,b\nr,a\n", {"numeric": "x"}, r"row 2 'q' is not a number \(2 such cells\)"),
-    ('x,label\n"1,5",a\n"2,5",b\n', {}, "row 1 '1,5' is a number written with a comma"),
+    ('x,label\n"1,5",a\n"2,5",b\n', {"numbers": "strict"}, "holds numbers with a decimal comma, such as '1,5' in 2"),
+    ('x,label\n"1,234",a\n"2,567",b\n', {}, "looks like numbers with a comma, such as '1,234' in 2 rows"),
     ("x,label\n1,a\ninf,b\n", {}, "column 'x' is infinite in row 2"),
     ("x,label\n1,a\n1e400,b\n", {}, "column 'x' is infinite in row 2"),
     (
@@ -163,6 +164,10 @@ def test_dates_are_refused(tmp_path: Path) -> None:
     table = pa.table({"d": pa.array([1, 2], pa.timestamp("s")), "x": [1, 2], "label": ["a", "b"]})
     parquet.write_table(table, tmp_path / "t.parquet")
     with pytest.raises(DataError, match=r"column 'd' holds dates.*data.drop=\[d\]"):
+        load_csv_tabular(str(tmp_path / "t.parquet"), label="label", numbers="strict")
+    table = pa.table({"d": pa.array([1, 2], pa.time32("s")), "x": [1, 2], "label": ["a", "b"]})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"column 'd' holds times.*data.drop=\[d\]"):
         load_csv_tabular(str(tmp_path / "t.parquet"), label="label")
 
 

@@ -1,6 +1,7 @@
 """Feature columns of a table: which are numbers, which are categories, and which cells cannot be either."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.roles import rows_listed, setting, text_cells
+from trainer.data.columns.written_numbers import codes_note, point_thousands, read_written
 from trainer.data.samples import TableColumns
-from trainer.errors import ConfigError, DataError, shown
+from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system.arrow_files import CHUNK_ROWS, Column, as_numpy
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|infinity|nan)$"
 COMMA_NUMBER = r"^[+-]?\d+(,\d+)+(\.\d+)?$"
+NUMBERS = ("read", "strict")
 MANY_CATEGORIES = 50  # noted where more than half of the rows have a category of their own
 
 
@@ -27,6 +30,8 @@ def read_features(
     numeric: Sequence[str] = (),
     categorical: Sequence[str] = (),
     missing: Sequence[object] = MISSING,
+    numbers: str = "read",
+    semicolon: bool = False,
 ) -> tuple[TableColumns, tuple[str, ...]]:
     """Read feature columns as they are in the file: nothing imputed, scaled or encoded.
 
@@ -37,6 +42,9 @@ def read_features(
         numeric: columns that must hold numbers.
         categorical: columns taken as text.
         missing: text cells that mean "no value", besides empty ones.
+        numbers: ``read`` percentages, money, thousands, decimal commas and dates where all cells agree, or refuse
+            them (``strict``).
+        semicolon: whether cells are separated by semicolons, as where a comma is the decimal point.
 
     Returns:
         The features in file order, and notes on columns that say nothing.
@@ -45,22 +53,28 @@ def read_features(
         DataError: a cell that is not a finite number in a numeric column; names row and column.
         ConfigError: no feature is left.
     """
+    if numbers not in NUMBERS:
+        raise ConfigError(f"data.numbers={numbers}{did_you_mean(str(numbers), NUMBERS)}")
     chosen = {*free, *numeric, *categorical}
-    numbers: dict[str, NDArray[np.float64]] = {}
+    said: list[str] = []
+    reading = _Reading(file, semicolon, numbers == "strict", said)
+    found: dict[str, NDArray[np.float64]] = {}
     categories: dict[str, Column] = {}
     n_rows = len(next(iter(columns.values())))
     for name in [name for name in columns if name in chosen]:
-        cells = _cells(pa.table({name: columns.pop(name)}), name, file, missing, as_text=name in categorical)
-        values = None if name in categorical else _as_numbers(cells, name, file, must=name in numeric)
+        cells = _cells(pa.table({name: columns.pop(name)}), name, reading, missing, as_text=name in categorical)
+        values = None if name in categorical else _as_numbers(cells, name, reading, must=name in numeric)
         if values is None:
             categories[name] = cells.combine_chunks().dictionary_encode()
+        elif isinstance(values, np.ndarray):
+            found[name] = values
         else:
-            numbers[name] = values
+            categories[name] = values
     if not chosen:
         raise ConfigError(f"{file}: no feature columns left besides the label: look at data.drop")
-    notes = _notes(numbers, categories)
-    names = tuple(numbers), tuple(categories)
-    return TableColumns(_stacked(numbers, n_rows), _object_columns(categories, n_rows), *names), notes
+    notes = (*_notes(found, categories), *said)
+    names = tuple(found), tuple(categories)
+    return TableColumns(_stacked(found, n_rows), _object_columns(categories, n_rows), *names), notes
 
 
 def _stacked(numbers: dict[str, NDArray[np.float64]], n_rows: int) -> NDArray[np.float64]:
@@ -72,38 +86,89 @@ def _stacked(numbers: dict[str, NDArray[np.float64]], n_rows: int) -> NDArray[np
     return numeric_NF
 
 
-def _cells(table: pa.Table, name: str, file: Path | str, missing: Sequence[object], as_text: bool) -> Column:
+@dataclass(frozen=True)
+class _Reading:
+    """How columns are read: the file and its options, and what was said so far."""
+
+    file: Path | str
+    semicolon: bool
+    strict: bool
+    said: list[str]
+
+
+def _cells(table: pa.Table, name: str, reading: _Reading, missing: Sequence[object], as_text: bool) -> Column:
     """Return numbers as float64, everything else as trimmed text; null = missing."""
     kind = table[name].type
     if pa.types.is_null(kind):
         return pc.cast(table[name], pa.float64())
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return _days(table[name], name, reading)
     if pa.types.is_temporal(kind):
         raise DataError(
-            f"{file}: column '{name}' holds dates or times ({kind}): turn them into numbers, or set "
+            f"{reading.file}: column '{name}' holds times ({kind}): turn them into numbers, or set "
             f"{setting('data.drop', name, in_list=True)}"
         )
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     if not as_text and (is_number or pa.types.is_boolean(kind)):
         column = pc.cast(table[name], pa.uint8()) if pa.types.is_boolean(kind) else table[name]
         return pc.cast(column, pa.float64(), safe=False)
-    cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
+    cells = pc.utf8_trim_whitespace(text_cells(table, name, reading.file))
     tokens = ["", *("null" if token is None else str(token) for token in missing)]  # YAML: null, nan
     return pc.if_else(pc.is_in(cells, pa.array(tokens, cells.type)), None, cells)
 
 
-def _as_numbers(cells: Column, name: str, file: Path | str, must: bool) -> NDArray[np.float64] | None:
-    """Return (N,) with NaN = missing, or None for a column of categories."""
+def _days(dates: Column, name: str, reading: _Reading) -> Column:
+    """Return dates as days since 1970, as those of a CSV file are read."""
+    if reading.strict:
+        raise DataError(
+            f"{reading.file}: column '{name}' holds dates or times ({dates.type}): turn them into numbers, or set "
+            f"{setting('data.drop', name, in_list=True)}"
+        )
+    reading.said.append(f"column '{name}' holds dates: read as days since 1970")
+    microseconds = pc.cast(pc.cast(dates, pa.timestamp("us"), safe=False), pa.int64())
+    days: Column = pc.divide(pc.cast(microseconds, pa.float64(), safe=False), pa.scalar(86400e6))
+    return days
+
+
+def _as_numbers(cells: Column, name: str, reading: _Reading, must: bool) -> NDArray[np.float64] | Column | None:
+    """Return (N,) with NaN = missing; a column of categories encoded, or None where that is to be done."""
     try:
         values_N = as_numpy(pc.cast(cells, pa.float64())).astype(np.float64)
     except pa.ArrowInvalid:
-        _refuse_mixed(cells, name, file, must)
-        return None
+        encoded: Column = cells.combine_chunks().dictionary_encode()
+        written = read_written(encoded, name, reading.file, semicolon=reading.semicolon, strict=reading.strict)
+        if written is not None:
+            reading.said.append(written.note)
+            return written.values_N
+        _refuse_mixed(cells, name, reading.file, must)
+        return encoded
     infinite = np.isinf(values_N)
     if infinite.any():
         raise DataError(
-            f"{file}: column '{name}' is infinite in {rows_listed(infinite)}: "
+            f"{reading.file}: column '{name}' is infinite in {rows_listed(infinite)}: "
             "replace it by a finite number, or by an empty cell if it is missing"
         )
+    if must:
+        return values_N
+    codes = codes_note(cells, values_N, name)
+    if codes:
+        reading.said.append(codes)
+        return None
+    return _thousands(cells, values_N, name, reading) if point_thousands(cells, values_N) else values_N
+
+
+def _thousands(cells: Column, values_N: NDArray[np.float64], name: str, reading: _Reading) -> NDArray[np.float64]:
+    """Read 1.245 beside 987 as thousands where semicolons separate cells; say elsewhere that it may be that."""
+    if reading.semicolon:
+        encoded: Column = cells.combine_chunks().dictionary_encode()
+        written = read_written(encoded, name, reading.file, semicolon=True, strict=reading.strict, thousands=True)
+        assert written is not None
+        reading.said.append(written.note)
+        return written.values_N
+    reading.said.append(
+        f"column '{name}': every point is followed by three digits, and others have none: if they are thousands, "
+        "write the numbers without points"
+    )
     return values_N
 
 

@@ -89,7 +89,7 @@ def check_swallowed(table: pa.Table, separator: str, file: Path) -> tuple[str, .
         DataError: all such cells look like rows; names them and the option.
     """
     spanning_N = np.zeros(table.num_rows, dtype=bool)
-    for cells in table.columns:
+    for cells in filter(_may_span_lines, table.columns):
         lines: Column = pc.match_substring_regex(cells, "[\r\n]")
         if pc.any(lines).as_py():
             holding: Column = pc.match_substring(cells, separator)
@@ -114,6 +114,13 @@ def check_swallowed(table: pa.Table, separator: str, file: Path) -> tuple[str, .
             "set data.quote=none if quotes are plain characters in this file; if not, write these cells in one line"
         )
     return (f"{said}: set data.quote=none if quotes are plain characters in this file",)
+
+
+def _may_span_lines(cells: Column) -> bool:
+    """Whether a byte of the column may be a line break; reads all of it as fast as memory gives it."""
+    buffers = [chunk.buffers()[-1] for chunk in cells.chunks]
+    blocks = (np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers if buffer is not None and buffer.size)
+    return any(int(block.min()) <= ord("\r") for block in blocks)
 
 
 def _lines_are_rows(row: pa.Table, separator: str) -> bool:

@@ -20,6 +20,7 @@ def load_csv_tabular(
     categorical: Names | None = None,
     drop: Names = (),
     missing: Sequence[object] = MISSING,
+    numbers: str = "read",
 ) -> tuple[Samples, DataSpec]:
     """Load features and labels; its options are the arguments and the fields of ``columns``.
 
@@ -32,13 +33,15 @@ def load_csv_tabular(
         categorical: columns taken as categories even where they look like numbers (likewise).
         drop: columns to leave out; patterns such as ``raw_*`` work.
         missing: cells that mean "no value" in feature columns; never applied to labels.
+        numbers: ``read`` percentages, money, thousands, decimal commas and dates where all cells of a column agree, and
+            say so, or refuse them (``strict``).
 
     Raises:
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
     opened = open_table(path, columns)
-    table, file_notes = opened.rows, opened.notes
+    table, file_notes, delimiter = opened.rows, opened.notes, opened.delimiter
     del opened
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}
     roles = assign_roles(table, path, columns, others=others)
@@ -53,6 +56,8 @@ def load_csv_tabular(
         numeric=roles.others["numeric"],
         categorical=roles.others["categorical"],
         missing=missing,
+        numbers=numbers,
+        semicolon=delimiter == ";",
     )
     pa.default_memory_pool().release_unused()
     samples = Samples(inputs=inputs, target=labels.target, **rows)

@@ -1,0 +1,287 @@
+"""Numbers that are written as text: percent, money, thousands, decimal commas, dates; read where all cells agree.
+
+A number keeps its value as it stands: 83.61% is 83.61, so that it does not matter whether a later file has the sign.
+"""
+
+import datetime
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.data.columns.roles import rows_listed, setting
+from trainer.errors import DataError, shown
+from trainer.system.arrow_files import Column, as_numpy
+
+PLAIN = r"\d+(?:\.\d*)?|\.\d+"
+SIGN = r"[+-]?\s?"
+MONEY = r"(?:[$€£¥₹₩₽]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|kr|元|円)"
+GROUPED = r"\d{1,3}(?:[ _'’\u00a0\u202f]\d{3})+(?:\.\d+)?"
+AMOUNT = rf"(?:{PLAIN}|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?)"
+CENSORED = re.compile(rf"[<>≤≥~≈]\s?=?\s?{SIGN}(?:{PLAIN}|\d+,\d+)")
+CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
+DURATION = re.compile(CLOCK + r"|(\d+\s?(d|h|hrs?|m|min|mins|s|sec|天|小时|分|分钟|秒)\s?)+", re.I)
+UNITS = "mm|cm|m|km|in|ft|mi|mg|g|kg|lbs?|oz|ml|l|°C|°F|k?Hz|[MG]Hz|k?W|V|ms|[kMGT]B|k|K|M|bn|万|亿|岁|年|个月|个"
+WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN})\s?(?:{UNITS})(?:/[a-z]+)?")
+ISO_DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
+HAN_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日?")
+DAY_DATE = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
+WORD_DATE = re.compile(r"(\d{1,2}[- ])?[A-Z][a-z]{2,8}\.?[- ](\d{1,2}, ?)?\d{2,4}")
+FEW = 12  # different texts that make categories, whatever they look like
+SAMPLE = 1_000  # rows that say of most columns that they are plain numbers
+MOST_LOOKED_AT = 5_000  # different texts of a column
+MOSTLY = 0.5  # share of the cells above which a column is meant to be one of numbers
+
+
+@dataclass(frozen=True)
+class Written:
+    """The values of a column.
+
+    Attributes:
+        values_N: float64, NaN = missing.
+        note: how they were read.
+    """
+
+    values_N: NDArray[np.float64]
+    note: str
+
+
+def read_written(
+    encoded: Column, name: str, file: Path | str, *, semicolon: bool, strict: bool, thousands: bool = False
+) -> Written | None:
+    """Read a column of text, none of whose cells need be a plain number, as the numbers it looks like.
+
+    Args:
+        encoded: (N,) trimmed text as a dictionary, null = missing.
+        name: of the column.
+        file: named in messages.
+        semicolon: whether cells are separated by semicolons, as where a comma is the decimal point.
+        strict: refuse what would be read.
+        thousands: points are known to be between thousands.
+
+    Returns:
+        None where the column does not look like numbers.
+
+    Raises:
+        DataError: it does, and cannot be read as such, or ``strict``; names a row and the options.
+    """
+    texts = [plain_width(text) for text in encoded.dictionary.to_pylist()]
+    if not texts or not any(any(char.isdigit() for char in text) for text in texts):
+        return None
+    codes_N = as_numpy(encoded.indices.fill_null(-1))
+    counts = np.bincount(codes_N + 1, minlength=len(texts) + 1)[1:]
+    place = f"{file}: column '{name}'"
+    for what, read in FORMS[5:6] if thousands else FORMS:
+        values = read(texts, semicolon)
+        if values is None:
+            continue
+        if strict:
+            raise _refused(place, name, f"holds {what}", texts, codes_N, range(len(texts)))
+        values_N = np.append(np.array(values, dtype=np.float64), np.nan)[codes_N]
+        return Written(values_N, f"column '{name}' holds {what} such as '{shown(texts[0], 30)}': read as {values[0]:g}")
+    some = np.arange(0, len(texts), 1 + len(texts) // MOST_LOOKED_AT)
+    kinds = {place: _kind(texts[place]) for place in some.tolist()}
+    odd = [place for place, kind in kinds.items() if kind not in ("", "plain numbers")]
+    if not odd or counts[[place for place in kinds if kinds[place]]].sum() <= MOSTLY * counts[some].sum():
+        return None
+    named = " and ".join(list(dict.fromkeys(kinds[place] for place in odd))[:3])
+    if len(texts) <= FEW and len(texts) * 5 <= counts.sum():  # 4GB and 8GB are two kinds as well
+        return None
+    raise _refused(place, name, f"looks like {named}", texts, codes_N, odd)
+
+
+def plain_width(text: str) -> str:
+    """Return a text with full-width digits and signs, and every minus, as ASCII has them."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip()
+
+
+def _refused(
+    place: str, name: str, what: str, texts: Sequence[str], codes_N: NDArray[np.int64], codes: Sequence[int]
+) -> DataError:
+    rows = np.isin(codes_N, list(codes))
+    options = f"{setting('data.categorical', name, in_list=True)} or {setting('data.drop', name, in_list=True)}"
+    return DataError(
+        f"{place} {what}, such as '{shown(texts[codes[0]], 30)}' in {rows_listed(rows)}:\n"
+        f"write all of its cells as plain numbers, or set {options}"
+    )
+
+
+def _kind(text: str) -> str:
+    """Return what a text looks like, or "" for a word."""
+    for kind, pattern in KINDS:
+        if pattern.fullmatch(text):
+            return kind
+    return ""
+
+
+def _all(pattern: re.Pattern[str], texts: Sequence[str]) -> list[re.Match[str]] | None:
+    found: list[re.Match[str]] = []
+    for text in texts:
+        match = pattern.fullmatch(text)
+        if match is None:
+            return None
+        found.append(match)
+    return found
+
+
+def _plain(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Numbers whose digits or signs were of another width."""
+    return [float(text) for text in texts] if _all(NUMBER, texts) else None
+
+
+def _percent(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    if not _all(re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]"), texts) or len({text[-1] for text in texts}) > 1:
+        return None
+    bare = [text[:-1].strip() for text in texts]
+    return _plain(bare, semicolon) or _decimal_comma(bare, semicolon)
+
+
+def _money(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    amounts = rf"(?P<open>\()?{SIGN}(?P<before>{MONEY})?\s?{SIGN}(?P<amount>{AMOUNT})\s?(?P<after>{MONEY})?\)?"
+    found = _all(re.compile(amounts), texts)
+    if not found or len({match["before"] or match["after"] for match in found}) > 1:
+        return None
+    if not (found[0]["before"] or found[0]["after"]):
+        return None
+    if any(re.search(r"^\d{1,3},\d{3}$", match["amount"]) for match in found) and semicolon:
+        return None
+    values = [float(re.sub(r"[^\d.]", "", match["amount"])) for match in found]
+    negative = [bool(match["open"]) or "-" in match.group() for match in found]
+    return [-value if below else value for value, below in zip(values, negative, strict=True)]
+
+
+def _grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Thousands apart by a space, an underscore or an apostrophe."""
+    if not _all(re.compile(rf"{SIGN}(?:{GROUPED}|\d{{1,3}}(?:\.\d+)?)"), texts):
+        return None
+    return [float(re.sub(r"[^\d.+-]", "", text)) for text in texts]
+
+
+def _comma_grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Thousands apart by a comma: sure where there are two of them in a cell, or a point after one."""
+    if not _all(re.compile(rf"{SIGN}(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}})(?:\.\d+)?"), texts):
+        return None
+    sure = any(text.count(",") > 1 or ("," in text and "." in text) for text in texts)
+    return [float(text.replace(",", "").replace(" ", "")) for text in texts] if sure else None
+
+
+def _decimal_comma(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Numbers with a decimal comma, perhaps with points between thousands; 1,234 alone may be either."""
+    if not _all(re.compile(rf"{SIGN}(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)(?:,\d+)?"), texts):
+        return None
+    sure = any(re.search(r",\d{1,2}$|,\d{4,}$|^[+-]?0,", text) or (text.count(".") and "," in text) for text in texts)
+    return [float(text.replace(".", "").replace(",", ".").replace(" ", "")) for text in texts] if sure else None
+
+
+def _point_grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Thousands apart by a point: two in a cell, or in a file that keeps the comma for decimals."""
+    found = _all(re.compile(rf"{SIGN}(?:[1-9]\d{{0,2}}(?:\.\d{{3}})+|\d{{1,3}})"), texts)
+    sure = any(text.count(".") > 1 for text in texts) or (semicolon and any("." in text for text in texts))
+    return [float(text.replace(".", "").replace(" ", "")) for text in texts] if found and sure else None
+
+
+def _dates(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Return days since 1970; whether the day or the month comes first is seen from a day above 12, else not read."""
+    try:
+        if found := _all(ISO_DATE, texts):
+            return [_days(match.group()) for match in found]
+        if found := _all(HAN_DATE, texts):
+            return [_ordinal(*map(int, match.groups())) for match in found]
+        if found := _all(DAY_DATE, texts):
+            parts = [(int(match[1]), int(match[3]), int(match[4])) for match in found]
+            first, second = max(part[0] for part in parts), max(part[1] for part in parts)
+            if (first > 12) != (second > 12):
+                return [
+                    _ordinal(year, two, one) if first > 12 else _ordinal(year, one, two) for one, two, year in parts
+                ]
+    except ValueError:  # no such day
+        return None
+    return None
+
+
+def _days(text: str) -> float:
+    date, _, time = re.sub(r"[/.](?=\d{1,2}[/. T]|\d{1,2}$)", "-", text.replace("T", " "), count=2).partition(" ")
+    days = _ordinal(*map(int, date.split("-")))
+    if not time:
+        return days
+    clock = datetime.time.fromisoformat(time.replace("Z", "+00:00").zfill(5))
+    offset = clock.utcoffset() or datetime.timedelta()
+    seconds = 3600 * clock.hour + 60 * clock.minute + clock.second + clock.microsecond / 1e6
+    return days + (seconds - offset.total_seconds()) / 86400
+
+
+def _ordinal(year: int, month: int, day: int) -> float:
+    return float(datetime.date(year, month, day).toordinal() - datetime.date(1970, 1, 1).toordinal())
+
+
+NUMBER = re.compile(rf"[+-]?(?:{PLAIN})(?:[eE][+-]?\d+)?")
+FORMS: tuple[tuple[str, Callable[[Sequence[str], bool], list[float] | None]], ...] = (
+    ("numbers", _plain),
+    ("percentages", _percent),
+    ("amounts of money", _money),
+    ("numbers with a decimal comma", _decimal_comma),
+    ("numbers with commas between thousands", _comma_grouped),
+    ("numbers with points between thousands", _point_grouped),
+    ("numbers with thousands apart", _grouped),
+    ("dates (in days since 1970)", _dates),
+)
+KINDS = (
+    ("plain numbers", NUMBER),
+    ("numbers with a comma", re.compile(rf"{SIGN}\d+(?:[.,]\d+)+")),
+    ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
+    ("amounts of money", re.compile(rf"\(?{SIGN}{MONEY}\s?{SIGN}{AMOUNT}\)?|{SIGN}{AMOUNT}\s?{MONEY}")),
+    ("numbers with thousands apart", re.compile(SIGN + GROUPED)),
+    (
+        "dates",
+        re.compile("|".join(re.sub(r"\\2", "[-/.]", one.pattern) for one in (ISO_DATE, HAN_DATE, DAY_DATE, WORD_DATE))),
+    ),
+    ("bounds (below or above a value)", CENSORED),
+    ("times or durations", DURATION),
+    ("numbers with a unit", WITH_UNIT),
+)
+
+
+def codes_note(cells: Column, values_N: NDArray[np.float64], name: str) -> str:
+    """Say why a column of numbers holds codes: leading zeros, or 1e3 among whole numbers; "" where it holds numbers."""
+    if not pa.types.is_string(cells.type) or not _whole(values_N[:SAMPLE]) or not _whole(values_N):
+        return ""
+    zero: Column = pc.starts_with(cells, "0")
+    other: Column = pc.not_equal(cells, pa.scalar("0"))
+    with_zero: Column = pc.and_(zero, other)
+    with_e: Column = pc.match_substring(cells, "e", ignore_case=True)
+    for doubtful, pattern, what in (
+        (with_zero, r"^0\d+$", "zeros in front"),
+        (with_e, r"^\d+[eE]\d+$", "an e between digits"),
+    ):
+        some: Column = cells.filter(pc.fill_null(doubtful, False))
+        matched: Column = pc.match_substring_regex(some, pattern)
+        if len(some) and pc.all(matched).as_py():
+            example = shown(some[0].as_py(), 30)
+            return (
+                f"column '{name}' holds codes ('{example}': {what}), taken as categories; for numbers set "
+                f"{setting('data.numeric', name, in_list=True)}"
+            )
+    return ""
+
+
+def point_thousands(cells: Column, values_N: NDArray[np.float64]) -> bool:
+    """Whether numbers with a point may be thousands: three digits after each point, and whole numbers beside them."""
+    thousandfold_N = values_N[:SAMPLE] * 1000
+    if (np.abs(thousandfold_N - np.rint(thousandfold_N)) > 1e-6).any() or not pa.types.is_string(cells.type):
+        return False
+    if _whole(values_N):
+        return False
+    grouped: Column = pc.match_substring_regex(cells, r"^[+-]?([1-9]\d{0,2}\.\d{3}|\d{1,3})$")
+    whole: Column = pc.invert(pc.match_substring(cells, "."))
+    return bool(pc.all(grouped).as_py()) and bool(pc.any(whole).as_py())
+
+
+def _whole(values_N: NDArray[np.float64]) -> bool:
+    """Whether no value has a fraction; NaN has none."""
+    return not (np.abs(values_N - np.rint(values_N)) > 0).any()
