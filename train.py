@@ -12,6 +12,7 @@ from trainer.config.keys import CONF
 from trainer.config.schema import RunConfig
 from trainer.errors import guarded, no_exit
 from trainer.system.fast_import import first_import
+from trainer.system.interrupts import end_soon
 
 register_schema()
 
@@ -43,4 +44,4 @@ def main(cfg: DictConfig) -> None:
 if __name__ == "__main__":
     if {"--help", "-h"} & set(sys.argv[1:]):
         sys.exit(guarded(lambda: print(help_text(), flush=True)))
-    sys.exit(guarded(lambda: composed(main, check)))
+    sys.exit(end_soon(guarded(lambda: composed(main, check))))

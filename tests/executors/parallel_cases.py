@@ -24,7 +24,7 @@ class Noted:
         self.told.append(("step", step, loss, lr))
 
 
-def side_by_side(train, folds=range(5), n_workers=2, in_new_process=None, tracker=None, print_line=None):
+def side_by_side(train, folds=range(5), n_workers=2, in_new_process=None, tracker=None, print_line=None, **options):
     """Train and return what was said, and what the terminal's and the trackers' observers were told."""
     said, shown, progress_on = [], [], []
     with interrupts.handled():
@@ -36,6 +36,7 @@ def side_by_side(train, folds=range(5), n_workers=2, in_new_process=None, tracke
             print_line=print_line or said.append,
             run="a1",
             in_new_process=in_new_process,
+            **options,
         )
     return said, shown, progress_on
 

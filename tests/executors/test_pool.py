@@ -11,7 +11,15 @@ import torch
 
 from tests.executors.parallel_cases import begun_anew, children, is_running, side_by_side, unable_to_begin
 from tests.places import REPOSITORY
-from trainer.errors import CheckpointError, ConfigError, DataError, FoldwiseError, Interrupted, NonFiniteError
+from trainer.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    FoldwiseError,
+    Interrupted,
+    NonFiniteError,
+    UnexpectedError,
+)
 from trainer.run.steps.threads import same_threads
 from trainer.system import interrupts
 
@@ -171,6 +179,42 @@ def test_a_terminal_that_is_gone_ends_the_run_and_its_processes():
 
     with pytest.raises(OSError, match="Input/output"), no_hang(30):
         side_by_side(lambda fold, observers, print_line: print_line("words"), print_line=gone)
+    assert children() == []
+
+
+def test_a_fold_that_waits_for_ever_is_named_and_the_rest_is_not_begun(tmp_path):
+    def train(fold, observers, print_line):
+        (tmp_path / str(fold)).touch()
+        if fold == 1:
+            threading.Event().wait()  # nobody sets it: the thread that would is in another process
+        while not (tmp_path / "1").exists():
+            time.sleep(0.01)
+        until = time.monotonic() + 2  # computes for longer than is waited for a process that does nothing
+        while time.monotonic() < until:
+            computed(50)
+
+    started = time.monotonic()
+    with pytest.raises(UnexpectedError, match=r"fold 1: its process has said and computed nothing for 1 seconds"):
+        side_by_side(train, range(4), stall_seconds=1.0)
+    assert time.monotonic() - started < 20
+    assert {path.name for path in tmp_path.iterdir()} <= {"0", "1", "2"}
+    assert children() == []
+
+
+def test_sigterm_ends_a_run_whose_folds_do_not_answer(monkeypatch):
+    monkeypatch.setattr(interrupts, "END_SECONDS", 0.5)
+
+    def train(fold, observers, print_line):
+        print_line("stuck")
+        with interrupts.deferred():
+            threading.Event().wait()
+
+    def stuck(line):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with no_hang(30), pytest.raises(Interrupted) as stopped:
+        side_by_side(train, [0], print_line=stuck)
+    assert stopped.value.exit_code == 143
     assert children() == []
 
 

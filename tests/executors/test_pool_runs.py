@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 
 import pytest
 
@@ -55,6 +56,36 @@ def test_folds_in_processes_that_are_not_forked_are_the_same_bits(train, tmp_pat
     monkeypatch.setattr("trainer.run.cross_validate.starts_new_processes", lambda device: True)
     together = train(*options, "run=both", "cv.parallel=2")
     assert (one_by_one.code, together.code) == (0, 0), together.err
+    assert bits(tmp_path / "runs/both") == bits(tmp_path / "runs/one")
+
+
+POOLED = """
+from concurrent.futures import ThreadPoolExecutor
+from trainer.models.mlp import MLP
+
+POOL = ThreadPoolExecutor(1)
+POOL.submit(int).result()  # its thread is alive from now on
+
+
+class Net(MLP):
+    def forward(self, *inputs, **named):
+        POOL.submit(int).result()
+        return super().forward(*inputs, **named)
+"""
+
+
+def test_a_plugin_with_a_thread_of_its_own_is_trained_in_new_processes(train, tmp_path, monkeypatch):
+    (tmp_path / "pooled.py").write_text(POOLED)
+    monkeypatch.syspath_prepend(tmp_path)
+    plain = ("data=wine", "model.hidden=[16]", "max_epochs=1", "cv.n_splits=3", "tracker.name=none", "profile=off")
+    options = (*plain, "plugins=[pooled]", "model._target_=pooled.Net", "runtime.stall_timeout_seconds=60")
+    try:
+        together = train(*options, "run=both", "cv.parallel=2")
+        one_by_one = train(*options, "run=one", "cv.parallel=1")
+    finally:
+        sys.modules.pop("pooled").POOL.shutdown()
+    assert (one_by_one.code, together.code) == (0, 0), together.err
+    assert "a fork would leave behind threads that are alive: ThreadPoolExecutor-" in together.out
     assert bits(tmp_path / "runs/both") == bits(tmp_path / "runs/one")
 
 

@@ -1,10 +1,14 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
+from tests.places import REPOSITORY
 from trainer.errors import Interrupted, guarded
 from trainer.system import interrupts
 
@@ -97,3 +101,41 @@ def test_a_signal_that_also_ended_the_loader_processes_is_answered_as_a_signal()
         raise DataError("the loader process was ended by SIGTERM")
     with interrupts.handled(), interrupts.deferred(), pytest.raises(DataError), _same_signal():
         raise DataError("row 7 cannot be read")
+
+
+STUCK = """
+import threading
+from trainer.system import interrupts
+interrupts.END_SECONDS = interrupts.LAST_SECONDS = 0.1
+with interrupts.handled(), interrupts.deferred():
+    print("ready", flush=True)
+    {wait}
+"""
+WAYS = {
+    "waits for a lock": "threading.Event().wait()",
+    "in C code, where Python's handlers have no turn": "import ctypes; ctypes.CDLL(None).usleep(60_000_000)",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_sigterm_ends_a_process_that_is_stuck(way):
+    command = [sys.executable, "-c", STUCK.format(wait=WAYS[way])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.terminate()
+        assert process.wait(20) == 143
+        assert b"did not end in time" in process.stderr.read()
+
+
+def test_a_forked_process_says_nothing_of_its_signals_to_its_parent(monkeypatch):
+    monkeypatch.setattr(interrupts, "END_SECONDS", 0.0)
+    monkeypatch.setattr(interrupts, "LAST_SECONDS", 0.1)
+    with interrupts.handled():
+        pid = os.fork()
+        if pid == 0:
+            with suppress(Interrupted), interrupts.deferred():
+                os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        time.sleep(0.4)  # the parent would be gone by now
+    assert "foldwise-signals" not in [thread.name for thread in threading.enumerate()]

@@ -193,6 +193,9 @@ class RuntimeConfig:
     loader_timeout_seconds: Annotated[
         float, above(0), "a loader process (num_workers) silent for longer ends the run"
     ] = 60.0
+    stall_timeout_seconds: Annotated[
+        float, above(0), "a process of cv.parallel that neither reports nor computes for longer is ended"
+    ] = 300.0
 
 
 @dataclass

@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
+from time import monotonic
 from typing import Any
 
 from trainer.engine.observer import Observer
 from trainer.errors import FoldwiseError, UnexpectedError
 from trainer.executors.messages import SHOWN, Fold, first_failure
 from trainer.executors.processes import END_SECONDS, Begin, PrintLine, TrainFold, Worker, end, starting
+from trainer.executors.stall import LOOK_SECONDS, STALL_SECONDS
 from trainer.system import interrupts
-
-LOOK_SECONDS = 0.2  # between two looks for a signal
 
 Message = tuple[Any, ...]  # its kind, and what belongs to that
 
@@ -30,6 +30,7 @@ def train_side_by_side(
     print_line: PrintLine,
     run: str,
     in_new_process: Begin | None = None,
+    stall_seconds: float = STALL_SECONDS,
 ) -> None:
     """Train folds in ``n_workers`` processes; a fold that fails does not keep the others from being trained.
 
@@ -41,22 +42,24 @@ def train_side_by_side(
         print_line: prints one line.
         run: name of the run, for messages.
         in_new_process: makes ``train`` in processes that are started, not forked; can be pickled.
+        stall_seconds: a process that neither says nor computes anything for longer is ended.
 
     Raises:
         FoldwiseError: of the first fold that failed, naming it.
         Interrupted: a signal has come; the folds at hand are saved.
     """
     with _Later() as later, interrupts.deferred(), starting(train, in_new_process) as start:
-        team, told = _Team(deque(folds), later, print_line, run), False
+        team = _Team(deque(folds), later, print_line, run)
         for worker in start(n_workers):
             team.begin(worker, observed())
         while team.running:
             later.check()
-            if interrupts.received() and not told:
-                told = True
+            if interrupts.received():
                 team.stop()
+            team.end_stalled(stall_seconds)
             for worker, message in _news(team.running):
                 if message is not None:
+                    worker.activity.reported()
                     team.answer(worker, message)
                     continue
                 team.reap(worker)
@@ -104,6 +107,7 @@ class _Team:
         print_line: prints one line.
         run: name of the run.
         running: processes with a fold.
+        told_at: when they were told to save and end.
         failed: errors of folds.
     """
 
@@ -112,6 +116,7 @@ class _Team:
     print_line: PrintLine
     run: str
     running: list[Worker] = field(default_factory=list)
+    told_at: float | None = None
     failed: dict[Fold, FoldwiseError] = field(default_factory=dict)
 
     def begin(self, worker: Worker, observers: Sequence[Observer]) -> None:
@@ -121,10 +126,23 @@ class _Team:
         self._hand_out(worker)
 
     def stop(self) -> None:
-        """Have all workers save and end."""
-        self.waiting.clear()
-        for worker in self.running:
-            worker.process.terminate()
+        """Have all workers save and end; those that do not, END_SECONDS after SIGTERM, are ended."""
+        if self.told_at is None:
+            self.told_at = monotonic()
+            self.waiting.clear()
+            for worker in self.running:
+                worker.process.terminate()
+        if interrupts.received() == signal.SIGTERM and monotonic() - self.told_at > interrupts.END_SECONDS:
+            for worker in self.running:
+                worker.process.kill()
+
+    def end_stalled(self, stall_seconds: float) -> None:
+        """End workers that do nothing any more; no other fold is begun, for it would come to the same."""
+        for worker in [worker for worker in self.running if worker.activity.is_stalled(stall_seconds)]:
+            worker.process.kill()
+            self.running.remove(worker)
+            self.waiting.clear()
+            self._fail(worker, _stall(worker, self.run, stall_seconds))
 
     def answer(self, worker: Worker, message: Message) -> None:
         """Do what a message says; trackers draw pictures, and no worker is to wait for that."""
@@ -180,6 +198,16 @@ def _received(worker: Worker) -> Message | None:
     except (EOFError, OSError):
         return None
     return message
+
+
+def _stall(worker: Worker, run: str, seconds: float) -> FoldwiseError:
+    """Return the error of a worker that did nothing for too long."""
+    return UnexpectedError(
+        f"fold {worker.fold}: its process has said and computed nothing for {seconds:g} seconds, and was ended\n"
+        "most often it waits for a thread of a plugin or library that did not come along: cv.parallel=1 trains the "
+        "folds in one process\n"
+        f"the same command with run={run} goes on with what is saved (runtime.stall_timeout_seconds is the time)"
+    )
 
 
 def _death(worker: Worker, run: str) -> FoldwiseError:

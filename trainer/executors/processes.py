@@ -28,6 +28,7 @@ from trainer.data.loading.workers import end_with_parent
 from trainer.engine.observer import Observer
 from trainer.errors import ConfigError, Interrupted, no_exit
 from trainer.executors.messages import SHOWN, TRACKERS, Fold, Sent, named
+from trainer.executors.stall import Activity
 from trainer.system import interrupts
 
 READY = "ready"
@@ -57,6 +58,9 @@ class Worker:
     pipe: Connection
     fold: Fold | None = None
     observers: Sequence[Observer] = ()
+
+    def __post_init__(self) -> None:
+        self.activity = Activity(self.process.pid or 0)
 
 
 Start = Callable[[int], list[Worker]]  # starts so many; raises ConfigError where the system does not allow them

@@ -251,6 +251,7 @@ def train_folds(
                 print_line=print_line,
                 run=saving.run.name,
                 in_new_process=partial(trains_again, config, saving) if starts_new_processes(device) else None,
+                stall_seconds=config.runtime.stall_timeout_seconds,
             )
         else:
             observers, track = observed(), progress_on(console)

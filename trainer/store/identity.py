@@ -33,6 +33,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "runtime.threads",  # counts as hardware
     "runtime.progress",
     "runtime.loader_timeout_seconds",
+    "runtime.stall_timeout_seconds",
     "tracker",
     "checkpoint",
 )

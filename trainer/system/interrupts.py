@@ -1,16 +1,18 @@
 """SIGTERM, SIGINT (Ctrl-C) and SIGUSR1: finish the step, save, exit with 128 + the signal's number.
 
 Outside of training nothing has to be saved, and the signal ends the run where it is. While a fold trains the signal
-is only noted; ``check`` stands where stopping loses nothing. A second signal ends the process at once; one that follows
-within half a second is the same one, sent to the process and to its group (as ``timeout`` and some launchers do).
+is only noted; ``check`` stands where stopping loses nothing. SIGTERM ends the process within 30 seconds at the latest.
+A second signal ends the process at once; one that follows within half a second is the same one, sent to the process and
+to its group (as ``timeout`` and some launchers do).
 """
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from trainer.errors import Interrupted
@@ -18,10 +20,13 @@ from trainer.errors import Interrupted
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # USR1: Slurm's warning before the time limit
 
 SAME_SECONDS = 0.5
+END_SECONDS = 25.0  # to finish the step and save after SIGTERM: most launchers send SIGKILL after 30
+LAST_SECONDS = 3.0  # after them, for what is left: then the process ends wherever it is
 
 _received: int | None = None
 _received_at = 0.0
 _deferred = False
+_wakeup = -1  # descriptor that is told of signals
 
 
 @contextmanager
@@ -38,10 +43,70 @@ def handled() -> Iterator[None]:
     taken = [number for number in SIGNALS if number != signal.SIGUSR1 or signal.getsignal(number) == signal.SIG_DFL]
     before = {number: signal.signal(number, _on_signal) for number in taken}
     try:
-        yield
+        with _ends_in_time():
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _ends_in_time() -> Iterator[None]:
+    """End the process some time after SIGTERM, whatever holds it: the main thread may wait for ever in C code.
+
+    Python's handlers then have no turn, but the signal's number is written to a socket that another thread reads.
+    """
+    global _wakeup
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    before, _wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False), theirs.fileno()
+    watch = threading.Thread(target=_end_in_time, args=(ours,), name="foldwise-signals", daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        _wakeup = -1
+        ours.shutdown(socket.SHUT_RD)  # ends the wait of the thread, though other processes hold the other end
+        watch.join()
+        ours.close()
+        theirs.close()
+
+
+def _end_in_time(numbers: socket.socket) -> None:
+    """Wait for SIGTERM, and then for the end of the block, which shuts the socket down; else end the process."""
+    until = None
+    while until is None or time.monotonic() < until:
+        numbers.settimeout(None if until is None else max(0.01, until - time.monotonic()))
+        try:
+            received = numbers.recv(64)
+        except TimeoutError:
+            break
+        if not received:
+            return
+        if until is None and signal.SIGTERM in received:
+            until = time.monotonic() + END_SECONDS + LAST_SECONDS
+    os.write(2, b"SIGTERM: the step did not end in time; stopped, going on is from the checkpoint before it\n")
+    os._exit(128 + signal.SIGTERM)
+
+
+def _leave_wakeup() -> None:
+    """Do not tell the process this one was forked from of the signals that this one gets."""
+    if _wakeup >= 0:
+        with suppress(ValueError):
+            signal.set_wakeup_fd(-1)
+
+
+os.register_at_fork(after_in_child=_leave_wakeup)
+
+
+def end_soon(code: int, seconds: float = LAST_SECONDS) -> int:
+    """Return an exit code; that of a signal ends the process soon though a thread of a user's keeps it."""
+    if code > 128:
+        timer = threading.Timer(seconds, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
+    return code
 
 
 @contextmanager

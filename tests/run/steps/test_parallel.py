@@ -1,5 +1,6 @@
 import multiprocessing
 import sys
+import threading
 
 import pytest
 import torch
@@ -92,3 +93,24 @@ def test_auto_takes_no_more_memory_than_is_free(monkeypatch):
     assert counted("auto")[0] == 3
     monkeypatch.setattr(parallel, "own_bytes", lambda: 0)  # not known
     assert fitting_into_memory() >= 1000
+
+
+def test_living_threads_of_users_mean_new_processes_and_the_same_number_of_them(monkeypatch):
+    monkeypatch.setattr("trainer.run.steps.parallel.fitting_into_memory", lambda: 100)
+    ended = threading.Event()
+    own = threading.Thread(target=ended.wait, name="foldwise-heartbeat", daemon=True)
+    theirs = threading.Thread(target=ended.wait, name="prefetch of my_pkg", daemon=True)
+    own.start()
+    try:
+        assert not starts_new_processes(CPU)
+        theirs.start()
+        assert starts_new_processes(CPU)
+        n_workers, (note,) = counted("auto")
+        assert n_workers == 5
+        assert "threads that are alive: prefetch of my_pkg" in note
+        assert counted(1) == (1, [])
+    finally:
+        ended.set()
+        theirs.join()
+        own.join()
+    assert not starts_new_processes(CPU)

@@ -5,6 +5,7 @@ import sys
 
 import torch
 
+from trainer.system.living_threads import foreign_threads
 from trainer.system.resources import available_bytes, own_bytes, usable_cores
 
 AUTO = "auto"
@@ -17,8 +18,8 @@ def count_workers(
     """Return how many processes train folds side by side, and what a person who asked for another number should know.
 
     ``auto`` is one per so many cores as a fold has threads and loader processes, and no more than fit into memory, each
-    counted as large as this process is now; where processes cannot be forked it is one. On a GPU no more are started
-    than its free memory holds.
+    counted as large as this process is now; where torch sees a GPU it is one. On a GPU no more are started than its
+    free memory holds.
 
     Args:
         wanted: ``cv.parallel``; the number of torch threads is set already.
@@ -31,13 +32,14 @@ def count_workers(
     reason = why_not(device)
     if reason:
         return 1, [f"cv.parallel={wanted} has no effect: {reason}"] if wanted not in (1, AUTO) else []
-    if wanted == AUTO and starts_new_processes(device):
+    if wanted == AUTO and sees_gpu(device):
         return 1, []
     if wanted == AUTO:
         busy = threads + n_loaders
-        return max(1, min(n_folds, cores // busy, fitting_into_memory())), []
+        n_workers = max(1, min(n_folds, cores // busy, fitting_into_memory()))
+        return n_workers, living_threads_note(n_workers)
     n_workers = min(int(wanted), n_folds)
-    notes = []
+    notes = living_threads_note(n_workers)
     if 1 < n_workers < int(wanted):
         notes.append(f"cv.parallel={wanted}: {n_workers} folds are to be trained, so {n_workers} processes train them")
     fitting = fitting_on_gpu(device, peak_bytes)
@@ -62,8 +64,25 @@ def why_not(device: torch.device) -> str:
 
 
 def starts_new_processes(device: torch.device) -> bool:
-    """Return whether processes are started, not forked: torch cannot train in forked ones where it sees a GPU."""
+    """Return whether the processes are started, not forked.
+
+    Torch cannot train in forked ones where it sees a GPU, and a fork takes no thread along: what waits for one of a
+    user's (a pool in a plugin, say) would wait for ever.
+    """
+    return sees_gpu(device) or bool(foreign_threads())
+
+
+def sees_gpu(device: torch.device) -> bool:
+    """Return whether torch trains on, or could use, a GPU."""
     return device.type == "cuda" or torch.accelerator.is_available()
+
+
+def living_threads_note(n_workers: int) -> list[str]:
+    """Say why several processes start slower than they would if they were forked."""
+    alive = foreign_threads()
+    if n_workers == 1 or not alive:
+        return []
+    return [f"folds are trained in new processes, for a fork would leave behind threads that are alive: {alive[0]}"]
 
 
 def fitting_on_gpu(device: torch.device, peak_bytes: int | None) -> int:
