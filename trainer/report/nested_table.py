@@ -1,11 +1,12 @@
-"""What nested cross validation picked, in one line per fold and as a section of the report."""
+"""What nested cross validation picked, in one line per fold and as a table of the report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from trainer.config.keys import values_text
 from trainer.report.formatting import fold_name, number, plain_label
-from trainer.report.markdown_text import cell, table
+from trainer.report.markdown_text import cell
 from trainer.results import CVResult, FoldResult
 
 
@@ -22,11 +23,26 @@ def nested_line(fold: int | str, picked: Mapping[str, Any]) -> str:
     return f"Nested: fold {fold} picked {settings}epoch {picked['epoch']} ({score}{lost})"
 
 
-def nested_section(result: CVResult, folds: Sequence[FoldResult]) -> str:
-    """Return what each fold picked and what it then scored; nothing where the run is not nested."""
+@dataclass(frozen=True)
+class NestedTable:
+    """What the folds picked.
+
+    Attributes:
+        inner_folds: how many picked it in each fold.
+        heading: of the columns.
+        rows: one per fold, of Markdown.
+    """
+
+    inner_folds: int
+    heading: list[str]
+    rows: list[list[str]]
+
+
+def nested_table(result: CVResult, folds: Sequence[FoldResult]) -> NestedTable | None:
+    """Return what each fold picked and what it then scored; None where the run is not nested."""
     nested = [fold for fold in folds if fold.picked]
     if not nested:
-        return ""
+        return None
     metric = nested[0].picked["metric"]
     rows = [
         [
@@ -37,13 +53,8 @@ def nested_section(result: CVResult, folds: Sequence[FoldResult]) -> str:
             number(fold.metrics.get(metric)),
             f"{fold.picked['diverged']} of {fold.picked['candidates']}",
         ]
-        for fold in sorted(nested, key=lambda fold: (fold.repeat, fold.fold))
+        for fold in nested
     ]
     label = plain_label(metric)
     heading = ["fold", "picked", "epoch", f"inner {label}", f"held-out {label}", "diverged candidates"]
-    explained = (
-        f"In each fold, {nested[0].picked['inner_folds']} inner folds of its training rows picked what it was trained "
-        "with; the held-out rows had no part in it. The inner score is the best of many and therefore flatters; "
-        "only the held-out score is an estimate."
-    )
-    return f"## Nested cross validation\n\n{table(heading, rows)}\n\n{explained}"
+    return NestedTable(nested[0].picked["inner_folds"], heading, rows)

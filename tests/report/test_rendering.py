@@ -1,0 +1,30 @@
+"""Templates are packed, strict about names, and escape in HTML."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+import trainer.report.rendering as rendering
+from tests.places import REPOSITORY
+from trainer.report.rendering import render
+
+
+def test_every_template_is_packed_with_the_package():
+    packed = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    folder = Path(rendering.__file__).parent
+    found = {path for pattern in packed["trainer.report"] for path in folder.glob(pattern)}
+    assert found == {path for path in (folder / "templates").rglob("*") if path.is_file()}
+    assert {path.name for path in found} == {"report.md.j2", "report.html.j2"}
+
+
+def test_a_name_that_is_not_given_is_an_error():
+    with pytest.raises(UndefinedError, match="'body' is undefined"):
+        render("report.html.j2", title="x")
+
+
+def test_values_are_escaped_in_html():
+    page = render("report.html.j2", title="<script>", body="<p>made of Markdown</p>")
+    assert "<title>&lt;script&gt;</title>" in page
+    assert "<p>made of Markdown</p>" in page

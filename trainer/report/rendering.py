@@ -1,0 +1,33 @@
+"""The report's text from its templates, the ``*.j2`` files in ``templates/``."""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainer.report.formatting import folds_text, interval, number, plus_minus
+from trainer.report.markdown_text import cell, mapping_section, table
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a template with its values; a name that it uses and is not given is an error."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates", encoding="utf-8"),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for function in (cell, folds_text, interval, mapping_section, number, plus_minus, table):
+        environment.globals[function.__name__] = function
+    return environment
