@@ -188,6 +188,18 @@ def test_a_multilabel_inner_slice_spreads_the_labels():
     assert np.abs(target[inner].sum(0) - target[train].sum(0) / 5).max() <= 1
 
 
+def test_a_rare_class_and_a_rare_label_are_in_the_inner_slice():
+    exp = experiment(cv=CvConfig(select="inner", inner_fraction=0.1))
+    rare = (np.arange(150) % 37 == 0).astype(np.int64)  # 5 rows: a tenth of them is none
+    labels = np.stack([rare, np.arange(150) % 2, 1 - rare], axis=1)
+    for target in (rare, labels):
+        for seed in range(5):
+            made = with_target(exp, target)
+            rest, inner = inner_split(made.samples, made.spec, made.plan, made.cv, np.arange(149), seed=seed)
+            assert {int(rare[rest].sum()), int(rare[inner].sum())} == {4, 1}
+            assert abs(len(inner) - 15) <= 1
+
+
 def test_a_class_too_rare_for_the_inner_slice_is_an_error():
     exp = with_target(experiment(cv=CvConfig(select="inner")), np.array([0] * 99 + [1]))
     with pytest.raises(

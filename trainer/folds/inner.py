@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import DataError
+from trainer.folds.both_sides import every_class_on_both_sides
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.rare import STRATIFYING
 from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
@@ -144,4 +145,4 @@ def grouped_slice(
     _, inner = next(hold_out(request))
     if not 0 < len(inner) < len(rows):  # groups larger than the slice: the smallest is the nearest to it
         inner = np.flatnonzero(groups_N[rows] == groups[sizes.argmin()])
-    return np.delete(rows, inner), rows[inner]
+    return every_class_on_both_sides((np.delete(rows, inner), rows[inner]), target, random_state, groups_N=groups_N)

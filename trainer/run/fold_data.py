@@ -18,6 +18,7 @@ from trainer.data.samples import DataSpec, Samples
 from trainer.data.target_scale import TargetScale
 from trainer.engine.settings import FoldRows
 from trainer.errors import ConfigError, DataError
+from trainer.folds.both_sides import every_class_on_both_sides
 from trainer.folds.inner import goes_forward, grouped_slice, latest_slice
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitRequest
@@ -71,7 +72,8 @@ def inner_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut a slice off the training rows; return (rest, slice).
 
-    The latest rows where folds go forward in time, whole groups where there are groups, else a stratified slice.
+    The latest rows where folds go forward in time, whole groups where there are groups, else a stratified slice. But
+    for the latest rows, each class and label is on both sides wherever the rows allow it.
 
     Raises:
         DataError: a class, or the times or groups, are too few to be on both sides.
@@ -88,7 +90,7 @@ def inner_split(
     if spec.task.several_labels:
         parts = max(2, round(1 / fraction))
         _, inner = next(multilabel.split(SplitRequest(target, parts, random_state=seed)))
-        return np.delete(train, inner), train[inner]
+        return every_class_on_both_sides((np.delete(train, inner), train[inner]), samples.target, seed)
     try:
         rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)
     except ValueError as error:
@@ -99,7 +101,7 @@ def inner_split(
             f"classes needs rows on both sides (the rarest has {counts.min()})\n"
             f"use {_ways_out(plan, counts.min(), of_rarest)}, or cv.select=last"
         ) from error
-    return np.sort(rest), np.sort(inner)
+    return every_class_on_both_sides((np.sort(rest), np.sort(inner)), samples.target, seed)
 
 
 def strata(task: Task, target: Target, rows: NDArray[np.int64], *, n_bins: int, fewest: int) -> Target:
