@@ -90,7 +90,7 @@ def inner_split(
     if spec.task.several_labels:
         parts = max(2, round(1 / fraction))
         _, inner = next(multilabel.split(SplitRequest(target, parts, random_state=seed)))
-        return every_class_on_both_sides((np.delete(train, inner), train[inner]), samples.target, seed)
+        return every_class_on_both_sides((np.delete(train, inner), train[inner]), strata_N, seed)
     try:
         rest, inner = train_test_split(train, test_size=fraction, stratify=target, random_state=seed)
     except ValueError as error:
@@ -101,7 +101,7 @@ def inner_split(
             f"classes needs rows on both sides (the rarest has {counts.min()})\n"
             f"use {_ways_out(plan, counts.min(), of_rarest)}, or cv.select=last"
         ) from error
-    return every_class_on_both_sides((np.sort(rest), np.sort(inner)), samples.target, seed)
+    return every_class_on_both_sides((np.sort(rest), np.sort(inner)), strata_N, seed)
 
 
 def strata(task: Task, target: Target, rows: NDArray[np.int64], *, n_bins: int, fewest: int) -> Target:
