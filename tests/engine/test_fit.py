@@ -84,7 +84,7 @@ def picks(scores, metric="accuracy", patience=None):
     for epoch, value in enumerate(scores, start=1):
         weights = {"epoch": torch.tensor(epoch)}
         selection.update(record(epoch, value, metric), lambda weights=weights: weights)
-        if selection.stops_after(epoch):
+        if selection.stops_early():
             break
     assert int(selection.weights["epoch"]) == selection.epoch
     return selection.epoch, epoch
@@ -104,7 +104,8 @@ NAN = math.nan
         ([NAN, 0.1, NAN], "accuracy", 2),
         ([NAN, 9.0, NAN], "log_loss", 2),
         ([0.1, NAN, 0.0], "accuracy", 1),
-        ([NAN, NAN], "accuracy", 1),
+        ([NAN, NAN, NAN], "accuracy", 3),
+        ([NAN, NAN, NAN], "log_loss", 3),
     ],
 )
 def test_the_best_epoch_wins_the_earliest_of_equals_and_nan_never(scores, metric, picked):
@@ -119,8 +120,9 @@ def test_the_best_epoch_wins_the_earliest_of_equals_and_nan_never(scores, metric
         (1, [0.1, 0.2, 0.2, 0.9], 3),
         (2, [0.1, 0.2, 0.2, 0.1, 0.9], 4),
         (2, [0.1, 0.2, 0.1, 0.3, 0.2, 0.1, 0.9], 6),
-        (2, [0.5, NAN, NAN, 0.9], 3),
-        (3, [NAN, NAN, NAN, NAN, 0.9], 4),
+        (2, [0.5, NAN, NAN, 0.9], 4),
+        (2, [0.5, NAN, 0.4, NAN, 0.3, 0.9], 5),
+        (2, [NAN, NAN, NAN, NAN, 0.9], 5),
         (None, [0.5] * 9, 9),
     ],
 )

@@ -106,7 +106,7 @@ def test_undefined_is_nan_without_a_warning():
     one_class = np.zeros(6, dtype=np.int64)
     proba = np.full((6, 2), 0.5, dtype=np.float32)
     values = score(BINARY.default_metrics, BINARY, one_class, proba)
-    assert [name for name, value in values.items() if math.isnan(value)] == ["roc_auc", "average_precision"]
+    assert [name for name, value in values.items() if math.isnan(value)] == ["mcc", "roc_auc", "average_precision"]
 
 
 def test_class_absent_from_the_rows():

@@ -1,5 +1,6 @@
 """What a fold's training has come to, besides the learner: position, running sums, records, the picked epoch."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,14 +15,18 @@ from trainer.results import EpochRecord
 
 @dataclass
 class Selection:
-    """Picks the epoch: the best monitored score, the earliest of equals; NaN never wins.
+    """Picks the epoch: the best monitored score, the earliest of equals; the last one where no score is defined.
+
+    NaN never wins, and counts for nothing: an epoch without a score says neither that training helps nor that it does
+    not, so it stops no fold early.
 
     Attributes:
         metric: name of the metric that picks.
         patience_epochs: epochs without improvement before stopping, or None.
         epoch: the pick so far (0 = none yet).
-        score: of the pick.
+        score: of the pick; NaN while no score was defined.
         weights: of the pick, on the CPU.
+        waited: epochs since the pick whose score was defined, and no better.
     """
 
     metric: str
@@ -29,16 +34,21 @@ class Selection:
     epoch: int = 0
     score: float = float("nan")
     weights: dict[str, Tensor] = field(default_factory=dict)
+    waited: int = 0
 
     def update(self, record: EpochRecord, weights: Callable[[], dict[str, Tensor]]) -> None:
         """Take in an epoch."""
         score = record.monitor[self.metric]
-        if self.epoch == 0 or better(score, self.score, metric_named(self.metric).greater_is_better):
+        undecided = math.isnan(self.score)
+        if undecided or better(score, self.score, metric_named(self.metric).greater_is_better):
             self.epoch, self.score, self.weights = record.epoch, score, weights()
+            self.waited = 0
+        elif not math.isnan(score):
+            self.waited += 1
 
-    def stops_after(self, epoch: int) -> bool:
-        """Return whether the fold stops early after ``epoch``."""
-        return self.epoch > 0 and self.patience_epochs is not None and epoch - self.epoch >= self.patience_epochs
+    def stops_early(self) -> bool:
+        """Return whether the fold stops early after the epoch that was taken in last."""
+        return self.patience_epochs is not None and self.waited >= self.patience_epochs
 
 
 @dataclass
@@ -77,4 +87,4 @@ class FitState:
 
     def is_over(self, max_epochs: int) -> bool:
         """Return whether all epochs are done, or the fold has stopped early."""
-        return self.epoch > max_epochs or self.selection.stops_after(self.epoch - 1)
+        return self.epoch > max_epochs or self.selection.stops_early()

@@ -207,6 +207,7 @@ def _restore_progress(saved: Mapping[str, Any], progress: FitState) -> None:
         progress.selection.epoch = selection["epoch"]
         progress.selection.score = selection["score"]
         progress.selection.weights = dict(selection["weights"])
+        progress.selection.waited = selection["waited"]
     for name in ("epoch", "windows", "steps", "epoch_seconds", "seconds"):
         setattr(progress, name, saved[name])
 
