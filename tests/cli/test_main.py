@@ -49,3 +49,9 @@ def test_help_imports_nothing_that_takes_long():
     code += f"sys.exit(str([name for name in {heavy} if name in sys.modules]))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stderr.strip() == "[]"
+
+
+def test_an_exit_in_a_users_code_never_ends_a_command_as_if_it_were_done(monkeypatch, capsys):
+    monkeypatch.setattr("trainer.run.merge.open_copy", lambda _: sys.exit(0))
+    assert foldwise(["merge", "runs/a1"]) == 1
+    assert "sys.exit(0) was called" in capsys.readouterr().err

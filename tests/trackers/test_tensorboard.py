@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from trainer.errors import ForeignFileError, StorageError
 from trainer.metrics.scores import score
 from trainer.metrics.summary import pool_out_of_fold, summarise
 from trainer.results import CVResult, EpochRecord, FoldResult
@@ -87,3 +88,20 @@ def test_a_fold_that_goes_on_has_each_step_once(tmp_path):
     tracker.fold_started(0, 6, 0)
     events = read(tmp_path / "fold_all").Scalars("step/loss")
     assert [(e.step, e.value) for e in events] == [(1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 2.0)]
+
+
+def test_no_curve_is_written_through_a_link(tmp_path):
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    run.mkdir()
+    outside.mkdir()
+    (run / "fold_0").symlink_to(outside)
+    with pytest.raises(ForeignFileError, match="fold_0 is a symbolic link to"):
+        TensorBoardTracker(run).fold_started(0, 6, 0)
+    assert not list(outside.iterdir())
+
+
+def test_events_that_cannot_be_written_are_called_that(tmp_path, monkeypatch):
+    tracker = TensorBoardTracker(tmp_path)
+    monkeypatch.setattr(tracker, "_open", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space")))
+    with pytest.raises(StorageError, match=rf"cannot write the events of the tracker to {tmp_path}: disk full"):
+        tracker.fold_started(0, 6, 0)

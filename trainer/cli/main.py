@@ -17,7 +17,7 @@ from trainer.cli.merge import merge, report
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
 from trainer.cli.split import split
 from trainer.cli.tensorboard import tensorboard
-from trainer.errors import guarded
+from trainer.errors import guarded, no_exit
 
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (merge, None),
@@ -52,10 +52,10 @@ def application() -> typer.Typer:
 
 
 def _with_exit_code(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command end as ``guarded`` says: a short message and the exit code of its kind."""
+    """Let a command end as ``guarded`` says: a short message and the exit code of its kind, never as a plugin says."""
 
     @wraps(command)
     def run(**options: Any) -> None:
-        raise typer.Exit(guarded(lambda: command(**options)))
+        raise typer.Exit(guarded(lambda: no_exit()(command)(**options)))
 
     return run
