@@ -71,6 +71,11 @@ class CvConfig:
         int | None, at_least(1), "strategy=time: most distinct times to train on; null = all that came before"
     ] = None
     holdout_fraction: Annotated[float, between(0, 1, "()"), "strategy=holdout: share of the rows held out"] = 0.2
+    overlap: Annotated[
+        str,
+        one_of("refuse", "repeats"),
+        "strategy=predefined: folds of which some hold out the same few rows: refuse, or take each for a repeat",
+    ] = "refuse"
     path: Annotated[str | None, "strategy=predefined: file of folds, relative to where the command is typed"] = None
 
 

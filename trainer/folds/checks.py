@@ -31,7 +31,7 @@ def require_settings(
     """
     require_seeds(request.random_state, repeats)
     options, default = request.options, SplitOptions()
-    for name, only in (("gap", "time"), ("window", "time"), ("holdout_fraction", "holdout")):
+    for name, only in (("gap", "time"), ("window", "time"), ("holdout_fraction", "holdout"), ("overlap", "predefined")):
         if strategy != only and getattr(options, name) != getattr(default, name):
             raise ConfigError(f"cv.{name} has no effect with cv={strategy}: leave it out, or use cv={only}")
     if request.shuffle and module.SHUFFLE == "no":

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
+from trainer.errors import DataError
 from trainer.folds.own import OwnStrategy
 from trainer.folds.request import Pair, SplitRequest
 
@@ -46,6 +47,8 @@ def split_notes(
         unused = int((~held_out_N & ~trained_N).sum())
         if unused:
             yield f"{unused} of {n_rows} rows are used in no fold"
+    if strategy != "stratified_group" and np.issubdtype(request.target.dtype, np.integer) and request.target.ndim == 1:
+        yield from _untrained(strategy, rounds, request, classes)
     if strategy == "stratified_group":
         yield from _scarce(request, classes)
 
@@ -55,3 +58,32 @@ def _scarce(request: SplitRequest, classes: tuple[str, ...]) -> Iterator[str]:
         n_groups = len(np.unique(np.asarray(request.groups_N)[request.target == c]))
         if 0 < n_groups < request.n_splits:
             yield f"class '{name}' is in {n_groups} groups: not every one of {request.n_splits} folds can hold it out"
+
+
+def _untrained(
+    strategy: str, rounds: Sequence[Sequence[Pair]], request: SplitRequest, classes: tuple[str, ...]
+) -> Iterator[str]:
+    """Tell which classes a fold holds out and never trains on; refuse given folds that do so with most of their rows.
+
+    Raises:
+        DataError: naming the fold and its classes.
+    """
+    folds: dict[int, list[int]] = {}
+    for number, (train, held_out) in enumerate(chain(*rounds)):
+        trained_C, held_C = (np.bincount(request.target[rows], minlength=len(classes)) for rows in (train, held_out))
+        unknown = np.flatnonzero((held_C > 0) & (trained_C == 0))
+        folds |= {number: unknown.tolist()} if len(unknown) else {}
+        if strategy == "predefined" and len(train) and 2 * held_C[unknown].sum() > len(held_out):
+            raise DataError(
+                f"fold {number}: {held_C[unknown].sum()} of {len(held_out)} rows held out are of classes that no row "
+                f"trained on has ({_named(unknown.tolist(), classes)}): nothing can be learnt of them\n"
+                "are they rows without a label (data.missing_labels), or one label in two writings?"
+            )
+    if folds:
+        first = min(folds)
+        more = f", and so in {len(folds) - 1} more folds" if len(folds) > 1 else ""
+        yield f"fold {first} holds out classes that it never trains on ({_named(folds[first], classes)}){more}"
+
+
+def _named(numbers: Sequence[int], classes: tuple[str, ...]) -> str:
+    return ", ".join(f"'{classes[number]}'" for number in numbers[:5]) + (", ..." if len(numbers) > 5 else "")

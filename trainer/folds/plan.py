@@ -139,7 +139,8 @@ def make_folds(
     order = id_order(ids_N) if predefined is None else np.arange(len(target))
     stratified = replace(request, target=rare_outcome.labels)
     rounds = [
-        _in_order(module, one, order, rare_outcome.kept_N) for one in _each_repeat(stratified, repeats, predefined)
+        _in_order(module, one, order, rare_outcome.kept_N)
+        for one in _each_repeat(stratified, repeats, predefined, ids_N)
     ]
     notes = (*notes, *(renumbered(predefined) if predefined is not None else ()))
     notes = (*notes, *rare_outcome.notes, *split_notes(strategy, module, rounds, request, classes))
@@ -193,9 +194,12 @@ def _all_whole_numbers(ids_N: NDArray[np.str_], lengths_N: NDArray[np.int64]) ->
     return all(((column_M >= ord("0")) & (column_M <= ord("9"))).all() for column_M in within)
 
 
-def _each_repeat(request: SplitRequest, repeats: int, predefined: Predefined | None) -> list[SplitRequest]:
+def _each_repeat(
+    request: SplitRequest, repeats: int, predefined: Predefined | None, ids_N: NDArray[np.str_]
+) -> list[SplitRequest]:
     if predefined is not None:
-        return [replace(request, pairs=pairs) for pairs in by_repeat(predefined, len(request.target))]
+        given = by_repeat(predefined, len(request.target), ids_N, request.options.overlap)
+        return [replace(request, pairs=pairs) for pairs in given]
     return [replace(request, random_state=request.random_state + repeat) for repeat in range(repeats)]
 
 

@@ -18,12 +18,14 @@ class SplitOptions:
         gap: distinct times left out before each held-out part (``time``).
         window: most distinct times to train on (``time``); None = all that came before.
         holdout_fraction: share of the rows held out (``holdout``).
+        overlap: refuse given folds that hold a few rows out twice, or take each for a repeat (``repeats``).
     """
 
     rare: str = "refuse"
     gap: int = 0
     window: int | None = None
     holdout_fraction: float = 0.2
+    overlap: str = "refuse"
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def inner_rows(experiment: Experiment, rows: FoldRows) -> list[FoldRows]:
         seed_of(experiment.plan.random_state, rows.repeat, rows.fold),
         times_N=samples.times_N,
         ids_N=samples.ids_N,
-        options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction),
+        options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction, cv.overlap),
     )
     for pair in pairs:
         _require_inside(pair, rows)

@@ -140,7 +140,7 @@ def split_rows(cv: CvConfig, samples: Samples, spec: DataSpec, column: str, *, p
         random_state=cv.random_state,
         times_N=samples.times_N,
         predefined=given_folds(cv.path, samples.ids_N, samples.split_N, column),
-        options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction),
+        options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction, cv.overlap),
         own=own_strategy(cv.strategy, cv.arguments, plugins) if "." in cv.strategy else None,
     )
     require_fold(cv.fold, plan.n_folds)

@@ -4,6 +4,7 @@ from sklearn.model_selection import PredefinedSplit, RepeatedKFold, ShuffleSplit
 
 from tests.folds.fold_cases import labels, plan
 from trainer.errors import ConfigError, DataError
+from trainer.folds.request import SplitOptions
 from trainer.folds.strategies.predefined import from_cells
 
 TARGET = np.arange(30) % 3
@@ -43,6 +44,34 @@ def test_pairs_that_overlap_are_repeats_of_one_fold():
     assert (made.repeats, made.n_splits) == (4, 1)
     for number, (train, held_out) in enumerate(pairs):
         assert all(map(np.array_equal, made.rows(number, 0), (np.sort(train), np.sort(held_out))))
+
+
+def test_folds_that_share_a_few_rows_are_no_repeats():
+    fold_N = np.arange(30) % 5
+    pairs = [(np.flatnonzero(fold_N != fold), np.flatnonzero(fold_N == fold)) for fold in range(5)]
+    slip = [*pairs[:3], (np.setdiff1d(pairs[3][0], [2]), np.append(pairs[3][1], 2)), pairs[4]]
+    with pytest.raises(DataError, match=r"1 of the rows .*\('r2'; 'r2' by folds 2, 3\), 0 rows never") as caught:
+        given_folds(slip, ids_N=np.array([f"r{row}" for row in range(30)]))
+    assert "cv.overlap=repeats" in str(caught.value)
+    less = [(np.append(pairs[0][0], 0), pairs[0][1][1:]), *pairs[1:]]
+    for repeats in (pairs + slip, pairs + less):
+        with pytest.raises(DataError, match="more or less often"):
+            given_folds(repeats)
+    assert given_folds(pairs + pairs).repeats == 2
+    asked = given_folds(slip, options=SplitOptions(overlap="repeats"))
+    assert (asked.repeats, asked.n_splits) == (5, 1)
+    with pytest.raises(ConfigError, match=r"cv\.overlap has no effect with cv=kfold"):
+        plan(TARGET, "kfold", options=SplitOptions(overlap="repeats"))
+
+
+def test_classes_that_are_held_out_and_never_trained_on():
+    target = np.array([0, 1, 0, 1, 2, 2, 0, 2])
+    pairs = [(np.arange(4), np.arange(4, 8))]
+    with pytest.raises(DataError, match=r"fold 0: 3 of 4 rows held out .* trained on has \('c'\)"):
+        given_folds(pairs, target=target, classes=("a", "b", "c"))
+    target = np.array([0, 1, 0, 1, 1, 2, 0, 1])
+    few = given_folds([(np.arange(5), np.arange(5, 8))], target=target, classes=("a", "b", "c"))
+    assert "fold 0 holds out classes that it never trains on ('c')" in few.notes
 
 
 def test_the_folds_themselves_are_in_the_fingerprint():

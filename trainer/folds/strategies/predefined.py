@@ -15,6 +15,7 @@ N_SPLITS = False
 
 Predefined = NDArray[np.int64] | Sequence[Pair]  # (N,) or (repeats, N) fold numbers, < 0 = never held out; or pairs
 TRAIN_WORDS = ("train", "training")
+CHANCE = 0.2  # share of the rows held out twice above which folds are drawn by chance (ShuffleSplit)
 HELD_OUT_WORDS = ("test", "testing", "dev", "val", "valid", "validation")
 
 
@@ -24,11 +25,20 @@ def split(request: SplitRequest) -> Iterator[Pair]:
     yield from request.pairs
 
 
-def by_repeat(predefined: Predefined, n_rows: int) -> list[tuple[Pair, ...]]:
+def by_repeat(
+    predefined: Predefined, n_rows: int, ids_N: NDArray[np.str_] | None = None, overlap: str = "refuse"
+) -> list[tuple[Pair, ...]]:
     """Return the pairs of each repeat; a row is held out at most once in a repeat.
 
     Pairs that hold the same row out belong to different repeats, so scikit-learn's RepeatedKFold gives its repeats
     back and ShuffleSplit gives repeats of one fold.
+
+    Args:
+        predefined: the folds.
+        n_rows: of the data.
+        ids_N: named in messages; None = row numbers.
+        overlap: ``refuse`` folds of which some hold out the same few rows, a slip of the pen; ``repeats`` takes each
+            for a repeat of one fold.
 
     Raises:
         DataError: the folds do not fit the rows or each other.
@@ -42,6 +52,8 @@ def by_repeat(predefined: Predefined, n_rows: int) -> list[tuple[Pair, ...]]:
         raise DataError("given folds: there are none")
     for fold, pair in enumerate(predefined):
         _require_rows(pair, fold, n_rows)
+    if overlap == "refuse":
+        _require_partition(predefined, n_rows, np.arange(n_rows).astype(np.str_) if ids_N is None else ids_N)
     return _without_overlap(predefined, n_rows)
 
 
@@ -108,6 +120,23 @@ def _require_rows(pair: Pair, fold: int, n_rows: int) -> None:
     both = np.intersect1d(*pair)
     if len(both):
         raise DataError(f"given fold {fold}: {len(both)} rows are trained on and held out, such as row {both[0]}")
+
+
+def _require_partition(pairs: Sequence[Pair], n_rows: int, ids_N: NDArray[np.str_]) -> None:
+    """Refuse folds that would be a partition but for a few rows; the folds of whole repeats, or of chance, are none."""
+    times_N = np.bincount(np.concatenate([held_out for _, held_out in pairs]), minlength=n_rows)
+    usual = np.bincount(times_N[times_N > 0]).argmax() if times_N.any() else 0
+    odd = np.flatnonzero((times_N > 0) & (times_N != usual))
+    if not len(odd) or len(odd) > CHANCE * np.count_nonzero(times_N):
+        return
+    folds = [str(number) for number, (_, held_out) in enumerate(pairs) if odd[0] in held_out]
+    listed = ", ".join(f"'{ids_N[row][:40]}'" for row in odd[:3]) + (", ..." if len(odd) > 3 else "")
+    never = int((times_N == 0).sum())
+    raise DataError(
+        f"given folds: {len(odd)} of the rows held out are so more or less often than the others ({listed}; "
+        f"'{ids_N[odd[0]][:40]}' by folds {', '.join(folds[:5])}), {never} rows never: they are no partition\n"
+        "hold each row out once in each repeat, or set cv.overlap=repeats if each fold is a repeat of its own"
+    )
 
 
 def _without_overlap(pairs: Sequence[Pair], n_rows: int) -> list[tuple[Pair, ...]]:
