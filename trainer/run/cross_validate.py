@@ -42,6 +42,7 @@ from trainer.run.steps.inner_folds import nested_start
 from trainer.run.steps.parallel import count_workers, starts_new_processes
 from trainer.run.steps.preflight import preflight_start
 from trainer.run.steps.profile import profile_start
+from trainer.run.steps.selection import selection_start
 from trainer.run.steps.threads import set_threads
 from trainer.run.steps.weights import weights_start
 from trainer.run.validate import check_config
@@ -168,15 +169,17 @@ def look(config: RunConfig, experiment: Experiment, fold: Fold, resume_plan: Res
     recipe, spec, samples, plan = experiment.recipe, experiment.spec, experiment.samples, experiment.plan
     audited = resume_plan.rewrite or config.audit == "strict"
     leaks = audit_start(samples, spec, plan, mode=config.audit, console=console) if audited else []
+    wanted = wanted_folds(config.cv.fold, plan.n_folds)
+    undecided = selection_start(experiment, wanted)
+    show_notes(undecided, console)
     weights = weights_start(recipe, spec, samples, fold, console)
     warnings: list[str] = []
     if is_nested(config.cv):
-        wanted = wanted_folds(config.cv.fold, plan.n_folds)
         warnings = nested_start(experiment, fold, wanted, preflight=config.preflight, console=console)
     elif config.preflight:
         warnings = preflight_start(recipe, spec, fold, training_sizes(experiment), console)
     profile = profile_start(experiment, fold, config.profile, console) if config.profile.enabled else {}
-    return Findings(leaks, weights, warnings, profile)
+    return Findings(leaks, weights, [*undecided, *warnings], profile)
 
 
 def open_run(
