@@ -223,7 +223,8 @@ def shortened() -> list[tuple[str, str, str]]:
     tried = [
         (name, items[(i + 2 * k) % len(items)], kind) for k, kind in enumerate(KINDS) for i, name in enumerate(chosen)
     ]
-    return [*tried, ("convert", "fold_0", "link to itself elsewhere"), ("split", "rows.parquet", "fifo")]
+    given = [("convert", "fold_0", "link to itself elsewhere"), ("split", "rows.parquet", "fifo")]
+    return [*tried, *given, ("start from its weights", "fold_0", "link to a file")]
 
 
 def test_what_is_not_foldwises_is_named_and_left_alone(lay_out):

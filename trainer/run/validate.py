@@ -31,6 +31,7 @@ from trainer.losses.contract import refuse_pairing
 from trainer.metrics.check import check_names
 from trainer.models.pretrained import TRANSFORMER, find_pretrained
 from trainer.store.fold_files import ALL
+from trainer.store.own_files import is_given
 from trainer.trackers.build import tracker_problems
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
@@ -178,7 +179,7 @@ def _device_problems(device: str) -> list[str]:
 
 
 def _init_problems(path: str | None) -> list[str]:
-    if path is None or Path(path).expanduser().is_file():
+    if path is None or is_given(Path(path).expanduser()):
         return []
     if not path:
         return ["init.path is empty: give a file of weights, or init.path=null"]
