@@ -36,7 +36,7 @@ def test_probes_are_those_of_scikit_learn() -> None:
         expected = (cross_val_predict(model, features, target, cv=splitter) == target).mean()
         assert gap.given == pytest.approx(expected)
         assert gap.honest is None
-        assert "no group or copy lies on both sides" in gap.to_finding().message
+        assert "no copy lies on both sides; no group was given" in gap.to_finding().message
 
 
 def test_people_on_both_sides_are_worth_what_they_are() -> None:
@@ -157,7 +157,7 @@ def test_a_time_leak_is_scored_with_earlier_rows_only() -> None:
     model = KNeighborsClassifier(1).fit(numeric[before], target[before])
     assert nearest.honest == pytest.approx(model.score(numeric[100:150], target[100:150]))
     forwards = np.where(step_N >= 150, 0, -1)[None]
-    assert measure(samples, SPEC, forwards, times_N=times_N)[1].how == "no group or copy lies on both sides"
+    assert measure(samples, SPEC, forwards, times_N=times_N)[1].how == "no copy lies on both sides; no group was given"
 
 
 def test_nothing_lies_before_the_first_rows() -> None:

@@ -17,6 +17,8 @@ from trainer.folds.request import SplitRequest
 from trainer.folds.strategies.time import split as split_by_time
 from trainer.tasks import Target, of_target
 
+NO_GROUP = "no copy lies on both sides; no group was given"
+
 
 @dataclass(frozen=True)
 class Honest:
@@ -67,7 +69,8 @@ def honest_ways(
         found += [_without_group_column(samples, samples.inputs, name, together_N, sides, seed) for name in groups]
     ways = [way for way in found if way is not None]
     nobody_N = np.zeros(len(samples), dtype=bool)
-    return ways or [Honest("no group or copy lies on both sides", None, nobody_N)]
+    grouped = "no group or copy lies on both sides" if samples.groups_N is not None else NO_GROUP
+    return ways or [Honest(grouped, None, nobody_N)]
 
 
 def _without_groups(samples: Samples, together_N: NDArray[np.int64], sides: list[Side], seed: int) -> Honest | None:

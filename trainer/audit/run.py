@@ -11,6 +11,7 @@ from trainer.audit.checks.features import check_id_columns, check_label_columns
 from trainer.audit.checks.labels import check_conflicts, check_frequent, check_near_conflicts
 from trainer.audit.checks.row_order import check_order
 from trainer.audit.checks.sides import check_groups, check_overlap, check_time
+from trainer.audit.checks.unused_columns import check_unused_columns
 from trainer.audit.clusters import copy_codes
 from trainer.audit.duplicate_rows import input_codes
 from trainer.audit.findings import Finding, worst_first
@@ -63,6 +64,7 @@ def audit(
     if isinstance(inputs, TableColumns):
         findings += check_label_columns(inputs, target, spec)
         findings += check_id_columns(inputs)
+        findings += check_unused_columns(samples, inputs)
     findings += check_conflicts(codes_N, target, spec, inputs)
     findings += check_order(samples, split)
     findings += check_frequent(codes_N, target, spec)

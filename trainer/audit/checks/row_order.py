@@ -23,7 +23,8 @@ def check_order(samples: Samples, split: Split | None) -> list[Finding]:
         samples: the rows; neighbours of one group are left out, that group is known.
         split: the folds, or None.
     """
-    labels_N = of_target(samples.target).strata(samples.target, BINS, LEAST_CLASS)
+    task = of_target(samples.target)
+    labels_N = task.codes(samples.target) if task.has_classes else task.strata(samples.target, BINS, LEAST_CLASS)
     if not len(labels_N):
         return []
     kappa, sigmas = _neighbours_alike(labels_N, samples.groups_N)

@@ -1,0 +1,75 @@
+"""Feature columns that look like a group or a split: read as features, while the folds know nothing of them."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.audit.findings import Finding
+from trainer.data.columns.roles import setting
+from trainer.data.samples import Samples, TableColumns
+from trainer.errors import shown
+from trainer.tasks import of_target
+
+WHO = (
+    "patient|subject|participant|person|speaker|user|author|customer|client|student|member|donor|animal|household|"
+    "family|session|visit|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
+    "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product"
+)
+ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
+GROUP_NAME = re.compile(rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])", re.I)
+SPLIT_WORDS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"))
+TRAIN_OR_TEST = r"(?:is[_ ]?)?(?:train|test)(?:[_ ]?(?:test|set|split))?"
+SPLIT_NAME = re.compile(rf"{TRAIN_OR_TEST}|k?fold(?:[_ ]?\d*)?|split|subset|partition", re.I)
+LEAST_VALUES, LEAST_REPEATS = 3, 2.0  # of a group: values, and rows of each on average
+MOST_FOLDS = 50
+
+
+def check_unused_columns(samples: Samples, table: TableColumns) -> list[Finding]:
+    """Report feature columns that look like a split, and where no group is given like a group."""
+    columns = [
+        *zip(table.numeric, table.numeric_NF.T, strict=True),
+        *zip(table.categorical, table.categorical_NK.T, strict=True),
+    ]
+    findings = []
+    for name, cells_N in columns:
+        if samples.split_N is None and _is_split(name, cells_N):
+            parts = ", ".join(sorted({str(cell) for cell in cells_N[:1000]})[:4])
+            said = f"Column '{shown(name, 40)}' ({shown(parts, 40)}) looks like a split, and is a feature."
+            fix = f"{setting('data.split', name)} cv=predefined, or {setting('data.drop', name, in_list=True)}"
+            findings.append(Finding("split_column", "warning", said, fix=fix))
+        elif samples.groups_N is None and GROUP_NAME.fullmatch(name):
+            findings += _group_column(name, cells_N, samples)
+    return findings
+
+
+def _is_split(name: str, cells_N: NDArray[np.float64] | NDArray[np.object_]) -> bool:
+    if cells_N.dtype == object:
+        words = {str(cell).lower() for cell in cells_N[:1000]}
+        return len(words) > 1 and words <= SPLIT_WORDS and {str(cell).lower() for cell in cells_N} <= SPLIT_WORDS
+    if not SPLIT_NAME.fullmatch(name):
+        return False
+    values = np.unique(cells_N)
+    if np.isnan(values).any() or not 1 < len(values) <= MOST_FOLDS:
+        return False
+    return bool((values == np.arange(len(values)) + round(values[0])).all())
+
+
+def _group_column(name: str, cells_N: NDArray[np.float64] | NDArray[np.object_], samples: Samples) -> Iterator[Finding]:
+    codes_N = np.unique(cells_N.astype(np.str_), return_inverse=True)[1]
+    n_values = int(codes_N.max()) + 1
+    if n_values < LEAST_VALUES or len(codes_N) < LEAST_REPEATS * n_values:
+        return
+    said = (
+        f"Column '{shown(name, 40)}' has {n_values:,} values in {len(codes_N):,} rows and looks like a group, and is a "
+        "feature: rows of one value are on both sides of random folds."
+    )
+    fix = f"{setting('data.group', name)} cv={of_target(samples.target).grouped}"
+    yield Finding(
+        "group_column",
+        "warning",
+        said,
+        n_rows=len(codes_N),
+        fix=f"{fix}, or {setting('data.drop', name, in_list=True)}",
+    )
