@@ -237,7 +237,8 @@ def outcomes(folder: Path) -> dict[str, Outcome]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.chdir(folder)
         monkeypatch.setenv("COLUMNS", "100")
-        monkeypatch.setattr("trainer.cli.main.subprocess", SimpleNamespace(run=lambda line, **_: served.append(line)))
+        serve = SimpleNamespace(run=lambda line, **_: served.append(line))
+        monkeypatch.setattr("trainer.cli.tensorboard.subprocess", serve)
         done = {command: run(command, monkeypatch) for command in PYTHON_COMMANDS}
     sys.modules.pop("my_pkg", None)
     assert [line[line.index("--logdir") + 1] for line in served] == ["runs/a1"]
