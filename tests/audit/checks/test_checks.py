@@ -14,6 +14,7 @@ NOISE = RANDOM.normal(size=(300, 2))
 LABELS = RANDOM.integers(0, 2, 300)
 FOLDS = RANDOM.integers(0, 3, (1, 300))
 LONG = "the room was large and clean and the staff were very friendly to us"
+TWO_LABELS = replace(SPEC, task=MULTILABEL)
 
 
 def test_rows_without_a_problem_have_no_finding() -> None:
@@ -258,6 +259,14 @@ def test_blocks_of_one_label_look_like_groups_unless_the_split_keeps_them() -> N
     samples = table(NOISE, target=RANDOM.integers(0, 2, 50)[blocks])
     assert of_kind(audit(samples, SPEC, FOLDS), "row_order").severity == "warning"
     assert of_kind(audit(samples, SPEC, blocks[None] // 10), "row_order") is None
+
+
+def test_blocks_of_one_set_of_labels_are_blocks_too() -> None:
+    random = np.random.default_rng(1)
+    target = random.integers(0, 2, (50, 2))
+    finding = of_kind(audit(table(NOISE, target=target[np.arange(300) // 6]), TWO_LABELS, FOLDS), "row_order")
+    assert finding.severity == "warning"
+    assert of_kind(audit(table(NOISE, target=random.integers(0, 2, (300, 2))), TWO_LABELS, FOLDS), "row_order") is None
 
 
 def test_blocks_that_are_known_groups_are_not_told_again() -> None:
