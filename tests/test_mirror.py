@@ -11,7 +11,14 @@ import pytest
 from tests.places import REPOSITORY
 
 TABLE = tomllib.loads((REPOSITORY / "tests/covered_elsewhere.toml").read_text(encoding="utf-8"))
-NO_MIRROR = ("faults", "benchmarks", "test_readme.py", "test_setup_files.py", "test_mirror.py")  # not about a module
+NO_MIRROR = (
+    "faults",
+    "benchmarks",
+    "test_parts.py",
+    "test_readme.py",
+    "test_setup_files.py",
+    "test_mirror.py",
+)  # not about a module
 
 # Names that two packages share because the field has one word for what both are about, each in its own place.
 SHARED_NAMES = {
