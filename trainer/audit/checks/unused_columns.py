@@ -14,7 +14,7 @@ from trainer.tasks import of_target
 
 WHO = (
     "patient|subject|participant|person|speaker|user|author|customer|client|student|member|donor|animal|household|"
-    "family|session|visit|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
+    "family|session|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
     "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product"
 )
 ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
