@@ -1,5 +1,6 @@
 """Plain records of what training found. NumPy only: no torch, no I/O."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,8 +75,8 @@ class MetricSummary:
 
     Attributes:
         folds: value per fold, in (repeat, fold) order.
-        mean: of ``folds``.
-        sd: sample standard deviation of ``folds`` (ddof=1); 0.0 for one fold.
+        mean: of those ``folds`` in which the metric is defined; NaN where it is in none.
+        sd: sample standard deviation of the same (ddof=1); 0.0 for one fold.
         oof: on the pooled out-of-fold predictions (mean over repeats).
         ci95: percentile bootstrap interval of ``oof`` over rows, or None where undefined.
     """
@@ -85,6 +86,11 @@ class MetricSummary:
     sd: float
     oof: float
     ci95: tuple[float, float] | None
+
+    @property
+    def n_defined(self) -> int:
+        """In how many folds the metric is defined."""
+        return sum(not math.isnan(value) for value in self.folds)
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,7 @@ class CVResult:
         amp: properties in force, skipped steps and final loss scale per fold.
         profile: the profile at start, or empty.
         picked: per fold, what nested cross validation picked (see ``FoldResult``); else empty.
+        undefined: by metric, in which folds it is undefined and why; nothing of one that is defined in all.
     """
 
     n_splits: int
@@ -141,3 +148,4 @@ class CVResult:
     amp: dict[str, Any]
     profile: dict[str, Any]
     picked: list[dict[str, Any]] = field(default_factory=list)
+    undefined: dict[str, str] = field(default_factory=dict)

@@ -3,12 +3,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import accuracy_score, average_precision_score, log_loss, roc_auc_score
 
+from tests.fake_results import make_fold
 from trainer.errors import CheckpointError
 from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
+from trainer.metrics.undefined import undefined_reasons
 from trainer.results import EpochRecord
-from trainer.tasks import MULTICLASS
+from trainer.tasks import BINARY, MULTICLASS
 
 
 def ids(n):
@@ -103,6 +105,44 @@ def test_single_fold_and_undefined(fake_result):
     assert summary["roc_auc"].ci95 is None
 
 
+def test_folds_without_a_class_enter_no_mean_and_their_reason_is_said(fake_result):
+    """Two classes, the rare one in two of three folds: the mean is scikit-learn's over those two."""
+    random, target = np.random.default_rng(0), np.zeros(90, dtype=np.int64)
+    fold_N = np.arange(90) % 3
+    target[np.flatnonzero(fold_N > 0)[:7]] = 1
+    raw = random.random((90, 2)).astype(np.float32)
+    proba, names = raw / raw.sum(axis=1, keepdims=True), ("average_precision", "roc_auc", "accuracy")
+    parts = [make_fold(names, BINARY, target, proba, rows=np.flatnonzero(fold_N == f), fold=f) for f in range(3)]
+    oof = pool_out_of_fold(parts, ids(90), target, 1)
+    summaries = summarise(parts, oof, names=names, task=BINARY, n_resamples=50)
+    for name, theirs in (("average_precision", average_precision_score), ("roc_auc", roc_auc_score)):
+        values = [theirs(target[fold_N == f], proba[fold_N == f, 1]) for f in (1, 2)]
+        found = summaries[name]
+        assert math.isnan(found.folds[0])
+        assert found.n_defined == 2
+        assert (found.mean, found.sd) == (pytest.approx(np.mean(values)), pytest.approx(np.std(values, ddof=1)))
+        assert found.oof == pytest.approx(theirs(target, proba[:, 1]))
+        assert found.ci95 is not None
+    reason = undefined_reasons(summaries, oof, BINARY, ("no", "yes"))
+    assert reason["roc_auc"] == (
+        "mean over 2 of 3 folds: fold 0 holds out no row of class 'yes'; "
+        "out of fold is over the rows of all folds, so it differs from the mean"
+    )
+    assert "accuracy" not in reason
+
+
+def test_no_mean_where_no_fold_has_a_value(fake_result):
+    target, fold_N = np.zeros(30, dtype=np.int64), np.arange(30) % 3
+    proba = np.full((30, 2), 0.5, dtype=np.float32)
+    parts = [make_fold(("roc_auc",), BINARY, target, proba, rows=np.flatnonzero(fold_N == f), fold=f) for f in range(3)]
+    oof = pool_out_of_fold(parts, ids(30), target, 1)
+    summaries = summarise(parts, oof, names=("roc_auc",), task=BINARY, n_resamples=50)
+    assert math.isnan(summaries["roc_auc"].mean)
+    assert undefined_reasons(summaries, oof, BINARY, ("no", "yes"))["roc_auc"] == (
+        "no mean: folds 0, 1, 2 hold out no row of class 'yes'; undefined out of fold: no row of class 'yes'"
+    )
+
+
 def with_curves(fold, best_epoch, **curves):
     """Replace a fold's epochs by given monitor curves."""
     n = len(next(iter(curves.values())))
@@ -162,7 +202,8 @@ def test_optimism_nan_epochs_never_win(fake_result):
     _, _, folds = fake_result()
     a = with_curves(folds[0], 1, accuracy=[0.9, 0.8])
     b = with_curves(folds[1], 2, accuracy=[math.nan, 0.7])
-    assert optimism([a, b], ["accuracy"])["accuracy"] != optimism([a, b], ["accuracy"])["accuracy"]  # b at NaN
+    got = optimism([a, b], ["accuracy"])  # a at the epoch of b: 0.9 - 0.8; b at that of a, where it is undefined
+    assert got["accuracy"] == pytest.approx(0.1)
     c = with_curves(folds[2], 2, accuracy=[0.1, 0.7])
     got = optimism([replace(a, best_epoch=2), c, with_curves(folds[1], 2, accuracy=[0.2, 0.7])], ["accuracy"])
     assert got["accuracy"] == pytest.approx(0.0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from trainer.report.formatting import duration, interval, number, signed
+from trainer.report.formatting import duration, interval, number, plus_minus, signed, undefined_lines
 from trainer.report.tables import folds_table, results_table
 
 
@@ -33,7 +33,23 @@ def test_results_table_shows_undefined_as_a_dash(fake_result):
     undefined = replace(result.metrics["roc_auc"], mean=math.nan, sd=math.nan, oof=math.nan, ci95=None)
     text = printed(results_table(replace(result, metrics=result.metrics | {"roc_auc": undefined})))
     (line,) = [line for line in text.splitlines() if "ROC AUC" in line]
-    assert line.split() == ["ROC", "AUC", "↑", "–", "±", "–", "–", "–"]
+    assert line.split() == ["ROC", "AUC", "↑", "–", "–", "–"]
+
+
+def test_a_mean_of_fewer_folds_says_so_and_why(fake_result):
+    result, _, _ = fake_result()
+    folds = (math.nan, 0.6, 0.8)
+    partly = replace(result.metrics["roc_auc"], folds=folds, mean=0.7, sd=0.1414)
+    changed = replace(
+        result, metrics=result.metrics | {"roc_auc": partly}, undefined={"roc_auc": "fold 0", "mcc": "fold 0"}
+    )
+    text = printed(results_table(changed))
+    assert "0.7000 ± 0.1414 (2 of 3)" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert undefined_lines(changed) == ["MCC, ROC AUC: fold 0"]
+    assert undefined_lines(result) == []
+    lone = replace(partly, folds=(math.nan, math.nan, 0.8), mean=0.8, sd=0.0)
+    assert plus_minus(lone) == "0.8000 (1 of 3)"
 
 
 def test_folds_table(fake_result):

@@ -53,6 +53,24 @@ def test_direction_ties_and_undefined(tmp_path):
     assert recorded(tmp_path, *jobs) == [1, 3, 0, 2]
 
 
+def test_a_job_without_a_mean_is_never_the_best_and_says_why(tmp_path):
+    why = "no mean: folds 0, 1 hold out no row of class 'yes'"
+    undefined = {**job(0, float("nan"), primary="average_precision"), "undefined": why}
+    assert recorded(tmp_path, undefined, job(1, 0.2, primary="roc_auc"), job(2, status="running")) == [1, 0, 2]
+    leaderboard.write(tmp_path)
+    lines = (tmp_path / "leaderboard.md").read_text(encoding="utf-8").splitlines()
+    assert lines[5].startswith("| 0 | average_precision | – |")
+    assert lines[5].endswith(f"| done: {why} |")
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system="truecolor")
+    only = tmp_path / "only"
+    recorded(only, undefined)
+    leaderboard.show(only, console)
+    said = console.file.getvalue()
+    assert f"job 0 done: {why}" in said
+    (row,) = [line for line in said.splitlines() if "–" in line]
+    assert "\x1b[1m" not in row  # bold is the best
+
+
 def test_a_job_replaces_its_own_record(tmp_path):
     assert recorded(tmp_path, job(0, status="running"), job(1, 0.5), job(0, 0.7)) == [0, 1]
     assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == ["0.json", "1.json"]

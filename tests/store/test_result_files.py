@@ -23,6 +23,7 @@ KEYS = [
     "amp",
     "profile",
     "picked",
+    "undefined",
 ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from trainer.errors import DataError
 from trainer.folds.own import OwnStrategy
 from trainer.folds.request import Pair, SplitRequest
+from trainer.tasks import of_target
 
 
 def split_notes(
@@ -51,6 +52,21 @@ def split_notes(
         yield from _untrained(strategy, rounds, request, classes)
     if strategy == "stratified_group":
         yield from _scarce(request, classes)
+    if of_target(request.target).several_labels or strategy in ("kfold", "group"):
+        yield from _too_rare(request, classes, len(rounds[0]))
+
+
+def _too_rare(request: SplitRequest, classes: tuple[str, ...], n_folds: int) -> Iterator[str]:
+    """Name the classes or labels of which not every fold can hold out a row."""
+    task, needed = of_target(request.target), max(2, n_folds)
+    if not task.has_classes:
+        return
+    counts = zip(classes, task.class_counts(request.target, len(classes)).tolist(), strict=True)
+    rare = [f"'{name}' ({n} row{'s' * (n != 1)})" for name, n in counts if n < needed]
+    if rare:
+        shown = ", ".join(rare[:5]) + (f" and {len(rare) - 5} more" if len(rare) > 5 else "")
+        where = f"{needed} folds" if n_folds > 1 else "both sides"
+        yield f"too rare for {where}: {task.noun} {shown}; metrics that need one are undefined where none is held out"
 
 
 def _scarce(request: SplitRequest, classes: tuple[str, ...]) -> Iterator[str]:

@@ -105,6 +105,8 @@ def summarise(
     With repeats the pooled value is the mean over repeats, and a bootstrap resample draws the same input rows
     in every repeat, so the interval speaks of the rows and not of the splits; a repeat that holds out only some of
     the rows takes those of them that were drawn.
+
+    A fold or a repeat in which the metric is undefined enters no mean; mean and spread are over the others.
     """
     ordered = sorted(folds, key=lambda part: (part.repeat, part.fold))
     row_M = _row_numbers(oof)
@@ -117,16 +119,25 @@ def summarise(
     summaries = {}
     for name in names:
         values = np.array([part.metrics[name] for part in ordered])
-        oof_value = float(np.mean([point[name] for point in points]))
-        interval = percentile_interval(np.mean([draw[name] for draw in draws], axis=0))
+        known = [repeat for repeat, point in enumerate(points) if not math.isnan(point[name])]
+        oof_value = float(np.mean([points[repeat][name] for repeat in known])) if known else math.nan
+        interval = percentile_interval(np.mean([draws[repeat][name] for repeat in known], axis=0)) if known else None
+        defined = values[~np.isnan(values)]
         summaries[name] = MetricSummary(
             folds=tuple(values.tolist()),
-            mean=float(values.mean()),
-            sd=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+            mean=mean_of_defined(values),
+            sd=float(defined.std(ddof=1)) if len(defined) > 1 else 0.0,
             oof=oof_value,
-            ci95=None if math.isnan(oof_value) else interval,
+            ci95=interval,
         )
     return summaries
+
+
+def mean_of_defined(values: Sequence[float] | NDArray[np.float64]) -> float:
+    """Return the mean of the values that are defined, NaN where none is."""
+    known = np.asarray(values, dtype=np.float64)
+    known = known[~np.isnan(known)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def _row_numbers(oof: OutOfFold) -> NDArray[np.int64]:
@@ -149,8 +160,8 @@ def optimism(folds: Sequence[FoldResult], names: Sequence[str]) -> dict[str, flo
         names: metrics; the first picks the epoch.
 
     Returns:
-        Optimism by name; NaN where there is no other fold or no finite curve. Empty without monitored
-        metrics.
+        Optimism by name, over the folds where it is defined; NaN where there is no other fold or no finite curve. Empty
+        without monitored metrics.
     """
     if not all(record.monitor for part in folds for record in part.epochs):
         return {}
@@ -163,11 +174,15 @@ def optimism(folds: Sequence[FoldResult], names: Sequence[str]) -> dict[str, flo
             epoch = _best_common_epoch(others, names[0], common)
             for name in names:
                 gaps[name].append(_gap(part, name, epoch))
-    return {name: float(np.mean(values)) for name, values in gaps.items()}
+    return {name: mean_of_defined(values) for name, values in gaps.items()}
 
 
 def _best_common_epoch(folds: Sequence[FoldResult], name: str, n_epochs: int) -> int | None:
-    """Return the index of the best epoch of the mean curve, the earliest on a tie."""
+    """Return the index of the best epoch of the mean curve, the earliest on a tie.
+
+    A fold whose whole curve is undefined has no say.
+    """
+    folds = [part for part in folds if not all(math.isnan(record.monitor[name]) for record in part.epochs[:n_epochs])]
     best: int | None = None
     best_value = math.nan
     for i in range(n_epochs if folds else 0):

@@ -1,13 +1,14 @@
 """Where a metric says nothing: rows that lack what it is made of, and the reason in words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.metrics.find import metric_named
 from trainer.metrics.predictions import read_only
+from trainer.results import MetricSummary, OutOfFold
 from trainer.tasks import Target, Task, of_target
 
 _MOST_NAMED = 3
@@ -50,6 +51,49 @@ def lacking(task: Task, target: Target, classes: Sequence[str]) -> str:
     if task.several_labels and (counts_C == len(target)).any():
         parts.append(f"no row without {task.noun} {_named(classes, counts_C == len(target))}")
     return " and ".join(parts)
+
+
+def undefined_reasons(
+    summaries: Mapping[str, MetricSummary], oof: OutOfFold, task: Task, classes: Sequence[str]
+) -> dict[str, str]:
+    """Return by metric where it is undefined and why; nothing of a metric that is defined everywhere.
+
+    Args:
+        summaries: of the metrics, with a value per fold.
+        oof: the held-out rows, by repeat and fold.
+        task: what is predicted.
+        classes: label text per class.
+    """
+    parts = sorted(set(zip(oof.repeat.tolist(), oof.fold.tolist(), strict=True)))
+    reasons = {}
+    for name, summary in summaries.items():
+        undefined = [number for number, value in enumerate(summary.folds) if math.isnan(value)]
+        said: dict[str, list[int]] = {}
+        for number in undefined:
+            repeat, fold = parts[number]
+            target = oof.target[(oof.repeat == repeat) & (oof.fold == fold)]
+            said.setdefault(lacking(task, target, classes) or "rows it is not defined on", []).append(number)
+        if undefined or math.isnan(summary.oof):
+            reasons[name] = _reason(summary, said, lacking(task, oof.target, classes))
+    return reasons
+
+
+def _reason(summary: MetricSummary, said: Mapping[str, Sequence[int]], oof_lacks: str) -> str:
+    n_folds, n_undefined = len(summary.folds), sum(map(len, said.values()))
+    where = [f"fold{'s' * (len(f) > 1)} {_listed(f)} hold{'s' * (len(f) == 1)} out {what}" for what, f in said.items()]
+    more = [f"{len(where) - _MOST_NAMED} more kinds of folds"] if len(where) > _MOST_NAMED else []
+    over = f"mean over {n_folds - n_undefined} of {n_folds} folds" if n_undefined < n_folds else "no mean"
+    parts = [f"{over}: {', '.join([*where[:_MOST_NAMED], *more])}"] if said else []
+    if math.isnan(summary.oof):
+        parts.append(f"undefined out of fold: {oof_lacks or 'not defined on these rows'}")
+    elif said:
+        parts.append("out of fold is over the rows of all folds, so it differs from the mean")
+    return "; ".join(parts)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:5]))
+    return f"{shown} and {len(numbers) - 5} more" if len(numbers) > 5 else shown
 
 
 def _named(classes: Sequence[str], chosen_C: NDArray[np.bool_]) -> str:

@@ -26,10 +26,21 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def plus_minus(summary: MetricSummary) -> str:
-    """Return mean ± standard deviation over folds; the mean alone for a single fold."""
-    if len(summary.folds) < 2:
-        return number(summary.mean)
-    return f"{number(summary.mean)} ± {number(summary.sd)}"
+    """Return mean ± standard deviation over folds, and how many are in it where not all; of one fold its value."""
+    n_defined, n_folds = summary.n_defined, len(summary.folds)
+    if not n_defined or math.isnan(summary.mean):
+        return number(None)
+    shown = number(summary.mean) if n_defined < 2 else f"{number(summary.mean)} ± {number(summary.sd)}"
+    return shown if n_defined == n_folds else f"{shown} ({n_defined} of {n_folds})"
+
+
+def undefined_lines(result: CVResult) -> list[str]:
+    """Return why a dash or a mean of fewer folds stands in the tables, one line per reason."""
+    names: dict[str, list[str]] = {}
+    for name in primary_first(result):
+        if name in result.undefined:
+            names.setdefault(result.undefined[name], []).append(plain_label(name))
+    return [f"{', '.join(labels)}: {why}" for why, labels in names.items()]
 
 
 def interval(ci95: tuple[float, float] | None) -> str:

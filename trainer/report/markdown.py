@@ -18,6 +18,7 @@ from trainer.report.formatting import (
     plus_minus,
     primary_first,
     signed,
+    undefined_lines,
 )
 from trainer.report.html import self_contained_html
 from trainer.report.markdown_text import cell
@@ -82,6 +83,7 @@ def report_markdown(
         label=plain_label(result.primary),
         warnings=warnings,
         metric_rows=_metric_rows(result),
+        undefined_lines=undefined_lines(result),
         fold_heading=[*FOLD_HEADING, *map(metric_label, primary_first(result)), "time"],
         fold_rows=_fold_rows(result, in_order),
         optimism_rows=[[metric_label(name), signed(value)] for name, value in (result.optimism or {}).items()],

@@ -13,6 +13,8 @@ from trainer.folds.plan import FoldPlan
 from trainer.metrics.find import load_metric, metric_or_none
 from trainer.metrics.scores import score
 from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
+from trainer.metrics.undefined import undefined_reasons
+from trainer.report.formatting import undefined_lines
 from trainer.report.markdown import write_report
 from trainer.report.tables import folds_table, results_table
 from trainer.results import CVResult, FoldResult, OutOfFold
@@ -94,7 +96,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     saved = [fold.saved for fold in found.values()]
     oof = pool_out_of_fold(folds, ids_N, target, opened.plan.repeats, fold_of_row=opened.plan.fold_of_row)
     result = _result(opened, folds, oof, saved)
-    notes = [*_differing(found), *_hardware_note(saved)]
+    notes = [*_undecided(folds, opened.plan, result.primary), *_differing(found), *_hardware_note(saved)]
     write_cv_json(run / "cv.json", result)
     write_oof(run, oof, result.classes, result.task)
     warnings = [*opened.facts.get("warnings", []), *_never_held_out(opened.plan), *notes]
@@ -181,6 +183,7 @@ def _take_over(run: RunCopy, found: dict[int, FoundFold]) -> list[str]:
 def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: Sequence[SavedFold]) -> CVResult:
     plan, facts = run.plan, run.facts
     names = tuple(facts["metrics"])
+    metrics = summarise(folds, oof, names=names, task=run.task)
     return CVResult(
         n_splits=plan.n_splits,
         repeats=plan.repeats,
@@ -188,12 +191,13 @@ def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: 
         classes=tuple(facts["classes"]),
         fingerprint=plan.fingerprint,
         primary=names[0],
-        metrics=summarise(folds, oof, names=names, task=run.task),
+        metrics=metrics,
         optimism=_optimism(folds, names) if facts["select"] == "fold" else {},
         seconds=sum(fold.seconds for fold in folds),
         amp={**facts["amp"], "folds": [fold.amp for fold in saved]},
         profile=facts["profile"],
         picked=[fold.picked for fold in folds if fold.picked],
+        undefined=undefined_reasons(metrics, oof, run.task, tuple(facts["classes"])),
     )
 
 
@@ -206,6 +210,17 @@ def _optimism(folds: Sequence[FoldResult], names: Sequence[str]) -> dict[str, fl
 def _never_held_out(plan: FoldPlan) -> list[str]:
     never, n_rows = int((plan.fold_of_row < 0).all(axis=0).sum()), plan.fold_of_row.shape[1]
     return [f"{never} of {n_rows} rows were never held out: no figure here speaks of them"] if never else []
+
+
+def _undecided(folds: Sequence[FoldResult], plan: FoldPlan, primary: str) -> list[str]:
+    """Name the folds in which no epoch's score was defined, so that none could be picked."""
+    numbers = []
+    for part in folds:
+        scores = [record.monitor[primary] for record in part.epochs if primary in record.monitor]
+        if scores and np.isnan(scores).all():
+            numbers.append(part.repeat * plan.n_splits + part.fold)
+    what = f"{primary} was undefined in every epoch on the rows that pick it: the last epoch was kept"
+    return [f"{_folds(numbers)}: {what}"] if numbers else []
 
 
 def _differing(found: Mapping[int, FoundFold]) -> list[str]:
@@ -229,6 +244,8 @@ def show(console: Console, merged: Merged) -> None:
     if len(merged.folds) <= MOST_FOLDS_SHOWN:
         console.print(folds_table(merged.result, merged.folds))
     console.print(results_table(merged.result))
+    for line in undefined_lines(merged.result):
+        console.print(line, highlight=False, soft_wrap=True)
     for note in merged.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     console.print(f"report: {merged.report}", highlight=False, soft_wrap=True)

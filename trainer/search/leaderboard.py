@@ -32,7 +32,7 @@ def record(sweep_dir: Path, job: Job) -> None:
         sweep_dir: shared by all jobs of the sweep; created if absent.
         job: ``num``, ``overrides`` (``["loss=focal", ...]``), ``status`` (running, done or failed), ``error``
             (None or text), and once done ``primary``, ``greater_is_better``, ``mean``, ``sd``, ``oof``,
-            ``seconds``, ``run_dir``.
+            ``seconds``, ``run_dir``, and ``undefined``, why the mean is of fewer folds or there is none (or "").
 
     Raises:
         StorageError: it cannot be written.
@@ -44,18 +44,18 @@ def record(sweep_dir: Path, job: Job) -> None:
 
 
 def leaderboard(sweep_dir: Path) -> list[Job]:
-    """Return the recorded jobs: done ones best first, then running, then failed ones by number."""
+    """Return the recorded jobs: done ones best first, those without a mean after them; then running, then failed."""
     folder = sweep_dir / "jobs"
     names = [name for name in plain_files(folder, sweep_dir) if JOB.fullmatch(name)]
     jobs = [json.loads(read_file(folder / name, sweep_dir)) for name in names]
     return sorted(jobs, key=_rank)
 
 
-def _rank(job: Job) -> tuple[int, str, float, int]:
-    mean = job.get("mean")
+def _rank(job: Job) -> tuple[int, bool, str, float, int]:
+    mean, primary = job.get("mean"), job.get("primary") or ""
     if job["status"] != "done" or mean is None:
-        return _ORDER[job["status"]], job.get("primary") or "", math.inf, job["num"]
-    return 0, job["primary"], -mean if job["greater_is_better"] else mean, job["num"]
+        return _ORDER[job["status"]], True, primary, math.inf, job["num"]
+    return 0, False, primary, -mean if job["greater_is_better"] else mean, job["num"]
 
 
 def write(sweep_dir: Path) -> None:
@@ -81,12 +81,15 @@ def show(sweep_dir: Path, console: Console) -> None:
         score = i in _score_columns(jobs)
         shown.add_column(Text(heading), justify="right" if score else "left", no_wrap=score)
     for i, job in enumerate(jobs):
-        style = "bold" if i == 0 and job["status"] == "done" else "red" if job["status"] == "failed" else ""
+        best = i == 0 and job["status"] == "done" and job.get("mean") is not None
+        style = "bold" if best else "red" if job["status"] == "failed" else ""
         shown.add_row(*(Text(text) for text in [*_cells(job, jobs)[:-1], job["status"]]), style=style)
     console.print(shown)
     for job in jobs:
         if job["status"] == "failed":
             console.print(Text(f"job {job['num']} {_status(job)}", style="red"), soft_wrap=True)
+        elif job.get("undefined"):
+            console.print(Text(f"job {job['num']} {_status(job)}"), soft_wrap=True)
 
 
 def swept_parameters(jobs: Sequence[Job]) -> list[str]:
@@ -128,8 +131,8 @@ def _cells(job: Job, jobs: Sequence[Job]) -> list[str]:
 
 
 def _status(job: Job) -> str:
-    """Return the status, with the first line of the error behind a failure."""
-    lines = (job.get("error") or "").strip().splitlines()
+    """Return the status, with the first line of the error behind a failure, or why a score is undefined."""
+    lines = (job.get("error") or job.get("undefined") or "").strip().splitlines()
     return f"{job['status']}: {lines[0]}" if lines else str(job["status"])
 
 

@@ -77,5 +77,6 @@ def _scores(merged: Merged | None) -> dict[str, Any]:
         "mean": summary.mean,
         "sd": summary.sd,
         "oof": summary.oof,
+        "undefined": merged.result.undefined.get(primary, ""),
         "run_dir": str(merged.report.parent),
     }

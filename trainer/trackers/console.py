@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import track as progress_bar
 
 from trainer.data.preprocess.contract import ShowProgress
+from trainer.report.formatting import number
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.tasks import Target, Task
 
@@ -116,7 +117,7 @@ class PlainLines:
         if now - self.printed < PLAIN_SECONDS:
             return
         self.printed = now
-        scores = "".join(f"  {name} {value:.4f}" for name, value in list(record.monitor.items())[:1])
+        scores = "".join(f"  {name} {number(value)}" for name, value in list(record.monitor.items())[:1])
         self.console.print(
             f"fold {self.fold} epoch {record.epoch}  loss {record.train_loss:.4f}{scores}  {record.seconds:.1f} s",
             highlight=False,
@@ -146,7 +147,7 @@ def progress_on(console: Console) -> ShowProgress:
 
 def fold_line(fold: int | str, result: FoldResult) -> str:
     """Return a finished fold in one line."""
-    scores = "  ".join(f"{name} {value:.4f}" for name, value in list(result.metrics.items())[:3])
+    scores = "  ".join(f"{name} {number(value)}" for name, value in list(result.metrics.items())[:3])
     loss = result.epochs[-1].train_loss
     epoch = f"epoch {result.best_epoch}/{len(result.epochs)}"
     return f"fold {fold}: {epoch}  loss {loss:.4f}  {scores}  {result.seconds:.1f} s"

@@ -56,7 +56,7 @@ def test_where_groups_leave_no_choice_equal_repeats_are_told():
     """By hand: of 4 groups of 2, 4, 8 and 16 rows only that of 4 is about a tenth of the 30 rows."""
     groups = np.repeat(["a", "b", "c", "d"], [2, 4, 8, 16])
     made = plan(np.zeros((30, 1), dtype=np.int64), "holdout", groups_N=groups, repeats=3)
-    assert made.notes[1:] == ("cv.repeats=3: 2 of the repeats hold out the same rows as one before",)
+    assert made.notes[1] == "cv.repeats=3: 2 of the repeats hold out the same rows as one before"
 
 
 def test_a_class_of_one_row_is_refused_or_split_without_regard_to_it():

@@ -172,10 +172,16 @@ def test_a_multilabel_target_under_stratified_is_split_so_and_says_it():
     target = labels()
     made = plan(target, random_state=3)
     assert made.strategy == "multilabel"
-    assert made.notes == ("multi-label rows: stratified by iterative stratification (cv=multilabel)",)
+    rare = "too rare for 5 folds: label 'a' (0 rows), 'b' (4 rows); metrics that need one are undefined where none is "
+    assert target[:, :2].sum(axis=0).tolist() == [0, 4]
+    assert made.notes == (
+        "multi-label rows: stratified by iterative stratification (cv=multilabel)",
+        f"{rare}held out",
+    )
     for fold, rows in enumerate(folds_of(target, random_state=3)):
         assert np.array_equal(made.rows(0, fold)[1], rows)
-    assert plan(target, "multilabel", random_state=3).notes == ()
+    assert plan(target, "multilabel", random_state=3).notes == (f"{rare}held out",)
+    assert plan(target[:, 2:], "multilabel", random_state=3).notes == ()
 
 
 @pytest.mark.parametrize("with_groups", [False, True])
