@@ -134,6 +134,7 @@ class CVResult:
         profile: the profile at start, or empty.
         picked: per fold, what nested cross validation picked (see ``FoldResult``); else empty.
         undefined: by metric, in which folds it is undefined and why; nothing of one that is defined in all.
+        positive: of a binary task, the class that precision, recall and ranking metrics speak of; else None.
     """
 
     n_splits: int
@@ -149,3 +150,4 @@ class CVResult:
     profile: dict[str, Any]
     picked: list[dict[str, Any]] = field(default_factory=list)
     undefined: dict[str, str] = field(default_factory=dict)
+    positive: str | None = None

@@ -191,6 +191,10 @@ class Task:
             return target[:, None], proba[:, 1:]
         return self.indicators(target, proba.shape[1]), proba
 
+    def positive_class(self, classes: Sequence[str]) -> str | None:
+        """Return the class that precision, recall and ranking metrics speak of: the second of two; else None."""
+        return classes[1] if len(classes) == 2 and not self.several_labels else None
+
     def label_text(self, label: Any, classes: Sequence[str]) -> str:
         """Return the label of one row as people read it: its class, its labels joined by ``+``, or its number."""
         if not self.has_classes:

@@ -12,7 +12,9 @@ from trainer.losses.class_weights import (
     positive_weights,
     row_weights,
     weight_per_class,
+    weights_by_class,
 )
+from trainer.tasks import BINARY, MULTICLASS
 
 counts = st.lists(st.integers(1, 5000), min_size=2, max_size=6)
 NAME = "loss.class_weights"
@@ -82,3 +84,23 @@ def test_weights_that_do_not_fit_are_refused_by_name(value, message):
     with pytest.raises(ConfigError) as caught:
         weight_per_class(NAME, value, [5, 5, 5])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"class_weights": [1, 5.5]}, ("loss.class_weights: legit 1, fraud 5.5",)),
+        ({"alpha": 0.9}, ("loss.alpha: legit 0.1, fraud 0.9",)),
+        ({"alpha": "balanced"}, ()),
+        ({"alpha": 1.0}, ()),  # no weighting
+        ({"alpha": [1, 2, 3]}, ()),  # the loss refuses it
+        ({"class_weights": [1, "x"]}, ()),  # and this
+    ],
+)
+def test_the_class_of_each_weight_is_told(section, said):
+    assert weights_by_class(section, ("legit", "fraud"), BINARY) == said
+
+
+def test_one_alpha_is_that_of_the_positive_class_only_where_there_is_one():
+    assert weights_by_class({"alpha": 0.25}, ("a", "b", "c"), MULTICLASS) == ()
+    assert weights_by_class({"alpha": [1, 2, 0]}, ("a", "b", "c"), MULTICLASS) == ("loss.alpha: a 1, b 2, c 0",)

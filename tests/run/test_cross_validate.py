@@ -26,6 +26,9 @@ from trainer.models.mlp import MLP
 QUICK = ("max_epochs=1", "profile.enabled=false", "tracker=[]")
 
 
+SPELT = ("loss=focal", "loss.alpha=0.25", "cv.n_splits=2", *QUICK)
+
+
 def only_run(directory: Path) -> Path:
     (run,) = [path for path in (directory / "runs").iterdir() if path.name != "sweeps"]
     return run
@@ -203,6 +206,26 @@ def test_accumulation_clipping_warmup_and_schedule_together(train, tmp_path):
     done = json.loads((only_run(tmp_path) / "fold_0/DONE").read_text())
     assert [record["step"] for record in done["epochs"]] == [2, 4, 6, 8]
     assert done["epochs"][-1]["lr"] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_figures_of_a_run_do_not_depend_on_how_its_classes_are_spelt(train, tmp_path):
+    rng = np.random.default_rng(0)
+    rare, features = np.arange(60) % 6 == 0, rng.normal(size=(60, 2)).round(3)
+    found = []
+    for name, (negative, positive) in {"a": ("good", "bad"), "b": ("0", "1"), "c": ("1", "2")}.items():
+        rows = [[*row, positive if is_rare else negative] for row, is_rare in zip(features, rare, strict=True)]
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["p", "q", "label"], *rows])
+        outcome = train("data=csv_tabular", f"data.path={name}.csv", "metrics=imbalanced", f"run={name}", *SPELT)
+        assert outcome.code == 0, outcome.err
+        run = tmp_path / "runs" / name
+        result, manifest = cv_json(run), json.loads((run / "manifest.json").read_text())
+        assert f"positive class: {positive} (" in outcome.out
+        assert f"note: loss.alpha: {negative} 0.75, {positive} 0.25" in outcome.out
+        assert (result["positive"], manifest["positive"], result["classes"][1]) == (positive,) * 3
+        assert f"which average precision speaks of, is **{positive}**" in (run / "report.md").read_text()
+        found.append(result["metrics"])
+    assert found[0] == found[1] == found[2]
 
 
 # OneCycleLR alone sets the rates itself, where the others scale the optimizer's: it meets every optimizer.

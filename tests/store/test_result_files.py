@@ -24,6 +24,7 @@ KEYS = [
     "profile",
     "picked",
     "undefined",
+    "positive",
 ]
 
 

@@ -28,6 +28,7 @@ METAVARS = {
     "label_delimiter": "C",
     "encoding": "NAME",
     "task": "TASK",
+    "positive": "CLASS",
 }
 
 

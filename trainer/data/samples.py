@@ -116,9 +116,21 @@ class DataSpec:
         task: what there is to predict.
         classes: the label text of each class index (multi-label: the label names).
         notes: what a person should know about how the data was read, printed at start.
+        positive_because: why the second of two classes is the positive one, printed at start.
     """
 
     name: str
     task: Task
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    positive_because: str = ""
+
+    @property
+    def positive(self) -> str | None:
+        """The positive class; None where the task has none."""
+        return self.task.positive_class(self.classes)
+
+    def describe_positive(self) -> str | None:
+        """Return the positive class and why it is the positive one; None where the task has none."""
+        because = f" ({self.positive_because})" if self.positive_because else ""
+        return None if self.positive is None else f"{self.positive}{because}"

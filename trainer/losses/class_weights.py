@@ -7,13 +7,14 @@ weight 0 (its rows can only be held-out ones: they then count neither in the los
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, shown
+from trainer.tasks import Task
 
 Weights = Sequence[float] | str | None
 EFFECTIVE_BETA = 0.999
@@ -73,6 +74,27 @@ def positive_shares(option: str, mode: str, positives: Sequence[int], n_rows: in
     _checked_mode(option, mode)
     odds = [_odds(mode, count, n_rows) for count in positives]
     return [o / (1.0 + o) for o in odds]
+
+
+def weights_by_class(section: Mapping[str, Any], classes: Sequence[str], task: Task) -> tuple[str, ...]:
+    """Return, in words, which class each number of ``loss.class_weights`` or ``loss.alpha`` is for.
+
+    Args:
+        section: ``loss``, as configured.
+        classes: in the order of the list; of a binary task the positive one last.
+        task: of a binary one, a single alpha is that of the positive class.
+    """
+    notes = []
+    for option in ("class_weights", "alpha"):
+        value = section.get(option)
+        if task.one_output and isinstance(value, float) and 0 < value < 1:
+            value = [1 - value, value]
+        if not isinstance(value, list) or not all(isinstance(weight, int | float) for weight in value):
+            continue
+        if len(value) == len(classes):
+            pairs = ", ".join(f"{shown(label)} {weight:g}" for label, weight in zip(classes, value, strict=True))
+            notes.append(f"loss.{option}: {pairs}")
+    return tuple(notes)
 
 
 def row_weights(weight_C: Tensor | None, target_B: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ SHOWN_CLASSES = 12
 
 
 def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan, device: str) -> None:
-    """Print task, classes with their counts, folds, and the notes on how the data was read."""
+    """Print task, classes with their counts, the positive one, folds, and the notes on how the data was read."""
     repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
     console.print(
         Text(
@@ -23,6 +23,8 @@ def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan
     )
     if spec.classes:
         console.print(Text(f"classes: {class_counts(spec, samples)}"), soft_wrap=True)
+    if spec.positive is not None:
+        console.print(Text(f"positive class: {spec.describe_positive()}"), soft_wrap=True)
     split = f"{plan.strategy}, {plan.n_splits}{repeats}, random_state {plan.random_state}"
     console.print(Text(f"folds: {split}, fingerprint {plan.fingerprint[:12]}"))
     for note in (*spec.notes, *plan.notes):

@@ -198,6 +198,7 @@ def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: 
         profile=facts["profile"],
         picked=[fold.picked for fold in folds if fold.picked],
         undefined=undefined_reasons(metrics, oof, run.task, tuple(facts["classes"])),
+        positive=run.task.positive_class(facts["classes"]),
     )
 
 

@@ -25,6 +25,7 @@ from trainer.folds.io.split_files import given_folds
 from trainer.folds.own import own_strategy
 from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
+from trainer.losses.class_weights import weights_by_class
 from trainer.metrics.check import try_metrics
 from trainer.run.experiment import Candidate, Experiment, Loaders, Recipe, StartingWeights
 from trainer.run.source_hash import versions
@@ -50,6 +51,7 @@ def prepare(config: RunConfig) -> Experiment:
     level = resolve_opt_level(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
     samples, spec = load_data(_data_section(config), config.plugins)
+    spec = replace(spec, notes=(*spec.notes, *weights_by_class(config.loss, spec.classes, spec.task)))
     if config.cv.group is not None:
         samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
     check_data(config, spec)
@@ -196,6 +198,7 @@ def run_files(
         **origin,
         "task": spec.task.name,
         "classes": spec.classes,
+        "positive": spec.positive,
         "metrics": recipe.settings.metrics,
         "select": config.cv.select,
         "fingerprint": experiment.plan.fingerprint,
@@ -210,6 +213,7 @@ def run_files(
         "about": {
             "command": f"python train.py {shlex.join(origin['command'])}".strip(),
             "data": f"{spec.name}, {len(samples)} rows, {spec.task.described(len(spec.classes))}",
+            **({} if spec.positive is None else {"positive class": spec.describe_positive()}),
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
             **({} if weights is None else {"starts from": weights.summary()}),
             "selection": describe_selection(config.cv),

@@ -29,6 +29,7 @@ def test_a_directory_and_a_zip_give_the_same_samples(tmp_path):
     assert samples.inputs.sha256 == packed.inputs.sha256
     assert samples.target.tolist() == packed.target.tolist() == [0, 0, 0, 1, 1, 1]
     assert (spec.name, spec.task, spec.classes) == ("pets", BINARY, ("cat", "dog"))
+    assert load_image_folder(str(tmp_path / "pets"), positive="cat")[1].describe_positive() == "cat (data.positive)"
     assert spec == packed_spec
     assert samples.split_N is None
     for row, name in enumerate(sorted(files)):

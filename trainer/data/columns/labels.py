@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from trainer.data.columns.joined import joined_note, split_labels
 from trainer.data.columns.numbers import describe_numbers, read_numbers
+from trainer.data.columns.options import ClassName
+from trainer.data.columns.positive import count_rows, positive_last, refuse_positive
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.spellings import NUMBER, one_spelling
 from trainer.data.columns.unlabelled import doubtful_labels, left_out, left_out_note
@@ -34,6 +37,7 @@ class Labels:
         task: what the labels say, or what the user set.
         notes: the label map and what is odd about it.
         left_out_N: (N,) whether a row has no label and is left out: its target says nothing.
+        positive_because: of two classes, why the second is the positive one.
     """
 
     target: Target
@@ -41,6 +45,7 @@ class Labels:
     task: Task
     notes: tuple[str, ...]
     left_out_N: NDArray[np.bool_]
+    positive_because: str = ""
 
 
 def read_labels(
@@ -52,6 +57,7 @@ def read_labels(
     task: str | None = None,
     spellings: str = "refuse",
     missing: Sequence[object] = (),
+    positive: ClassName = None,
 ) -> Labels:
     """Encode one label column (classes or delimiter-joined) or several columns of 0/1.
 
@@ -63,6 +69,7 @@ def read_labels(
         task: what the user says it is; None = inferred.
         spellings: of one label: ``refuse``, ``join`` or ``apart``.
         missing: cells that mean "no label".
+        positive: the positive one of two classes; None = by their names, else the rarer one.
 
     Raises:
         DataError: labels that cannot be classes, or contradict ``task``.
@@ -72,6 +79,8 @@ def read_labels(
         raise ConfigError(f"data.task={task}: give one of {', '.join(TASKS)}, or null to infer it")
     if task is not None and not TASKS[task].has_classes and (len(names) > 1 or label_delimiter is not None):
         raise ConfigError(f"data.task={task}: one number per row, so one data.label and no data.label_delimiter")
+    if len(names) > 1 or label_delimiter is not None:
+        refuse_positive(positive, "the labels are multi-label")
     if len(names) > 1:
         if label_delimiter is not None:
             raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
@@ -79,6 +88,7 @@ def read_labels(
         return _with_task(labels, task, names, file)
     cells = text_cells(table, names[0], file)
     if task is not None and not TASKS[task].has_classes:
+        refuse_positive(positive, "a number is predicted")
         values_N, left_out_N = read_numbers(cells, names[0], file, missing)
         notes = (describe_numbers(values_N[~left_out_N]), *left_out_note(left_out_N, missing))
         return Labels(values_N, (), TASKS[task], notes, left_out_N)
@@ -86,7 +96,8 @@ def read_labels(
         labels = encode_joined_labels(cells, names[0], file, label_delimiter, spellings=spellings, missing=missing)
     else:
         sure = task is not None and not TASKS[task].several_labels
-        labels = encode_labels(cells, names[0], file, spellings=spellings, missing=missing, sure=sure)
+        options: dict[str, Any] = {"spellings": spellings, "missing": missing, "sure": sure, "positive": positive}
+        labels = encode_labels(cells, names[0], file, **options)
     return _with_task(labels, task, names, file)
 
 
@@ -98,8 +109,9 @@ def encode_labels(
     spellings: str = "refuse",
     missing: Sequence[object] = (),
     sure: bool = False,
+    positive: ClassName = None,
 ) -> Labels:
-    """Map one label per row to 0..C-1: numbers in numeric order, other labels in text order.
+    """Map one label per row to 0..C-1: numbers in numeric order, others in text order, of two the positive one last.
 
     Args:
         values: (N,) text, null = missing. An empty cell is missing; "NA", "null" and "None" are labels, and told.
@@ -108,9 +120,11 @@ def encode_labels(
         spellings: of one label: ``refuse``, ``join`` or ``apart``.
         missing: cells that mean "no label".
         sure: whether many whole numbers are known to be classes.
+        positive: the positive one of two classes; None = by their names, else the rarer one.
 
     Raises:
         DataError: missing labels, one class only, real numbers, or one label written in two ways.
+        ConfigError: ``positive`` is no class, or there are more than two.
     """
     cells = _as_column(values)
     left_out_N = left_out(cells, missing)
@@ -130,11 +144,13 @@ def encode_labels(
     if len(classes) < 2:
         has = f"every row of column '{column}' has the label '{classes[0]}'" if classes else "no row has a label"
         raise DataError(f"{file}: {has}: a classifier needs at least two classes")
+    classes, because = positive_last(classes, count_rows(classes, labels, codes_N), positive)
     place = {label: index for index, label in enumerate(classes)}
     target_N = np.array([place[label] for label in labels], dtype=np.int64)[codes_N]
     notes = (*left_out_note(left_out_N, missing), *notes, *joined_note(classes, column, file))
     doubtful = doubtful_labels(classes, lambda index: (target_N == index) & ~left_out_N)
-    return Labels(target_N, classes, of_classes(len(classes)), (_map_note(classes), *notes, *doubtful), left_out_N)
+    notes = (_map_note(classes), *notes, *doubtful)
+    return Labels(target_N, classes, of_classes(len(classes)), notes, left_out_N, because)
 
 
 def encode_label_columns(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 Names = str | int | Sequence[str | int]
+ClassName = str | int | float | bool | None  # as YAML has it; None = none is named
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,7 @@ class ColumnOptions:
     missing_labels: Annotated[
         Sequence[str | int], "labels that mean no label, such as ['?',-1]: rows with them are left out"
     ] = ()
+    positive: Annotated[
+        ClassName,
+        "the positive one of two classes; null = as their names say (yes, 1, pos, ...), else the rarer one",
+    ] = None

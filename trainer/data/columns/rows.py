@@ -94,6 +94,7 @@ def labels_of(table: pa.Table, roles: Roles, file: Path | str, columns: ColumnOp
         task=columns.task,
         spellings=columns.spellings,
         missing=columns.missing_labels,
+        positive=columns.positive,
     )
 
 

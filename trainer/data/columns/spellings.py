@@ -55,7 +55,7 @@ def one_spelling(
     """
     if spellings not in CHOICES:
         raise ConfigError(f"data.spellings={spellings}{did_you_mean(str(spellings), CHOICES)}")
-    clashes = _clashes([_canonical(cell, numbers) for cell in found])
+    clashes = _clashes([canonical(cell, numbers) for cell in found])
 
     def listed(code: int) -> str:
         places = np.flatnonzero(codes_N == code)
@@ -104,7 +104,8 @@ def joined_groups(cells: Column, column: str, file: Path | str, spellings: str) 
     return cells if spellings != "join" else pa.array(texts, encoded.dictionary.type).take(encoded.indices)
 
 
-def _canonical(cell: str, numbers: re.Pattern[str]) -> str | Decimal:
+def canonical(cell: str, numbers: re.Pattern[str] = NUMBER) -> str | Decimal:
+    """Return the same for all writings of one word, and for all of one number."""
     key = spelling_key(cell)
     return Decimal(key) if numbers.fullmatch(key) else key
 

@@ -1,8 +1,12 @@
 """Small real data sets that come with scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from trainer.data.columns.numbers import describe_numbers
+from trainer.data.columns.options import ClassName
+from trainer.data.columns.positive import positive_last, refuse_positive
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.errors import ConfigError, did_you_mean
 from trainer.tasks import REGRESSION, of_classes
@@ -10,11 +14,18 @@ from trainer.tasks import REGRESSION, of_classes
 BUNDLED = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 
 
-def load_bundled(name: str) -> tuple[Samples, DataSpec]:
+def load_bundled(name: str, *, positive: ClassName = None) -> tuple[Samples, DataSpec]:
     """Load digits (1,797 x 64), breast_cancer (569 x 30), wine (178 x 13), iris (150 x 4) or diabetes (442 x 10).
 
+    Classes are numbered as scikit-learn has them, except that breast_cancer's positive one is last: malignant, which
+    is the rarer one.
+
+    Args:
+        name: of the data set.
+        positive: the positive one of two classes; None = the rarer one.
+
     Raises:
-        ConfigError: there is no such data set.
+        ConfigError: there is no such data set, or no such class.
     """
     from sklearn import datasets
 
@@ -33,7 +44,11 @@ def load_bundled(name: str) -> tuple[Samples, DataSpec]:
         target=np.asarray(source.target, dtype=np.int64 if "target_names" in source else np.float64),
     )
     if "target_names" not in source:
+        refuse_positive(positive, "a number is predicted")
         return samples, DataSpec(name, REGRESSION, (), (describe_numbers(samples.target),))
-    classes = tuple(str(label) for label in source.target_names)
+    labels = [str(label) for label in source.target_names]
+    classes, because = positive_last(labels, np.bincount(samples.target).tolist(), positive)
+    place = np.array([classes.index(label) for label in labels])
+    samples = replace(samples, target=place[samples.target])
     pairs = ", ".join(f"{label} -> {index}" for index, label in enumerate(classes))
-    return samples, DataSpec(name, of_classes(len(classes)), classes, (f"labels: {pairs}",))
+    return samples, DataSpec(name, of_classes(len(classes)), classes, (f"labels: {pairs}",), because)

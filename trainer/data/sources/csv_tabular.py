@@ -62,4 +62,5 @@ def load_csv_tabular(
     pa.default_memory_pool().release_unused()
     samples = Samples(inputs=inputs, target=labels.target, **rows)
     notes = (*file_notes, *labels.notes, *notes)
-    return samples.only(~labels.left_out_N), DataSpec(Path(path).stem, labels.task, labels.classes, notes)
+    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because)
+    return samples.only(~labels.left_out_N), spec

@@ -50,7 +50,8 @@ def load_csv_text(
     del table
     pa.default_memory_pool().release_unused()
     notes = (*file_notes, *labels.notes, *text_notes, *pair_notes)
-    return samples.only(~labels.left_out_N), DataSpec(Path(path).stem, labels.task, labels.classes, notes)
+    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because)
+    return samples.only(~labels.left_out_N), spec
 
 
 def _texts(table: pa.Table, names: Sequence[str], path: str, option: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -64,7 +64,8 @@ def load_image_csv(
     samples = Samples(inputs=hash_images(root, names), target=labels.target, **rows)
     again = (f"{repeated} rows name an image that an earlier row names too",) if repeated else ()
     notes = (*opened.notes, *labels.notes, *again, *(archive.notes if archive else ()))
-    return samples.only(~labels.left_out_N), DataSpec(Path(path).stem, labels.task, labels.classes, notes)
+    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because)
+    return samples.only(~labels.left_out_N), spec
 
 
 def _is_zip(path: str) -> bool:

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainer.data.columns.labels import encode_labels
+from trainer.data.columns.options import ClassName
 from trainer.data.images.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import ConfigError, DataError, shown
@@ -47,6 +49,7 @@ def load_image_folder(
     task: str | None = None,
     spellings: str = "refuse",
     missing_labels: Sequence[str | int] = (),
+    positive: ClassName = None,
     zip_encoding: str | None = None,
 ) -> tuple[Samples, DataSpec]:
     """Load images whose class is the folder they are in; one argument per line of conf/data/image_folder.yaml.
@@ -63,6 +66,7 @@ def load_image_folder(
         task: binary or multiclass; None = by the number of classes.
         spellings: of one class in two writings: ``refuse``, ``join`` or ``apart``.
         missing_labels: class folders that mean "no label"; their images are left out.
+        positive: the positive one of two classes; None = by their names, else the rarer one.
         zip_encoding: of the names in a zip file that do not say theirs; None = guess.
 
     Raises:
@@ -84,9 +88,8 @@ def load_image_folder(
     inside = [place for place in found if place.label and (folders is None or place.part in folders)]
     _require_classes(inside, listing.root)
     folders_N = pa.array([place.label for place in inside], pa.string())
-    labels = encode_labels(
-        folders_N, "the class folders", listing.root, spellings=spellings, missing=missing_labels, sure=True
-    )
+    options: dict[str, Any] = {"spellings": spellings, "missing": missing_labels, "positive": positive}
+    labels = encode_labels(folders_N, "the class folders", listing.root, sure=True, **options)
     if not labels.task.fits(task):
         raise DataError(f"{listing.root}: data.task={task}, but there are {len(labels.classes)} class folders")
     samples = Samples(
@@ -100,7 +103,8 @@ def load_image_folder(
     notes += () if group else _within_note(inside)
     name = Path(listing.root).resolve().stem
     samples = samples.only(~labels.left_out_N)
-    return samples, DataSpec(name, TASKS[task] if task else labels.task, labels.classes, notes)
+    task_named = TASKS[task] if task else labels.task
+    return samples, DataSpec(name, task_named, labels.classes, notes, labels.positive_because)
 
 
 def split_folders(path: str) -> list[str]:
