@@ -138,13 +138,13 @@ def test_errors_speak_of_the_options_of_this_command(split, table, given, code, 
     assert "data." not in err
 
 
-@pytest.mark.parametrize(("name", "cell"), [("when", "soon"), ("my x", "soon"), ("my x", '"1,5"')])
+@pytest.mark.parametrize(("name", "cell"), [("when", "soon"), ("my x", "soon"), ("my x", '"1,234"')])
 def test_a_column_to_leave_out_is_named_as_it_is_typed(split, tmp_path, name, cell):
     cells = [cell, "1", "2", "3"] if cell == "soon" else [cell] * 4
     rows = [f"{place},{one},{'ab'[place % 2]}" for place, one in enumerate(cells)]
     (tmp_path / "t.csv").write_text(f"z,{name},label\n" + "\n".join(rows) + "\n")
     code, _, err = split("t.csv", "--label", "label")
-    assert (code, f"column '{name}' row 1" in err) == (3, True)
+    assert (code, f"column '{name}' " in err) == (3, True)
     typed = shlex.split(re.search(r"set (--drop ('[^']*'|\w+))", err)[1])
     assert typed == ["--drop", name]
     assert not re.search(r"\[|categorical|missing", err)

@@ -105,10 +105,9 @@ def _refused(
     place: str, name: str, what: str, texts: Sequence[str], codes_N: NDArray[np.int64], codes: Sequence[int]
 ) -> DataError:
     rows = np.isin(codes_N, list(codes))
-    options = f"{setting('data.categorical', name, in_list=True)} or {setting('data.drop', name, in_list=True)}"
     return DataError(
         f"{place} {what}, such as '{shown(texts[codes[0]], 30)}' in {rows_listed(rows)}:\n"
-        f"write all of its cells as plain numbers, or set {options}"
+        f"write all of its cells as plain numbers, or set {setting('data.categorical', name, in_list=True)}"
     )
 
 
