@@ -192,6 +192,20 @@ def test_metrics_that_a_fold_did_not_record_are_computed_from_its_predictions(tm
     assert summary["log_loss"].folds == pytest.approx([part.metrics["log_loss"] for part in parts])
 
 
+def test_folds_that_no_epoch_could_be_picked_for_are_named(tmp_path):
+    names = ("roc_auc",)
+    run = make_run(tmp_path / "a1", (), metrics=names, select="inner")
+    for number in range(N_SPLITS):
+        scores = [float("nan")] * 3 if number in (1, 4) else [float("nan"), 0.5, 0.4]
+        epochs = fold_result(make_plan(), number).epochs
+        monitored = tuple(replace(e, monitor={"roc_auc": v}) for e, v in zip(epochs, scores, strict=True))
+        rewrite_fold(run, number, metrics=names, epochs=monitored)
+    merged = merge(run)
+    note = "folds 1,4: roc_auc was undefined in every epoch on the rows that pick it: the last epoch was kept"
+    assert merged.notes == (note,)
+    assert "was undefined in every epoch on the rows that pick it" in merged.report.read_text(encoding="utf-8")
+
+
 def test_force_joins_other_options_says_so_and_remembers_it(tmp_path, whole):
     run = make_run(tmp_path / "a1", (0, 1, 2))
     other = make_run(tmp_path / "b", (3, 4), identity=changed("config", "optimizer.lr", 0.5))
