@@ -29,7 +29,8 @@ from trainer.errors import DataError, NonFiniteError
 from trainer.folds.plan import make_folds
 from trainer.results import EpochRecord
 from trainer.run.fold_data import fold_rows, prepare_fold
-from trainer.run.nested import choose, choose_recipe, inner_fits, inner_rows, with_candidate
+from trainer.run.nested import choose_recipe, inner_fits, inner_rows, with_candidate
+from trainer.run.nested_choice import choose
 from trainer.run.prepare import prepare
 from trainer.run.steps.profile import batches_per_fold
 from trainer.store import checkpoints

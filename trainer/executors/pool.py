@@ -14,8 +14,9 @@ from typing import Any
 from trainer.engine.observer import Observer
 from trainer.errors import FoldwiseError, UnexpectedError
 from trainer.executors.messages import SHOWN, Fold, first_failure
-from trainer.executors.processes import END_SECONDS, Begin, PrintLine, TrainFold, Worker, end, starting
+from trainer.executors.processes import END_SECONDS, Begin, TrainFold, Worker, end, starting
 from trainer.executors.stall import LOOK_SECONDS, STALL_SECONDS
+from trainer.report.terminal import PrintLine
 from trainer.system import interrupts
 
 Message = tuple[Any, ...]  # its kind, and what belongs to that

@@ -29,6 +29,7 @@ from trainer.engine.observer import Observer
 from trainer.errors import ConfigError, Interrupted, no_exit
 from trainer.executors.messages import SHOWN, TRACKERS, Fold, Sent, named
 from trainer.executors.stall import Activity
+from trainer.report.terminal import PrintLine
 from trainer.system import interrupts
 
 READY = "ready"
@@ -37,7 +38,6 @@ NEW_READY_SECONDS = 300.0  # torch is imported first, in all of them at once
 END_SECONDS = 2.0  # for a process that was told to end
 FORKS = 3  # tried for one process
 
-PrintLine = Callable[[str], None]
 TrainFold = Callable[[Fold, list[Observer], PrintLine], None]  # trains a fold and saves it
 Begin = Callable[[], TrainFold]  # called in the process
 Result = TypeVar("Result")

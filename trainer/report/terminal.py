@@ -1,8 +1,12 @@
 """The terminal that everything is printed on."""
 
+from collections.abc import Callable, Sequence
+
 from rich.console import Console
 
 from trainer.errors import print_nowhere
+
+PrintLine = Callable[[str], None]
 
 
 class Terminal(Console):
@@ -26,3 +30,15 @@ def terminal(*, quiet: bool = False) -> Console:
 def make_console(progress: str) -> Console:
     """Return the console everything is printed on (``runtime.progress=off`` is silent)."""
     return terminal(quiet=progress == "off")
+
+
+def show_notes(notes: Sequence[str], console: Console) -> None:
+    """Print notes, one line each."""
+    print_line = line_printer(console)
+    for note in notes:
+        print_line(f"note: {note}")
+
+
+def line_printer(console: Console) -> PrintLine:
+    """Return what prints one line as it is."""
+    return lambda line: console.print(line, highlight=False, soft_wrap=True)

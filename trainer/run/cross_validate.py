@@ -16,9 +16,9 @@ from trainer.engine import freezing
 from trainer.engine.observer import Observer
 from trainer.errors import DataError, Interrupted, no_exit
 from trainer.executors.pool import train_side_by_side
-from trainer.executors.processes import PrintLine, TrainFold
+from trainer.executors.processes import TrainFold
 from trainer.report.start import show_data, show_precision
-from trainer.report.terminal import make_console
+from trainer.report.terminal import line_printer, make_console, show_notes
 from trainer.run.experiment import Experiment
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold, training_sizes
@@ -298,15 +298,3 @@ def finish(
         tracker.finished(merged.result, hparams(asdict(config)))
     show_merged(console, merged)
     return merged
-
-
-def show_notes(notes: Sequence[str], console: Console) -> None:
-    """Print notes, one line each."""
-    print_line = line_printer(console)
-    for note in notes:
-        print_line(f"note: {note}")
-
-
-def line_printer(console: Console) -> PrintLine:
-    """Return what prints one line as it is."""
-    return lambda line: console.print(line, highlight=False, soft_wrap=True)

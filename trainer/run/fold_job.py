@@ -15,7 +15,7 @@ from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit import fit
 from trainer.engine.observer import Observer
 from trainer.errors import FoldBusyError, NonFiniteError
-from trainer.executors.processes import PrintLine
+from trainer.report.terminal import PrintLine
 from trainer.run.experiment import Experiment
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold

@@ -6,23 +6,21 @@ to lie within them, and all other rows have neither label nor weight here.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.data.samples import Samples
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit import fit
 from trainer.engine.observer import Observer
 from trainer.engine.settings import FoldRows, RowNumbers
-from trainer.errors import DataError, NonFiniteError
+from trainer.errors import NonFiniteError
 from trainer.folds.inner import goes_forward, inner_folds
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import SplitOptions
-from trainer.metrics.find import metric_named
 from trainer.report.nested_table import nested_line
 from trainer.results import EpochRecord
 from trainer.run.experiment import Candidate, Experiment, Recipe
@@ -30,6 +28,7 @@ from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
 from trainer.run.fold_data import preprocess, strata
 from trainer.run.frozen_features import with_features
+from trainer.run.nested_choice import choose, curve_facts, picked_facts
 from trainer.store.fold_files import ALL
 from trainer.store.inner_fits import InnerFit, InnerRecords
 from trainer.system import interrupts
@@ -37,23 +36,6 @@ from trainer.system.seeds import seed_of
 from trainer.tasks import of_target
 
 NO_LABEL = -1
-
-
-@dataclass(frozen=True)
-class Pick:
-    """What the inner folds of a fold picked.
-
-    Attributes:
-        candidate: the settings.
-        epoch: from 1.
-        score: mean of the metric over the inner folds at that epoch.
-        mean_CE: (candidates, epochs) mean inner curves; NaN where a candidate diverged.
-    """
-
-    candidate: Candidate
-    epoch: int
-    score: float
-    mean_CE: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -98,12 +80,12 @@ def choose_recipe(
     records = None if checkpointer is None else _records(checkpointer)
     fits_CK = inner_fits(experiment, fold.rows, records, observers)
     pick = choose(experiment, fits_CK)
-    picked = _picked(experiment, pick, fits_CK)
+    picked = picked_facts(experiment, pick, fits_CK)
     if checkpointer is not None:
         checkpointer.print_line(nested_line(fold.rows.name, picked))
     chosen = with_candidate(experiment, pick.candidate)
     seconds = sum(fit.seconds for fits in fits_CK for fit in fits)
-    curves = _curves(experiment, picked, fits_CK, pick.mean_CE)
+    curves = curve_facts(experiment, picked, fits_CK, pick.mean_CE)
     return Choice(chosen.recipe, with_features(chosen, fold), pick.epoch, picked, curves, seconds)
 
 
@@ -268,79 +250,6 @@ class InnerEpochs:
 
     def finished(self, *_: Any) -> None:
         """Say nothing: an inner fit is no run."""
-
-
-def choose(experiment: Experiment, fits_CK: list[list[InnerFit]]) -> Pick:
-    """Pick the candidate and, under ``select=inner``, the epoch by the mean inner curve of the first metric.
-
-    Of equal scores the earliest epoch wins, then the earliest candidate. Inner folds on which the metric is not defined
-    for any candidate are left out of the mean; a candidate that diverged on any inner fold is never picked.
-
-    Raises:
-        NonFiniteError: every candidate diverged.
-        DataError: the metric is not defined on any inner fold.
-    """
-    settings = experiment.recipe.settings
-    metric, n_epochs = settings.metrics[0], settings.max_epochs
-    reasons_C = [next((fit.diverged for fit in fits if fit.diverged), None) for fits in fits_CK]
-    if all(reasons_C):
-        raise NonFiniteError(f"every candidate diverged on the inner folds, the first so: {reasons_C[0]}")
-    mean_CE = mean_curves([None if reasons_C[i] else fits for i, fits in enumerate(fits_CK)], metric, n_epochs)
-    start = 0 if experiment.cv.select == "inner" else n_epochs - 1
-    sign = 1.0 if metric_named(metric).greater_is_better else -1.0
-    ordered_EC = sign * mean_CE.T[start:]
-    if np.isnan(ordered_EC).all():
-        raise DataError(
-            f"{metric} is not defined on any inner fold, so it cannot pick: a class is missing there\n"
-            "use fewer cv.inner.n_splits, or lead metrics.names with another metric"
-        )
-    epoch, number = divmod(int(np.nanargmax(ordered_EC)), len(fits_CK))
-    epoch += start
-    return Pick(experiment.candidates[number], epoch + 1, float(mean_CE[number, epoch]), mean_CE)
-
-
-def mean_curves(fits_CK: Sequence[list[InnerFit] | None], metric: str, n_epochs: int) -> NDArray[np.float64]:
-    """Return (C, E) mean curves of a metric over the inner folds; NaN for a candidate that is None."""
-    curves = [None if fits is None else [[e.monitor[metric] for e in fit.epochs] for fit in fits] for fits in fits_CK]
-    sound_SKE = np.array([curve for curve in curves if curve is not None])
-    defined_K = ~np.isnan(sound_SKE).all(axis=(0, 2))
-    mean_CE = np.full((len(fits_CK), n_epochs), np.nan)
-    if defined_K.any():
-        mean_CE[[curve is not None for curve in curves]] = sound_SKE[:, defined_K].mean(axis=1)
-    return mean_CE
-
-
-def _picked(experiment: Experiment, pick: Pick, fits_CK: list[list[InnerFit]]) -> dict[str, Any]:
-    return {
-        "values": pick.candidate.values,
-        "epoch": pick.epoch,
-        "metric": experiment.recipe.settings.metrics[0],
-        "score": pick.score,
-        "candidates": len(fits_CK),
-        "inner_folds": len(fits_CK[0]),
-        "diverged": sum(any(fit.diverged for fit in fits) for fits in fits_CK),
-    }
-
-
-def _curves(
-    experiment: Experiment, picked: dict[str, Any], fits_CK: list[list[InnerFit]], mean_CE: NDArray[np.float64]
-) -> dict[str, Any]:
-    """Return every candidate's scores per inner fold and epoch, as JSON knows them."""
-    metric = picked["metric"]
-    tried = [
-        {
-            "values": candidate.values,
-            "mean": _numbers(mean_E),
-            "inner": [_numbers(epoch.monitor[metric] for epoch in fit.epochs) for fit in fits],
-            "diverged": [fit.diverged for fit in fits],
-        }
-        for candidate, fits, mean_E in zip(experiment.candidates, fits_CK, mean_CE, strict=True)
-    ]
-    return {"picked": picked, "candidates": tried}
-
-
-def _numbers(values: Iterator[float] | NDArray[np.float64]) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _made_of(experiment: Experiment, candidate: Candidate, part: FoldRows) -> dict[str, Any]:
