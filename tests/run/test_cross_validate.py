@@ -393,7 +393,7 @@ def test_merge_names_the_missing_folds(train, tmp_path, capsys):
     assert foldwise(["merge", "runs/part"]) == 4
     message = capsys.readouterr().err
     assert "4 of 5 folds are not finished: 0,1,2,4" in message
-    assert f"python train.py -m data=wine {' '.join(QUICK)} run=part cv.fold=0,1,2,4" in message
+    assert f"python train.py -m data=wine {shlex.join(QUICK)} run=part cv.fold=0,1,2,4" in message
 
 
 def test_merge_of_nothing_and_of_damaged_predictions(train, tmp_path, capsys):
