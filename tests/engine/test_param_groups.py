@@ -12,6 +12,7 @@ from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, level,
 from tests.engine.layered_models import deep, part_of
 from tests.engine.test_snapshot import Killed, assert_same, checkpointer
 from trainer.config.schema import FitConfig
+from trainer.engine.fit import fit
 from trainer.engine.freezing import freeze_for_good, require_parts
 from trainer.engine.loops import Learner, train_step
 from trainer.engine.modes import training
@@ -182,11 +183,11 @@ MORE = {
 @pytest.mark.parametrize(("name", "warmup_steps"), [("cosine", 0), *((name, 2) for name in SECTIONS | MORE)])
 def test_under_every_schedule_an_interrupted_fold_resumes_to_the_same_bits(tmp_path, name, warmup_steps):
     chosen = settings(clip_norm=0.5, freeze_epochs=1, unfreeze_layers=1)
-    fit = FitConfig(head_lr=0.05, layer_decay=0.6, decay_norms=False, freeze_epochs=1, unfreeze_layers=1)
+    wanted = FitConfig(head_lr=0.05, layer_decay=0.6, decay_norms=False, freeze_epochs=1, unfreeze_layers=1)
 
     def run(kept=None):
         section = (SECTIONS | MORE)[name]
-        it = learner(deep(), fit, {**ADAMW, "eps": 1e-4}, "O2", section, warmup_steps, dtype="bf16")
+        it = learner(deep(), wanted, {**ADAMW, "eps": 1e-4}, "O2", section, warmup_steps, dtype="bf16")
         torch.manual_seed(1)
         return fit(it, dataset(), fold(), chosen, SPEC, [], kept)
 
@@ -256,9 +257,9 @@ OPTIMIZERS = [
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_torch_optimizer_takes_groups_and_frozen_layers(name):
     model = deep()
-    fit = FitConfig(head_lr=0.02, layer_decay=0.8, freeze_epochs=1, unfreeze_layers=2)
-    freeze_for_good(model, fit)
-    it = learner(model, fit, section={"_target_": f"torch.optim.{name}", "lr": 0.01})
+    wanted = FitConfig(head_lr=0.02, layer_decay=0.8, freeze_epochs=1, unfreeze_layers=2)
+    freeze_for_good(model, wanted)
+    it = learner(model, wanted, section={"_target_": f"torch.optim.{name}", "lr": 0.01})
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     chosen = settings(freeze_epochs=1, unfreeze_layers=2, batch_size=6)
     fit(it, dataset(), fold(), chosen, SPEC, [])

@@ -151,7 +151,7 @@ def test_features_that_other_code_has_made_are_made_again(experiment, monkeypatc
     later = experiment()
     with_features(later, plain_fold(later, 0))
     assert len(calls) == 2
-    assert {"pooling.py", "load_body.py", "transformer.py", "token_maker.py", "precision.py"} <= set(counted)
+    assert {"pooling.py", "load_body.py", "transformer.py", "hf_tokenizer.py", "precision.py"} <= set(counted)
     assert "ce.py" not in counted
 
 
