@@ -48,11 +48,12 @@ def split_notes(
         unused = int((~held_out_N & ~trained_N).sum())
         if unused:
             yield f"{unused} of {n_rows} rows are used in no fold"
-    if strategy != "stratified_group" and np.issubdtype(request.target.dtype, np.integer) and request.target.ndim == 1:
+    task = of_target(request.target)
+    if strategy != "stratified_group" and task.has_classes and not task.several_labels:
         yield from _untrained(strategy, rounds, request, classes)
     if strategy == "stratified_group":
         yield from _scarce(request, classes)
-    if of_target(request.target).several_labels or strategy in ("kfold", "group"):
+    if task.several_labels or strategy in ("kfold", "group"):
         yield from _too_rare(request, classes, len(rounds[0]))
 
 
