@@ -29,21 +29,21 @@ class Activity:
     pid: int
     idle_seconds: float = 0.0
     _looked_at: float = 0.0
-    _computed_seconds: float = 0.0
+    _computed_seconds: float | None = None  # when it was looked at first since it last reported
 
     def reported(self) -> None:
-        """Note that it has said something."""
-        self.idle_seconds, self._looked_at = 0.0, 0.0
+        """Note that it has said something: there is no need to look at it for a moment."""
+        self.idle_seconds, self._looked_at, self._computed_seconds = 0.0, monotonic(), None
 
     def is_stalled(self, limit_seconds: float) -> bool:
         """Look at it; return whether it has done nothing for too long."""
-        now, fresh = monotonic(), not self._looked_at
-        if not fresh and now - self._looked_at < LOOK_SECONDS:
+        now = monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
             return False
         computed = computed_seconds(self.pid)
         self.idle_seconds += min(now - self._looked_at, LONGEST_LOOK_SECONDS)
         self._looked_at = now
-        if fresh or computed - self._computed_seconds >= ACTIVE_SHARE * limit_seconds:
+        if self._computed_seconds is None or computed - self._computed_seconds >= ACTIVE_SHARE * limit_seconds:
             self.idle_seconds, self._computed_seconds = 0.0, computed
         return self.idle_seconds > limit_seconds
 
