@@ -1,8 +1,9 @@
-"""The console script ``foldwise``: all that trains nothing, most of it on finished runs (``python -m trainer``).
+"""The console script ``foldwise`` (``python -m trainer`` is the same): training, data, finished runs.
 
 One file per command beside this one. They import what they work with when they run, so that ``--help`` is quick.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -17,6 +18,7 @@ from trainer.cli.merge import merge, report
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
 from trainer.cli.split import split
 from trainer.cli.tensorboard import tensorboard
+from trainer.cli.train import train, train_main
 from trainer.errors import guarded, no_exit
 
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
@@ -31,8 +33,11 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    if typed[:1] == ["train"]:  # its words are Hydra's, -m and --cfg among them
+        return train_main(typed[1:])
     try:
-        get_command(application())(None if arguments is None else list(arguments), prog_name="foldwise")
+        get_command(application())(typed, prog_name="foldwise")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
     return 0
@@ -41,11 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def application() -> typer.Typer:
     """Return the command line: plain text, whatever the terminal."""
     app = typer.Typer(
-        help="Look at data, work on finished runs. To train: python train.py --help",
+        help="Look at data, train, work on finished runs.",
         add_completion=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.command()(train)
     for command, epilog in COMMANDS:
         app.command(epilog=epilog)(_with_exit_code(command))
     return app

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, SCMode, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from trainer.config.help import REPOSITORY_DOOR
 from trainer.config.keys import CONF, flatten
 from trainer.config.problems import (
     COMPOSITION_ERRORS,
@@ -53,11 +55,13 @@ class Launch:
         default_name: name of the run directory where ``run`` is not given.
         command: the overrides, to reproduce the run.
         sweep: the job's place in a sweep, or None.
+        door: the command that trains, as it is typed.
     """
 
     default_name: str
     command: tuple[str, ...] = ()
     sweep: SweepJob | None = None
+    door: str = REPOSITORY_DOOR
 
 
 def register_schema() -> None:
@@ -70,6 +74,16 @@ def register_schema() -> None:
     OmegaConf.set_struct(node.cv.inner.grid, False)
     OmegaConf.set_struct(node.cv.arguments, False)
     ConfigStore.instance().store(name="schema", node=node)
+
+
+def hydra_main(run: Callable[[RunConfig, Launch], object]) -> Callable[[], object]:
+    """Return a Hydra main of ``conf/``, which reads ``sys.argv`` and hands what it composes to ``run``."""
+
+    def main(cfg: DictConfig) -> None:
+        job(cfg, run)
+
+    decorated: Callable[[], object] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(main)
+    return decorated
 
 
 def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:

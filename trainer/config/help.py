@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+from trainer.config.keys import CONF
+
+REPOSITORY_DOOR = "python train.py"  # the command to train in a checkout; in an installed copy it is INSTALLED_DOOR
+INSTALLED_DOOR = "foldwise train"
 USAGE = """\
 Foldwise: k-fold training you can trust.
 
@@ -21,10 +24,11 @@ Without training: foldwise split | audit | merge | report | convert | tensorboar
 Tab completion: eval "$(python train.py -sc install=bash)". Hydra's own flags: --hydra-help."""
 
 
-def help_text() -> str:
-    """Return the whole help text."""
+def help_text(door: str = REPOSITORY_DOOR) -> str:
+    """Return the whole help text; ``door`` is the command that trains, as it is typed."""
     groups = sorted({path.parent for path in CONF.rglob("*/[!_]*.yaml")})
-    return "\n".join([USAGE, *(_group(path) for path in groups), ENDING])
+    text = "\n".join([USAGE, *(_group(path) for path in groups), ENDING])
+    return text.replace(REPOSITORY_DOOR, door)
 
 
 def _group(directory: Path) -> str:

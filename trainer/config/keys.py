@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+PACKAGE = Path(__file__).resolve().parents[1]
+# conf/ stands beside trainer/ in the repository, and is packed into trainer/ in an installed copy (setup.py)
+CONF = next((path for path in (PACKAGE / "conf", PACKAGE.parent / "conf") if path.is_dir()), PACKAGE.parent / "conf")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -104,7 +104,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
         while config.resume == "wait" and (folds := wait_for_others(*wanted, line_printer(console))):
             train(folds)
     except Interrupted as stop:
-        stop.advice = f"; resume with: {command_to_go_on(launch.command, directory)}"
+        stop.advice = f"; resume with: {command_to_go_on(launch.command, directory, launch.door)}"
         raise
     return finish(config, directory, resume_plan, wanted[1], console)
 
@@ -199,6 +199,7 @@ def open_run(
     elif resume_plan.rewrite:
         origin = {
             "identity": identity,
+            "door": launch.door,
             "command": list(launch.command),
             "forced": list(resume_plan.forced),
             "audit": findings.audit,

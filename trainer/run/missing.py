@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from trainer.config.help import REPOSITORY_DOOR
 from trainer.config.overrides import key_of, quoted, value_of, without
 from trainer.run.copies import RunCopy, open_copy
 from trainer.store.status import survey
@@ -46,9 +47,9 @@ def missing_message(run: Path, missing: Sequence[int], others: Sequence[Path] = 
     )
 
 
-def command_to_go_on(command: Sequence[str], run: Path) -> str:
+def command_to_go_on(command: Sequence[str], run: Path, door: str = REPOSITORY_DOOR) -> str:
     """Return the command that resumes a run: what was typed, under the run's name."""
-    return shlex.join(["python", "train.py", *without(command, SAID_ANEW), f"run={quoted(run.name)}"])
+    return f"{door} {shlex.join([*without(command, SAID_ANEW), f'run={quoted(run.name)}'])}"
 
 
 def _begun(run: RunCopy, missing: Sequence[int], places: Sequence[Path]) -> tuple[list[str], set[int]]:
@@ -76,4 +77,5 @@ def _command(run: RunCopy, folds: Sequence[int]) -> str:
     kept += [] if runs == "runs" else [f"paths.runs={quoted(runs)}"]
     sweep = ["-m"] if len(folds) > 1 else []
     numbers = ",".join(map(str, folds))
-    return shlex.join(["python", "train.py", *sweep, *kept, f"run={quoted(place.name)}", f"cv.fold={numbers}"])
+    door = run.facts.get("door", REPOSITORY_DOOR)  # runs of before had that one
+    return f"{door} {shlex.join([*sweep, *kept, f'run={quoted(place.name)}', f'cv.fold={numbers}'])}"

@@ -187,7 +187,7 @@ def run_files(
     Args:
         config: as composed and checked.
         experiment: what is run.
-        origin: how the run came to be: identity, command, and what was forced.
+        origin: how the run came to be: identity, door and command, and what was forced.
         profile: at start, or empty.
         weights: what was loaded to start from, or None.
         warnings: of the preflight.
@@ -211,7 +211,7 @@ def run_files(
         "warnings": warnings,
         "weights": None if weights is None else weights.to_dict(),
         "about": {
-            "command": f"python train.py {shlex.join(origin['command'])}".strip(),
+            "command": f"{origin['door']} {shlex.join(origin['command'])}".strip(),
             "data": f"{spec.name}, {len(samples)} rows, {spec.task.described(len(spec.classes))}",
             **({} if spec.positive is None else {"positive class": spec.describe_positive()}),
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
