@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help train test coverage test-real battery bench check format reference lock clean
+.PHONY: help train test coverage test-real battery bench check format reference messages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,13 @@ format: $(INSTALLED) ## format the code and fix what ruff can fix
 
 reference: $(INSTALLED) ## write docs/reference/options.md from the schema and conf/
 	@$(PY) -m trainer.config.reference > docs/reference/options.md
+
+messages: $(INSTALLED) ## put new messages into the catalogues of translations, and compile them
+	@mkdir -p build
+	@$(VENV)/bin/pybabel -q extract -k say --no-location --no-wrap -o build/messages.pot trainer
+	@$(VENV)/bin/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap \
+		-i build/messages.pot -d trainer/system/locale -D foldwise
+	@$(VENV)/bin/pybabel -q compile -d trainer/system/locale -D foldwise
 
 lock: $(INSTALLED) ## pin pyproject.toml again, keeping pins that fit; ARGS="--upgrade-package rich"
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet --extra dev --allow-unsafe --strip-extras \

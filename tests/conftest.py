@@ -1,6 +1,7 @@
 """What tests share: one thread, and the command line in process."""
 
 import base64
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from tests.places import REAL_DATA
 REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
+
+os.environ["FOLDWISE_LANG"] = "en"  # wherever the tests run, also in the processes they start
 
 ONE_WHITE_PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="

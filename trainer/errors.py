@@ -9,6 +9,8 @@ from signal import Signals
 from traceback import extract_tb
 from typing import ClassVar
 
+from trainer.system.translations import N_, _
+
 MOST_CHARACTERS = 300  # of another library's words
 MOST_LISTED = 15  # names shown where none is close
 
@@ -22,21 +24,21 @@ class FoldwiseError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    kind: ClassVar[str] = "error"
+    kind: ClassVar[str] = N_("error")
 
 
 class ConfigError(FoldwiseError):
     """A configuration that cannot run (exit 2)."""
 
     exit_code = 2
-    kind = "configuration error"
+    kind = N_("configuration error")
 
     @classmethod
     def from_problems(cls, problems: Sequence[str], shown: int = 4) -> "ConfigError":
         """Join all problems of a configuration into one message of at most five lines."""
         lines = list(problems[:shown])
         if len(problems) > shown:
-            lines.append(f"... and {len(problems) - shown} more")
+            lines.append(_("... and {n} more").format(n=len(problems) - shown))
         return cls("\n".join(lines))
 
 
@@ -44,14 +46,14 @@ class DataError(FoldwiseError):
     """Data that cannot be trained on (exit 3)."""
 
     exit_code = 3
-    kind = "data error"
+    kind = N_("data error")
 
 
 class CheckpointError(FoldwiseError):
     """A checkpoint or run directory that cannot be used (exit 4)."""
 
     exit_code = 4
-    kind = "checkpoint error"
+    kind = N_("checkpoint error")
 
 
 class ForeignFileError(FoldwiseError):
@@ -61,34 +63,34 @@ class ForeignFileError(FoldwiseError):
     """
 
     exit_code = 4
-    kind = "checkpoint error"
+    kind = N_("checkpoint error")
 
 
 class NonFiniteError(FoldwiseError):
     """Training reached NaN or infinity (exit 5)."""
 
     exit_code = 5
-    kind = "training stopped"
+    kind = N_("training stopped")
 
 
 class StorageError(FoldwiseError):
     """Results could not be written (exit 6)."""
 
     exit_code = 6
-    kind = "storage error"
+    kind = N_("storage error")
 
 
 class FoldBusyError(FoldwiseError):
     """Folds are being trained by other processes: no fault, start again later (exit 75, EX_TEMPFAIL of sysexits.h)."""
 
     exit_code = 75
-    kind = "busy"
+    kind = N_("busy")
 
 
 class UnexpectedError(FoldwiseError):
     """Anything else, most often raised by a user's own model or loss (exit 1)."""
 
-    kind = "unexpected error"
+    kind = N_("unexpected error")
 
 
 class Interrupted(BaseException):
@@ -160,13 +162,19 @@ def first_line_of(error: Exception) -> str:
         return "(it has no words)"
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return ``": did you mean 'x'?"``, or the known words where none is close."""
+def did_you_mean(word: str, known: Sequence[str], say: Callable[[str], str] = str) -> str:
+    """Return ``": did you mean 'x'?"``, or the known words where none is close.
+
+    Args:
+        word: as it was given.
+        known: what it may be.
+        say: ``_`` where the message before it is translated.
+    """
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
-        return f": did you mean '{close[0]}'?"
+        return say(": did you mean '{close}'?").format(close=close[0])
     more = ", ..." if len(known) > MOST_LISTED else ""
-    return f"; have: {', '.join(known[:MOST_LISTED])}{more}"
+    return say("; have: {known}").format(known=f"{', '.join(known[:MOST_LISTED])}{more}")
 
 
 def print_nowhere() -> None:
@@ -189,7 +197,7 @@ def guarded(function: Callable[[], object]) -> int:
         if os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
         shown = as_foldwise_error(error)
-        print(f"{shown.kind}: {shown}", file=sys.stderr)
+        print(f"{_(shown.kind)}: {shown}", file=sys.stderr)
         return shown.exit_code
     except Interrupted as stop:
         print(stop, file=sys.stderr)

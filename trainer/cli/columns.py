@@ -11,6 +11,7 @@ import typer
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError
+from trainer.system.translations import _
 
 File = Annotated[str, typer.Argument(metavar="FILE", help=".csv .tsv .txt .parquet .jsonl .ndjson")]
 Texts = Annotated[
@@ -83,7 +84,7 @@ def require_label(columns: ColumnOptions) -> None:
         ConfigError: none is given.
     """
     if not columns.label:
-        raise ConfigError("--label COL is missing: the column with the label")
+        raise ConfigError(_("--label COL is missing: the column with the label"))
 
 
 def given_columns(columns: ColumnOptions) -> list[str]:

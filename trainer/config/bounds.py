@@ -7,6 +7,7 @@ from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from trainer.errors import did_you_mean
+from trainer.system.translations import _
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,9 @@ class Option:
 
     def _unknown(self, word: str) -> str:
         assert self.one_of is not None
-        hint = f" ({self.one_of.hint})" if self.one_of.hint else ""
-        return f"{self.key}: unknown '{word}'{did_you_mean(word, sorted(self.one_of.known))}{hint}"
+        hint = f" ({_(self.one_of.hint)})" if self.one_of.hint else ""
+        known = did_you_mean(word, sorted(self.one_of.known), _)
+        return _("{key}: unknown '{word}'{hint}").format(key=self.key, word=word, hint=f"{known}{hint}")
 
     def _kinds(self) -> tuple[Any, ...]:
         return get_args(self.kind) or (self.kind,)

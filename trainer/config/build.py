@@ -14,6 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from trainer.config.keys import choices
 from trainer.errors import ConfigError, FoldwiseError, did_you_mean
+from trainer.system.translations import _
 
 Section = Mapping[str, Any]
 
@@ -194,9 +195,11 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
         hint = taken[key][1] if key in taken else None
         if key not in taken and not takes_any:
             known = [p for p in taken if p not in PARTS[name].offered]
-            problems.append(f"{name}.{key}: {_short(target)} takes no such argument{did_you_mean(key, known)}")
+            said = _("{key}: {target} takes no such argument{hint}")
+            hint = did_you_mean(key, known, _)
+            problems.append(said.format(key=f"{name}.{key}", target=_short(target), hint=hint))
         elif value == "???":
-            problems.append(f"{name}.{key} is required: give {name}.{key}=...")
+            problems.append(_required_problem(f"{name}.{key}"))
         elif hint is not None and not _step_word(name, value) and not fits(value, hint):
             problems.append(f"{name}.{key}: {value!r} is not {describe(hint)}")
     return problems + _missing(name, given, [parameter for parameter, _ in taken.values()])
@@ -204,13 +207,17 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
 
 def _missing(name: str, given: Section, parameters: Iterable[inspect.Parameter]) -> list[str]:
     return [
-        f"{name}.{p.name} is required: give {name}.{p.name}=..."
+        _required_problem(f"{name}.{p.name}")
         for p in parameters
         if p.default is p.empty
         and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
         and p.name not in given
         and p.name not in PARTS[name].offered
     ]
+
+
+def _required_problem(key: str) -> str:
+    return _("{key} is required: give {key}=...").format(key=key)
 
 
 def _step_word(name: str, value: object) -> bool:

@@ -24,9 +24,11 @@ from trainer.config.problems import (
     composition_problems,
     explain,
     known_keys,
+    unknown_key,
 )
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
-from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error, did_you_mean
+from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
+from trainer.system.translations import _
 
 failures: list[FoldwiseError] | None = None  # of the jobs; None in a process that a launcher has made for a job
 JOBLIB = "joblib"  # a launcher that runs the jobs of a sweep side by side on this machine
@@ -132,7 +134,7 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     assert isinstance(config, RunConfig)
     unknown = [key for key in closed_keys(cfg) if key not in known_keys()]
     if unknown:
-        raise ConfigError.from_problems([f"{key}: unknown key{did_you_mean(key, known_keys())}" for key in unknown])
+        raise ConfigError.from_problems([unknown_key(key) for key in unknown])
     if config.plugins and not any(item.lstrip("+").startswith("plugins=") for item in overrides):
         raise ConfigError("plugins can only be named on the command line: plugins=[my_package]")
     if config.plugins and str(Path.cwd()) not in sys.path:
@@ -222,7 +224,7 @@ def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
             raise
         failure = as_foldwise_error(error)
         if sweeping:
-            print(f"job {HydraConfig.get().job.num} failed: {failure.kind}: {failure}", file=sys.stderr)
+            print(f"job {HydraConfig.get().job.num} failed: {_(failure.kind)}: {failure}", file=sys.stderr)
         if failures is None:
             raise failure from None
         failures.append(failure)

@@ -17,6 +17,7 @@ from yaml import MarkedYAMLError, YAMLError
 from trainer.config.keys import CONF, choices
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, InnerConfig, RunConfig
 from trainer.errors import ConfigError, did_you_mean
+from trainer.system.translations import _
 
 NULL_GROUP = "Config group override must be a string"  # Hydra's ValueError for GROUP=null
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, RecursionError)
@@ -113,7 +114,7 @@ def explain(error: Exception, override: str = "") -> str:
     if "Could not override 'data/preprocess'" in text:
         return f"{override}: goes with data=csv_text, or data of your own with defaults: [preprocess: ...]"
     if re.search(r"Could not (override|append)|is not in struct|Key '.*' not in '", text):
-        return f"{key}: unknown key{did_you_mean(key, known_keys())}"
+        return unknown_key(key)
     if isinstance(error, RecursionError) or "Recursive interpolation" in text:
         return f"{key}: the interpolation ${{...}} refers to itself".removeprefix(": ")
     lacking = re.search(r"Interpolation key '(model\.\w+)' not found", text)
@@ -127,13 +128,20 @@ def explain(error: Exception, override: str = "") -> str:
     return f"{key}: {reason}" if key else reason
 
 
+def unknown_key(key: str) -> str:
+    """Return what is said of a key that no section has."""
+    return _("{key}: unknown key{hint}").format(key=key, hint=did_you_mean(key, known_keys(), _))
+
+
 def _unknown_option(group: str, value: str) -> str:
     options = choices(group)
     if group == "amp":
-        return f"amp={value}: unknown level; have: {', '.join(options)} (the letter O, upper case, then a digit)"
+        said = _("amp={value}: unknown level; have: {known} (the letter O, upper case, then a digit)")
+        return said.format(value=value, known=", ".join(options))
     if value.startswith("["):
         return f"{group}={value}: one at a time; use -m {group}=a,b to sweep over several"
-    return f"{group}={value}: no such {group}{did_you_mean(value, options)}"
+    hint = did_you_mean(value, options, _)
+    return _("{group}={value}: no such {group}{hint}").format(group=group, value=value, hint=hint)
 
 
 def known_keys() -> list[str]:

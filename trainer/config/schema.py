@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from trainer.config.bounds import above, at_least, between, one_of
+from trainer.system.translations import N_
 
 OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
 LISTED_SECTIONS = ("tracker",)  # any number of open sections, by name
@@ -85,7 +86,7 @@ class AmpConfig:
 
     opt_level: Annotated[
         str,
-        one_of("O0", "O1", "O2", "O3", hint="the letter O, upper case, then a digit"),
+        one_of("O0", "O1", "O2", "O3", hint=N_("the letter O, upper case, then a digit")),
         "O0 = float32, O1 = autocast, O2 = half model with float32 master weights, O3 = half all through",
     ] = "O0"
     backend: Annotated[str, one_of("auto", "native", "apex"), "whose implementation; auto = native"] = "auto"

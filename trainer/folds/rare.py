@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from trainer.config.schema import RARE_POLICIES
 from trainer.errors import ConfigError, DataError, did_you_mean
+from trainer.system.translations import _
 from trainer.tasks import of_target
 
 STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row
@@ -80,12 +81,19 @@ def apply_rare_policy(
 
 
 def _refusal(classes: tuple[str, ...], counts_C: NDArray[np.int64], needed: int, strategy: str) -> str:
-    unit = f"{needed} folds" if strategy != "holdout" else f"{needed}, one for each side"
-    lines = [f"class '{classes[c]}': {n} rows < {unit}" for c, n in enumerate(counts_C) if n < needed]
-    shown = lines[:3] + ([f"... and {len(lines) - 3} more classes"] if len(lines) > 3 else [])
-    fewer = f"cv.n_splits={counts_C.min()} or less, " if strategy != "holdout" and counts_C.min() > 1 else ""
+    holdout, few = strategy == "holdout", [c for c, n in enumerate(counts_C) if n < needed]
+    of_folds, of_sides = _("class '{name}': {n} rows < {k} folds"), _("class '{name}': {n} rows < 2, one for each side")
+    said = of_sides if holdout else of_folds
+    lines = [said.format(name=classes[c], n=counts_C[c], k=needed) for c in few[:3]]
+    more = [_("... and {n} more classes").format(n=len(few) - 3)] if len(few) > 3 else []
+    fewer = "" if holdout or counts_C.min() < 2 else f"cv.n_splits={counts_C.min()}"
     other = {"stratified_group": "cv=group"}.get(strategy, "cv=kfold")
-    return "\n".join([*shown, f"use {fewer}cv.rare=merge, keep_in_train or allow, or {other}"])
+    advice = (
+        _("use {fewer} or less, cv.rare=merge, keep_in_train or allow, or {other}")
+        if fewer
+        else _("use cv.rare=merge, keep_in_train or allow, or {other}")
+    )
+    return "\n".join([*lines, *more, advice.format(fewer=fewer, other=other)])
 
 
 def _merged(

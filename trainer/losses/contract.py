@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
+from trainer.system.translations import _
 from trainer.tasks import Task
 
 Expects = Literal["logits", "log_probs"]
@@ -65,5 +66,8 @@ def refuse_pairing(loss_class: type, task: Task) -> str | None:
         return None
     name = loss_class.__module__.rpartition(".")[2]
     instead = getattr(loss_class, "instead", {}).get(task.name)
-    advice = f"use loss={instead}" if instead else f"it is for {', '.join(tasks)}"
-    return f"loss={name} does not fit a {task} task: {advice}"
+    if instead:
+        said = _("loss={loss} does not fit a {task} task: use loss={instead}")
+        return said.format(loss=name, task=task, instead=instead)
+    said = _("loss={loss} does not fit a {task} task: it is for {tasks}")
+    return said.format(loss=name, task=task, tasks=", ".join(tasks))

@@ -20,6 +20,7 @@ from trainer.system.model_files import (
     refuse_other_format,
     refuse_pointer,
 )
+from trainer.system.translations import _
 
 TRANSFORMER = "trainer.models.transformer.Transformer"  # the model whose section names one
 WEIGHTS = (
@@ -148,11 +149,11 @@ def _refuse_no_weights(found: Pretrained) -> None:
             f"model.pretrained={found.name}: holds {others[0]}, a part of the weights, but no index of the parts\n"
             "copy model.safetensors.index.json (or pytorch_model.bin.index.json) there too"
         )
-    but = f", but {others[0]}" if others else ""
-    raise CheckpointError(
-        f"model.pretrained={found.name}: holds no model.safetensors or pytorch_model.bin{but}\n"
-        "save the model with transformers' save_pretrained; for fresh weights give its config.json"
-    )
+    but_others = _("model.pretrained={name}: holds no model.safetensors or pytorch_model.bin, but {other}")
+    said = but_others if others else _("model.pretrained={name}: holds no model.safetensors or pytorch_model.bin")
+    advice = _("save the model with transformers' save_pretrained; for fresh weights give its config.json")
+    message = said.format(name=found.name, other="".join(others[:1]))
+    raise CheckpointError(f"{message}\n{advice}")
 
 
 def _cached(name: str) -> Path | None:
@@ -200,9 +201,10 @@ def _may_be_hub_name(name: str) -> bool:
 
 def _not_at_hand(pretrained: str) -> ConfigError:
     if not _may_be_hub_name(pretrained):
-        return ConfigError(f"model.pretrained={pretrained}: no such file or directory")
-    return ConfigError(
-        f"model.pretrained={pretrained}: not a directory here, and not in the local cache of the Hugging Face hub\n"
+        return ConfigError(_("model.pretrained={name}: no such file or directory").format(name=pretrained))
+    said = _(
+        "model.pretrained={name}: not a directory here, and not in the local cache of the Hugging Face hub\n"
         "model.allow_network=true downloads it (HF_ENDPOINT=https://... in the environment can name a mirror);\n"
         "or give a directory with config.json and weights, or a config.json alone for fresh weights"
     )
+    return ConfigError(said.format(name=pretrained))

@@ -18,6 +18,7 @@ from trainer.store.own_files import LOCK, is_fold_folder, require_own, sweep_fol
 from trainer.store.run_files import files_fit, is_run, longer_training, read_manifest, require_same_run
 from trainer.store.status import FoldState, survey
 from trainer.system.files import claim_directory, remove
+from trainer.system.translations import _
 
 WAIT_SECONDS = 2.0  # between two looks at folds that other processes write
 
@@ -64,13 +65,17 @@ def require_resumable(run: Path | None, *, resume: str, fold: int | str | None) 
         return
     require_own(run)
     if resume == "must" and not is_run(run):
-        raise CheckpointError(f"{run} holds no run to resume (resume=must): use resume=auto to start one")
+        raise CheckpointError(
+            _("{run} holds no run to resume (resume=must): use resume=auto to start one").format(run=run)
+        )
     if resume == "never" and is_run(run):
-        raise CheckpointError(f"{run} holds a run already (resume=never): use another run=NAME")
+        raise CheckpointError(_("{run} holds a run already (resume=never): use another run=NAME").format(run=run))
     if fold is not None and resume != "wait":
         running = running_elsewhere(fold_directory(run, fold))
         if running is not None:
-            raise FoldBusyError(f"fold {fold} of {run} is {running}")
+            raise FoldBusyError(
+                _("fold {fold} of {run} is {running}").format(fold=fold, run=run, running=running.described())
+            )
 
 
 def require_none_elsewhere(run: Path, folds: Sequence[int | str], max_epochs: int) -> None:
@@ -79,13 +84,19 @@ def require_none_elsewhere(run: Path, folds: Sequence[int | str], max_epochs: in
     Raises:
         FoldBusyError: some are.
     """
-    running = [state for state in survey(run, folds, max_epochs) if running_elsewhere(fold_directory(run, state.fold))]
-    if running:
-        names = ", ".join(str(state.fold) for state in running)
-        raise FoldBusyError(
-            f"{run}: fold{'s' if len(running) > 1 else ''} {names} left to other processes: fold {running[0].fold} is "
-            f"{running[0].state}\nthe last of them to end merges the run; resume=wait waits for them here"
-        )
+    names = [state.fold for state in survey(run, folds, max_epochs)]
+    held = {name: running for name in names if (running := running_elsewhere(fold_directory(run, name)))}
+    if not held:
+        return
+    of_one, of_several = (
+        _("{run}: fold {folds} left to other processes"),
+        _("{run}: folds {folds} left to other processes"),
+    )
+    said = (of_one if len(held) == 1 else of_several).format(run=run, folds=", ".join(map(str, held)))
+    fold, running = next(iter(held.items()))
+    holder = _("fold {fold} is {running}").format(fold=fold, running=running.described())
+    advice = _("the last of them to end merges the run; resume=wait waits for them here")
+    raise FoldBusyError(f"{said}: {holder}\n{advice}")
 
 
 def wait_for_others(

@@ -32,6 +32,7 @@ from trainer.metrics.check import check_names
 from trainer.models.pretrained import TRANSFORMER, find_pretrained
 from trainer.store.fold_files import ALL
 from trainer.store.own_files import is_given
+from trainer.system.translations import _
 from trainer.trackers.build import tracker_problems
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
@@ -188,9 +189,11 @@ def _init_problems(path: str | None) -> list[str]:
     if file.is_dir():
         return [f"init.path={path}: is a directory; give the file in it{did_you_mean('model.safetensors', held)}"]
     if not file.parent.is_dir():
-        return [f"init.path={path}: no such file, and no such directory {file.parent}"]
+        said = _("{file}: no such file; the directory {directory} does not exist either")
+        return [said.format(file=f"init.path={path}", directory=file.parent)]
     known = sorted(p.name for p in file.parent.iterdir() if p.suffix in WEIGHT_SUFFIXES)
-    return [f"init.path={path}: no such file{did_you_mean(file.name, known) if known else ''}"]
+    hint = did_you_mean(file.name, known, _) if known else ""
+    return [_("{file}: no such file{hint}").format(file=f"init.path={path}", hint=hint)]
 
 
 def _optimizer_problems(config: RunConfig) -> list[str]:

@@ -20,6 +20,7 @@ from trainer.errors import CheckpointError, FoldBusyError, ForeignFileError, Sto
 from trainer.store.own_files import LOCK as NAME
 from trainer.system.files import directory_lock, make_directory, remove, storage_error, write_bytes
 from trainer.system.folders import opened, read_file
+from trainer.system.translations import _
 
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0  # a heartbeat older than this has stopped
@@ -63,6 +64,11 @@ class Running:
     def __str__(self) -> str:
         return f"running on {self.host} (pid {self.pid}), heartbeat {self.heartbeat_seconds:.0f} s ago"
 
+    def described(self) -> str:
+        """Return the same in the language of the user, for a message."""
+        said = _("running on {host} (pid {pid}), heartbeat {seconds} s ago")
+        return said.format(host=self.host, pid=self.pid, seconds=f"{self.heartbeat_seconds:.0f}")
+
 
 class FoldLostError(CheckpointError):
     """Another process has taken the fold over from this one."""
@@ -91,7 +97,7 @@ class FoldLock:
             with directory_lock(folder, run):
                 running = running_elsewhere(folder)
                 if running is not None:
-                    raise FoldBusyError(f"{folder} is {running}")
+                    raise FoldBusyError(_("{folder} is {running}").format(folder=folder, running=running.described()))
                 write_bytes(self.path, json.dumps(asdict(self.holder)).encode(), root=run, what="lock")
         except OSError as error:
             raise storage_error(error, folder, 0, "lock") from error

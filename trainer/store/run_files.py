@@ -15,6 +15,7 @@ from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
 from trainer.system.files import directory_lock, remove, sealed, storage_error, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
+from trainer.system.translations import _
 from trainer.tasks import Target, Task, of_target
 
 ROWS = "rows.parquet"
@@ -68,15 +69,11 @@ def require_same_run(run: Path, facts: Mapping[str, Any], identity: Identity, *,
     """
     found = differences(facts.get("identity", {}), identity, hardware=False)
     if found and not force:
-        raise CheckpointError(
-            "\n".join(
-                [
-                    f"{run} holds a run that is not this one:",
-                    *describe_differences(found, most=2),
-                    "use the same options and data, another run=NAME, or force_resume=true to go on all the same",
-                ]
-            )
+        said = _(
+            "{run} holds a run that is not this one:\n{differences}\n"
+            "use the same options and data, another run=NAME, or force_resume=true to go on all the same"
         )
+        raise CheckpointError(said.format(run=run, differences="\n".join(describe_differences(found, most=2))))
     return describe_differences(found, most=len(found))
 
 

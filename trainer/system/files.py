@@ -19,6 +19,7 @@ from typing import Any
 
 from trainer.errors import CheckpointError, StorageError
 from trainer.system.folders import kind_at, opened, plain_files, read_file, require_kind
+from trainer.system.translations import _
 
 PARTIAL = ".tmp."  # in the name of a file that is being written
 PARTIAL_NAME = re.compile(r"(.+)\.tmp\.\d+-[0-9a-f]{6}")  # the file's own name, the process, a random number
@@ -193,16 +194,20 @@ def claim_directory(directory: Path) -> Path:
 
 def storage_error(error: OSError, path: Path, need_bytes: int, what: str = "") -> StorageError:
     """Name the file or folder, what was to be written, what was needed and what is free."""
-    reason = {errno.ENOSPC: "disk full", errno.EFBIG: "file size limit", errno.EROFS: "read-only file system"}
+    reason = {
+        errno.ENOSPC: _("disk full"),
+        errno.EFBIG: _("file size limit"),
+        errno.EROFS: _("read-only file system"),
+    }
     parent = next((folder for folder in (path, *path.parents) if _is_there(folder)), Path("/"))
-    free_mib = shutil.disk_usage(parent).free / 2**20
     why = reason.get(error.errno or 0, error.strerror or str(error))
     full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-    room = f"need {need_bytes / 2**20:.1f} MiB, free {free_mib:.0f} MiB"
-    return StorageError(
-        f"cannot write {f'the {what} ' if what else ''}to {_shortened(str(path))}: {why} ({room})\n"
-        f"{'free some space or ' if full else ''}choose another place (for runs: paths.runs=DIR)"
-    )
+    room = {"need": f"{need_bytes / 2**20:.1f}", "free": f"{shutil.disk_usage(parent).free / 2**20:.0f}"}
+    named = _("cannot write the {what} to {path}: {why} (need {need} MiB, free {free} MiB)")
+    said = named if what else _("cannot write to {path}: {why} (need {need} MiB, free {free} MiB)")
+    freeing = _("free some space or choose another place (for runs: paths.runs=DIR)")
+    advice = freeing if full else _("choose another place (for runs: paths.runs=DIR)")
+    return StorageError(f"{said.format(what=what, path=_shortened(str(path)), why=why, **room)}\n{advice}")
 
 
 def _is_there(path: Path) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trainer.data.columns.options import Names
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
+from trainer.system.translations import _
 
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 
@@ -117,5 +118,11 @@ def setting(option: str, value: str, in_list: bool = False) -> str:
 def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> DataError:
     folded = {column.strip().casefold(): column for column in have}
     near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.6)
-    hint = f": did you mean '{folded[near[0]]}'? set {setting(option, folded[near[0]])}" if near else ""
-    return DataError(f"{file}: no column '{name}' ({option}){hint}\nhave: {shown(', '.join(map(repr, have)), 200)}")
+    said = _("{file}: no column '{name}' ({option})\nhave: {columns}")
+    columns = shown(", ".join(map(repr, have)), 200)
+    if not near:
+        return DataError(said.format(file=file, name=name, option=option, columns=columns))
+    said = _("{file}: no column '{name}' ({option}): did you mean '{close}'? set {setting}\nhave: {columns}")
+    close = folded[near[0]]
+    fields = {"name": name, "option": option, "close": close, "setting": setting(option, close), "columns": columns}
+    return DataError(said.format(file=file, **fields))

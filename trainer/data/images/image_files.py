@@ -15,6 +15,7 @@ from trainer.data.readers.tables import check_is_file
 from trainer.data.samples import Images
 from trainer.errors import DataError, did_you_mean, shown
 from trainer.system.thread_map import threaded
+from trainer.system.translations import _
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -64,7 +65,8 @@ def list_files(path: str, zip_encoding: str | None = None) -> Listing:
     else:
         if not place.exists() and place.parent.is_dir():
             beside = sorted(other.name for other in place.parent.iterdir() if other.is_dir() or _is_zip(other))
-            raise DataError(f"{place}: no such directory or .zip file{did_you_mean(place.name, beside)}")
+            hint = did_you_mean(place.name, beside, _)
+            raise DataError(_("{file}: no such directory or .zip file{hint}").format(file=place, hint=hint))
         check_is_file(place)
         if not _is_zip(place):
             raise DataError(

@@ -16,6 +16,7 @@ from trainer.data.readers.table_checks import check_first_line, check_swallowed,
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system import arrow_files
+from trainer.system.translations import _
 
 DELIMITED = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
@@ -108,14 +109,16 @@ def check_is_file(file: Path) -> None:
     """Raise DataError where ``file`` is missing or a directory, naming what lies next to it."""
     if file.is_dir():
         inside = sorted(entry.name for entry in file.iterdir() if entry.suffix.lower() in DELIMITED)
-        raise DataError(f"{file} is a directory: name the file{_listed(inside)}")
+        raise DataError(_("{file} is a directory: name the file{listed}").format(file=file, listed=_listed(inside)))
     if file.is_file():
         return
     if not file.parent.is_dir():
-        raise DataError(f"{file}: no such file; the directory {file.parent} does not exist either")
+        said = _("{file}: no such file; the directory {directory} does not exist either")
+        raise DataError(said.format(file=file, directory=file.parent))
     beside = sorted(entry.name for entry in file.parent.iterdir() if entry.is_file())
-    hint = did_you_mean(file.name, beside) if beside else f"; the directory {file.parent} has no files"
-    raise DataError(f"{file}: no such file{hint}")
+    no_files = _("; the directory {directory} has no files").format(directory=file.parent)
+    hint = did_you_mean(file.name, beside, _) if beside else no_files
+    raise DataError(_("{file}: no such file{hint}").format(file=file, hint=hint))
 
 
 def _listed(names: list[str]) -> str:

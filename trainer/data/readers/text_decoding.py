@@ -7,6 +7,7 @@ import numpy as np
 
 from trainer.data.readers.encodings import can_read, likely_encodings
 from trainer.errors import ConfigError, DataError
+from trainer.system.translations import _
 
 MAGIC = {
     b"\x1f\x8b": ("gzip data", "unpack it first (gunzip)"),
@@ -66,7 +67,8 @@ def decode_text(file: Path, encoding: str, header: bool = True) -> bytes:
     _refuse_web_page(payload, file)
     nul = payload.find(b"\0")
     if nul >= 0:
-        raise DataError(f"{file}: NUL byte in {_place(payload, nul, header)}: the file is damaged or not text")
+        said = _("{file}: NUL byte in {where}: the file is damaged or not text")
+        raise DataError(said.format(file=file, where=_place(payload, nul, header)))
     return payload
 
 
@@ -93,7 +95,8 @@ def _place(payload: bytes, place: int, header: bool) -> str:
     quotes = np.cumsum([line.count(b'"') for line in lines])
     n_rows = sum(bool(line) and n % 2 == 0 for line, n in zip(lines[:-1], quotes[:-1], strict=True))
     row = n_rows if header else n_rows + 1
-    return f"{f'row {row}' if row else 'the header'} (line {len(lines)}, byte {place})"
+    said = _("row {row} (line {line}, byte {byte})") if row else _("the header (line {line}, byte {byte})")
+    return said.format(row=row, line=len(lines), byte=place)
 
 
 def _codec(encoding: str) -> str:
@@ -137,21 +140,29 @@ def _to_utf8(raw: bytes, codec: str, file: Path, encoding: str, header: bool) ->
 
 
 def _undecodable(raw: bytes, codec: str, file: Path, encoding: str, where: str) -> DataError:
+    said = {"file": file, "where": where, "encoding": encoding}
     better = _better_encodings(raw, codec)
+    if better[1:]:
+        message = _(
+            "{file}: {where} is not {encoding}: set data.encoding={best} (or {others}, if the text is then wrong)"
+        )
+        return DataError(message.format(**said, best=better[0], others=_(" or ").join(better[1:])))
     if better:
-        others = f" (or {' or '.join(better[1:])}, if the text is then wrong)" if better[1:] else ""
-        return DataError(f"{file}: {where} is not {encoding}: set data.encoding={better[0]}{others}")
+        message = _("{file}: {where} is not {encoding}: set data.encoding={best}")
+        return DataError(message.format(**said, best=better[0]))
     if codec == "utf-8":
-        return DataError(
-            f"{file}: {where} is not {encoding}: set data.encoding to the encoding the file was saved in\n"
+        message = _(
+            "{file}: {where} is not {encoding}: set data.encoding to the encoding the file was saved in\n"
             "(Chinese: gb18030 or big5; Western European: cp1252; Cyrillic: cp1251; Japanese: shift_jis)"
         )
+        return DataError(message.format(**said))
     lines = _undecodable_lines(raw, codec)
     listed = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
-    return DataError(
-        f"{file}: {where} cannot be decoded as {encoding}\n"
-        f"damaged lines: {len(lines)} ({listed}): repair or delete them, or save the file as UTF-8"
+    message = _(
+        "{file}: {where} cannot be decoded as {encoding}\n"
+        "damaged lines: {n} ({listed}): repair or delete them, or save the file as UTF-8"
     )
+    return DataError(message.format(**said, n=len(lines), listed=listed))
 
 
 def _better_encodings(raw: bytes, codec: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from trainer.folds.plan import FoldPlan
 from trainer.folds.request import Pair
 from trainer.folds.strategies.predefined import Predefined, from_cells
 from trainer.store.own_files import is_given, read_given, write_given
+from trainer.system.translations import _
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 INDEX_NAMES = ("", "index", "unnamed: 0")  # of the row numbers that pandas writes
@@ -50,7 +51,7 @@ def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
     file = Path(path).expanduser()
     kind = _kind(file)
     if not is_given(file):
-        raise DataError(f"{file}: no such file of folds")
+        raise DataError(_("{file}: no such file of folds").format(file=file))
     finder = RowFinder(ids_N, str(file))
     if kind == "npz":
         return _read_npz(file, finder)

@@ -1,0 +1,49 @@
+"""Messages in the language of the user, from a gettext catalogue; English where there is none.
+
+A message that is translated is written where it is raised, as a template: ``_("{file}: no such file").format(...)``.
+``locale/LANGUAGE/LC_MESSAGES/foldwise.po`` beside this module holds the translations, ``make messages`` finds new
+templates and writes the ``.mo`` that is read here. Both are in the repository and in the wheel.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
+
+DOMAIN = "foldwise"
+CATALOGUES = Path(__file__).parent / "locale"
+VARIABLES = ("FOLDWISE_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set; then as gettext
+ENGLISH = ("C", "POSIX", "en")
+
+
+def _(message: str) -> str:
+    """Return a message, or a template of one, in the language of the user."""
+    languages = wanted_languages()
+    return _catalogue(languages).gettext(message) if languages else message
+
+
+def N_(message: str) -> str:
+    """Mark a message as one to translate where it is shown."""
+    return message
+
+
+def wanted_languages() -> tuple[str, ...]:
+    """Return the languages that the user would rather read than English, the best first; most often none."""
+    listed = next((value for name in VARIABLES if (value := os.environ.get(name))), "").split(":")
+    first_english = next((place for place, name in enumerate(listed) if _is_english(name)), len(listed))
+    return tuple(name for name in listed[:first_english] if name)
+
+
+def _is_english(language: str) -> bool:
+    return language.replace("-", "_").partition(".")[0].partition("_")[0] in ENGLISH
+
+
+@lru_cache
+def _catalogue(languages: tuple[str, ...]) -> "NullTranslations":
+    import gettext
+
+    spelt = [language.replace("-", "_") for language in languages]  # zh-CN, as web pages have it
+    return gettext.translation(DOMAIN, CATALOGUES, spelt, fallback=True)
