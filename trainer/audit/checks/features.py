@@ -1,12 +1,14 @@
 """Feature columns that give the label away, or only name the row."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.audit.column_bound import r2_bound, recall_bound
 from trainer.audit.duplicate_rows import labels_per_code, number, word_places
 from trainer.audit.findings import Finding, Severity
 from trainer.data.columns.roles import setting
@@ -16,6 +18,7 @@ from trainer.tasks import Target, Task, of_target
 MOST_CELLS = 1_000_000  # looked at, once per label; more columns, fewer rows
 MOST_ROWS, LEAST_ROWS = 20_000, 500
 LEAK, WARNING = 0.99, 0.97  # mean recall of one column by itself
+ROUNDING = 1e-9  # of a bound
 LEAST_CLASS = 5  # held-out rows of a class for its recall to count
 LEAST_VALUES, LEAST_REPEATS = 10, 3  # of a column of words that looks like a group: values, and rows of each on average
 ID_ROWS = 20  # in fewer rows, different numbers say nothing
@@ -54,12 +57,16 @@ def _telling(table: TableColumns, target: Target, classes: tuple[str, ...] = ())
     n_rows = int(np.clip(MOST_CELLS // max(n_trees, 1), LEAST_ROWS, MOST_ROWS))
     rows = np.random.default_rng(0).permutation(len(target))[:n_rows]
     labels = (classes or [str(place) for place in range(n_labels)]) if task.several_labels else [""]
-    targets = dict(zip(labels, task.columns(target[rows]), strict=True))
+    columns_MT = np.stack(task.columns(target[rows]), axis=1)
+    if task.has_classes:
+        score = partial(_recalls, target_MT=columns_MT, share_TC=_recall_shares(columns_MT[len(rows) // 2 :]))
+    else:
+        score = partial(_determination, target_M=columns_MT[:, 0])
     for name, cells_M in _columns(table, rows):
-        for label, target_M in targets.items():
-            score = _told_alone(cells_M, target_M)
-            if score >= WARNING:
-                yield name, label, score
+        infinite = ~np.isfinite(cells_M.astype(np.float32)) & ~np.isnan(cells_M)
+        for place, told in score(np.where(infinite, np.nan, cells_M).astype(np.float32)):
+            if told >= WARNING:
+                yield name, labels[place], told
 
 
 def _group_like(table: TableColumns, target: Target) -> dict[str, int]:
@@ -99,27 +106,46 @@ def _columns(table: TableColumns, rows: NDArray[np.int64]) -> list[tuple[str, ND
     return columns
 
 
-def _told_alone(cells_M: NDArray[np.float64], target_M: Target) -> float:
-    """Return the mean recall over classes, or the R² of numbers, of a tree on one column.
+def _recalls(
+    cells_M: NDArray[np.float32], target_MT: NDArray[np.int64], share_TC: NDArray[np.float64]
+) -> Iterator[tuple[int, float]]:
+    """Yield the place of each target that a tree on one column may tell, and the mean recall over its classes.
 
-    It is fitted on one half of the rows and scored on the other.
+    It is fitted on one half of the rows and scored on the other, where a row adds its share in the mean recall.
     """
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+    from sklearn.tree import DecisionTreeClassifier
 
     half = len(cells_M) // 2
-    infinite = ~np.isfinite(cells_M.astype(np.float32)) & ~np.isnan(cells_M)
-    column_M1 = np.where(infinite, np.nan, cells_M)[:, None]
-    held_out = target_M[half:]
-    if not of_target(target_M).has_classes:
-        regressor = DecisionTreeRegressor(max_leaf_nodes=64, random_state=0).fit(column_M1[:half], target_M[:half])
-        return float(regressor.score(column_M1[half:], held_out)) if np.ptp(held_out) > 0 else 0.0
-    counts_C = np.bincount(held_out)
-    scored = np.flatnonzero(counts_C >= LEAST_CLASS)
-    if len(scored) < 2:
-        return 0.0
-    tree = DecisionTreeClassifier(max_leaf_nodes=64, random_state=0).fit(column_M1[:half], target_M[:half])
-    right = tree.predict(column_M1[half:]) == held_out
-    return float(np.mean([right[held_out == label].mean() for label in scored]))
+    train_M, held_K, held_KT = cells_M[:half], cells_M[half:], target_MT[half:]
+    bound_T = recall_bound(train_M, held_K, target_MT[:half], held_KT, share_TC)
+    for place in np.flatnonzero(bound_T >= WARNING - ROUNDING).tolist():
+        held_out = held_KT[:, place]
+        tree = DecisionTreeClassifier(max_leaf_nodes=64, random_state=0).fit(train_M[:, None], target_MT[:half, place])
+        right = tree.predict(held_K[:, None]) == held_out
+        scored = np.flatnonzero(share_TC[place])
+        yield place, float(np.mean([right[held_out == label].mean() for label in scored]))
+
+
+def _recall_shares(held_KT: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return (T, C) what each row of a class adds to the mean recall; 0 for rare classes, and all of less than two."""
+    n_classes = int(held_KT.max(initial=0)) + 1
+    counts_TC = np.stack([np.bincount(held_K, minlength=n_classes) for held_K in held_KT.T])
+    scored_TC = counts_TC >= LEAST_CLASS
+    scored_TC &= scored_TC.sum(axis=1, keepdims=True) > 1
+    n_rows_TC = counts_TC * scored_TC.sum(axis=1, keepdims=True)
+    return np.asarray(scored_TC / np.maximum(n_rows_TC, 1), dtype=np.float64)
+
+
+def _determination(cells_M: NDArray[np.float32], target_M: NDArray[np.float64]) -> Iterator[tuple[int, float]]:
+    """Yield the R² of a tree on one column where it may be high; fitted and scored as for ``_recalls``."""
+    from sklearn.tree import DecisionTreeRegressor
+
+    half = len(cells_M) // 2
+    held_K, held_out = cells_M[half:], target_M[half:]
+    if np.ptp(held_out) == 0 or r2_bound(held_K, held_out) < WARNING - ROUNDING:
+        return
+    tree = DecisionTreeRegressor(max_leaf_nodes=64, random_state=0).fit(cells_M[:half, None], target_M[:half])
+    yield 0, float(tree.score(held_K[:, None], held_out))
 
 
 def _label_column(name: str, label: str, score: float, task: Task) -> Finding:
