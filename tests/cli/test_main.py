@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from functools import wraps
+from inspect import signature
 
 import pytest
 
+from trainer.cli import main as cli
 from trainer.cli.main import COMMANDS
 from trainer.cli.main import main as foldwise
+from trainer.system.paths import is_path
 
 NAMES = [command.__name__ for command, _ in COMMANDS]
 
@@ -55,3 +59,31 @@ def test_an_exit_in_a_users_code_never_ends_a_command_as_if_it_were_done(monkeyp
     monkeypatch.setattr("trainer.run.merge.open_copy", lambda _: sys.exit(0))
     assert foldwise(["merge", "runs/a1"]) == 1
     assert "sys.exit(0) was called" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_every_path_on_the_command_line_may_begin_with_the_home_directory(command, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    [function] = [one for one, _ in COMMANDS if one.__name__ == command]
+    handed = {}
+
+    @wraps(function)
+    def take(**options):
+        handed.update(options)
+
+    monkeypatch.setattr(cli, "COMMANDS", ((take, None),))
+    parameters = signature(function).parameters.values()
+    paths = [parameter for parameter in parameters if is_path(parameter.annotation)]
+    files = ("FILE", "RUN", "COPY", "DIR", "DIR|ZIP", "IN", "OUT", "NAME")
+    named = [parameter for parameter in parameters if metavar(parameter) in files and parameter.name != "encoding"]
+    assert paths == named != []
+    flags = {p.name: f"--{p.name.replace('_', '-')}" for p in paths if p.default is not p.empty and p.name != "others"}
+    typed = [word for p in paths for word in ([flags[p.name], "~/x"] if p.name in flags else ["~/x"])]
+    assert foldwise([command, *typed]) == 0
+    for parameter in paths:
+        value = handed[parameter.name]
+        assert [str(one) for one in (value if isinstance(value, list) else [value])] == ["/home/me/x"]
+
+
+def metavar(parameter):
+    return getattr(getattr(parameter.annotation, "__metadata__", [None])[-1], "metavar", None)

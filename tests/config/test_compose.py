@@ -186,3 +186,13 @@ def test_yaml_mistakes_name_the_line(train, tmp_path, text, message):
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_problems_beside_files_of_ones_own(train, tmp_path):
+    (tmp_path / "own/loss").mkdir(parents=True)
+    (tmp_path / "own/loss/mine.yaml").write_text("_target_: trainer.losses.ce.CrossEntropy\n")
+    outcome = train("max_epoch=1", "loss=mine", f"--config-dir={tmp_path}/own")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "configuration error: max_epoch: unknown key: did you mean 'max_epochs'?\n",
+    )

@@ -10,6 +10,7 @@ from trainer.cli.columns import Drop, File, Texts, given_columns, require_label,
 from trainer.cli.flags import named_as_flags
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError, DataError
+from trainer.system.paths import PathText
 
 if TYPE_CHECKING:
     from trainer.audit.findings import Finding
@@ -22,7 +23,8 @@ Examples:
   foldwise audit scans.csv --images scans.zip --file name --label finding --group patient"""
 IN_A_TABLE = "for images that a table names add --file COL"
 Images = Annotated[
-    str | None, typer.Option(metavar="DIR|ZIP", help="where the images are that FILE names; default: where FILE is")
+    PathText | None,
+    typer.Option(metavar="DIR|ZIP", help="where the images are that FILE names; default: where FILE is"),
 ]
 ImageFile = Annotated[
     str | None, typer.Option("--file", metavar="COL", help="column of FILE with the name of each image (default: file)")

@@ -11,9 +11,10 @@ import typer
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError
+from trainer.system.paths import PathText
 from trainer.system.translations import _
 
-File = Annotated[str, typer.Argument(metavar="FILE", help=".csv .tsv .txt .parquet .jsonl .ndjson")]
+File = Annotated[PathText, typer.Argument(metavar="FILE", help=".csv .tsv .txt .parquet .jsonl .ndjson")]
 Texts = Annotated[
     list[str] | None,
     typer.Option(metavar="COL", help="text, repeat for several; without it columns without a role are features"),

@@ -6,6 +6,7 @@ One file per command beside this one. They import what they work with when they 
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
+from inspect import signature
 from typing import Any
 
 import typer
@@ -20,6 +21,7 @@ from trainer.cli.split import split
 from trainer.cli.tensorboard import tensorboard
 from trainer.cli.train import train, train_main
 from trainer.errors import guarded, no_exit
+from trainer.system.paths import at_home, is_path
 
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (merge, None),
@@ -58,10 +60,15 @@ def application() -> typer.Typer:
 
 
 def _with_exit_code(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command end as ``guarded`` says: a short message and the exit code of its kind, never as a plugin says."""
+    """Let a command end as ``guarded`` says: a short message and the exit code of its kind, never as a plugin says.
+
+    Its paths are handed to it with ``~`` written out.
+    """
+    paths = {name for name, parameter in signature(command).parameters.items() if is_path(parameter.annotation)}
 
     @wraps(command)
     def run(**options: Any) -> None:
-        raise typer.Exit(guarded(lambda: no_exit()(command)(**options)))
+        given = {name: at_home(value) if name in paths else value for name, value in options.items()}
+        raise typer.Exit(guarded(lambda: no_exit()(command)(**given)))
 
     return run

@@ -9,6 +9,7 @@ from trainer.cli.columns import Drop, File, Texts, require_label, with_columns
 from trainer.cli.flags import named_as_flags
 from trainer.config.schema import RARE_POLICIES, STRATEGIES
 from trainer.data.columns.options import ColumnOptions
+from trainer.system.paths import PathText
 
 EXAMPLES = f"""\b
 Strategies:
@@ -27,7 +28,9 @@ The name of --out says the format: folds.json, any .csv or .npz, splits_final.js
 \b
 To train on it:
   python train.py data=csv_tabular data.path=FILE ... cv=predefined cv.path=NAME"""
-Folds = Annotated[str | None, typer.Option(metavar="NAME", help="file of folds made elsewhere, instead of --split")]
+Folds = Annotated[
+    PathText | None, typer.Option(metavar="NAME", help="file of folds made elsewhere, instead of --split")
+]
 Strategy = Annotated[str | None, typer.Option(metavar="STRATEGY", help="default: by the columns given, see above")]
 Splits = Annotated[int, typer.Option(metavar="K", help="folds")]
 Repeats = Annotated[int, typer.Option(metavar="R", help="split so often, each time again")]

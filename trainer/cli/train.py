@@ -39,10 +39,11 @@ def train_main(arguments: Sequence[str]) -> int:
 
 def check(config: "RunConfig") -> None:
     """Check a configuration without running it (imports torch, so only when asked)."""
+    from trainer.config.home import with_home
     from trainer.run.validate import check_config
 
     with no_exit():
-        check_config(config)
+        check_config(with_home(config))
 
 
 def run(config: "RunConfig", launch: "Launch", door: str | None = None) -> None:

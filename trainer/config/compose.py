@@ -1,6 +1,7 @@
 """From the command line to a RunConfig: the only module, with ``train.py``, that knows Hydra and OmegaConf."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,9 +29,11 @@ from trainer.config.problems import (
 )
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
+from trainer.system.paths import at_home
 from trainer.system.translations import _
 
 failures: list[FoldwiseError] | None = None  # of the jobs; None in a process that a launcher has made for a job
+UNDER_HOME = re.compile(r"(^|[,\[:])(~[^,\[\]{}'\"]*)")  # a value, or one of several
 JOBLIB = "joblib"  # a launcher that runs the jobs of a sweep side by side on this machine
 
 
@@ -70,6 +73,7 @@ def register_schema() -> None:
     """Make the typed sections known to Hydra; the open ones accept any key, ``build.py`` checks them."""
     # two sweeps of one second never share a place; the processes of one sweep do
     OmegaConf.register_new_resolver("pid", os.getpid, replace=True, use_cache=True)
+    OmegaConf.register_new_resolver("at_home", at_home, replace=True)
     node = OmegaConf.structured(RunConfig)
     for name in (*OPEN_SECTIONS, *LISTED_SECTIONS):
         OmegaConf.set_struct(node[name], False)
@@ -185,7 +189,7 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
     global failures
     failures = []
-    arguments = sorted(_one_tracker(sys.argv[1:]), key=lambda item: item not in ("-m", "--multirun"))  # Hydra's order
+    arguments = sorted(_one_tracker(sys.argv[1:]), key=lambda item: not _is_flag(item))  # Hydra's order
     sys.argv[1:] = [with_quotes(item) for item in arguments]
     try:
         main()
@@ -198,6 +202,11 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
         raise failures[0]
 
 
+def _is_flag(argument: str) -> bool:
+    """Return whether an argument is a whole flag of Hydra's: ``-m``, ``--config-dir=conf``."""
+    return argument in ("-m", "--multirun") or (argument.startswith("--") and "=" in argument)
+
+
 def _one_tracker(arguments: Sequence[str]) -> list[str]:
     """Take ``tracker.name=`` for ``tracker=``, as it was once called; the last of them counts, as with any key."""
     named = [f"tracker={item.partition('=')[2]}" if item.startswith("tracker.name=") else item for item in arguments]
@@ -206,8 +215,13 @@ def _one_tracker(arguments: Sequence[str]) -> list[str]:
 
 
 def with_quotes(argument: str) -> str:
-    """Quote a value that Hydra's grammar cannot read bare: Chinese and other letters beyond ASCII."""
+    """Quote a value that Hydra's grammar cannot read bare: ``~/x.csv``, Chinese and other letters beyond ASCII."""
     key, equals, value = argument.partition("=")
+    if key.startswith("--"):  # --config-dir=~/conf, which no shell writes out
+        return f"{key}{equals}{at_home(value)}"
+    if value and value[0] not in "'\"$":
+        value = UNDER_HOME.sub(r"\1'\2'", value)
+        argument = f"{key}={value}"
     if not equals or value.isascii() or value[0] in "'\"[{$" or "," in value:
         return argument
     escaped = value.replace("'", "\\'")

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf, SCMode
 from omegaconf.errors import OmegaConfBaseException
 
+from trainer.config.home import with_home
 from trainer.config.keys import flatten, typed
 from trainer.config.problems import explain
 from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig
@@ -71,7 +72,7 @@ def _with(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
             raise ConfigError(f"cv.inner.grid: {explain(error, f'{key}={typed(value)}')}") from error
     changed = OmegaConf.to_container(node, structured_config_mode=SCMode.INSTANTIATE)
     assert isinstance(changed, RunConfig)
-    return changed
+    return with_home(changed)
 
 
 def grid_problems(config: RunConfig) -> list[str]:

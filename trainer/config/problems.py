@@ -66,9 +66,10 @@ def composition_problems(
 
 
 def _config_dirs(arguments: Sequence[str]) -> Iterator[Path]:
-    for flag, value in pairwise(arguments):
-        if flag in ("--config-dir", "-cd"):
-            yield Path(value).resolve()
+    for flag, following in pairwise([*arguments, ""]):
+        name, equals, value = flag.partition("=")
+        if name in ("--config-dir", "-cd"):
+            yield Path(value if equals else following).resolve()
 
 
 def _expanded(override: str, sweeping: bool) -> Iterator[str]:

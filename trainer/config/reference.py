@@ -20,6 +20,7 @@ INTRODUCTION = """\
 
 Every option of a run, its default, what it may be, and what it is. `python train.py KEY=VALUE` sets one,
 `GROUP=CHOICE` picks a file of `conf/`, and `python train.py --cfg job` prints all that a command line comes to.
+A path may begin with `~`, in any option.
 A key that does not exist and a value that cannot be are refused before anything is read, all of them at once.
 
 This page is written by `make reference`; a test holds it to the code."""

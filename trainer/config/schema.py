@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from trainer.config.bounds import above, at_least, between, one_of
+from trainer.system.paths import PATH
 from trainer.system.translations import N_
 
 OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
@@ -77,7 +78,9 @@ class CvConfig:
         one_of("refuse", "repeats"),
         "strategy=predefined: folds of which some hold out the same few rows: refuse, or take each for a repeat",
     ] = "refuse"
-    path: Annotated[str | None, "strategy=predefined: file of folds, relative to where the command is typed"] = None
+    path: Annotated[str | None, PATH, "strategy=predefined: file of folds, relative to where the command is typed"] = (
+        None
+    )
 
 
 @dataclass
@@ -160,7 +163,7 @@ class InitConfig:
     """Weights to start from instead of fresh ones, in every fold the same."""
 
     path: Annotated[
-        str | None, "file of weights: .pt .pth .bin .ckpt .safetensors, relative to where the command is typed"
+        str | None, PATH, "file of weights: .pt .pth .bin .ckpt .safetensors, relative to where the command is typed"
     ] = None
     min_match: Annotated[
         float,
@@ -208,9 +211,11 @@ class RuntimeConfig:
 class PathsConfig:
     """Where results go."""
 
-    runs: Annotated[str, "directory of the run directories"] = "runs"
+    runs: Annotated[str, PATH, "directory of the run directories"] = "runs"
     cache: Annotated[
-        str | None, "directory of what is computed once from the data (tokens, features); null = .cache in paths.runs"
+        str | None,
+        PATH,
+        "directory of what is computed once from the data (tokens, features); null = .cache in paths.runs",
     ] = None
 
 

@@ -66,7 +66,7 @@ def find_pretrained(pretrained: str, *, allow_network: bool = False) -> Pretrain
         raise ConfigError(
             "model.pretrained is empty: give a directory, a config.json or the name of a model on the hub"
         )
-    option, path = f"model.pretrained={pretrained}", Path(pretrained).expanduser()
+    option, path = f"model.pretrained={pretrained}", Path(pretrained)
     if path.is_file():
         return Pretrained(pretrained, path.parent, _trainable(option, read_model_config(option, path)), ())
     if path.is_dir():

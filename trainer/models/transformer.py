@@ -10,6 +10,7 @@ from trainer.models.load_body import load_body
 from trainer.models.pooling import AttentionPooling, PooledHead, first_token, last_token, masked_mean
 from trainer.models.pretrained import find_pretrained
 from trainer.models.stated_pooling import choose_pooling, stated_pooling
+from trainer.system.paths import PathText
 
 DROPOUTS = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "dropout")  # where configs say it
 DEFAULT_DROPOUT = 0.1
@@ -48,7 +49,7 @@ class Transformer(nn.Module):
 
     def __init__(
         self,
-        pretrained: str,
+        pretrained: PathText,
         n_outputs: int,
         *,
         vocab_size: int | None = None,

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from trainer.config.compose import Launch
 from trainer.config.grid import is_nested
+from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
 from trainer.data.loading.batches import ReadAhead
 from trainer.engine import freezing
@@ -77,6 +78,7 @@ class Findings:
 @no_exit()
 def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
+    config = with_home(config)
     console, run = make_console(config.runtime.progress), named_run(config)
     if not config.runtime.compile:
         import_compiler_when_needed()

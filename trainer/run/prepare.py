@@ -49,7 +49,7 @@ def prepare(config: RunConfig) -> Experiment:
     require_model_files(config)
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve_opt_level(config.amp, device)
-    init = None if config.init.path is None else read_weights(Path(config.init.path).expanduser())
+    init = None if config.init.path is None else read_weights(Path(config.init.path))
     samples, spec = load_data(_data_section(config), config.plugins)
     spec = replace(spec, notes=(*spec.notes, *weights_by_class(config.loss, spec.classes, spec.task)))
     if config.cv.group is not None:

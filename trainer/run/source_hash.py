@@ -35,6 +35,9 @@ DECIDES_NOTHING = (
     "trainer.results.",  # holds them
     "trainer.errors.",  # words
     "trainer.config.problems.",  # words
+    "trainer.config.home.",  # where files are, not what is in them
+    "trainer.system.paths.",  # likewise
+    "trainer.system.translations.",  # words
     "trainer.config.schema.",  # its values are compared one by one
     "trainer.store.",  # files and locks: what is read back is held against its sha256
     "trainer.executors.",  # where a fold is trained

@@ -180,11 +180,11 @@ def _device_problems(device: str) -> list[str]:
 
 
 def _init_problems(path: str | None) -> list[str]:
-    if path is None or is_given(Path(path).expanduser()):
+    if path is None or is_given(Path(path)):
         return []
     if not path:
         return ["init.path is empty: give a file of weights, or init.path=null"]
-    file = Path(path).expanduser()
+    file = Path(path)
     held = sorted(entry.name for entry in file.iterdir() if entry.is_file()) if file.is_dir() else []
     if file.is_dir():
         return [f"init.path={path}: is a directory; give the file in it{did_you_mean('model.safetensors', held)}"]

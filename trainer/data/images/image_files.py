@@ -58,7 +58,7 @@ def list_files(path: str, zip_encoding: str | None = None) -> Listing:
     Raises:
         DataError: it is not there, or is neither.
     """
-    place = Path(path).expanduser()
+    place = Path(path)
     notes: tuple[str, ...] = ()
     if place.is_dir():
         files, folders = _walk(place)

@@ -21,6 +21,7 @@ from trainer.data.texts.known_tokens import unknown_note
 from trainer.data.texts.lengths import character_note, cut_note, length_note
 from trainer.data.texts.load_tokenizer import load_tokenizer
 from trainer.errors import ConfigError
+from trainer.system.paths import PathText
 
 USUAL_LIMIT = 512  # tokens, where the model does not say how many it reads
 SMALL_BYTES = 4 * 2**20  # a tokenizer up to this size is saved with the fold
@@ -59,7 +60,7 @@ class PretrainedTokenizer:
 
     def __init__(
         self,
-        pretrained: str,
+        pretrained: PathText,
         max_length: int | Literal["auto"] = "auto",
         *,
         share_cut: float = 0.02,

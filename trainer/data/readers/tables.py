@@ -49,7 +49,7 @@ def open_table(path: str | Path, columns: ColumnOptions) -> OpenTable:
         DataError: likewise ``read_table``; or the first line is data, or a cell holds rows.
         ConfigError: the options are not usable.
     """
-    file = Path(path).expanduser()
+    file = Path(path)
     usual = DELIMITED.get(file.suffix.lower())
     form = csv_form(columns.delimiter, usual or ",", columns.quote, columns.header)
     if usual is None and (form.header is not None or not form.quoted):
@@ -80,7 +80,7 @@ def read_table(path: str | Path, encoding: str = "utf-8", delimiter: str | None 
         DataError: the file cannot be read as a table; names the file, and the row where there is one.
         ConfigError: encoding or delimiter are not usable.
     """
-    file = Path(path).expanduser()
+    file = Path(path)
     table, _, _ = _read(file, encoding, csv_form(delimiter, DELIMITED.get(file.suffix.lower(), ",")))
     _check_columns(table, file)
     return table

@@ -10,10 +10,11 @@ from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples
+from trainer.system.paths import PathText
 
 
 def load_csv_tabular(
-    path: str,
+    path: PathText,
     columns: ColumnOptions,
     *,
     numeric: Names | None = None,

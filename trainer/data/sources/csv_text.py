@@ -14,10 +14,11 @@ from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.errors import ConfigError, DataError
 from trainer.system.arrow_files import Column
+from trainer.system.paths import PathText
 
 
 def load_csv_text(
-    path: str,
+    path: PathText,
     columns: ColumnOptions,
     *,
     text: Names,

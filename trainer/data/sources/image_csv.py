@@ -17,6 +17,7 @@ from trainer.data.readers.archives import Archive, open_archive
 from trainer.data.readers.tables import DELIMITED, JSON_LINES, PARQUET, OpenTable, open_table
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import ConfigError, DataError, shown
+from trainer.system.paths import PathText
 from trainer.system.spellings import difference, spelling_key
 
 TABLES = (*DELIMITED, *JSON_LINES, *PARQUET)
@@ -24,10 +25,10 @@ MOST_NAMED = 5  # rows or files in a message
 
 
 def load_image_csv(
-    path: str,
+    path: PathText,
     columns: ColumnOptions,
     *,
-    images: str | None = None,
+    images: PathText | None = None,
     file: str = "file",
     suffix: str = "",
     zip_encoding: str | None = None,
@@ -78,7 +79,7 @@ def _root(path: str, images: str | None) -> str:
     Raises:
         DataError: it is not there.
     """
-    place = Path(images or (path if _is_zip(path) else Path(path).parent)).expanduser()
+    place = Path(images or (path if _is_zip(path) else Path(path).parent))
     if images and not place.is_dir() and not (place.is_file() and _is_zip(images)):
         what = "is neither a directory nor a .zip file" if place.exists() else "does not exist"
         raise DataError(f"data.images={images} {what}: give the directory or .zip that holds the image files")
@@ -164,7 +165,7 @@ def _place(name: str, folder: str, root: str, table: str) -> str:
 
 
 def _whole(path: str | Path) -> str:
-    return posixpath.normpath(Path(path).expanduser().absolute().as_posix())
+    return posixpath.normpath(Path(path).absolute().as_posix())
 
 
 def _way_in(root: str, names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from trainer.data.columns.options import ClassName
 from trainer.data.images.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import ConfigError, DataError, shown
+from trainer.system.paths import PathText
 from trainer.tasks import TASKS
 
 TRAIN = ("train", "training")
@@ -41,7 +42,7 @@ class Place:
 
 
 def load_image_folder(
-    path: str,
+    path: PathText,
     *,
     folders: Sequence[str] | None = None,
     split: bool = False,

@@ -78,7 +78,7 @@ _SAVE_FAST = "only tokenizers with a tokenizer.json work (or that transformers c
 def _place(pretrained: str) -> str:
     if not pretrained.strip():
         raise ConfigError("model.pretrained is empty: give the directory or the hub name of a model with a tokenizer")
-    path = Path(pretrained).expanduser()
+    path = Path(pretrained)
     if path.is_dir():
         return str(model_directory(path))
     if path.is_file():

@@ -48,7 +48,7 @@ def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
         ConfigError: the name says no known format.
         DataError: the file cannot be read or is of other data; names the row or id.
     """
-    file = Path(path).expanduser()
+    file = Path(path)
     kind = _kind(file)
     if not is_given(file):
         raise DataError(_("{file}: no such file of folds").format(file=file))
@@ -90,7 +90,7 @@ def require_replaceable(path: Path | str, ids_N: NDArray[np.str_]) -> None:
     Raises:
         ConfigError: the name says no known format, or what stands there would be lost.
     """
-    file = Path(path).expanduser()
+    file = Path(path)
     kind = _kind(file)
     if not file.exists() or (file.is_file() and file.stat().st_size == 0):
         return
@@ -112,7 +112,7 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
         ConfigError: the name says no known format, or the format cannot say what the plan says.
         StorageError: it cannot be written.
     """
-    file = Path(path).expanduser()
+    file = Path(path)
     kind = _kind(file)
     if kind in ("table", "datalist") and plan.train_rows:
         raise ConfigError(f"{file}: this format cannot say which rows a fold leaves out: use folds.json or .npz")

@@ -1,0 +1,41 @@
+"""Paths by type, and the home directory in them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+
+from trainer.system.paths import PATH, PathText, at_home, is_path
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [Path, Path | None, PathText, PathText | None, list[PathText] | None, Sequence[Path], Annotated[str, "x", PATH]],
+)
+def test_paths(hint):
+    assert is_path(hint)
+
+
+@pytest.mark.parametrize("hint", [str, str | None, list[str], Annotated[str, "a path"], int, None, "Path"])
+def test_what_is_no_path(hint):
+    assert not is_path(hint)
+
+
+@pytest.mark.parametrize(
+    ("value", "written_out"),
+    [
+        ("~/a", "/home/me/a"),
+        (Path("~/a"), Path("/home/me/a")),
+        (["~", "b/~"], ["/home/me", "b/~"]),
+        (("~/a",), ("/home/me/a",)),
+        ("", ""),
+        ("./~", "./~"),
+        ("~nobody-of-this-name/a", "~nobody-of-this-name/a"),
+        (None, None),
+        (3, 3),
+    ],
+)
+def test_the_home_directory_is_written_out(monkeypatch, value, written_out):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert at_home(value) == written_out
