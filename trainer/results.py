@@ -78,7 +78,7 @@ class MetricSummary:
         mean: of those ``folds`` in which the metric is defined; NaN where it is in none.
         sd: sample standard deviation of the same (ddof=1); 0.0 for one fold.
         oof: on the pooled out-of-fold predictions (mean over repeats).
-        ci95: percentile bootstrap interval of ``oof`` over rows, or None where undefined.
+        ci95: percentile bootstrap interval of ``oof`` over rows (or groups), or None where undefined.
     """
 
     folds: tuple[float, ...]
@@ -105,6 +105,7 @@ class OutOfFold:
         proba: (M, n_classes) or (M, L); of numbers the predictions (M, 1).
         logits: (M, n_outputs).
         loss: (M,).
+        group: (M,) number of the group of the row; None = there are no groups.
     """
 
     ids: NDArray[np.str_]
@@ -114,6 +115,7 @@ class OutOfFold:
     proba: NDArray[Any]
     logits: NDArray[np.float32]
     loss: NDArray[np.float32]
+    group: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class CVResult:
         picked: per fold, what nested cross validation picked (see ``FoldResult``); else empty.
         undefined: by metric, in which folds it is undefined and why; nothing of one that is defined in all.
         positive: of a binary task, the class that precision, recall and ranking metrics speak of; else None.
+        n_groups: how many groups the intervals are drawn from, each with all its rows; None = rows are drawn.
     """
 
     n_splits: int
@@ -151,3 +154,4 @@ class CVResult:
     picked: list[dict[str, Any]] = field(default_factory=list)
     undefined: dict[str, str] = field(default_factory=dict)
     positive: str | None = None
+    n_groups: int | None = None

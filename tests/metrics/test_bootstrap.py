@@ -126,3 +126,37 @@ def test_a_draw_without_any_of_the_rows_is_undefined():
     assert np.array_equal(np.isnan(values), ~missed.any(axis=0))
     assert np.isnan(values).sum() > 20
     assert (values[~np.isnan(values)] == 1).all()
+
+
+@pytest.mark.parametrize(("task", "name"), [(BINARY, "accuracy"), (BINARY, "roc_auc"), (REGRESSION, "r2")])
+def test_groups_are_drawn_with_all_their_rows_as_by_a_plain_loop(task, name):
+    """The plain loop draws groups, lays their rows end to end and asks scikit-learn."""
+    target, proba = rows(task, 90, seed=4)
+    group_N = np.random.default_rng(1).integers(0, 12, 90)
+    names = np.unique(group_N)
+    group_N = np.searchsorted(names, group_N)
+    values = resample([name], task, target, proba, 200, seed=7, group_N=group_N)[name]
+    p = proba.astype(float) / (proba.astype(float).sum(axis=1, keepdims=True) if task == BINARY else 1)
+    of_scikit_learn = {
+        "accuracy": lambda drawn: sk.accuracy_score(target[drawn], p[drawn].argmax(axis=1)),
+        "roc_auc": lambda drawn: sk.roc_auc_score(target[drawn], p[drawn, 1]),
+        "r2": lambda drawn: sk.r2_score(target[drawn], p[drawn, 0]),
+    }[name]
+    drawn_GB = np.random.default_rng(7).integers(len(names), size=(len(names), 200))
+    for b in range(200):
+        drawn = np.concatenate([np.flatnonzero(group_N == group) for group in drawn_GB[:, b]])
+        if name == "roc_auc" and len(np.unique(target[drawn])) == 1:
+            assert np.isnan(values[b])
+        else:
+            assert values[b] == pytest.approx(of_scikit_learn(drawn)), b
+
+
+def test_two_groups_by_hand():
+    """Three right rows in one group, one wrong row in the other: right twice, wrong twice, or three of four."""
+    target = np.array([0, 0, 1, 0])
+    proba = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]], dtype=np.float32)
+    group_N = np.array([1, 1, 1, 0])
+    values = resample(["accuracy"], BINARY, target, proba, 4000, group_N=group_N)["accuracy"]
+    found, counts = np.unique(values, return_counts=True)
+    assert found.tolist() == [0.0, 0.75, 1.0]
+    assert counts / 4000 == pytest.approx([0.25, 0.5, 0.25], abs=0.03)

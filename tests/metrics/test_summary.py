@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, log_loss, r
 
 from tests.fake_results import make_fold
 from trainer.errors import CheckpointError
-from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
+from trainer.metrics.summary import count_groups, optimism, pool_out_of_fold, summarise
 from trainer.metrics.undefined import undefined_reasons
 from trainer.results import EpochRecord
 from trainer.tasks import BINARY, MULTICLASS
@@ -238,9 +238,9 @@ def some_held_out(folds, every=3):
 def test_pool_holds_the_rows_that_are_held_out_in_input_order(fake_result):
     _, whole, folds = fake_result(repeats=2)
     fold_of_row = some_held_out(folds)
-    oof = pool_out_of_fold(
-        held_out_only(folds, fold_of_row), whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row
-    )
+    parts, group_N = held_out_only(folds, fold_of_row), np.arange(90) // 2
+    oof = pool_out_of_fold(parts, whole.ids[:90], whole.target[:90], 2, fold_of_row=fold_of_row, group_N=group_N)
+    whole = replace(whole, group=np.tile(group_N, 2))
     kept = (fold_of_row >= 0).reshape(-1)
     for name in vars(oof):
         assert np.array_equal(getattr(oof, name), getattr(whole, name)[kept]), name
@@ -289,3 +289,32 @@ def test_repeats_of_different_rows_are_resampled_together(fake_result):
             per_repeat.append((hit * weights).sum() / weights.sum())
         values.append(np.mean(per_repeat))
     assert got.ci95 == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])))
+
+
+def test_groups_are_drawn_in_every_repeat_and_alike_rows_make_a_wider_interval(fake_result):
+    """By hand: each drawn group brings all its rows, in both repeats."""
+    _, whole, folds = fake_result(repeats=2)
+    group_N = np.arange(90) // 6 + 100  # 15 groups, numbered as they come
+    oof = pool_out_of_fold(folds, whole.ids[:90], whole.target[:90], 2, group_N=group_N)
+    assert count_groups(oof) == 15
+    got = summarise(folds, oof, names=["accuracy"], task=MULTICLASS, n_resamples=150, seed=3)["accuracy"]
+    drawn = np.random.default_rng(3).integers(15, size=(15, 150))
+    hit_RN = (oof.target == oof.proba.argmax(axis=1)).reshape(2, 90)
+    values = [
+        np.concatenate([hit_RN[:, 6 * group : 6 * group + 6] for group in drawn[:, b]], axis=1).mean()
+        for b in range(150)
+    ]
+    assert got.ci95 == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])))
+
+
+def test_groups_of_one_row_are_rows_and_one_group_has_no_interval(fake_result):
+    _, whole, folds = fake_result()
+
+    def interval(group_N):
+        oof = pool_out_of_fold(folds, whole.ids, whole.target, group_N=group_N)
+        summary = summarise(folds, oof, names=["accuracy"], task=MULTICLASS, n_resamples=150)["accuracy"]
+        return count_groups(oof), summary.ci95
+
+    assert interval(np.arange(90)[::-1]) == interval(None)
+    assert interval(None)[0] is None
+    assert interval(np.zeros(90, dtype=np.int64)) == (1, None)

@@ -78,6 +78,7 @@ def make_run(
     plan: FoldPlan | None = None,
     identity: dict = IDENTITY,
     target=TARGET,
+    groups=None,
     **facts: object,
 ) -> Path:
     """A run directory with some of its folds finished."""
@@ -95,7 +96,7 @@ def make_run(
         "warnings": [],
     }
     run.mkdir(parents=True)
-    rows = rows_table(IDS, target)
+    rows = rows_table(IDS, target, groups)
     known = {"sha256": {"rows.parquet": hashlib.sha256(rows).hexdigest()}}
     files = {"manifest.json": sealed({**manifest, **known, **facts}), "rows.parquet": rows}
     write_run(run, {**files, "folds.json": plan.to_json().encode()})

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -30,9 +31,12 @@ from tests.run.merge_cases import (
 )
 from trainer.cli.main import main as foldwise
 from trainer.report import markdown
+from trainer.report.formatting import interval
 from trainer.run import copies as copies_module
 from trainer.run.merge import merge
 from trainer.run.missing import missing_folds
+from trainer.store.result_files import read_cv_json
+from trainer.store.run_files import has_rows, rows_table
 from trainer.system.files import write_bytes
 
 
@@ -259,3 +263,50 @@ def test_a_run_copied_with_its_directory_name_changed_merges(tmp_path, whole, mo
     os.chdir(run)
     merge(Path(), [Path("../运行 copy")])
     assert sha(Path("oof.parquet")) == sha(whole / "oof.parquet")
+
+
+def shown(run: Path, capsys) -> str:
+    """What ``foldwise merge`` prints, on one line."""
+    capsys.readouterr()
+    assert foldwise(["merge", str(run)]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_groups_are_drawn_and_every_door_says_so_with_one_interval(tmp_path, whole, capsys):
+    groups = np.array([f"patient {row // 2}" for row in range(30)])
+    run = make_run(tmp_path / "a1", groups=groups)
+    merged = merge(run)
+    result = read_cv_json(run / "cv.json")
+    assert result.n_groups == merged.result.n_groups == 15
+    assert read_cv_json(whole / "cv.json").n_groups is None
+    assert result.metrics["log_loss"].ci95 != read_cv_json(whole / "cv.json").metrics["log_loss"].ci95
+    pages = {name: (run / name).read_text() for name in ("report.md", "report.html")}
+    printed = interval(result.metrics["log_loss"].ci95)
+    for text in (*pages.values(), shown(run, capsys)):
+        assert printed in text
+        assert re.search("15 groups (are|were) drawn, each with all its rows", text)
+        assert "only" not in text
+    assert "over rows" in (whole / "report.md").read_text()
+    assert "groups" not in shown(whole, capsys)
+    assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")
+    assert b"patient" not in (run / "rows.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("n_groups", "said"), [(6, "from 6 groups only: they are rough"), (1, "of one group: there is no interval")]
+)
+def test_few_groups_are_told(tmp_path, capsys, n_groups, said):
+    run = make_run(tmp_path / "a1", groups=np.array([str(row % n_groups) for row in range(30)]))
+    assert (merge(run).result.metrics["accuracy"].ci95 is None) == (n_groups == 1)
+    assert said in shown(run, capsys)
+    assert f"> **Note:** {'the' if n_groups > 1 else 'all'}" in (run / "report.md").read_text()
+
+
+def test_rows_are_known_whatever_their_groups_are():
+    plain, grouped = rows_table(IDS, TARGET), rows_table(IDS, TARGET, IDS[::-1])
+    assert has_rows(plain, IDS, TARGET)
+    assert has_rows(grouped, IDS, TARGET)
+    assert not has_rows(plain, IDS[::-1], TARGET)
+    assert not has_rows(plain, IDS, 2 - TARGET)
+    assert not has_rows(plain[:-9], IDS, TARGET)
+    assert not has_rows(b"id,target\n", IDS, TARGET)

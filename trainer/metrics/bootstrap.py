@@ -1,4 +1,8 @@
-"""Percentile bootstrap over rows: the intervals of a whole metric list in well under a second."""
+"""Percentile bootstrap over rows, or over whole groups: the intervals of a metric list in well under a second.
+
+Groups are drawn with all their rows where rows of one group are alike (Davison, Hinkley, "Bootstrap Methods and their
+Application", 1997, section 3.8; Field, Welsh, "Bootstrapping clustered data", 2007: the randomised cluster bootstrap).
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -55,10 +59,11 @@ def resample(
     *,
     rows: NDArray[np.int64] | None = None,
     n_rows: int | None = None,
+    group_N: NDArray[np.int64] | None = None,
 ) -> dict[str, Floats]:
-    """Compute metrics on rows drawn with replacement.
+    """Compute metrics on rows, or groups of rows, drawn with replacement.
 
-    The same rows are drawn for all names and for every call with the same number of rows and seed, so values
+    The same are drawn for all names and for every call with the same number of rows or groups and seed, so values
     of two models or repeats can be compared resample by resample. Above 200,000 probabilities (rows x
     classes) fewer resamples are drawn, in inverse proportion but never fewer than 200: ranking metrics cost
     that much per resample. A metric without ``make_meter`` has the first 200 of them, and above that size fewer,
@@ -73,6 +78,8 @@ def resample(
         seed: of the drawing.
         rows: (N,) distinct numbers of these rows among those that are drawn; None = these are all.
         n_rows: how many rows are drawn from, for ``rows``.
+        group_N: (n_rows,) the group of each row that is drawn from, numbered from 0; as many groups are drawn as there
+            are, each with all its rows. None = rows are drawn.
 
     Returns:
         (R,) values by name, or fewer (see above); NaN where undefined.
@@ -86,7 +93,7 @@ def resample(
         return {name: np.full(wanted[name], math.nan) for name in names}
     meters = weighted_metrics(names, task, target, proba)
     values: dict[str, list[Floats]] = {name: [] for name in names}
-    for drawn_NB in _draws(drawn_from, n_resamples, seed):
+    for drawn_NB in _draws(drawn_from, n_resamples, seed, group_N):
         weights_NB = drawn_NB if rows is None else drawn_NB[rows]
         nothing_B = np.asarray(~weights_NB.any(axis=0))  # none of these rows was drawn
         weights_NB[:, nothing_B] = 1.0
@@ -102,12 +109,14 @@ def _fewer(n_resamples: int, cells: int, least: int) -> int:
     return n_resamples if cells <= _FULL_CELLS else min(n_resamples, max(least, n_resamples * _FULL_CELLS // cells))
 
 
-def _draws(n_rows: int, n_resamples: int, seed: int) -> Iterator[Floats]:
-    """Yield how often each row is drawn, (N, B) per chunk of resamples."""
+def _draws(n_rows: int, n_resamples: int, seed: int, group_N: NDArray[np.int64] | None = None) -> Iterator[Floats]:
+    """Yield how often each row is drawn, by itself or with its group, (N, B) per chunk of resamples."""
     rng = np.random.default_rng(seed)
+    n_units = n_rows if group_N is None else int(group_N.max()) + 1
     chunk = max(1, min(n_resamples, _CHUNK_CELLS // n_rows))
     for start in range(0, n_resamples, chunk):
         b = min(chunk, n_resamples - start)
-        rows = rng.integers(n_rows, size=(n_rows, b))
-        cells = (rows * b + np.arange(b)).ravel()
-        yield np.bincount(cells, minlength=n_rows * b).astype(np.float64).reshape(n_rows, b)
+        units = rng.integers(n_units, size=(n_units, b))
+        cells = (units * b + np.arange(b)).ravel()
+        drawn_UB = np.bincount(cells, minlength=n_units * b).astype(np.float64).reshape(n_units, b)
+        yield drawn_UB if group_N is None else drawn_UB[group_N]

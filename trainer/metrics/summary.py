@@ -22,6 +22,7 @@ def pool_out_of_fold(
     repeats: int = 1,
     *,
     fold_of_row: NDArray[np.int64] | None = None,
+    group_N: NDArray[np.int64] | None = None,
 ) -> OutOfFold:
     """Assemble the held-out predictions of all folds in the order of the input rows, repeat after repeat.
 
@@ -31,6 +32,7 @@ def pool_out_of_fold(
         target: (N,) or (N, L).
         repeats: how often the rows were split.
         fold_of_row: (repeats, N) the fold that is to hold each row out, -1 = none; None = some fold holds each out.
+        group_N: number of the group of each input row, or None.
 
     Returns:
         Each row that is held out, exactly once per repeat.
@@ -60,6 +62,7 @@ def pool_out_of_fold(
         proba=proba_RNC[held_out_RN],
         logits=logits_RNO[held_out_RN],
         loss=loss_RN[held_out_RN],
+        group=None if group_N is None else np.tile(group_N, repeats)[held_out_RN.reshape(-1)],
     )
 
 
@@ -104,7 +107,8 @@ def summarise(
 
     With repeats the pooled value is the mean over repeats, and a bootstrap resample draws the same input rows
     in every repeat, so the interval speaks of the rows and not of the splits; a repeat that holds out only some of
-    the rows takes those of them that were drawn.
+    the rows takes those of them that were drawn. Where rows have groups, groups are drawn with all their rows; of a
+    single group there is no interval.
 
     A fold or a repeat in which the metric is undefined enters no mean; mean and spread are over the others.
     """
@@ -112,25 +116,53 @@ def summarise(
     row_M = _row_numbers(oof)
     parts = [oof.repeat == repeat for repeat in np.unique(oof.repeat)]
     points = [score(names, task, oof.target[part_M], oof.proba[part_M]) for part_M in parts]
-    drawing = {"n_resamples": n_resamples, "seed": seed, "n_rows": int(row_M.max()) + 1}
+    group_U, n_groups = _groups_of_rows(oof, row_M), count_groups(oof)
     draws = [
-        resample(names, task, oof.target[part_M], oof.proba[part_M], rows=row_M[part_M], **drawing) for part_M in parts
+        resample(
+            names,
+            task,
+            oof.target[part_M],
+            oof.proba[part_M],
+            n_resamples,
+            seed,
+            rows=row_M[part_M],
+            n_rows=int(row_M.max()) + 1,
+            group_N=group_U,
+        )
+        for part_M in parts
     ]
     summaries = {}
     for name in names:
         values = np.array([part.metrics[name] for part in ordered])
         known = [repeat for repeat, point in enumerate(points) if not math.isnan(point[name])]
         oof_value = float(np.mean([points[repeat][name] for repeat in known])) if known else math.nan
-        interval = percentile_interval(np.mean([draws[repeat][name] for repeat in known], axis=0)) if known else None
+        drawn = np.mean([draws[repeat][name] for repeat in known], axis=0) if known and n_groups != 1 else np.zeros(0)
         defined = values[~np.isnan(values)]
         summaries[name] = MetricSummary(
             folds=tuple(values.tolist()),
             mean=mean_of_defined(values),
             sd=float(defined.std(ddof=1)) if len(defined) > 1 else 0.0,
             oof=oof_value,
-            ci95=interval,
+            ci95=percentile_interval(drawn),
         )
     return summaries
+
+
+def count_groups(oof: OutOfFold) -> int | None:
+    """Return how many groups intervals are drawn from; None = rows, since there are no groups of several rows."""
+    if oof.group is None:
+        return None
+    n_groups, n_rows = len(np.unique(oof.group)), int(_row_numbers(oof).max()) + 1
+    return n_groups if n_groups < n_rows else None
+
+
+def _groups_of_rows(oof: OutOfFold, row_M: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return (U,) the group of each row that ``row_M`` numbers, groups numbered from 0; None where rows are drawn."""
+    if oof.group is None or count_groups(oof) is None:
+        return None
+    group_U = np.zeros(int(row_M.max()) + 1, dtype=np.int64)
+    group_U[row_M] = np.unique(oof.group, return_inverse=True)[1]
+    return group_U
 
 
 def mean_of_defined(values: Sequence[float] | NDArray[np.float64]) -> float:

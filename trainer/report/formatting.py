@@ -48,6 +48,13 @@ def interval(ci95: tuple[float, float] | None) -> str:
     return "–" if ci95 is None else f"{number(ci95[0])} – {number(ci95[1])}"
 
 
+def interval_lines(result: CVResult) -> list[str]:
+    """Return what the intervals are drawn from where it is not the rows."""
+    if result.n_groups in (None, 1):
+        return []
+    return [f"95 % CI: {result.n_groups} groups are drawn, each with all its rows, since rows of one group are alike"]
+
+
 def signed(value: float) -> str:
     """Return a difference with its sign."""
     return f"{round(value, 4) + 0.0:+.4f}" if math.isfinite(value) else "–"  # + 0.0 turns -0 into 0

@@ -12,9 +12,9 @@ from trainer.errors import CheckpointError, ForeignFileError, no_exit
 from trainer.folds.plan import FoldPlan
 from trainer.metrics.find import load_metric, metric_or_none
 from trainer.metrics.scores import score
-from trainer.metrics.summary import optimism, pool_out_of_fold, summarise
+from trainer.metrics.summary import count_groups, optimism, pool_out_of_fold, summarise
 from trainer.metrics.undefined import undefined_reasons
-from trainer.report.formatting import undefined_lines
+from trainer.report.formatting import interval_lines, undefined_lines
 from trainer.report.markdown import write_report
 from trainer.report.tables import folds_table, results_table
 from trainer.results import CVResult, FoldResult, OutOfFold
@@ -35,7 +35,8 @@ from trainer.store.run_files import read_run_rows, write_manifest
 from trainer.tasks import Target
 
 MOST_FOLDS_SHOWN = 20
-Rows = tuple[NDArray[np.str_], Target]  # ids (N,) and target (N,) or (N, L)
+FEW_GROUPS = 10  # below, intervals that are drawn from them are rough
+Rows = tuple[NDArray[np.str_], Target, NDArray[np.int64] | None]  # ids (N,), target (N,) or (N, L), groups (N,)
 RESTORE = "restore rows.parquet from another copy of the run"
 
 
@@ -80,7 +81,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     _require_metrics(opened, plugins)
     copies = [open_copy(other) for other in others]
     lines = [line for copy in copies for line in compare_copies(opened, copy, force=force)]
-    rows = ids_N, target = _rows(opened)
+    rows = ids_N, target, group_N = _rows(opened)
     for copy in copies:
         _require_equal_rows(opened, rows, copy)
     found = find_folds(opened, copies, force=force)
@@ -94,12 +95,14 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
         raise CheckpointError(missing_message(run, missing, others))
     sweep_run(run)
     saved = [fold.saved for fold in found.values()]
-    oof = pool_out_of_fold(folds, ids_N, target, opened.plan.repeats, fold_of_row=opened.plan.fold_of_row)
+    plan = opened.plan
+    oof = pool_out_of_fold(folds, ids_N, target, plan.repeats, fold_of_row=plan.fold_of_row, group_N=group_N)
     result = _result(opened, folds, oof, saved)
-    notes = [*_undecided(folds, opened.plan, result.primary), *_differing(found), *_hardware_note(saved)]
+    notes = [*_undecided(folds, plan, result.primary), *_few_groups(result)]
+    notes += [*_differing(found), *_hardware_note(saved)]
     write_cv_json(run / "cv.json", result)
     write_oof(run, oof, result.classes, result.task)
-    warnings = [*opened.facts.get("warnings", []), *_never_held_out(opened.plan), *notes]
+    warnings = [*opened.facts.get("warnings", []), *_never_held_out(plan), *notes]
     report = write_report(run, result, oof, folds, notes=opened.facts["about"], warnings=warnings)
     return Merged(result, folds, oof, report, (*taken, *notes))
 
@@ -107,7 +110,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
 def _rows(run: RunCopy) -> Rows:
     path, facts = run.directory / "rows.parquet", run.facts
     try:
-        ids_N, target = read_run_rows(run.directory, run.task)
+        ids_N, target, group_N = read_run_rows(run.directory, run.task)
     except ForeignFileError:
         raise
     except Exception as error:  # pyarrow raises many kinds on damaged files
@@ -117,11 +120,11 @@ def _rows(run: RunCopy) -> Rows:
     low, high = run.task.value_range(run.task.n_values(len(facts["classes"])))
     if not (low <= target.min() and target.max() <= high):
         raise CheckpointError(f"{path} is damaged: labels outside of {low:g}..{high:g}\n{RESTORE}")
-    return ids_N, target
+    return ids_N, target, group_N
 
 
 def _require_equal_rows(run: RunCopy, rows: Rows, other: RunCopy) -> None:
-    (ids_N, target), (other_ids_N, other_target) = rows, _rows(other)
+    (ids_N, target, _), (other_ids_N, other_target, _) = rows, _rows(other)
     there, here = other.directory / "rows.parquet", run.directory / "rows.parquet"
     unlike_N = (ids_N != other_ids_N) | (target != other_target).reshape(len(ids_N), -1).any(axis=1)
     if unlike_N.any():
@@ -199,6 +202,7 @@ def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: 
         picked=[fold.picked for fold in folds if fold.picked],
         undefined=undefined_reasons(metrics, oof, run.task, tuple(facts["classes"])),
         positive=run.task.positive_class(facts["classes"]),
+        n_groups=count_groups(oof),
     )
 
 
@@ -224,6 +228,16 @@ def _undecided(folds: Sequence[FoldResult], plan: FoldPlan, primary: str) -> lis
     return [f"{_folds(numbers)}: {what}"] if numbers else []
 
 
+def _few_groups(result: CVResult) -> list[str]:
+    """Say that few groups make rough intervals (Cameron, Gelbach, Miller, "Bootstrap-based improvements", 2008)."""
+    n_groups = result.n_groups
+    if n_groups is None or n_groups >= FEW_GROUPS:
+        return []
+    if n_groups == 1:
+        return ["all held-out rows are of one group: there is no interval, which would be drawn from groups"]
+    return [f"the intervals are drawn from {n_groups} groups only: they are rough, and as a rule too narrow"]
+
+
 def _differing(found: Mapping[int, FoundFold]) -> list[str]:
     lines = {line for fold in found.values() for line in fold.accepted}
     folds_of = {line: [number for number, fold in found.items() if line in fold.accepted] for line in sorted(lines)}
@@ -245,7 +259,7 @@ def show(console: Console, merged: Merged) -> None:
     if len(merged.folds) <= MOST_FOLDS_SHOWN:
         console.print(folds_table(merged.result, merged.folds))
     console.print(results_table(merged.result))
-    for line in undefined_lines(merged.result):
+    for line in [*interval_lines(merged.result), *undefined_lines(merged.result)]:
         console.print(line, highlight=False, soft_wrap=True)
     for note in merged.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)

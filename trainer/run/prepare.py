@@ -224,7 +224,7 @@ def run_files(
     }
     strata_N, strata_names = stratified_by(config.cv, samples, spec)
     split = describe_split(experiment.plan, replace(samples, target=strata_N), replace(spec, classes=strata_names))
-    rows = rows_table(samples.ids_N, samples.target)
+    rows = rows_table(samples.ids_N, samples.target, samples.groups_N)
     return {
         "config.yaml": to_yaml(config).encode(),
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),

@@ -19,6 +19,7 @@ from trainer.system.translations import _
 from trainer.tasks import Target, Task, of_target
 
 ROWS = "rows.parquet"
+GROUP = "group"  # a column of it
 
 
 def is_run(run: Path) -> bool:
@@ -103,16 +104,21 @@ def write_run(run: Path, files: Mapping[str, bytes]) -> None:
             write_bytes(run / name, files[name], root=run, what="record of the run")
 
 
-def rows_table(ids_N: NDArray[np.str_], target: Target) -> bytes:
-    """Return rows.parquet: the id and target of every row, which is what a merge needs of the data."""
+def rows_table(ids_N: NDArray[np.str_], target: Target, groups_N: NDArray[np.str_] | None = None) -> bytes:
+    """Return rows.parquet: id, target and group of every row, which is what a merge needs of the data.
+
+    Groups are there as numbers: their names may be those of persons.
+    """
     columns: dict[str, Any] = {"id": ids_N} | {
         f"target_{i}": column for i, column in enumerate(of_target(target).columns(target))
     }
+    if groups_N is not None:
+        columns[GROUP] = np.unique(groups_N, return_inverse=True)[1].astype(np.int64)
     return parquet_bytes(columns)
 
 
-def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target]:
-    """Read rows.parquet back: ids (N,) and target (N,) or, multi-label, (N, L).
+def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target, NDArray[np.int64] | None]:
+    """Read rows.parquet back: ids (N,), target (N,) or, multi-label, (N, L), and the number of each row's group.
 
     Raises:
         CheckpointError: it is not the file that was written.
@@ -123,9 +129,22 @@ def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target]:
     if hashlib.sha256(data).hexdigest() != read_manifest(run).get("sha256", {}).get(ROWS):
         raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json")
     table = pq.read_table(arrow_files.copied(data))
-    targets = [table[name].to_numpy() for name in table.column_names[1:]]
-    ids_N = as_words(table["id"])
-    return ids_N, task.from_columns(targets)
+    targets = [table[name].to_numpy() for name in table.column_names if name not in ("id", GROUP)]
+    groups_N = table[GROUP].to_numpy() if GROUP in table.column_names else None
+    return as_words(table["id"]), task.from_columns(targets), groups_N
+
+
+def has_rows(data: bytes, ids_N: NDArray[np.str_], target: Target) -> bool:
+    """Return whether a rows.parquet, whosever it is, has these rows; their groups do not matter."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(arrow_files.copied(data))
+    except (OSError, pa.ArrowException):
+        return False
+    kept = table.select([name for name in table.column_names if name != GROUP])
+    return bool(kept.equals(pq.read_table(arrow_files.copied(rows_table(ids_N, target)))))
 
 
 def parquet_bytes(columns: Mapping[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from trainer.run.experiment import Recipe
 from trainer.run.factories import make_loss, make_model
 from trainer.run.fold import Fold
 from trainer.store.own_files import is_given, read_given
-from trainer.store.run_files import rows_table
+from trainer.store.run_files import has_rows
 from trainer.weights.load import LoadReport, compare
 
 
@@ -48,7 +48,7 @@ def weights_start(recipe: Recipe, spec: DataSpec, samples: Samples, fold: Fold, 
 def _seen_rows(samples: Samples, path: Path) -> list[str]:
     """Warn where the file is of a fold of a run on the very same rows: what is held out here was trained on there."""
     rows = path.resolve().parent.parent / "rows.parquet"
-    if not is_given(rows) or read_given(rows) != rows_table(samples.ids_N, samples.target):
+    if not is_given(rows) or not has_rows(read_given(rows), samples.ids_N, samples.target):
         return []
     return [
         f"warning: these weights were trained in {rows.parent.name} on rows that are held out here: "
