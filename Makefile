@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help train test coverage test-real battery bench check format reference messages lock clean
+.PHONY: help train test coverage test-real battery bench check format reference docs messages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ coverage: $(INSTALLED) ## run the tests and fail under 90 % line coverage
 test-real: $(INSTALLED) ## run the tests of whole public data sets in FOLDWISE_REAL_DATA
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile -m real_data $(ARGS)
 
-battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/robustness.md
+battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/record/robustness.md
 	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \
 		$(PY) -m tests.faults.scoreboard; exit $$status
 
@@ -47,8 +47,13 @@ format: $(INSTALLED) ## format the code and fix what ruff can fix
 	@$(PY) -m ruff check --fix-only --quiet .
 	@$(PY) -m ruff format .
 
-reference: $(INSTALLED) ## write docs/reference/options.md from the schema and conf/
+reference: $(INSTALLED) ## write docs/reference/ from the schema, conf/ and the commands
 	@$(PY) -m trainer.config.reference > docs/reference/options.md
+	@$(PY) -m trainer.cli.reference > docs/reference/commands.md
+
+docs: $(INSTALLED) ## build the pages as a site in site/ (installs mkdocs-material)
+	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet && echo "site/index.html"
 
 messages: $(INSTALLED) ## put new messages into the catalogues of translations, and compile them
 	@mkdir -p build
@@ -63,7 +68,7 @@ lock: $(INSTALLED) ## pin pyproject.toml again, keeping pins that fit; ARGS="--u
 	@sed -E -i.old '/^(cuda|nvidia|triton)[^;]*==[^;]*$$/ s/$$/ ; sys_platform == "linux"/' requirements.lock && rm requirements.lock.old
 
 clean: ## remove caches and build files (keeps .venv and runs)
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov build dist *.egg-info
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov build dist site *.egg-info
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # One line per package, drawn over itself on a terminal: pip is either silent for minutes or prints three lines each.

@@ -7,7 +7,7 @@
 Each measurement is a process of its own on one thread, with one fold (``cv=holdout``) and one epoch, everything else as
 it comes: audit, preflight, profile, curves, report, intervals. What a further row costs is reckoned in processor time,
 which other programs disturb less than the clock. What was measured is kept in benchmarks/results/growth.jsonl, one line
-per file and state, and docs/growth.md is written from all of it.
+per file and state, and docs/record/growth.md is written from all of it.
 """
 
 import argparse

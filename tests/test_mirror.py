@@ -15,7 +15,7 @@ NO_MIRROR = (
     "faults",
     "benchmarks",
     "test_parts.py",
-    "test_readme.py",
+    "pages",
     "test_setup_files.py",
     "test_mirror.py",
 )  # not about a module
@@ -29,6 +29,7 @@ SHARED_NAMES = {
     "labels": "labels of a table, and the check of them",
     "mae": "the mean absolute error as a metric and as a loss",
     "merge": "foldwise merge, and what it does",
+    "reference": "the page of all options, and that of all commands",
     "preflight": "the checks, and the step of a run",
     "split": "foldwise split, and the audit of a split file",
     "spellings": "of a number or word, and of the classes of a column",

@@ -4,8 +4,8 @@
     make bench ARGS="tab image --rounds 5"   # some of them
     make bench ARGS="bert --tools foldwise,foldwise-O1,hf"
 
-Writes docs/benchmarks.md; a workload that is not run keeps the table it has there. Close other programs first: on a
-busy machine only the ratios mean anything, if they do.
+Writes docs/record/benchmarks.md; a workload that is not run keeps the table it has there. Close other programs first:
+on a busy machine only the ratios mean anything, if they do.
 """
 
 import argparse

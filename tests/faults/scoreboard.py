@@ -1,4 +1,4 @@
-"""Print what the battery did last and write docs/robustness.md.
+"""Print what the battery did last and write docs/record/robustness.md.
 
 python tests/faults/scoreboard.py [RECORDS]
 """
@@ -71,12 +71,12 @@ def main(path: str = str(RECORDS)) -> None:
     lines = Path(path).read_text(encoding="utf-8").splitlines()
     last = {(found["fault"], found["what"]): found for found in map(json.loads, lines)}
     text = page(sorted(last.values(), key=lambda found: (int(found["fault"][1:]), found["what"])))
-    (REPOSITORY / "docs/robustness.md").write_text(text, encoding="utf-8")
+    (REPOSITORY / "docs/record/robustness.md").write_text(text, encoding="utf-8")
     print(text)
 
 
 def page(records: list[dict]) -> str:
-    """Return docs/robustness.md."""
+    """Return docs/record/robustness.md."""
     counts = {found["fault"]: found["tried"] for found in records if f"FOLDWISE_BATTERY_{found['fault']}" in os.environ}
     overrides = [f"FOLDWISE_BATTERY_{fault}={tried}" for fault, tried in counts.items()]
     by_fault = {found["fault"]: found for found in records}

@@ -1,6 +1,6 @@
 """What the preflight must say about each broken model.
 
-``python -m tests.engine.preflight.broken_cases`` prints docs/preflight.md, made of the real messages.
+``python -m tests.engine.preflight.broken_cases`` prints docs/why/preflight.md, made of the real messages.
 """
 
 from dataclasses import dataclass, field
@@ -251,7 +251,7 @@ CASES = [
 
 
 def document() -> str:
-    """docs/preflight.md."""
+    """docs/why/preflight.md."""
     rows = []
     for case in CASES:
         finding = next(f for f in case.findings() if f.is_error == case.is_error)
@@ -273,7 +273,8 @@ below half of what the best constant prediction gives; both are computed with th
 focal's gamma and label smoothing are in them.
 
 Every line below is what the deliberately broken models of `tests/engine/preflight/broken_cases.py` get to read. It
-writes this page (`python -m tests.engine.preflight.broken_cases > docs/preflight.md`), and a test keeps the two alike.
+writes this page (`python -m tests.engine.preflight.broken_cases > docs/why/preflight.md`), and a test keeps the two
+alike.
 
 | mistake | | what is wrong | where | fix |
 |---|---|---|---|---|

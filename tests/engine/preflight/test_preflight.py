@@ -37,7 +37,7 @@ from trainer.run.prepare import prepare
 from trainer.run.steps.preflight import preflight_start, require_labels
 from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
 
-DOCS = REPOSITORY / "docs" / "preflight.md"
+DOCS = REPOSITORY / "docs/why/preflight.md"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.mistake)
@@ -70,7 +70,7 @@ def test_warning_is_one_line(case):
 
 def test_the_page_shows_these_messages():
     assert DOCS.read_text(encoding="utf-8") == document(), (
-        "python -m tests.engine.preflight.broken_cases > docs/preflight.md"
+        "python -m tests.engine.preflight.broken_cases > docs/why/preflight.md"
     )
 
 

@@ -1,0 +1,84 @@
+"""Small files of the names and columns that the commands of the pages use."""
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.models import resnet18
+
+from tests.transformer_files import save_model
+from trainer.models.mlp import MLP
+
+
+def write_table(path: Path, header: list[str], rows: list[list[object]], encoding: str = "utf-8") -> None:
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+def write_samples(folder: Path) -> None:
+    """Write small files of the names and columns that the commands use."""
+    random = np.random.default_rng(0)
+    numbers = random.normal(size=(80, 6)).round(4).tolist()
+    write_table(
+        folder / "mammography.csv",
+        [*(f"f{i}" for i in range(1, 7)), "label"],
+        [[*row, int(i % 5 == 0)] for i, row in enumerate(numbers)],
+    )
+    write_table(folder / "glass.csv", ["RI", "Na", "label"], [[*row[:2], i % 3] for i, row in enumerate(numbers)])
+    texts = [["good phone , works well", "pos"], ["bad screen , I sent it back", "neg"]] * 20
+    write_table(folder / "reviews.csv", ["review", "sentiment"], [*texts, ["", "neg"], ["", "neg"]])
+    hotel = [["标准间太差 房间还不如3星的", "neg"], ["商务大床房，房间很大，整体感觉不错", "pos"]] * 20
+    write_table(folder / "酒店评论.csv", ["text", "label"], hotel, encoding="gb18030")
+    labels = random.integers(0, 2, size=(80, 6)).tolist()
+    write_table(
+        folder / "emotions.csv",
+        [*(f"x{i}" for i in range(6)), *(f"label:{name}" for name in "abcdef"), "split"],
+        [[*row, *marks, "train"] for row, marks in zip(numbers, labels, strict=True)],
+    )
+    write_table(folder / "chnsenticorp.csv", ["text", "label", "split"], reviews_with_copies())
+    write_table(
+        folder / "parkinsons.csv",
+        ["PPQ", "DFA", "subject", "label"],
+        [[*row[:2], i // 2, int(i % 8 < 2)] for i, row in enumerate(numbers)],
+    )
+    letters = {f"module.{name}": value for name, value in MLP(64, 26).state_dict().items()}
+    torch.save({"epoch": 20, "state_dict": letters}, folder / "letters.pth")
+    save_model(folder / "models" / "bert")
+    write_photos(folder / "photos.zip")
+    torch.save(resnet18(weights=None).state_dict(), folder / "resnet18.pth")
+
+
+def write_photos(path: Path) -> None:
+    """Write images of several sizes, in folders and with a stray file as the real ones are."""
+    random = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("hymenoptera/train/ants/imageNotFound.gif", b"GIF89a")
+        for number in range(24):
+            part, label = ("train", "val")[number % 3 == 2], ("ants", "bees")[number % 2]
+            pixels = random.integers(0, 256, (20 + number, 30, 3), dtype=np.uint8)
+            payload = io.BytesIO()
+            Image.fromarray(pixels).save(payload, "JPEG")
+            archive.writestr(f"hymenoptera/{part}/{label}/{number}.jpg", payload.getvalue())
+
+
+def reviews_with_copies() -> list[list[object]]:
+    """Texts in train, dev and test with all that the audit finds in the real ones, in rows of no order."""
+    random = np.random.default_rng(0)
+    words = {0: "差 脏 吵 旧 贵 慢 冷 乱", 1: "好 净 静 新 值 快 暖 美"}
+    things = "房间 服务 早餐 位置 前台 大堂 价格 设施 环境 交通 电梯 空调 床铺 窗户 浴室 毛巾"
+
+    def text(label: int) -> str:
+        return "".join(f"{random.choice(things.split())}{random.choice(words[label].split())}" for _ in range(12))
+
+    labels = [int(label) for label in random.integers(0, 2, size=180)]
+    rows: list[list[object]] = [[text(label), label, "train"] for label in labels]
+    rows += [["一般般吧还可以", 0, "train"], ["一般般吧还可以", 1, "train"]]
+    for side in ("dev", "test"):
+        copied = [[*rows[i][:2], side] for i in random.permutation(180)[:20]]
+        near = [[f"{rows[i][0]}啊", rows[i][1], side] for i in random.permutation(180)[:3]]
+        rows += [*copied, *near, *([text(int(label)), int(label), side] for label in random.integers(0, 2, size=40))]
+    return rows
