@@ -16,9 +16,9 @@ from rich.text import Text
 
 from trainer.report.formatting import duration, number, plain_label
 from trainer.report.markdown_text import cell, table
-from trainer.store.result_files import defused
 from trainer.system.files import make_directory, write_bytes
 from trainer.system.folders import plain_files, read_file
+from trainer.system.spreadsheets import defused
 
 Job = dict[str, Any]
 JOB = re.compile(r"\d+\.json")

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,12 +14,11 @@ from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
 from trainer.system.files import write_bytes
 from trainer.system.folders import read_file
+from trainer.system.spreadsheets import HARMFUL
 from trainer.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_cv_json(path: Path, result: CVResult) -> None:
@@ -78,8 +76,8 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
 
     Columns: ``id``, ``fold``, ``repeat``, ``target`` (class index; multi-label: ``target_<label>`` of 0/1),
     ``proba_<class>``..., ``logit_<i>``..., ``loss``; of numbers ``target``, ``prediction`` and ``loss``. The Parquet
-    file carries task and classes as metadata and has the same bytes for the same rows. In the CSV a text cell that a
-    spreadsheet would take for a formula gets a leading apostrophe.
+    file carries task and classes as metadata and has the same bytes for the same rows. In the CSV an id that a
+    spreadsheet would take for a harmful formula gets a leading apostrophe (``trainer.system.spreadsheets``).
 
     Raises:
         StorageError: it cannot be written.
@@ -161,14 +159,8 @@ def _csv_bytes(table: "pa.Table") -> bytes:
     import pyarrow.csv
 
     ids: Any = table["id"]
-    starts = "[" + re.escape("".join(_FORMULA_STARTS)) + "]"
-    risky: Any = pc.match_substring_regex(ids, f"^{starts}")
+    risky: Any = pc.match_substring_regex(ids, HARMFUL)
     safe = pc.if_else(risky, pc.binary_join_element_wise("'", ids, ""), ids)
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(table.set_column(0, "id", safe), sink)
     return bytes(sink.getvalue())
-
-
-def defused(text: str) -> str:
-    """Return a text cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

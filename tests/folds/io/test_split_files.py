@@ -182,13 +182,13 @@ def test_repeats_in_words_leave_no_rows_out(tmp_path):
         read_split(tmp_path / "a.csv", IDS)
 
 
-def test_ids_that_look_like_formulas_are_defused_and_found_again(tmp_path):
-    ids = np.array(["=1+1", "-2", "@x", "'quoted", "plain, with comma", '"q"', "多", "a b"])
+def test_ids_that_are_harmful_formulas_are_defused_and_found_again(tmp_path):
+    ids = np.array(["=A(1)", "-2", "@x", "'quoted", "plain, with comma", '"q"', "多", "a b"])
     made = plan(np.arange(8) % 2, ids_N=ids, n_splits=2)
     write_split(tmp_path / "folds.csv", made, ids)
     with (tmp_path / "folds.csv").open(encoding="utf-8", newline="") as file:
         cells = [line[0] for line in csv.reader(file)]
-    assert cells == ["id", "'=1+1", "'-2", "'@x", "'quoted", "plain, with comma", '"q"', "多", "a b"]
+    assert cells == ["id", "'=A(1)", "-2", "@x", "'quoted", "plain, with comma", '"q"', "多", "a b"]
     assert np.array_equal(read_split(tmp_path / "folds.csv", ids), made.fold_of_row)
 
 

@@ -26,9 +26,9 @@ from trainer.folds.plan import FoldPlan
 from trainer.folds.request import Pair
 from trainer.folds.strategies.predefined import Predefined, from_cells
 from trainer.store.own_files import is_given, read_given, write_given
+from trainer.system.spreadsheets import defused_id
 from trainer.system.translations import _
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 INDEX_NAMES = ("", "index", "unnamed: 0")  # of the row numbers that pandas writes
 NAMES = "folds.json, splits_final.json (nnU-Net), datalist.json (MONAI), *.csv, *.tsv or *.npz"
 
@@ -278,10 +278,15 @@ def _rows_of_table(
 def _table_text(plan: FoldPlan, ids: list[str], delimiter: str) -> str:
     names = ["fold"] if plan.repeats == 1 else [f"fold_{repeat}" for repeat in range(plan.repeats)]
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, delimiter=delimiter, lineterminator="\n")
+    has_return = any("\r" in one for one in ids)  # which QUOTE_MINIMAL of Python 3.11 leaves bare
+    writer = csv.writer(
+        buffer,
+        delimiter=delimiter,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL,
+    )
     writer.writerow(["id", *names])
-    plain = (f"'{one}" if one.startswith(FORMULA_STARTS) else one for one in ids)
-    writer.writerows([one, *folds] for one, folds in zip(plain, plan.fold_of_row.T.tolist(), strict=True))
+    writer.writerows([defused_id(one), *folds] for one, folds in zip(ids, plan.fold_of_row.T.tolist(), strict=True))
     return buffer.getvalue()
 
 
