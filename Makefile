@@ -47,9 +47,10 @@ format: $(INSTALLED) ## format the code and fix what ruff can fix
 	@$(PY) -m ruff check --fix-only --quiet .
 	@$(PY) -m ruff format .
 
-reference: $(INSTALLED) ## write docs/reference/ from the schema, conf/ and the commands
+reference: $(INSTALLED) ## write docs/reference/ and docs/architecture.svg from the code
 	@$(PY) -m trainer.config.reference > docs/reference/options.md
 	@$(PY) -m trainer.cli.reference > docs/reference/commands.md
+	@$(PY) -m benchmarks.architecture
 
 docs: $(INSTALLED) ## build the pages as a site in site/ (installs mkdocs-material)
 	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[docs]'
