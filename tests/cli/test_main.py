@@ -63,7 +63,7 @@ def test_an_exit_in_a_users_code_never_ends_a_command_as_if_it_were_done(monkeyp
 
 @pytest.mark.parametrize("command", NAMES)
 def test_every_path_on_the_command_line_may_begin_with_the_home_directory(command, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/users/me")
     [function] = [one for one, _ in COMMANDS if one.__name__ == command]
     handed = {}
 
@@ -82,7 +82,7 @@ def test_every_path_on_the_command_line_may_begin_with_the_home_directory(comman
     assert foldwise([command, *typed]) == 0
     for parameter in paths:
         value = handed[parameter.name]
-        assert [str(one) for one in (value if isinstance(value, list) else [value])] == ["/home/me/x"]
+        assert [str(one) for one in (value if isinstance(value, list) else [value])] == ["/users/me/x"]
 
 
 def metavar(parameter):

@@ -61,10 +61,10 @@ def test_arguments_that_are_described_as_files_are_paths(name, target, described
 
 @pytest.mark.parametrize("key", PATHS, ids=".".join)
 def test_every_path_of_a_closed_section(monkeypatch, key):
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/users/me")
     config = RunConfig()
     setattr(at(config, key[:-1]), key[-1], "~/x")
-    assert getattr(at(with_home(config), key[:-1]), key[-1]) == "/home/me/x"
+    assert getattr(at(with_home(config), key[:-1]), key[-1]) == "/users/me/x"
     assert getattr(at(config, key[:-1]), key[-1]) == "~/x"
 
 
@@ -76,7 +76,7 @@ def at(record, names):
 
 @pytest.mark.parametrize(("name", "target", "described"), SECTIONS)
 def test_every_path_of_an_open_section_and_nothing_else(monkeypatch, name, target, described):
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/users/me")
     section, *inner = name.split(".")
     given = {"_target_": target, **dict.fromkeys(described, "~/x")}
     for part in inner:
@@ -86,7 +86,7 @@ def test_every_path_of_an_open_section_and_nothing_else(monkeypatch, name, targe
     for part in ["one"] if section == "tracker" else inner:
         found = found[part]
     paths = path_arguments(resolve_target(name, target))
-    assert {key for key, value in found.items() if value == "/home/me/x"} == paths & set(described)
+    assert {key for key, value in found.items() if value == "/users/me/x"} == paths & set(described)
     assert {key for key, value in found.items() if value == "~/x"} == set(described) - paths
 
 

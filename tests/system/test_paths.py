@@ -25,10 +25,10 @@ def test_what_is_no_path(hint):
 @pytest.mark.parametrize(
     ("value", "written_out"),
     [
-        ("~/a", "/home/me/a"),
-        (Path("~/a"), Path("/home/me/a")),
-        (["~", "b/~"], ["/home/me", "b/~"]),
-        (("~/a",), ("/home/me/a",)),
+        ("~/a", "/users/me/a"),
+        (Path("~/a"), Path("/users/me/a")),
+        (["~", "b/~"], ["/users/me", "b/~"]),
+        (("~/a",), ("/users/me/a",)),
         ("", ""),
         ("./~", "./~"),
         ("~nobody-of-this-name/a", "~nobody-of-this-name/a"),
@@ -37,5 +37,5 @@ def test_what_is_no_path(hint):
     ],
 )
 def test_the_home_directory_is_written_out(monkeypatch, value, written_out):
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/users/me")
     assert at_home(value) == written_out
