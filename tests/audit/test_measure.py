@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -8,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.audit.audit_cases import SPEC, table, texts
-from trainer.audit.measure import measure
+from trainer.audit.measure import Gap, measure
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.tasks import MULTICLASS, MULTILABEL
 
@@ -212,3 +214,52 @@ def test_one_group_of_more_rows_than_are_looked_at() -> None:
     assert [(gap.n_given, gap.honest, gap.how) for gap in gaps] == [
         (90, None, "no training row is of another group")
     ] * 2
+
+
+def with_column(name: str, cells, target) -> Samples:
+    """``FEATURES`` and one more column, of numbers or words."""
+    samples = table(FEATURES, cells[:, None] if cells.dtype.kind == "U" else None, target=target)
+    columns = samples.inputs
+    if cells.dtype.kind != "U":
+        numeric_NF = np.column_stack([FEATURES, cells])
+        return replace(samples, inputs=replace(columns, numeric_NF=numeric_NF, numeric=(*columns.numeric, name)))
+    return replace(samples, inputs=replace(columns, categorical=(name,)))
+
+
+@pytest.mark.parametrize("cells", [PERSON * 1.0, np.char.add("p", PERSON.astype(np.str_))])
+def test_a_column_that_looks_like_a_group_is_measured_by(cells) -> None:
+    """Folds by the column, which the models then do not see, give the scores of rows that have that group."""
+    target = np.where(np.arange(len(LABELS)) % 7 == 0, 1 - LABELS, LABELS)  # no column tells the label by itself
+    gaps = measure(with_column("patient_id", cells, target), SPEC, None)
+    known = measure(table(FEATURES, target=target, groups=PERSON), SPEC, None)
+    assert [(gap.probe, gap.honest) for gap in gaps] == [(gap.probe, gap.honest) for gap in known]
+    nearest = gaps[1]
+    assert nearest.how == "with groups kept together (by 'patient_id')"
+    said = f"if 'patient_id' is a group, the first is too good by {nearest.given - nearest.honest:.3f}."
+    assert said in nearest.to_finding().message
+
+
+@pytest.mark.parametrize("cells", [np.where(PERSON < 20, "train", "test"), (PERSON >= 20) * 1.0])
+def test_a_column_that_looks_like_a_split_is_measured_by(cells) -> None:
+    name = "split" if cells.dtype.kind == "U" else "fold"
+    nearest = measure(with_column(name, cells, LABELS), SPEC, None)[1]
+    held_N = PERSON >= 20
+    parts = [held_N] if name == "split" else [held_N, ~held_N]  # folds 0 and 1 are each held out
+    right = 0.0
+    for part_N in parts:
+        model = make_pipeline(StandardScaler(), KNeighborsClassifier(1)).fit(FEATURES[~part_N], LABELS[~part_N])
+        right += (model.predict(FEATURES[part_N]) == LABELS[part_N]).sum()
+    assert nearest.honest == pytest.approx(right / sum(part_N.sum() for part_N in parts))
+    assert nearest.n_honest == sum(part_N.sum() for part_N in parts)
+    assert nearest.how == f"under the split of column '{name}'"
+    assert f"if '{name}' is the split, the first is too good by" in nearest.to_finding().message
+
+
+def test_a_split_that_is_as_good_is_told_so() -> None:
+    gap = Gap("probe", "accuracy", "this split", 0.8, 0.82, "by 'site'", 9, 9, "'site' is a group")
+    assert gap.to_finding().message.endswith("even if 'site' is a group, the first is not too good (-0.020).")
+
+
+def test_a_given_group_needs_no_column_that_looks_like_one() -> None:
+    samples = replace(with_column("site", PERSON // 2 * 1.0, LABELS), groups_N=PERSON.astype(np.str_))
+    assert {gap.how for gap in measure(samples, SPEC, None)} == {"with groups kept together"}

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainer.audit.checks.features import label_columns
 from trainer.audit.clusters import with_groups
 from trainer.audit.duplicate_rows import number
 from trainer.audit.split import Side, Split, crossing
+from trainer.audit.split_column import read_split
 from trainer.data.samples import Samples, TableColumns
 from trainer.errors import DataError
 from trainer.folds.request import SplitRequest
@@ -29,12 +31,14 @@ class Honest:
         sides: folds to fit on, or None for the same predictions.
         scored_N: the rows to score; none where there is nothing to leave out.
         drop: columns that the models do not see.
+        if_so: what has to be true for the way to be honest; empty where it is known.
     """
 
     how: str
     sides: list[Side] | None
     scored_N: NDArray[np.bool_]
     drop: tuple[str, ...] = ()
+    if_so: str = ""
 
 
 def honest_ways(
@@ -45,6 +49,8 @@ def honest_ways(
     together_N: NDArray[np.int64],
     step_N: NDArray[np.int64] | None,
     seed: int,
+    group_columns: Sequence[str] = (),
+    split_columns: Sequence[str] = (),
 ) -> list[Honest]:
     """Return how to score without what the sides let through, and without what the columns do.
 
@@ -55,6 +61,8 @@ def honest_ways(
         together_N: (N,) numbers that copies and groups share.
         step_N: (N,) the place of the row's time, -1 = unknown; None = the rows have no time.
         seed: of new folds.
+        group_columns: features that look like a group.
+        split_columns: features that look like a split.
 
     Returns:
         At least one way; where nothing is let through it has no rows to score.
@@ -67,6 +75,11 @@ def honest_ways(
         columns, groups = label_columns(samples.inputs, samples.target)
         found += [_without_columns(samples.inputs, columns, sides)] if columns else []
         found += [_without_group_column(samples, samples.inputs, name, together_N, sides, seed) for name in groups]
+        for name in group_columns:
+            if name not in groups:
+                way = _without_group_column(samples, samples.inputs, name, together_N, sides, seed)
+                found.append(way and replace(way, if_so=f"'{name}' is a group"))
+        found += [_by_split_column(samples.inputs, name) for name in split_columns]
     ways = [way for way in found if way is not None]
     nobody_N = np.zeros(len(samples), dtype=bool)
     grouped = "no group or copy lies on both sides" if samples.groups_N is not None else NO_GROUP
@@ -141,9 +154,32 @@ def _without_group_column(
     """Take a column that looks like a group for one; None where the split keeps it together, or it is the only one."""
     if len(table.numeric) + len(table.categorical) == 1:
         return None
-    words_N = np.array([str(word) for word in table.categorical_NK[:, table.categorical.index(name)]])
+    words_N = _words(table, name)
     way = _without_groups(replace(samples, groups_N=words_N), with_groups(together_N, words_N), sides, seed)
     return None if way is None else replace(way, how=f"{way.how} (by '{name}')", drop=(name,))
+
+
+def _by_split_column(table: TableColumns, name: str) -> Honest | None:
+    """Take a column that looks like a split for one; None where it is the only one, or has one part only."""
+    if len(table.numeric) + len(table.categorical) == 1:
+        return None
+    try:
+        parts = read_split(pa.table({name: _words(table, name)}), name, "the data")
+    except DataError:
+        return None
+    assert parts.fold_of_row is not None
+    sides = [side for side in Split(parts.fold_of_row, parts.train_rows, parts.names).sides() if side.train_N.any()]
+    if not sides:
+        return None
+    how = f"under the split of column '{name}'"
+    return Honest(how, sides, held_out_rows(sides, len(table.numeric_NF)), (name,), f"'{name}' is the split")
+
+
+def _words(table: TableColumns, name: str) -> NDArray[np.str_]:
+    """Return (N,) the cells of a column as words, whole numbers without a point."""
+    if name in table.categorical:
+        return np.array([str(word) for word in table.categorical_NK[:, table.categorical.index(name)]])
+    return np.array([f"{cell:.17g}" for cell in table.numeric_NF[:, table.numeric.index(name)].tolist()])
 
 
 def held_out_rows(sides: Sequence[Side], n_rows: int) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.audit.checks.sides import known_times
+from trainer.audit.checks.unused_columns import group_columns, split_columns
 from trainer.audit.clusters import duplicate_groups, with_groups
 from trainer.audit.duplicate_rows import number
 from trainer.audit.findings import Finding, count
@@ -20,6 +21,7 @@ from trainer.tasks import Target, of_target
 
 RANDOM_FOLDS = 5
 MOST_ROWS = 20_000
+MOST_COLUMNS = 3  # measured by, of those that look like a group or a split; the audit names all
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Gap:
         how: what makes the second score honest.
         n_given: held-out rows of the first score.
         n_honest: held-out rows of the second.
+        if_so: what has to be true for the second score to be the honest one; empty where it is known.
     """
 
     probe: str
@@ -45,6 +48,7 @@ class Gap:
     how: str
     n_given: int
     n_honest: int
+    if_so: str = ""
 
     def to_finding(self) -> Finding:
         """Return the gap as a line of the audit."""
@@ -52,11 +56,16 @@ class Gap:
         if self.honest is None:
             said += f"; {self.how}."
         else:
-            said += (
-                f", {self.honest:.3f} {self.how} ({count(self.n_honest, 'row')}): "
-                f"the leak is worth {self.given - self.honest:+.3f}."
-            )
+            said += f", {self.honest:.3f} {self.how} ({count(self.n_honest, 'row')}): {self._worth()}."
         return Finding("gap", "note", said, n_rows=self.n_given)
+
+    def _worth(self) -> str:
+        worth = self.given - (self.honest or 0.0)
+        if not self.if_so:
+            return f"the leak is worth {worth:+.3f}"
+        if worth > 0:
+            return f"if {self.if_so}, the first is too good by {worth:.3f}"
+        return f"even if {self.if_so}, the first is not too good ({worth:+.3f})"
 
 
 def measure(
@@ -74,7 +83,8 @@ def measure(
 
     Groups on both sides: where every row is held out once the rows are split again by group, otherwise the training
     rows of held-out groups are left out. Else, copies on both sides: the same predictions, scored without the copies.
-    Time that goes backwards: with earlier rows only in training. Columns that tell the label: without them.
+    Time that goes backwards: with earlier rows only in training. Columns that tell the label: without them. Features
+    that look like a group or a split: under folds by each, without it.
 
     Args:
         samples: the rows; of more than ``most_rows`` some are drawn, groups and copies as a whole unless they are too
@@ -98,6 +108,7 @@ def measure(
     copies_N = number(duplicate_groups(replace(samples, groups_N=None), near=True).tolist())
     together_N = copies_N if samples.groups_N is None else with_groups(copies_N, samples.groups_N)
     step_N = None if times_N is None else _steps(times_N)
+    looking_like = _looking_like(samples)
     rows = _drawn(together_N, most_rows, seed)
     samples, copies_N, together_N = _taken(samples, rows), copies_N[rows], together_N[rows]
     step_N = None if step_N is None else step_N[rows]
@@ -106,7 +117,9 @@ def measure(
     one_score = held_out_rows(sides, len(rows)).all()
     gaps = []
     for together in [sides] if one_score else [[side] for side in sides]:
-        ways = honest_ways(samples, together, copies_N=copies_N, together_N=together_N, step_N=step_N, seed=seed)
+        ways = honest_ways(
+            samples, together, copies_N=copies_N, together_N=together_N, step_N=step_N, seed=seed, **looking_like
+        )
         said = name if one_score else f"this split, fold {together[0].name}"
         for place in range(len(probes(samples, spec))):
             gaps += _gaps(samples, spec, place, said, together, ways)
@@ -124,8 +137,17 @@ def _gaps(samples: Samples, spec: DataSpec, place: int, split: str, sides: list[
         if way.scored_N.any():
             fair = predicted if way.sides is None else _predicted_so(samples, spec, place, way)
             worth = score(samples.target[way.scored_N], fair[way.scored_N])
-        gaps.append(Gap(probe.name, name, split, given, worth, way.how, int(held_N.sum()), int(way.scored_N.sum())))
+        n_rows = int(held_N.sum()), int(way.scored_N.sum())
+        gaps.append(Gap(probe.name, name, split, given, worth, way.how, *n_rows, way.if_so))
     return gaps
+
+
+def _looking_like(samples: Samples) -> dict[str, list[str]]:
+    """Return the features that look like a group and like a split, the first few of each."""
+    if not isinstance(samples.inputs, TableColumns):
+        return {}
+    groups, splits = (names(samples, samples.inputs) for names in (group_columns, split_columns))
+    return {"group_columns": list(groups)[:MOST_COLUMNS], "split_columns": list(splits)[:MOST_COLUMNS]}
 
 
 def _predicted_so(samples: Samples, spec: DataSpec, place: int, way: Honest) -> NDArray[np.int64]:

@@ -1,7 +1,6 @@
 """Feature columns that look like a group or a split: read as features, while the folds know nothing of them."""
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,25 +25,44 @@ LEAST_VALUES, LEAST_REPEATS = 3, 2.0  # of a group: values, and rows of each on 
 MOST_FOLDS = 50
 
 
+Cells = NDArray[np.float64] | NDArray[np.object_]
+
+
 def check_unused_columns(samples: Samples, table: TableColumns) -> list[Finding]:
     """Report feature columns that look like a split, and where no group is given like a group."""
-    columns = [
-        *zip(table.numeric, table.numeric_NF.T, strict=True),
-        *zip(table.categorical, table.categorical_NK.T, strict=True),
-    ]
     findings = []
-    for name, cells_N in columns:
-        if samples.split_N is None and _is_split(name, cells_N):
-            parts = ", ".join(sorted({str(cell) for cell in cells_N[:1000]})[:4])
-            said = f"Column '{shown(name, 40)}' ({shown(parts, 40)}) looks like a split, and is a feature."
-            fix = f"{setting('data.split', name)} cv=predefined, or {setting('data.drop', name, in_list=True)}"
-            findings.append(Finding("split_column", "warning", said, fix=fix))
-        elif samples.groups_N is None and GROUP_NAME.fullmatch(name):
-            findings += _group_column(name, cells_N, samples)
+    for name, cells_N in split_columns(samples, table).items():
+        parts = ", ".join(sorted({str(cell) for cell in cells_N[:1000]})[:4])
+        said = f"Column '{shown(name, 40)}' ({shown(parts, 40)}) looks like a split, and is a feature."
+        fix = f"{setting('data.split', name)} cv=predefined, or {setting('data.drop', name, in_list=True)}"
+        findings.append(Finding("split_column", "warning", said, fix=fix))
+    for name, cells_N in group_columns(samples, table).items():
+        findings.append(_group_column(name, cells_N, samples))
     return findings
 
 
-def _is_split(name: str, cells_N: NDArray[np.float64] | NDArray[np.object_]) -> bool:
+def split_columns(samples: Samples, table: TableColumns) -> dict[str, Cells]:
+    """Return the feature columns that look like a split, none where one is given."""
+    if samples.split_N is not None:
+        return {}
+    return {name: cells_N for name, cells_N in _columns(table).items() if _is_split(name, cells_N)}
+
+
+def group_columns(samples: Samples, table: TableColumns) -> dict[str, Cells]:
+    """Return the feature columns that look like a group, none where one is given."""
+    if samples.groups_N is not None:
+        return {}
+    named = {name: cells_N for name, cells_N in _columns(table).items() if GROUP_NAME.fullmatch(name)}
+    splits = split_columns(samples, table)
+    return {name: cells_N for name, cells_N in named.items() if name not in splits and _repeats(cells_N)}
+
+
+def _columns(table: TableColumns) -> dict[str, Cells]:
+    columns: dict[str, Cells] = dict(zip(table.numeric, table.numeric_NF.T, strict=True))
+    return {**columns, **dict(zip(table.categorical, table.categorical_NK.T, strict=True))}
+
+
+def _is_split(name: str, cells_N: Cells) -> bool:
     if cells_N.dtype == object:
         words = {str(cell).lower() for cell in cells_N[:1000]}
         return len(words) > 1 and words <= SPLIT_WORDS and {str(cell).lower() for cell in cells_N} <= SPLIT_WORDS
@@ -56,20 +74,22 @@ def _is_split(name: str, cells_N: NDArray[np.float64] | NDArray[np.object_]) -> 
     return bool((values == np.arange(len(values)) + round(values[0])).all())
 
 
-def _group_column(name: str, cells_N: NDArray[np.float64] | NDArray[np.object_], samples: Samples) -> Iterator[Finding]:
-    codes_N = np.unique(cells_N.astype(np.str_), return_inverse=True)[1]
-    n_values = int(codes_N.max()) + 1
-    if n_values < LEAST_VALUES or len(codes_N) < LEAST_REPEATS * n_values:
-        return
+def _repeats(cells_N: Cells) -> bool:
+    n_values = len(np.unique(cells_N.astype(np.str_)))
+    return n_values >= LEAST_VALUES and len(cells_N) >= LEAST_REPEATS * n_values
+
+
+def _group_column(name: str, cells_N: Cells, samples: Samples) -> Finding:
+    n_values = len(np.unique(cells_N.astype(np.str_)))
     said = (
-        f"Column '{shown(name, 40)}' has {n_values:,} values in {len(codes_N):,} rows and looks like a group, and is a "
+        f"Column '{shown(name, 40)}' has {n_values:,} values in {len(cells_N):,} rows and looks like a group, and is a "
         "feature: rows of one value are on both sides of random folds."
     )
     fix = f"{setting('data.group', name)} cv={of_target(samples.target).grouped}"
-    yield Finding(
+    return Finding(
         "group_column",
         "warning",
         said,
-        n_rows=len(codes_N),
+        n_rows=len(cells_N),
         fix=f"{fix}, or {setting('data.drop', name, in_list=True)}",
     )
