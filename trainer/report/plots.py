@@ -208,8 +208,11 @@ def _name_legend(ax: "Axes", title: str) -> None:
 
 def png_bytes(fig: "Figure", dots_per_inch: int = 130) -> bytes:
     """Return the picture as a PNG file; the same figure gives the same bytes."""
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=dots_per_inch, metadata={"Software": None})
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    fig.set_dpi(dots_per_inch)
+    buffer = io.BytesIO()  # savefig gives the same bytes, and lays everything out twice
+    FigureCanvasAgg(fig).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 
