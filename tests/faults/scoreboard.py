@@ -27,6 +27,7 @@ MEANINGS = {
     "F14": "same command twice, any number of workers, resumed anywhere, as jobs, as merged copies",
     "F15": "many small folds in one process",
     "F17": "links, fifos, sockets, folders, immutable or missing files in runs and in copies, under every command",
+    "F19": "plugins that keep threads, call sys.exit anywhere, never come back; SIGTERM while they do",
 }
 PAGE = """\
 # Robustness: what was broken on purpose, and what came out

@@ -139,3 +139,26 @@ def test_a_forked_process_says_nothing_of_its_signals_to_its_parent(monkeypatch)
         assert os.waitpid(pid, 0)[1] == 0
         time.sleep(0.4)  # the parent would be gone by now
     assert "foldwise-signals" not in [thread.name for thread in threading.enumerate()]
+
+
+KEPT = """
+import sys, threading, time
+from trainer.system.interrupts import end_soon
+threading.Thread(target=time.sleep, args=(60,), name="sender of my_pkg").start()
+print("done")
+sys.exit(end_soon({code}, seconds=0.2, signal_seconds=0.1))
+"""
+
+
+@pytest.mark.parametrize(("code", "said"), [(0, "a plugin or library still live: sender of my_pkg"), (143, "")])
+def test_a_thread_that_never_ends_keeps_no_process(code, said):
+    command = [sys.executable, "-c", KEPT.format(code=code)]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout) == (code, "done\n")
+    assert said in ended.stderr
+    assert bool(said) == bool(ended.stderr)
+
+
+def test_a_process_that_goes_on_is_left_alone():
+    assert interrupts.end_soon(0, seconds=0.01) == 0
+    time.sleep(0.1)

@@ -9,6 +9,7 @@ to its group (as ``timeout`` and some launchers do).
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # USR1: Slurm's warni
 
 SAME_SECONDS = 0.5
 END_SECONDS = 25.0  # to finish the step and save after SIGTERM: most launchers send SIGKILL after 30
+LINGER_SECONDS = 30.0  # for threads of a user's after the run: long enough to write or send something
 LAST_SECONDS = 3.0  # after them, for what is left: then the process ends wherever it is
 
 _received: int | None = None
@@ -100,13 +102,32 @@ def _leave_wakeup() -> None:
 os.register_at_fork(after_in_child=_leave_wakeup)
 
 
-def end_soon(code: int, seconds: float = LAST_SECONDS) -> int:
-    """Return an exit code; that of a signal ends the process soon though a thread of a user's keeps it."""
-    if code > 128:
-        timer = threading.Timer(seconds, os._exit, (code,))
-        timer.daemon = True
-        timer.start()
+def end_soon(code: int, *, signal_seconds: float = LAST_SECONDS, seconds: float = LINGER_SECONDS) -> int:
+    """Return an exit code, and see to it that the process ends, though a thread of a user's keeps it.
+
+    Args:
+        code: that of a signal leaves threads little time, any other enough to finish what they write.
+        signal_seconds: for them after a signal.
+        seconds: for them otherwise.
+    """
+    timer = threading.Timer(signal_seconds if code > 128 else seconds, _end_now, (code,))
+    timer.daemon, timer.name = True, "foldwise-end"
+    timer.start()
     return code
+
+
+def _end_now(code: int) -> None:
+    if threading.main_thread().is_alive():  # it was called by a process that goes on
+        return
+    here = threading.current_thread()
+    others = [one for one in threading.enumerate() if not one.daemon and one not in (here, threading.main_thread())]
+    names = ", ".join(one.name for one in others)
+    if names and code <= 128:
+        os.write(2, f"ended, though threads of a plugin or library still live: {names}\n".encode())
+    with suppress(OSError, ValueError):  # whoever read them has gone
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 @contextmanager
