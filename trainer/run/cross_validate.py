@@ -1,7 +1,7 @@
 """One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,6 @@ from trainer.config.compose import Launch
 from trainer.config.grid import is_nested
 from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
-from trainer.data.loading.batches import ReadAhead
-from trainer.engine import freezing
 from trainer.engine.observer import Observer
 from trainer.errors import DataError, Interrupted, no_exit
 from trainer.executors.pool import train_side_by_side
@@ -47,6 +45,7 @@ from trainer.run.steps.selection import selection_start
 from trainer.run.steps.threads import set_threads
 from trainer.run.steps.weights import weights_start
 from trainer.run.validate import check_config
+from trainer.run.without_effect import idle_here, idle_options
 from trainer.store.fold_files import ALL, fold_directory
 from trainer.store.identity import Identity
 from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
@@ -88,7 +87,8 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     show_start(experiment, console)
     fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))
     choose_threads(config, experiment, fold, run)
-    show_notes([*fold.notes, *without_effect(config, fold)], console)
+    idle = [*idle_options(config, launch.command), *idle_here(config, fold)]
+    show_notes([*fold.notes, *idle], console)
     if config.profile.only:
         show_profile(config, experiment, fold, console)
         return None
@@ -96,6 +96,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     show_notes(unknown, console)
     resume_plan = plan_resume_of(config, experiment, identity, run, console)
     findings = look(config, experiment, fold, resume_plan, console)
+    findings = replace(findings, warnings=[*idle, *findings.warnings])
     directory = open_run(config, experiment, identity, findings, resume_plan, launch)
     saving = Saving(directory, identity, config.checkpoint, config.force_resume)
     peak_bytes = findings.profile.get("peak_bytes")
@@ -133,13 +134,6 @@ def choose_threads(config: RunConfig, experiment: Experiment, fold: Fold, run: P
         parallel=config.cv.parallel,
         n_folds=experiment.plan.n_folds,
     )
-
-
-def without_effect(config: RunConfig, fold: Fold) -> list[str]:
-    """Return what is asked for and does nothing here."""
-    if not config.num_workers or isinstance(fold.data.rows, ReadAhead) or config.fit.freeze_epochs == freezing.ALL:
-        return []
-    return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]
 
 
 def show_profile(config: RunConfig, experiment: Experiment, fold: Fold, console: Console) -> None:

@@ -12,8 +12,9 @@ from pyarrow import csv as arrow_csv
 from pyarrow import json as arrow_json
 from pyarrow import parquet
 
+from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers import csv_fast
-from trainer.data.readers.tables import read_table
+from trainer.data.readers.tables import open_table, read_table
 from trainer.errors import ConfigError, DataError
 
 CHINESE = "text,label\n这是一个非常好的酒店，服务也很好,好\n房间太小了，我们不会再来,坏\n"
@@ -258,3 +259,18 @@ def test_row_longer_than_a_megabyte(tmp_path: Path) -> None:
     long = "x" * 3_000_000
     (tmp_path / "a.csv").write_text(f'a,b\n1,"{long}"\n2,y\n')
     assert [len(cell.as_py()) for cell in read_table(tmp_path / "a.csv")["b"]] == [3_000_000, 1]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "jsonl"])
+@pytest.mark.parametrize("option", [{"delimiter": ";"}, {"quote": "none"}, {"header": "none"}, {"encoding": "cp1252"}])
+def test_options_that_a_kind_of_file_does_not_have_are_refused(tmp_path: Path, ending: str, option: dict) -> None:
+    file, name = tmp_path / f"t.{ending}", next(iter(option))
+    if ending == "parquet":
+        parquet.write_table(pa.table({"a": [1, 2], "label": ["x", "y"]}), file)
+    else:
+        file.write_bytes(b'{"a": 1, "label": "x"}\n{"a": 2, "label": "y"}\n')
+    if (ending, name) == ("jsonl", "encoding"):  # JSON lines are text
+        assert open_table(file, ColumnOptions(**option)).rows.num_rows == 2
+        return
+    with pytest.raises(ConfigError, match=rf"data\.{name} has no effect on .*\.{ending}"):
+        open_table(file, ColumnOptions(**option))

@@ -52,9 +52,8 @@ def open_table(path: str | Path, columns: ColumnOptions) -> OpenTable:
     file = Path(path)
     usual = DELIMITED.get(file.suffix.lower())
     form = csv_form(columns.delimiter, usual or ",", columns.quote, columns.header)
-    if usual is None and (form.header is not None or not form.quoted):
-        option = "data.header" if form.header is not None else "data.quote"
-        raise ConfigError(f"{option} has no effect on {file}: only {' '.join(DELIMITED)} files have it")
+    if usual is None:
+        _refuse_form(file, columns)
     table, form, notes = _read(file, columns.encoding, form)
     if usual is not None and form.header is None:
         check_first_line(table, file)
@@ -62,6 +61,16 @@ def open_table(path: str | Path, columns: ColumnOptions) -> OpenTable:
     swallowed = check_swallowed(table, form.delimiter, file) if usual is not None and form.quoted else ()
     table, left_out = without_index(table)
     return OpenTable(table, form.delimiter if usual is not None else "", (*notes, *swallowed, *left_out))
+
+
+def _refuse_form(file: Path, columns: ColumnOptions) -> None:
+    """Refuse options of delimited files for a file that has no lines of cells, and an encoding where there is none."""
+    default = ColumnOptions()
+    given = [name for name in ("header", "quote", "delimiter") if getattr(columns, name) != getattr(default, name)]
+    if given:
+        raise ConfigError(f"data.{given[0]} has no effect on {file}: only {' '.join(DELIMITED)} files have it")
+    if file.suffix.lower() in PARQUET and columns.encoding != default.encoding:
+        raise ConfigError(f"data.encoding has no effect on {file}: a Parquet file says it itself; leave it out")
 
 
 def read_table(path: str | Path, encoding: str = "utf-8", delimiter: str | None = None) -> pa.Table:

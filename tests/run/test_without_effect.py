@@ -1,0 +1,81 @@
+"""Options that do nothing are told, where somebody sets them; tests/run/test_every_option.py looks for more."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+import train as script  # registers the schema
+from trainer.config.compose import to_run_config
+from trainer.config.keys import CONF
+from trainer.run.without_effect import RULES, idle_options
+
+CASES = [  # what makes it idle, the option, what there is to do
+    (["scheduler=onecycle"], "optimizer.lr=1e-05", "set scheduler.max_lr"),
+    (["fit.freeze_epochs=all", "fit.head_lr=1e-3"], "optimizer.lr=5.0", "set that"),
+    ([], "cv.inner_fraction=0.4", "set cv.select=inner"),
+    (["cv.select=fold"], "cv.inner_fraction=0.4", "set cv.select=inner"),
+    (["cv.shuffle=false"], "cv.random_state=7", "set cv.shuffle=true"),
+    (["cv=holdout"], "cv.n_splits=3", "leave it out"),
+    (["optimizer=adam"], "fit.decay_norms=false", "set optimizer.weight_decay"),
+    ([], "scheduler.total_iters=9", "set that too"),
+    (["profile=off"], "profile.steps=9", "set profile=default"),
+    (["profile=off"], "profile.top=9", "set profile=default"),
+    (["checkpoint.every_minutes=null"], "checkpoint.background=false", "set checkpoint.every_n_epochs"),
+    ([], "runtime.loader_timeout_seconds=9.0", "set num_workers"),
+    (["cv.parallel=1"], "runtime.stall_timeout_seconds=9.0", "set cv.parallel"),
+]
+
+
+def composed_config(*overrides: str):
+    assert script.main is not None
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return to_run_config(compose("config", list(overrides)), overrides)
+
+
+@pytest.mark.parametrize(("idle", "option", "advice"), CASES)
+def test_an_option_without_effect_is_told_where_it_is_set(idle, option, advice):
+    config = composed_config(*idle, option)
+    (said,) = idle_options(config, [*idle, option])
+    assert said.startswith(f"{option} has no effect: ")
+    assert said.endswith(advice) or f"{advice}, " in said
+    assert idle_options(config, idle) == []  # a preset has set it
+
+
+@pytest.mark.parametrize(
+    "effective",
+    [
+        ["optimizer.lr=1"],
+        ["scheduler=cosine", "optimizer.lr=1"],
+        ["scheduler=onecycle", "fit.head_lr=1e-3", "optimizer.lr=1"],  # which keeps its ratio to it
+        ["fit.freeze_epochs=all", "optimizer.lr=1"],
+        ["fit.head_lr=1e-3", "optimizer.lr=1"],
+        ["cv.select=inner", "cv.inner_fraction=0.4"],
+        ["cv.random_state=7"],
+        ["cv.n_splits=3"],
+        ["fit.decay_norms=false"],
+        ["scheduler.factor=0.5", "scheduler.total_iters=9"],
+        ["profile.steps=9", "profile.top=9", "checkpoint.background=false", "runtime.stall_timeout_seconds=9"],
+        ["num_workers=1", "runtime.loader_timeout_seconds=9"],
+    ],
+)
+def test_options_with_effect_are_not(effective):
+    assert idle_options(composed_config(*effective), effective) == []
+
+
+def test_every_rule_has_a_case():
+    assert len({(option.partition("=")[0], advice) for _, option, advice in CASES}) == len(RULES)
+
+
+def test_a_rate_that_the_inner_folds_would_choose_in_vain():
+    grid = ["cv.inner.n_splits=2", "cv.inner.grid={optimizer.lr:[1e-3,1e-1]}", "scheduler=onecycle"]
+    (said,) = idle_options(composed_config(*grid), grid)
+    assert said.startswith("optimizer.lr=[0.001,0.1] has no effect")
+
+
+def test_it_is_printed_kept_in_the_report_and_true(train, tmp_path):
+    """OneCycleLR sets its own rate: two rates of the optimizer give the same bytes."""
+    common = ["data=iris", "scheduler=onecycle", "max_epochs=1", "cv.n_splits=2", "profile=off", "tracker=none"]
+    outcomes = [train(*common, f"run={name}", f"optimizer.lr={lr}") for name, lr in (("a", "1e-5"), ("b", "0.1"))]
+    said = "optimizer.lr=0.1 has no effect: the scheduler sets its own learning rate: set scheduler.max_lr"
+    assert f"note: {said}" in outcomes[1].out
+    assert f"> **Note:** {said}" in (tmp_path / "runs" / "b" / "report.md").read_text()
+    assert len({(tmp_path / "runs" / name / "oof.parquet").read_bytes() for name in "ab"}) == 1

@@ -1,0 +1,121 @@
+"""Options that somebody sets and that nothing of the run reads: one table of them, each with why and what to do.
+
+What contradicts itself is refused by ``validate.py``; what merely does nothing is told here in one line, at the start
+and in the report, and only where the command line sets it: a preset may set more than a run of it uses.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from trainer.config.grid import is_nested
+from trainer.config.keys import flatten, typed
+from trainer.config.overrides import key_of
+from trainer.config.schema import RunConfig
+from trainer.data.loading.batches import ReadAhead
+from trainer.engine import freezing
+from trainer.engine.optimizer import PEAKS
+from trainer.folds.plan import strategy_module
+from trainer.run.fold import Fold
+
+EVERY = ("every_n_steps", "every_n_epochs", "every_minutes")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An option without effect.
+
+    Attributes:
+        option: its dotted name.
+        idle: whether a configuration leaves it without effect.
+        why: and what to do, after ``optimizer.lr=1e-5 has no effect: ``.
+    """
+
+    option: str
+    idle: Callable[[RunConfig], bool]
+    why: str
+
+
+def _sets_own_rates(config: RunConfig) -> bool:
+    """Whether the scheduler overwrites the rates; a rate of the head is kept in its ratio to the optimizer's."""
+    return config.fit.head_lr is None and any(config.scheduler.get(peak) is not None for peak in PEAKS)
+
+
+def _strategy(name: str, value: str) -> Callable[[RunConfig], bool]:
+    """Return whether the file of the strategy says so in a constant."""
+
+    def says(config: RunConfig) -> bool:
+        strategy = config.cv.strategy
+        return "." not in strategy and str(getattr(strategy_module(strategy), name)) == value
+
+    return says
+
+
+RULES = (
+    Rule("optimizer.lr", _sets_own_rates, "the scheduler sets its own learning rate: set scheduler.max_lr"),
+    Rule(
+        "optimizer.lr",
+        lambda config: config.fit.freeze_epochs == freezing.ALL and config.fit.head_lr is not None,
+        "the backbone is never trained, and the head learns at fit.head_lr: set that",
+    ),
+    Rule(
+        "cv.inner_fraction",
+        lambda config: config.cv.select != "inner" and not is_nested(config.cv),
+        "no slice of the training rows picks the epoch: set cv.select=inner",
+    ),
+    Rule(
+        "cv.random_state",
+        lambda config: not config.cv.shuffle,
+        "the rows are not shuffled: set cv.shuffle=true, or leave it out (training has seed)",
+    ),
+    Rule(
+        "cv.n_splits",
+        _strategy("N_SPLITS", "False"),
+        "the data or another option says how many folds there are: leave it out",
+    ),
+    Rule(
+        "fit.decay_norms",
+        lambda config: not config.fit.decay_norms and config.optimizer.get("weight_decay") == 0,
+        "there is no weight decay: set optimizer.weight_decay",
+    ),
+    Rule(
+        "scheduler.total_iters",
+        lambda config: config.scheduler.get("factor") == 1,
+        "the learning rate is multiplied by scheduler.factor=1: set that too",
+    ),
+    Rule("profile.steps", lambda config: not config.profile.enabled, "there is no profile: set profile=default"),
+    Rule("profile.top", lambda config: not config.profile.enabled, "there is no profile: set profile=default"),
+    Rule(
+        "checkpoint.background",
+        lambda config: not any(getattr(config.checkpoint, name) for name in EVERY),
+        "no checkpoint is written during a fold: set checkpoint.every_n_epochs, every_n_steps or every_minutes",
+    ),
+    Rule(
+        "runtime.loader_timeout_seconds",
+        lambda config: config.num_workers == 0,
+        "there is no loader process: set num_workers",
+    ),
+    Rule(
+        "runtime.stall_timeout_seconds",
+        lambda config: config.cv.parallel == 1,
+        "folds are trained one after the other, in this process: set cv.parallel",
+    ),
+)
+
+
+def idle_options(config: RunConfig, command: Sequence[str]) -> list[str]:
+    """Return a line for each option that the command line sets, or the inner grid varies, and that has no effect."""
+    values, varied = flatten(asdict(config)), flatten(config.cv.inner.grid)
+    given = dict.fromkeys([key_of(item) for item in command] + list(varied))
+    return [
+        f"{key}={typed(varied.get(key, values.get(key)))} has no effect: {rule.why}"
+        for key in given
+        for rule in RULES
+        if key == rule.option and rule.idle(config)
+    ]
+
+
+def idle_here(config: RunConfig, fold: Fold) -> list[str]:
+    """Return a line for what has no effect on these data."""
+    if not config.num_workers or isinstance(fold.data.rows, ReadAhead) or config.fit.freeze_epochs == freezing.ALL:
+        return []
+    return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]
