@@ -1,6 +1,7 @@
 """What a user can get wrong, each kind with its exit code."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from signal import Signals
 from traceback import extract_tb
 from typing import ClassVar
 
+from trainer.system.printable import let_print_anything, printable_message
 from trainer.system.translations import N_, _
 
 MOST_CHARACTERS = 300  # of another library's words
@@ -170,11 +172,17 @@ def did_you_mean(word: str, known: Sequence[str], say: Callable[[str], str] = st
         known: what it may be.
         say: ``_`` where the message before it is translated.
     """
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    close = get_close_matches(word, known, n=1, cutoff=0.6) or _sharing_a_part(word, known)
     if close:
         return say(": did you mean '{close}'?").format(close=close[0])
     more = ", ..." if len(known) > MOST_LISTED else ""
     return say("; have: {known}").format(known=f"{', '.join(known[:MOST_LISTED])}{more}")
+
+
+def _sharing_a_part(word: str, known: Sequence[str]) -> list[str]:
+    """Return the known word that is a part of another such as ``label_column``, or has it as a part; or none."""
+    parts = set(re.split(r"[_\W]+", word.lower()))
+    return [name for name in known if len(name) > 2 and (name in parts or word in name.split("_"))][:1]
 
 
 def print_nowhere() -> None:
@@ -189,6 +197,7 @@ def guarded(function: Callable[[], object]) -> int:
         0, the error's ``exit_code``, or 128 + the number of the signal that ended it (130 for Ctrl-C).
         ``FOLDWISE_TRACEBACK=1`` shows the traceback of an error instead.
     """
+    let_print_anything()
     try:
         function()
     except BrokenPipeError:
@@ -197,7 +206,7 @@ def guarded(function: Callable[[], object]) -> int:
         if os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
         shown = as_foldwise_error(error)
-        print(f"{_(shown.kind)}: {shown}", file=sys.stderr)
+        print(printable_message(f"{_(shown.kind)}: {shown}"), file=sys.stderr)
         return shown.exit_code
     except Interrupted as stop:
         print(stop, file=sys.stderr)

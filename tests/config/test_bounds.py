@@ -27,6 +27,11 @@ class Outer:
     inner: Inner = field(default_factory=Inner)
 
 
+@dataclass
+class Audited:
+    audit: Annotated[str, one_of("warn", "off"), "whether"] = "warn"
+
+
 @pytest.mark.parametrize(
     ("name", "good", "bad", "said"),
     [
@@ -51,6 +56,18 @@ def test_all_problems_come_at_once_with_whole_keys():
         "fit.steps=0: must be at least 1",
         "fit.share=2.0: must be between 0 and 1",
         "fit.inner.decay=0.0: must be above 0 and at most 1, or null",
+    ]
+
+
+def test_numbers_that_torch_cannot_hold_are_refused_whatever_the_option():
+    assert bound_problems(Outer(steps=2**63 - 1)) == []
+    assert bound_problems(Outer(steps=2**63)) == [f"steps={2**63}: must be at most {2**63 - 1}"]
+    assert bound_problems(Outer(epochs=-(2**70))) == [f"epochs={-(2**70)}: must be at least -{2**63 - 1}"]
+
+
+def test_words_that_yaml_takes_for_truth_values_are_told():
+    assert bound_problems(Audited("False")) == [
+        "audit: YAML reads off and on without quotes as truth values: write 'off'"
     ]
 
 

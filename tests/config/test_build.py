@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config.build import check_section, construct, fits, resolve_target, with_step_counts
+from trainer.config.build import check_section, construct, resolve_target, with_step_counts
+from trainer.config.value_types import fits
 from trainer.errors import ConfigError
 
 DANGEROUS = [

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+from hydra.errors import MissingConfigException
+
+from trainer.config.problems import explain
 
 MISTAKES = [
     ("loss=focl", "loss=focl: no such loss: did you mean 'focal'?"),
@@ -42,6 +45,15 @@ MISTAKES = [
     ("model.hidden=3", "model.hidden: 3 is not a list"),
     ("model.dropout=1.5", "model: trainer.models.mlp.MLP refused its arguments: dropout probability"),
     ("optimizer.betas=[2,3]", "optimizer: torch.optim.AdamW refused its arguments"),
+    ("optimizer.betas=[0.9]", "optimizer.betas: [0.9] is not a list of 2: [a number, a number]"),
+    ("optimizer.weight_decay=1180591620717411303424", "is too large a number: at most 9223372036854775807"),
+    ("scheduler=step scheduler.step_size=0", "StepLR cannot take a step with step_size=0 gamma=0.9: ZeroDivisionError"),
+    ("~cv.n_splits", "~cv.n_splits: cannot be taken away, only set: cv.n_splits=VALUE"),
+    ("metrics=[roc_auc]", "the list of metrics is metrics.names=[roc_auc]"),
+    ("metrics.names=accuracy", "metrics.names is a list: metrics.names=[accuracy]"),
+    ("model.hidden=16", "model.hidden: 16 is not a list [...]: model.hidden=[16]"),
+    ("data=reviews.csv", "type data=csv_tabular data.path=reviews.csv (a table), data=csv_text data.path=reviews.csv"),
+    ("data=csv_text data.path=x.csv model=text_cnn data.label_column=y", "no such argument: did you mean 'label'?"),
     ("fit.patience_epochs=3", "set cv.select=inner"),
     ("fit.ema_decay=1", "fit.ema_decay=1.0: must be at least 0 and below 1, or null"),
     ("init.min_match=0", "init.min_match=0.0: must be above 0 and at most 1"),
@@ -75,7 +87,7 @@ MISTAKES = [
     ("tracker.mine=5", "tracker.mine=5: a tracker is a section with _target_"),
     ("tracker.tensorboard.log=x", "tracker.tensorboard.log: trainer.trackers.tensorboard.TensorBoardTracker takes no"),
     ("data.name=digit", "did you mean 'digits'?"),
-    ("max_epochs", "Error parsing override 'max_epochs'"),
+    ("max_epochs", "max_epochs: has no value; type max_epochs=VALUE"),
     ("plugins=[no_such_package_x]", "cannot import 'no_such_package_x'"),
     ("optimizer=lion", "optimizer=lion: no such optimizer"),
     ("scheduler=plateau", "scheduler=plateau: no such scheduler"),
@@ -169,6 +181,47 @@ def test_the_sweep_flag_may_stand_anywhere(train):
     outcome = train("data=iris", "seed=1,2", "-m", "batch_size=0")
     assert outcome.code == 2
     assert "batch_size=0: must be at least 1" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("https://example.org/a.csv", "is an address: download it first, then give data=csv_tabular data.path=FILE"),
+        (
+            "a/b.zip",
+            "is a place: type data=image_folder data.path=a/b.zip model=image_cnn (images in a folder per class)",
+        ),
+        ("pictures/train", "is a place: type data=image_folder data.path=pictures/train model=image_cnn"),
+        ("B.XLSX", "is a file: type data=csv_tabular data.path=B.XLSX (a table)"),
+        ("digit", "no such data: did you mean 'digits'?"),
+    ],
+)
+def test_a_place_of_data_is_answered_with_its_kind(place, line):
+    said = explain(MissingConfigException(f"Could not find 'data/{place}'"), f"data={place}")
+    assert said.startswith(f"data={place}: {line}")
+
+
+def test_a_file_in_another_encoding_is_named(train, tmp_path):
+    (tmp_path / "own/loss").mkdir(parents=True)
+    (tmp_path / "own/loss/mine.yaml").write_bytes("# 损失\n_target_: trainer.losses.ce.CrossEntropy\n".encode("gbk"))
+    outcome = train("--config-dir", "own", "loss=mine")
+    assert outcome.code == 2
+    assert outcome.err.endswith("own/loss/mine.yaml: is not UTF-8 text: save it as UTF-8\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("defaults: [{override /profile: off}]", "YAML reads off, on, yes and no without quotes as truth values"),
+        ("audit: off", "audit: YAML reads off and on without quotes as truth values: write 'off'"),
+    ],
+)
+def test_words_that_yaml_takes_for_truth_values(train, tmp_path, text, message):
+    (tmp_path / "own/experiment").mkdir(parents=True)
+    (tmp_path / "own/experiment/mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    outcome = train("--config-dir=own", "experiment=mine")
+    assert outcome.code == 2
+    assert message in outcome.err
 
 
 YAML_MISTAKES = [

@@ -2,9 +2,10 @@ import subprocess
 import sys
 
 from rich.table import Table
+from rich.text import Text
 
 from tests.places import REPOSITORY
-from trainer.report.terminal import terminal
+from trainer.report.terminal import Terminal, terminal
 
 
 def test_names_are_printed_as_they_are(capsys):
@@ -17,6 +18,20 @@ def test_names_are_printed_as_they_are(capsys):
     assert "data.drop=[id,b] [/] [red]c :cat:" in printed
     assert "[name]" in printed
     assert "[id] :cat:" in printed
+
+
+def test_control_characters_of_names_are_written_out(capsys):
+    console = Terminal(force_terminal=True, width=80)
+    console.print("class \x1b[2J gone", highlight=False)
+    table = Table("\x1b[7m\x07")
+    table.add_row(Text("evil\x9bgood", style="bold"))
+    console.print(table)
+    printed = capsys.readouterr().out
+    assert "class \\x1b[2J gone" in printed
+    assert "\\x1b[7m" in printed
+    assert "evil\\x9b" in printed
+    assert not {"\x9b", "\x07"} & set(printed)
+    assert "\x1b[1m" in printed  # rich's own: bold
 
 
 PRINTED = """

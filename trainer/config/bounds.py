@@ -9,6 +9,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from trainer.errors import did_you_mean
 from trainer.system.translations import _
 
+YAML_WORDS = {"False": "off", "True": "on"}
+LARGEST = 2**63 - 1  # what a whole number may be for torch and NumPy
+
 
 @dataclass(frozen=True)
 class Within:
@@ -33,13 +36,17 @@ class Within:
         """Return what follows "must be": ``at least 1``, ``positive and finite``, ``above 0 and at most 1``."""
         if self.high == math.inf:
             if self.ends[0] == "(":
-                return "positive and finite" if self.low == 0 else f"finite and above {self.low:g}"
-            return f"at least {self.low:g}" if whole else f"finite and at least {self.low:g}"
+                return "positive and finite" if self.low == 0 else f"finite and above {_written(self.low)}"
+            return f"at least {_written(self.low)}" if whole else f"finite and at least {_written(self.low)}"
         if self.ends == "()":
-            return f"between {self.low:g} and {self.high:g}"
+            return f"between {_written(self.low)} and {_written(self.high)}"
         low = "at least" if self.ends[0] == "[" else "above"
         high = "at most" if self.ends[1] == "]" else "below"
-        return f"{low} {self.low:g} and {high} {self.high:g}"
+        return f"{low} {_written(self.low)} and {high} {_written(self.high)}"
+
+
+def _written(number: float) -> str:
+    return f"{number:.0f}" if number == round(number) else f"{number:g}"
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,8 @@ class Option:
         """Return what is wrong with a value of the right type, in one line with its key, or None."""
         if value is None or (self.one_of is not None and self.one_of.holds(value)):
             return None
+        if isinstance(value, int) and abs(value) > LARGEST:
+            return f"{self.key}={value}: must be " + (f"at most {LARGEST}" if value > 0 else f"at least -{LARGEST}")
         if self.within is None:
             return None if self.one_of is None else self._unknown(str(value))
         if isinstance(value, int | float) and not isinstance(value, bool) and self.within.holds(value):
@@ -123,6 +132,8 @@ class Option:
 
     def _unknown(self, word: str) -> str:
         assert self.one_of is not None
+        if word in YAML_WORDS and {"off", "on"} & set(self.one_of.known):
+            return f"{self.key}: YAML reads off and on without quotes as truth values: write '{YAML_WORDS[word]}'"
         hint = f" ({_(self.one_of.hint)})" if self.one_of.hint else ""
         known = did_you_mean(word, sorted(self.one_of.known), _)
         return _("{key}: unknown '{word}'{hint}").format(key=self.key, word=word, hint=f"{known}{hint}")

@@ -9,10 +9,11 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from importlib import import_module
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
+from trainer.config.bounds import LARGEST
 from trainer.config.keys import choices
+from trainer.config.value_types import describe, fits, is_storable
 from trainer.errors import ConfigError, FoldwiseError, did_you_mean
 from trainer.system.translations import _
 
@@ -201,8 +202,15 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
         elif value == "???":
             problems.append(_required_problem(f"{name}.{key}"))
         elif hint is not None and not _step_word(name, value) and not fits(value, hint):
-            problems.append(f"{name}.{key}: {value!r} is not {describe(hint)}")
+            problems.append(f"{name}.{key}: {value!r} is not {describe(hint)}{_as_list(f'{name}.{key}', value, hint)}")
+        elif not is_storable(value):
+            problems.append(f"{name}.{key}: {value!r} is too large a number: at most {LARGEST}")
     return problems + _missing(name, given, [parameter for parameter, _ in taken.values()])
+
+
+def _as_list(key: str, value: object, hint: Any) -> str:
+    """Return how a single value is typed where a list of such is wanted."""
+    return f": {key}=[{value}]" if not isinstance(value, (list, Mapping)) and fits([value], hint) else ""
 
 
 def _missing(name: str, given: Section, parameters: Iterable[inspect.Parameter]) -> list[str]:
@@ -230,47 +238,6 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
         return get_type_hints(function)
     except NameError:  # a name that exists for type checkers only
         return {}
-
-
-def fits(value: object, hint: Any) -> bool:
-    """Return whether a YAML value can stand where ``hint`` is expected; hints not understood fit everything."""
-    origin = get_origin(hint)
-    if origin in (Union, UnionType):
-        return any(fits(value, option) for option in get_args(hint))
-    if origin is Literal:
-        return value in get_args(hint)
-    if hint in (Any, object):
-        return True
-    if hint is NoneType:
-        return value is None
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (bool, str):
-        return isinstance(value, hint)
-    if origin in (list, tuple, Sequence):
-        items = [item for item in get_args(hint) if item is not Ellipsis]
-        whole = isinstance(value, (list, tuple))
-        return whole and (len(set(items)) != 1 or all(fits(item, items[0]) for item in value))  # type: ignore[attr-defined]
-    return inspect.isclass(hint) is False or not isinstance(value, (str, int, float, bool, list, NoneType))
-
-
-def describe(hint: Any) -> str:
-    """Return what a value of a type is called: ``a whole number or null``."""
-    words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", NoneType: "null"}
-    if get_origin(hint) in (Union, UnionType):
-        described = dict.fromkeys(
-            describe(option) for option in get_args(hint) if option in words or get_origin(option)
-        )
-        return " or ".join(described)
-    if get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, get_args(hint)))
-    if get_origin(hint) in (list, tuple, Sequence):
-        return "a list [...]"
-    if get_origin(hint) is dict:
-        return "a mapping {...}"
-    return words.get(hint, getattr(hint, "__name__", str(hint)))
 
 
 def _short(target: Callable[..., Any]) -> str:

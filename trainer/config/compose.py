@@ -16,20 +16,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, SCMode, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from trainer.config.command_line import arranged
 from trainer.config.help import REPOSITORY_DOOR
 from trainer.config.keys import CONF, flatten
-from trainer.config.problems import (
-    COMPOSITION_ERRORS,
-    NULL_GROUP,
-    closed_keys,
-    composition_problems,
-    explain,
-    known_keys,
-    unknown_key,
-)
+from trainer.config.near_keys import known_keys, unknown_key
+from trainer.config.problems import closed_keys, composition_problems, explain
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
 from trainer.system.paths import at_home
+from trainer.system.printable import printable_message
 from trainer.system.translations import _
 
 failures: list[FoldwiseError] | None = None  # of the jobs; None in a process that a launcher has made for a job
@@ -189,22 +184,17 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
     global failures
     failures = []
-    arguments = sorted(_one_tracker(sys.argv[1:]), key=lambda item: not _is_flag(item))  # Hydra's order
-    sys.argv[1:] = [with_quotes(item) for item in arguments]
+    sys.argv[1:] = [with_quotes(item) for item in arranged(_one_tracker(sys.argv[1:]))]
     try:
         main()
-    except (*COMPOSITION_ERRORS, ValueError) as error:
-        known = isinstance(error, COMPOSITION_ERRORS) or NULL_GROUP in str(error)
-        if not known or os.environ.get("FOLDWISE_TRACEBACK") == "1":
+    except FoldwiseError:
+        raise
+    except Exception as error:  # of a job none gets here (see job): what Hydra makes of a value may raise anything
+        if os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
         raise ConfigError.from_problems(composition_problems(error, sys.argv[1:], to_run_config, check)) from error
     if failures:
         raise failures[0]
-
-
-def _is_flag(argument: str) -> bool:
-    """Return whether an argument is a whole flag of Hydra's: ``-m``, ``--config-dir=conf``."""
-    return argument in ("-m", "--multirun") or (argument.startswith("--") and "=" in argument)
 
 
 def _one_tracker(arguments: Sequence[str]) -> list[str]:
@@ -238,7 +228,8 @@ def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
             raise
         failure = as_foldwise_error(error)
         if sweeping:
-            print(f"job {HydraConfig.get().job.num} failed: {_(failure.kind)}: {failure}", file=sys.stderr)
+            said = f"job {HydraConfig.get().job.num} failed: {_(failure.kind)}: {failure}"
+            print(printable_message(said), file=sys.stderr)
         if failures is None:
             raise failure from None
         failures.append(failure)

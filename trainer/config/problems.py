@@ -2,25 +2,27 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import get_origin
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
-from yaml import MarkedYAMLError, YAMLError
+from yaml import MarkedYAMLError
 
+from trainer.config.bounds import options_of
 from trainer.config.keys import CONF, choices
-from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, InnerConfig, RunConfig
+from trainer.config.near_keys import unknown_key
+from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, did_you_mean
 from trainer.system.translations import _
 
 NULL_GROUP = "Config group override must be a string"  # Hydra's ValueError for GROUP=null
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError, RecursionError)
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".xlsx", ".arff", ".feather", ".json")
 NOT_POSSIBLE = {  # what OmegaConf says of a value -> what it must be
     "is not Optional": "cannot be null",
     "is not a valid bool": "must be true or false",
@@ -45,14 +47,17 @@ def composition_problems(
     Returns:
         At least one line.
     """
-    overrides = [item for item in arguments if "=" in item and not item.startswith("-")]
+    if unreadable := _unreadable_files(error, arguments):
+        return unreadable
+    overrides = [item for item in arguments if ("=" in item or item.startswith("~")) and not item.startswith("-")]
     sweeping = bool({"-m", "--multirun"} & set(arguments))
     GlobalHydra.instance().clear()
     problems, sound = [], []
     with initialize_config_dir(str(CONF), version_base="1.3"):
         extra = [f"hydra.searchpath=[file://{path}]" for path in _config_dirs(arguments)]
         for override in overrides:
-            found = [problem for item in _expanded(override, sweeping) for problem in _alone([*extra, item])]
+            items = [item for item in _expanded(override, sweeping) if not _is_choice(item)]
+            found = [problem for item in items for problem in _alone([*extra, item])]
             problems += found
             sound += [] if found else [next(_expanded(override, sweeping))]
         try:
@@ -60,9 +65,25 @@ def composition_problems(
         except ConfigError as refused:
             named = tuple(override.partition("=")[0] for override in overrides if override not in sound)
             problems += [line for line in str(refused).splitlines() if not line.startswith(named)]
-        except COMPOSITION_ERRORS:
+        except Exception:  # what Hydra makes of a value may raise anything
             pass  # the override that broke it is among the problems, or the error itself is
     return problems or [explain(error)]
+
+
+def _unreadable_files(error: Exception, arguments: Sequence[str]) -> list[str]:
+    """Return the user's YAML files that are not UTF-8, where that is the error."""
+    if not isinstance(error, UnicodeDecodeError):
+        return []  # Hydra says which byte, not which file
+    files = (path for top in _config_dirs(arguments) for path in sorted(top.rglob("*.yaml")))
+    return [f"{path}: is not UTF-8 text: save it as UTF-8" for path in files if not _is_utf8(path)]
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _config_dirs(arguments: Sequence[str]) -> Iterator[Path]:
@@ -85,10 +106,16 @@ def _expanded(override: str, sweeping: bool) -> Iterator[str]:
     yield from (f"{parsed.get_key_element()}={value}" for value in parsed.sweep_string_iterator())
 
 
+def _is_choice(override: str) -> bool:
+    """Return whether an override names a file of conf/, which needs no trying (a third of a second each)."""
+    group, _, choice = override.partition("=")
+    return choice in choices(group)
+
+
 def _alone(overrides: Sequence[str]) -> list[str]:
     try:
         compose("config", overrides=list(overrides))
-    except (*COMPOSITION_ERRORS, ValueError) as error:
+    except Exception as error:  # what Hydra makes of a value may raise anything
         return [explain(error, overrides[-1])]
     return []
 
@@ -103,8 +130,12 @@ def explain(error: Exception, override: str = "") -> str:
         return f"{mark.name} line {mark.line + 1}:{mark.column + 1}: {error.problem}"
     if isinstance(error, OverrideParseException) and value:
         return f"{key}: cannot read the value: quote it twice, \"{key}='{value}'\""
-    if key == "plugins" and "merging" in text:
-        return f"plugins is a list: plugins=[{value}]"
+    if "merging" in text and key in _lists():
+        return f"{key} is a list: {key}=[{value}]"
+    if "merging" in text and override.startswith("~"):
+        return f"{override}: cannot be taken away, only set: {key}=VALUE"
+    if "Unsupported item value in defaults : bool" in text:
+        return "defaults: a choice is a word; YAML reads off, on, yes and no without quotes as truth values: quote it"
     if NULL_GROUP in text:
         return f"{override}: cannot be null; choose {key}={' | '.join(choices(key)) or '...'}"
     if "Ambiguous value" in text:
@@ -129,31 +160,39 @@ def explain(error: Exception, override: str = "") -> str:
     return f"{key}: {reason}" if key else reason
 
 
-def unknown_key(key: str) -> str:
-    """Return what is said of a key that no section has."""
-    return _("{key}: unknown key{hint}").format(key=key, hint=did_you_mean(key, known_keys(), _))
-
-
 def _unknown_option(group: str, value: str) -> str:
     options = choices(group)
     if group == "amp":
         said = _("amp={value}: unknown level; have: {known} (the letter O, upper case, then a digit)")
         return said.format(value=value, known=", ".join(options))
+    if group == "data" and (found := _data_place(value)):
+        return found
+    if group == "metrics" and value.startswith("["):
+        return f"metrics={value}: the list of metrics is metrics.names={value}; metrics= names a file of conf/metrics"
     if value.startswith("["):
         return f"{group}={value}: one at a time; use -m {group}=a,b to sweep over several"
     hint = did_you_mean(value, options, _)
     return _("{group}={value}: no such {group}{hint}").format(group=group, value=value, hint=hint)
 
 
-def known_keys() -> list[str]:
-    """Return every key of the closed sections, the groups and the top level, dotted."""
-    keys = ["experiment", "debug"]
-    for field in fields(RunConfig):
-        keys.append(field.name)
-        default = getattr(RunConfig(), field.name)
-        if is_dataclass(default):
-            keys += [f"{field.name}.{inner.name}" for inner in fields(default)]
-    return [*keys, *(f"cv.inner.{inner.name}" for inner in fields(InnerConfig))]
+def _data_place(value: str) -> str | None:
+    """Return what to type for data=PLACE, where data= names a kind of data."""
+    place = value.strip("'\"")
+    if re.match(r"\w+://", place):
+        return f"data={value}: is an address: download it first, then give data=csv_tabular data.path=FILE"
+    path = Path(place).expanduser()
+    if path.suffix.lower() in TABLES or path.is_file():
+        kinds = f"data=csv_tabular data.path={place} (a table), data=csv_text data.path={place} model=text_cnn (texts)"
+        return f"data={value}: is a file: type {kinds}"
+    if path.is_dir() or path.suffix == ".zip" or "/" in place:
+        kind = f"data=image_folder data.path={place} model=image_cnn (images in a folder per class)"
+        return f"data={value}: is a place: type {kind}"
+    return None
+
+
+@cache
+def _lists() -> frozenset[str]:
+    return frozenset(option.key for option in options_of(RunConfig) if get_origin(option.kind) is list)
 
 
 def closed_keys(cfg: DictConfig) -> list[str]:

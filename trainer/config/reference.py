@@ -9,10 +9,10 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from trainer.config.bounds import Option, options_of
-from trainer.config.build import describe
 from trainer.config.help import first_comment
 from trainer.config.keys import CONF, typed
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
+from trainer.config.value_types import describe
 from trainer.errors import FoldwiseError
 
 INTRODUCTION = """\

@@ -17,6 +17,7 @@ from trainer.system.translations import N_
 OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
 LISTED_SECTIONS = ("tracker",)  # any number of open sections, by name
 RARE_POLICIES = ("refuse", "merge", "keep_in_train", "allow")
+YEAR_SECONDS = 31_536_000  # a wait longer than that overflows the system's timers
 CAST_TYPES = ("float32", "half", "fp32", "fp16", "bf16")
 STRATEGIES = tuple(
     sorted(path.stem for path in Path(__file__).parents[1].glob("folds/strategies/*.py") if path.stem[0] != "_")
@@ -42,7 +43,7 @@ class CvConfig:
     ] = "stratified"
     arguments: Annotated[dict[str, Any], "of a splitter's class that strategy names"] = field(default_factory=dict)
     n_splits: Annotated[int, at_least(2), "folds of each repeat"] = 5
-    repeats: Annotated[int, at_least(1), "splits of all rows, each shuffled again"] = 1
+    repeats: Annotated[int, between(1, 10_000, "[]"), "splits of all rows, each shuffled again"] = 1
     shuffle: Annotated[bool, "whether the rows are shuffled before they are split"] = True
     random_state: Annotated[int, at_least(0), "of the shuffle of the first repeat; training has seed"] = 42
     fold: Annotated[
@@ -154,8 +155,8 @@ class ProfileConfig:
 
     enabled: Annotated[bool, "whether parameters, FLOPs, memory and time are estimated before training"] = True
     only: Annotated[bool, "stop after it"] = False
-    steps: Annotated[int, at_least(1), "training steps measured for the cost estimate"] = 3
-    top: Annotated[int, "rows of the module table"] = 10
+    steps: Annotated[int, between(1, 1000, "[]"), "training steps measured for the cost estimate"] = 3
+    top: Annotated[int, at_least(0), "rows of the module table"] = 10
 
 
 @dataclass
@@ -193,17 +194,21 @@ class RuntimeConfig:
     """How the process runs; nothing here changes the numbers except ``threads`` and ``compile``."""
 
     threads: Annotated[
-        int | None, at_least(1), "torch threads; null = one for a small model on the CPU, else torch's own choice"
+        int | None,
+        between(1, 1024, "[]"),
+        "torch threads; null = one for a small model on the CPU, else torch's own choice",
     ] = None
     progress: Annotated[
         str, one_of("auto", "rich", "plain", "off"), "bars, lines or nothing; auto = bars on a terminal"
     ] = "auto"
     compile: Annotated[bool, "call the model through torch.compile"] = False
     loader_timeout_seconds: Annotated[
-        float, above(0), "a loader process (num_workers) silent for longer ends the run"
+        float, between(0, YEAR_SECONDS, "(]"), "a loader process (num_workers) silent for longer ends the run"
     ] = 60.0
     stall_timeout_seconds: Annotated[
-        float, above(0), "a process of cv.parallel that neither reports nor computes for longer is ended"
+        float,
+        between(0, YEAR_SECONDS, "(]"),
+        "a process of cv.parallel that neither reports nor computes for longer is ended",
     ] = 300.0
 
 
@@ -231,10 +236,12 @@ class RunConfig:
     ] = "auto"
     force_resume: Annotated[bool, "go on although something that alters the numbers has changed"] = False
     seed: Annotated[int, at_least(0), "of weights, batches and augmentation, with repeat and fold"] = 42
-    max_epochs: Annotated[int, at_least(1), "epochs of each fold"] = 20
+    max_epochs: Annotated[int, between(1, 10**9, "[]"), "epochs of each fold"] = 20
     batch_size: Annotated[int, at_least(1), "rows of a batch"] = 32
     device: Annotated[str, "auto, cpu, cuda or cuda:N; auto = cuda where there is one"] = "auto"
-    num_workers: Annotated[int, at_least(0), "processes that read rows which do not fit in memory; 0 = none"] = 0
+    num_workers: Annotated[
+        int, between(0, 1024, "[]"), "processes that read rows which do not fit in memory; 0 = none"
+    ] = 0
     audit: Annotated[
         str,
         one_of("warn", "strict", "off"),

@@ -16,7 +16,7 @@ from trainer.data.samples import DataSpec
 from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import WHAT_HELPS, Learner, predict, predict_views
 from trainer.engine.settings import FitSettings, FoldRows, RowNumbers
-from trainer.errors import NonFiniteError
+from trainer.errors import ConfigError, NonFiniteError
 from trainer.metrics.scores import score
 from trainer.results import FoldResult
 from trainer.tasks import Target
@@ -73,13 +73,20 @@ def picked_weights(learner: Learner, selection: Selection) -> Iterator[None]:
 def predict_rows(
     learner: Learner, data: TrainingSet, rows: RowNumbers, settings: FitSettings, predict: Predict = predict
 ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[np.float32]]:
-    """Return logits (V, n_outputs), probabilities (V, n_classes) or numbers (V, 1), and loss (V,) of ascending rows."""
+    """Return logits (V, n_outputs), probabilities (V, n_classes) or numbers (V, 1), and loss (V,) of ascending rows.
+
+    Raises:
+        ConfigError: the loss, one of the user's, returns something else.
+    """
     logits = predict(learner, data, rows, settings.batch_size * EVALUATION_BATCHES)
     with torch.inference_mode():
         logits_VK = torch.from_numpy(logits).to(data.target.device)
         target = data.target[torch.from_numpy(rows).to(data.target.device)]
         proba = learner.loss.to_proba(logits_VK).cpu().numpy()
         loss = learner.loss(logits_VK, target).cpu().numpy()
+    for what, found in (("forward", loss.shape), ("to_proba", proba.shape[:1])):
+        if found != (len(rows),):
+            raise ConfigError(f"loss: {what} of {type(learner.loss).__name__} must return one value or row per row")
     return logits, proba if data.scale is None else data.scale.restored(proba), loss
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from trainer.report.agg import load_matplotlib
+
 DEFAULT_FONT = "DejaVu Sans"  # comes with matplotlib
 _FALLBACK_FONTS = (
     "Noto Sans CJK SC",
@@ -29,6 +31,7 @@ _FALLBACK_FILE = re.compile("SansCJK|SansSC|SourceHan|wqy|msyh|simhei|PingFang|H
 @cache
 def font_family() -> tuple[str, ...]:
     """Return the fonts to draw names with: matplotlib's own and the first Chinese font that is installed."""
+    load_matplotlib()
     from matplotlib import font_manager
 
     fonts = font_manager.fontManager

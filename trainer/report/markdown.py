@@ -26,6 +26,7 @@ from trainer.report.nested_table import nested_table
 from trainer.report.rendering import render
 from trainer.results import CVResult, FoldResult, OutOfFold
 from trainer.system.files import make_directory, write_bytes
+from trainer.system.printable import printable
 
 _PLOTS = "plots"
 FOLD_HEADING = ("fold", "train rows", "held-out rows", "epoch scored")  # then the metrics and the time
@@ -93,7 +94,7 @@ def report_markdown(
         amp={key: value for key, value in result.amp.items() if key != "folds"},
         scaling_rows=_scaling_rows(result, in_order),
         about=about,
-        command=str(notes.get("command") or "").replace("```", "'''").strip(),
+        command=printable(str(notes.get("command") or "").replace("```", "'''").strip()),
     )
 
 

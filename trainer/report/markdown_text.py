@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trainer.report.formatting import duration
+from trainer.system.printable import printable
 
 # characters that Markdown reads as markup; an underscore inside a word is none
 _MARKUP = r"[\\`*\[\]!]|(?<![^\W_])_|_(?![^\W_])"
@@ -78,7 +79,7 @@ def _bytes(count: float) -> str:
 
 def cell(text: str) -> str:
     """Return text from outside so that it shows as it is, in Markdown and in HTML, on one line."""
-    one_line = re.sub(r"\s+", " ", text).strip()
+    one_line = printable(re.sub(r"\s+", " ", text).strip())
     escaped = re.sub(_MARKUP, r"\\\g<0>", html.escape(one_line, quote=False))
     return escaped.replace("|", "&#124;")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.report.agg import load_matplotlib
 from trainer.report.fonts import drawable_names, font_family
 from trainer.report.formatting import fold_name, plain_label
 from trainer.results import FoldResult
@@ -73,8 +74,6 @@ def confusion_matrix(target: Target, proba: NDArray[np.float32], classes: Sequen
         classes: label text per class index.
         task: what was to be predicted.
     """
-    from matplotlib.colors import PowerNorm
-
     predicted = task.predicted(proba)
     if task.several_labels:
         return _label_bars(target, predicted, classes)
@@ -83,6 +82,8 @@ def confusion_matrix(target: Target, proba: NDArray[np.float32], classes: Sequen
     share_CC = counts_CC / np.maximum(counts_CC.sum(axis=1, keepdims=True), 1)
     side = min(2.6 + 0.5 * n, 11.0)
     fig = _figure(side + 1.0, side)
+    from matplotlib.colors import PowerNorm
+
     ax = fig.subplots()
     image = ax.imshow(share_CC, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))  # shows rare confusions
     if n <= _ANNOTATED_CLASSES:
@@ -227,6 +228,7 @@ def pixels(fig: "Figure", dots_per_inch: int = 100) -> NDArray[np.uint8]:
 
 
 def _figure(width_inches: float, height_inches: float) -> "Figure":
+    load_matplotlib()
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_inches, height_inches), layout="constrained", facecolor="white")

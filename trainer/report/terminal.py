@@ -1,16 +1,26 @@
 """The terminal that everything is printed on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from trainer.errors import print_nowhere
+from trainer.system.printable import let_print_anything, printable
 
 PrintLine = Callable[[str], None]
 
 
 class Terminal(Console):
-    """A console that may go away: what is printed then is lost, and what is trained is not."""
+    """A console that may go away: what is printed then is lost, and what is trained is not.
+
+    Names come from other people's files: control characters in them are written out, never obeyed.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the parts of what is printed; those that are rich's own control sequences as they are."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
 
     def on_broken_pipe(self) -> None:
         """Print nothing any more, where whoever read the output (head, less) has gone."""
@@ -24,6 +34,7 @@ def terminal(*, quiet: bool = False) -> Console:
     Args:
         quiet: print nothing.
     """
+    let_print_anything()
     return Terminal(quiet=quiet, markup=False, emoji=False)
 
 

@@ -23,6 +23,11 @@ from trainer.system.seeds import seed_everything, seed_of
 from trainer.tasks import Target
 from trainer.weights.load import load_weights
 
+LOSS_METHODS = {  # what a loss must have beside forward, and how it is written where nothing is special
+    "normaliser": "def normaliser(self, target): return target.new_ones(len(target))  # rows count alike",
+    "to_proba": "def to_proba(self, logits): return logits.float().softmax(dim=1)  # probabilities of the classes",
+}
+
 
 def fresh_learner(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module | None = None) -> Learner:
     """Build model, loss, optimizer, scheduler and precision again, from (seed, repeat, fold) alone.
@@ -77,6 +82,12 @@ def make_loss(recipe: Recipe, spec: DataSpec, fold: Fold) -> Any:
     if not isinstance(loss, nn.Module) or not hasattr(loss, "n_outputs"):
         raise ConfigError(
             f"loss: {section['_target_']} must make an nn.Module that says n_outputs (see trainer/losses/contract.py)"
+        )
+    lacking = [name for name in LOSS_METHODS if not callable(getattr(loss, name, None))]
+    if lacking:
+        raise ConfigError(
+            f"loss: {section['_target_']} has no method {' and no '.join(lacking)}\n"
+            + "\n".join(LOSS_METHODS[name] for name in lacking)
         )
     return loss.to(recipe.device)
 

@@ -2,13 +2,16 @@
 
 import importlib
 import math
+import re
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.config.bounds import bound_problems
-from trainer.config.build import check_section, resolve_target
+from trainer.config.build import arguments, check_section, resolve_target
 from trainer.config.grid import candidates, grid_problems
 from trainer.config.keys import values_text
 from trainer.config.schema import (
@@ -23,7 +26,7 @@ from trainer.config.schema import (
 from trainer.data.samples import DataSpec
 from trainer.engine.optimizer import make_optimizer, make_scheduler
 from trainer.engine.precision.opt_levels import override_problems
-from trainer.errors import ConfigError, did_you_mean
+from trainer.errors import ConfigError, did_you_mean, first_line_of, shown
 from trainer.folds.checks import require_seeds
 from trainer.folds.own import strategy_problems
 from trainer.folds.plan import strategy_module
@@ -35,6 +38,8 @@ from trainer.store.own_files import is_given
 from trainer.system.translations import _
 from trainer.trackers.build import tracker_problems
 
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+TRIED_STEPS = 12  # of the throw-away parameter: more than the epoch of 10 that its scheduler is told of
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 
@@ -63,7 +68,8 @@ def _problems(config: RunConfig) -> list[str]:
         problems += tracker_problems(config.tracker, config.plugins)
     problems += override_problems(config.amp)
     problems += _device_problems(config.device)
-    problems += _init_problems(config.init.path)
+    addresses = _address_problems(config)
+    problems += addresses or _init_problems(config.init.path)
     return problems + (_optimizer_problems(config) if not problems else [])
 
 
@@ -85,9 +91,10 @@ def _plugin_problems(plugins: list[str]) -> list[str]:
         try:
             importlib.import_module(plugin)
         except Exception as error:  # a package of the user's may raise anything
-            problems.append(
-                f"plugins: cannot import '{plugin}': {error}; run from the directory that holds it or install it"
-            )
+            name = plugin.removesuffix(".py").strip("./").replace("/", ".")
+            named = f"name the module: plugins=[{name}]" if name != plugin and name else ""
+            told = named or "run from the directory that holds it or install it"
+            problems.append(f"plugins: cannot import '{plugin}': {shown(first_line_of(error), 160)}; {told}")
     return problems
 
 
@@ -196,11 +203,21 @@ def _init_problems(path: str | None) -> list[str]:
     return [_("{file}: no such file{hint}").format(file=f"init.path={path}", hint=hint)]
 
 
+def _address_problems(config: RunConfig) -> list[str]:
+    """Return the paths that are addresses of the web or of a cloud: nothing is fetched."""
+    paths = {"init.path": config.init.path, "cv.path": config.cv.path, "paths.runs": config.paths.runs}
+    paths |= {"paths.cache": config.paths.cache, "model.pretrained": config.model.get("pretrained")}
+    paths |= {f"data.{key}": value for key, value in config.data.items()}
+    found = {key: value for key, value in paths.items() if isinstance(value, str) and ADDRESS.match(value)}
+    what = "is an address: give a path on this machine (download it first)"
+    return [f"{key}={shown(value)}: {what}" for key, value in found.items()]
+
+
 def _optimizer_problems(config: RunConfig) -> list[str]:
     """Build the optimizer and the scheduler around one throw-away parameter: torch checks the values itself."""
     try:
         optimizer = make_optimizer(config.optimizer, [torch.nn.Parameter(torch.zeros(1))], config.plugins)
-        make_scheduler(
+        scheduler = make_scheduler(
             config.scheduler,
             optimizer,
             warmup_steps=0,
@@ -210,8 +227,29 @@ def _optimizer_problems(config: RunConfig) -> list[str]:
         )
     except ConfigError as error:
         return [str(error)]
-    rates = [float(group["lr"]) for group in optimizer.param_groups]
-    return [f"scheduler: sets the learning rate to {rate:g}" for rate in rates if not 0 <= rate < math.inf]
+    try:
+        rates = [float(group["lr"]) for group in optimizer.param_groups]
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        return [f"scheduler: sets a learning rate that is no number: {shown(str(error))}"]
+    wrong = [f"scheduler: sets the learning rate to {rate:g}" for rate in rates if not 0 <= rate < math.inf]
+    return wrong or _first_steps(config, optimizer, scheduler)
+
+
+def _first_steps(config: RunConfig, optimizer: Optimizer, scheduler: LRScheduler) -> list[str]:
+    """Take some steps of the throw-away parameter: what torch does not check when it builds, it stumbles over here."""
+    name, stepped = "optimizer", config.optimizer
+    try:
+        for parameter in (one for group in optimizer.param_groups for one in group["params"]):
+            parameter.grad = torch.zeros_like(parameter)
+        for _ in range(TRIED_STEPS):
+            name, stepped = "optimizer", config.optimizer
+            optimizer.step()
+            name, stepped = "scheduler", config.scheduler
+            scheduler.step()
+    except Exception as error:  # values of any kind, in a class of any kind
+        given = shown(values_text(arguments(stepped)), 120)
+        return [f"{name}: {stepped['_target_']} cannot take a step with {given}: {shown(repr(error), 160)}"]
+    return []
 
 
 def require_model_files(config: RunConfig) -> None:

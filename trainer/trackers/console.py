@@ -76,7 +76,7 @@ class FoldBar:
     def epoch(self, record: EpochRecord) -> None:
         """Advance the bar to the end of the epoch."""
         self.step(record.step, record.train_loss, record.lr)
-        self.bars.update(self.steps, description=f"fold {self.fold} epoch {record.epoch + 1}")
+        self.bars.update(self.steps, description=f"fold {self.fold} epoch {record.epoch}")
 
     def fold_finished(self, result: FoldResult, target_V: Target, classes: tuple[str, ...], task: Task) -> None:
         """Advance the folds and leave a line behind."""

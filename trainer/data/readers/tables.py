@@ -121,6 +121,8 @@ def check_is_file(file: Path) -> None:
         raise DataError(_("{file} is a directory: name the file{listed}").format(file=file, listed=_listed(inside)))
     if file.is_file():
         return
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(file)):
+        raise DataError(f"{file}: is an address: give a path on this machine (download it first)")
     if not file.parent.is_dir():
         said = _("{file}: no such file; the directory {directory} does not exist either")
         raise DataError(said.format(file=file, directory=file.parent))

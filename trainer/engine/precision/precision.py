@@ -64,7 +64,9 @@ class Precision:
     def forward(self, model: Callable[..., Tensor], inputs: dict[str, Tensor]) -> Tensor:
         """Run the model and return float32 logits (B, n_outputs); floating inputs are cast as the level says."""
         with self.autocast():
-            logits = model(**{name: self._cast_input(value) for name, value in inputs.items()})
+            logits: object = model(**{name: self._cast_input(value) for name, value in inputs.items()})
+        if not isinstance(logits, Tensor):
+            raise ConfigError(f"the model returns a {type(logits).__name__}: return the logits alone, one tensor")
         self.half_outputs = logits.dtype in HALF_TYPES
         return logits.float()
 
@@ -74,7 +76,16 @@ class Precision:
         return value.to(self.cast_type)
 
     def backward(self, loss: Tensor, divisor: Tensor | float = 1.0) -> None:
-        """Back-propagate the scaled ``loss`` (a scalar) over ``divisor``."""
+        """Back-propagate the scaled ``loss`` (a scalar) over ``divisor``.
+
+        Raises:
+            ConfigError: nothing that can be trained led to it.
+        """
+        if not loss.requires_grad:
+            raise ConfigError(
+                "the loss is cut off from the model's parameters: nothing would be trained\n"
+                "let model and loss work without argmax, round, detach(), .item(), numpy or no_grad"
+            )
         scale = torch.full_like(divisor, self.scaler.scale) if isinstance(divisor, Tensor) else self.scaler.scale
         torch.autograd.backward(loss * (scale / divisor))  # a number over a tensor would round twice
 

@@ -124,6 +124,8 @@ def _shape_fix(shape: tuple[int, ...], n_rows: int, n_outputs: int) -> str:
         return f"pool or flatten the inner dimensions before a last layer with {n_outputs} outputs"
     if not shape or shape[0] != n_rows:
         return "keep dimension 0: it is the batch, nothing may be merged into it or summed over it"
+    if len(shape) == 1:
+        return f"return the logits of the last layer (B, {n_outputs}), no argmax, mean or max over the outputs"
     if shape[1] == 1:
         return f"let the last layer have {n_outputs} outputs (n_outputs is offered to the constructor), or use loss=bce"
     return (

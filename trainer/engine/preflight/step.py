@@ -132,7 +132,13 @@ def _step_fix(probe: ProbedModel, step: Step, in_forward: bool) -> str:
         return (
             "replace the in-place operation of the forward (x += y, relu_, masked_fill_) by one that makes a new tensor"
         )
-    return "make the forward work in training mode on this batch" if in_forward else "make the loss differentiable"
+    if in_forward:
+        return "make the forward work in training mode on this batch"
+    if "require grad" in str(step.error) or "grad_fn" in str(step.error):
+        return "make the loss differentiable: no argmax, round, detach(), .item() or numpy between it and the outputs"
+    return (
+        f"let {probe.loss_name} take outputs (B, {probe.loss.n_outputs}) and the targets of the data, and return (B,)"
+    )
 
 
 def finite_step(probe: ProbedModel, step: Step) -> Mistake | None:
