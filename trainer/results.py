@@ -119,6 +119,52 @@ class OutOfFold:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """By how much a run is ahead of a baseline in one metric; positive is better in every metric.
+
+    Attributes:
+        folds: difference per fold, in (repeat, fold) order; NaN where either is undefined.
+        mean: of those that are defined; NaN where none is.
+        sd: sample standard deviation of the same; 0.0 for one fold.
+        oof: on the pooled out-of-fold predictions.
+        ci95: percentile bootstrap interval of ``oof`` over rows, the same rows drawn for both; of the leading metric
+            only, else None.
+    """
+
+    folds: tuple[float, ...]
+    mean: float
+    sd: float
+    oof: float
+    ci95: tuple[float, float] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``better``, ``worse``, or ``tie`` where the interval holds 0; empty where there is none."""
+        if self.ci95 is None:
+            return ""
+        return "better" if self.ci95[0] > 0 else "worse" if self.ci95[1] < 0 else "tie"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A quick model on the folds of a run.
+
+    Attributes:
+        model: what was fitted, in words.
+        metrics: of its held-out predictions, by name, without intervals; empty where it was skipped.
+        lead: of the run, by metric.
+        seconds: summed over folds.
+        skipped: why it was not fitted in every fold, or empty.
+    """
+
+    model: str
+    metrics: dict[str, MetricSummary] = field(default_factory=dict)
+    lead: dict[str, Lead] = field(default_factory=dict)
+    seconds: float = 0.0
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
 class CVResult:
     """The result of a whole cross validation, as written to cv.json.
 
@@ -136,6 +182,7 @@ class CVResult:
         profile: the profile at start, or empty.
         picked: per fold, what nested cross validation picked (see ``FoldResult``); else empty.
         undefined: by metric, in which folds it is undefined and why; nothing of one that is defined in all.
+        baselines: quick models on the same folds, by name.
         positive: of a binary task, the class that precision, recall and ranking metrics speak of; else None.
         n_groups: how many groups the intervals are drawn from, each with all its rows; None = rows are drawn.
     """
@@ -155,3 +202,4 @@ class CVResult:
     undefined: dict[str, str] = field(default_factory=dict)
     positive: str | None = None
     n_groups: int | None = None
+    baselines: dict[str, Baseline] = field(default_factory=dict)

@@ -5,7 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
-CLOCK = {"seconds", "epoch_seconds", "profile"}  # keys of cv.json and metrics.jsonl that depend on the clock
+CLOCK = {"seconds", "epoch_seconds", "profile", "baselines"}  # keys of cv.json, metrics.jsonl that depend on it
 
 
 def fingerprint(run: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from trainer.results import Baseline, Lead
 from trainer.store.result_files import read_cv_json, read_oof, write_cv_json, write_oof
 from trainer.tasks import MULTICLASS, MULTILABEL
 
@@ -25,6 +26,8 @@ KEYS = [
     "picked",
     "undefined",
     "positive",
+    "n_groups",
+    "baselines",
 ]
 
 
@@ -36,6 +39,22 @@ def test_cv_json_has_exactly_these_keys(fake_result, tmp_path):
     assert list(saved["metrics"]["accuracy"]) == ["folds", "mean", "sd", "oof", "ci95"]
     assert saved["metrics"]["accuracy"]["oof"] == result.metrics["accuracy"].oof
     assert read_cv_json(tmp_path / "cv.json").metrics == result.metrics
+
+
+def test_baselines_are_read_back(fake_result, tmp_path):
+    undefined = Lead((math.nan,), math.nan, 0.0, math.nan)
+    summary = fake_result()[0].metrics["accuracy"]
+    linear = Baseline(
+        "ridge", {"a": summary}, {"a": Lead((0.5, 0.25), 0.375, 0.1, 0.3, (0.1, 0.4)), "b": undefined}, 1.5
+    )
+    result = replace(fake_result()[0], baselines={"linear": linear, "boosting": Baseline("trees", skipped="too long")})
+    write_cv_json(tmp_path / "cv.json", result)
+    back = read_cv_json(tmp_path / "cv.json").baselines
+    assert back["boosting"] == result.baselines["boosting"]
+    assert back["linear"].metrics == linear.metrics
+    assert back["linear"].lead["a"] == linear.lead["a"]
+    assert math.isnan(back["linear"].lead["b"].folds[0])
+    assert math.isnan(back["linear"].lead["b"].oof)
 
 
 def test_cv_json_writes_nan_as_null_and_reads_it_back(fake_result, tmp_path):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainer.audit.duplicate_rows import as_numbers, text_keys
 from trainer.audit.image_hashes import SIDE, look_at
 from trainer.audit.split import Side
-from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns
+from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns, Texts
 from trainer.tasks import Target, of_target
 
 Score = Callable[[Target, Target], float]
@@ -53,7 +53,7 @@ def probe_predictions(samples: Samples, probe: Probe, sides: Sequence[Side]) -> 
 
     Rows that are never held out are -1.
     """
-    inputs = _features(samples.inputs)
+    inputs = probe_inputs(samples.inputs)
     predicted = np.full(samples.target.shape, -1, dtype=samples.target.dtype)
     for side in sides:
         target = samples.target[side.train_N]
@@ -67,7 +67,7 @@ def probe_predictions(samples: Samples, probe: Probe, sides: Sequence[Side]) -> 
     return predicted
 
 
-def _features(inputs: Inputs) -> NDArray[Any]:
+def probe_inputs(inputs: Inputs) -> NDArray[Any]:
     """Return one row of numbers, or one text, per row."""
     if isinstance(inputs, TableColumns):
         return as_numbers(inputs)
@@ -89,25 +89,42 @@ def metric(spec: DataSpec) -> tuple[str, Score]:
     return "accuracy", lambda true, predicted: float(accuracy_score(true, predicted))
 
 
-def _linear(spec: DataSpec) -> Any:
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.multiclass import OneVsRestClassifier
+def linear_parts(inputs: TableColumns | Texts, spec: DataSpec) -> tuple[Any, Any]:
+    """Return the linear probe of a table or of texts in its two parts, unfitted.
 
-    if not spec.task.has_classes:
-        return Ridge()
-    model = LogisticRegression(max_iter=500)
-    return OneVsRestClassifier(model) if spec.task.several_labels else model
+    Returns:
+        What makes features of ``probe_inputs``, and the model of one target (of several labels, of one of them).
+    """
+    if isinstance(inputs, TableColumns):
+        return _table_features(inputs), _one_linear(spec)
+    return _ngrams(), _one_fast_linear(spec)
+
+
+def _linear(spec: DataSpec) -> Any:
+    return _of_labels(_one_linear(spec), spec)
 
 
 def _fast_linear(spec: DataSpec) -> Any:
-    """Logistic regression by stochastic gradient descent: n-grams are too many for the exact solver to be quick."""
-    from sklearn.linear_model import Ridge, SGDClassifier
+    return _of_labels(_one_fast_linear(spec), spec)
+
+
+def _of_labels(model: Any, spec: DataSpec) -> Any:
     from sklearn.multiclass import OneVsRestClassifier
 
-    if not spec.task.has_classes:
-        return Ridge()
-    model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
     return OneVsRestClassifier(model) if spec.task.several_labels else model
+
+
+def _one_linear(spec: DataSpec) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    return LogisticRegression(max_iter=500) if spec.task.has_classes else Ridge()
+
+
+def _one_fast_linear(spec: DataSpec) -> Any:
+    """Logistic regression by stochastic gradient descent: n-grams are too many for the exact solver to be quick."""
+    from sklearn.linear_model import Ridge, SGDClassifier
+
+    return SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0) if spec.task.has_classes else Ridge()
 
 
 def _nearest(spec: DataSpec) -> Any:
@@ -124,14 +141,24 @@ def _image_model(model: Any) -> Any:
 
 
 def _text_model(model: Any) -> Any:
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
 
-    ngrams = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True, lowercase=False)
-    return make_pipeline(ngrams, model)
+    return make_pipeline(_ngrams(), model)
+
+
+def _ngrams() -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True, lowercase=False)
 
 
 def _table_model(table: TableColumns, model: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(_table_features(table), model)
+
+
+def _table_features(table: TableColumns) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -144,4 +171,4 @@ def _table_model(table: TableColumns, model: Any) -> Any:
         parts.append(("numeric", scaled, slice(0, n_numeric)))
     if n_words:
         parts.append(("words", OneHotEncoder(handle_unknown="ignore"), slice(n_numeric, n_numeric + n_words)))
-    return make_pipeline(ColumnTransformer(parts), model)
+    return ColumnTransformer(parts)

@@ -247,6 +247,11 @@ class RunConfig:
         one_of("warn", "strict", "off"),
         "look for what makes the scores too good; strict = end with exit code 3 on a leak",
     ] = "warn"
+    baseline: Annotated[
+        str,
+        one_of("auto", "linear", "boosting", "off"),
+        "quick models on the same folds to compare with; auto = those that fit in a tenth of the training time",
+    ] = "auto"
     preflight: Annotated[bool, "try model and loss on one batch before training"] = True
     plugins: Annotated[list[str], "packages of your own that _target_ may name; on the command line only"] = field(
         default_factory=list

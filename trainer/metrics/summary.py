@@ -113,7 +113,7 @@ def summarise(
     A fold or a repeat in which the metric is undefined enters no mean; mean and spread are over the others.
     """
     ordered = sorted(folds, key=lambda part: (part.repeat, part.fold))
-    row_M = _row_numbers(oof)
+    row_M = row_numbers(oof)
     parts = [oof.repeat == repeat for repeat in np.unique(oof.repeat)]
     points = [score(names, task, oof.target[part_M], oof.proba[part_M]) for part_M in parts]
     group_U, n_groups = _groups_of_rows(oof, row_M), count_groups(oof)
@@ -152,7 +152,7 @@ def count_groups(oof: OutOfFold) -> int | None:
     """Return how many groups intervals are drawn from; None = rows, since there are no groups of several rows."""
     if oof.group is None:
         return None
-    n_groups, n_rows = len(np.unique(oof.group)), int(_row_numbers(oof).max()) + 1
+    n_groups, n_rows = len(np.unique(oof.group)), int(row_numbers(oof).max()) + 1
     return n_groups if n_groups < n_rows else None
 
 
@@ -165,6 +165,45 @@ def _groups_of_rows(oof: OutOfFold, row_M: NDArray[np.int64]) -> NDArray[np.int6
     return group_U
 
 
+def lead_interval(
+    name: str, task: Task, oof: OutOfFold, other: NDArray[np.float64], *, n_resamples: int = 1000, seed: int = 0
+) -> tuple[float, float] | None:
+    """Return the percentile bootstrap interval (95 %) of how much better the predictions are than other ones.
+
+    The same rows, or groups, are drawn for both, as in ``summarise``; positive is better in every metric.
+
+    Args:
+        name: of a metric.
+        task: what is predicted.
+        oof: the predictions.
+        other: (M, n_classes) or (M, L) other predictions of the same rows; of numbers (M, 1).
+        n_resamples: resamples.
+        seed: of the drawing.
+    """
+    row_M, drawn = row_numbers(oof), []
+    group_U = _groups_of_rows(oof, row_M)
+    if count_groups(oof) == 1:
+        return None
+    for repeat in np.unique(oof.repeat):
+        part_M = oof.repeat == repeat
+        ours, theirs = (
+            resample(
+                [name],
+                task,
+                oof.target[part_M],
+                proba[part_M],
+                n_resamples,
+                seed,
+                rows=row_M[part_M],
+                n_rows=int(row_M.max()) + 1,
+                group_N=group_U,
+            )[name]
+            for proba in (oof.proba, other.astype(oof.proba.dtype))
+        )
+        drawn.append(ours - theirs if metric_named(name).greater_is_better else theirs - ours)
+    return percentile_interval(np.mean(drawn, axis=0))
+
+
 def mean_of_defined(values: Sequence[float] | NDArray[np.float64]) -> float:
     """Return the mean of the values that are defined, NaN where none is."""
     known = np.asarray(values, dtype=np.float64)
@@ -172,7 +211,7 @@ def mean_of_defined(values: Sequence[float] | NDArray[np.float64]) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def _row_numbers(oof: OutOfFold) -> NDArray[np.int64]:
+def row_numbers(oof: OutOfFold) -> NDArray[np.int64]:
     """Number the rows that are held out in any repeat, in the order in which they first occur."""
     if (oof.repeat == oof.repeat[:1]).all():  # each row is there once
         return np.arange(len(oof.ids))

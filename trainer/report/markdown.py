@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.report import plots
+from trainer.report.baseline_table import baseline_table
 from trainer.report.formatting import (
     duration,
     fold_name,
@@ -89,6 +90,7 @@ def report_markdown(
         fold_rows=_fold_rows(result, in_order),
         optimism_rows=[[metric_label(name), signed(value)] for name, value in (result.optimism or {}).items()],
         nested=nested_table(result, in_order),
+        baselines=baseline_table(result),
         class_rows=per_class(result, oof) if result.task.has_classes else [],
         residual_row=[] if result.task.has_classes else _residual_row(result, oof),
         amp={key: value for key, value in result.amp.items() if key != "folds"},

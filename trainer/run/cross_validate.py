@@ -13,11 +13,12 @@ from trainer.config.grid import is_nested
 from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
 from trainer.engine.observer import Observer
-from trainer.errors import DataError, Interrupted, no_exit
+from trainer.errors import Interrupted, no_exit
 from trainer.executors.pool import train_side_by_side
-from trainer.executors.processes import TrainFold
 from trainer.report.start import show_data, show_precision
 from trainer.report.terminal import line_printer, make_console, show_notes
+from trainer.run.baselines.beside import BASELINES, train_or_compare, trains_again
+from trainer.run.baselines.fit_folds import Wanted, fit_baselines
 from trainer.run.experiment import Experiment
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold, training_sizes
@@ -102,10 +103,12 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     peak_bytes = findings.profile.get("peak_bytes")
     train = partial(train_folds, config, experiment, saving, fold, peak_bytes, console)
     wanted = directory, wanted_folds(config.cv.fold, experiment.plan.n_folds), config.max_epochs
+    baselines = Wanted(directory, identity["content"], config.baseline)
     try:
         train(resume_plan.folds)
         while config.resume == "wait" and (folds := wait_for_others(*wanted, line_printer(console))):
             train(folds)
+        fit_baselines(experiment, wanted[1], baselines, line_printer(console))
     except Interrupted as stop:
         stop.advice = f"; resume with: {command_to_go_on(launch.command, directory, launch.door)}"
         raise
@@ -237,20 +240,22 @@ def train_folds(
     show_notes(notes, console)
     shown, print_line = make_progress(config.runtime.progress, console, len(folds)), line_printer(console)
     train = partial(train_fold, experiment=experiment, saving=saving, prepared=prepared)
+    baselines = Wanted(saving.run, saving.identity["content"], config.baseline, n_workers)
 
     def observed() -> list[Observer]:
         return [shown.lane(), *make_trackers(config.tracker, config.plugins, saving.run, print_line)]
 
     try:
         if n_workers > 1:
+            again = partial(trains_again, config, saving, folds, baselines)
             train_side_by_side(
-                folds,
-                train,
+                [*folds, BASELINES],  # last: for the first process that has no fold left
+                partial(train_or_compare, train=train, experiment=experiment, folds=folds, wanted=baselines),
                 n_workers,
                 observed=observed,
                 print_line=print_line,
                 run=saving.run.name,
-                in_new_process=partial(trains_again, config, saving) if starts_new_processes(device) else None,
+                in_new_process=again if starts_new_processes(device) else None,
                 stall_seconds=config.runtime.stall_timeout_seconds,
             )
         else:
@@ -260,22 +265,6 @@ def train_folds(
                 train(name, observers, print_line, alone=alone, track=track)
     finally:
         shown.close()
-
-
-def trains_again(config: RunConfig, saving: Saving) -> TrainFold:
-    """Prepare, in a process that has nothing yet, the run that another one has begun; return what trains its folds.
-
-    Raises:
-        DataError: it is another one by now.
-    """
-    if not config.runtime.compile:
-        import_compiler_when_needed()
-    experiment = prepare(config)
-    if identity_of(config, experiment)[0] != saving.identity:
-        raise DataError(
-            f"{saving.run.name}: the data or the code has changed since the run was started: start it again"
-        )
-    return partial(train_fold, experiment=experiment, saving=saving)
 
 
 def finish(

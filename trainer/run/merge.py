@@ -14,10 +14,12 @@ from trainer.metrics.find import load_metric, metric_or_none
 from trainer.metrics.scores import score
 from trainer.metrics.summary import count_groups, optimism, pool_out_of_fold, summarise
 from trainer.metrics.undefined import undefined_reasons
+from trainer.report.baseline_table import baseline_lines
 from trainer.report.formatting import interval_lines, undefined_lines
 from trainer.report.markdown import write_report
 from trainer.report.tables import folds_table, results_table
 from trainer.results import CVResult, FoldResult, OutOfFold
+from trainer.run.baselines.compared import Run, baseline_results
 from trainer.run.copies import (
     FoundFold,
     RunCopy,
@@ -98,6 +100,9 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     plan = opened.plan
     oof = pool_out_of_fold(folds, ids_N, target, plan.repeats, fold_of_row=plan.fold_of_row, group_N=group_N)
     result = _result(opened, folds, oof, saved)
+    whole = Run(result, oof, dict(zip(found, folds, strict=True)))
+    places = {number: fold.directory for number, fold in found.items()}
+    result = replace(result, baselines=baseline_results(whole, places, opened.identity["content"]))
     notes = [*_undecided(folds, plan, result.primary), *_few_groups(result)]
     notes += [*_differing(found), *_hardware_note(saved)]
     write_cv_json(run / "cv.json", result)
@@ -259,7 +264,7 @@ def show(console: Console, merged: Merged) -> None:
     if len(merged.folds) <= MOST_FOLDS_SHOWN:
         console.print(folds_table(merged.result, merged.folds))
     console.print(results_table(merged.result))
-    for line in [*interval_lines(merged.result), *undefined_lines(merged.result)]:
+    for line in [*interval_lines(merged.result), *undefined_lines(merged.result), *baseline_lines(merged.result)]:
         console.print(line, highlight=False, soft_wrap=True)
     for note in merged.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)

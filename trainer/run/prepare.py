@@ -27,6 +27,7 @@ from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
 from trainer.losses.class_weights import weights_by_class
 from trainer.metrics.check import try_metrics
+from trainer.run.baselines.quick_models import require_fitting
 from trainer.run.experiment import Candidate, Experiment, Loaders, Recipe, StartingWeights
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels
@@ -56,6 +57,7 @@ def prepare(config: RunConfig) -> Experiment:
         samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
     check_data(config, spec)
     require_labels(samples, spec)
+    require_fitting(config.baseline, samples.inputs)
     column = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
     plan = split_rows(config.cv, samples, spec, column, plugins=config.plugins)
     _require_metrics(config, samples, spec, plan)

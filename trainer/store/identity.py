@@ -27,6 +27,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "device",
     "num_workers",
     "audit",
+    "baseline",
     "preflight",
     "paths",
     "profile",

@@ -21,7 +21,7 @@ RUN_FILE = re.compile(
     rf"(config\.yaml|(manifest|folds|split|profile|cv)\.json|rows\.parquet|oof\.(parquet|csv)|report\.(md|html)|{EVENTS})"
 )
 FOLD_FILE = re.compile(
-    r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner)\.json|model\.(safetensors|pth)"
+    r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner|baselines)\.json|baseline-(linear|boosting)\.parquet|model\.(safetensors|pth)"
     rf"|step-\d+\.(pt|json)|inner-\d+-\d+\.json|{EVENTS})"
 )
 PLOT_FILE = re.compile(r"(learning_curves|confusion_matrix|precision_recall)\.png")

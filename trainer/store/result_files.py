@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.results import CVResult, MetricSummary, OutOfFold
+from trainer.results import Baseline, CVResult, Lead, MetricSummary, OutOfFold
 from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
 from trainer.system.files import write_bytes
@@ -40,6 +40,7 @@ def read_cv_json(path: Path) -> CVResult:
     fields["classes"] = tuple(fields["classes"])
     fields["metrics"] = {name: _summary(values) for name, values in fields["metrics"].items()}
     fields["optimism"] = {name: _number(value) for name, value in fields["optimism"].items()}
+    fields["baselines"] = {name: _baseline(values) for name, values in fields.get("baselines", {}).items()}
     return CVResult(**fields)
 
 
@@ -69,6 +70,21 @@ def _summary(values: dict[str, Any]) -> MetricSummary:
         oof=_number(values["oof"]),
         ci95=None if ci95 is None else (ci95[0], ci95[1]),
     )
+
+
+def _baseline(values: dict[str, Any]) -> Baseline:
+    leads = {
+        name: Lead(
+            folds=tuple(_number(value) for value in lead["folds"]),
+            mean=_number(lead["mean"]),
+            sd=_number(lead["sd"]),
+            oof=_number(lead["oof"]),
+            ci95=None if lead["ci95"] is None else (lead["ci95"][0], lead["ci95"][1]),
+        )
+        for name, lead in values["lead"].items()
+    }
+    metrics = {name: _summary(summary) for name, summary in values["metrics"].items()}
+    return Baseline(values["model"], metrics, leads, values["seconds"], values["skipped"])
 
 
 def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Task) -> None:
