@@ -98,9 +98,47 @@ def test_nothing_but_rare_classes():
     [
         ({"rare": "mrege"}, r"cv\.rare: unknown 'mrege': did you mean 'merge'"),
         ({"rare": "merge", "strategy": "kfold"}, r"cv\.rare=merge has no effect with cv=kfold"),
-        ({"rare": "merge", "target": labels()}, r"cv\.rare=merge has no effect with cv=multilabel"),
+        ({"rare": "merge", "target": labels(), "strategy": "kfold"}, r"cv\.rare=merge has no effect with cv=kfold"),
     ],
 )
 def test_settings_without_effect_are_refused(changes, message):
     with pytest.raises(ConfigError, match=message):
         split(**changes)
+
+
+SETS = np.zeros((60, 4), dtype=np.int64)
+SETS[:30, 0] = SETS[20:50, 1] = 1
+SETS[[3, 17], 2] = SETS[[29, 40, 55], 3] = 1
+
+
+@pytest.mark.parametrize("strategy", ["multilabel", "stratified"])
+def test_rare_labels_are_kept_in_train_merged_or_named(strategy):
+    kept = split("keep_in_train", SETS, strategy)
+    rows = np.flatnonzero(SETS[:, 2:].any(axis=1))
+    assert "5 rows are never held out (cv.rare=keep_in_train): 'emu' (2 rows), 'yak' (3 rows)" in kept.notes
+    assert np.array_equal(np.flatnonzero(kept.fold_of_row[0] == -1), rows)
+    assert all(set(rows) <= set(kept.rows(0, fold)[0]) for fold in range(5))
+    merged = split("merge", SETS, strategy)
+    assert "stratified as one label (cv.rare=merge): 'emu' (2 rows), 'yak' (3 rows)" in merged.notes
+    assert all(SETS[merged.rows(0, fold)[1], 2:].sum() == 1 for fold in range(5))
+    allowed, plain = (split(rare, SETS, strategy) for rare in ("allow", "refuse"))
+    assert "rare labels split anyway (cv.rare=allow): 'emu' (2 rows), 'yak' (3 rows)" in allowed.notes
+    assert np.array_equal(allowed.fold_of_row, plain.fold_of_row)
+    assert "too rare for 5 folds: label 'emu' (2 rows), 'yak' (3 rows)" in "; ".join(plain.notes)
+
+
+def test_the_groups_of_rows_with_a_rare_label_are_kept_too():
+    groups = (np.arange(60) // 3).astype(np.str_)
+    made = split("keep_in_train", SETS, "multilabel", groups_N=groups)
+    assert np.array_equal(made.fold_of_row[0] == -1, np.isin(groups, groups[SETS[:, 2:].any(axis=1)]))
+    with pytest.raises(DataError, match="leaves no row to hold out"):
+        split("keep_in_train", np.eye(4, dtype=np.int64), "multilabel", n_splits=2)
+
+
+def test_a_label_of_one_row_is_rare_for_a_single_held_out_part():
+    one = SETS.copy()
+    one[17, 2] = 0
+    made = split("keep_in_train", one, "holdout")
+    assert made.fold_of_row[0, 3] == -1
+    assert "1 rows are never held out (cv.rare=keep_in_train): 'emu' (1 rows)" in made.notes
+    assert not any("never held out (cv.rare" in note for note in split("keep_in_train", SETS, "holdout").notes)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trainer.metrics.find import house_metrics
-from trainer.metrics.undefined import cannot_decide, lacking
+from trainer.metrics.undefined import cannot_decide, hangs_on_few, lacking
 from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION
 
 LABELS = np.array([[1, 0], [1, 1], [1, 0], [1, 1]])
@@ -51,3 +51,23 @@ def test_what_rows_lack_is_said():
     assert lacking(MULTILABEL, both, ("a", "b")) == "no row with label 'b' and no row without label 'a'"
     many = lacking(MULTICLASS, np.array([0]), tuple("abcdef"))
     assert many == "no row of class 'b' or 'c' or 'd' and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "rarest"),
+    [
+        ("average_precision", np.repeat([0, 1], [40, 2]), 1),
+        ("roc_auc", np.repeat([0, 1, 2], [40, 4, 20]), 1),
+        ("f1_macro", np.repeat([0, 1], [40, 2]), 1),
+        ("balanced_accuracy", np.repeat([0, 1], [2, 40]), 0),
+        ("average_precision", np.repeat([0, 1], [40, 5]), None),
+        ("accuracy", np.repeat([0, 1], [40, 2]), None),
+        ("log_loss", np.repeat([0, 1], [40, 2]), None),
+        ("average_precision", np.eye(2, dtype=np.int64)[np.repeat([0, 1], [40, 3])], 1),
+        ("hamming_loss", np.eye(2, dtype=np.int64)[np.repeat([0, 1], [40, 3])], None),
+        ("rmse", np.linspace(0, 1, 9), None),
+    ],
+)
+def test_a_metric_hangs_on_few_rows_where_one_of_them_weighs_much(name, target, rarest):
+    n_classes = target.shape[1] if target.ndim == 2 else len(np.unique(target))
+    assert hangs_on_few(name, target, n_classes) == rarest

@@ -1,4 +1,4 @@
-"""Classes too rare to be in every fold: refused with their counts, or what ``cv.rare`` says."""
+"""Classes and labels too rare to be in every fold: named with their counts, and treated as ``cv.rare`` says."""
 
 from dataclasses import dataclass, replace
 
@@ -11,6 +11,7 @@ from trainer.system.translations import _
 from trainer.tasks import of_target
 
 STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row
+STRATIFYING_LABELS = ("multilabel", "holdout")  # by all labels of a row
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def apply_rare_policy(
 
     Args:
         strategy: of the split.
-        target: (N,) class index, or (N, L): never rare, as iterative stratification deals out what there is.
+        target: (N,) class index, or (N, L): iterative stratification deals out what there is of a rare label, so under
+            ``refuse`` it is not refused; the notes on the split name it.
         groups_N: rows that stay together, or None.
         classes: label text per class, for messages.
         n_splits: folds.
@@ -53,16 +55,17 @@ def apply_rare_policy(
         DataError: rare classes under ``refuse``, or nothing is left to split.
     """
     everything = RareOutcome(target, np.zeros(len(target), dtype=bool))
+    task = of_target(target)
     if rare not in RARE_POLICIES:
         raise ConfigError(f"cv.rare: unknown '{rare}'{did_you_mean(rare, RARE_POLICIES)}")
-    if strategy not in STRATIFYING or of_target(target).several_labels:
+    if strategy not in (STRATIFYING_LABELS if task.several_labels else STRATIFYING):
         if rare != "refuse":
             raise ConfigError(f"cv.rare={rare} has no effect with cv={strategy} on these labels: leave it out")
         return everything
     needed = 2 if strategy == "holdout" else n_splits
-    counts_C = np.bincount(target, minlength=len(classes))
+    counts_C = task.class_counts(target, len(classes))
     rare_C = counts_C < needed
-    if not rare_C.any():
+    if not rare_C.any() or (task.several_labels and rare == "refuse"):
         return everything
     if rare == "refuse":
         raise DataError(_refusal(classes, counts_C, needed, strategy))
@@ -71,12 +74,14 @@ def apply_rare_policy(
         return everything
     listed = _listed(classes, counts_C, rare_C)
     if rare == "allow":
-        if rare_C[counts_C > 0].all():
+        if task.one_class_each and rare_C[counts_C > 0].all():
             raise DataError(f"every class has fewer rows than {needed} folds: {listed}; use fewer folds or cv=kfold")
-        return replace(everything, notes=(f"rare classes split anyway (cv.rare=allow): {listed}",))
+        return replace(everything, notes=(f"rare {task.nouns} split anyway (cv.rare=allow): {listed}",))
     if rare == "merge":
-        labels, names = _merged(target, counts_C, rare_C, needed, classes)
-        return replace(everything, labels=labels, notes=(f"stratified as one class (cv.rare=merge): {names}",))
+        merged_C = _merged(counts_C, rare_C, needed)
+        names = _listed(classes, counts_C, merged_C)
+        note = f"stratified as one {task.noun} (cv.rare=merge): {names}"
+        return replace(everything, labels=_as_one(target, merged_C), notes=(note,))
     return _kept_in_train(target, groups_N, rare_C, listed)
 
 
@@ -96,28 +101,30 @@ def _refusal(classes: tuple[str, ...], counts_C: NDArray[np.int64], needed: int,
     return "\n".join([*lines, *more, advice.format(fewer=fewer, other=other)])
 
 
-def _merged(
-    target: NDArray[np.int64],
-    counts_C: NDArray[np.int64],
-    rare_C: NDArray[np.bool_],
-    needed: int,
-    classes: tuple[str, ...],
-) -> tuple[NDArray[np.int64], str]:
-    """Make one class of the rare ones; the next smallest joins while they are still too few together."""
+def _merged(counts_C: NDArray[np.int64], rare_C: NDArray[np.bool_], needed: int) -> NDArray[np.bool_]:
+    """Return which classes are made one: the rare ones, and the next smallest while they are too few together."""
     together = rare_C.copy()
     for c in np.argsort(counts_C, kind="stable"):
         if counts_C[together].sum() >= needed:
             break
         together[c] = counts_C[c] > 0
-    labels = target.copy()
-    labels[together[target]] = int(together.argmax())
-    return labels, _listed(classes, counts_C, together)
+    return together
+
+
+def _as_one(target: NDArray[np.int64], merged_C: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return (N,) with the merged classes as the first of them, or (N, L) with the merged labels in its place."""
+    first, labels = int(merged_C.argmax()), target.copy()
+    if of_target(target).several_labels:
+        labels[:, first] = target[:, merged_C].any(axis=1)
+        return np.delete(labels, np.flatnonzero(merged_C)[1:], axis=1)
+    labels[merged_C[target]] = first
+    return labels
 
 
 def _kept_in_train(
     target: NDArray[np.int64], groups_N: NDArray[np.str_] | None, rare_C: NDArray[np.bool_], listed: str
 ) -> RareOutcome:
-    kept_N = rare_C[target]
+    kept_N: NDArray[np.bool_] = of_target(target).indicators(target, len(rare_C))[:, rare_C].sum(axis=1) > 0
     if groups_N is not None:
         kept_N = np.isin(groups_N, groups_N[kept_N])
     if kept_N.all():

@@ -12,6 +12,7 @@ from trainer.results import MetricSummary, OutOfFold
 from trainer.tasks import Target, Task, of_target
 
 _MOST_NAMED = 3
+FEW_ROWS = 5  # of a class: a metric that hangs on fewer is decided by chance
 
 
 def cannot_decide(name: str, target: Target, n_classes: int) -> bool:
@@ -35,6 +36,40 @@ def cannot_decide(name: str, target: Target, n_classes: int) -> bool:
     except Exception:  # a function of the user's may raise anything; it has been tried on the held-out rows
         return False
     return best == worst or (math.isnan(best) and math.isnan(worst))
+
+
+def hangs_on_few(name: str, target: Target, n_classes: int) -> int | None:
+    """Return the rarest class (or label), where it has a handful of these rows and a metric hangs on them; else None.
+
+    One row of the rarest class is predicted wrong, all others right: accuracy loses the share of one row, average
+    precision of a class with two rows far more.
+
+    Args:
+        name: of a metric.
+        target: of the rows.
+        n_classes: C, or the number of labels L.
+    """
+    task = of_target(target)
+    counts_C = task.class_counts(target, n_classes)
+    if not (counts_C > 0).any():
+        return None
+    rarest = int(np.where(counts_C > 0, counts_C, len(target) + 1).argmin())
+    if counts_C[rarest] >= FEW_ROWS:
+        return None
+    right = task.right(target, n_classes)
+    wrong, one_wrong = task.as_float64(1 - right), right.copy()
+    row = int(task.indicators(target, n_classes)[:, rarest].argmax())
+    if task.several_labels:
+        one_wrong[row, rarest] = wrong[row, rarest]
+    else:
+        one_wrong[row] = wrong[row]
+    try:
+        best, less, worst = (metric_named(name)(*read_only(target, proba)) for proba in (right, one_wrong, wrong))
+    except Exception:  # a function of the user's may raise anything; it has been tried on the held-out rows
+        return None
+    if math.isnan(best + less + worst) or best == worst:
+        return None
+    return rarest if abs(best - less) / abs(best - worst) > 2 / len(target) else None
 
 
 def lacking(task: Task, target: Target, classes: Sequence[str]) -> str:

@@ -59,8 +59,25 @@ def test_the_latest_rows_may_lack_a_class():
 def test_a_slice_of_rows_has_the_rare_class_and_is_not_refused():
     rare = np.repeat([0, 1], [145, 5])
     exp = made(CvConfig(select="inner"), target=rare, strategy="stratified", metric="roc_auc")
-    assert selection_start(exp, [0, 1, 2]) == []
+    notes = selection_start(exp, [0, 1, 2])
     assert rare[fold_rows(exp, 0).monitor].sum() == 1
+    few = "ROC AUC picks on 1 row of class 'yes' ({} in training): fewer than 5 decide by chance; use cv.select=last"
+    assert notes == [f"fold 0: {few.format(4)}", f"folds 1, 2: {few.format(3)}"]
+    accurate = made(CvConfig(select="inner"), target=rare, strategy="stratified", metric="accuracy")
+    assert selection_start(accurate, [0, 1, 2]) == []
+
+
+def test_a_larger_slice_is_named_where_it_has_enough_of_the_rarest_class():
+    exp = made(CvConfig(select="inner"), strategy="stratified", target=np.repeat([0, 1], [126, 24]))
+    (note,) = selection_start(exp, [0, 1, 2])
+    assert note == (
+        "folds 0, 1, 2: average precision picks on 2 rows of class 'yes' (16 in training): fewer than 5 decide by "
+        "chance; use cv.inner_fraction=0.32 or cv.select=last"
+    )
+    larger = made(CvConfig(select="inner", inner_fraction=0.32), strategy="stratified", target=exp.samples.target)
+    assert selection_start(larger, [0, 1, 2]) == []
+    on_folds = made(CvConfig(select="fold"), strategy="stratified", target=np.repeat([0, 1], [141, 9]))
+    assert "picks on 3 rows of class 'yes' (6 in training)" in selection_start(on_folds, [0, 1, 2])[0]
 
 
 def test_without_a_pick_nothing_is_asked():

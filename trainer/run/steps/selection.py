@@ -1,12 +1,15 @@
 """Before the first step: whether the metric that is to pick can tell one epoch, or one candidate, from another."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from trainer.config.grid import is_nested
 from trainer.engine.settings import FoldRows
 from trainer.errors import DataError
 from trainer.metrics.find import metric_named
-from trainer.metrics.undefined import cannot_decide, lacking
+from trainer.metrics.undefined import FEW_ROWS, cannot_decide, hangs_on_few, lacking
 from trainer.run.experiment import Experiment
 from trainer.run.fold_data import fold_rows
 from trainer.run.nested import inner_rows
@@ -20,12 +23,12 @@ def selection_start(experiment: Experiment, wanted: Sequence[int | str]) -> list
         wanted: folds to be trained.
 
     Returns:
-        Notes on folds of which some, but not all, inner folds cannot pick.
+        Notes on folds of which some, but not all, inner folds cannot pick, or whose pick hangs on a handful of rows.
 
     Raises:
         DataError: naming the first fold, what its rows lack, and what helps.
     """
-    notes = []
+    notes, few = [], dict[int | str, str]()
     for name in wanted:
         rows = fold_rows(experiment, name)
         parts = inner_rows(experiment, rows) if is_nested(experiment.cv) else [rows]
@@ -38,7 +41,38 @@ def selection_start(experiment: Experiment, wanted: Sequence[int | str]) -> list
                 f"fold {name}: {_label(experiment)} says nothing on {len(useless)} of {len(parts)} inner folds"
                 f"{f' ({why})' if why else ''}: they have no part in the pick where it is undefined"
             )
-    return notes
+        elif said := _on_few_rows(experiment, rows, parts):
+            few[name] = said
+    return notes + _together(few)
+
+
+def _on_few_rows(experiment: Experiment, rows: FoldRows, parts: Sequence[FoldRows]) -> str:
+    """Say how few rows of a class the pick hangs on, and what helps; empty where it hangs on enough, or on none."""
+    picking = [part.monitor for part in parts if part.monitor is not None]
+    if not picking:
+        return ""
+    cv, spec, target = experiment.cv, experiment.spec, experiment.samples.target
+    monitor = np.concatenate(picking)
+    rarest = hangs_on_few(experiment.recipe.settings.metrics[0], target[monitor], len(spec.classes))
+    if rarest is None:
+        return ""
+    counts = spec.task.class_counts(target[monitor], len(spec.classes))
+    trained = rows.train if is_nested(cv) or cv.select == "fold" else np.concatenate([rows.train, monitor])
+    n_trained = int(spec.task.class_counts(target[trained], len(spec.classes))[rarest])
+    of = "with label" if spec.task.several_labels else f"of {spec.task.noun}"
+    enough = math.ceil(100 * FEW_ROWS / max(n_trained, 1)) / 100
+    larger = f"cv.inner_fraction={enough:g} or " if cv.select == "inner" and not is_nested(cv) and enough <= 0.5 else ""
+    return (
+        f"{_label(experiment)} picks on {counts[rarest]} row{'s' * int(counts[rarest] != 1)} {of} "
+        f"'{spec.classes[rarest]}' ({n_trained} in training): fewer than {FEW_ROWS} decide by chance; "
+        f"use {larger}cv.select=last"
+    )
+
+
+def _together(few: Mapping[int | str, str]) -> list[str]:
+    """Return one note for all folds of which the same is to be said."""
+    folds_of = {said: [str(name) for name, other in few.items() if other == said] for said in few.values()}
+    return [f"fold{'s' * (len(names) > 1)} {', '.join(names)}: {said}" for said, names in folds_of.items()]
 
 
 def _cannot_pick(experiment: Experiment, rows: FoldRows) -> bool:
