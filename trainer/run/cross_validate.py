@@ -23,7 +23,7 @@ from trainer.run.experiment import Experiment
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold, training_sizes
 from trainer.run.fold_job import Saving, train_fold
-from trainer.run.identify import identity_of
+from trainer.run.identify import identity_of, prepare_again
 from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
 from trainer.run.missing import command_to_go_on, missing_folds, missing_message
@@ -247,7 +247,8 @@ def train_folds(
 
     try:
         if n_workers > 1:
-            again = partial(trains_again, config, saving, folds, baselines)
+            begin = partial(prepare_again, config, saving.identity, saving.run.name)
+            again = partial(trains_again, begin, saving, folds, baselines)
             train_side_by_side(
                 [*folds, BASELINES],  # last: for the first process that has no fold left
                 partial(train_or_compare, train=train, experiment=experiment, folds=folds, wanted=baselines),

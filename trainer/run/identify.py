@@ -14,12 +14,15 @@ from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
 from trainer.engine.precision.opt_levels import show
+from trainer.errors import DataError
 from trainer.folds.plan import json_parts
 from trainer.models.pretrained import TRANSFORMER, pretrained_files
 from trainer.run.experiment import Experiment
 from trainer.run.fold_data import prepared_inputs
+from trainer.run.prepare import prepare
 from trainer.run.source_hash import code, files_sha256, versions
 from trainer.store.identity import Identity, deciding_keys
+from trainer.system.fast_import import import_compiler_when_needed
 
 UNKNOWN = b"unknown: "
 CHUNK_CELLS = 1 << 18  # turned into bytes at a time
@@ -55,6 +58,25 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
         for name in unknown
     ]
     return json.loads(json.dumps(identity)), notes
+
+
+def prepare_again(config: RunConfig, identity: Identity, run: str) -> Experiment:
+    """Prepare, in a process that has nothing yet, the run that another one has begun.
+
+    Args:
+        config: of the run.
+        identity: of the run.
+        run: its name, for the message.
+
+    Raises:
+        DataError: it is another one by now.
+    """
+    if not config.runtime.compile:
+        import_compiler_when_needed()
+    experiment = prepare(config)
+    if identity_of(config, experiment)[0] != identity:
+        raise DataError(f"{run}: the data or the code has changed since the run was started: start it again")
+    return experiment
 
 
 def _found_by_name(experiment: Experiment) -> list[str]:
