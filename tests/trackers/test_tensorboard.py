@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -5,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from trainer.errors import ForeignFileError, StorageError
 from trainer.metrics.scores import score
 from trainer.metrics.summary import pool_out_of_fold, summarise
-from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.results import CVResult, EpochRecord, FoldResult, MetricSummary
 from trainer.tasks import MULTICLASS, MULTILABEL
 from trainer.trackers.tensorboard import TensorBoardTracker
 
@@ -105,3 +107,26 @@ def test_events_that_cannot_be_written_are_called_that(tmp_path, monkeypatch):
     monkeypatch.setattr(tracker, "_open", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space")))
     with pytest.raises(StorageError, match=rf"cannot write the events of the tracker to {tmp_path}: disk full"):
         tracker.fold_started(0, 6, 0)
+
+
+def test_what_is_not_defined_has_no_point(tmp_path):
+    tracker = TensorBoardTracker(tmp_path)
+    tracker.fold_started(0, 20, 0)
+    tracker.step(1, math.nan, 0.1)
+    tracker.step(2, 1.0, math.inf)
+    tracker.epoch(EpochRecord(1, 2, 0.5, 0.1, 0.2, monitor={"roc_auc": math.nan, "accuracy": 0.5}))
+    proba, nothing = np.full((2, 3), 1 / 3, dtype=np.float32), {"roc_auc": math.nan, "accuracy": 0.25}
+    records = (EpochRecord(1, 2, 0.5, 0.1, 0.2),)
+    fold = FoldResult(0, 0, np.arange(2), proba, proba, proba[:, 0], nothing, records, 1, 2, 1.0)
+    tracker.fold_finished(fold, np.array([0, 1]), CLASSES, MULTICLASS)
+    summaries = {"roc_auc": MetricSummary((math.nan,), math.nan, math.nan, math.nan, None)}
+    result = CVResult(2, 1, MULTICLASS, CLASSES, "f", "roc_auc", summaries, {}, 2.0, {}, {})
+    tracker.finished(result, {"loss": "ce"})
+    curves = read(tmp_path / "fold_0")
+    values = {tag: [point.value for point in curves.Scalars(tag)] for tag in curves.Tags()["scalars"]}
+    assert all(np.isfinite(points).all() for points in values.values())
+    assert values["step/loss"] == [1.0]
+    assert values["step/lr"] == pytest.approx([0.1])
+    assert (values["monitor/accuracy"], values["held_out/accuracy"]) == ([0.5], [0.25])
+    assert not {"monitor/roc_auc", "held_out/roc_auc"} & values.keys()
+    assert read(tmp_path).Tags()["scalars"] == []

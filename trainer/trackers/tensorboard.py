@@ -1,5 +1,6 @@
 """TensorBoard: curves of every fold laid over each other, pictures per fold, one line of hparams per run."""
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,8 +45,8 @@ class TensorBoardTracker:
     def step(self, step: int, loss: float, lr: float) -> None:
         """Write loss and learning rate of one optimizer step."""
         with self._stored():
-            self._writer.add_scalar("step/loss", loss, step)
-            self._writer.add_scalar("step/lr", lr, step)
+            self._add("step/loss", loss, step)
+            self._add("step/lr", lr, step)
 
     def epoch(self, record: EpochRecord) -> None:
         """Write what an epoch recorded."""
@@ -60,7 +61,7 @@ class TensorBoardTracker:
             }
             scalars |= {f"monitor/{name}": value for name, value in record.monitor.items()}
             for tag, value in scalars.items():
-                self._writer.add_scalar(tag, value, record.step)
+                self._add(tag, value, record.step)
 
     def fold_finished(self, result: FoldResult, target_V: Target, classes: Sequence[str], task: Task) -> None:
         """Write the held-out metrics, the confusion matrix and the precision-recall curves of the fold.
@@ -77,7 +78,7 @@ class TensorBoardTracker:
                 return
             step = result.epochs[result.best_epoch - 1].step
             for name, value in result.metrics.items():
-                self._writer.add_scalar(f"held_out/{name}", value, step)
+                self._add(f"held_out/{name}", value, step)
             pictures = {"confusion_matrix": confusion_matrix} if classes else {"residuals": predicted_against_true}
             if len(classes) > _PR_CLASSES:
                 pictures["precision_recall"] = precision_recall
@@ -101,8 +102,14 @@ class TensorBoardTracker:
             values |= {f"oof/{name}": summary.oof for name, summary in result.metrics.items()}
             plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in hparams.items()}
             self._writer = self._open(str(self._log_dir))
-            self._writer.add_hparams(plain, values, run_name=".")
+            defined = {name: value for name, value in values.items() if math.isfinite(value)}
+            self._writer.add_hparams(plain, defined, run_name=".")
             self._close()
+
+    def _add(self, tag: str, value: float, step: int) -> None:
+        """Write a point of a curve; what is not defined there, or infinite, has none."""
+        if math.isfinite(value):
+            self._writer.add_scalar(tag, value, step)
 
     def _close(self) -> None:
         writer, self._writer = self._writer, None

@@ -274,3 +274,35 @@ def test_options_that_a_kind_of_file_does_not_have_are_refused(tmp_path: Path, e
         return
     with pytest.raises(ConfigError, match=rf"data\.{name} has no effect on .*\.{ending}"):
         open_table(file, ColumnOptions(**option))
+
+
+OF_R = '"mpg","cyl","y"\n"Mazda RX4",21,6,"a"\n"Datsun 710",22.8,4,"b"\n"Hornet",21.4,6,"a"\n'
+
+
+def test_row_names_of_r_have_no_cell_in_the_header(tmp_path):
+    (tmp_path / "mt.csv").write_text(OF_R)
+    opened = open_table(tmp_path / "mt.csv", ColumnOptions())
+    assert opened.rows.to_pydict() == {"mpg": ["21", "22.8", "21.4"], "cyl": ["6", "4", "6"], "y": ["a", "b", "a"]}
+    [note] = opened.notes
+    assert "one cell shorter than the rows, as R writes it" in note
+    assert "left out (data.id=row_names takes them for ids)" in note
+    kept = open_table(tmp_path / "mt.csv", ColumnOptions(id="row_names"))
+    assert kept.rows["row_names"].to_pylist() == ["Mazda RX4", "Datsun 710", "Hornet"]
+    assert kept.rows.drop_columns(["row_names"]) == opened.rows
+    (tmp_path / "mt.txt").write_text(OF_R.replace(",", " "))
+    assert open_table(tmp_path / "mt.txt", ColumnOptions(delimiter=" ")).rows == opened.rows
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,b,y\n1,2,no,\n3,4,yes,\n",  # a delimiter at the end
+        "a,b,y\n1,2,no,x\n1,4,yes,z\n",  # the first cells name no rows
+        "a,b,y\n1,2,no,x\n3,4,yes\n",  # the first row alone
+        "a,b,y\n1,2,no,x\n3,4,yes,z,z\n",
+    ],
+)
+def test_rows_longer_than_the_header_that_begin_with_no_names_are_refused(tmp_path, content):
+    (tmp_path / "t.csv").write_text(content)
+    with pytest.raises(DataError, match=r"row 1 \(line 2\) has 4 cells, the header has 3"):
+        open_table(tmp_path / "t.csv", ColumnOptions())

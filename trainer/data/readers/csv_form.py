@@ -14,6 +14,7 @@ DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pi
 QUOTES = ("double", "none")
 SEPARATOR_LINE = re.compile(rb'\A"?sep=(.)"?[ \t]*(?:\r\n|\r|\n)')  # as Excel reads and writes it
 COMMENT = re.compile(rb"\A#[^\r\n]*(?:\r\n|\r|\n)\s*")
+ROW_NAMES = "row_names"  # the column of R's row names
 COMMENTED = (b"#", b"sep=", b'"sep=')
 
 
@@ -27,12 +28,14 @@ class CsvForm:
         quoted: whether a double quote at the start of a cell opens it.
         header: ``None`` = the first line has the names, if it does not look like data; ``first`` = it has; ``none`` =
             there is no such line; or the names themselves, which no line has.
+        row_names: whether rows begin with a name that the header has no cell for, as R's ``write.table`` writes them.
     """
 
     separator: str | None = None
     usual: str = ","
     quoted: bool = True
     header: str | tuple[str, ...] | None = None
+    row_names: bool = False
 
     @property
     def delimiter(self) -> str:
@@ -59,6 +62,7 @@ class CsvForm:
             ConfigError: more or fewer names are given than the line has cells.
         """
         if self.has_header:
+            first = [ROW_NAMES, *first] if self.row_names else first
             return [name or f"unnamed_{place}" for place, name in enumerate(first, start=1)]
         if isinstance(self.header, str):
             return [f"c{place}" for place in range(1, len(first) + 1)]

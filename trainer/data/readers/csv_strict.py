@@ -3,13 +3,16 @@
 import csv
 import io
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from trainer.data.readers.csv_form import CsvForm, without_preamble
+from trainer.data.readers.csv_form import ROW_NAMES, CsvForm, without_preamble
 from trainer.data.readers.text_decoding import line_at
 from trainer.errors import DataError, shown
 from trainer.system import arrow_files
@@ -38,13 +41,28 @@ def parse_csv(payload: bytes, file: Path, form: CsvForm) -> tuple[pa.Table, CsvF
     first_line = line_at(payload, len(payload) - len(rest))
     if form.quoted:
         _check_quotes(rest, form, file, first_line)
-    header = read_header(io.TextIOWrapper(io.BytesIO(rest), encoding="utf-8", newline=""), form)
+    lines = form.rows(io.TextIOWrapper(io.BytesIO(rest), encoding="utf-8", newline=""))
+    header: list[str] = next(lines, [])
     check_delimiter(header, form.delimiter, file)
+    form = replace(form, row_names=form.has_header and _begins_with_row_name(header, lines))
     names = form.names(header, file)
     try:
-        return parse_rows(arrow_files.copied(rest), len(rest), form, names), form, notes
+        table = parse_rows(arrow_files.copied(rest), len(rest), form, names)
     except pa.ArrowException as problem:
-        raise _row_problem(rest, form, len(names), file, str(problem), first_line) from problem
+        n_columns = len(names) - form.row_names
+        raise _row_problem(rest, form, n_columns, file, str(problem), first_line) from problem
+    if form.row_names and len(pc.unique(table[ROW_NAMES])) < table.num_rows:  # no names: every row has a cell too many
+        raise _row_problem(rest, form, len(header), file, "", first_line)
+    return table, form, notes
+
+
+def _begins_with_row_name(header: list[str], lines: Iterator[list[str]]) -> bool:
+    """Whether the row after the header has one cell more, and not for a delimiter at its end."""
+    try:
+        following = next(filter(None, lines), [])
+    except csv.Error:  # a cell too long for Python's reader: Arrow reads it
+        return False
+    return bool(header) and len(following) == len(header) + 1 and following[0] != "" != following[-1]
 
 
 def read_header(lines: TextIO, form: CsvForm) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.readers.csv_form import ROW_NAMES
 from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 
@@ -145,3 +146,11 @@ def _numbers_rows(cells: Column) -> bool:
         return False
     numbers_N = as_numpy(pc.cast(cells, pa.int64()))
     return bool((np.diff(numbers_N) > 0).all())
+
+
+def without_row_names(table: pa.Table, id_column: str | None) -> tuple[pa.Table, tuple[str, ...]]:
+    """Leave out the row names that R has written, unless they are the ids; tell that they are there."""
+    said = "the header is one cell shorter than the rows, as R writes it: the first column has the names of the rows"
+    if id_column == ROW_NAMES:
+        return table, (said,)
+    return table.drop_columns([ROW_NAMES]), (f"{said}, left out (data.id={ROW_NAMES} takes them for ids)",)

@@ -12,7 +12,7 @@ from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.csv_fast import read_sound_csv
 from trainer.data.readers.csv_form import CsvForm, csv_form
 from trainer.data.readers.csv_strict import parse_csv
-from trainer.data.readers.table_checks import check_first_line, check_swallowed, without_index
+from trainer.data.readers.table_checks import check_first_line, check_swallowed, without_index, without_row_names
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system import arrow_files
@@ -59,7 +59,7 @@ def open_table(path: str | Path, columns: ColumnOptions) -> OpenTable:
         check_first_line(table, file)
     _check_columns(table, file)
     swallowed = check_swallowed(table, form.delimiter, file) if usual is not None and form.quoted else ()
-    table, left_out = without_index(table)
+    table, left_out = without_row_names(table, columns.id) if form.row_names else without_index(table)
     return OpenTable(table, form.delimiter if usual is not None else "", (*notes, *swallowed, *left_out))
 
 
