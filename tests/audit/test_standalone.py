@@ -203,3 +203,38 @@ def test_a_split_column_is_read_as_training_reads_it(cells, folds, names) -> Non
         np.testing.assert_array_equal(held_out, np.flatnonzero(split.fold_of_row[0] == fold))
         sides = split.train_rows(0, fold) if split.train_rows else np.flatnonzero(split.fold_of_row[0] != fold)
         np.testing.assert_array_equal(train, sides)
+
+
+def user_rows(n: int = 24) -> list[tuple[str, ...]]:
+    return [
+        (f"text number {i} of all", "ab?"[i % 2 if i % 8 else 2], f"u{i % 4}", "train" if i % 3 else "test")
+        for i in range(n)
+    ]
+
+
+def test_columns_that_no_option_names_may_be_a_group_or_a_split(tmp_path: Path) -> None:
+    file = csv(tmp_path, user_rows(), "text,label,user_id,part")
+    found = audit_file(file, ColumnOptions(), text="text")
+    group, split = of_kind(found, "group_column"), of_kind(found, "split_column")
+    assert "'user_id' has 4 values in 24 rows and looks like a group, and no option names it" in group.message
+    assert group.fix == "data.group=user_id cv=stratified_group"
+    assert split.fix == "data.split=part cv=predefined"
+    given = audit_file(file, ColumnOptions(group="user_id", split="part"), text="text")
+    assert not {"group_column", "split_column"} & {finding.kind for finding in given}
+
+
+@pytest.mark.parametrize("named", [None, "id"])
+def test_rows_without_a_label_have_no_side_of_a_split(tmp_path: Path, named: str | None) -> None:
+    rows = [(f"r{i}", *row) for i, row in enumerate(user_rows())]
+    file, told = csv(tmp_path, rows, "id,text,label,user,part"), []
+    columns = ColumnOptions(id=named, group="user", split="part", missing_labels=["?"])
+    found = audit_file(file, columns, text="text", tell=told.append)
+    torn = of_kind(found, "groups")
+    assert torn.severity == "leak"
+    assert any("3 of 24 rows left out" in note for note in told)
+
+
+def test_the_form_of_the_file_counts_for_its_split_too(tmp_path: Path) -> None:
+    file = csv(tmp_path, user_rows()[1:], ",".join(user_rows()[0]))
+    columns = ColumnOptions(label="c2", group="c3", split="c4", header="none")
+    assert of_kind(audit_file(file, columns, text="c1"), "groups").severity == "leak"

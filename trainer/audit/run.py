@@ -65,6 +65,8 @@ def audit(
         findings += check_label_columns(inputs, target, spec)
         findings += check_id_columns(inputs)
         findings += check_unused_columns(samples, inputs)
+    if samples.beside is not None:
+        findings += check_unused_columns(samples, samples.beside, are_features=False)
     findings += check_conflicts(codes_N, target, spec, inputs)
     findings += check_order(samples, split)
     findings += check_frequent(codes_N, target, spec)

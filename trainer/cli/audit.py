@@ -1,5 +1,6 @@
 """A leak audit without a run: ``foldwise audit FILE`` says what would make scores on it too good."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trainer.cli.columns import Drop, File, Texts, given_columns, require_label, with_columns
-from trainer.cli.flags import named_as_flags
+from trainer.cli.flags import as_flags, named_as_flags
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError, DataError
 from trainer.system.paths import PathText
@@ -81,15 +82,20 @@ def audit(
     from trainer.report.audit_table import show
     from trainer.report.terminal import terminal
 
+    console = terminal()
+
+    def tell(note: str) -> None:
+        console.print(f"note: {as_flags(note)}", highlight=False, soft_wrap=True)
+
     with named_as_flags():
-        findings = _findings(What(file, columns, text, drop, images, image_file, measure))
-    show(findings, terminal())
+        findings = _findings(What(file, columns, text, drop, images, image_file, measure), tell)
+    show(findings, console)
     leaks = sum(finding.severity == "leak" for finding in findings)
     if strict and leaks:
         raise DataError(f"{file}: {count(leaks, 'leak')} (--strict)")
 
 
-def _findings(what: What) -> "list[Finding]":
+def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
     from trainer.audit.standalone import audit_file, audit_images
 
     names_images = bool(what.images or what.image_file)
@@ -97,22 +103,22 @@ def _findings(what: What) -> "list[Finding]":
         _require_none(
             what, given_columns(what.columns), f"{what.file} is read as images, one folder per class; {IN_A_TABLE}"
         )
-        return _audited_folder(what)
+        return _audited_folder(what, tell)
     require_label(what.columns)
     if names_images:
         _require_none(what, ["weight"] if what.columns.weight else [], "only the images are read")
         column = what.image_file or "file"
-        return audit_images(what.file, what.columns, images=what.images, file=column, measure=what.measure)
+        return audit_images(what.file, what.columns, images=what.images, file=column, measure=what.measure, tell=tell)
     if what.text and what.drop:
         raise ConfigError("--drop has no effect with --text: only the text is read")
-    return audit_file(what.file, what.columns, text=what.text, drop=what.drop or (), measure=what.measure)
+    return audit_file(what.file, what.columns, text=what.text, drop=what.drop or (), measure=what.measure, tell=tell)
 
 
-def _audited_folder(what: What) -> "list[Finding]":
+def _audited_folder(what: What, tell: Callable[[str], None]) -> "list[Finding]":
     from trainer.audit.standalone import audit_folder
 
     try:
-        return audit_folder(what.file, measure=what.measure)
+        return audit_folder(what.file, measure=what.measure, tell=tell)
     except DataError as error:  # which names the loader of a run
         raise DataError(str(error).replace("use data=image_csv", "add --file COL --label COL")) from error
 

@@ -75,6 +75,7 @@ class Samples:
         groups_N: text, or None.
         times_N: when each row happened, in any unit that grows, or None.
         split_N: text, the fold of each row as the file has it, or None.
+        beside: columns of the file that are not read and may be a group or a split, for the audit, or None.
     """
 
     ids_N: NDArray[np.str_]
@@ -84,6 +85,7 @@ class Samples:
     groups_N: NDArray[np.str_] | None = None
     times_N: NDArray[np.float64] | NDArray[np.int64] | None = None
     split_N: NDArray[np.str_] | None = None
+    beside: TableColumns | None = None
 
     def __len__(self) -> int:
         return len(self.ids_N)
@@ -92,15 +94,19 @@ class Samples:
         """Return the rows (N,) that are kept, with the ids they have."""
         if kept_N.all():
             return self
-        rows: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "inputs"}
+        rows: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__ if name.endswith("_N")}
         kept: dict[str, Any] = {name: None if value is None else value[kept_N] for name, value in rows.items()}
-        return Samples(inputs=_only(self.inputs, kept_N), **kept)
+        beside = None if self.beside is None else _table_only(self.beside, kept_N)
+        return Samples(inputs=_only(self.inputs, kept_N), target=self.target[kept_N], beside=beside, **kept)
+
+
+def _table_only(table: TableColumns, kept_N: NDArray[np.bool_]) -> TableColumns:
+    return TableColumns(table.numeric_NF[kept_N], table.categorical_NK[kept_N], table.numeric, table.categorical)
 
 
 def _only(inputs: Inputs, kept_N: NDArray[np.bool_]) -> Inputs:
     if isinstance(inputs, TableColumns):
-        columns = inputs.numeric_NF[kept_N], inputs.categorical_NK[kept_N]
-        return TableColumns(*columns, inputs.numeric, inputs.categorical)
+        return _table_only(inputs, kept_N)
     if isinstance(inputs, Texts):
         pairs = None if inputs.pairs is None else tuple(compress(inputs.pairs, kept_N))
         return Texts(tuple(compress(inputs.texts, kept_N)), pairs)

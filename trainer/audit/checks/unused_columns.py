@@ -1,26 +1,15 @@
-"""Feature columns that look like a group or a split: read as features, while the folds know nothing of them."""
-
-import re
+"""Columns that look like a group or a split: features, or read by nothing, while the folds know nothing of them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.audit.findings import Finding
 from trainer.data.columns.roles import setting
+from trainer.data.columns.unread import GROUP_NAME, SPLIT_NAME, SPLIT_WORDS
 from trainer.data.samples import Samples, TableColumns
 from trainer.errors import shown
 from trainer.tasks import of_target
 
-WHO = (
-    "patient|subject|participant|person|speaker|user|author|customer|client|student|member|donor|animal|household|"
-    "family|session|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
-    "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product"
-)
-ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
-GROUP_NAME = re.compile(rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])", re.I)
-SPLIT_WORDS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"))
-TRAIN_OR_TEST = r"(?:is[_ ]?)?(?:train|test)(?:[_ ]?(?:test|set|split))?"
-SPLIT_NAME = re.compile(rf"{TRAIN_OR_TEST}|k?fold(?:[_ ]?\d*)?|split|subset|partition", re.I)
 LEAST_VALUES, LEAST_REPEATS = 3, 2.0  # of a group: values, and rows of each on average
 MOST_FOLDS = 50
 
@@ -28,17 +17,33 @@ MOST_FOLDS = 50
 Cells = NDArray[np.float64] | NDArray[np.object_]
 
 
-def check_unused_columns(samples: Samples, table: TableColumns) -> list[Finding]:
-    """Report feature columns that look like a split, and where no group is given like a group."""
-    findings = []
+def check_unused_columns(samples: Samples, table: TableColumns, *, are_features: bool = True) -> list[Finding]:
+    """Report columns that look like a split, and where no group is given like a group.
+
+    Args:
+        samples: all rows.
+        table: the columns.
+        are_features: whether they are what is learnt from; else no option names them.
+    """
+    findings, role = [], "is a feature" if are_features else "no option names it"
     for name, cells_N in split_columns(samples, table).items():
         parts = ", ".join(sorted({str(cell) for cell in cells_N[:1000]})[:4])
-        said = f"Column '{shown(name, 40)}' ({shown(parts, 40)}) looks like a split, and is a feature."
-        fix = f"{setting('data.split', name)} cv=predefined, or {setting('data.drop', name, in_list=True)}"
-        findings.append(Finding("split_column", "warning", said, fix=fix))
+        said = f"Column '{shown(name, 40)}' ({shown(parts, 40)}) looks like a split, and {role}."
+        fix = f"{setting('data.split', name)} cv=predefined"
+        findings.append(Finding("split_column", "warning", said, fix=_or_drop(fix, name, are_features)))
     for name, cells_N in group_columns(samples, table).items():
-        findings.append(_group_column(name, cells_N, samples))
+        n_values = len(np.unique(cells_N.astype(np.str_)))
+        said = (
+            f"Column '{shown(name, 40)}' has {n_values:,} values in {len(cells_N):,} rows and looks like a group, and "
+            f"{role}: rows of one value are on both sides of random folds."
+        )
+        fix = _or_drop(f"{setting('data.group', name)} cv={of_target(samples.target).grouped}", name, are_features)
+        findings.append(Finding("group_column", "warning", said, n_rows=len(cells_N), fix=fix))
     return findings
+
+
+def _or_drop(fix: str, name: str, is_feature: bool) -> str:
+    return f"{fix}, or {setting('data.drop', name, in_list=True)}" if is_feature else fix
 
 
 def split_columns(samples: Samples, table: TableColumns) -> dict[str, Cells]:
@@ -77,19 +82,3 @@ def _is_split(name: str, cells_N: Cells) -> bool:
 def _repeats(cells_N: Cells) -> bool:
     n_values = len(np.unique(cells_N.astype(np.str_)))
     return n_values >= LEAST_VALUES and len(cells_N) >= LEAST_REPEATS * n_values
-
-
-def _group_column(name: str, cells_N: Cells, samples: Samples) -> Finding:
-    n_values = len(np.unique(cells_N.astype(np.str_)))
-    said = (
-        f"Column '{shown(name, 40)}' has {n_values:,} values in {len(cells_N):,} rows and looks like a group, and is a "
-        "feature: rows of one value are on both sides of random folds."
-    )
-    fix = f"{setting('data.group', name)} cv={of_target(samples.target).grouped}"
-    return Finding(
-        "group_column",
-        "warning",
-        said,
-        n_rows=len(cells_N),
-        fix=f"{fix}, or {setting('data.drop', name, in_list=True)}",
-    )

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
+from trainer.data.columns.unread import unread_columns
 from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.errors import ConfigError, DataError
@@ -46,7 +47,10 @@ def load_csv_text(
     pairs, pair_notes = _texts(table, roles.others["pair"], path, "data.pair") if roles.others["pair"] else (None, ())
     labels = labels_of(table, roles, path, columns)
     samples = Samples(
-        inputs=Texts(texts, pairs), target=labels.target, **read_rows(table, roles, path, columns.spellings)
+        inputs=Texts(texts, pairs),
+        target=labels.target,
+        beside=unread_columns(table, roles.free),
+        **read_rows(table, roles, path, columns.spellings),
     )
     del table
     pa.default_memory_pool().release_unused()

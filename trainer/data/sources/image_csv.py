@@ -12,6 +12,7 @@ import pyarrow as pa
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
+from trainer.data.columns.unread import unread_columns
 from trainer.data.images.image_files import hash_images, is_image_name, list_files, read_bytes
 from trainer.data.readers.archives import Archive, open_archive
 from trainer.data.readers.tables import DELIMITED, JSON_LINES, PARQUET, OpenTable, open_table
@@ -62,7 +63,8 @@ def load_image_csv(
     repeated = len(names) - len(set(names))
     if roles.id is None and not repeated:
         rows["ids_N"] = np.array(wanted, dtype=np.str_)
-    samples = Samples(inputs=hash_images(root, names), target=labels.target, **rows)
+    beside = unread_columns(table, roles.free)
+    samples = Samples(inputs=hash_images(root, names), target=labels.target, beside=beside, **rows)
     again = (f"{repeated} rows name an image that an earlier row names too",) if repeated else ()
     notes = (*opened.notes, *labels.notes, *again, *(archive.notes if archive else ()))
     spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because)

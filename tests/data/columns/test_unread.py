@@ -1,0 +1,34 @@
+"""Columns that a source of texts or images does not read: which of them may be a group or a split."""
+
+import numpy as np
+import pyarrow as pa
+
+from trainer.data.columns.unread import unread_columns, without_columns
+
+TABLE = pa.table(
+    {
+        "text": ["a", "b", "c", "d"],
+        "user_id": [7, 7, 8, None],
+        "fold": ["0", "1", "0", "1"],
+        "part": ["Train", "dev", "test", "train"],
+        "when": ["2020", "2021", "2022", "2023"],
+        "patient": [["x"], ["y"], ["z"], ["x"]],
+    }
+)
+
+
+def test_what_may_be_a_group_or_a_split_is_kept_as_a_table_has_it():
+    found = unread_columns(TABLE, ["user_id", "fold", "part", "when", "patient"])
+    assert (found.numeric, found.categorical) == (("fold",), ("user_id", "part"))
+    assert found.numeric_NF[:, 0].tolist() == [0, 1, 0, 1]
+    assert found.categorical_NK[:, 0].tolist() == ["7", "7", "8", ""]
+    assert found.categorical_NK[:, 1].tolist() == ["Train", "dev", "test", "train"]
+    assert unread_columns(TABLE, ["text", "when"]) is None
+    assert unread_columns(TABLE, []) is None
+
+
+def test_columns_that_have_a_role_after_all():
+    found = without_columns(unread_columns(TABLE, ["user_id", "fold", "part"]), {"part", "fold", None})
+    assert (found.numeric, found.categorical) == ((), ("user_id",))
+    assert np.shape(found.numeric_NF) == (4, 0)
+    assert without_columns(None, {"part"}) is None

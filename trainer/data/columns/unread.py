@@ -1,0 +1,85 @@
+"""Columns that no option names and a source of texts or images does not read: those that may be a group or a split."""
+
+import re
+from collections.abc import Container, Sequence
+from itertools import compress
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.data.samples import TableColumns
+from trainer.system.arrow_files import Column, as_numpy
+
+WHO = (
+    "patient|subject|participant|person|speaker|user|author|customer|client|student|member|donor|animal|household|"
+    "family|session|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
+    "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product"
+)
+ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
+GROUP_NAME = re.compile(rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])", re.I)
+SPLIT_WORDS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"))
+TRAIN_OR_TEST = r"(?:is[_ ]?)?(?:train|test)(?:[_ ]?(?:test|set|split))?"
+SPLIT_NAME = re.compile(rf"{TRAIN_OR_TEST}|k?fold(?:[_ ]?\d*)?|split|subset|partition", re.I)
+LOOKED_AT = 1000  # rows whose words tell a split
+
+
+def unread_columns(table: pa.Table, names: Sequence[str]) -> TableColumns | None:
+    """Return the columns of ``names`` that may be a group or a split, by name or words; None where there are none."""
+    numeric: dict[str, NDArray[np.float64]] = {}
+    words: dict[str, NDArray[np.object_]] = {}
+    for name in names:
+        cells = table[name]
+        if pa.types.is_nested(cells.type) or pa.types.is_binary(cells.type):
+            continue
+        if SPLIT_NAME.fullmatch(name) and (numbers := _numbers(cells)) is not None:
+            numeric[name] = numbers
+        elif GROUP_NAME.fullmatch(name) or SPLIT_NAME.fullmatch(name) or _has_split_words(cells):
+            words[name] = _words(cells)
+    if not numeric and not words:
+        return None
+    empty = np.empty((table.num_rows, 0))
+    return TableColumns(
+        np.column_stack([empty, *numeric.values()]),
+        np.column_stack([empty.astype(object), *words.values()]),
+        tuple(numeric),
+        tuple(words),
+    )
+
+
+def without_columns(table: TableColumns | None, names: Container[str | None]) -> TableColumns | None:
+    """Return the columns but for those of ``names``."""
+    if table is None:
+        return None
+    numeric_F = [name not in names for name in table.numeric]
+    words_K = [name not in names for name in table.categorical]
+    return TableColumns(
+        table.numeric_NF[:, numeric_F],
+        table.categorical_NK[:, words_K],
+        tuple(compress(table.numeric, numeric_F)),
+        tuple(compress(table.categorical, words_K)),
+    )
+
+
+def _numbers(cells: Column) -> NDArray[np.float64] | None:
+    try:
+        return as_numpy(pc.cast(cells, pa.float64())).astype(np.float64)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _has_split_words(cells: Column) -> bool:
+    if not pa.types.is_string(cells.type) and not pa.types.is_large_string(cells.type):
+        return False
+    return {str(cell).lower() for cell in cells[:LOOKED_AT].to_pylist()} <= SPLIT_WORDS
+
+
+def _words(cells: Column) -> NDArray[np.object_]:
+    """Return the cells as text, each word once in memory; a missing one is empty."""
+    text: Column = pc.cast(cells, pa.string())
+    chunks: Any = pc.fill_null(text, "").combine_chunks()
+    coded = chunks.dictionary_encode()
+    known: NDArray[np.object_] = np.array(coded.dictionary.to_pylist(), dtype=object)
+    return np.asarray(known[coded.indices.to_numpy()])
