@@ -300,6 +300,7 @@ def test_row_names_of_r_have_no_cell_in_the_header(tmp_path):
         "a,b,y\n1,2,no,x\n1,4,yes,z\n",  # the first cells name no rows
         "a,b,y\n1,2,no,x\n3,4,yes\n",  # the first row alone
         "a,b,y\n1,2,no,x\n3,4,yes,z,z\n",
+        "a,b,y\n1,2,no,x\n",  # one row tells nothing
     ],
 )
 def test_rows_longer_than_the_header_that_begin_with_no_names_are_refused(tmp_path, content):

@@ -51,7 +51,7 @@ def parse_csv(payload: bytes, file: Path, form: CsvForm) -> tuple[pa.Table, CsvF
     except pa.ArrowException as problem:
         n_columns = len(names) - form.row_names
         raise _row_problem(rest, form, n_columns, file, str(problem), first_line) from problem
-    if form.row_names and len(pc.unique(table[ROW_NAMES])) < table.num_rows:  # no names: every row has a cell too many
+    if form.row_names and len(pc.unique(table[ROW_NAMES])) < max(2, table.num_rows):  # no names: a cell too many
         raise _row_problem(rest, form, len(header), file, "", first_line)
     return table, form, notes
 
