@@ -40,6 +40,7 @@ def write_report(
     folds: Sequence[FoldResult],
     notes: Mapping[str, Any],
     warnings: Sequence[str] = (),
+    hints: Sequence[str] = (),
 ) -> Path:
     """Write ``report.md`` with its pictures in ``plots/``, and the same as one file ``report.html``.
 
@@ -51,6 +52,7 @@ def write_report(
         notes: facts of the run by name, in the order shown; ``command`` becomes the section on how to
             reproduce it.
         warnings: what a reader must know before believing the numbers; shown at the top.
+        hints: what to try next; shown below them.
 
     Returns:
         The path of ``report.md``.
@@ -59,7 +61,7 @@ def write_report(
         StorageError: a file cannot be written.
     """
     pictures = _draw(result, oof, folds)
-    text = report_markdown(result, oof, folds, notes, warnings)
+    text = report_markdown(result, oof, folds, notes, warnings, hints)
     make_directory(run_dir / _PLOTS, run_dir)
     pages = {"report.html": self_contained_html(text, pictures).encode(), "report.md": text.encode()}
     for name, data in (pictures | pages).items():
@@ -73,6 +75,7 @@ def report_markdown(
     folds: Sequence[FoldResult],
     notes: Mapping[str, Any],
     warnings: Sequence[str] = (),
+    hints: Sequence[str] = (),
 ) -> str:
     """Return ``report.md``: the text is in ``templates/report.md.j2``, the arguments are those of ``write_report``."""
     in_order = sorted(folds, key=lambda part: (part.repeat, part.fold))
@@ -84,6 +87,7 @@ def report_markdown(
         primary=result.metrics[result.primary],
         label=plain_label(result.primary),
         warnings=warnings,
+        hints=hints,
         metric_rows=_metric_rows(result),
         undefined_lines=undefined_lines(result),
         fold_heading=[*FOLD_HEADING, *map(metric_label, primary_first(result)), "time"],

@@ -16,6 +16,7 @@ from trainer.metrics.summary import count_groups, optimism, pool_out_of_fold, su
 from trainer.metrics.undefined import undefined_reasons
 from trainer.report.baseline_table import baseline_lines
 from trainer.report.formatting import interval_lines, undefined_lines
+from trainer.report.hints import hints
 from trainer.report.markdown import write_report
 from trainer.report.tables import folds_table, results_table
 from trainer.results import CVResult, FoldResult, OutOfFold
@@ -52,6 +53,7 @@ class Merged:
         oof: predictions of all rows.
         report: path of report.md.
         notes: what was taken over, and how the folds differ.
+        hints: what to try next.
     """
 
     result: CVResult
@@ -59,6 +61,7 @@ class Merged:
     oof: OutOfFold
     report: Path
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
 
 @no_exit()
@@ -108,8 +111,9 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     write_cv_json(run / "cv.json", result)
     write_oof(run, oof, result.classes, result.task)
     warnings = [*opened.facts.get("warnings", []), *_never_held_out(plan), *notes]
-    report = write_report(run, result, oof, folds, notes=opened.facts["about"], warnings=warnings)
-    return Merged(result, folds, oof, report, (*taken, *notes))
+    tips = hints(result, folds, opened.max_epochs)
+    report = write_report(run, result, oof, folds, opened.facts["about"], warnings, tips)
+    return Merged(result, folds, oof, report, (*taken, *notes), tuple(tips))
 
 
 def _rows(run: RunCopy) -> Rows:
@@ -266,6 +270,6 @@ def show(console: Console, merged: Merged) -> None:
     console.print(results_table(merged.result))
     for line in [*interval_lines(merged.result), *undefined_lines(merged.result), *baseline_lines(merged.result)]:
         console.print(line, highlight=False, soft_wrap=True)
-    for note in merged.notes:
-        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+    for line in [*(f"note: {note}" for note in merged.notes), *(f"hint: {hint}" for hint in merged.hints)]:
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(f"report: {merged.report}", highlight=False, soft_wrap=True)
