@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainer.audit.checks.duplicates import check_exact, check_near
 from trainer.audit.checks.features import check_id_columns, check_label_columns
+from trainer.audit.checks.hidden_copies import check_hidden_copies
 from trainer.audit.checks.labels import check_conflicts, check_frequent, check_near_conflicts
 from trainer.audit.checks.row_order import check_order
 from trainer.audit.checks.sides import check_groups, check_overlap, check_time
@@ -64,6 +65,7 @@ def audit(
     if isinstance(inputs, TableColumns):
         findings += check_label_columns(inputs, target, spec)
         findings += check_id_columns(inputs)
+        findings += check_hidden_copies(samples, inputs, exact_N, spec.task, split)
         findings += check_unused_columns(samples, inputs)
     if samples.beside is not None:
         findings += check_unused_columns(samples, samples.beside, are_features=False)

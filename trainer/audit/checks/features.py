@@ -84,17 +84,19 @@ def _group_like(table: TableColumns, target: Target) -> dict[str, int]:
 
 def check_id_columns(table: TableColumns) -> list[Finding]:
     """Report columns with another value in every row, or that rise or fall from row to row throughout."""
+    return [_id_column(name, said) for name, said in numbered_columns(table).items()]
+
+
+def numbered_columns(table: TableColumns) -> dict[str, str]:
+    """Return the columns that number the rows, and in what way; none of few rows."""
     if len(table.numeric_NF) < ID_ROWS:
-        return []
-    findings = []
-    for name, values_N in zip(table.numeric, table.numeric_NF.T, strict=True):
-        said = _numbering(values_N)
-        if said:
-            findings.append(_id_column(name, said))
+        return {}
+    numbers = zip(table.numeric, table.numeric_NF.T, strict=True)
+    found = {name: said for name, values_N in numbers if (said := _numbering(values_N))}
     for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
         if None not in words_N and len(pc.unique(pa.array(words_N, pa.string()))) == len(words_N):
-            findings.append(_id_column(name, "has another text in every row"))
-    return findings
+            found[name] = "has another text in every row"
+    return found
 
 
 def _columns(table: TableColumns, rows: NDArray[np.int64]) -> list[tuple[str, NDArray[np.float64]]]:

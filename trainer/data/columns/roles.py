@@ -109,10 +109,20 @@ def rows_listed(wrong: NDArray[np.bool_]) -> str:
 
 def setting(option: str, value: str, in_list: bool = False) -> str:
     """Write an override as it must be typed in a shell, quoted where the name is not plain."""
-    plain = PLAIN_NAME.fullmatch(value) is not None
-    text = value if plain else "'" + value.replace("'", "\\'") + "'"
-    override = f"{option}=[{text}]" if in_list else f"{option}={text}"
-    return override if plain else f'"{override}"'
+    if in_list:
+        return settings(option, [value])
+    override = f"{option}={_typed(value)}"
+    return override if PLAIN_NAME.fullmatch(value) else f'"{override}"'
+
+
+def settings(option: str, values: Sequence[str]) -> str:
+    """Write an override with a list of names as it must be typed in a shell."""
+    override = f"{option}=[{','.join(map(_typed, values))}]"
+    return override if all(map(PLAIN_NAME.fullmatch, values)) else f'"{override}"'
+
+
+def _typed(value: str) -> str:
+    return value if PLAIN_NAME.fullmatch(value) else "'" + value.replace("'", "\\'") + "'"
 
 
 def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> DataError:
