@@ -29,3 +29,13 @@ def test_options_of_a_file_are_read_with_their_comments():
     assert any(line.startswith("| `data.preprocess.views` | `[]` | averaged at prediction") for line in page)
     assert any(line.startswith("| `model.pretrained` | has to be given | a directory") for line in page)
     assert '| `data.suffix` | `""` | added to every file name, such as .jpg where the column has none |' in page
+
+
+def test_every_metric_is_on_the_page_with_its_values_and_direction():
+    page = reference().splitlines()
+    for line in (
+        "| `accuracy` | 0 to 1 | larger | binary, multiclass | Accuracy: ",
+        "| `log_loss` | 0 to ∞ | smaller | binary, multiclass | Log loss: ",
+        "| `r2` | -∞ to 1 | larger | regression | Coefficient of determination: ",
+    ):
+        assert [one for one in page if one.startswith(line)]

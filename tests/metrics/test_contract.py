@@ -36,6 +36,16 @@ def test_right_predictions_beat_others_and_no_rows_are_undefined(name, task):
     assert found.compute.__doc__
 
 
+@pytest.mark.parametrize(("name", "task"), CASES)
+def test_values_lie_within_the_limits_and_right_predictions_reach_the_better_one(name, task):
+    target, proba = rows(task, 60, seed=5)
+    found, other = house_metrics()[name], task.as_float64(proba)
+    low, high = found.limits
+    assert low <= found(target, other) <= high
+    right = task.right(target, proba.shape[1]).astype(float)
+    assert found(target, right) == pytest.approx(high if found.greater_is_better else low, abs=1e-12)
+
+
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -math.inf])
 def test_what_is_no_number_is_undefined(value):
     made = Metric(lambda *_: value, True, SINGLE_LABEL, "x")

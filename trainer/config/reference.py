@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -33,6 +34,7 @@ def reference() -> str:
     sections = [INTRODUCTION, "## The run", _closed_table(_top_level())]
     for name, record in _sections():
         sections += [f"## {name}", _first_line(record), *_choices(name), _closed_table(options_of(record, f"{name}."))]
+        sections += [_metrics()] if name == "metrics" else []
     for name in ("data", "data/preprocess", *OPEN_SECTIONS[1:]):
         sections += [f"## {name}", *_open_section(CONF / name, name)]
     for name in LISTED_SECTIONS:
@@ -106,6 +108,17 @@ def _yaml_options(path: Path, name: str) -> Iterator[tuple[str, str, str]]:
         found = LINE.fullmatch(line)
         if found is not None and found["key"] not in NO_OPTIONS:
             yield found["key"], found["value"], found["about"] or ""
+
+
+def _metrics() -> str:
+    """Return the table of metrics; imported by name, as the parts of a run are, for they stand on a higher floor."""
+    rows = []
+    for name, metric in import_module("trainer.metrics.find").house_metrics().items():
+        about = str(import_module(metric.compute.__module__).__doc__).splitlines()[0].rstrip(".")
+        low, high = (f"{limit:g}".replace("inf", "∞") for limit in metric.limits)
+        better = "larger" if metric.greater_is_better else "smaller"
+        rows.append([f"`{name}`", f"{low} to {high}", better, ", ".join(metric.tasks), about])
+    return _table(["metric", "values", "better", "tasks", "what it is"], rows)
 
 
 def _exit_codes() -> str:

@@ -11,7 +11,7 @@ def _right(target: Targets, proba: Floats) -> Floats:
     return np.asarray(target == predicted_like(target, proba), dtype=np.float64)
 
 
-@metric(greater_is_better=True, tasks=SINGLE_LABEL, make_meter=mean_of_rows(_right))
+@metric(greater_is_better=True, limits=(0, 1), tasks=SINGLE_LABEL, make_meter=mean_of_rows(_right))
 def accuracy(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted share of rows predicted right."""
     from sklearn.metrics import accuracy_score

@@ -21,7 +21,11 @@ def _area(positive_PB: Floats, negatives_above_QB: Floats, ranks: Any) -> Floats
 
 
 @metric(
-    greater_is_better=True, tasks=(*SINGLE_LABEL, *MULTI_LABEL), label="average precision", make_meter=from_ranks(_area)
+    greater_is_better=True,
+    limits=(0, 1),
+    tasks=(*SINGLE_LABEL, *MULTI_LABEL),
+    label="average precision",
+    make_meter=from_ranks(_area),
 )
 def average_precision(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the step-wise area under the precision-recall curve; NaN where a class or label has no row."""

@@ -11,7 +11,13 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, _: Floats, __: bool) -> Floats:
     return ratio(ratio(hit_CB, true_CB).sum(axis=0), (true_CB > 0).sum(axis=0).astype(np.float64))
 
 
-@metric(greater_is_better=True, tasks=SINGLE_LABEL, label="balanced accuracy", make_meter=from_counts(_of_counts))
+@metric(
+    greater_is_better=True,
+    limits=(0, 1),
+    tasks=SINGLE_LABEL,
+    label="balanced accuracy",
+    make_meter=from_counts(_of_counts),
+)
 def balanced_accuracy(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the mean recall of the classes that these rows have."""
     from sklearn.metrics import recall_score

@@ -12,7 +12,13 @@ def _of_row(target: Targets, proba: Floats) -> Floats:
     return np.asarray((error_NC**2).sum(axis=1) * (0.5 if proba.shape[1] == 2 else 1.0))
 
 
-@metric(greater_is_better=False, tasks=SINGLE_LABEL, label="Brier score", make_meter=mean_of_rows(_of_row))
+@metric(
+    greater_is_better=False,
+    limits=(0, 2),
+    tasks=SINGLE_LABEL,
+    label="Brier score",
+    make_meter=mean_of_rows(_of_row),
+)
 def brier(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted mean squared distance of the probabilities from the right class."""
     from sklearn.metrics import brier_score_loss

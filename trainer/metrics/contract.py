@@ -38,6 +38,7 @@ class Metric:
         label: shown to people.
         make_meter: the same for many weightings at once, which the bootstrap needs; without it the bootstrap
             calls ``compute`` on the rows drawn, for fewer resamples.
+        limits: the least and the greatest value there is.
     """
 
     compute: Compute
@@ -45,6 +46,7 @@ class Metric:
     tasks: tuple[str, ...]
     label: str
     make_meter: MakeMeter | None = None
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
     def __call__(self, target: Targets, proba: Floats, weights: Floats | None = None) -> float:
         """Return the value for rows that count as their weights say; NaN where it is not defined."""
@@ -58,7 +60,12 @@ class Metric:
 
 
 def metric(
-    *, greater_is_better: bool, tasks: tuple[str, ...], label: str = "", make_meter: MakeMeter | None = None
+    *,
+    greater_is_better: bool,
+    tasks: tuple[str, ...],
+    label: str = "",
+    make_meter: MakeMeter | None = None,
+    limits: tuple[float, float] = (-math.inf, math.inf),
 ) -> Callable[[Callable[..., Any]], Metric]:
     """Make a metric of a function ``(target, proba, weights=None) -> float``; see ``Metric`` for the arguments.
 
@@ -71,7 +78,7 @@ def metric(
         raise TypeError(f"tasks={tasks!r}: must be a tuple of tasks, such as {SINGLE_LABEL}")
 
     def made(compute: Callable[..., Any]) -> Metric:
-        return Metric(compute, greater_is_better, tasks, label or compute.__name__, make_meter)
+        return Metric(compute, greater_is_better, tasks, label or compute.__name__, make_meter, limits)
 
     return made
 

@@ -14,7 +14,11 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bo
 
 
 @metric(
-    greater_is_better=True, tasks=(*SINGLE_LABEL, *MULTI_LABEL), label="F1 (macro)", make_meter=from_counts(_of_counts)
+    greater_is_better=True,
+    limits=(0, 1),
+    tasks=(*SINGLE_LABEL, *MULTI_LABEL),
+    label="F1 (macro)",
+    make_meter=from_counts(_of_counts),
 )
 def f1_macro(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the mean F1. A class neither true nor predicted is left out; such a label counts 0, as in scikit-learn."""

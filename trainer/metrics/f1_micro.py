@@ -10,7 +10,11 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, _: bool) -> Flo
 
 
 @metric(
-    greater_is_better=True, tasks=(*SINGLE_LABEL, *MULTI_LABEL), label="F1 (micro)", make_meter=from_counts(_of_counts)
+    greater_is_better=True,
+    limits=(0, 1),
+    tasks=(*SINGLE_LABEL, *MULTI_LABEL),
+    label="F1 (micro)",
+    make_meter=from_counts(_of_counts),
 )
 def f1_micro(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the F1 of all classes or labels taken together."""

@@ -10,7 +10,13 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, _: bool) -> Flo
     return ratio((f1_CB * true_CB).sum(axis=0), true_CB.sum(axis=0))
 
 
-@metric(greater_is_better=True, tasks=SINGLE_LABEL, label="F1 (weighted)", make_meter=from_counts(_of_counts))
+@metric(
+    greater_is_better=True,
+    limits=(0, 1),
+    tasks=SINGLE_LABEL,
+    label="F1 (weighted)",
+    make_meter=from_counts(_of_counts),
+)
 def f1_weighted(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the mean of the classes' F1, by the weight of their rows."""
     from sklearn.metrics import f1_score

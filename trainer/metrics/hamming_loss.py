@@ -11,7 +11,13 @@ def _wrong(target_NL: Targets, proba_NL: Floats) -> Floats:
     return np.asarray((target_NL != predicted_like(target_NL, proba_NL)).mean(axis=1))
 
 
-@metric(greater_is_better=False, tasks=MULTI_LABEL, label="Hamming loss", make_meter=mean_of_rows(_wrong))
+@metric(
+    greater_is_better=False,
+    limits=(0, 1),
+    tasks=MULTI_LABEL,
+    label="Hamming loss",
+    make_meter=mean_of_rows(_wrong),
+)
 def hamming_loss(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted share of labels predicted wrong."""
     from sklearn import metrics

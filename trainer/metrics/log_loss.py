@@ -1,5 +1,7 @@
 """Log loss: minus the mean log probability of the right class."""
 
+import math
+
 import numpy as np
 
 from trainer.metrics.contract import SINGLE_LABEL, Floats, Targets, metric
@@ -11,7 +13,13 @@ def _of_row(target: Targets, proba: Floats) -> Floats:
     return np.asarray(-np.log(np.clip(proba[np.arange(len(target)), target], eps, 1 - eps)))
 
 
-@metric(greater_is_better=False, tasks=SINGLE_LABEL, label="log loss", make_meter=mean_of_rows(_of_row))
+@metric(
+    greater_is_better=False,
+    limits=(0, math.inf),
+    tasks=SINGLE_LABEL,
+    label="log loss",
+    make_meter=mean_of_rows(_of_row),
+)
 def log_loss(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted mean over rows, by the natural logarithm."""
     from sklearn import metrics

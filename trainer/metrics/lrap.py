@@ -18,7 +18,7 @@ def _of_row(target_NL: Targets, scores_NL: Floats) -> Floats:
     return np.where(n_true_N == 0, 1.0, share_NL.sum(axis=1) / np.maximum(n_true_N, 1))
 
 
-@metric(greater_is_better=True, tasks=MULTI_LABEL, label="LRAP", make_meter=mean_of_rows(_of_row))
+@metric(greater_is_better=True, limits=(0, 1), tasks=MULTI_LABEL, label="LRAP", make_meter=mean_of_rows(_of_row))
 def lrap(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted mean over rows; a row without labels counts 1."""
     from sklearn.metrics import label_ranking_average_precision_score

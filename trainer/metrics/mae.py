@@ -1,5 +1,7 @@
 """Mean absolute error, in the unit of the target."""
 
+import math
+
 import numpy as np
 
 from trainer.metrics.contract import NUMBERS, Floats, Targets, metric
@@ -10,7 +12,7 @@ def _distance(target: Targets, proba: Floats) -> Floats:
     return np.abs(target - proba[:, 0])
 
 
-@metric(greater_is_better=False, tasks=NUMBERS, label="MAE", make_meter=mean_of_rows(_distance))
+@metric(greater_is_better=False, limits=(0, math.inf), tasks=NUMBERS, label="MAE", make_meter=mean_of_rows(_distance))
 def mae(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted mean absolute error."""
     from sklearn.metrics import mean_absolute_error

@@ -16,7 +16,7 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, _: bool) -> Flo
     return np.where((true_CB > 0).sum(axis=0) > 1, ratio(covariance_B, np.sqrt(variance_B)), math.nan)
 
 
-@metric(greater_is_better=True, tasks=SINGLE_LABEL, label="MCC", make_meter=from_counts(_of_counts))
+@metric(greater_is_better=True, limits=(-1, 1), tasks=SINGLE_LABEL, label="MCC", make_meter=from_counts(_of_counts))
 def mcc(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the correlation of true and predicted classes.
 

@@ -21,7 +21,7 @@ def _make_meter(target: Targets, proba: Floats) -> Meter:
     return meter
 
 
-@metric(greater_is_better=True, tasks=NUMBERS, label="R²", make_meter=_make_meter)
+@metric(greater_is_better=True, limits=(-math.inf, 1), tasks=NUMBERS, label="R²", make_meter=_make_meter)
 def r2(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted coefficient; NaN where all targets are the same."""
     from sklearn.metrics import r2_score

@@ -19,7 +19,13 @@ def _area(positive_PB: Floats, negatives_above_QB: Floats, ranks: Any) -> Floats
     return np.where(pairs_B > 0, 1 - ratio(wrong_B, pairs_B), math.nan)
 
 
-@metric(greater_is_better=True, tasks=(*SINGLE_LABEL, *MULTI_LABEL), label="ROC AUC", make_meter=from_ranks(_area))
+@metric(
+    greater_is_better=True,
+    limits=(0, 1),
+    tasks=(*SINGLE_LABEL, *MULTI_LABEL),
+    label="ROC AUC",
+    make_meter=from_ranks(_area),
+)
 def roc_auc(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the area; NaN where a class or label has no row, or all of them."""
     from sklearn.metrics import roc_auc_score

@@ -36,7 +36,7 @@ def _make_meter(target: Targets, proba: Floats) -> Meter:
     return lambda weights_NB: _correlation(of_target(weights_NB), of_prediction(weights_NB), weights_NB)
 
 
-@metric(greater_is_better=True, tasks=NUMBERS, label="Spearman ρ", make_meter=_make_meter)
+@metric(greater_is_better=True, limits=(-1, 1), tasks=NUMBERS, label="Spearman ρ", make_meter=_make_meter)
 def spearman(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the correlation of the (mean) ranks; NaN where a side is constant. A row of weight w counts as w rows."""
     from scipy.stats import spearmanr
