@@ -1,0 +1,82 @@
+"""k-fold training you can trust, from Python: ``import trainer as fw; run = fw.cross_validate(frame, model="mlp")``.
+
+Names are imported when they are used, so that ``import trainer`` is quick and imports no torch. ``trainer.audit`` is a
+package and a function: called, it audits data.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer import errors
+    from trainer.api.audit import audit
+    from trainer.api.data import Data, images, read_table, table, texts
+    from trainer.api.given import arrays, dataset
+    from trainer.api.runs import Run, open_run
+    from trainer.api.training import cross_validate
+
+# compare and search join them when there is something behind the names
+PLACES = {
+    "read_table": "trainer.api.data",
+    "table": "trainer.api.data",
+    "texts": "trainer.api.data",
+    "images": "trainer.api.data",
+    "arrays": "trainer.api.given",
+    "dataset": "trainer.api.given",
+    "Data": "trainer.api.data",
+    "audit": "trainer.audit",
+    "cross_validate": "trainer.api.training",
+    "open_run": "trainer.api.runs",
+    "Run": "trainer.api.runs",
+    "Classifier": "trainer.api.classifier",
+    "errors": "trainer.errors",
+}
+CALLED = {"trainer.audit": "trainer.api.audit"}  # packages that are functions too, and where these are
+
+__all__ = [
+    "Data",
+    "Run",
+    "arrays",
+    "audit",
+    "cross_validate",
+    "dataset",
+    "errors",
+    "images",
+    "open_run",
+    "read_table",
+    "table",
+    "texts",
+]
+
+
+class _CalledPackage(ModuleType):
+    """A package that does, when it is called, what the function of its name does."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        function = self.__name__.rpartition(".")[2]
+        return getattr(import_module(CALLED[self.__name__]), function)(*args, **options)
+
+
+class _Face(ModuleType):
+    """This package: an import of ``trainer.audit``, by whomever, leaves ``trainer.audit`` to be called."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and value.__name__ in CALLED:
+            value.__class__ = _CalledPackage
+        super().__setattr__(name, value)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PLACES:
+        raise AttributeError(f"module 'trainer' has no attribute '{name}'")
+    module = import_module(PLACES[name])
+    return module if PLACES[name] == f"trainer.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Face

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.samples import Images, Inputs, TableColumns, Texts
+from trainer.data.samples import Arrays, Images, Inputs, Items, TableColumns, Texts
 from trainer.tasks import Target, of_target
 
 FREQUENT_SHARE = 0.01  # an input with at least this share of the rows, and ...
@@ -51,8 +51,10 @@ def input_codes(inputs: Inputs) -> NDArray[np.int64]:
     Texts are compared after ``normalise``, both of a pair; images by the bytes of their files; feature rows cell by
     cell, missing cells being equal.
     """
-    if isinstance(inputs, Images):
+    if isinstance(inputs, Images | Items):
         return number(inputs.sha256)
+    if isinstance(inputs, Arrays):
+        return number(inputs.row_sha256())
     if isinstance(inputs, Texts):
         keys = [pa.array(chunk, pa.large_binary()) for chunk in _text_keys(inputs)]
         return _places(pa.chunked_array(keys, pa.large_binary()))

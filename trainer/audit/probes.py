@@ -73,6 +73,7 @@ def probe_inputs(inputs: Inputs) -> NDArray[Any]:
         return as_numbers(inputs)
     if isinstance(inputs, Images):
         return look_at(inputs).grey_USS.reshape(len(inputs.names), -1) / np.float32(255)
+    assert isinstance(inputs, Texts)  # measure() looks at nothing else
     return np.array(text_keys(inputs), dtype=object)
 
 

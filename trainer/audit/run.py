@@ -17,7 +17,7 @@ from trainer.audit.clusters import copy_codes
 from trainer.audit.duplicate_rows import input_codes
 from trainer.audit.findings import Finding, worst_first
 from trainer.audit.split import Split, TrainRows
-from trainer.data.samples import DataSpec, Images, Samples, TableColumns
+from trainer.data.samples import DataSpec, Images, Samples, TableColumns, Texts
 
 
 def audit(
@@ -53,7 +53,7 @@ def audit(
     exact_N = copy_codes(samples, codes_N, None)
     findings = [] if split is None else check_overlap(split)
     findings += check_exact(inputs, exact_N, spec.task, split)
-    if near is not None and not isinstance(inputs, TableColumns):
+    if near is not None and isinstance(inputs, Texts | Images):
         near_N = copy_codes(samples, codes_N, near)
         findings += check_near(inputs, exact_N, near_N, spec.task, split)
         if isinstance(inputs, Images):

@@ -136,6 +136,19 @@ def _parts(samples: Samples, name: str, path: str | Path) -> ColumnSplit:
     return read_split(pa.table({name: samples.split_N.tolist()}), name, path)
 
 
+def audit_samples(samples: Samples, spec: DataSpec, name: str, *, measure: bool = False) -> list[Finding]:
+    """Audit rows that were read: under the split that they name, if any, else as a whole.
+
+    Args:
+        samples: the rows.
+        spec: what they mean.
+        name: of the data, in messages.
+        measure: whether probes say what the leak is worth.
+    """
+    times_N = None if samples.times_N is None else as_dates(samples.times_N)
+    return _audited(samples, spec, _parts(samples, "split", name), times_N, measure)
+
+
 def _audited(
     samples: Samples,
     spec: DataSpec,

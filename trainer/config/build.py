@@ -103,7 +103,7 @@ def resolve_target(name: str, path: object, plugins: Sequence[str] = ()) -> Call
     if target is None:
         public = [key for key, value in vars(module).items() if inspect.isclass(value) or inspect.isfunction(value)]
         raise ConfigError(f"{name}._target_: {module_name} has no '{attribute}'{did_you_mean(attribute, public)}")
-    defined_in = f"{getattr(target, '__module__', '')}."
+    defined_in = f"{getattr(target, '__module__', '')}.".replace("__mp_main__.", "__main__.")  # of a started process
     if not (inspect.isclass(target) or inspect.isfunction(target)) or not defined_in.startswith(prefixes):
         raise ConfigError(f"{name}._target_: '{path}' is not a class or function defined under {' or '.join(prefixes)}")
     return target

@@ -87,30 +87,61 @@ def hydra_main(run: Callable[[RunConfig, Launch], object]) -> Callable[[], objec
     return decorated
 
 
-def launch_config(cfg: DictConfig) -> tuple[RunConfig, Launch]:
+def compose_run(overrides: Sequence[str], check: Callable[[RunConfig], None]) -> tuple[RunConfig, Launch]:
+    """Compose a run without a command line: what ``python train.py`` makes of the same overrides.
+
+    Args:
+        overrides: such as ``loss=focal`` and ``optimizer.lr=0.1``.
+        check: as for ``composed``.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    register_schema()
+    typed = [with_quotes(item) for item in _one_tracker(overrides)]
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = hydra.compose("config", overrides=typed, return_hydra_config=True)
+        node = cfg.hydra
+        OmegaConf.set_struct(cfg, False)
+        del cfg["hydra"]
+        return launch_config(cfg, node)
+    except (*COMPOSITION_ERRORS, ValueError) as error:
+        if not isinstance(error, COMPOSITION_ERRORS) and NULL_GROUP not in str(error):
+            raise
+        raise ConfigError.from_problems(composition_problems(error, typed, to_run_config, check)) from error
+
+
+def launch_config(cfg: DictConfig, node: DictConfig | None = None) -> tuple[RunConfig, Launch]:
     """Turn a composed configuration into plain records.
+
+    Args:
+        cfg: the run's.
+        node: Hydra's own; None = that of the Hydra main that is at work.
 
     Raises:
         ConfigError: interpolations that do not resolve, or plugins that are not on the command line.
     """
-    hydra = HydraConfig.get()
-    task: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    own: Any = HydraConfig.get() if node is None else node
+    task: Any = OmegaConf.to_container(own.overrides.task, resolve=False)
     overrides = tuple(map(str, task))
     config = to_run_config(cfg, overrides)
-    choices = hydra.runtime.choices
+    choices = own.runtime.choices
     groups = (item.partition("=[")[0] for item in overrides if "=[" in item)
     single = {group for group in groups if group not in LISTED_SECTIONS and (CONF / group).is_dir()}
     several = [item for item in overrides if item.partition("=[")[0] in single]
     if several:
         raise ConfigError.from_problems([f"{item}: one at a time; use -m to sweep over several" for item in several])
-    own = {name: str(getattr(config, name).get("_target_")).rpartition(".")[2] for name in ("data", "model", "loss")}
+    targets = {
+        name: str(getattr(config, name).get("_target_")).rpartition(".")[2] for name in ("data", "model", "loss")
+    }
     given = {item.partition("=")[0] for item in overrides}
-    named = {**own, **{group: choices[group] for group in choices if f"{group}._target_" not in given}}
+    named = {**targets, **{group: choices[group] for group in choices if f"{group}._target_" not in given}}
     parts = [str(named.get(group, config.amp.opt_level)) for group in ("data", "model", "loss", "amp")]
     name = "-".join([*parts, datetime.now().strftime("%Y%m%d-%H%M%S")])
     sweep = None
-    if hydra.mode is RunMode.MULTIRUN:
-        sweep = SweepJob(Path(hydra.sweep.dir), int(hydra.job.num), overrides)
+    if own.mode is RunMode.MULTIRUN:
+        sweep = SweepJob(Path(own.sweep.dir), int(own.job.num), overrides)
     if choices.get("hydra/launcher") == JOBLIB and config.cv.parallel == "auto":
         config.cv.parallel = 1  # the cores are the jobs' already
     return config, Launch(name, overrides, sweep)

@@ -6,6 +6,7 @@ from trainer.config.keys import CONF
 
 REPOSITORY_DOOR = "python train.py"  # the command to train in a checkout; in an installed copy it is INSTALLED_DOOR
 INSTALLED_DOOR = "foldwise train"
+PYTHON_DOOR = "trainer.cross_validate"  # of rows that were in memory: no command has them
 USAGE = """\
 Foldwise: k-fold training you can trust.
 

@@ -1,6 +1,7 @@
 """What every source returns: the rows as they are in the file, and what they mean."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
@@ -60,7 +61,49 @@ class Images:
         return hashlib.sha256("".join(self.sha256).encode()).hexdigest()
 
 
-Inputs = TableColumns | Texts | Images
+@dataclass(frozen=True)
+class Arrays:
+    """Numbers in whatever shape, by the name of the model's input; a row is what each array has at one place.
+
+    Attributes:
+        arrays: each (N, ...).
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
+
+    def row_sha256(self) -> tuple[str, ...]:
+        """Return the sha256 of each row."""
+        n_rows = len(next(iter(self.arrays.values())))
+        return tuple(rows_sha256([values[row] for values in self.arrays.values()]) for row in range(n_rows))
+
+
+@dataclass(frozen=True)
+class Items:
+    """A data set that is read row by row, whenever a batch needs it.
+
+    Attributes:
+        reader: a ``trainer.data.loading.streamed.RowDataset``.
+        sha256: of each row, as it was read first.
+    """
+
+    reader: Any
+    sha256: tuple[str, ...]
+
+    def content_sha256(self) -> str:
+        """Return the sha256 of all rows together."""
+        return hashlib.sha256("".join(self.sha256).encode()).hexdigest()
+
+
+def rows_sha256(values: Sequence[NDArray[Any]]) -> str:
+    """Return the sha256 of one row's arrays: their types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for value in values:
+        digest.update(f"{value.dtype} {value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
+
+
+Inputs = TableColumns | Texts | Images | Arrays | Items
 
 
 @dataclass(frozen=True)
@@ -110,6 +153,10 @@ def _only(inputs: Inputs, kept_N: NDArray[np.bool_]) -> Inputs:
     if isinstance(inputs, Texts):
         pairs = None if inputs.pairs is None else tuple(compress(inputs.pairs, kept_N))
         return Texts(tuple(compress(inputs.texts, kept_N)), pairs)
+    if isinstance(inputs, Arrays):
+        return Arrays({name: values[kept_N] for name, values in inputs.arrays.items()})
+    if isinstance(inputs, Items):
+        return Items(inputs.reader.only(np.flatnonzero(kept_N)), tuple(compress(inputs.sha256, kept_N)))
     return Images(inputs.root, tuple(compress(inputs.names, kept_N)), tuple(compress(inputs.sha256, kept_N)))
 
 

@@ -12,6 +12,7 @@ from trainer.config.compose import Launch
 from trainer.config.grid import is_nested
 from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
+from trainer.data.sources.in_memory import Given
 from trainer.engine.observer import Observer
 from trainer.errors import Interrupted, no_exit
 from trainer.executors.pool import train_side_by_side
@@ -76,15 +77,21 @@ class Findings:
 
 
 @no_exit()
-def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
-    """Check, read, split and profile; then train the folds that are not done, and merge when all are."""
+def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None) -> Merged | None:
+    """Check, read, split and profile; then train the folds that are not done, and merge when all are.
+
+    Args:
+        config: as composed.
+        launch: how it was asked for.
+        given: rows that are in memory already; None = the configuration says where they are.
+    """
     config = with_home(config)
     console, run = make_console(config.runtime.progress), named_run(config)
     if not config.runtime.compile:
         import_compiler_when_needed()
     check_config(config)
     require_resumable(run, resume=config.resume, fold=config.cv.fold)
-    experiment = prepare(config)
+    experiment = prepare(config, given)
     show_start(experiment, console)
     fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))
     choose_threads(config, experiment, fold, run)
@@ -101,7 +108,7 @@ def cross_validate(config: RunConfig, launch: Launch) -> Merged | None:
     directory = open_run(config, experiment, identity, findings, resume_plan, launch)
     saving = Saving(directory, identity, config.checkpoint, config.force_resume)
     peak_bytes = findings.profile.get("peak_bytes")
-    train = partial(train_folds, config, experiment, saving, fold, peak_bytes, console)
+    train = partial(train_folds, config, given, experiment, saving, fold, peak_bytes, console)
     wanted = directory, wanted_folds(config.cv.fold, experiment.plan.n_folds), config.max_epochs
     baselines = Wanted(directory, identity["content"], config.baseline)
     try:
@@ -211,6 +218,7 @@ def open_run(
 
 def train_folds(
     config: RunConfig,
+    given: Given | None,
     experiment: Experiment,
     saving: Saving,
     prepared: Fold,
@@ -222,6 +230,7 @@ def train_folds(
 
     Args:
         config: as composed and checked.
+        given: rows that are in memory already.
         experiment: what to run.
         saving: where and how they are saved.
         prepared: a fold that is prepared already.
@@ -247,7 +256,7 @@ def train_folds(
 
     try:
         if n_workers > 1:
-            begin = partial(prepare_again, config, saving.identity, saving.run.name)
+            begin = partial(prepare_again, config, saving.identity, saving.run.name, given)
             again = partial(trains_again, begin, saving, folds, baselines)
             train_side_by_side(
                 [*folds, BASELINES],  # last: for the first process that has no fold left

@@ -17,6 +17,7 @@ from trainer.engine.precision.apex_backend import make_precision
 from trainer.engine.precision.compiled import compiled_call
 from trainer.engine.precision.precision import refuse_underflowing_optimizer
 from trainer.errors import ConfigError
+from trainer.models.adapt import adapt_calls
 from trainer.run.experiment import Recipe
 from trainer.run.fold import Fold
 from trainer.system.seeds import seed_everything, seed_of
@@ -104,6 +105,8 @@ def make_model(recipe: Recipe, spec: DataSpec, fold: Fold, n_outputs: int) -> nn
     model = construct("model", section, recipe.plugins, task=spec.task, **sizes)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"model: {section['_target_']} made a {type(model).__name__}, not an nn.Module")
+    if not type(model).__module__.startswith("trainer.") or getattr(fold.fitted, "names_are_free", False):
+        adapt_calls(model)
     if start is not None:
         load_weights(model, start.file, n_outputs=n_outputs, min_match=start.min_match, prefix=start.prefix)
     require_parts(model, recipe.fit)

@@ -29,7 +29,7 @@ from trainer.models.contract import Encoder
 from trainer.run.experiment import Experiment, Recipe
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
-from trainer.run.source_hash import code_files, files_sha256, versions
+from trainer.run.source_hash import code_files, files_sha256, main_code, versions
 from trainer.system import interrupts
 
 ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of a feature depend on its batch
@@ -99,7 +99,7 @@ def features_key(recipe: Recipe, learner: Learner, fitted: Any, content: str | N
         "model": sections["model"],
         "precision": [level.opt_level, str(level.dtype), str(level.in_force)],
         "machine": [_processor(recipe.device), torch.get_num_threads()],
-        "software": [versions(sections, recipe.plugins), files_sha256(files)],
+        "software": [versions(sections, recipe.plugins), files_sha256(files), *main_code(sections).values()],
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 

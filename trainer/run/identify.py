@@ -13,6 +13,7 @@ import torch
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
+from trainer.data.sources.in_memory import Given
 from trainer.engine.precision.opt_levels import show
 from trainer.errors import DataError
 from trainer.folds.plan import json_parts
@@ -60,20 +61,21 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
     return json.loads(json.dumps(identity)), notes
 
 
-def prepare_again(config: RunConfig, identity: Identity, run: str) -> Experiment:
+def prepare_again(config: RunConfig, identity: Identity, run: str, given: Given | None = None) -> Experiment:
     """Prepare, in a process that has nothing yet, the run that another one has begun.
 
     Args:
         config: of the run.
         identity: of the run.
         run: its name, for the message.
+        given: rows that were in memory when it was begun.
 
     Raises:
         DataError: it is another one by now.
     """
     if not config.runtime.compile:
         import_compiler_when_needed()
-    experiment = prepare(config)
+    experiment = prepare(config, given)
     if identity_of(config, experiment)[0] != identity:
         raise DataError(f"{run}: the data or the code has changed since the run was started: start it again")
     return experiment

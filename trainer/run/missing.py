@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.config.help import REPOSITORY_DOOR
+from trainer.config.help import PYTHON_DOOR, REPOSITORY_DOOR
 from trainer.config.overrides import key_of, quoted, value_of, without
 from trainer.run.copies import RunCopy, open_copy
 from trainer.store.status import survey
@@ -37,18 +37,21 @@ def missing_message(run: Path, missing: Sequence[int], others: Sequence[Path] = 
     begun, running = _begun(opened, missing, (run, *others))
     wanted = [number for number in missing if number not in running]
     groups = [[number] for number in wanted] if len(wanted) <= MOST_COMMANDS else [wanted]
+    commands = dict.fromkeys(_command(opened, group) for group in groups)
     more = [f"and {len(begun) - MOST_STATES} more"] if len(begun) > MOST_STATES else []
     return "\n".join(
         [
             f"{run}: {len(missing)} of {opened.n_folds} folds are not finished: {','.join(map(str, missing))}",
             *(["; ".join([*begun[:MOST_STATES], *more])] if begun else []),
-            *(_command(opened, group) for group in groups),
+            *commands,
         ]
     )
 
 
 def command_to_go_on(command: Sequence[str], run: Path, door: str = REPOSITORY_DOOR) -> str:
     """Return the command that resumes a run: what was typed, under the run's name."""
+    if door == PYTHON_DOOR:
+        return f"the same call of {PYTHON_DOOR}, with run={run.name!r}"
     return f"{door} {shlex.join([*without(command, SAID_ANEW), f'run={quoted(run.name)}'])}"
 
 
@@ -68,6 +71,9 @@ def _begun(run: RunCopy, missing: Sequence[int], places: Sequence[Path]) -> tupl
 
 def _command(run: RunCopy, folds: Sequence[int]) -> str:
     """Return the command that trains folds of a run: what started it, aimed at this directory."""
+    door = run.facts.get("door", REPOSITORY_DOOR)  # runs of before had that one
+    if door == PYTHON_DOOR:
+        return f"the same call of {PYTHON_DOOR}, with run={run.directory.name!r}"
     given = [str(item) for item in run.facts.get("command", [])]
     kept = without(given, (*SAID_ANEW, "cv.fold", "paths.runs"))
     place, here = run.directory.resolve(), Path.cwd().resolve()
@@ -77,5 +83,4 @@ def _command(run: RunCopy, folds: Sequence[int]) -> str:
     kept += [] if runs == "runs" else [f"paths.runs={quoted(runs)}"]
     sweep = ["-m"] if len(folds) > 1 else []
     numbers = ",".join(map(str, folds))
-    door = run.facts.get("door", REPOSITORY_DOOR)  # runs of before had that one
     return f"{door} {shlex.join([*sweep, *kept, f'run={quoted(place.name)}', f'cv.fold={numbers}'])}"

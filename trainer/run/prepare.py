@@ -18,6 +18,7 @@ from trainer.config.compose import to_yaml
 from trainer.config.grid import candidates, describe_selection, is_nested
 from trainer.config.schema import OPEN_SECTIONS, CvConfig, RunConfig
 from trainer.data.samples import DataSpec, Samples
+from trainer.data.sources.in_memory import Given
 from trainer.engine.precision.opt_levels import OptLevel, resolve_opt_level, show
 from trainer.engine.settings import FitSettings, fit_values
 from trainer.errors import ConfigError
@@ -38,9 +39,15 @@ from trainer.tasks import TASKS, Target
 from trainer.weights.load import LoadReport
 from trainer.weights.weight_files import WeightFile, read_weights
 
+LONGEST_OVERRIDE = 1000  # characters shown in a report
 
-def prepare(config: RunConfig) -> Experiment:
+
+def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
     """Read the data and decide everything that is decided before the first step.
+
+    Args:
+        config: as composed and checked.
+        given: rows that are in memory already; None = the configuration says where they are.
 
     Raises:
         DataError: the data cannot be trained on or split so.
@@ -51,7 +58,7 @@ def prepare(config: RunConfig) -> Experiment:
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve_opt_level(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path))
-    samples, spec = load_data(_data_section(config), config.plugins)
+    samples, spec = load_data(_data_section(config), config.plugins) if given is None else given
     spec = replace(spec, notes=(*spec.notes, *weights_by_class(config.loss, spec.classes, spec.task)))
     if config.cv.group is not None:
         samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
@@ -160,10 +167,21 @@ def stratified_by(cv: CvConfig, samples: Samples, spec: DataSpec) -> tuple[Targe
 
 def _data_section(config: RunConfig) -> Mapping[str, Any]:
     """Return the data section; a loss that is only for numbers says that the labels are numbers."""
+    unsaid = "task" in config.data and config.data["task"] is None
+    task = task_of_loss(config) if unsaid else None
+    return config.data if task is None else {**config.data, "task": task}
+
+
+def task_of_loss(config: RunConfig) -> str | None:
+    """Return the task of a loss that is only for numbers; None where the labels say what the task is."""
     tasks: tuple[str, ...] = getattr(resolve_target("loss", config.loss["_target_"], config.plugins), "tasks", ())
     only_numbers = len(tasks) == 1 and tasks[0] in TASKS and not TASKS[tasks[0]].has_classes
-    unsaid = "task" in config.data and config.data["task"] is None
-    return {**config.data, "task": tasks[0]} if unsaid and only_numbers else config.data
+    return tasks[0] if only_numbers else None
+
+
+def _short(override: str) -> str:
+    """Return an override without the most of a very long value, such as a transformer of scikit-learn."""
+    return override if len(override) <= LONGEST_OVERRIDE else f"{override[:80]}..."
 
 
 def load_data(section: Mapping[str, Any], plugins: Sequence[str] = ()) -> tuple[Samples, DataSpec]:
@@ -213,7 +231,7 @@ def run_files(
         "warnings": warnings,
         "weights": None if weights is None else weights.to_dict(),
         "about": {
-            "command": f"{origin['door']} {shlex.join(origin['command'])}".strip(),
+            "command": f"{origin['door']} {shlex.join(map(_short, origin['command']))}".strip(),
             "data": f"{spec.name}, {len(samples)} rows, {spec.task.described(len(spec.classes))}",
             **({} if spec.positive is None else {"positive class": spec.describe_positive()}),
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),

@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import platform
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config.build import resolve_target
+from trainer.run.definitions import code_sha256
 
 Section = Mapping[str, Any]  # of a configuration: a class by its ``_target_``, and its arguments
 
@@ -24,6 +26,7 @@ PARTS_PACKAGES = {  # import name -> package, for parts that compute with it
     "timm": "timm",
     "PIL": "pillow",
 }
+MAIN = "__main__"  # the script or notebook at work
 ENGINE_NAME = "the engine"
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("trainer.data.", "trainer.models.", "trainer.losses.")
@@ -76,8 +79,18 @@ def _version(package: str) -> str:
 
 
 def code(sections: Mapping[str, Section], plugins: Sequence[str] = (), more: Sequence[str] = ()) -> dict[str, str]:
-    """Return the sha256 (cut) of the source files that compute, by what they are."""
-    return {f"code of {name}": files_sha256(files) for name, files in code_files(sections, plugins, more).items()}
+    """Return the sha256 (cut) of the source files that compute, by what they are; of a script's classes, of these."""
+    files = {f"code of {name}": files_sha256(files) for name, files in code_files(sections, plugins, more).items()}
+    return {**files, **main_code(sections)}
+
+
+def main_code(sections: Mapping[str, Section]) -> dict[str, str]:
+    """Return the sha256 (cut) of what sections name of the script or notebook at work, whose files say too much.
+
+    A cell more, or a plot after the run, alters no number: the class counts, with all that it uses of its module.
+    """
+    named = {section["_target_"] for section in sections.values() if section["_target_"].startswith(f"{MAIN}.")}
+    return {f"code of {name}": code_sha256(getattr(sys.modules[MAIN], name.rpartition(".")[2])) for name in named}
 
 
 def code_files(
@@ -101,7 +114,7 @@ def code_files(
         if target.__module__.startswith("trainer."):
             file = Path(inspect.getfile(target))
             found[section["_target_"]] = [file] if name == "data" else _with_imported([file])
-    for plugin in plugins:
+    for plugin in (name for name in plugins if name != MAIN):
         file = Path(inspect.getfile(import_module(plugin)))
         found[plugin] = _with_imported(file.parent.rglob("*.py") if file.stem == "__init__" else [file])
     return found

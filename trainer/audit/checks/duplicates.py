@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from trainer.audit.findings import Finding, Severity, count, examples
 from trainer.audit.near_texts import SHORTEST
 from trainer.audit.split import Crossing, Split, crossing, folds_said
-from trainer.data.samples import Images, Inputs, Texts
+from trainer.data.samples import Images, Inputs, TableColumns, Texts
 from trainer.errors import shown
 from trainer.tasks import Task
 
@@ -100,7 +100,7 @@ def _on_both_sides(kind: str, what: str, inputs: Inputs, split: Split, found: Cr
 
 def _doubt(inputs: Inputs, rows: NDArray[np.int64]) -> str:
     """Say why these rows may be the same by chance, or nothing: short texts, or tables with few different values."""
-    if isinstance(inputs, Images):
+    if not isinstance(inputs, Texts | TableColumns):
         return ""
     if isinstance(inputs, Texts):
         pairs = inputs.pairs or [""] * len(inputs.texts)

@@ -8,7 +8,7 @@ import pyarrow as pa
 from trainer.data.columns.features import MISSING, read_features
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
-from trainer.data.readers.tables import open_table
+from trainer.data.readers.tables import OpenTable, open_table
 from trainer.data.samples import DataSpec, Samples
 from trainer.system.paths import PathText
 
@@ -41,7 +41,30 @@ def load_csv_tabular(
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    opened = open_table(path, columns)
+    return table_samples(
+        open_table(path, columns),  # held by nobody else: its columns are let go of as they are read
+        path,
+        columns,
+        numeric=numeric,
+        categorical=categorical,
+        drop=drop,
+        missing=missing,
+        numbers=numbers,
+    )
+
+
+def table_samples(
+    opened: OpenTable,
+    path: str,
+    columns: ColumnOptions,
+    *,
+    numeric: Names | None = None,
+    categorical: Names | None = None,
+    drop: Names = (),
+    missing: Sequence[object] = MISSING,
+    numbers: str = "read",
+) -> tuple[Samples, DataSpec]:
+    """Return features and labels of a table that was read; ``path`` names it in messages, the rest is as above."""
     table, file_notes, delimiter = opened.rows, opened.notes, opened.delimiter
     del opened
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}

@@ -51,6 +51,34 @@ def load_image_csv(
     if not file:
         raise ConfigError("data.file is empty: give the column that holds the names of the image files")
     opened, folder = _open_table(path, columns, zip_encoding)
+    return image_samples(
+        opened, folder, path, columns, images=images, file=file, suffix=suffix, zip_encoding=zip_encoding
+    )
+
+
+def image_samples(
+    opened: OpenTable,
+    folder: str,
+    path: str,
+    columns: ColumnOptions,
+    *,
+    images: str | None = None,
+    file: str = "file",
+    suffix: str = "",
+    zip_encoding: str | None = None,
+) -> tuple[Samples, DataSpec]:
+    """Return images and labels of a table that was read.
+
+    Args:
+        opened: the table.
+        folder: of the table in a zip file, else "".
+        path: of the table; where there is none, what it is called in messages.
+        columns: what the columns are.
+        images: as for ``load_image_csv``, as the others are.
+        file: likewise.
+        suffix: likewise.
+        zip_encoding: likewise.
+    """
     table = opened.rows
     roles = assign_roles(table, path, columns, others={"file": file})
     wanted = _file_names(table, roles.others["file"][0], path, suffix)

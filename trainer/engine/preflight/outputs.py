@@ -17,6 +17,7 @@ from trainer.engine.preflight.probe import (
     scrambled,
     stopped_in,
 )
+from trainer.models.adapt import is_adapted, renamed
 from trainer.tasks import Task
 
 ONE = 1e-4  # how far sums of float32 probabilities may be from 1
@@ -25,6 +26,7 @@ ONE = 1e-4  # how far sums of float32 probabilities may be from 1
 def inputs_fit_forward(probe: ProbedModel) -> Mistake | None:
     """The names of the data's inputs are the names of ``forward``'s arguments."""
     given, kind = list(probe.batch.inputs), type(probe.model).__name__
+    given = renamed(probe.model, given) if is_adapted(probe.model) else given
     parameters = inspect.signature(probe.model.forward).parameters.values()
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]

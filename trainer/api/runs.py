@@ -1,0 +1,155 @@
+"""A run as a program sees it: its result, its predictions, its report."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainer.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from trainer.results import CVResult
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report of a run: a path, shown inline in a notebook.
+
+    Attributes:
+        path: of report.md; report.html lies beside it.
+    """
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def _repr_html_(self) -> str:
+        return self.path.with_suffix(".html").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory, as ``cross_validate`` returns and ``open_run`` opens it; files are read when they are asked for.
+
+    Attributes:
+        path: of the directory.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def missing(self) -> list[int]:
+        """The folds that are not trained yet; a run has a result when there are none."""
+        from trainer.run.missing import missing_folds
+
+        return missing_folds(self.path)
+
+    @property
+    def result(self) -> "CVResult":
+        """The whole result, as in cv.json.
+
+        Raises:
+            CheckpointError: folds are missing.
+        """
+        from trainer.run.missing import missing_message
+        from trainer.store.result_files import read_cv_json
+
+        if not (self.path / "cv.json").is_file():
+            raise CheckpointError(missing_message(self.path, self.missing) or f"{self.path}: not merged yet")
+        return read_cv_json(self.path / "cv.json")
+
+    @property
+    def metrics(self) -> "Metrics":
+        """Mean, standard deviation, out-of-fold value and interval of each metric."""
+        from dataclasses import asdict
+
+        return Metrics({name: asdict(summary) for name, summary in self.result.metrics.items()})
+
+    @property
+    def oof(self) -> Any:
+        """Out-of-fold predictions, one row per input row and repeat: a pandas frame, without pandas an Arrow table."""
+        import pyarrow.parquet as pq
+
+        from trainer.system import arrow_files
+        from trainer.system.folders import read_file
+
+        _ = self.result
+        table = pq.read_table(arrow_files.copied(read_file(self.path / "oof.parquet", self.path)))
+        try:
+            import pandas  # noqa: F401 (to_pandas needs it)
+        except ImportError:
+            return table
+        return table.to_pandas()
+
+    @property
+    def audit(self) -> list[dict[str, Any]]:
+        """What the leak audit found before the first step."""
+        from trainer.store.run_files import read_manifest
+
+        found: list[dict[str, Any]] = read_manifest(self.path).get("audit", [])
+        return found
+
+    def report(self) -> Report:
+        """Return the report; in a notebook it is shown."""
+        _ = self.result
+        return Report(self.path / "report.md")
+
+    def __repr__(self) -> str:
+        if not (self.path / "cv.json").is_file():
+            return f"Run({str(self.path)!r}, folds missing: {', '.join(map(str, self.missing))})"
+        result = self.result
+        summary = result.metrics[result.primary]
+        return f"Run({str(self.path)!r}, {result.primary} {summary.mean:.4f} ± {summary.sd:.4f})"
+
+    def _repr_html_(self) -> str:
+        done = (self.path / "report.html").is_file()
+        return self.report()._repr_html_() if done else f"<pre>{self!r}</pre>"
+
+
+class Metrics(dict[str, dict[str, Any]]):
+    """Metrics by name: ``folds``, ``mean``, ``sd``, ``oof`` and ``ci95`` of each; printed as a table."""
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        width = max(map(len, self), default=0)
+        for name, values in self.items():
+            yield f"{name:<{width}}  {values['mean']:.4f} ± {values['sd']:.4f}  oof {values['oof']:.4f}"
+
+
+def open_run(path: str | PathLike[str]) -> Run:
+    """Open a run directory, whichever way it was trained; nothing of it is executed.
+
+    Args:
+        path: of the directory, such as ``runs/a1``.
+
+    Raises:
+        CheckpointError: it is no run.
+
+    Example:
+        >>> import trainer as fw
+        >>> QUIET = {"progress": "off"}
+        >>> trained = fw.cross_validate("iris", run="a1", cv={"n_splits": 2}, max_epochs=1, runtime=QUIET)
+        >>> fw.open_run("runs/a1").metrics == trained.metrics
+        True
+    """
+    from trainer.run.copies import open_copy
+
+    directory = Path(path).expanduser()
+    try:
+        open_copy(directory)
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{directory}: its files are damaged: {error}") from error
+    return Run(directory)

@@ -1,0 +1,53 @@
+"""Frames of pandas, polars and Arrow as the table that a file would give, or why they are none."""
+
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+
+from trainer.data.readers.tables import OpenTable
+from trainer.errors import DataError, shown
+
+
+def is_frame(value: object) -> bool:
+    """Return whether a value is a table that Arrow can take over: a pandas, polars or Arrow frame, among others."""
+    return hasattr(value, "__arrow_c_stream__") and hasattr(value, "columns")
+
+
+def open_frame(frame: Any, name: str) -> OpenTable:
+    """Return a frame's rows, each column as a Parquet file would have it.
+
+    Args:
+        frame: of pandas, polars, Arrow or another library with Arrow's C stream.
+        name: of the frame, in messages.
+
+    Raises:
+        DataError: it is no frame, has no rows, two columns of one name, or a column of several kinds of values.
+    """
+    if not is_frame(frame):
+        raise DataError(f"{name}: a {type(frame).__name__} is no frame: give a pandas, polars or Arrow one")
+    names = [str(column) for column in getattr(frame, "column_names", frame.columns)]
+    repeated = [column for column, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{name}: {Counter(names)[repeated[0]]} columns are called '{repeated[0]}': rename or drop one")
+    try:
+        table: pa.Table = pa.table(frame)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(
+            f"{name}: a column holds several kinds of values ({shown(str(error), 200)}): make them one kind"
+        ) from error
+    table = table.select([column for column in table.column_names if not column.startswith("__index_level_")])
+    if not table.num_rows or not table.num_columns:
+        raise DataError(f"{name}: the frame has {table.num_rows} rows and {table.num_columns} columns")
+    for place, (column, values) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        table = table.set_column(place, column, _plain(values))
+    return OpenTable(table.replace_schema_metadata(None), "", ())
+
+
+def _plain(column: Any) -> Any:
+    """Return categories as their values, and views of text as text."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+    views = pa.types.is_string_view(column.type) or pa.types.is_large_string(column.type)
+    return column.cast(pa.string()) if views else column
