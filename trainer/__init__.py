@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer import errors
     from trainer.api.audit import audit
+    from trainer.api.classifier import Classifier
     from trainer.api.data import Data, images, read_table, table, texts
     from trainer.api.given import arrays, dataset
     from trainer.api.runs import Run, open_run
@@ -36,6 +37,7 @@ PLACES = {
 CALLED = {"trainer.audit": "trainer.api.audit"}  # packages that are functions too, and where these are
 
 __all__ = [
+    "Classifier",
     "Data",
     "Run",
     "arrays",

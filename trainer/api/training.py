@@ -164,7 +164,7 @@ def _train(config: "RunConfig", launch: "Launch", given: "Given | None") -> Path
         config.run = directory.name
     try:
         job = partial(train, config, launch, given)
-        with same_random_state():  # of the program, which may draw numbers of its own
+        with named_as_arguments(), same_random_state():  # of the program, which may draw numbers of its own
             run_job(job, launch, progress=config.runtime.progress, all_folds=config.cv.fold is None)
     except Interrupted as stop:
         raise KeyboardInterrupt(str(stop)) from stop

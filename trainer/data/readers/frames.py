@@ -45,9 +45,14 @@ def open_frame(frame: Any, name: str) -> OpenTable:
 
 
 def _plain(column: Any) -> Any:
-    """Return categories as their values, and views of text as text."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-    views = pa.types.is_string_view(column.type) or pa.types.is_large_string(column.type)
-    return column.cast(pa.string()) if views else column
+    """Return categories as their values, and text of any width as text."""
+    if pa.types.is_dictionary(column.type):
+        values = [_as_text(chunk.dictionary).take(chunk.indices) for chunk in column.chunks]
+        return pa.chunked_array(values, None if values else pa.string())
+    return _as_text(column)
+
+
+def _as_text(values: Any) -> Any:
+    """Return views of text (polars) and long text as text; anything else as it is."""
+    wide = pa.types.is_string_view(values.type) or pa.types.is_large_string(values.type)
+    return values.cast(pa.string()) if wide else values
