@@ -14,7 +14,7 @@ SMALL = {
     "batch_size": 16,
     "options": {"optimizer.lr": 0.05},
 }
-EXPECTED_TO_FAIL: dict[str, str] = {}  # the table of docs/python.md: none
+EXPECTED_TO_FAIL: dict[str, str] = {}  # the table of docs/guide/python.md: none
 NOT_CHECKED = {"check_array_api_input", "check_classifier_data_not_an_array"}  # for want of SCIPY_ARRAY_API, pandas
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = X[:, 0] > 0

@@ -1,4 +1,4 @@
-"""The examples of the docstrings and of docs/python.md are run."""
+"""The examples of the docstrings and of docs/guide/python.md are run."""
 
 import doctest
 import importlib
@@ -14,7 +14,7 @@ from trainer.api.data import Data
 
 MODULES = [f"trainer.api.{module.name}" for module in pkgutil.iter_modules(trainer.api.__path__)]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PAGE = REPOSITORY / "docs" / "python.md"
+PAGE = REPOSITORY / "docs" / "guide" / "python.md"
 LEAST = 40
 
 

@@ -95,9 +95,11 @@ def _data_overrides(rows: Data, *, has_preprocess: bool) -> list[str]:
 def _composed(overrides: list[str], rows: Data) -> "tuple[RunConfig, Launch]":
     """Return the configuration, checked, and how it was asked for."""
     from trainer.config.compose import compose_run
+    from trainer.config.home import with_home
     from trainer.run.validate import check_config
 
     config, launch = compose_run(overrides, check_config)
+    config = with_home(config)
     check_config(config)
     if config.profile.only:
         raise ConfigError("profile.only trains nothing, so there is no run: foldwise train profile.only=true prints it")

@@ -106,9 +106,9 @@ def compose_run(overrides: Sequence[str], check: Callable[[RunConfig], None]) ->
         OmegaConf.set_struct(cfg, False)
         del cfg["hydra"]
         return launch_config(cfg, node)
-    except (*COMPOSITION_ERRORS, ValueError) as error:
-        if not isinstance(error, COMPOSITION_ERRORS) and NULL_GROUP not in str(error):
-            raise
+    except FoldwiseError:
+        raise
+    except Exception as error:  # what Hydra makes of a value may raise anything
         raise ConfigError.from_problems(composition_problems(error, typed, to_run_config, check)) from error
 
 
