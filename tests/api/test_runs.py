@@ -1,7 +1,6 @@
 """A run as a program sees it."""
 
 import json
-import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,8 +12,7 @@ from tests.api.api_cases import QUICK, X, Y
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> fw.Run:
-    os.chdir(tmp_path_factory.mktemp("runs"))
-    return fw.cross_validate((X, Y), paths={"runs": str(Path.cwd() / "kept")}, **QUICK)
+    return fw.cross_validate((X, Y), paths={"runs": str(tmp_path_factory.mktemp("runs"))}, **QUICK)
 
 
 def test_metrics_and_predictions_are_those_of_the_files(run):

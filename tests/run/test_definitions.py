@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.places import REPOSITORY
+
 SOURCE = """
 import torch
 WIDTH = 3
@@ -29,7 +31,8 @@ def sha256(**changes: object) -> str:
     """The hash in a process of its own, where sets have an order of their own."""
     source = SOURCE.format(**{**SAME, **changes}).replace("WIDTH = 3", f"WIDTH = {changes.get('width', 3)}")
     source = source.replace("import torch\n", "")
-    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", source]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
