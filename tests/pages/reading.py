@@ -8,7 +8,10 @@ from tests.places import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 CHINESE = DOCS / "zh"
-GUIDE = "tables texts images labels numbers splits audit epochs class-weights sweeps jobs results resume parts python weights"
+GUIDE = (
+    "tables texts images labels numbers splits audit epochs class-weights sweeps jobs results resume parts python "
+    "weights"
+)
 README = REPOSITORY / "README.md"
 PAGES = [
     README,

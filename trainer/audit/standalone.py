@@ -146,7 +146,7 @@ def audit_samples(samples: Samples, spec: DataSpec, name: str, *, measure: bool 
         measure: whether probes say what the leak is worth.
     """
     times_N = None if samples.times_N is None else as_dates(samples.times_N)
-    return _audited(samples, spec, _parts(samples, "split", name), times_N, measure)
+    return _audited(samples, spec, _parts(samples, "split", name), times_N, measure, lambda note: None)
 
 
 def _audited(
