@@ -19,6 +19,13 @@ def test_a_tuple_of_any_length_takes_any():
     assert not fits(["a"], tuple[int, ...])
 
 
+def test_a_mapping_stands_for_a_mapping_or_a_record_only():
+    assert not fits({"a": 1}, float | torch.Tensor)
+    assert fits({"a": 1}, dict)
+    assert fits({"a": 1}, dict[str, int])
+    assert not fits([1], dict[str, int])
+
+
 def test_they_are_called_by_what_is_in_them():
     assert describe(PAIR) == "a list of 2: [a number, a number]"
     assert describe(tuple[int, ...]) == "a list [...]"

@@ -1,17 +1,29 @@
 """F10: whatever is typed is a run that works, or a short message with the exit code of its kind; nothing hangs."""
 
+import math
 import random
 from collections import Counter
-from functools import partial
+from copy import deepcopy
+from functools import cache, partial
+from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
-from tests.faults.command_lines import at_random, one_option, shown, two_options, write_inputs
+from tests.faults.command_lines import at_random, one_option, options, shown, two_options, write_inputs
 from tests.faults.harness import battery, wanted_count
 from tests.faults.in_turn import InTurn
+from trainer.config.bounds import options_of
+from trainer.config.compose import register_schema, to_run_config
+from trainer.config.keys import CONF
+from trainer.config.schema import RunConfig
+from trainer.config.value_types import fits
+from trainer.errors import ConfigError
+from trainer.run.validate import check_config
 
 CODES = (0, 2, 3, 4, 5, 6)
 LONGEST_LINE = 450
+KINDS = {option.key: option.kind for option in options_of(RunConfig)}
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +67,52 @@ def drawn(draw, number):
 
 
 def test_some_command_lines_of_each_kind(in_turn):
-    lines = random.Random(11).sample(one_option(), 16)
-    lines += [drawn(draw, number) for draw in (two_options, at_random) for number in range(12)]
+    lines = random.Random(11).sample(one_option(), 10)
+    lines += [drawn(draw, number) for draw in (two_options, at_random) for number in range(8)]
     for number in range(len(lines)):
         try_line(in_turn, lines.__getitem__, number, Counter())
+
+
+VALUES = (-1, 0, 1, 0.5, 2**31, 2**63, 2**70, 1e39, math.nan, math.inf, -math.inf, "", "word", "数据", "x" * 3000, None)
+VALUES += (True, [], [1], [0.9], ["a"], [None], [[1]], {}, {"a": 1}, {"a": {"b": [1]}}, [{"a": 1}], "${seed}", "???")
+
+
+def test_values_of_any_kind_are_checked_without_a_fall(tmp_path, monkeypatch):
+    """Hundreds of values, put where composition puts them: cheaper by far than the command lines that bring them."""
+    write_inputs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    chosen = random.Random(12)
+    outcomes = Counter(_checked(*chosen.choice(options()), chosen.choice(VALUES)) for _ in range(300))
+    assert outcomes["allowed"] > 30
+    assert outcomes["refused"] > 150
+    assert outcomes["refused at length"] == 0
+
+
+def _checked(key, before, value):
+    config = deepcopy(_composed(before))
+    *sections, name = key.split(".")
+    section = config
+    for part in sections:
+        section = section[part] if isinstance(section, dict) else getattr(section, part)
+    if isinstance(section, dict):
+        section[name] = value
+    elif fits(value, KINDS[key]):  # of a closed section: composition lets no other type through
+        setattr(section, name, value)
+    else:
+        return "not composed"
+    try:
+        check_config(config)
+    except ConfigError as refused:
+        return "refused" if len(str(refused).splitlines()) <= 5 else "refused at length"
+    return "allowed"
+
+
+@cache
+def _composed(before):
+    register_schema()
+    own = f"hydra.searchpath=[file://{Path.cwd()}/own]"
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return to_run_config(compose("config", overrides=[own, "experiment=small", *before]), before)
 
 
 @pytest.mark.battery

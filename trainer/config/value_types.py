@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -31,6 +32,10 @@ def fits(value: object, hint: Any) -> bool:
             return isinstance(value, (list, tuple)) and len(value) == len(items) and all(map(fits, value, items))
         whole = isinstance(value, (list, tuple))
         return whole and (len(set(items)) != 1 or all(fits(item, items[0]) for item in value))  # type: ignore[attr-defined]
+    if origin in (dict, Mapping):
+        return isinstance(value, Mapping)
+    if inspect.isclass(hint) and isinstance(value, Mapping):
+        return issubclass(hint, Mapping) or is_dataclass(hint)
     return inspect.isclass(hint) is False or not isinstance(value, (str, int, float, bool, list, NoneType))
 
 
