@@ -28,9 +28,11 @@ PLACES = {
 }
 IMPOSSIBLE = {
     "name too long": f"run={'n' * 300}",
-    "path too long": f"paths.runs={'/'.join(['d' * 200] * 25)}",
     "a file in the way": "paths.runs=texts.csv/runs",
 }
+
+
+TOO_LONG = f"paths.runs={'/'.join(['d' * 200] * 25)}"
 
 
 def run_there(shop, expected, option, place, name):
@@ -101,6 +103,7 @@ def test_a_read_only_run_is_named_in_one_message(shop):
 def test_all_places(shop, expected):
     tries = {name: partial(run_there, shop, expected, *place) for name, place in PLACES.items()}
     tries |= {name: partial(refused, shop, option) for name, option in IMPOSSIBLE.items()}
+    tries["path too long"] = partial(refused, shop, TOO_LONG, code=2, kind="configuration error: ")
     tries |= {"read-only run": partial(run_read_only, shop), "a file in place of a fold": partial(run_blocked, shop)}
 
     def one(number, figures):

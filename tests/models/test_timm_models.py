@@ -174,3 +174,10 @@ def test_the_moments_of_published_weights_are_those_of_their_tag(name, mean):
 def test_moments_of_no_model_are_refused(name):
     with pytest.raises(ConfigError, match="timm has no model"):
         timm_models.TimmModel.weights_moments(name=name)
+
+
+@pytest.mark.parametrize("rate", ["drop_rate", "drop_path_rate"])
+@pytest.mark.parametrize("value", [1.0, -0.1, 1000.0, float("nan")])
+def test_rates_that_timm_takes_and_fails_with_are_refused(rate, value):
+    with pytest.raises(ConfigError, match=f"{rate}={value}: must be at least 0 and below 1, or null"):
+        built("test_resnet", 64, **{rate: value})

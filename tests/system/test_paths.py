@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pytest
 
-from trainer.system.paths import PATH, PathText, at_home, is_path
+from trainer.system.paths import PATH, PathText, at_home, is_path, path_problem
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,23 @@ def test_paths(hint):
 @pytest.mark.parametrize("hint", [str, str | None, list[str], Annotated[str, "a path"], int, None, "Path"])
 def test_what_is_no_path(hint):
     assert not is_path(hint)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("https://a.org/b.csv", "is an address: give a path on this machine (download it first)"),
+        ("s3:/a/b", "is an address: give a path on this machine (download it first)"),
+        ("x" * 3000, "is too long for a path"),
+        ("a\0b", "holds a NUL character"),
+        ("absent/a.csv", None),
+        ("a:b", None),
+        ("C:/a.csv", None),
+        ("", None),
+    ],
+)
+def test_what_can_be_no_path(path, why):
+    assert path_problem(path) == why
 
 
 @pytest.mark.parametrize(

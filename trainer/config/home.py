@@ -1,7 +1,7 @@
 """Writes out ``~`` in every option of a run that is a path, whichever section it is in."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
@@ -38,11 +38,37 @@ def _section(name: str, section: Any, plugins: Sequence[str]) -> Any:
     if not isinstance(section, Mapping):
         return section
     changed = {key: _section(f"{name}.{key}", section[key], plugins) for key in ("preprocess",) if key in section}
+    return {**section, **{key: at_home(section[key]) for key in _paths_in(name, section, plugins)}, **changed}
+
+
+def given_paths(config: RunConfig) -> dict[str, str]:
+    """Return every path of a configuration by its dotted key."""
+    found = dict(_closed_paths(config, ""))
+    sections = {name: getattr(config, name) for name in OPEN_SECTIONS}
+    sections["data.preprocess"] = config.data.get("preprocess")
+    for name, section in sections.items():
+        if isinstance(section, Mapping):
+            found |= {f"{name}.{key}": section[key] for key in _paths_in(name, section, config.plugins)}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
+def _closed_paths(record: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    hints = get_type_hints(type(record), include_extras=True)
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if is_dataclass(value):
+            yield from _closed_paths(value, f"{prefix}{field.name}.")
+        elif is_path(hints[field.name]):
+            yield f"{prefix}{field.name}", value
+
+
+def _paths_in(name: str, section: Mapping[str, Any], plugins: Sequence[str]) -> set[str]:
+    """Return the keys of a section that are paths; none where it names no usable class, which the checks say."""
     try:
         paths = path_arguments(resolve_target(name, section.get("_target_"), plugins))
     except (ConfigError, KeyError):
-        paths = set()
-    return {**section, **{key: at_home(section[key]) for key in paths if key in section}, **changed}
+        return set()
+    return paths & set(section)
 
 
 def path_arguments(target: Callable[..., Any]) -> set[str]:

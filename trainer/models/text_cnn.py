@@ -1,5 +1,6 @@
 """Convolutions over word vectors (Kim 2014, "Convolutional Neural Networks for Sentence Classification")."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -38,6 +39,8 @@ class TextCNN(nn.Module):
         max_norm: float | None = None,
     ) -> None:
         super().__init__()
+        if max_norm is not None and not 0 < max_norm < math.inf:
+            raise ValueError(f"max_norm={max_norm}: must be positive and finite, or null")
         self.pad_id = pad_id
         self.widest = max(widths)
         self.max_norm = max_norm

@@ -46,6 +46,9 @@ class TimmModel(nn.Module):
         super().__init__()
         given = {"num_classes": n_outputs, "in_chans": stem_channels(in_channels)}
         rates = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
+        wrong = [f"{key}={rate}" for key, rate in rates.items() if rate is not None and not 0 <= rate < 1]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: must be at least 0 and below 1, or null")
         self.name = name
         self.network = _build(name, image_size, {**given, **{k: v for k, v in rates.items() if v is not None}})
         self._repeats = in_channels == 1

@@ -2,7 +2,6 @@
 
 import importlib
 import math
-import re
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer.config.bounds import bound_problems
 from trainer.config.build import arguments, check_section, resolve_target
 from trainer.config.grid import candidates, grid_problems
+from trainer.config.home import given_paths
 from trainer.config.keys import values_text
 from trainer.config.schema import (
     OPEN_SECTIONS,
@@ -35,10 +35,10 @@ from trainer.metrics.check import check_names
 from trainer.models.pretrained import TRANSFORMER, find_pretrained
 from trainer.store.fold_files import ALL
 from trainer.store.own_files import is_given
+from trainer.system.paths import path_problem
 from trainer.system.translations import _
 from trainer.trackers.build import tracker_problems
 
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 TRIED_STEPS = 12  # of the throw-away parameter: more than the epoch of 10 that its scheduler is told of
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
@@ -68,8 +68,8 @@ def _problems(config: RunConfig) -> list[str]:
         problems += tracker_problems(config.tracker, config.plugins)
     problems += override_problems(config.amp)
     problems += _device_problems(config.device)
-    addresses = _address_problems(config)
-    problems += addresses or _init_problems(config.init.path)
+    no_paths = _path_problems(config)
+    problems += no_paths or _init_problems(config.init.path)
     return problems + (_optimizer_problems(config) if not problems else [])
 
 
@@ -203,14 +203,10 @@ def _init_problems(path: str | None) -> list[str]:
     return [_("{file}: no such file{hint}").format(file=f"init.path={path}", hint=hint)]
 
 
-def _address_problems(config: RunConfig) -> list[str]:
-    """Return the paths that are addresses of the web or of a cloud: nothing is fetched."""
-    paths = {"init.path": config.init.path, "cv.path": config.cv.path, "paths.runs": config.paths.runs}
-    paths |= {"paths.cache": config.paths.cache, "model.pretrained": config.model.get("pretrained")}
-    paths |= {f"data.{key}": value for key, value in config.data.items()}
-    found = {key: value for key, value in paths.items() if isinstance(value, str) and ADDRESS.match(value)}
-    what = "is an address: give a path on this machine (download it first)"
-    return [f"{key}={shown(value)}: {what}" for key, value in found.items()]
+def _path_problems(config: RunConfig) -> list[str]:
+    """Return the paths that can be none: addresses of the web or of a cloud, and what no file system has."""
+    found = {key: path_problem(path) for key, path in given_paths(config).items()}
+    return [f"{key}={shown(value)}: {found[key]}" for key, value in given_paths(config).items() if found[key]]
 
 
 def _optimizer_problems(config: RunConfig) -> list[str]:

@@ -1,8 +1,12 @@
 """Which options are paths: what is typed there may begin with ``~``, as in a shell."""
 
+import errno
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of the web or of a cloud; Path makes one / of //
 
 
 class IsPath:
@@ -18,6 +22,19 @@ def is_path(hint: Any) -> bool:
     if get_origin(hint) is Annotated:
         return PATH in get_args(hint) or is_path(get_args(hint)[0])
     return hint is Path or any(is_path(part) for part in get_args(hint))
+
+
+def path_problem(path: str) -> str | None:
+    """Return why no file can have this path, or None."""
+    if ADDRESS.match(path):
+        return "is an address: give a path on this machine (download it first)"
+    try:
+        os.stat(path)  # noqa: PTH116 Path is not asked: it would drop the // of an address
+    except ValueError:
+        return "holds a NUL character"
+    except OSError as error:
+        return "is too long for a path" if error.errno == errno.ENAMETOOLONG else None
+    return None
 
 
 def at_home(value: Any) -> Any:

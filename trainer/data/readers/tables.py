@@ -16,6 +16,7 @@ from trainer.data.readers.table_checks import check_first_line, check_swallowed,
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system import arrow_files
+from trainer.system.paths import path_problem
 from trainer.system.translations import _
 
 DELIMITED = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
@@ -116,13 +117,13 @@ def _read(file: Path, encoding: str, form: CsvForm) -> tuple[pa.Table, CsvForm, 
 
 def check_is_file(file: Path) -> None:
     """Raise DataError where ``file`` is missing or a directory, naming what lies next to it."""
+    if why := path_problem(str(file)):
+        raise DataError(f"{shown(str(file))}: {why}")
     if file.is_dir():
         inside = sorted(entry.name for entry in file.iterdir() if entry.suffix.lower() in DELIMITED)
         raise DataError(_("{file} is a directory: name the file{listed}").format(file=file, listed=_listed(inside)))
     if file.is_file():
         return
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(file)):
-        raise DataError(f"{file}: is an address: give a path on this machine (download it first)")
     if not file.parent.is_dir():
         said = _("{file}: no such file; the directory {directory} does not exist either")
         raise DataError(said.format(file=file, directory=file.parent))
