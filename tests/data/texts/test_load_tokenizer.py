@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, BertTokenizer
 
 from trainer.data.samples import Texts
 from trainer.data.texts.known_tokens import unknown_note
-from trainer.data.texts.load_tokenizer import load_tokenizer
+from trainer.data.texts.load_tokenizer import load_tokenizer, trained_length_note
 from trainer.errors import CheckpointError, ConfigError
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -148,3 +148,25 @@ def test_many_unknown_tokens_are_said(tmp_path):
     save(tmp_path, model_type="bert")
     assert note(tmp_path, "room xx", "bad yy zz").startswith("33% of the tokens are unknown")
     assert note(tmp_path, "the room was good", "bad room") == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            '{"max_seq_length": 16, "do_lower_case": false}',
+            "trained with 16 tokens at most (sentence_bert_config.json)",
+        ),
+        ('{"max_seq_length": 24}', ""),
+        ('{"max_seq_length": null}', ""),
+        ("[]", ""),
+        ("no JSON", ""),
+        (None, ""),
+    ],
+)
+def test_the_length_that_a_sentence_model_was_trained_with(tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "sentence_bert_config.json").write_text(content)
+    found = trained_length_note(str(tmp_path), 24)
+    assert bool(found) == bool(said)
+    assert said in found

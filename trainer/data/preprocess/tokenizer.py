@@ -19,7 +19,7 @@ from trainer.data.texts import hf_tokenizer
 from trainer.data.texts.hf_tokenizer import Lengths, TokenMaker, Tokens
 from trainer.data.texts.known_tokens import unknown_note
 from trainer.data.texts.lengths import character_note, cut_note, length_note
-from trainer.data.texts.load_tokenizer import load_tokenizer
+from trainer.data.texts.load_tokenizer import load_tokenizer, trained_length_note
 from trainer.errors import ConfigError
 from trainer.system.paths import PathText
 
@@ -110,6 +110,7 @@ class PretrainedTokenizer:
             character_note(inputs.texts, inputs.pairs),
             length_note(tokens.full_lengths_N, "tokens"),
             cut_note(tokens.full_lengths_N, max_length, self._how(max_length)),
+            trained_length_note(self.pretrained, max_length),
             unknown,
             *self.maker.notes,
             kept,

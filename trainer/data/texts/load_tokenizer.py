@@ -23,6 +23,7 @@ NO_CODE = (
     "its tokenizer is program code of its own, which is never run: use a model whose tokenizer is a tokenizer.json"
 )
 GENERIC = ("TokenizersBackend", "PreTrainedTokenizerFast")  # read whatever is there, or raise
+SENTENCE_CONFIG = "sentence_bert_config.json"  # of sentence-transformers, beside the model
 SENTENCEPIECE = "*.model"  # spiece.model, spm.model, sentencepiece.bpe.model, tokenizer.model
 CASED = 0.05  # least share of a vocabulary's words in Latin letters that have a capital
 
@@ -88,6 +89,18 @@ def _place(pretrained: str) -> str:
     if path.is_absolute() or pretrained.startswith(("./", "../", "~")) or pretrained.count("/") > 1:
         raise ConfigError(f"model.pretrained={pretrained}: there is no such directory")
     return pretrained
+
+
+def trained_length_note(pretrained: str, max_length: int) -> str:
+    """Return what to say where texts are longer than those a sentence-transformers model was trained with, or ""."""
+    path = Path(_place(pretrained)) / SENTENCE_CONFIG
+    try:
+        trained = json.loads(path.read_text(encoding="utf-8"))["max_seq_length"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+    if not isinstance(trained, int) or trained >= max_length:
+        return ""
+    return f"the model was trained with {trained} tokens at most ({path.name}): see data.preprocess.max_length"
 
 
 def _config_beside(pretrained: str, directory: Path) -> ModelConfig | None:
