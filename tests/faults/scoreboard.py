@@ -29,6 +29,7 @@ MEANINGS = {
     "F15": "many small folds in one process",
     "F17": "links, fifos, sockets, folders, immutable or missing files in runs and in copies, under every command",
     "F19": "plugins that keep threads, call sys.exit anywhere, never come back; SIGTERM while they do",
+    "F22": "hardly a row of a class: slices, folds and resamples on which a metric is not defined",
 }
 PAGE = """\
 # Robustness: what was broken on purpose, and what came out
