@@ -79,7 +79,7 @@ def test_what_may_be_meant_as_it_is_stays(option):
 
 def test_flags_may_stand_anywhere():
     typed = ["loss=ce", "--cfg", "job", "seed=1", "--info", "-m", "--config-dir=own", "amp=O1"]
-    assert arranged(typed) == ["--cfg", "job", "--info", "-m", "--config-dir=own", "loss=ce", "seed=1", "amp=O1"]
+    assert arranged(typed) == ["--cfg", "job", "--info", "all", "-m", "--config-dir=own", "loss=ce", "seed=1", "amp=O1"]
 
 
 def test_the_flags_are_those_of_hydra():

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hydra.errors import MissingConfigException
+from hydra.errors import MissingConfigException, OverrideParseException
 
 from trainer.config.problems import explain
 
@@ -199,6 +199,10 @@ def test_the_sweep_flag_may_stand_anywhere(train):
 def test_a_place_of_data_is_answered_with_its_kind(place, line):
     said = explain(MissingConfigException(f"Could not find 'data/{place}'"), f"data={place}")
     assert said.startswith(f"data={place}: {line}")
+
+
+def test_a_line_end_in_an_option_makes_no_further_line():
+    assert explain(OverrideParseException("mo\ndel=x", "?"), "mo\ndel=x").startswith("mo\\ndel: cannot read the value")
 
 
 def test_a_file_in_another_encoding_is_named(train, tmp_path):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from trainer.system.printable import LONGEST_LINE, let_print_anything, printable, printable_message
+from trainer.system.printable import LONGEST_LINE, let_print_anything, one_line, printable, printable_message
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,10 @@ from trainer.system.printable import LONGEST_LINE, let_print_anything, printable
 )
 def test_what_a_terminal_would_obey_is_written_out(text, shown):
     assert printable(text) == shown
+
+
+def test_one_line():
+    assert one_line("a\tb\nc\x1b 评") == "a\\tb\\nc\\x1b 评"
 
 
 def test_long_lines_of_a_message_are_cut_in_the_middle():

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from trainer.errors import did_you_mean
+from trainer.errors import did_you_mean, shown
 from trainer.system.translations import _
 
 YAML_WORDS = {"False": "off", "True": "on"}
@@ -124,7 +124,7 @@ class Option:
         if isinstance(value, int) and abs(value) > LARGEST:
             return f"{self.key}={value}: must be " + (f"at most {LARGEST}" if value > 0 else f"at least -{LARGEST}")
         if self.within is None:
-            return None if self.one_of is None else self._unknown(str(value))
+            return None if self.one_of is None else self._unknown(shown(str(value)))
         if isinstance(value, int | float) and not isinstance(value, bool) and self.within.holds(value):
             return None
         number = "a whole number, " if self.one_of is not None else ""

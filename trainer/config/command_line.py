@@ -56,7 +56,7 @@ def _given(name: str, value: list[str] | None, rest: list[str]) -> tuple[list[st
     found = value or taken
     words = " | ".join(allowed) or "VALUE"
     if not found:
-        return [], [] if alone else [f"{name}: needs {words} behind it"]
+        return (["all"], []) if alone else ([], [f"{name}: needs {words} behind it"])  # or it would take an option
     wrong = bool(allowed) and found[0] not in allowed
     return taken, [f"{name} {shown(found[0])}: must be one of {', '.join(allowed)}"] if wrong else []
 

@@ -19,6 +19,7 @@ from trainer.config.keys import CONF, choices
 from trainer.config.near_keys import unknown_key
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, did_you_mean
+from trainer.system.printable import one_line
 from trainer.system.translations import _
 
 NULL_GROUP = "Config group override must be a string"  # Hydra's ValueError for GROUP=null
@@ -122,6 +123,7 @@ def _alone(overrides: Sequence[str]) -> list[str]:
 
 def explain(error: Exception, override: str = "") -> str:
     """Return one line for an error of Hydra, OmegaConf or YAML, with "did you mean" where a name is unknown."""
+    override = one_line(override)
     key, _, value = override.lstrip("+~").partition("=")
     key = key or str(getattr(error, "full_key", None) or "")
     text = f"{error}\n{error.__cause__ or ''}"

@@ -18,6 +18,11 @@ def _written_out(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode()
 
 
+def one_line(text: str) -> str:
+    r"""Return a text on one line, printable: tabs and line ends are written out too."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def printable_message(text: str) -> str:
     """Return a message as it is printed: printable, and lines of any length cut in the middle."""
     return "\n".join(map(_cut, printable(text).split("\n")))
