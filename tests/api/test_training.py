@@ -5,6 +5,7 @@ import multiprocessing
 import subprocess
 import sys
 import textwrap
+import types
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from PIL import Image
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 import trainer as fw
@@ -143,6 +145,38 @@ def test_arrays_in_any_shape_go_to_the_first_argument():
     assert len(fw.cross_validate(items, model="image_cnn", run="b1", **QUICK).oof) == 40
 
 
+def test_image_files_by_their_paths(tmp_path):
+    random, paths = np.random.default_rng(0), []
+    for row in range(8):
+        paths.append(tmp_path / f"part{row % 2}" / f"{row}.png")
+        paths[-1].parent.mkdir(exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(paths[-1])
+    run = fw.cross_validate(fw.images(paths, ["a", "b"] * 4), model="image_cnn", run="a1", **QUICK)
+    assert run.oof["id"].to_pylist()[:2] == ["part0/0.png", "part1/1.png"]
+
+
+def test_columns_of_a_frame_with_texts():
+    frame = pa.table({"review": ["good phone", "bad screen"] * 10, "mood": ["pos", "neg"] * 10})
+    run = fw.cross_validate(fw.texts(frame, text="review", label="mood"), model="text_cnn", run="a1", **QUICK)
+    assert len(run.oof) == 20
+
+
+FRAME = pa.table({"a": [1.0, 2.0], "y": ["u", "v"]})
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: fw.table(FRAME, lable="y"),
+        lambda: fw.texts(["a"], ["b"], lable="y"),
+        lambda: fw.arrays(X, Y, lable="y"),
+    ],
+)
+def test_an_argument_that_there_is_not_is_said_at_once(make):
+    with pytest.raises(fw.errors.ConfigError, match="did you mean 'label'"):
+        make()
+
+
 class Frame:
     """A frame of another library: columns, and Arrow's C stream."""
 
@@ -228,6 +262,18 @@ CLASS = """
         options = dict(max_epochs=1, tracker="none", profile="off", audit="off", runtime={"progress": "off"})
         return fw.cross_validate((X, X[:, 0] > 0), model=Net, cv={"n_splits": 2, "parallel": 2}, run="a1", **options)
 """
+
+
+def test_a_notebook_trains_one_fold_after_the_other_and_says_so(monkeypatch, capsys):
+    main = types.ModuleType("__main__")  # as in a notebook: it has no file
+    main.Net = type("Net", (Net,), {"__module__": "__main__", "__qualname__": "Net"})
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr("trainer.run.steps.parallel.starts_new_processes", lambda device: True)
+    run = fw.cross_validate((X, Y), model=main.Net, run="a1", **QUICK)
+    assert run.missing == []
+    assert "note: model of this notebook cannot be found by new processes" in capsys.readouterr().out
+    with pytest.raises(fw.errors.ConfigError, match="put it into a module"):
+        fw.cross_validate((X, Y), model=main.Net, run="b1", **{**QUICK, "cv": {"parallel": 2}})
 
 
 @pytest.mark.battery  # torch is imported three times

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Place = str | PathLike[str]
 OPTIONS = tuple(item.name for item in fields(ColumnOptions))
+FEATURES = ("numeric", "categorical", "drop", "missing", "numbers")  # of tables
+FILES = ("images", "file", "suffix", "zip_encoding")  # of tables that name images
 BESIDE = ("id", "group", "time", "split", "weight")  # of each row, given as values beside arrays
 
 
@@ -68,7 +70,7 @@ def read_table(
         from trainer.data.sources.csv_text import load_csv_text
 
         others = {name: value for name, value in given.items() if name != "path"}
-        columns, rest = column_options(others, task)
+        columns, rest = column_options(others, task, FEATURES if text is None else ("text", "pair"))
         return (load_csv_tabular if text is None else load_csv_text)(str(path), columns, **rest)
 
     return _in_files(Path(path).stem, choice, given, load)
@@ -97,9 +99,10 @@ def table(frame: Any, *, label: Names = "label", name: str = "table", **options:
     def load(task: str | None) -> "Given":
         from trainer.data.sources.csv_tabular import table_samples
 
-        columns, rest = column_options({"label": label, **options}, task)
+        columns, rest = column_options({"label": label, **options}, task, FEATURES)
         return table_samples(opened, name, columns, **rest)
 
+    column_options(options, None, FEATURES)  # said at once
     return Data(name, load, options={"task": options.get("task")})
 
 
@@ -147,9 +150,10 @@ def texts(
     def load(task: str | None) -> "Given":
         from trainer.data.sources.csv_text import text_samples
 
-        columns, rest = column_options({"label": label, **options}, task)
-        return text_samples(opened, name, columns, text=text, pair=pair, **rest)
+        columns, _ = column_options({"label": label, **options}, task)
+        return text_samples(opened, name, columns, text=text, pair=pair)
 
+    column_options(options, None)  # said at once
     return Data(name, load, options={"task": options.get("task")}, preprocess="vocabulary")
 
 
@@ -179,7 +183,7 @@ def images(where: Place | Sequence[Place], labels: Any = None, *, name: str = "i
 
         if not named:
             return load_image_folder(str(where), **{**({} if task is None else {"task": task}), **options})
-        columns, rest = column_options(options, task)
+        columns, rest = column_options(options, task, FILES)
         return load_image_csv(str(where), columns, **rest)
 
     made = _in_files(place.stem, "image_csv" if named else "image_folder", given, load)
@@ -207,8 +211,8 @@ def _image_paths(paths: Sequence[Path], labels: Any, name: str, options: Mapping
     )
 
     def load(task: str | None) -> "Given":
-        columns, rest = column_options(options, task)
-        return image_samples(OpenTable(table, "", ()), "", name, columns, images=root, **rest)
+        columns, _ = column_options(options, task)
+        return image_samples(OpenTable(table, "", ()), "", name, columns, images=root)
 
     return Data(name, load, options={"task": options.get("task")}, preprocess="images")
 
@@ -218,23 +222,24 @@ def _in_files(name: str, choice: str, options: Mapping[str, Any], load: "Callabl
 
 
 def column_options(
-    options: Mapping[str, Any], task: str | None, *, only: bool = False
+    options: Mapping[str, Any], task: str | None, others: Sequence[str] = ()
 ) -> tuple[ColumnOptions, dict[str, Any]]:
     """Return the options that all tables share, and the others.
 
     Args:
         options: as given.
         task: where they name none.
-        only: whether there may be others.
+        others: names that there may be besides.
 
     Raises:
-        ConfigError: there are others, and there may be none.
+        ConfigError: there is no such option.
     """
+    known = (*OPTIONS, *others)
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ConfigError(f"{unknown[0]}: no such argument{did_you_mean(unknown[0], known)}")
     shared = {name: value for name, value in options.items() if name in OPTIONS}
     rest = {name: value for name, value in options.items() if name not in OPTIONS}
-    if only and rest:
-        unknown = next(iter(rest))
-        raise ConfigError(f"{unknown}: no such argument{did_you_mean(unknown, OPTIONS)}")
     return ColumnOptions(**{**shared, "task": shared.get("task") or task}), rest
 
 

@@ -141,10 +141,10 @@ def _beside(
     roles = {key: key for key in BESIDE if key in values}
     others = {key: value for key, value in options.items() if key not in (*BESIDE, "labels")}
 
+    column_options(others, None)  # said at once
+
     def load(task: str | None) -> "Given":
-        columns, _ = column_options(
-            {"label": named if len(named) > 1 else named[0], **roles, **others}, task, only=True
-        )
+        columns, _ = column_options({"label": named if len(named) > 1 else named[0], **roles, **others}, task)
         return given_rows(inputs(), n_rows, name, columns, values)
 
     return load

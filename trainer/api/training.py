@@ -128,26 +128,29 @@ def _settle_processes(config: "RunConfig", given: "Given | None") -> None:
     """
     import torch
 
-    from trainer.run.steps.parallel import AUTO, starts_new_processes
+    from trainer.run.steps.parallel import AUTO, sees_gpu, starts_new_processes
 
+    lost = _not_importable(config, given)
+    kind = "cuda" if config.device == "auto" and torch.cuda.is_available() else config.device.replace("auto", "cpu")
+    device, parallel = torch.device(kind), config.cv.parallel
+    if not lost or parallel == 1 or not starts_new_processes(device) or (parallel == AUTO and sees_gpu(device)):
+        return
+    what = f"{lost} cannot be found by new processes, which folds side by side need here"
+    if parallel != AUTO:
+        raise ConfigError(f"cv.parallel={parallel}: {what}\nset cv.parallel to 1, or put it into a module")
+    print(f"note: {what}: folds are trained one after the other (in a module it is found)")
+    config.cv.parallel = 1
+
+
+def _not_importable(config: "RunConfig", given: "Given | None") -> str:
+    """Return what a new process cannot import: parts of a notebook, or a program that was piped in; or nothing."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if file is not None:
+        return "" if Path(file).is_file() else "this program, which is in no file,"
     named = [name for name in ("model", "loss") if str(getattr(config, name)["_target_"]).startswith("__main__.")]
     reader = getattr(given[0].inputs, "reader", None) if given else None
     named += ["data"] if type(getattr(reader, "dataset", None)).__module__ == "__main__" else []
-    is_script = bool(getattr(sys.modules["__main__"], "__file__", None))
-    device = torch.device(
-        "cuda" if config.device == "auto" and torch.cuda.is_available() else config.device.replace("auto", "cpu")
-    )
-    if not named or is_script or config.cv.parallel == 1 or not starts_new_processes(device):
-        return
-    what = (
-        f"{' and '.join(named)} of this notebook cannot be found by new processes, which folds side by side need here"
-    )
-    if config.cv.parallel != AUTO:
-        raise ConfigError(
-            f"cv.parallel={config.cv.parallel}: {what}\nset cv.parallel to 1, or move the class to a module"
-        )
-    print(f"note: {what}: folds are trained one after the other (in a module, the class is found)")
-    config.cv.parallel = 1
+    return f"{' and '.join(named)} of this notebook" if named else ""
 
 
 def _train(config: "RunConfig", launch: "Launch", given: "Given | None") -> Path:
