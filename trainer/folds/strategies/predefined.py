@@ -133,8 +133,8 @@ def _require_partition(pairs: Sequence[Pair], n_rows: int, ids_N: NDArray[np.str
     listed = ", ".join(f"'{ids_N[row][:40]}'" for row in odd[:3]) + (", ..." if len(odd) > 3 else "")
     never = int((times_N == 0).sum())
     raise DataError(
-        f"given folds: {len(odd)} of the rows held out are so more or less often than the others ({listed}; "
-        f"'{ids_N[odd[0]][:40]}' by folds {', '.join(folds[:5])}), {never} rows never: they are no partition\n"
+        f"given folds: rows held out more or less often than the others: {len(odd)} ({listed}; "
+        f"'{ids_N[odd[0]][:40]}' by folds {', '.join(folds[:5])}); rows never held out: {never}\n"
         "hold each row out once in each repeat, or set cv.overlap=repeats if each fold is a repeat of its own"
     )
 
