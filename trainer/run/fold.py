@@ -16,12 +16,14 @@ class Fold:
         fitted: the preprocessing, fitted on the training rows.
         data: all rows, preprocessed, on the training device.
         notes: what a person should know, printed at start.
+        reads_ahead: whether rows are read from files as they are needed, which loader processes can do.
     """
 
     rows: FoldRows
     fitted: Any
     data: TrainingSet
     notes: tuple[str, ...] = ()
+    reads_ahead: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return what was fitted on the training rows as plain values: the preprocessing, and the scale of numbers."""

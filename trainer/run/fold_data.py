@@ -131,6 +131,7 @@ def preprocess(experiment: Experiment, rows: FoldRows) -> Fold:
     fitted = preprocessing.fit(inputs, rows.train)
     weights = np.ones(len(samples)) if samples.weights_N is None else samples.weights_N
     rows_N = fitted.transform(inputs)
+    reads_ahead = isinstance(rows_N, ReadAhead) and getattr(rows_N, "reads_ahead", True)
     if isinstance(rows_N, ReadAhead):
         rows_N = rows_N.with_workers(experiment.loaders.number, experiment.loaders.timeout_seconds)
     target, scale = samples.target, None
@@ -144,7 +145,7 @@ def preprocess(experiment: Experiment, rows: FoldRows) -> Fold:
         unweighted=samples.weights_N is None,
         scale=scale,
     )
-    return Fold(rows, fitted, data, fitted.notes)
+    return Fold(rows, fitted, data, fitted.notes, reads_ahead=reads_ahead)
 
 
 def prepared_inputs(experiment: Experiment, track: ShowProgress = no_progress) -> tuple[Any, Any]:

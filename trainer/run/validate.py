@@ -271,6 +271,8 @@ def check_data(config: RunConfig, spec: DataSpec) -> None:
     problems = [pairing] if pairing else []
     if spec.task.has_classes and config.cv.bins != CvConfig().bins:
         problems.append(f"cv.bins={config.cv.bins} has no effect on a {spec.task} task: leave it out")
+    if not spec.task.has_classes and config.cv.rare != CvConfig().rare:
+        problems.append(f"cv.rare={config.cv.rare} has no effect on a {spec.task} task: leave it out")
     problems += check_names(config.metrics.names, spec.task, config.plugins)
     if problems:
         raise ConfigError.from_problems(problems)

@@ -11,12 +11,12 @@ from trainer.config.grid import is_nested
 from trainer.config.keys import flatten, typed
 from trainer.config.overrides import key_of
 from trainer.config.schema import RunConfig
-from trainer.data.loading.batches import ReadAhead
 from trainer.engine import freezing
 from trainer.engine.optimizer import PEAKS
 from trainer.folds.plan import strategy_module
 from trainer.run.fold import Fold
 
+MLP = "trainer.models.mlp.MLP"
 EVERY = ("every_n_steps", "every_n_epochs", "every_minutes")
 
 
@@ -38,6 +38,12 @@ class Rule:
 def _sets_own_rates(config: RunConfig) -> bool:
     """Whether the scheduler overwrites the rates; a rate of the head is kept in its ratio to the optimizer's."""
     return config.fit.head_lr is None and any(config.scheduler.get(peak) is not None for peak in PEAKS)
+
+
+def _reads_no_zip(config: RunConfig) -> bool:
+    """Whether neither the data nor their images lie in a .zip."""
+    places = [str(config.data.get(name) or "") for name in ("path", "images")]
+    return not any(place.lower().endswith(".zip") for place in places)
 
 
 def _strategy(name: str, value: str) -> Callable[[RunConfig], bool]:
@@ -82,6 +88,12 @@ RULES = (
         lambda config: config.scheduler.get("factor") == 1,
         "the learning rate is multiplied by scheduler.factor=1: set that too",
     ),
+    Rule(
+        "model.dropout",
+        lambda config: config.fit.freeze_epochs == freezing.ALL and config.model["_target_"] == MLP,
+        "it lies in the backbone, which is never trained: leave it out, or set fit.freeze_epochs to a number",
+    ),
+    Rule("data.zip_encoding", _reads_no_zip, "no .zip is read: leave it out"),
     Rule("profile.steps", lambda config: not config.profile.enabled, "there is no profile: set profile=default"),
     Rule("profile.top", lambda config: not config.profile.enabled, "there is no profile: set profile=default"),
     Rule(
@@ -111,11 +123,15 @@ def idle_options(config: RunConfig, command: Sequence[str]) -> list[str]:
         for key in given
         for rule in RULES
         if key == rule.option and rule.idle(config)
+    ] + [
+        f"{key}={typed(values.get(key))} has no effect: cv.inner.grid gives its values: leave one of them out"
+        for key in varied
+        if key in map(key_of, command)
     ]
 
 
 def idle_here(config: RunConfig, fold: Fold) -> list[str]:
     """Return a line for what has no effect on these data."""
-    if not config.num_workers or isinstance(fold.data.rows, ReadAhead) or config.fit.freeze_epochs == freezing.ALL:
+    if not config.num_workers or fold.reads_ahead:
         return []
     return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]

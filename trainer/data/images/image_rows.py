@@ -141,6 +141,11 @@ class ImageRows:
         """Whether training rows are another image in each epoch."""
         return bool(self.reader.train)
 
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether there is anything for loader processes to do: files to decode, or images to augment."""
+        return self.augments or self.reader.prepared.pixels_NCHW is None
+
     def views(self) -> "list[ImageRows]":
         """Return these rows, and the same ones turned in each way of ``view_names``: predictions are averaged."""
         return [replace(self, view=name, view_names=()) for name in (None, *self.view_names)]
