@@ -65,6 +65,12 @@ def test_numbers_that_torch_cannot_hold_are_refused_whatever_the_option():
     assert bound_problems(Outer(epochs=-(2**70))) == [f"epochs={-(2**70)}: must be at least -{2**63 - 1}"]
 
 
+def test_a_list_of_words_holds_words():
+    config = RunConfig()
+    config.metrics.names = ["accuracy", [1]]
+    assert bound_problems(config) == ["metrics.names=['accuracy', [1]]: must be a list of words"]
+
+
 def test_words_that_yaml_takes_for_truth_values_are_told():
     assert bound_problems(Audited("False")) == [
         "audit: YAML reads off and on without quotes as truth values: write 'off'"

@@ -42,7 +42,8 @@ def fault(ended):
         return f"exit {ended.code}"
     if "Traceback" in ended.err or "Traceback" in ended.out:
         return "a traceback"
-    if ended.code and not 1 <= len(lines) <= 5:
+    told = 1 + ended.err.count(" failed: ")  # a sweep tells each job's error, then the first again
+    if ended.code and not 1 <= len(lines) <= 5 * told:
         return f"{len(lines)} lines"
     if max(map(len, lines), default=0) > LONGEST_LINE:
         return f"a line of {max(map(len, lines))} characters"

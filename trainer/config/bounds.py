@@ -123,6 +123,8 @@ class Option:
             return None
         if isinstance(value, int) and abs(value) > LARGEST:
             return f"{self.key}={value}: must be " + (f"at most {LARGEST}" if value > 0 else f"at least -{LARGEST}")
+        if get_origin(self.kind) is list and not all(isinstance(item, str) for item in value):
+            return f"{self.key}={shown(str(value))}: must be a list of words"
         if self.within is None:
             return None if self.one_of is None else self._unknown(shown(str(value)))
         if isinstance(value, int | float) and not isinstance(value, bool) and self.within.holds(value):
