@@ -152,7 +152,7 @@ def test_image_files_by_their_paths(tmp_path):
         paths[-1].parent.mkdir(exist_ok=True)
         Image.fromarray(random.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(paths[-1])
     run = fw.cross_validate(fw.images(paths, ["a", "b"] * 4), model="image_cnn", run="a1", **QUICK)
-    assert run.oof["id"].to_pylist()[:2] == ["part0/0.png", "part1/1.png"]
+    assert np.asarray(run.oof["id"]).tolist()[:2] == ["part0/0.png", "part1/1.png"]
 
 
 def test_columns_of_a_frame_with_texts():
