@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
     from trainer.results import CVResult
+
+# a frame of its own keeps the page's style from the notebook's
+FRAME = '<iframe srcdoc="{}" style="width: 100%; height: 40rem; border: 1px solid #ccc"></iframe>'
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Report:
         return str(self.path)
 
     def _repr_html_(self) -> str:
-        return self.path.with_suffix(".html").read_text(encoding="utf-8")
+        page = self.path.with_suffix(".html").read_text(encoding="utf-8")
+        return FRAME.format(escape(page))
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,12 @@ class Run:
         return f"Run({str(self.path)!r}, {result.primary} {summary.mean:.4f} ± {summary.sd:.4f})"
 
     def _repr_html_(self) -> str:
-        done = (self.path / "report.html").is_file()
-        return self.report()._repr_html_() if done else f"<pre>{self!r}</pre>"
+        done = (self.path / "cv.json").is_file()
+        return (
+            f"<p>{escape(str(self.path))}</p>{self.metrics._repr_html_()}"
+            if done
+            else f"<pre>{escape(repr(self))}</pre>"
+        )
 
 
 class Metrics(dict[str, dict[str, Any]]):
@@ -122,6 +131,19 @@ class Metrics(dict[str, dict[str, Any]]):
 
     def __repr__(self) -> str:
         return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        from trainer.report.formatting import interval, metric_label, number
+        from trainer.report.rendering import render
+
+        rows = [
+            (
+                metric_label(name),
+                (f"{number(it['mean'])} ± {number(it['sd'])}", number(it["oof"]), interval(it["ci95"])),
+            )
+            for name, it in self.items()
+        ]
+        return render("metrics.html.j2", rows=rows)
 
     def _lines(self) -> Iterator[str]:
         width = max(map(len, self), default=0)

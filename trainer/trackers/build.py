@@ -1,6 +1,7 @@
 """The trackers and the progress display that a configuration names."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,13 @@ def _lacking(tracker: object, target: str) -> list[str]:
     return [f"tracker: {target} has no {', '.join(methods)} (trainer/engine/observer.py says what a tracker is told)"]
 
 
+def draws_bars(console: Console) -> bool:
+    """Whether lines can be drawn over: in a notebook rich draws them by ipywidgets, and warns where there is none."""
+    return console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+
+
 def make_progress(wanted: str, console: Console, n_folds: int) -> ProgressBars | PlainLines:
-    """Return bars where there is a terminal, else plain lines; ``wanted`` (``runtime.progress``) decides."""
-    if wanted == "rich" or (wanted == "auto" and console.is_terminal):
+    """Return bars where there is a terminal or a notebook with widgets, else plain lines; or what is ``wanted``."""
+    if wanted == "rich" or (wanted == "auto" and draws_bars(console)):
         return ProgressBars(console, n_folds)
     return PlainLines(console)

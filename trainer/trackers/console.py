@@ -1,7 +1,7 @@
 """Progress on the terminal: bars where there is one, plain lines otherwise."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.tasks import Target, Task
 
 PLAIN_SECONDS = 5.0  # between two plain epoch lines of a fold
+NOTEBOOK_SECONDS = 0.2  # between two drawings of the bars in a notebook
 
 
 class ProgressBars:
@@ -33,13 +34,21 @@ class ProgressBars:
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
+            auto_refresh=not console.is_jupyter,  # rich's thread there takes lines printed meanwhile away (15.0)
         )
+        self.drawn = 0.0
         self.folds = self.bars.add_task("folds", total=n_folds, numbers="")
 
     def lane(self) -> "FoldBar":
         """Return a bar for the folds that are trained one after the other; the first one begins to draw."""
         self.bars.start()
-        return FoldBar(self.bars, self.folds)
+        return FoldBar(self.bars, self.folds, self.draw)
+
+    def draw(self) -> None:
+        """Draw the bars where nobody else does, not too often."""
+        if self.bars.console.is_jupyter and time.perf_counter() - self.drawn > NOTEBOOK_SECONDS:
+            self.bars.refresh()
+            self.drawn = time.perf_counter()
 
     def close(self) -> None:
         """Take the bars away."""
@@ -52,10 +61,11 @@ class FoldBar:
     Args:
         bars: drawn together.
         folds: the bar over all folds.
+        draw: called when something has changed.
     """
 
-    def __init__(self, bars: Progress, folds: TaskID) -> None:
-        self.bars, self.folds = bars, folds
+    def __init__(self, bars: Progress, folds: TaskID, draw: Callable[[], None]) -> None:
+        self.bars, self.folds, self.draw = bars, folds, draw
         self.steps = self.bars.add_task("steps", total=None, numbers="")
         self.fold: int | str = 0
         self.steps_before = 0
@@ -72,6 +82,7 @@ class FoldBar:
         """Advance the bar; show loss, learning rate and speed."""
         speed = (step - self.steps_before) / max(time.perf_counter() - self.started, 1e-9)
         self.bars.update(self.steps, completed=step, numbers=f"loss {loss:.4f}  lr {lr:.2g}  {speed:.0f} it/s")
+        self.draw()
 
     def epoch(self, record: EpochRecord) -> None:
         """Advance the bar to the end of the epoch."""
