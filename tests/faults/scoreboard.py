@@ -28,6 +28,7 @@ MEANINGS = {
     "F14": "same command twice, any number of workers, resumed anywhere, as jobs, as merged copies",
     "F15": "many small folds in one process",
     "F17": "links, fifos, sockets, folders, immutable or missing files in runs and in copies, under every command",
+    "F18": "tables as people have them: no header, marks, row names, numbers and labels written in every way",
     "F19": "plugins that keep threads, call sys.exit anywhere, never come back; SIGTERM while they do",
     "F22": "hardly a row of a class: slices, folds and resamples on which a metric is not defined",
 }

@@ -245,6 +245,8 @@ def test_words_for_no_label_are_told_and_left_out_where_asked(word: str) -> None
     [
         (["0", "1", "-1"], True),
         (["0", "1", "2", "-999"], True),
+        (["0.0", "1.0", "-1.0"], True),  # as pandas writes whole numbers that once had a gap
+        (["1", "2", "3", "-1"], True),
         (["-1", "1"], False),  # the two classes of a support vector machine
         (["-1", "0", "x"], False),
         (["-2", "-1", "0", "1", "2"], False),
@@ -264,6 +266,17 @@ def test_empty_cells_and_cells_of_several_columns_may_be_left_out() -> None:
     with pytest.raises(DataError, match="no row has a label"):
         encode_labels(["?", "?"], "y", "f.csv", missing=["?"])
     assert "no row has such a label" in encode_labels(["a", "b"], "y", "f.csv", missing=["?"]).notes[1]
+
+
+def test_lists_are_read_as_they_would_be_in_a_text_file() -> None:
+    cells = [["red", 'dark "blue"'], [], None, ["back\\slash", "a\nb"]]
+    labels = read({"y": cells}, ["y"], label_delimiter=",")
+    assert labels.classes == ("a\nb", "back\\slash", 'dark "blue"', "red")
+    assert labels.target.tolist() == [[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0]]
+    with pytest.raises(DataError, match=r"column 'y' holds lists .*data\.label_delimiter"):
+        read({"y": cells[:2] * 2}, ["y"])
+    with pytest.raises(DataError, match="one value per cell"):
+        read({"y": [[1, 2], [3]]}, ["y"], label_delimiter=",")
 
 
 def test_many_whole_numbers_are_asked_about() -> None:

@@ -33,6 +33,11 @@ READ = [
     ("numbers such as", ["\u22125", "3"], [-5, 3]),
     ("decimal comma", ["1,5", "2", "-0,25"], [1.5, 2, -0.25]),
     ("decimal comma", ["2.126,00", "3,5"], [2126, 3.5]),
+    ("decimal comma", ["12 345", "3,5", "1 000"], [12345, 3.5, 1000]),
+    ("decimal comma", ["12\u202f345,6", "3,5"], [12345.6, 3.5]),
+    ("money", ["3,50 €", "1.234,00 €", "12 345,6 €"], [3.5, 1234, 12345.6]),
+    ("in parentheses", ["(1,234.00)", "7.00"], [-1234, 7]),
+    ("dates", ["1/13/1970 12:00", "2/1/1970 9:30"], [12.5, 31 + 9.5 / 24]),
     ("commas between", ["1,234,567", "5", "1,000"], [1234567, 5, 1000]),
     ("commas between", ["1,234.5", "987"], [1234.5, 987]),
     ("points between", ["1.234.567", "987"], [1234567, 987]),
@@ -69,7 +74,10 @@ def test_cells_that_agree_are_read_and_told(what, cells, values):
         ("dates", ["01/02/2024", "03/04/2024"]),  # of which month
         ("dates", ["2024-02-30", "2024-01-01"]),
         ("dates", ["Jan 3, 2020", "Feb 4, 2021"]),
-        ("thousands apart", ["12 345", "3,5", "1 000"]),
+        ("thousands apart", ["12 345", "3.5 kg", "1 000"]),
+        ("dates", ["1/2/2024 9:30 AM", "1/31/2024 1:00 PM"]),
+        ("dates", ["1/20/24", "1/31/24"]),
+        ("numbers in parentheses", ["(1)", "(2)"]),
     ],
 )
 def test_cells_that_look_like_numbers_and_are_not_sure_are_refused(what, cells):

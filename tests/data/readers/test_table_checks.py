@@ -160,3 +160,32 @@ def test_half_of_a_surrogate_pair_is_named_with_its_line(tmp_path):
     content = '{"text": "a"}\n\n{"text": "\\ud83d\\ude00"}\n{"text": "b\\ud83d"}\n'
     with pytest.raises(DataError, match="line 4: half of a surrogate pair"):
         opened(tmp_path, content, "a.jsonl")
+
+
+def test_row_numbers_are_left_out_whatever_their_type_and_order_but_where_an_option_names_them(tmp_path):
+    shuffled = [(7 * n) % 20 for n in range(20)]
+    table = pa.table({"Unnamed: 0": shuffled, "x": range(20), "label": ["a", "b"] * 10})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    found = open_table(tmp_path / "a.parquet", ColumnOptions())
+    assert found.rows.column_names == ["x", "label"]
+    assert found.notes == ("column 'Unnamed: 0' only numbers the rows: left out",)
+    assert open_table(tmp_path / "a.parquet", ColumnOptions(id="Unnamed: 0")).rows.equals(table)
+
+
+def test_row_names_of_pandas_are_left_out_of_a_text_file_too(tmp_path):
+    found = opened(tmp_path, "x,__index_level_0__\n1,r1\n2,r2\n")
+    assert found.rows.column_names == ["x"]
+    assert found.notes == ("column '__index_level_0__' has the row names of pandas: left out",)
+
+
+def test_marks_inside_a_file_are_left_out_and_told(tmp_path):
+    found = opened(tmp_path, '\ufeff\ufeffx,y\n1,a\n\ufeff2,b\n\ufeff"3",c\n')
+    assert found.rows.to_pydict() == {"x": ["1", "2", "3"], "y": ["a", "b", "c"]}
+    assert found.notes == ("a byte order mark inside the file, first in line 1: left out",)
+
+
+def test_a_first_row_that_comes_again_is_no_header(tmp_path):
+    with pytest.raises(DataError, match=r"first line looks like data \('low', 'red'\)"):
+        opened(tmp_path, "low,red\nhigh,red\nlow,red\nlow,blue\n")
+    with pytest.raises(DataError, match="row 2 is the header again"):
+        opened(tmp_path, "level,colour\nhigh,red\nlevel,colour\nlow,red\n")

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.roles import rows_listed, setting, text_cells
+from trainer.data.columns.written_dates import compact_dates_note
 from trainer.data.columns.written_numbers import codes_note, point_thousands, read_written
 from trainer.data.samples import TableColumns
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
@@ -149,6 +150,10 @@ def _as_numbers(cells: Column, name: str, reading: _Reading, must: bool) -> NDAr
             "replace it by a finite number, or by an empty cell if it is missing"
         )
     if must:
+        return values_N
+    dates = compact_dates_note(values_N, name)
+    if dates:
+        reading.said.append(dates)
         return values_N
     codes = codes_note(cells, values_N, name)
     if codes:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.columns.joined import joined_note, split_labels
+from trainer.data.columns.joined import joined_note, label_cells, split_labels
 from trainer.data.columns.numbers import describe_numbers, read_numbers
 from trainer.data.columns.options import ClassName
 from trainer.data.columns.positive import count_rows, positive_last, refuse_positive
@@ -86,7 +86,7 @@ def read_labels(
             raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
         labels = encode_label_columns(table, names, file, missing)
         return _with_task(labels, task, names, file)
-    cells = text_cells(table, names[0], file)
+    cells = label_cells(table, names[0], file)
     if task is not None and not TASKS[task].has_classes:
         refuse_positive(positive, "a number is predicted")
         values_N, left_out_N = read_numbers(cells, names[0], file, missing)

@@ -1,5 +1,6 @@
 """Labels that mean "no label": rows to leave out where the user says so, and to ask about where not."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,7 +19,8 @@ WORDS_SAID = (  # as ``spelling_key`` has them
     "notavailable,notapplicable,未知,未标注,未标记,无标签,无标注,无,空,缺失,不详,待定,未填"
 )
 WORDS = frozenset(WORDS_SAID.split(","))
-CODES = ("-1", "-9", "-99", "-999", "-9999")  # beside classes that are counted from 0 up
+CODES = (-1.0, -9.0, -99.0, -999.0, -9999.0)
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
 MOST_NAMED = 3
 
 
@@ -61,6 +63,13 @@ def doubtful_labels(classes: Sequence[str], rows_of: Callable[[int], NDArray[np.
 
 
 def _is_doubtful(label: str, classes: Sequence[str]) -> bool:
-    others = [other for other in classes if other not in CODES]
-    is_code = label in CODES and "0" in others and all(other.isdigit() for other in others)
-    return is_code or spelling_key(label) in WORDS
+    return _is_code(label, classes) or spelling_key(label) in WORDS
+
+
+def _is_code(label: str, classes: Sequence[str]) -> bool:
+    """Whether a label is a negative number beside classes that are counted from 0 or 1 up; -1 and 1 are two classes."""
+    if not all(NUMBER.fullmatch(other) for other in classes) or float(label) not in CODES:
+        return False
+    others = {number for number in map(float, classes) if number not in CODES}
+    counted = all(number >= 0 and number.is_integer() for number in others)
+    return counted and (0.0 in others or len(others) > 1)

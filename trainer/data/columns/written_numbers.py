@@ -3,7 +3,6 @@
 A number keeps its value as it stands: 83.61% is 83.61, so that it does not matter whether a later file has the sign.
 """
 
-import datetime
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.roles import rows_listed, setting
+from trainer.data.columns.written_dates import DATE, all_match, dates_in_days
 from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 
@@ -23,16 +23,13 @@ PLAIN = r"\d+(?:\.\d*)?|\.\d+"
 SIGN = r"[+-]?\s?"
 MONEY = r"(?:[$€£¥₹₩₽]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|kr|元|円)"
 GROUPED = r"\d{1,3}(?:[ _'’\u00a0\u202f]\d{3})+(?:\.\d+)?"
+COMMA_GROUPED = r"(?:\d{1,3}(?:[. '’]\d{3})+|\d+)(?:,\d+)?"
 AMOUNT = rf"(?:{PLAIN}|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?)"
 CENSORED = re.compile(rf"[<>≤≥~≈]\s?=?\s?{SIGN}(?:{PLAIN}|\d+,\d+)")
 CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
 DURATION = re.compile(CLOCK + r"|(\d+\s?(d|h|hrs?|m|min|mins|s|sec|天|小时|分|分钟|秒)\s?)+", re.I)
 UNITS = "mm|cm|m|km|in|ft|mi|mg|g|kg|lbs?|oz|ml|l|°C|°F|k?Hz|[MG]Hz|k?W|V|ms|[kMGT]B|k|K|M|bn|万|亿|岁|年|个月|个"
 WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN})\s?(?:{UNITS})(?:/[a-z]+)?")
-ISO_DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
-HAN_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日?")
-DAY_DATE = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
-WORD_DATE = re.compile(r"(\d{1,2}[- ])?[A-Z][a-z]{2,8}\.?[- ](\d{1,2}, ?)?\d{2,4}")
 FEW = 12  # different texts that make categories, whatever they look like
 SAMPLE = 1_000  # rows that say of most columns that they are plain numbers
 MOST_LOOKED_AT = 5_000  # different texts of a column
@@ -119,104 +116,81 @@ def _kind(text: str) -> str:
     return ""
 
 
-def _all(pattern: re.Pattern[str], texts: Sequence[str]) -> list[re.Match[str]] | None:
-    found: list[re.Match[str]] = []
-    for text in texts:
-        match = pattern.fullmatch(text)
-        if match is None:
-            return None
-        found.append(match)
-    return found
-
-
 def _plain(texts: Sequence[str], semicolon: bool) -> list[float] | None:
     """Numbers whose digits or signs were of another width."""
-    return [float(text) for text in texts] if _all(NUMBER, texts) else None
+    return [float(text) for text in texts] if all_match(NUMBER, texts) else None
 
 
 def _percent(texts: Sequence[str], semicolon: bool) -> list[float] | None:
-    if not _all(re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]"), texts) or len({text[-1] for text in texts}) > 1:
+    if not all_match(re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]"), texts) or len({text[-1] for text in texts}) > 1:
         return None
     bare = [text[:-1].strip() for text in texts]
     return _plain(bare, semicolon) or _decimal_comma(bare, semicolon)
 
 
 def _money(texts: Sequence[str], semicolon: bool) -> list[float] | None:
-    amounts = rf"(?P<open>\()?{SIGN}(?P<before>{MONEY})?\s?{SIGN}(?P<amount>{AMOUNT})\s?(?P<after>{MONEY})?\)?"
-    found = _all(re.compile(amounts), texts)
+    found = all_match(re.compile(_of_money(rf"{AMOUNT}|{COMMA_GROUPED}")), texts)
     if not found or len({match["before"] or match["after"] for match in found}) > 1:
         return None
     if not (found[0]["before"] or found[0]["after"]):
         return None
-    if any(re.search(r"^\d{1,3},\d{3}$", match["amount"]) for match in found) and semicolon:
+    amounts = [match["amount"] for match in found]
+    if any(re.search(r"^\d{1,3},\d{3}$", amount) for amount in amounts) and semicolon:
         return None
-    values = [float(re.sub(r"[^\d.]", "", match["amount"])) for match in found]
+    values = _decimal_comma(amounts, semicolon)
+    if values is None and all_match(re.compile(AMOUNT), amounts):
+        values = [float(re.sub(r"[^\d.]", "", amount)) for amount in amounts]
+    if values is None:
+        return None
     negative = [bool(match["open"]) or "-" in match.group() for match in found]
     return [-value if below else value for value, below in zip(values, negative, strict=True)]
 
 
+def _of_money(amount: str) -> str:
+    return rf"(?P<open>\()?{SIGN}(?P<before>{MONEY})?\s?{SIGN}(?P<amount>{amount})\s?(?P<after>{MONEY})?\)?"
+
+
+def _accounts(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Numbers of which those below zero are in parentheses."""
+    below = [text.startswith("(") and text.endswith(")") for text in texts]
+    if not any(below) or all(below):
+        return None
+    bare = [text[1:-1].strip() if negative else text for text, negative in zip(texts, below, strict=True)]
+    for read in (_plain, _decimal_comma, _comma_grouped, _grouped):
+        values = read(bare, semicolon)
+        if values is not None:
+            return [-value if negative else value for value, negative in zip(values, below, strict=True)]
+    return None
+
+
 def _grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
     """Thousands apart by a space, an underscore or an apostrophe."""
-    if not _all(re.compile(rf"{SIGN}(?:{GROUPED}|\d{{1,3}}(?:\.\d+)?)"), texts):
+    if not all_match(re.compile(rf"{SIGN}(?:{GROUPED}|\d{{1,3}}(?:\.\d+)?)"), texts):
         return None
     return [float(re.sub(r"[^\d.+-]", "", text)) for text in texts]
 
 
 def _comma_grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
     """Thousands apart by a comma: sure where there are two of them in a cell, or a point after one."""
-    if not _all(re.compile(rf"{SIGN}(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}})(?:\.\d+)?"), texts):
+    if not all_match(re.compile(rf"{SIGN}(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}})(?:\.\d+)?"), texts):
         return None
     sure = any(text.count(",") > 1 or ("," in text and "." in text) for text in texts)
     return [float(text.replace(",", "").replace(" ", "")) for text in texts] if sure else None
 
 
 def _decimal_comma(texts: Sequence[str], semicolon: bool) -> list[float] | None:
-    """Numbers with a decimal comma, perhaps with points between thousands; 1,234 alone may be either."""
-    if not _all(re.compile(rf"{SIGN}(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)(?:,\d+)?"), texts):
+    """Numbers with a decimal comma, perhaps with points or spaces between thousands; 1,234 alone may be either."""
+    if not all_match(re.compile(SIGN + COMMA_GROUPED), texts):
         return None
     sure = any(re.search(r",\d{1,2}$|,\d{4,}$|^[+-]?0,", text) or (text.count(".") and "," in text) for text in texts)
-    return [float(text.replace(".", "").replace(",", ".").replace(" ", "")) for text in texts] if sure else None
+    return [float(re.sub(r"[. '’]", "", text).replace(",", ".")) for text in texts] if sure else None
 
 
 def _point_grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
     """Thousands apart by a point: two in a cell, or in a file that keeps the comma for decimals."""
-    found = _all(re.compile(rf"{SIGN}(?:[1-9]\d{{0,2}}(?:\.\d{{3}})+|\d{{1,3}})"), texts)
+    found = all_match(re.compile(rf"{SIGN}(?:[1-9]\d{{0,2}}(?:\.\d{{3}})+|\d{{1,3}})"), texts)
     sure = any(text.count(".") > 1 for text in texts) or (semicolon and any("." in text for text in texts))
     return [float(text.replace(".", "").replace(" ", "")) for text in texts] if found and sure else None
-
-
-def _dates(texts: Sequence[str], semicolon: bool) -> list[float] | None:
-    """Return days since 1970; whether the day or the month comes first is seen from a day above 12, else not read."""
-    try:
-        if found := _all(ISO_DATE, texts):
-            return [_days(match.group()) for match in found]
-        if found := _all(HAN_DATE, texts):
-            return [_ordinal(*map(int, match.groups())) for match in found]
-        if found := _all(DAY_DATE, texts):
-            parts = [(int(match[1]), int(match[3]), int(match[4])) for match in found]
-            first, second = max(part[0] for part in parts), max(part[1] for part in parts)
-            if (first > 12) != (second > 12):
-                return [
-                    _ordinal(year, two, one) if first > 12 else _ordinal(year, one, two) for one, two, year in parts
-                ]
-    except ValueError:  # no such day
-        return None
-    return None
-
-
-def _days(text: str) -> float:
-    date, _, time = re.sub(r"[/.](?=\d{1,2}[/. T]|\d{1,2}$)", "-", text.replace("T", " "), count=2).partition(" ")
-    days = _ordinal(*map(int, date.split("-")))
-    if not time:
-        return days
-    clock = datetime.time.fromisoformat(time.replace("Z", "+00:00").zfill(5))
-    offset = clock.utcoffset() or datetime.timedelta()
-    seconds = 3600 * clock.hour + 60 * clock.minute + clock.second + clock.microsecond / 1e6
-    return days + (seconds - offset.total_seconds()) / 86400
-
-
-def _ordinal(year: int, month: int, day: int) -> float:
-    return float(datetime.date(year, month, day).toordinal() - datetime.date(1970, 1, 1).toordinal())
 
 
 NUMBER = re.compile(rf"[+-]?(?:{PLAIN})(?:[eE][+-]?\d+)?")
@@ -228,18 +202,22 @@ FORMS: tuple[tuple[str, Callable[[Sequence[str], bool], list[float] | None]], ..
     ("numbers with commas between thousands", _comma_grouped),
     ("numbers with points between thousands", _point_grouped),
     ("numbers with thousands apart", _grouped),
-    ("dates (in days since 1970)", _dates),
+    ("numbers, some in parentheses,", _accounts),
+    ("dates (in days since 1970)", dates_in_days),
 )
 KINDS = (
     ("plain numbers", NUMBER),
-    ("numbers with a comma", re.compile(rf"{SIGN}\d+(?:[.,]\d+)+")),
+    ("numbers with a comma", re.compile(rf"{SIGN}(?:\d+(?:[.,]\d+)+|\d{{1,3}}(?:[ '’]\d{{3}})+,\d+)")),
     ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
-    ("amounts of money", re.compile(rf"\(?{SIGN}{MONEY}\s?{SIGN}{AMOUNT}\)?|{SIGN}{AMOUNT}\s?{MONEY}")),
-    ("numbers with thousands apart", re.compile(SIGN + GROUPED)),
     (
-        "dates",
-        re.compile("|".join(re.sub(r"\\2", "[-/.]", one.pattern) for one in (ISO_DATE, HAN_DATE, DAY_DATE, WORD_DATE))),
+        "amounts of money",
+        re.compile(
+            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED})\)?|{SIGN}(?:{AMOUNT}|{COMMA_GROUPED})\s?{MONEY}"
+        ),
     ),
+    ("numbers in parentheses", re.compile(rf"\((?:{AMOUNT}|{COMMA_GROUPED})\)")),
+    ("numbers with thousands apart", re.compile(SIGN + GROUPED)),
+    ("dates", DATE),
     ("bounds (below or above a value)", CENSORED),
     ("times or durations", DURATION),
     ("numbers with a unit", WITH_UNIT),

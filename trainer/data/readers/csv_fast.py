@@ -62,7 +62,7 @@ def _is_sound(file: Path, form: CsvForm) -> bool:
                 decoder.decode(chunk, final=not following)
             except UnicodeDecodeError:
                 return False
-            if b"\0" in chunk:
+            if b"\0" in chunk or codecs.BOM_UTF8 in chunk + following[:2]:
                 return False
             edges = (last, following[:1] or b"\n")
             if form.quoted and not _quotes_in_turn(chunk, edges, form.delimiter, n_quotes):

@@ -1,5 +1,6 @@
 """CSV bytes to a table of text cells; whatever would shift or swallow cells is refused with its row."""
 
+import codecs
 import csv
 import io
 import re
@@ -19,6 +20,7 @@ from trainer.system import arrow_files
 
 USUAL_DELIMITERS = (";", "\t", ",", "|")
 EDGES = b'\n\r"'  # a quote that opens a cell has one of them, or the delimiter, before it; one that closes it, after it
+MARKS = re.compile(rb"(\A|[\r\n])(?:" + codecs.BOM_UTF8 + rb")+")
 BLOCK_BYTES = 1 << 26  # a row must fit into one block
 
 
@@ -37,6 +39,7 @@ def parse_csv(payload: bytes, file: Path, form: CsvForm) -> tuple[pa.Table, CsvF
         DataError: names the row, counted from 1 after the header.
         ConfigError: the names given are not as many as the columns.
     """
+    payload, marks = _without_marks(payload)
     rest, form, notes = without_preamble(payload, form, file)
     first_line = line_at(payload, len(payload) - len(rest))
     if form.quoted:
@@ -53,7 +56,16 @@ def parse_csv(payload: bytes, file: Path, form: CsvForm) -> tuple[pa.Table, CsvF
         raise _row_problem(rest, form, n_columns, file, str(problem), first_line) from problem
     if form.row_names and len(pc.unique(table[ROW_NAMES])) < max(2, table.num_rows):  # no names: a cell too many
         raise _row_problem(rest, form, len(header), file, "", first_line)
-    return table, form, notes
+    return table, form, (*marks, *notes)
+
+
+def _without_marks(payload: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Leave out byte order marks at the beginning of lines, as files have that were put together; tell where."""
+    found = MARKS.search(payload) if codecs.BOM_UTF8 in payload else None
+    if found is None:
+        return payload, ()
+    line = line_at(payload, found.end())
+    return MARKS.sub(rb"\1", payload), (f"a byte order mark inside the file, first in line {line}: left out",)
 
 
 def _begins_with_row_name(header: list[str], lines: Iterator[list[str]]) -> bool:

@@ -1,7 +1,7 @@
 """What a table that could be read may hide: a first line that is data, rows inside a cell, row numbers as a column."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from trainer.system.arrow_files import Column, as_numpy
 LOOKED_AT = 10_000  # rows in which the words of the first line are looked for
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 UNNAMED = re.compile(r"unnamed_1|Unnamed: ?\d+(\.\d+)?(_level_\d+)?")
+SAVED_INDEX = re.compile(r"__index_level_\d+__")
+LEAST_SHUFFLED = 20  # rows; in fewer, different numbers say nothing
 MOST_ROWS = 5  # named
 
 
@@ -41,7 +43,7 @@ def check_first_line(table: pa.Table, file: Path) -> None:
         return
     listed = ", ".join(f"'{shown(name, 30)}'" for name in found[:3]) + (", ..." if len(found) > 3 else "")
     again = _repeated_header(rows, names)
-    if again:
+    if again and not _is_data(rows, names, words):
         raise DataError(f"{file}: row {again} is the header again: delete that line (files that were put together?)")
     raise DataError(
         f"{file}: the first line looks like data ({listed}), not like the names of columns\n"
@@ -66,13 +68,25 @@ def _has(cells: Column, word: str) -> bool:
     return bool(pc.any(same).as_py())
 
 
+def _is_data(rows: pa.Table, names: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether a word of the first line is in rows that do not repeat all of it, as words of data are."""
+    others = rows.filter(pa.array(~_repeating(rows, names)))
+    return any(_has(others[name], name) for name in words)
+
+
 def _repeated_header(rows: pa.Table, names: Sequence[str]) -> int:
     """Return the first row (from 1) that is the header again, or 0."""
+    same_N = _repeating(rows, names)
+    return int(same_N.argmax()) + 1 if same_N.any() else 0
+
+
+def _repeating(rows: pa.Table, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Return (N,) whether a row is the first line again."""
     same_N: NDArray[np.bool_] = np.ones(rows.num_rows, dtype=bool)
     for name, cells in zip(names, rows.columns, strict=True):
         same: Column = pc.equal(cells, pa.scalar(name))
         same_N &= as_numpy(pc.fill_null(same, False))
-    return int(same_N.argmax()) + 1 if same_N.any() else 0
+    return same_N
 
 
 def check_swallowed(table: pa.Table, separator: str, file: Path) -> tuple[str, ...]:
@@ -130,22 +144,40 @@ def _lines_are_rows(row: pa.Table, separator: str) -> bool:
     return all(line.count(separator) == row.num_columns - 1 for line in written.splitlines())
 
 
-def without_index(table: pa.Table) -> tuple[pa.Table, tuple[str, ...]]:
-    """Leave out a first column without a name that numbers the rows, as pandas and R write it; tell which."""
-    dropped = [name for name in table.column_names[:1] if UNNAMED.fullmatch(name) and _numbers_rows(table[name])]
-    dropped += [name for name in table.column_names[1:] if name.startswith("Unnamed: 0") and _numbers_rows(table[name])]
-    if not dropped or len(dropped) == table.num_columns:
+def without_index(table: pa.Table, wanted: Collection[str] = ()) -> tuple[pa.Table, tuple[str, ...]]:
+    """Leave out what pandas and R write of their row names; tell which.
+
+    Args:
+        table: the rows.
+        wanted: columns that an option names, which stay.
+    """
+    free = [(place, name) for place, name in enumerate(table.column_names) if name not in wanted]
+    numbers = [
+        name
+        for place, name in free
+        if (UNNAMED.fullmatch(name) if place == 0 else name.startswith("Unnamed: 0")) and _numbers_rows(table[name])
+    ]
+    saved = [name for _, name in free if SAVED_INDEX.fullmatch(name)]
+    notes = [
+        f"column {', '.join(map(repr, names))} {what}: left out"
+        for names, what in ((numbers, "only numbers the rows"), (saved, "has the row names of pandas"))
+        if names
+    ]
+    if not notes or len(numbers) + len(saved) == table.num_columns:
         return table, ()
-    listed = ", ".join(f"'{name}'" for name in dropped)
-    return table.drop_columns(dropped), (f"column {listed} only numbers the rows: left out",)
+    return table.drop_columns([*numbers, *saved]), tuple(notes)
 
 
 def _numbers_rows(cells: Column) -> bool:
-    """Whether the cells are whole numbers that rise from row to row."""
-    if not pc.all(pc.match_substring_regex(cells, r"^\d{1,18}$")).as_py():
+    """Whether the cells are whole numbers that rise, or (of some rows) another one in each, as if shuffled."""
+    if not pa.types.is_integer(cells.type):
+        if not pa.types.is_string(cells.type) or not pc.all(pc.match_substring_regex(cells, r"^\d{1,18}$")).as_py():
+            return False
+        cells = pc.cast(cells, pa.int64())
+    if cells.null_count:
         return False
-    numbers_N = as_numpy(pc.cast(cells, pa.int64()))
-    return bool((np.diff(numbers_N) > 0).all())
+    rising = bool((np.diff(as_numpy(cells)) > 0).all())
+    return rising or (len(cells) >= LEAST_SHUFFLED and len(pc.unique(cells)) == len(cells))
 
 
 def without_row_names(table: pa.Table, id_column: str | None) -> tuple[pa.Table, tuple[str, ...]]:

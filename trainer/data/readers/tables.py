@@ -60,8 +60,14 @@ def open_table(path: str | Path, columns: ColumnOptions) -> OpenTable:
         check_first_line(table, file)
     _check_columns(table, file)
     swallowed = check_swallowed(table, form.delimiter, file) if usual is not None and form.quoted else ()
-    table, left_out = without_row_names(table, columns.id) if form.row_names else without_index(table)
+    table, left_out = without_row_names(table, columns.id) if form.row_names else without_index(table, _named(columns))
     return OpenTable(table, form.delimiter if usual is not None else "", (*notes, *swallowed, *left_out))
+
+
+def _named(columns: ColumnOptions) -> set[str]:
+    """Return the columns that the options name."""
+    roles = (columns.label, columns.id, columns.group, columns.time, columns.split, columns.weight)
+    return {str(name) for names in roles for name in ([names] if isinstance(names, str | int) else names or ())}
 
 
 def _refuse_form(file: Path, columns: ColumnOptions) -> None:

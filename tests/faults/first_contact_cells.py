@@ -1,0 +1,220 @@
+"""The odd tables of F18: labels and features whose cells are written in some way."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.faults.first_contact import N_ROWS, Case
+
+TWO = ["cat", "dog"] * (N_ROWS // 2)
+X = [f"{i}.5" for i in range(N_ROWS)]
+X_WANT = [i + 0.5 for i in range(N_ROWS)]
+PLAIN = {"x": X, "label": TWO}
+PLAIN_WANT = {"x": X_WANT, "label": TWO}
+NUMBERS = [str(i) for i in range(N_ROWS)]
+JOIN, APART = {"spellings": "join"}, {"spellings": "apart"}
+DELIMITED = ("csv", "tsv")
+
+
+def spread(values: Sequence[Any], n: int = N_ROWS) -> list[Any]:
+    """Repeat values until there are enough rows."""
+    return [values[i % len(values)] for i in range(n)]
+
+
+def first_row(value: Any, others: Sequence[Any]) -> list[Any]:
+    """Put one odd value into the fifth row."""
+    return [*others[:4], value, *others[5:]]
+
+
+def without_fifth(values: Sequence[Any]) -> list[Any]:
+    """Leave the fifth row out."""
+    return [*values[:4], *values[5:]]
+
+
+def feature(cells: Sequence[str], want: Sequence[Any] | None = None, *words: str, **rest: Any) -> Case:
+    """Return a table with one odd feature: read as ``want``, else refused; ``words`` are said then."""
+    columns = {"x": X, "odd": spread(cells), "label": TWO}
+    wanted = {"odd": spread(want)} if want else {"odd": spread(rest.pop("as_words", cells))}
+    if want:
+        return Case(columns, wanted, said=words, **rest)
+    return Case(columns, wanted, refused=("column 'odd'", *words), mended={"categorical": "odd"}, **rest)
+
+
+def labels(cells: Sequence[Any], want: Sequence[Any], **rest: Any) -> Case:
+    """Return a table with an odd label column."""
+    return Case({"x": X, "label": spread(cells)}, {"x": X_WANT, "label": spread(want)}, **rest)
+
+
+NUMBERS_AS_TEXT: Mapping[str, Case] = {
+    "percent": feature(["12.5%", "3%", "0.25 %"], [12.5, 3, 0.25], "percentages"),
+    "percent with a comma": feature(["12,5 %", "3 %"], [12.5, 3], "percentages"),
+    "percent in some": feature([f"{i}.5%" if i % 2 else f"{i}.5" for i in range(N_ROWS)], None, "percentages"),
+    "dollars": feature(["$1,234.50", "$7", "-$3.25"], [1234.5, 7, -3.25], "money"),
+    "euros behind": feature(["3.50 €", "12 €"], [3.5, 12], "money"),
+    "euros with a comma": feature(["3,50 €", "1.234,00 €"], [3.5, 1234], "money"),
+    "two currencies": feature([f"{'$€'[i % 2]}{i}" for i in range(N_ROWS)], None, "money"),
+    "accounts": feature(["(1,234.00)", "7.00", "(3.50)"], [-1234, 7, -3.5], "some in parentheses"),
+    "thousands": feature(["1,234,567", "12,345", "7"], [1234567, 12345, 7], "commas between thousands"),
+    "thousands or decimals": feature(["1,234", "5,678", "9,012"], None, "comma"),
+    "thousands by spaces": feature(["1 234", "12 345 678", "7"], [1234, 12345678, 7], "thousands"),
+    "thousands by narrow spaces": feature(["1\u202f234", "7\u202f890"], [1234, 7890], "thousands"),
+    "thousands by apostrophes": feature(["1'234", "7'890.5"], [1234, 7890.5], "thousands"),
+    "thousands by points": feature(["1.234.567", "7.890"], [1234567, 7890], "points between thousands"),
+    "decimal commas": feature(["0,5", "12,25", "7"], [0.5, 12.25, 7], "decimal comma"),
+    "French": feature(["1 234,5", "7,25", "12 000,0"], [1234.5, 7.25, 12000], "decimal comma"),
+    "decimal commas and points": feature(["0,5", "0.5", "1,5"], None, "comma"),
+    "minus of typesetters": feature(["\u22121.5", "2", "\u22123"], [-1.5, 2, -3]),
+    "full width": feature(["\uff11\uff12", "\uff13.\uff15"], [12, 3.5]),
+    "a sign behind": feature(["5-", "3", "7-", "4", "2"], None, "not a number"),
+    "below a bound": feature(["<0.5", "0.7", "1.2", "<0.5", "3"], None, "row"),
+    "only bounds": feature([f"<{i}.5" for i in range(N_ROWS)], None, "bounds"),
+    "units": feature([f"{i}.5 mg" for i in range(N_ROWS)], None, "unit"),
+    "thousand by k": feature([f"{i}.5k" for i in range(N_ROWS)], None, "unit"),
+    "ranges": feature(["10-19", "20-29", "90+"], ["10-19", "20-29", "90+"]),
+    "clock times": feature([f"{i}:30" for i in range(N_ROWS)], None, "times"),
+    "ISO dates": feature(["1970-01-02", "1970-02-01"], [1, 31], "dates"),
+    "dates by slashes": feature(["1970/01/02", "1970/2/1"], [1, 31], "dates"),
+    "dates by points": feature(["2.1.1970", "31.1.1970"], [1, 30], "dates"),
+    "dates by months": feature(["1/2/1970", "1/31/1970"], [1, 30], "dates"),
+    "dates in either order": feature([f"{i + 1}/{12 - i}/1970" for i in range(12)], None, "dates"),
+    "dates with clock times": feature(["1970-01-02 12:00", "1970-01-03T00:00:00Z"], [1.5, 2], "dates"),
+    "dates by months with clock times": feature(["1/13/1970 12:00", "2/1/1970 0:00"], [12.5, 31], "dates"),
+    "dates before noon and after": feature([f"1/{i + 1}/1970 9:30 AM" for i in range(N_ROWS)], None, "dates"),
+    "dates with short years": feature([f"{i + 1}/20/70" for i in range(N_ROWS)], None, "dates"),
+    "dates in words": feature([f"{i + 1} Jan 1970" for i in range(N_ROWS)], None, "dates"),
+    "dates without marks": feature(["19700110", "19701231"], [19700110, 19701231], "looks like dates"),
+    "Excel's errors": feature(["1.5", "#N/A", "2.5", "3"], None, "'#N/A' is not a number", "data.missing"),
+    "a dash for none": feature(["1.5", "-", "2.5", "3"], None, "'-' is not a number", "data.missing"),
+    "a word for none": feature(["1.5", "NA", "2.5", "?"], [1.5, float("nan"), 2.5, float("nan")]),
+    "infinite": feature(["1.5", "inf", "2.5", "3"], None, "infinite in 6 rows (2, 6, "),
+    "truth": feature(["TRUE", "FALSE", "FALSE"], ["TRUE", "FALSE", "FALSE"]),
+}
+
+CODES: Mapping[str, Case] = {
+    "three digits": feature(["007", "012", "123"], ["007", "012", "123"], "holds codes ('007'", "data.numeric=[odd]"),
+    "postcodes": feature(["01234", "98101"], ["01234", "98101"], "holds codes"),
+    "zero alone": feature(["0", "007", "12"], ["0", "007", "12"], "holds codes"),
+    "an e between digits": feature(["1e5", "200", "2E7"], ["1e5", "200", "2E7"], "holds codes"),
+    "ids": Case(
+        {"x": X, "id": ["01", "1", *NUMBERS[2:]], "label": TWO}, {"id": ["01", "1", *NUMBERS[2:]]}, {"id": "id"}
+    ),
+    "labels": labels(["007", "012", "123"], ["007", "012", "123"]),
+    "labels, with and without": labels(
+        ["01", "2", "1"], ["01", "2", "01"], refused=("number form", "data.spellings"), mended=JOIN
+    ),
+}
+
+
+def no_label(
+    word: Any, others: Sequence[Any] = ("cat", "dog"), shown: str | None = None, as_text: Any = None, **rest: Any
+) -> Case:
+    """Return labels of which one means that there is none: told, and left out where the option says so."""
+    cells, left = first_row(word, spread(others)), without_fifth(spread(as_text or others))
+    shown = str(word) if shown is None else shown
+    return Case(
+        {"x": X, "label": cells},
+        {"label": [str(cell) for cell in left]},
+        said=("warning: classes that look like no label", f"'{shown}' in row 5", "data.missing_labels="),
+        mended={"missing_labels": [shown]},
+        **rest,
+    )
+
+
+TYPED = ("jsonl", "parquet")
+MISSING_LABELS: Mapping[str, Case] = {
+    **{
+        word: no_label(word)
+        for word in ("?", "NA", "None", "null", "NaN", "-", "unknown", "Unlabeled", "#N/A", "未标注")
+    },
+    "N/A, joined writings": no_label("N/A."),
+    "-1": no_label("-1", ("0", "1", "2")),
+    "-1 with fractions": no_label("-1.0", ("0.0", "1.0", "2.0")),
+    "-1 from 1 up": no_label("-1", ("1", "2", "3")),
+    "-1 as a number": no_label(-1, (0, 1, 2), formats=TYPED),
+    "-1 as a number with a fraction": no_label(
+        -1.0, (0.0, 1.0, 2.0), "-1", as_text=("0", "1", "2"), formats=("parquet",)
+    ),
+    "-999": no_label("-999", ("0", "1", "2")),
+    "1 and -1": labels(["1", "-1"], ["1", "-1"]),
+    "empty": Case(
+        {"x": X, "label": first_row("", TWO)},
+        {"label": without_fifth(TWO)},
+        refused=("no label in column 'label' in row 5", "data.missing_labels=['']"),
+        mended={"missing_labels": [""]},
+    ),
+    "nothing": Case(
+        {"x": X, "label": first_row(None, TWO)},
+        {"label": without_fifth(TWO)},
+        refused=("no label in column 'label' in row 5", "data.missing_labels=['']"),
+        mended={"missing_labels": [""]},
+        formats=TYPED,
+    ),
+    "-1 in columns of 0 and 1": Case(
+        {"x": X, "a": first_row("-1", spread(["0", "1"])), "b": spread(["1", "0", "1"])},
+        {"label": without_fifth(spread([{"b"}, {"a"}, {"b"}, {"a", "b"}, set(), {"a", "b"}]))},
+        {"label": ["a", "b"]},
+        refused=("label column 'a' has '-1' in row 5", "data.missing_labels"),
+        mended={"missing_labels": ["-1"]},
+    ),
+    "a word in joined labels": labels(
+        ["red|blue", "NA", "red"],
+        [{"red", "blue"}, {"NA"}, {"red"}],
+        options={"label_delimiter": "|"},
+        said=("'NA' in 8 rows (2, 5, ", "data.missing_labels"),
+    ),
+}
+
+RED, BLUE, BOTH = {"red"}, {"blue"}, {"red", "blue"}
+SETS = [BOTH, RED, BLUE]
+
+
+def joined(cells: Sequence[Any], delimiter: str = ",", *words: str, **rest: Any) -> Case:
+    """Return labels of which several are in one cell: refused without ``data.label_delimiter``, read with it."""
+    return labels(cells, SETS, refused=words, mended={"label_delimiter": delimiter, **rest.pop("more", {})}, **rest)
+
+
+def told(cells: Sequence[Any], delimiter: str) -> Case:
+    """Return the same where classes are made of others: a note names the option."""
+    return labels(
+        cells,
+        SETS,
+        said=("look like other classes joined", "data.label_delimiter="),
+        mended={"label_delimiter": delimiter},
+    )
+
+
+LIST_SAID = ("column 'label' holds lists", "data.label_delimiter")
+JOINED: Mapping[str, Case] = {
+    "by a bar": told(["red|blue", "red", "blue"], "|"),
+    "by a comma": told(["red, blue", "red", "blue"], ","),
+    "by a semicolon": told(["red;blue", "red", "blue"], ";"),
+    "by a wide comma": told(["red，blue", "red", "blue"], "，"),
+    "by an ideographic comma": told(["red、blue", "red", "blue"], "、"),
+    "lists of Python": joined(["['red', 'blue']", "['red']", "['blue']"], ",", *LIST_SAID),
+    "lists of JSON": joined(['["red", "blue"]', '["red"]', '["blue"]'], ",", *LIST_SAID),
+    "lists of numpy": joined(["['red' 'blue']", "['red']", "['blue']"], ",", *LIST_SAID),
+    "sets": joined(["{'red', 'blue'}", "{'red'}", "{'blue'}"], ",", *LIST_SAID),
+    "some lists": labels(
+        ["['red', 'blue']", "red", "blue"],
+        SETS,
+        options={"label_delimiter": ","},
+        refused=("look like lists", "row", "write all in one way"),
+    ),
+    "lists themselves": joined([["red", "blue"], ["red"], ["blue"]], ",", *LIST_SAID, formats=TYPED),
+    "wide delimiter among others": labels(
+        ["red,blue", "red，blue", "red", "blue"],
+        [BOTH, BOTH, RED, BLUE],
+        options={"label_delimiter": ","},
+        refused=("'red，blue'", "row", "data.spellings=join"),
+        mended=JOIN,
+    ),
+    "another delimiter": labels(
+        ["red|blue", "red", "blue"], SETS, options={"label_delimiter": ","}, refused=("'red|blue'", "row", "not ','")
+    ),
+    "a label in two cases": labels(
+        ["red|blue", "Red", "blue"],
+        SETS,
+        options={"label_delimiter": "|"},
+        refused=("in different ways", "case"),
+        mended=JOIN,
+    ),
+}

@@ -1,0 +1,87 @@
+"""Dates that are written as text, in days since 1970."""
+
+import datetime
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+ISO_DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
+HAN_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日?")
+DAY_DATE = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[ T]+(\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?")
+SHORT_DATE = re.compile(
+    r"\d{1,2}([-/])\d{1,2}\1\d{2}|" + DAY_DATE.pattern.replace(r"\2", "[-/.]") + r" ?[AaPp]\.?[Mm]\.?"
+)
+WORD_DATE = re.compile(r"(\d{1,2}[- ])?[A-Z][a-z]{2,8}\.?[- ](\d{1,2}, ?)?\d{2,4}")
+DATE = re.compile(  # whether it can be read or not
+    "|".join(one.pattern.replace(r"\2", "[-/.]") for one in (ISO_DATE, HAN_DATE, DAY_DATE, WORD_DATE))
+    + "|"
+    + SHORT_DATE.pattern.replace(r"\1", "[-/]")
+)
+
+
+def all_match(pattern: re.Pattern[str], texts: Sequence[str]) -> list[re.Match[str]] | None:
+    """Return what a pattern finds in each text as a whole, or None where it does not fit one."""
+    found: list[re.Match[str]] = []
+    for text in texts:
+        match = pattern.fullmatch(text)
+        if match is None:
+            return None
+        found.append(match)
+    return found
+
+
+def dates_in_days(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Return days since 1970; whether the day or the month comes first is seen from a day above 12, else not read."""
+    try:
+        if found := all_match(ISO_DATE, texts):
+            return [_days(match.group()) for match in found]
+        if found := all_match(HAN_DATE, texts):
+            return [_ordinal(*map(int, match.groups())) for match in found]
+        if found := all_match(DAY_DATE, texts):
+            first, second = max(int(match[1]) for match in found), max(int(match[3]) for match in found)
+            if (first > 12) != (second > 12):
+                day, month = (1, 3) if first > 12 else (3, 1)
+                return [
+                    _ordinal(*map(int, (match[4], match[month], match[day]))) + _share_of_day(match[5] or "")
+                    for match in found
+                ]
+    except ValueError:  # no such day
+        return None
+    return None
+
+
+def _days(text: str) -> float:
+    date, _, time = re.sub(r"[/.](?=\d{1,2}[/. T]|\d{1,2}$)", "-", text.replace("T", " "), count=2).partition(" ")
+    days = _ordinal(*map(int, date.split("-")))
+    return days + _share_of_day(time)
+
+
+def _share_of_day(time: str) -> float:
+    """Return the part of a day that has passed at 12:30 or 12:30:00.5+02:00, in universal time."""
+    if not time:
+        return 0.0
+    hour, rest = time.replace("Z", "+00:00").split(":", 1)
+    clock = datetime.time.fromisoformat(f"{hour.zfill(2)}:{rest}")
+    offset = clock.utcoffset() or datetime.timedelta()
+    seconds = 3600 * clock.hour + 60 * clock.minute + clock.second + clock.microsecond / 1e6
+    return (seconds - offset.total_seconds()) / 86400
+
+
+def _ordinal(year: int, month: int, day: int) -> float:
+    return float(datetime.date(year, month, day).toordinal() - datetime.date(1970, 1, 1).toordinal())
+
+
+def compact_dates_note(values_N: NDArray[np.float64], name: str) -> str:
+    """Say that whole numbers look like dates written 20200131, of which the differences say little; "" elsewhere."""
+    known = values_N[~np.isnan(values_N)]
+    if not len(known) or known.min() < 1900_01_01 or known.max() > 2100_12_31 or (known % 1).any():
+        return ""
+    months, days = known // 100 % 100, known % 100
+    if not ((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all():
+        return ""
+    return (
+        f"column '{name}' looks like dates ({known[0]:.0f}), taken as plain numbers: "
+        "write them with dashes to have days"
+    )
