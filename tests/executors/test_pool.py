@@ -223,6 +223,7 @@ def test_what_cannot_be_sent_to_a_new_process_is_an_error():
         side_by_side(None, in_new_process=lambda: None)
 
 
+@pytest.mark.battery  # three fresh processes; test_pool_runs trains in two
 def test_processes_that_are_not_forked_say_tell_and_die_alike(tmp_path):
     with same_threads():
         torch.set_num_threads(2)

@@ -67,8 +67,13 @@ def table_of(outcome):
     [
         (),
         ("amp=O2", "amp.dtype=fp16", "scheduler=cosine"),
-        ("cv.select=inner", "fit.ema_decay=0.9", "fit.accumulate_steps=2", "amp=O1"),
-        ("cv.select=fold", "fit.patience_epochs=1", "optimizer.lr=0.05", "loss=focal", "scheduler=onecycle"),
+        pytest.param(
+            ("cv.select=inner", "fit.ema_decay=0.9", "fit.accumulate_steps=2", "amp=O1"), marks=pytest.mark.battery
+        ),
+        pytest.param(
+            ("cv.select=fold", "fit.patience_epochs=1", "optimizer.lr=0.05", "loss=focal", "scheduler=onecycle"),
+            marks=pytest.mark.battery,
+        ),
     ],
     ids=["plain", "O2", "inner", "early_stop"],
 )
@@ -165,7 +170,10 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+COMPILED = pytest.param("compile", marks=pytest.mark.battery)  # a compiler runs for ten seconds
+
+
+@pytest.mark.parametrize("change", [*(name for name in CHANGES if name != "compile"), COMPILED])
 def test_what_alters_the_numbers_is_refused_and_can_be_forced(train, killed, tmp_path, change):
     option, expected = CHANGES[change]
     start = (*WINE, "run=a1", *(("scheduler=cosine",) if change == "longer schedule" else ()))

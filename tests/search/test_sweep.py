@@ -14,6 +14,7 @@ def train(tmp_path, *arguments):
     return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
 
 
+@pytest.mark.battery  # four fresh processes, one after the other half a minute of them
 def test_jobs_side_by_side_share_a_leaderboard_and_a_failed_one_is_told(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     swept = train(tmp_path, "-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "loss=focal,bce", "run=swept")

@@ -130,7 +130,7 @@ def test_other_words_beside_the_file_are_warned_about(train, tmp_path):
     [
         ("init.path=runs/a/fold_0/model.safetensor", "no such file: did you mean 'model.safetensors'?"),
         ("init.path=runs/a/fold_0", "is a directory; give the file in it: did you mean 'model.safetensors'?"),
-        ("init.path=nowhere/w.pth", "no such file, and no such directory nowhere"),
+        ("init.path=nowhere/w.pth", "no such file; the directory nowhere does not exist either"),
     ],
 )
 def test_a_path_that_is_not_a_file_is_a_configuration_error(train, tmp_path, argument, message):
