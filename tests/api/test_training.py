@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 from sklearn.model_selection import GroupKFold, StratifiedKFold
+from sklearn.preprocessing import StandardScaler
 
 import trainer as fw
 from tests.api.api_cases import QUICK, Net, Points, Recorder, X, Y, build
@@ -211,6 +212,17 @@ ON_ANOTHER_DEVICE = torch.zeros(40, 3, device="meta")
         ((X, Y), {"optimizer": {"lr": object()}}, "optimizer.lr: a object is no value of a configuration"),
         ((X, Y), {"profile": {"only": True}}, "foldwise train profile.only=true"),
         ((np.where(X > 2, np.inf, X), Y), {}, "arrays: X is infinite in row "),
+        ((np.ma.masked_greater(X, 2), Y), {}, "arrays: X has "),
+        ((X, np.ma.masked_equal(np.arange(40) % 3, 2)), {}, "arrays: y has 13 masked values"),
+        ((X, "label"), {}, "arrays: y is a str, which has no rows"),
+        ((X, set(Y)), {}, "arrays: y is a set"),
+        ((X[:, :0], Y), {}, "X has the shape (40, 0): there is nothing to train on"),
+        (({}, Y), {}, "the dict of inputs is empty"),
+        ((["some text"] * 40, Y), {}, "X holds text: give texts(X, y)"),
+        ([X, Y], {}, "list: row 1 is a ndarray without a label: give (X, y)"),
+        ((X, Y), {"preprocess": StandardScaler}, "give an object, StandardScaler(), not its class"),
+        ((X, Y), {"cv": 3}, "give cv={'n_splits': 3}"),
+        ((X, Y), {"cv": [([0], [1])]}, "cv='predefined' and a column with the fold of each row"),
         ((np.full((40, 2, 2), np.nan), Y), {}, "arrays: X is NaN or infinite in row 1"),
         ((X.astype(str), Y), {}, "for columns of several kinds give a frame"),
         ({"a": X}, {}, "a dict alone has no labels: give (dict, y)"),
@@ -227,6 +239,19 @@ def test_what_cannot_be_trained_is_said_in_one_sentence(data, options, said):
     assert said in str(refused.value)
     assert len(str(refused.value).splitlines()) <= 3
     assert not Path("runs/a1").exists()
+
+
+def test_values_with_the_index_of_the_features_in_another_order_are_refused():
+    pandas = pytest.importorskip("pandas")
+    frame, labels = pandas.DataFrame(X), pandas.Series(Y)
+    backwards = labels[::-1]
+    with pytest.raises(fw.errors.DataError, match="y has the index of X in another order"):
+        fw.arrays(frame, backwards)
+    with pytest.raises(fw.errors.DataError, match="group has the index of X in another order"):
+        fw.arrays(frame, labels, group=backwards)
+    samples, _ = fw.arrays(frame, backwards.reindex(frame.index)).load(None)
+    assert samples.target.tolist() == fw.arrays(X, Y).load(None)[0].target.tolist()
+    fw.arrays(frame[20:], labels[:20])  # other names: put together by place, as scikit-learn does
 
 
 def test_the_error_of_ones_own_item_is_kept():

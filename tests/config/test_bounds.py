@@ -75,6 +75,7 @@ def test_words_that_yaml_takes_for_truth_values_are_told():
     assert bound_problems(Audited("False")) == [
         "audit: YAML reads off and on without quotes as truth values: write 'off'"
     ]
+    assert bound_problems(Audited("True")) == ["audit: unknown 'True'; have: off, warn"]  # no 'on' there
 
 
 def test_every_default_of_the_schema_is_allowed_and_every_closed_option_is_described():

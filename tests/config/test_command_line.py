@@ -45,6 +45,7 @@ TYPED = [
     (["--cfg"], "--cfg: needs job | hydra | all behind it"),
     (["--config-dir"], "--config-dir: needs VALUE behind it"),
     (["-m=1"], "-m=1: -m is given nothing"),
+    (["--run=a1"], "--run=a1: type run=a1 without dashes"),
 ]
 
 

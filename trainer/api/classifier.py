@@ -107,7 +107,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(labels_N)
         self.classes_, target_N = np.unique(labels_N, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"every row is of the class {self.classes_[0]!r}: a classifier needs at least two classes")
+            raise ValueError(f"every row is of the class '{self.classes_[0]}': a classifier needs at least two classes")
         try:
             self._fit(values_NF, target_N)
         except (ConfigError, DataError) as error:

@@ -35,6 +35,7 @@ def arrays(X: Any, y: Any, *, name: str = "arrays", labels: Sequence[str] | None
     from trainer.data.sources.in_memory import as_inputs
 
     inputs, n_rows = as_inputs(X, name)
+    _refuse_other_order(X, {"y": y, **{key: options.get(key) for key in BESIDE}}, name)
     load = _beside(lambda: inputs, n_rows, name, y, labels, options)
     preprocess = "table" if hasattr(inputs, "numeric") else "raw"
     return Data(name, load, options={"task": options.get("task")}, preprocess=preprocess)
@@ -105,6 +106,8 @@ def as_data(value: Any) -> Data:
         return table(value)
     if isinstance(value, tuple) and len(value) == 2:
         return arrays(*value)
+    if type(value).__name__ == "LazyFrame":
+        raise DataError("a LazyFrame has no rows yet: give its collect()")
     if isinstance(value, Mapping):
         raise DataError("a dict alone has no labels: give (dict, y), with arrays by the name of the model's input")
     return dataset(value)
@@ -122,6 +125,22 @@ def _named(value: Place) -> Data:
     if not place.suffix:
         raise DataError(f"{value}: no file, and no data set of that name{did_you_mean(str(value), choices('data'))}")
     return read_table(value)
+
+
+def _refuse_other_order(X: Any, beside: Mapping[str, Any], name: str) -> None:
+    """Refuse pandas values that have the index of X in another order: rows are put together by their place.
+
+    Raises:
+        DataError: some have.
+    """
+    for key, values in beside.items():
+        if not (hasattr(X, "reindex") and hasattr(values, "reindex")) or len(X) != len(values):
+            continue
+        if not X.index.equals(values.index) and X.index.sort_values().equals(values.index.sort_values()):
+            raise DataError(
+                f"{name}: {key} has the index of X in another order, and rows are put together by their place: "
+                f"give {key}.reindex(X.index), or {key}.to_numpy() if the order is right"
+            )
 
 
 def _beside(

@@ -55,6 +55,10 @@ def _is_pair(value: Any) -> bool:
 def _choice(key: str, section: str, choice: Any, plugins: list[str]) -> list[str]:
     """Return what picks a file of ``conf/``, names a class, or sets a plain value."""
     if key in (*GROUPS, PREPROCESS):
+        if key == PREPROCESS and inspect.isclass(choice) and hasattr(choice, "get_params"):
+            raise ConfigError(f"{key}: give an object, {choice.__name__}(), not its class: each fold fits a copy")
+        if key == "cv" and not isinstance(choice, str) and isinstance(choice, int | Sequence):
+            raise ConfigError(_no_folds(choice))
         if isinstance(choice, str):
             return [f"{'data/preprocess' if key == PREPROCESS else key}={choice}"]
         if key == "cv" and callable(getattr(choice, "split", None)) and not inspect.isclass(choice):
@@ -71,6 +75,15 @@ def _choice(key: str, section: str, choice: Any, plugins: list[str]) -> list[str
     return [f"{section}={value_text(section, choice)}"]
 
 
+def _no_folds(choice: Any) -> str:
+    if isinstance(choice, int):
+        return f"cv: to set the number of folds give cv={{'n_splits': {choice}}}"
+    return (
+        "cv: folds drawn elsewhere are given by row: cv='predefined' and a column with the fold of each row, "
+        "table(frame, split='fold') or arrays(X, y, split=fold); or give the splitter itself"
+    )
+
+
 def named_class(key: str, value: Any, plugins: list[str]) -> tuple[str, dict[str, Any]]:
     """Return the dotted name of a class or function and its arguments; its module is added to ``plugins``.
 
@@ -85,7 +98,7 @@ def named_class(key: str, value: Any, plugins: list[str]) -> tuple[str, dict[str
     if not (inspect.isclass(value) or inspect.isfunction(value)):
         raise ConfigError(_no_class(key, value))
     module, name = value.__module__, value.__qualname__
-    if name == "<lambda>":
+    if value.__name__ == "<lambda>":
         raise ConfigError(
             f"{key}: a lambda has no name to find it by when the run is resumed: write a function or class"
         )
@@ -113,7 +126,7 @@ def _no_class(key: str, value: Any) -> str:
             f"{key}: this {kind} is one object, which all folds would share and train on one after the other: "
             f"give the class and its arguments, {key}=({kind}, {{'argument': value}})"
         )
-    return f"{key}: a {kind} is neither the name of a choice nor a class or function"
+    return f"{key}: {kind} is neither the name of a choice nor a class or function"
 
 
 def splitter_overrides(splitter: Any, plugins: list[str]) -> list[str]:

@@ -134,7 +134,7 @@ class Option:
 
     def _unknown(self, word: str) -> str:
         assert self.one_of is not None
-        if word in YAML_WORDS and {"off", "on"} & set(self.one_of.known):
+        if YAML_WORDS.get(word) in self.one_of.known:
             return f"{self.key}: YAML reads off and on without quotes as truth values: write '{YAML_WORDS[word]}'"
         hint = f" ({_(self.one_of.hint)})" if self.one_of.hint else ""
         known = did_you_mean(word, sorted(self.one_of.known), _)

@@ -50,7 +50,8 @@ def _given(name: str, value: list[str] | None, rest: list[str]) -> tuple[list[st
     """Return what a flag takes from the arguments behind it, and what is wrong with it."""
     allowed = FLAGS[name]
     if allowed is None:
-        return [], [] if value is None else [f"{name}={value[0]}: {name} is given nothing"]
+        advice = f"type run={value[0]} without dashes" if value and name == "--run" else f"{name} is given nothing"
+        return [], [] if value is None else [f"{name}={value[0]}: {advice}"]
     alone = name in OPTIONAL and not (rest and rest[0] in allowed)
     taken = [] if value is not None or alone or not rest else [rest.pop(0)]
     found = value or taken

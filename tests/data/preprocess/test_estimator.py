@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
@@ -13,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import trainer as fw
 from trainer.data.preprocess.estimator import Estimator, FittedEstimator, saved_text
 from trainer.data.samples import TableColumns, Texts
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, DataError
 
 VALUES = np.random.default_rng(0).normal(size=(30, 4))
 TABLE = TableColumns(VALUES, np.empty((30, 0), dtype=object), tuple("abcd"))
@@ -63,3 +64,10 @@ def test_code_of_ones_own_is_refused():
     pytest.importorskip("skops")
     with pytest.raises(ConfigError, match=r"test_estimator\.own, which may run any code"):
         saved_text(FunctionTransformer(own))
+
+
+def test_columns_that_are_asked_for_by_name_are_told_by_number():
+    pytest.importorskip("skops")
+    by_name = ColumnTransformer([("scaled", StandardScaler(), [TABLE.numeric[0]])])
+    with pytest.raises(DataError, match=f"name columns by their number: 0 {TABLE.numeric[0]}, 1 "):
+        Estimator(saved_text(by_name)).fit(TABLE, TRAIN)

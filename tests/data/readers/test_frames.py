@@ -42,3 +42,20 @@ def test_categories_and_views_of_text_are_text_and_row_names_are_left_out():
 def test_what_is_no_table_is_said(frame, said):
     with pytest.raises(DataError, match=said):
         open_frame(frame, "table")
+
+
+def test_a_column_that_arrow_does_not_take_is_named():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1, 2], "mixed": [1, "x"]})
+    with pytest.raises(DataError, match="Conversion failed for column mixed"):
+        open_frame(frame, "table")
+
+
+def test_pandas_own_types_are_taken_as_they_are_stored_and_names_of_any_kind_as_text():
+    pd = pytest.importorskip("pandas")
+    days = pd.period_range("2020-01-01", periods=2, freq="D")
+    frame = pd.DataFrame({0: days, "span": pd.interval_range(0, 2)})
+    rows = open_frame(frame, "table").rows  # without pandas' warning that 0 is no text
+    assert rows.column_names == ["0", "span"]
+    assert rows["0"].to_pylist() == [day.ordinal for day in days]
+    assert pa.types.is_struct(rows["span"].type)  # which is refused as a feature

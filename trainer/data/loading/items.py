@@ -60,6 +60,8 @@ class ItemReader:
         if isinstance(item, Mapping):
             label = item[self.label] if isinstance(self.label, str) else None
             return {str(key): _tensor(value, str(key)) for key, value in item.items() if key != self.label}, label
+        if self.label is True and not isinstance(item, tuple | list):
+            raise DataError(f"an item is a {type(item).__name__} without a label: give (X, y), or items (input, label)")
         values = list(item) if isinstance(item, tuple | list) else [item]
         label = values.pop() if self.label is True else None
         if len(values) != len(self.names):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from trainer.data.loading.batches import DenseRows
 from trainer.data.samples import Arrays, Inputs, TableColumns, Texts
-from trainer.errors import ConfigError, DataError, as_foldwise_error
+from trainer.errors import ConfigError, DataError, as_foldwise_error, shown
 
 SCHEMA = "schema.json"  # of a skops file: what is built, each object with the address it had as its id
 HARMLESS = ("numpy.dtype",)  # the type of an array's values, which skops asks about too
@@ -49,7 +49,8 @@ class Estimator:
         except DataError:
             raise
         except Exception as error:  # a transformer of the user's may raise anything
-            raise DataError(f"data.preprocess: {type(estimator).__name__}: {as_foldwise_error(error)}") from error
+            said = f"data.preprocess: {type(estimator).__name__}: {as_foldwise_error(error)}"
+            raise DataError(f"{said}\n{columns}" if (columns := _by_number(inputs, error)) else said) from error
         return FittedEstimator(saved_text(estimator), width)
 
 
@@ -115,6 +116,14 @@ def as_matrix(inputs: Inputs) -> NDArray[Any]:
     )
 
 
+def _by_number(inputs: Inputs, error: Exception) -> str:
+    """Return the numbers of columns where a transformer asked for their names, else nothing."""
+    if not isinstance(inputs, TableColumns) or "using strings" not in str(error):
+        return ""
+    named = ", ".join(f"{place} {name}" for place, name in enumerate((*inputs.numeric, *inputs.categorical)))
+    return f"name columns by their number: {shown(named, 200)}"
+
+
 def _transformed(estimator: Any, rows: NDArray[Any]) -> NDArray[np.float32]:
     found = estimator.transform(rows)
     found = found.toarray() if hasattr(found, "toarray") else np.asarray(found)
@@ -163,7 +172,7 @@ def _require_known(data: bytes, what: str) -> None:
     if unknown:
         raise ConfigError(
             f"preprocess: {what} holds {', '.join(unknown)}, which may run any code when it is read back: "
-            "use transformers of scikit-learn, or a data.preprocess class of your own"
+            "use a transformer that skops knows, or a data.preprocess class of your own"
         )
 
 

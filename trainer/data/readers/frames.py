@@ -1,5 +1,6 @@
 """Frames of pandas, polars and Arrow as the table that a file would give, or why they are none."""
 
+import warnings
 from collections import Counter
 from typing import Any
 
@@ -30,12 +31,7 @@ def open_frame(frame: Any, name: str) -> OpenTable:
     repeated = [column for column, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(f"{name}: {Counter(names)[repeated[0]]} columns are called '{repeated[0]}': rename or drop one")
-    try:
-        table: pa.Table = pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(
-            f"{name}: a column holds several kinds of values ({shown(str(error), 200)}): make them one kind"
-        ) from error
+    table = _arrow_table(frame, name)
     table = table.select([column for column in table.column_names if not column.startswith("__index_level_")])
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{name}: the frame has {table.num_rows} rows and {table.num_columns} columns")
@@ -44,8 +40,23 @@ def open_frame(frame: Any, name: str) -> OpenTable:
     return OpenTable(table.replace_schema_metadata(None), "", ())
 
 
+def _arrow_table(frame: Any, name: str) -> pa.Table:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The DataFrame has column names of mixed type")  # they become text here
+            table: pa.Table = pa.table(frame)
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        said = shown(" ".join(map(str, error.args[::-1])), 200)  # pandas names the column in the last argument
+        raise DataError(
+            f"{name}: Arrow cannot take a column over ({said}): make it numbers or text, of one kind, or drop it"
+        ) from error
+    return table
+
+
 def _plain(column: Any) -> Any:
-    """Return categories as their values, and text of any width as text."""
+    """Return categories as their values, text of any width as text, and pandas' periods and intervals as stored."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.cast(column.type.storage_type)
     if pa.types.is_dictionary(column.type):
         values = [_as_text(chunk.dictionary).take(chunk.indices) for chunk in column.chunks]
         return pa.chunked_array(values, None if values else pa.string())

@@ -74,7 +74,7 @@ def as_array(values: Any, what: str) -> NDArray[Any]:
     """Return an array, a tensor on the CPU or a sequence as NumPy has it.
 
     Raises:
-        DataError: it lies on a GPU, is sparse, or has rows of several shapes.
+        DataError: it lies on a GPU, is sparse or masked, has no rows, or rows of several shapes.
     """
     device = getattr(values, "device", None)
     kind = getattr(device, "type", device if isinstance(device, str) else "cpu")
@@ -87,10 +87,16 @@ def as_array(values: Any, what: str) -> NDArray[Any]:
     if callable(getattr(values, "detach", None)):
         values = values.detach()
         values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):  # asarray would take what lies below the mask
+        masked = int(np.ma.getmaskarray(values).sum())
+        raise DataError(f"{what} has {masked} masked values: give NaN (None in labels) where one is missing")
     try:
-        return np.asarray(values)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{what} cannot be an array ({error}): all rows need the same shape") from error
+    if not array.ndim:
+        raise DataError(f"{what} is a {type(values).__name__}, which has no rows: give a list or an array")
+    return array
 
 
 def as_inputs(inputs: Any, name: str) -> tuple[Inputs, int]:
@@ -107,11 +113,15 @@ def as_inputs(inputs: Any, name: str) -> tuple[Inputs, int]:
         arrays = {
             str(key): _numbers(as_array(value, f"{name}: {key}"), f"{name}: {key}") for key, value in inputs.items()
         }
+        if not arrays:
+            raise DataError(f"{name}: the dict of inputs is empty: give arrays by the name of the model's input")
         lengths = {key: len(values) for key, values in arrays.items()}
         if len(set(lengths.values())) != 1:
             raise DataError(f"{name}: the arrays have other numbers of rows ({lengths}): a row needs all of them")
         return Arrays(arrays), next(iter(lengths.values()))
     values = as_array(inputs, f"{name}: X")
+    if not values.size:
+        raise DataError(f"{name}: X has the shape {values.shape}: there is nothing to train on")
     if values.ndim != 2:
         return Arrays({"x": _numbers(values, f"{name}: X")}), len(values)
     return feature_columns(values, f"{name}: X"), len(values)
@@ -133,7 +143,9 @@ def feature_columns(values_NF: NDArray[Any], what: str, columns: Sequence[str] |
 
 def _numbers(values: NDArray[Any], what: str) -> NDArray[Any]:
     """Return what a model is given: float32, whole numbers as int64 (but bytes, which are pixels, as float32)."""
-    if values.dtype.kind not in "biuf" or not values.ndim:
+    if values.dtype.kind in "UT" and values.ndim == 1:
+        raise DataError(f"{what} holds text: give texts(X, y) of this module")
+    if values.dtype.kind not in "biuf":
         raise DataError(
             f"{what} holds {values.dtype} values of shape {values.shape}: give numbers, one row after the other"
         )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -49,6 +49,18 @@ class Wanted:
     n_side_by_side: int = 1
 
 
+class Budget(NamedTuple):
+    """What a baseline may cost.
+
+    Attributes:
+        allowed: seconds that are left for it.
+        trained: seconds that training takes, all folds together.
+    """
+
+    allowed: float
+    trained: float
+
+
 def fit_baselines(experiment: Experiment, folds: Sequence[int | str], wanted: Wanted, print_line: PrintLine) -> None:
     """Fit the baselines that these folds lack, and keep them.
 
@@ -62,31 +74,34 @@ def fit_baselines(experiment: Experiment, folds: Sequence[int | str], wanted: Wa
     kinds = fitting(experiment.samples.inputs) if wanted.mode == "auto" else (wanted.mode,)
     if wanted.mode == "off" or not numbers or not kinds:
         return
-    left, rows = allowed_seconds(wanted, numbers), None
+    trained, rows = trained_seconds(wanted, numbers), None
+    left = None if trained is None else allowed_seconds(trained, wanted, len(numbers))
     for name in kinds:
         lacking = [fold for fold in numbers if _lacks(_known(wanted, fold).get(name), forced=wanted.mode == name)]
         if not lacking or (left is None and wanted.mode == "auto"):
             continue
         started = time.perf_counter()
         rows = rows or rows_of(experiment.samples, experiment.spec)
-        allowed = math.inf if wanted.mode == name else left or 0.0
+        budget = Budget(math.inf if wanted.mode == name else left or 0.0, (trained or 0.0) * len(numbers))
         splits = {fold: experiment.plan.rows(*divmod(fold, experiment.plan.n_splits)) for fold in lacking}
-        _fit_folds(name, rows, splits, wanted, allowed, print_line)
+        _fit_folds(name, rows, splits, wanted, budget, print_line)
         left = None if left is None else max(0.0, left - (time.perf_counter() - started))
 
 
-def allowed_seconds(wanted: Wanted, folds: Sequence[int]) -> float | None:
-    """Return what the baselines of the folds may cost, by those that are trained; None where none is.
+def trained_seconds(wanted: Wanted, folds: Sequence[int]) -> float | None:
+    """Return the mean training time of a fold, by those that are trained; None where none is."""
+    marks = [read_done(fold_directory(wanted.run, fold)) for fold in folds]
+    trained = [float(mark["seconds"]) for mark in marks if mark is not None]
+    return sum(trained) / len(trained) if trained else None
+
+
+def allowed_seconds(of_a_fold: float, wanted: Wanted, n_folds: int) -> float:
+    """Return what the baselines of the folds may cost, given the training time of one.
 
     A tenth of the training time; and half a fold's where a process has none to train while others train the last ones.
     """
-    marks = [read_done(fold_directory(wanted.run, fold)) for fold in folds]
-    trained = [float(mark["seconds"]) for mark in marks if mark is not None]
-    if not trained:
-        return None
-    of_a_fold = sum(trained) / len(trained)
-    idle = of_a_fold / 2 if len(folds) % wanted.n_side_by_side else 0.0
-    return max(LEAST_SECONDS, SHARE * of_a_fold * len(folds) / wanted.n_side_by_side + idle)
+    idle = of_a_fold / 2 if n_folds % wanted.n_side_by_side else 0.0
+    return max(LEAST_SECONDS, SHARE * of_a_fold * n_folds / wanted.n_side_by_side + idle)
 
 
 def _known(wanted: Wanted, fold: int) -> dict[str, FoldBaseline]:
@@ -98,9 +113,10 @@ def _lacks(known: FoldBaseline | None, *, forced: bool) -> bool:
 
 
 def _fit_folds(
-    name: str, rows: Rows, splits: Mapping[int, Pair], wanted: Wanted, allowed: float, print_line: PrintLine
+    name: str, rows: Rows, splits: Mapping[int, Pair], wanted: Wanted, budget: Budget, print_line: PrintLine
 ) -> None:
-    """Fit one baseline on folds, until it costs more than ``allowed`` seconds."""
+    """Fit one baseline on folds, until it costs more than it may."""
+    allowed = budget.allowed
     what, first_train = named(name, rows.spec, rows.source), next(iter(splits.values()))[0]
     try:
         expected = _estimate(name, rows, first_train, len(splits), allowed)
@@ -108,12 +124,12 @@ def _fit_folds(
         expected = 0.0
     if SAID_SECONDS < expected <= allowed:
         print_line(f"fitting the {label(name)}: about {duration(expected)} (baseline=off leaves it out)")
-    spent, skipped = 0.0, _too_long(name, expected, allowed) if expected > allowed else ""
+    spent, skipped = 0.0, _too_long(name, expected, budget) if expected > allowed else ""
     for place, (fold, (train, held_out)) in enumerate(splits.items(), 1):
         one = FoldBaseline(what, skipped=skipped) if skipped else _fitted(name, rows, train, held_out, what)
         spent += one.seconds
         if spent / place * len(splits) > 2 * allowed:  # the estimate was far off; else what is begun is finished
-            skipped = skipped or _too_long(name, spent / place * len(splits), allowed)
+            skipped = skipped or _too_long(name, spent / place * len(splits), budget)
         write_baselines(fold_directory(wanted.run, fold), {**_known(wanted, fold), name: one}, wanted.made_of)
 
 
@@ -162,8 +178,10 @@ def _threads() -> Any:
     return threadpool_limits(torch.get_num_threads())
 
 
-def _too_long(name: str, expected: float, allowed: float) -> str:
+def _too_long(name: str, expected: float, budget: Budget) -> str:
+    others = ", with the other baselines" if budget.allowed < SHARE * budget.trained else ","
+    trained = duration(budget.trained) if budget.trained >= 1 else f"{budget.trained:.2g} s"
     return (
-        f"about {duration(expected)}, more than a tenth of the training time ({duration(allowed)} here); "
+        f"about {duration(expected)}{others} more than a tenth of the training time ({trained}); "
         f"baseline={name} fits it all the same"
     )
