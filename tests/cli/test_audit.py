@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.audit.picture_cases import jpeg, photo, written
+from trainer.cli.flags import fix_as_flags
 from trainer.cli.main import main as foldwise
 
 
@@ -117,3 +118,27 @@ def test_what_is_wrong_with_images_is_said(folder, table, capsys, given, code, m
     err = capsys.readouterr().err
     assert message in err
     assert "data." not in err
+
+
+@pytest.mark.parametrize(
+    ("fix", "here"),
+    [
+        ("data.group=person cv=stratified_group", "--group person"),
+        ("\"data.group='a person'\" cv=group", "--group 'a person'"),
+        ("data.split=part cv=predefined, or data.drop=[part]", "--split part or --drop part"),
+        (r""""data.drop=[id,'it\'s, id']" cv=group cv.group=auto""", """--drop id --drop 'it'"'"'s, id' """.strip()),
+        ("cv=time data.group=null cv.group=null (no split keeps groups and goes forward)", ""),
+        ("cv=group cv.group=auto_duplicates", ""),
+    ],
+)
+def test_a_fix_names_the_flags_that_are_here_and_the_options_of_a_run(fix, here):
+    assert fix_as_flags(fix) == (f"{here} (in a run: {fix})" if here else fix)
+
+
+def test_the_fix_that_is_printed_is_one_that_the_command_takes(tmp_path, capsys):
+    lines = [f"{i * 37 % 61},user {i // 4},{i % 2}" for i in range(80)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,user_id,label", *lines]) + "\n")
+    assert foldwise(["audit", str(tmp_path / "t.csv"), "--label", "label"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "fix: --group user_id or --drop user_id (in a run: data.group=user_id cv=stratified_group" in printed
+    assert foldwise(["audit", str(tmp_path / "t.csv"), "--label", "label", "--group", "user_id"]) == 0

@@ -140,5 +140,5 @@ def test_a_label_of_one_row_is_rare_for_a_single_held_out_part():
     one[17, 2] = 0
     made = split("keep_in_train", one, "holdout")
     assert made.fold_of_row[0, 3] == -1
-    assert "1 rows are never held out (cv.rare=keep_in_train): 'emu' (1 rows)" in made.notes
+    assert "1 row is never held out (cv.rare=keep_in_train): 'emu' (1 row)" in made.notes
     assert not any("never held out (cv.rare" in note for note in split("keep_in_train", SETS, "holdout").notes)

@@ -15,6 +15,8 @@ class Net(nn.Module):
         self.returns = returns
 
     def forward(self, numeric):
+        if self.returns == "an error":
+            return self.head(numeric[:, 1:])
         logits = self.head(numeric)
         if self.returns == "numbers":
             return logits.argmax(dim=1)
@@ -41,6 +43,11 @@ class Mean(Bare):
         return logits.softmax(dim=1)
 
 
+class Broken(Mean):
+    def forward(self, logits, target):
+        raise KeyError("no such\\nclass")
+
+
 class Counting(Mean):
     def forward(self, logits, target):
         return (logits.argmax(dim=1) == target).float()
@@ -51,6 +58,8 @@ CASES = [
     ((NET, "model.returns=numbers"), "return the logits of the last layer (B, 3), no argmax, mean or max"),
     ((NET, "model.returns=numbers", "preflight=off"), "the model returns (B) but the loss needs (B, 3)"),
     ((NET, "model.returns='one hot'", "preflight=off"), "the loss is cut off from the model's parameters"),
+    ((NET, "model.returns='an error'", "preflight=off"), "the model Net raised RuntimeError: mat1 and mat2 shapes"),
+    ((NET, f"{LOSS}Broken", "preflight=off"), "the loss Broken raised KeyError: 'no such"),
     ((NET, "model.returns=mapping", "preflight=off"), "the model returns a dict: return the logits alone"),
     ((NET, f"{LOSS}Bare"), "own_code.Bare has no method normaliser and no to_proba"),
     ((NET, f"{LOSS}Mean", "preflight=off"), "loss: forward of Mean must return one value or row per row"),

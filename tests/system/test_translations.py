@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -274,6 +275,16 @@ def test_the_most_common_mistakes_in_both_languages(tmp_path, monkeypatch, mista
     for name in names:
         assert name in said["en"]
         assert name in said["zh"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.EDQUOT])
+def test_a_storage_error_has_no_english_noun_among_chinese(tmp_path, monkeypatch, number):
+    monkeypatch.setenv("FOLDWISE_LANG", "zh")
+    error = OSError(number, os.strerror(number))
+    said = str(storage_error(error, tmp_path / "x", 0, "out-of-fold predictions")).replace(str(tmp_path), "")
+    assert not set(re.findall("[A-Za-z]{2,}", said)) - {"MiB", "paths", "runs", "DIR"}
+    monkeypatch.setenv("FOLDWISE_LANG", "en")
+    assert os.strerror(number) in str(storage_error(error, tmp_path / "x", 0))
 
 
 def test_a_run_in_a_chinese_locale(train, monkeypatch):

@@ -1,14 +1,14 @@
 """A leak audit without a run: ``foldwise audit FILE`` says what would make scores on it too good."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trainer.cli.columns import Drop, File, Texts, given_columns, require_label, with_columns
-from trainer.cli.flags import as_flags, named_as_flags
+from trainer.cli.flags import as_flags, columns_as_flags, fix_as_flags, named_as_flags
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError, DataError
 from trainer.system.paths import PathText
@@ -89,7 +89,7 @@ def audit(
 
     with named_as_flags():
         findings = _findings(What(file, columns, text, drop, images, image_file, measure), tell)
-    show(findings, console)
+    show([replace(one, message=columns_as_flags(one.message), fix=fix_as_flags(one.fix)) for one in findings], console)
     leaks = sum(finding.severity == "leak" for finding in findings)
     if strict and leaks:
         raise DataError(f"{file}: {count(leaks, 'leak')} (--strict)")

@@ -19,6 +19,7 @@ from trainer.engine.modes import evaluating, training
 from trainer.engine.precision.apex_backend import AnyPrecision
 from trainer.engine.precision.compiled import compiler_errors
 from trainer.engine.precision.precision import RefuseProbabilities
+from trainer.engine.user_code import error_of
 from trainer.errors import NonFiniteError
 from trainer.losses.contract import Loss
 from trainer.system import interrupts
@@ -121,10 +122,10 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
     divisor = weight + (weight == 0)  # a window of weightless rows changes nothing
     losses = []
     for batch in batches:
-        logits = learner.precision.forward(learner.call, batch.inputs)
+        logits = _logits(learner, batch)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
-            loss = row_losses(learner.loss, logits, batch).sum()
+            loss = _summed_loss(learner.loss, logits, batch)
         learner.precision.backward(loss, divisor)
         losses.append(loss.detach())
     if learner.precision.step(learner.optimizer, clip_norm):
@@ -134,6 +135,32 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
         totals.loss += sum(losses[1:], losses[0])
         totals.weight += weight
         totals.steps += 1
+
+
+def _logits(learner: Learner, batch: Batch) -> Tensor:
+    """Call the model.
+
+    Raises:
+        ConfigError: code of the user's own has raised something.
+    """
+    try:
+        return learner.precision.forward(learner.call, batch.inputs)
+    except Exception as error:
+        theirs = error_of(learner.model, "model", error)
+        if theirs is None:
+            raise
+        raise theirs from error
+
+
+def _summed_loss(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
+    """Call the loss; likewise."""
+    try:
+        return row_losses(loss, logits, batch).sum()
+    except Exception as error:
+        theirs = error_of(loss, "loss", error)
+        if theirs is None:
+            raise
+        raise theirs from error
 
 
 def row_losses(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
@@ -161,7 +188,7 @@ def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_
     with learner.evaluation_weights(), evaluating(learner.model), closing(batches), learner.as_message():
         for batch in batches:
             interrupts.check()
-            logits.append(learner.precision.forward(learner.call, batch.inputs))
+            logits.append(_logits(learner, batch))
     in_row_order = np.argsort(np.concatenate(order))
     everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
     return everything[in_row_order]

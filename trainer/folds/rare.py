@@ -88,8 +88,11 @@ def apply_rare_policy(
 def _refusal(classes: tuple[str, ...], counts_C: NDArray[np.int64], needed: int, strategy: str) -> str:
     holdout, few = strategy == "holdout", [c for c, n in enumerate(counts_C) if n < needed]
     of_folds, of_sides = _("class '{name}': {n} rows < {k} folds"), _("class '{name}': {n} rows < 2, one for each side")
-    said = of_sides if holdout else of_folds
-    lines = [said.format(name=classes[c], n=counts_C[c], k=needed) for c in few[:3]]
+    of_one = _("class '{name}': 1 row < {k} folds"), _("class '{name}': 1 row < 2, one for each side")
+    lines = [
+        (of_one if counts_C[c] == 1 else (of_folds, of_sides))[holdout].format(name=classes[c], n=counts_C[c], k=needed)
+        for c in few[:3]
+    ]
     more = [_("... and {n} more classes").format(n=len(few) - 3)] if len(few) > 3 else []
     fewer = "" if holdout or counts_C.min() < 2 else f"cv.n_splits={counts_C.min()}"
     other = {"stratified_group": "cv=group"}.get(strategy, "cv=kfold")
@@ -129,11 +132,16 @@ def _kept_in_train(
         kept_N = np.isin(groups_N, groups_N[kept_N])
     if kept_N.all():
         raise DataError("cv.rare=keep_in_train leaves no row to hold out: use cv.rare=merge or cv=kfold")
-    what = "rows" if groups_N is None else "rows, with the rest of their groups,"
-    note = f"{kept_N.sum()} {what} are never held out (cv.rare=keep_in_train): {listed}"
+    n_kept = int(kept_N.sum())
+    what = f"{_rows(n_kept)}{'' if groups_N is None else ', with the rest of their groups,'}"
+    note = f"{what} {'is' if n_kept == 1 else 'are'} never held out (cv.rare=keep_in_train): {listed}"
     return RareOutcome(target, kept_N, (note,))
 
 
+def _rows(n: int) -> str:
+    return "1 row" if n == 1 else f"{n} rows"
+
+
 def _listed(classes: tuple[str, ...], counts_C: NDArray[np.int64], chosen_C: NDArray[np.bool_]) -> str:
-    names = [f"'{classes[c]}' ({counts_C[c]} rows)" for c in np.flatnonzero(chosen_C)]
+    names = [f"'{classes[c]}' ({_rows(counts_C[c])})" for c in np.flatnonzero(chosen_C)]
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

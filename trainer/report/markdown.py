@@ -28,6 +28,7 @@ from trainer.report.rendering import render
 from trainer.results import CVResult, FoldResult, OutOfFold
 from trainer.system.files import make_directory, write_bytes
 from trainer.system.printable import printable
+from trainer.system.translations import N_
 
 _PLOTS = "plots"
 FOLD_HEADING = ("fold", "train rows", "held-out rows", "epoch scored")  # then the metrics and the time
@@ -65,7 +66,7 @@ def write_report(
     make_directory(run_dir / _PLOTS, run_dir)
     pages = {"report.html": self_contained_html(text, pictures).encode(), "report.md": text.encode()}
     for name, data in (pictures | pages).items():
-        write_bytes(run_dir / name, data, root=run_dir, what="report")
+        write_bytes(run_dir / name, data, root=run_dir, what=N_("report"))
     return run_dir / "report.md"
 
 

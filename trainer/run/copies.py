@@ -22,6 +22,7 @@ from trainer.store.run_files import is_run, read_manifest
 from trainer.store.status import survey
 from trainer.system.files import remove, write_bytes
 from trainer.system.folders import is_there, plain_files, read_file
+from trainer.system.translations import N_
 from trainer.tasks import TASKS, Task
 
 FOLDS = "folds (fingerprint)"
@@ -256,7 +257,7 @@ def take_over(source: FoundFold, target: Path) -> SavedFold:
             remove(target / name, run)
         for name in sorted(names, key=lambda name: name == "DONE"):
             data = read_file(source.directory / name, copy)
-            write_bytes(target / name, data, root=run, what="fold that is taken over")
+            write_bytes(target / name, data, root=run, what=N_("fold that is taken over"))
         return load_fold(target)
 
 

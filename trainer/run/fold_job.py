@@ -29,6 +29,7 @@ from trainer.store.lock import FoldLock
 from trainer.store.status import survey
 from trainer.system import interrupts
 from trainer.system.files import write_bytes
+from trainer.system.translations import N_
 from trainer.weights.file_formats import SUFFIXES, weight_bytes
 
 
@@ -130,7 +131,7 @@ def _checkpoints(directory: Path, saving: Saving, lock: FoldLock, print_line: Pr
             yield checkpointer
         except NonFiniteError as error:
             data = f"diverged: {str(error).splitlines()[0]}".encode()
-            write_bytes(directory / DIVERGED, data, root=saving.run, what="reason why the fold diverged")
+            write_bytes(directory / DIVERGED, data, root=saving.run, what=N_("reason why the fold diverged"))
             raise
 
 

@@ -31,6 +31,7 @@ from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
 from trainer.run.source_hash import code_files, files_sha256, main_code, versions
 from trainer.system import interrupts
+from trainer.system.translations import N_
 
 ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of a feature depend on its batch
 
@@ -59,7 +60,7 @@ def with_features(experiment: Experiment, fold: Fold, track: ShowProgress = no_p
         experiment.shared[key] = kept_arrays(
             None if content is None else experiment.cache / "features" / key,
             lambda: {"features": encode(learner, data, track)},
-            what="features of the frozen backbone",
+            what=N_("features of the frozen backbone"),
         )
     kept, note = experiment.shared[key]
     dense = DenseRows({"features": kept["features"]}, data.rows.lengths()).to(recipe.device)

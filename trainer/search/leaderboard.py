@@ -19,6 +19,7 @@ from trainer.report.markdown_text import cell, table
 from trainer.system.files import make_directory, write_bytes
 from trainer.system.folders import plain_files, read_file
 from trainer.system.spreadsheets import defused
+from trainer.system.translations import N_
 
 Job = dict[str, Any]
 JOB = re.compile(r"\d+\.json")
@@ -40,7 +41,7 @@ def record(sweep_dir: Path, job: Job) -> None:
     make_directory(sweep_dir / "jobs", sweep_dir)
     finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in job.items()}
     data = json.dumps(finite, indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(sweep_dir / "jobs" / f"{job['num']}.json", data.encode(), root=sweep_dir, what="record of the job")
+    write_bytes(sweep_dir / "jobs" / f"{job['num']}.json", data.encode(), root=sweep_dir, what=N_("record of the job"))
 
 
 def leaderboard(sweep_dir: Path) -> list[Job]:
@@ -67,10 +68,10 @@ def write(sweep_dir: Path) -> None:
     jobs = leaderboard(sweep_dir)
     heading, rows = _heading(jobs), [_cells(job, jobs) for job in jobs]
     text = "# Leaderboard\n\n" + table([cell(h) for h in heading], [[cell(c) for c in row] for row in rows])
-    write_bytes(sweep_dir / "leaderboard.md", (text + "\n").encode(), root=sweep_dir, what="leaderboard")
+    write_bytes(sweep_dir / "leaderboard.md", (text + "\n").encode(), root=sweep_dir, what=N_("leaderboard"))
     sheet = io.StringIO()
     csv.writer(sheet, lineterminator="\n").writerows(_sheet_rows(jobs))
-    write_bytes(sweep_dir / "leaderboard.csv", sheet.getvalue().encode(), root=sweep_dir, what="leaderboard")
+    write_bytes(sweep_dir / "leaderboard.csv", sheet.getvalue().encode(), root=sweep_dir, what=N_("leaderboard"))
 
 
 def show(sweep_dir: Path, console: Console) -> None:

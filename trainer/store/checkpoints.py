@@ -14,6 +14,7 @@ from typing import Any
 from trainer.errors import CheckpointError
 from trainer.system.files import remove, sealed, unsealed, write_bytes
 from trainer.system.folders import plain_files, read_file
+from trainer.system.translations import N_
 
 SCHEMA = 1  # of the state; a newer one is not read
 KEPT = 2
@@ -61,7 +62,7 @@ def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
     data = buffer.getbuffer()
     path = _state_path(directory, position.step)
     run = directory.parent
-    write_bytes(path, data, root=run, what="checkpoint")
+    write_bytes(path, data, root=run, what=N_("checkpoint"))
     mark = {
         "schema": SCHEMA,
         "epoch": position.epoch,
@@ -69,7 +70,7 @@ def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    write_bytes(path.with_suffix(".json"), sealed(mark), root=run, what="checkpoint")
+    write_bytes(path.with_suffix(".json"), sealed(mark), root=run, what=N_("checkpoint"))
     marks = _marks(directory)
     here = marks.index(path.with_suffix(".json"))
     for other in [*marks[:here], *marks[here + KEPT :]]:  # later ones are of other steps: a forced change of batch_size

@@ -20,6 +20,7 @@ from trainer.store.run_files import parquet_bytes
 from trainer.system import arrow_files
 from trainer.system.files import make_directory, remove, sealed, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
+from trainer.system.translations import N_
 
 ALL = "all"  # the fold that holds out nothing
 DIVERGED = "DIVERGED"  # why the last attempt ended
@@ -74,7 +75,7 @@ def save_fold(
         "identity": dict(identity),
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in written.items()},
     }
-    write_bytes(directory / "DONE", sealed(done), root=run, what="result of the fold")
+    write_bytes(directory / "DONE", sealed(done), root=run, what=N_("result of the fold"))
     remove(directory / DIVERGED, run)
 
 

@@ -15,6 +15,7 @@ from trainer.results import EpochRecord
 from trainer.store.identity import Identity, require_same_conditions
 from trainer.system.files import remove, sealed, unsealed, write_bytes
 from trainer.system.folders import is_there, plain_files
+from trainer.system.translations import N_
 
 PATTERN = re.compile(r"inner-\d+-\d+\.json")
 
@@ -83,7 +84,7 @@ class InnerRecords:
         """
         self.still_ours()
         record = {"made_of": dict(made_of), "identity": dict(self.identity), **asdict(fit)}
-        write_bytes(self._path(candidate, inner), sealed(record), root=self.directory.parent, what="inner fit")
+        write_bytes(self._path(candidate, inner), sealed(record), root=self.directory.parent, what=N_("inner fit"))
 
     def _path(self, candidate: int, inner: int) -> Path:
         return self.directory / f"inner-{candidate}-{inner}.json"

@@ -20,7 +20,7 @@ from trainer.errors import CheckpointError, FoldBusyError, ForeignFileError, Sto
 from trainer.store.own_files import LOCK as NAME
 from trainer.system.files import directory_lock, make_directory, remove, storage_error, write_bytes
 from trainer.system.folders import opened, read_file
-from trainer.system.translations import _
+from trainer.system.translations import N_, _
 
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0  # a heartbeat older than this has stopped
@@ -98,9 +98,9 @@ class FoldLock:
                 running = running_elsewhere(folder)
                 if running is not None:
                     raise FoldBusyError(_("{folder} is {running}").format(folder=folder, running=running.described()))
-                write_bytes(self.path, json.dumps(asdict(self.holder)).encode(), root=run, what="lock")
+                write_bytes(self.path, json.dumps(asdict(self.holder)).encode(), root=run, what=N_("lock"))
         except OSError as error:
-            raise storage_error(error, folder, 0, "lock") from error
+            raise storage_error(error, folder, 0, N_("lock")) from error
         self._heart.start()
         return self
 

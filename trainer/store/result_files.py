@@ -15,6 +15,7 @@ from trainer.system.arrow_files import as_words
 from trainer.system.files import write_bytes
 from trainer.system.folders import read_file
 from trainer.system.spreadsheets import HARMFUL
+from trainer.system.translations import N_
 from trainer.tasks import TASKS, Task
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def write_cv_json(path: Path, result: CVResult) -> None:
     text = json.dumps(
         _plain(asdict(result) | {"task": result.task.name}), indent=2, ensure_ascii=False, allow_nan=False
     )
-    write_bytes(path, (text + "\n").encode(), root=path.parent, what="result")
+    write_bytes(path, (text + "\n").encode(), root=path.parent, what=N_("result"))
 
 
 def read_cv_json(path: Path) -> CVResult:
@@ -100,7 +101,7 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
     """
     table = oof_table(oof, classes, task)
     for name, data in (("oof.parquet", _parquet_bytes(table)), ("oof.csv", _csv_bytes(table))):
-        write_bytes(directory / name, data, root=directory, what="out-of-fold predictions")
+        write_bytes(directory / name, data, root=directory, what=N_("out-of-fold predictions"))
 
 
 def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":

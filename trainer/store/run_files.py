@@ -15,7 +15,7 @@ from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
 from trainer.system.files import directory_lock, remove, sealed, storage_error, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
-from trainer.system.translations import _
+from trainer.system.translations import N_, _
 from trainer.tasks import Target, Task, of_target
 
 ROWS = "rows.parquet"
@@ -101,7 +101,7 @@ def write_run(run: Path, files: Mapping[str, bytes]) -> None:
         if MARK in files:
             remove(run / "cv.json", run)  # of the run as it was before
         for name in sorted(files, key=lambda name: name == MARK):
-            write_bytes(run / name, files[name], root=run, what="record of the run")
+            write_bytes(run / name, files[name], root=run, what=N_("record of the run"))
 
 
 def rows_table(ids_N: NDArray[np.str_], target: Target, groups_N: NDArray[np.str_] | None = None) -> bytes:

@@ -198,6 +198,10 @@ def storage_error(error: OSError, path: Path, need_bytes: int, what: str = "") -
         errno.ENOSPC: _("disk full"),
         errno.EFBIG: _("file size limit"),
         errno.EROFS: _("read-only file system"),
+        errno.EDQUOT: _("Disk quota exceeded"),
+        errno.EACCES: _("Permission denied"),
+        errno.EPERM: _("Operation not permitted"),
+        errno.EIO: _("Input/output error"),
     }
     parent = next((folder for folder in (path, *path.parents) if _is_there(folder)), Path("/"))
     why = reason.get(error.errno or 0, error.strerror or str(error))
@@ -207,7 +211,8 @@ def storage_error(error: OSError, path: Path, need_bytes: int, what: str = "") -
     said = named if what else _("cannot write to {path}: {why} (need {need} MiB, free {free} MiB)")
     freeing = _("free some space or choose another place (for runs: paths.runs=DIR)")
     advice = freeing if full else _("choose another place (for runs: paths.runs=DIR)")
-    return StorageError(f"{said.format(what=what, path=_shortened(str(path)), why=why, **room)}\n{advice}")
+    names = {"what": _(what) if what else "", "path": _shortened(str(path)), "why": why}
+    return StorageError(f"{said.format(**names, **room)}\n{advice}")
 
 
 def _is_there(path: Path) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trainer.report.plots import confusion_matrix, pixels, precision_recall, predicted_against_true
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.system.files import make_directory, storage_error
+from trainer.system.translations import N_
 from trainer.tasks import Target, Task
 
 _hook_before = threading.excepthook
@@ -122,7 +123,7 @@ class TensorBoardTracker:
             yield
         except OSError as error:
             self._writer = None
-            raise storage_error(error, Path(error.filename or self._log_dir), 0, "events of the tracker") from error
+            raise storage_error(error, Path(error.filename or self._log_dir), 0, N_("events of the tracker")) from error
 
 
 def _hook(failure: threading.ExceptHookArgs) -> None:

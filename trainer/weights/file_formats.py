@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainer.errors import CheckpointError, ConfigError, StorageError
 from trainer.store.own_files import write_given
+from trainer.system.translations import N_
 from trainer.weights.weight_files import bits, decode, digest, find_tensors, read_weights, sniff
 
 SUFFIXES = {"safetensors": ".safetensors", "zip": ".pth", "legacy": ".pth"}
@@ -118,7 +119,7 @@ def convert(source: Path, target: Path, form: str) -> list[str]:
         raise ConfigError(f"{target} is the file to convert itself: give the result another name")
     data = weight_bytes(weights.tensors, form)
     proof = prove(data, weights.tensors, form, target)
-    write_given(target, data, "weights")
+    write_given(target, data, N_("weights"))
     if target.read_bytes() != data:
         raise StorageError(f"{target}: what is on the disk is not what was written")
     return [

@@ -61,7 +61,7 @@ def test_where_groups_leave_no_choice_equal_repeats_are_told():
 
 def test_a_class_of_one_row_is_refused_or_split_without_regard_to_it():
     target = np.append(TARGET, 3)
-    with pytest.raises(DataError, match="class 'd': 1 rows < 2, one for each side") as caught:
+    with pytest.raises(DataError, match="class 'd': 1 row < 2, one for each side") as caught:
         held_out(target)
     assert "cv.rare=merge" in str(caught.value)
     made = plan(target, "holdout", repeats=60, options=SplitOptions(rare="allow"))

@@ -27,7 +27,7 @@ from trainer.folds.request import Pair
 from trainer.folds.strategies.predefined import Predefined, from_cells
 from trainer.store.own_files import is_given, read_given, write_given
 from trainer.system.spreadsheets import defused_id
-from trainer.system.translations import _
+from trainer.system.translations import N_, _
 
 INDEX_NAMES = ("", "index", "unnamed: 0")  # of the row numbers that pandas writes
 NAMES = "folds.json, splits_final.json (nnU-Net), datalist.json (MONAI), *.csv, *.tsv or *.npz"
@@ -130,7 +130,7 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
         text = {"plan": plan_text, "nnunet": nnunet_text, "datalist": datalist_text}[kind](plan, ids)
         content = text.encode()
     try:
-        write_given(file, content, "folds")
+        write_given(file, content, N_("folds"))
     except StorageError as error:
         cause = error.__cause__
         raise StorageError(f"{file}: cannot be written: {getattr(cause, 'strerror', None) or cause}") from error
