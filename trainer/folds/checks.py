@@ -119,7 +119,7 @@ def require_times(strategy: str, times_N: NDArray[np.float64] | NDArray[np.int64
         raise ConfigError("cv=time needs to know when each row happened: set data.time=COLUMN")
     missing_N = np.isnan(times_N)
     if missing_N.any():
-        raise DataError(f"cv=time: {missing_N.sum()} rows have no time, such as row {missing_N.argmax()}: fill in")
+        raise DataError(f"cv=time: no time in {missing_N.sum()} of the rows, such as row {missing_N.argmax()}: fill in")
 
 
 def require_sound(pair: Pair, fold: int, ids_N: NDArray[np.str_], groups_N: NDArray[np.str_] | None) -> None:

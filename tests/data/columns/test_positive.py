@@ -92,7 +92,7 @@ def test_focals_alpha_is_the_weight_of_the_positive_class(negative, positive):
         ("t s t", "s", "the rarer one: 1 of 3"),
         ("yes positive positive", "yes", "the rarer one: 1 of 3"),  # both names say so
         ("no neg neg", "no", "the rarer one: 1 of 3"),
-        ("bees ants", "bees", "the last in order: both have 1 rows"),
+        ("bees ants", "bees", "the last in order: both have 1 row"),
     ],
 )
 def test_the_name_decides_and_else_the_number_of_rows(cells, positive, because):

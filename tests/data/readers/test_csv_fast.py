@@ -66,6 +66,7 @@ def test_sound_files_are_parsed_from_the_disk(tmp_path: Path, text: str) -> None
         b"",
         b" \n",
         b"\xef\xbb\xbfa,b\n1,2\n",
+        b"a,b\n1,2\n\xef\xbb\xbf3,4\n",
         b"a,b\n1,\xe9\n",
         b"a,b\n1,\xc3",
         b"a,b\n1,\x00\n",

@@ -219,7 +219,7 @@ def test_an_image_of_several_rows(tmp_path):
     write_files(tmp_path, with_table(table="file,label\nimg/0.png,a\nimg/0.png,b\nimg/1.png,b\n"))
     samples, spec = load_image_csv(str(tmp_path / "labels.csv"))
     assert samples.ids_N.tolist() == ["0", "1", "2"]
-    assert "1 rows name an image that an earlier row names too" in spec.notes
+    assert "1 of the rows name an image that an earlier row names too" in spec.notes
 
 
 def test_columns_are_checked(tmp_path):

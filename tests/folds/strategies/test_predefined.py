@@ -102,7 +102,7 @@ def test_groups_on_both_sides_of_given_folds_are_refused():
         ([], "there are none"),
         ([(np.arange(5), np.array([30]))], "held-out row 30: the data has rows 0..29"),
         ([(np.array([-1, 3]), np.array([2]))], "train row -1"),
-        ([(np.arange(5), np.array([4, 7]))], "1 rows are trained on and held out, such as row 4"),
+        ([(np.arange(5), np.array([4, 7]))], "both trained on and held out: 1 of the rows, such as row 4"),
         ([(np.arange(5), np.array([7, 7]))], "listed twice among its held-out rows"),
         ([(np.arange(5), np.array([], dtype=int))], "fold 0 has no row to hold out"),
     ],

@@ -70,7 +70,7 @@ def test_too_few_times():
 def test_rows_without_a_time_are_named():
     times = np.arange(60.0)
     times[7] = np.nan
-    with pytest.raises(DataError, match="1 rows have no time, such as row 7"):
+    with pytest.raises(DataError, match="no time in 1 of the rows, such as row 7"):
         by_time(times)
 
 

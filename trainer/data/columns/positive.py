@@ -81,7 +81,7 @@ def _choose(classes: Sequence[str], counts_C: Sequence[int], wanted: ClassName) 
         return by_name
     first, last = counts_C
     if first == last:
-        return 1, f"the last in order: both have {last:,} rows"
+        return 1, f"the last in order: both have {last:,} {'row' if last == 1 else 'rows'}"
     place = int(last < first)
     return place, f"the rarer one: {counts_C[place]:,} of {first + last:,}"
 

@@ -17,6 +17,7 @@ from trainer.system import arrow_files
 LEAST_BYTES = 1 << 25  # a smaller file is read whole
 CHUNK_BYTES = 1 << 24
 HEAD_BYTES = 4096
+MARKED = (b"\n" + codecs.BOM_UTF8, b"\r" + codecs.BOM_UTF8)  # a byte order mark before a row
 UTF8 = ("utf-8", "utf8")
 
 
@@ -62,7 +63,8 @@ def _is_sound(file: Path, form: CsvForm) -> bool:
                 decoder.decode(chunk, final=not following)
             except UnicodeDecodeError:
                 return False
-            if b"\0" in chunk or codecs.BOM_UTF8 in chunk + following[:2]:
+            border = chunk[-3:] + following[:3]
+            if b"\0" in chunk or any(mark in chunk or mark in border for mark in MARKED):
                 return False
             edges = (last, following[:1] or b"\n")
             if form.quoted and not _quotes_in_turn(chunk, edges, form.delimiter, n_quotes):

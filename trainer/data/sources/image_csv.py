@@ -93,7 +93,7 @@ def image_samples(
         rows["ids_N"] = np.array(wanted, dtype=np.str_)
     beside = unread_columns(table, roles.free)
     samples = Samples(inputs=hash_images(root, names), target=labels.target, beside=beside, **rows)
-    again = (f"{repeated} rows name an image that an earlier row names too",) if repeated else ()
+    again = (f"{repeated} of the rows name an image that an earlier row names too",) if repeated else ()
     notes = (*opened.notes, *labels.notes, *again, *(archive.notes if archive else ()))
     spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because)
     return samples.only(~labels.left_out_N), spec

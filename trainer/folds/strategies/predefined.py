@@ -119,7 +119,9 @@ def _require_rows(pair: Pair, fold: int, n_rows: int) -> None:
             raise DataError(f"given fold {fold}: a row is listed twice among its {what} rows")
     both = np.intersect1d(*pair)
     if len(both):
-        raise DataError(f"given fold {fold}: {len(both)} rows are trained on and held out, such as row {both[0]}")
+        raise DataError(
+            f"given fold {fold}: both trained on and held out: {len(both)} of the rows, such as row {both[0]}"
+        )
 
 
 def _require_partition(pairs: Sequence[Pair], n_rows: int, ids_N: NDArray[np.str_]) -> None:
