@@ -66,6 +66,9 @@ def test_a_class_that_cannot_be_imported_is_refused():
 
     with pytest.raises(ConfigError, match="defined inside of something else"):
         as_overrides({"model": Inner})
+    lost = type("Lost", (torch.nn.Module,), {"__module__": "builtins"})
+    with pytest.raises(ConfigError, match="Lost is in no module it could be imported from"):
+        as_overrides({"model": lost})
     forged = type("Net", (torch.nn.Module,), {"__module__": Net.__module__})
     with pytest.raises(ConfigError, match="another object by now"):
         as_overrides({"model": forged})

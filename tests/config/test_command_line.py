@@ -44,6 +44,7 @@ TYPED = [
     (["--cfg", "jobs"], "--cfg jobs: must be one of job, hydra, all"),
     (["--cfg"], "--cfg: needs job | hydra | all behind it"),
     (["--config-dir"], "--config-dir: needs VALUE behind it"),
+    (["--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
     (["-m=1"], "-m=1: -m is given nothing"),
     (["--run=a1"], "--run=a1: type run=a1 without dashes"),
 ]
@@ -78,7 +79,9 @@ def test_what_may_be_meant_as_it_is_stays(option):
     assert arranged([option]) == [option]
 
 
-def test_flags_may_stand_anywhere():
+def test_flags_may_stand_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own").mkdir()
     typed = ["loss=ce", "--cfg", "job", "seed=1", "--info", "-m", "--config-dir=own", "amp=O1"]
     assert arranged(typed) == ["--cfg", "job", "--info", "all", "-m", "--config-dir=own", "loss=ce", "seed=1", "amp=O1"]
 

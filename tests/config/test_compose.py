@@ -245,6 +245,15 @@ def test_yaml_mistakes_name_the_line(train, tmp_path, text, message):
     assert "Traceback" not in outcome.err
 
 
+def test_files_of_ones_own_are_among_those_that_may_be_meant(train, tmp_path):
+    (tmp_path / "own/loss").mkdir(parents=True)
+    (tmp_path / "own/loss/mine.yaml").write_text("_target_: trainer.losses.ce.CrossEntropy\n")
+    outcome = train("--config-dir", "own", "loss=mien", "metrics=f1_macro")
+    assert outcome.code == 2
+    assert "loss=mien: no such loss: did you mean 'mine'?" in outcome.err
+    assert "; one metric is metrics.names=[f1_macro]" in outcome.err
+
+
 def test_problems_beside_files_of_ones_own(train, tmp_path):
     (tmp_path / "own/loss").mkdir(parents=True)
     (tmp_path / "own/loss/mine.yaml").write_text("_target_: trainer.losses.ce.CrossEntropy\n")

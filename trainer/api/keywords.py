@@ -104,7 +104,9 @@ def named_class(key: str, value: Any, plugins: list[str]) -> tuple[str, dict[str
         )
     if "." in name:
         raise ConfigError(f"{key}: {name} is defined inside of something else: define it at the top of a module")
-    if getattr(sys.modules.get(module), name, None) is not value:
+    if not hasattr(sys.modules.get(module), name):
+        raise ConfigError(f"{key}: {name} is in no module it could be imported from: define it in a file or a notebook")
+    if getattr(sys.modules[module], name) is not value:
         raise ConfigError(f"{key}: {module}.{name} is another object by now: pass the one that its module has")
     plugins += [] if module.startswith(("trainer.", "torch.optim.")) else [plugin_of(module)]
     return f"{module}.{name}", arguments

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from trainer.config.near_keys import is_known, nearest_key
 from trainer.errors import ConfigError, shown
@@ -58,6 +59,8 @@ def _given(name: str, value: list[str] | None, rest: list[str]) -> tuple[list[st
     words = " | ".join(allowed) or "VALUE"
     if not found:
         return (["all"], []) if alone else ([], [f"{name}: needs {words} behind it"])  # or it would take an option
+    if name in ("--config-dir", "-cd") and not Path(found[0]).expanduser().is_dir():
+        return taken, [f"{name} {shown(found[0])}: no such folder"]
     wrong = bool(allowed) and found[0] not in allowed
     return taken, [f"{name} {shown(found[0])}: must be one of {', '.join(allowed)}"] if wrong else []
 

@@ -144,7 +144,7 @@ def explain(error: Exception, override: str = "") -> str:
         return f"{override}: several values: use -m to sweep over them"
     unknown = re.search(rf"Could not (?:find|load) '{re.escape(key)}/([^']*)'", text)
     if unknown:
-        return _unknown_option(key, unknown[1] if key in LISTED_SECTIONS else value)
+        return _unknown_option(key, unknown[1] if key in LISTED_SECTIONS else value, _offered(error, key))
     if "Could not override 'data/preprocess'" in text:
         return f"{override}: goes with data=csv_text, or data of your own with defaults: [preprocess: ...]"
     if re.search(r"Could not (override|append)|is not in struct|Key '.*' not in '", text):
@@ -162,8 +162,13 @@ def explain(error: Exception, override: str = "") -> str:
     return f"{key}: {reason}" if key else reason
 
 
-def _unknown_option(group: str, value: str) -> str:
-    options = choices(group)
+def _offered(error: Exception, group: str) -> list[str]:
+    """Return the files of a group, those of ``--config-dir`` too where Hydra names them."""
+    found = getattr(error, "options", None) or getattr(error.__cause__, "options", None) or ()
+    return sorted({*choices(group), *(name for name in found if not name.startswith("_"))})
+
+
+def _unknown_option(group: str, value: str, options: Sequence[str]) -> str:
     if group == "amp":
         said = _("amp={value}: unknown level; have: {known} (the letter O, upper case, then a digit)")
         return said.format(value=value, known=", ".join(options))
@@ -174,6 +179,8 @@ def _unknown_option(group: str, value: str) -> str:
     if value.startswith("["):
         return f"{group}={value}: one at a time; use -m {group}=a,b to sweep over several"
     hint = did_you_mean(value, options, _)
+    if group == "metrics" and "did you mean" not in did_you_mean(value, options):
+        hint += f"; one metric is metrics.names=[{value}]"
     return _("{group}={value}: no such {group}{hint}").format(group=group, value=value, hint=hint)
 
 
