@@ -44,7 +44,7 @@ def test_without_overrides_the_defaults_are_in_force_on_cuda(opt_level):
 
 @pytest.mark.parametrize("wrong", ["o1", "01", "O4", "O", "", "1", "o2 "])
 def test_an_unknown_level_reminds_of_the_letter(wrong):
-    with pytest.raises(ConfigError, match=f"unknown '{wrong}'.*the letter O"):
+    with pytest.raises(ConfigError, match=f"unknown '{wrong.strip()}'.*the letter O"):
         on(opt_level=wrong)
 
 
