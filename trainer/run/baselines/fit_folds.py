@@ -54,7 +54,7 @@ class Budget(NamedTuple):
 
     Attributes:
         allowed: seconds that are left for it.
-        trained: seconds that training takes, all folds together.
+        trained: seconds that training all folds takes, by the clock.
     """
 
     allowed: float
@@ -82,7 +82,9 @@ def fit_baselines(experiment: Experiment, folds: Sequence[int | str], wanted: Wa
             continue
         started = time.perf_counter()
         rows = rows or rows_of(experiment.samples, experiment.spec)
-        budget = Budget(math.inf if wanted.mode == name else left or 0.0, (trained or 0.0) * len(numbers))
+        budget = Budget(
+            math.inf if wanted.mode == name else left or 0.0, (trained or 0.0) * len(numbers) / wanted.n_side_by_side
+        )
         splits = {fold: experiment.plan.rows(*divmod(fold, experiment.plan.n_splits)) for fold in lacking}
         _fit_folds(name, rows, splits, wanted, budget, print_line)
         left = None if left is None else max(0.0, left - (time.perf_counter() - started))
