@@ -60,8 +60,8 @@ messages: $(INSTALLED) ## put new messages into the catalogues of translations, 
 	@mkdir -p build
 	@$(VENV)/bin/pybabel -q extract -k say --no-location --no-wrap -o build/messages.pot trainer
 	@$(VENV)/bin/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap \
-		-i build/messages.pot -d trainer/system/locale -D foldwise
-	@$(VENV)/bin/pybabel -q compile -d trainer/system/locale -D foldwise
+		-i build/messages.pot -d trainer/wording/locale -D foldwise
+	@$(VENV)/bin/pybabel -q compile -d trainer/wording/locale -D foldwise
 
 lock: $(INSTALLED) ## pin pyproject.toml again, keeping pins that fit; ARGS="--upgrade-package rich"
 	@CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet --extra dev --allow-unsafe --strip-extras \

@@ -10,8 +10,8 @@ from signal import Signals
 from traceback import extract_tb
 from typing import ClassVar
 
-from trainer.system.printable import let_print_anything, printable_message
-from trainer.system.translations import N_, _
+from trainer.wording.printable import let_print_anything, printable_message
+from trainer.wording.translations import N_, _
 
 MOST_CHARACTERS = 300  # of another library's words
 MOST_LISTED = 15  # names shown where none is close

@@ -12,7 +12,7 @@ import typer
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError
 from trainer.system.paths import PathText
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 File = Annotated[PathText, typer.Argument(metavar="FILE", help=".csv .tsv .txt .parquet .jsonl .ndjson")]
 Texts = Annotated[

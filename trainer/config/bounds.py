@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from trainer.errors import did_you_mean, shown
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 YAML_WORDS = {"False": "off", "True": "on"}
 LARGEST = 2**63 - 1  # what a whole number may be for torch and NumPy

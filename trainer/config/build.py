@@ -15,7 +15,7 @@ from trainer.config.bounds import LARGEST
 from trainer.config.keys import choices
 from trainer.config.value_types import describe, fits, is_storable
 from trainer.errors import ConfigError, FoldwiseError, did_you_mean
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 Section = Mapping[str, Any]
 

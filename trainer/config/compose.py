@@ -24,8 +24,8 @@ from trainer.config.problems import closed_keys, composition_problems, explain
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
 from trainer.system.paths import at_home
-from trainer.system.printable import printable_message
-from trainer.system.translations import _
+from trainer.wording.printable import printable_message
+from trainer.wording.translations import _
 
 failures: list[FoldwiseError] | None = None  # of the jobs; None in a process that a launcher has made for a job
 UNDER_HOME = re.compile(r"(^|[,\[:])(~[^,\[\]{}'\"]*)")  # a value, or one of several

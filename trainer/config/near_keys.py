@@ -9,7 +9,7 @@ import yaml
 from trainer.config.keys import CONF, choices, flatten
 from trainer.config.schema import OPEN_SECTIONS, InnerConfig, RunConfig
 from trainer.errors import did_you_mean
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 ELSEWHERE = {  # what other programs call it -> here
     **dict.fromkeys(("epochs", "epoch", "n_epochs", "num_epochs", "num_train_epochs"), "max_epochs"),

@@ -19,8 +19,8 @@ from trainer.config.keys import CONF, choices
 from trainer.config.near_keys import unknown_key
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, did_you_mean
-from trainer.system.printable import one_line
-from trainer.system.translations import _
+from trainer.wording.printable import one_line
+from trainer.wording.translations import _
 
 NULL_GROUP = "Config group override must be a string"  # Hydra's ValueError for GROUP=null
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".xlsx", ".arff", ".feather", ".json")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from trainer.config.bounds import above, at_least, between, one_of
 from trainer.system.paths import PATH
-from trainer.system.translations import N_
+from trainer.wording.translations import N_
 
 OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
 LISTED_SECTIONS = ("tracker",)  # any number of open sections, by name

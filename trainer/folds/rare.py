@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from trainer.config.schema import RARE_POLICIES
 from trainer.errors import ConfigError, DataError, did_you_mean
-from trainer.system.translations import _
 from trainer.tasks import of_target
+from trainer.wording.translations import _
 
 STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row
 STRATIFYING_LABELS = ("multilabel", "holdout")  # by all labels of a row

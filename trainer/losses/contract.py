@@ -4,8 +4,8 @@ from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
-from trainer.system.translations import _
 from trainer.tasks import Task
+from trainer.wording.translations import _
 
 Expects = Literal["logits", "log_probs"]
 

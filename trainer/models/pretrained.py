@@ -20,7 +20,7 @@ from trainer.system.model_files import (
     refuse_other_format,
     refuse_pointer,
 )
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 TRANSFORMER = "trainer.models.transformer.Transformer"  # the model whose section names one
 WEIGHTS = (

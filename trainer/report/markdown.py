@@ -27,8 +27,8 @@ from trainer.report.nested_table import nested_table
 from trainer.report.rendering import render
 from trainer.results import CVResult, FoldResult, OutOfFold
 from trainer.system.files import make_directory, write_bytes
-from trainer.system.printable import printable
-from trainer.system.translations import N_
+from trainer.wording.printable import printable
+from trainer.wording.translations import N_
 
 _PLOTS = "plots"
 FOLD_HEADING = ("fold", "train rows", "held-out rows", "epoch scored")  # then the metrics and the time

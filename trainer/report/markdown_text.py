@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trainer.report.formatting import duration
-from trainer.system.printable import printable
+from trainer.wording.printable import printable
 
 # characters that Markdown reads as markup; an underscore inside a word is none
 _MARKUP = r"[\\`*\[\]!]|(?<![^\W_])_|_(?![^\W_])"

@@ -6,7 +6,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from trainer.errors import print_nowhere
-from trainer.system.printable import let_print_anything, printable
+from trainer.wording.printable import let_print_anything, printable
 
 PrintLine = Callable[[str], None]
 

@@ -22,8 +22,8 @@ from trainer.store.run_files import is_run, read_manifest
 from trainer.store.status import survey
 from trainer.system.files import remove, write_bytes
 from trainer.system.folders import is_there, plain_files, read_file
-from trainer.system.translations import N_
 from trainer.tasks import TASKS, Task
+from trainer.wording.translations import N_
 
 FOLDS = "folds (fingerprint)"
 NEEDED = (  # of manifest.json

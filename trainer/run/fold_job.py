@@ -29,8 +29,8 @@ from trainer.store.lock import FoldLock
 from trainer.store.status import survey
 from trainer.system import interrupts
 from trainer.system.files import write_bytes
-from trainer.system.translations import N_
 from trainer.weights.file_formats import SUFFIXES, weight_bytes
+from trainer.wording.translations import N_
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
 from trainer.run.source_hash import code_files, files_sha256, main_code, versions
 from trainer.system import interrupts
-from trainer.system.translations import N_
+from trainer.wording.translations import N_
 
 ENCODED_ROWS = 64  # rows of a batch; always the same, since the last digits of a feature depend on its batch
 

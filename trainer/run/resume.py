@@ -18,7 +18,7 @@ from trainer.store.own_files import LOCK, is_fold_folder, require_own, sweep_fol
 from trainer.store.run_files import files_fit, is_run, longer_training, read_manifest, require_same_run
 from trainer.store.status import FoldState, survey
 from trainer.system.files import claim_directory, remove
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 WAIT_SECONDS = 2.0  # between two looks at folds that other processes write
 

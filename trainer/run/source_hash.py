@@ -41,7 +41,7 @@ DECIDES_NOTHING = (
     "trainer.config.home.",  # where files are, not what is in them
     "trainer.system.paths.",  # likewise
     "trainer.system.spreadsheets.",  # how results are written
-    "trainer.system.translations.",  # words
+    "trainer.wording.translations.",  # words
     "trainer.config.schema.",  # its values are compared one by one
     "trainer.store.",  # files and locks: what is read back is held against its sha256
     "trainer.executors.",  # where a fold is trained

@@ -36,8 +36,8 @@ from trainer.models.pretrained import TRANSFORMER, find_pretrained
 from trainer.store.fold_files import ALL
 from trainer.store.own_files import is_given
 from trainer.system.paths import path_problem
-from trainer.system.translations import _
 from trainer.trackers.build import tracker_problems
+from trainer.wording.translations import _
 
 TRIED_STEPS = 12  # of the throw-away parameter: more than the epoch of 10 that its scheduler is told of
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")

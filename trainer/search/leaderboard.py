@@ -19,7 +19,7 @@ from trainer.report.markdown_text import cell, table
 from trainer.system.files import make_directory, write_bytes
 from trainer.system.folders import plain_files, read_file
 from trainer.system.spreadsheets import defused
-from trainer.system.translations import N_
+from trainer.wording.translations import N_
 
 Job = dict[str, Any]
 JOB = re.compile(r"\d+\.json")

@@ -14,7 +14,7 @@ from typing import Any
 from trainer.errors import CheckpointError
 from trainer.system.files import remove, sealed, unsealed, write_bytes
 from trainer.system.folders import plain_files, read_file
-from trainer.system.translations import N_
+from trainer.wording.translations import N_
 
 SCHEMA = 1  # of the state; a newer one is not read
 KEPT = 2

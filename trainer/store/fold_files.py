@@ -20,7 +20,7 @@ from trainer.store.run_files import parquet_bytes
 from trainer.system import arrow_files
 from trainer.system.files import make_directory, remove, sealed, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
-from trainer.system.translations import N_
+from trainer.wording.translations import N_
 
 ALL = "all"  # the fold that holds out nothing
 DIVERGED = "DIVERGED"  # why the last attempt ended

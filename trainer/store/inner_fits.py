@@ -15,7 +15,7 @@ from trainer.results import EpochRecord
 from trainer.store.identity import Identity, require_same_conditions
 from trainer.system.files import remove, sealed, unsealed, write_bytes
 from trainer.system.folders import is_there, plain_files
-from trainer.system.translations import N_
+from trainer.wording.translations import N_
 
 PATTERN = re.compile(r"inner-\d+-\d+\.json")
 

@@ -20,7 +20,7 @@ from trainer.errors import CheckpointError, FoldBusyError, ForeignFileError, Sto
 from trainer.store.own_files import LOCK as NAME
 from trainer.system.files import directory_lock, make_directory, remove, storage_error, write_bytes
 from trainer.system.folders import opened, read_file
-from trainer.system.translations import N_, _
+from trainer.wording.translations import N_, _
 
 HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0  # a heartbeat older than this has stopped

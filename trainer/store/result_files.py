@@ -15,8 +15,8 @@ from trainer.system.arrow_files import as_words
 from trainer.system.files import write_bytes
 from trainer.system.folders import read_file
 from trainer.system.spreadsheets import HARMFUL
-from trainer.system.translations import N_
 from trainer.tasks import TASKS, Task
+from trainer.wording.translations import N_
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,8 +15,8 @@ from trainer.system import arrow_files
 from trainer.system.arrow_files import as_words
 from trainer.system.files import directory_lock, remove, sealed, storage_error, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
-from trainer.system.translations import N_, _
 from trainer.tasks import Target, Task, of_target
+from trainer.wording.translations import N_, _
 
 ROWS = "rows.parquet"
 GROUP = "group"  # a column of it

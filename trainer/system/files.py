@@ -19,7 +19,7 @@ from typing import Any
 
 from trainer.errors import CheckpointError, StorageError
 from trainer.system.folders import kind_at, opened, plain_files, read_file, require_kind
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 PARTIAL = ".tmp."  # in the name of a file that is being written
 PARTIAL_NAME = re.compile(r"(.+)\.tmp\.\d+-[0-9a-f]{6}")  # the file's own name, the process, a random number

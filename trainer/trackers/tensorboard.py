@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from trainer.report.plots import confusion_matrix, pixels, precision_recall, predicted_against_true
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.system.files import make_directory, storage_error
-from trainer.system.translations import N_
 from trainer.tasks import Target, Task
+from trainer.wording.translations import N_
 
 _hook_before = threading.excepthook
 _PR_CLASSES = 20  # interactive precision-recall curves per fold; more are drawn in a picture too

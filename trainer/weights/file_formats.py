@@ -11,8 +11,8 @@ from torch import Tensor
 
 from trainer.errors import CheckpointError, ConfigError, StorageError
 from trainer.store.own_files import write_given
-from trainer.system.translations import N_
 from trainer.weights.weight_files import bits, decode, digest, find_tensors, read_weights, sniff
+from trainer.wording.translations import N_
 
 SUFFIXES = {"safetensors": ".safetensors", "zip": ".pth", "legacy": ".pth"}
 FORMATS_BY_SUFFIX = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from trainer.data.columns.options import Names
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 

@@ -15,7 +15,7 @@ from trainer.data.readers.tables import check_is_file
 from trainer.data.samples import Images
 from trainer.errors import DataError, did_you_mean, shown
 from trainer.system.thread_map import threaded
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 if TYPE_CHECKING:
     from PIL import Image

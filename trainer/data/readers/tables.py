@@ -17,7 +17,7 @@ from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system import arrow_files
 from trainer.system.paths import path_problem
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 DELIMITED = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")

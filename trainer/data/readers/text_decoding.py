@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.data.readers.encodings import can_read, likely_encodings
 from trainer.errors import ConfigError, DataError
-from trainer.system.translations import _
+from trainer.wording.translations import _
 
 MAGIC = {
     b"\x1f\x8b": ("gzip data", "unpack it first (gunzip)"),

@@ -27,7 +27,7 @@ from trainer.folds.request import Pair
 from trainer.folds.strategies.predefined import Predefined, from_cells
 from trainer.store.own_files import is_given, read_given, write_given
 from trainer.system.spreadsheets import defused_id
-from trainer.system.translations import N_, _
+from trainer.wording.translations import N_, _
 
 INDEX_NAMES = ("", "index", "unnamed: 0")  # of the row numbers that pandas writes
 NAMES = "folds.json, splits_final.json (nnU-Net), datalist.json (MONAI), *.csv, *.tsv or *.npz"

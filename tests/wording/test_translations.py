@@ -35,8 +35,8 @@ from trainer.run.resume import require_resumable
 from trainer.store.lock import FoldLock
 from trainer.store.run_files import require_same_run
 from trainer.system.files import storage_error
-from trainer.system.translations import CATALOGUES, VARIABLES, _, wanted_languages
 from trainer.tasks import TASKS
+from trainer.wording.translations import CATALOGUES, VARIABLES, _, wanted_languages
 
 PO = CATALOGUES / "zh" / "LC_MESSAGES" / "foldwise.po"
 CHINESE = re.compile("[\u4e00-\u9fff]")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from trainer.system.printable import LONGEST_LINE, let_print_anything, one_line, printable, printable_message
+from trainer.wording.printable import LONGEST_LINE, let_print_anything, one_line, printable, printable_message
 
 
 @pytest.mark.parametrize(
