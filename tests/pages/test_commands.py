@@ -162,6 +162,16 @@ def test_command_ends_as_the_page_says(command: str, outcomes: dict[str, Outcome
     assert outcomes[command].code == code, outcomes[command].err
 
 
+def test_the_python_of_the_first_page_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [code] = [text for language, text in fences(README) if language == "python"]
+    short = code.replace('cv={"n_splits": 5}', 'cv={"n_splits": 2}, max_epochs=1, profile="off", tracker="none"')
+    assert short != code
+    monkeypatch.chdir(folder)
+    names: dict[str, object] = {}
+    exec(short, names)
+    assert sorted(set(names["frame"]["fold"])) == [0, 1]
+
+
 def masked(line: str) -> str:
     """A line with hashes, numbers, units and column widths taken out."""
     line = re.sub(r"\b[0-9a-f]{12,}\b", "#", line)
