@@ -8,7 +8,7 @@ import pytest
 
 import trainer.run.cross_validate
 from tests.transformer_files import write_reviews
-from trainer.errors import DataError, UnexpectedError
+from trainer.errors import ConfigError, DataError
 from trainer.run.identify import identity_of
 from trainer.trackers.console import FoldBar, PlainLines
 
@@ -190,7 +190,7 @@ def test_a_traceback_that_is_asked_for_is_that_of_the_fold(train, tmp_path, monk
     monkeypatch.setenv("FAILING", "1")
     monkeypatch.setenv("FOLDWISE_TRACEBACK", "1")
     plugin = ("plugins=[failing]", "model._target_=failing.Failing", "~model.hidden", "+model.how=raise")
-    with pytest.raises(UnexpectedError, match="fold 1: KeyError") as raised:
+    with pytest.raises(ConfigError, match="fold 1: the model Failing raised KeyError") as raised:
         train(*WINE[:1], *WINE[2:], "preflight=off", *plugin, "cv.parallel=2")
     assert "failing.py" in "".join(raised.value.__notes__)
 

@@ -149,10 +149,10 @@ def _beside(
     """Return what puts inputs, labels and the values of ``BESIDE`` together; they are checked at once, read later."""
     from trainer.data.sources.in_memory import as_array, as_column, given_rows
 
-    target = as_array(y, f"{name}: y")
-    if target.ndim == 2:
-        named = [str(label) for label in labels or (f"label_{place}" for place in range(target.shape[1]))]
-        values = dict(zip(named, target.T, strict=True))
+    given = as_array(y, f"{name}: y")
+    if given.ndim == 2:
+        named = [str(label) for label in labels or (f"label_{place}" for place in range(given.shape[1]))]
+        values = dict(zip(named, given.T, strict=True))
     else:
         named, values = ["label"], {"label": y}
     values |= {key: options[key] for key in BESIDE if options.get(key) is not None}
