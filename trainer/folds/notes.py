@@ -10,6 +10,7 @@ from trainer.errors import DataError
 from trainer.folds.own import OwnStrategy
 from trainer.folds.request import Pair, SplitRequest
 from trainer.tasks import of_target
+from trainer.wording.lists import first_few
 
 
 def split_notes(
@@ -65,9 +66,9 @@ def _too_rare(request: SplitRequest, classes: tuple[str, ...], n_folds: int) -> 
     counts = zip(classes, task.class_counts(request.target, len(classes)).tolist(), strict=True)
     rare = [f"'{name}' ({n} row{'s' * (n != 1)})" for name, n in counts if n < needed]
     if rare:
-        shown = ", ".join(rare[:5]) + (f" and {len(rare) - 5} more" if len(rare) > 5 else "")
         where = f"{needed} folds" if n_folds > 1 else "both sides"
-        yield f"too rare for {where}: {task.noun} {shown}; metrics that need one are undefined where none is held out"
+        named = f"{task.noun} {first_few(rare)}"
+        yield f"too rare for {where}: {named}; metrics that need one are undefined where none is held out"
 
 
 def _scarce(request: SplitRequest, classes: tuple[str, ...]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from trainer.config.schema import RARE_POLICIES
 from trainer.errors import ConfigError, DataError, did_you_mean
 from trainer.tasks import of_target
+from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
 STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row
@@ -144,4 +145,4 @@ def _rows(n: int) -> str:
 
 def _listed(classes: tuple[str, ...], counts_C: NDArray[np.int64], chosen_C: NDArray[np.bool_]) -> str:
     names = [f"'{classes[c]}' ({_rows(counts_C[c])})" for c in np.flatnonzero(chosen_C)]
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return first_few(names)

@@ -10,6 +10,7 @@ from trainer.metrics.find import metric_named
 from trainer.metrics.predictions import read_only
 from trainer.results import MetricSummary, OutOfFold
 from trainer.tasks import Target, Task, of_target
+from trainer.wording.lists import first_few
 
 _MOST_NAMED = 3
 FEW_ROWS = 5  # of a class: a metric that hangs on fewer is decided by chance
@@ -115,7 +116,9 @@ def undefined_reasons(
 
 def _reason(summary: MetricSummary, said: Mapping[str, Sequence[int]], oof_lacks: str) -> str:
     n_folds, n_undefined = len(summary.folds), sum(map(len, said.values()))
-    where = [f"fold{'s' * (len(f) > 1)} {_listed(f)} hold{'s' * (len(f) == 1)} out {what}" for what, f in said.items()]
+    where = [
+        f"fold{'s' * (len(f) > 1)} {first_few(f)} hold{'s' * (len(f) == 1)} out {what}" for what, f in said.items()
+    ]
     more = [f"{len(where) - _MOST_NAMED} more kinds of folds"] if len(where) > _MOST_NAMED else []
     over = f"mean over {n_folds - n_undefined} of {n_folds} folds" if n_undefined < n_folds else "no mean"
     parts = [f"{over}: {', '.join([*where[:_MOST_NAMED], *more])}"] if said else []
@@ -126,12 +129,6 @@ def _reason(summary: MetricSummary, said: Mapping[str, Sequence[int]], oof_lacks
     return "; ".join(parts)
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    shown = ", ".join(map(str, numbers[:5]))
-    return f"{shown} and {len(numbers) - 5} more" if len(numbers) > 5 else shown
-
-
 def _named(classes: Sequence[str], chosen_C: NDArray[np.bool_]) -> str:
     names = [f"'{name}'" for name, chosen in zip(classes, chosen_C.tolist(), strict=True) if chosen]
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return " or ".join(names[:_MOST_NAMED]) + more
+    return first_few(names, _MOST_NAMED, between=" or ")

@@ -2,7 +2,6 @@
 
 import inspect
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pickle import UnpicklingError
 from typing import Any
@@ -13,9 +12,9 @@ from torch import Tensor, nn
 from trainer.errors import CheckpointError, ConfigError
 from trainer.models.pretrained import Pretrained, first_line
 from trainer.system.transformers_quiet import max_positions, quiet, transformers_config
+from trainer.wording.lists import first_with_dots
 
 LEAST_LOADED = 0.9  # share of the backbone's parameters that must come from the files
-SHOWN = 3  # names in a message
 POOLER = "pooler"
 
 
@@ -147,25 +146,27 @@ def _what_loaded(found: Pretrained, module: nn.Module, info: dict[str, Any]) -> 
     said = f"{found.weights[0]}: {share:.1%} of the backbone's parameters"
     if fresh and found.config.completed:
         raise CheckpointError(
-            f"{said}; not among them: {_few(sorted(fresh.values()))}\n"
+            f"{said}; not among them: {first_with_dots(sorted(fresh.values()))}\n"
             f"so it is no {found.config.values['model_type']}, as which it was read ({found.config.note})\n"
             f'say what it is in {found.config.path.name}: "model_type": "..."'
         )
     if share < LEAST_LOADED or info["error_msgs"]:
-        lines = [f"shapes that differ: {_few(sorted(differing.values()), '; ')}"] * bool(differing)
+        lines = [f"shapes that differ: {first_with_dots(sorted(differing.values()), between='; ')}"] * bool(differing)
         missing = sorted(set(fresh.values()) - differing.keys())
-        lines += [f"only in the model: {_few(missing)}"] * bool(missing)
-        lines += [f"only in the file: {_few(sorted(info['unexpected_keys']))}"] * bool(info["unexpected_keys"])
+        lines += [f"only in the model: {first_with_dots(missing)}"] * bool(missing)
+        lines += [f"only in the file: {first_with_dots(sorted(info['unexpected_keys']))}"] * bool(
+            info["unexpected_keys"]
+        )
         raise CheckpointError(
             "\n".join([f"{said}, which is too little", *lines, "config.json and weights must belong together"])
         )
     bad = [same[0] for parameter, same in names.items() if not bool(torch.isfinite(parameter).all())]
     if bad:
-        raise CheckpointError(f"{found.weights[0]}: NaN or infinity in {_few(bad)}")
+        raise CheckpointError(f"{found.weights[0]}: NaN or infinity in {first_with_dots(bad)}")
     if fresh:
-        said += f"; not among them, so fresh: {_few(sorted(fresh.values()))}"
+        said += f"; not among them, so fresh: {first_with_dots(sorted(fresh.values()))}"
     if info["unexpected_keys"]:
-        said += f"; not used: {_few(sorted(info['unexpected_keys']))}"
+        said += f"; not used: {first_with_dots(sorted(info['unexpected_keys']))}"
     return said, bool(fresh)
 
 
@@ -190,8 +191,3 @@ def _look(found: Pretrained, module: nn.Module, config: Any) -> tuple[int, bool]
 def _has_segments(module: nn.Module) -> bool:
     """Return whether layers tell a text's parts by vectors of their own (XLNet; its configuration says nothing)."""
     return any(name.endswith(".seg_embed") for name, _ in module.named_parameters())
-
-
-def _few(names: Sequence[str], between: str = ", ") -> str:
-    more = [f"... {len(names) - SHOWN} more"] if len(names) > SHOWN else []
-    return between.join([*names[:SHOWN], *more])

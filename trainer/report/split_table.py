@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainer.report.rich_tables import headed_table
+from trainer.wording.lists import first_few
 
 MOST_FOLDS = 10  # with a column each in the table of classes
 MOST_CLASSES = 20
@@ -78,7 +79,7 @@ def remarks(report: Mapping[str, Any]) -> Iterator[str]:
     drifting = _folds(report, [bool(names) for names in parts])
     if drifting:
         names = list(dict.fromkeys(name for part in parts for name in part))
-        yield f"held-out rows differ from training rows beyond chance in {drifting}: {_first(names)}"
+        yield f"held-out rows differ from training rows beyond chance in {drifting}: {first_few(names)}"
 
 
 def _cells(part: Mapping[str, Any], repeats: int) -> Iterator[str]:
@@ -111,8 +112,4 @@ def _short(name: str, limit: int = 18) -> str:
 def _folds(report: Mapping[str, Any], wanted: list[bool]) -> str:
     chosen = [part for part, is_wanted in zip(report["folds"], wanted, strict=True) if is_wanted]
     names = [_name(part, report["repeats"]) for part in chosen]
-    return f"fold{'s' if len(names) > 1 else ''} {_first(names)}" if names else ""
-
-
-def _first(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return f"fold{'s' if len(names) > 1 else ''} {first_few(names)}" if names else ""

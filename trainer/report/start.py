@@ -8,6 +8,7 @@ from rich.text import Text
 
 from trainer.data.samples import DataSpec, Samples
 from trainer.folds.plan import FoldPlan
+from trainer.wording.lists import first_with_dots
 
 SHOWN_CLASSES = 12
 
@@ -34,9 +35,8 @@ def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan
 def class_counts(spec: DataSpec, samples: Samples) -> str:
     """Return ``name count`` of each class, or the first ones where there are many."""
     counts = spec.task.class_counts(samples.target, len(spec.classes))
-    shown = [f"{name} {count}" for name, count in zip(spec.classes, counts, strict=True)][:SHOWN_CLASSES]
-    more = [f"... {len(spec.classes) - SHOWN_CLASSES} more"] if len(spec.classes) > SHOWN_CLASSES else []
-    return ", ".join([*shown, *more])
+    named = [f"{name} {count}" for name, count in zip(spec.classes, counts, strict=True)]
+    return first_with_dots(named, SHOWN_CLASSES)
 
 
 def show_precision(

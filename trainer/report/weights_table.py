@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainer.report.rich_tables import facts_table
+from trainer.wording.lists import first_with_dots
 
 SHOWN_NAMES = 6
 
@@ -71,5 +72,4 @@ def _not_loaded(report: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def listed(names: Sequence[str], between: str = ", ") -> str:
     """Return the first names and how many more there are."""
-    more = [f"... {len(names) - SHOWN_NAMES} more"] if len(names) > SHOWN_NAMES else []
-    return between.join([*names[:SHOWN_NAMES], *more])
+    return first_with_dots(names, SHOWN_NAMES, between)

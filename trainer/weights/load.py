@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from trainer.errors import CheckpointError
 from trainer.weights.names import Naming, match_names
 from trainer.weights.weight_files import WeightFile
+from trainer.wording.lists import first_with_dots
 
 THOP_BUFFERS = ("total_ops", "total_params")
-SHOWN = 3  # names in an error message
 
 Shape = tuple[int, ...]
 Differing = tuple[str, Shape, Shape]  # name, shape in the file, shape in the model
@@ -77,7 +77,7 @@ class LoadReport:
             f"{self.path} (sha256 {self.sha256[:12]}): {self.body_share:.1%} of the backbone's parameters",
             f"{self.tensors_loaded} of {self.tensors_model} tensors",
         ]
-        parts += [f"heads re-initialised: {_few([name for name, _, _ in self.reinitialised])}"] * bool(
+        parts += [f"heads re-initialised: {first_with_dots([name for name, _, _ in self.reinitialised])}"] * bool(
             self.reinitialised
         )
         return "; ".join([*parts, *self.notes])
@@ -221,25 +221,22 @@ def _refuse_little(report: LoadReport, min_match: float) -> None:
     if report.mismatched or report.reinitialised:
         differing = (*report.mismatched, *report.reinitialised)
         shapes = [f"{name} {there} there, {here} here" for name, there, here in differing]
-        lines.append(f"shapes that differ: {_few(shapes, '; ')}")
+        lines.append(f"shapes that differ: {first_with_dots(shapes, between='; ')}")
     if report.missing:
-        lines.append(f"only in the model: {_few(report.missing)}")
+        lines.append(f"only in the model: {first_with_dots(report.missing)}")
     if report.unexpected:
-        lines.append(f"only in the file: {_few(report.unexpected)}")
+        lines.append(f"only in the file: {first_with_dots(report.unexpected)}")
     lines.append("use weights of this architecture, or lower init.min_match")
     raise CheckpointError("\n".join(lines))
-
-
-def _few(names: Sequence[str], between: str = ", ") -> str:
-    more = [f"... {len(names) - SHOWN} more"] if len(names) > SHOWN else []
-    return between.join([*names[:SHOWN], *more])
 
 
 def _refuse_non_finite(model: nn.Module, tensors: Mapping[str, Tensor], path: str) -> None:
     dtypes = {name: parameter.dtype for name, parameter in model.named_parameters(remove_duplicate=False)}
     bad = [name for name, dtype in dtypes.items() if name in tensors and not _finite(tensors[name].to(dtype))]
     if bad:
-        raise CheckpointError(f"{path}: NaN or infinity in {_few(bad)}\nuse weights of a run that did not diverge")
+        raise CheckpointError(
+            f"{path}: NaN or infinity in {first_with_dots(bad)}\nuse weights of a run that did not diverge"
+        )
 
 
 def _finite(tensor: Tensor) -> bool:
@@ -251,7 +248,7 @@ def _verify(model: nn.Module, tensors: Mapping[str, Tensor], path: str) -> None:
     state = model.state_dict()
     wrong = [name for name, tensor in tensors.items() if not _equal(state[name].cpu(), tensor)]
     if wrong:
-        raise CheckpointError(f"{path}: loaded, but the model does not hold its values: {_few(wrong)}")
+        raise CheckpointError(f"{path}: loaded, but the model does not hold its values: {first_with_dots(wrong)}")
 
 
 def _equal(here: Tensor, there: Tensor) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trainer.data.columns.options import Names
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
+from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
@@ -103,8 +104,7 @@ def rows_listed(wrong: NDArray[np.bool_]) -> str:
     rows = np.flatnonzero(wrong) + 1
     if len(rows) == 1:
         return f"row {rows[0]}"
-    listed = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-    return f"{len(rows)} rows ({listed})"
+    return f"{len(rows)} rows ({first_few(rows.tolist(), rest=', ...')})"
 
 
 def setting(option: str, value: str, in_list: bool = False) -> str:

@@ -17,6 +17,7 @@ from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system import arrow_files
 from trainer.system.paths import path_problem
+from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
 DELIMITED = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
@@ -140,7 +141,7 @@ def check_is_file(file: Path) -> None:
 
 
 def _listed(names: list[str]) -> str:
-    return f" ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else ""
+    return f" ({first_few(names, rest=', ...')})" if names else ""
 
 
 def _read_parquet(file: Path) -> tuple[pa.Table, tuple[str, ...]]:

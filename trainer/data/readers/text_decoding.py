@@ -7,6 +7,7 @@ import numpy as np
 
 from trainer.data.readers.encodings import can_read, likely_encodings
 from trainer.errors import ConfigError, DataError
+from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
 MAGIC = {
@@ -157,7 +158,7 @@ def _undecodable(raw: bytes, codec: str, file: Path, encoding: str, where: str) 
         )
         return DataError(message.format(**said))
     lines = _undecodable_lines(raw, codec)
-    listed = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+    listed = first_few(lines, rest=", ...")
     message = _(
         "{file}: {where} cannot be decoded as {encoding}\n"
         "damaged lines: {n} ({listed}): repair or delete them, or save the file as UTF-8"

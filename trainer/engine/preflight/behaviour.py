@@ -1,7 +1,5 @@
 """Are rows kept apart, in every mode and at every batch size? Passes in float32."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -21,6 +19,7 @@ from trainer.engine.preflight.probe import (
     stopped_in,
     take,
 )
+from trainer.wording.lists import first_few
 
 LEAK = 0.01  # outputs that move by more than this share are an error, by less a warning
 NAMES_SHOWN = 3
@@ -102,16 +101,10 @@ def switched(trace: Trace, call: str) -> Mistake | None:
         return None
     return Mistake(
         f"the model calls {call} in its own forward: dropout and BatchNorm then work in the wrong mode",
-        f"training flag of {listed(trace.switched)}",
+        f"training flag of {first_few(trace.switched, NAMES_SHOWN)}",
         "remove the call: training and evaluation mode are set around every pass",
         is_error=False,
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return the first names, and how many there are besides."""
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more
 
 
 def lone_row(probe: ProbedModel) -> Mistake | None:

@@ -10,7 +10,7 @@ from trainer.config.schema import AmpConfig
 from trainer.data.loading.batches import Batch
 from trainer.engine.precision.opt_levels import OptLevel, resolve_opt_level, show
 from trainer.engine.precision.precision import Precision
-from trainer.engine.preflight.behaviour import listed, switched
+from trainer.engine.preflight.behaviour import NAMES_SHOWN, switched
 from trainer.engine.preflight.outputs import short
 from trainer.engine.preflight.probe import (
     Mistake,
@@ -22,6 +22,7 @@ from trainer.engine.preflight.probe import (
     scrambled,
     stopped_in,
 )
+from trainer.wording.lists import first_few
 
 FEWEST_ROWS = 8  # the loss of fewer rows says little about the model
 SPREAD = 3.0  # standard deviation of logits that a fresh model should stay below
@@ -151,7 +152,7 @@ def finite_step(probe: ProbedModel, step: Step) -> Mistake | None:
         bad = [name for name, g in step.gradients.items() if g is not None and not bool(g.isfinite().all())]
         if not bad:
             return None
-        what, where = "gradients", f"parameter {listed(bad)}"
+        what, where = "gradients", f"parameter {first_few(bad, NAMES_SHOWN)}"
     return Mistake(f"{what}: NaN or infinity in a training step under {step.precision}", where, _finite_fix(step))
 
 
@@ -176,7 +177,7 @@ def every_gradient(probe: ProbedModel, step: Step) -> Mistake | None:
     names = [name for name in step.gradients if name in silent]
     return Mistake(
         f"{len(names)} of {len(step.gradients)} parameters get no gradient and would never be trained",
-        f"parameter {listed(names)}",
+        f"parameter {first_few(names, NAMES_SHOWN)}",
         "use them in the forward (no detach or no_grad on the way), or freeze them with requires_grad_(False)",
         is_error=False,
     )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import DataError
 from trainer.folds.request import Pair, RowNumbers, SplitRequest
+from trainer.wording.lists import first_few
 
 GROUPS = "may"
 SHUFFLE = "no"
@@ -63,8 +64,8 @@ def renumbered(predefined: Predefined) -> Iterator[str]:
         return
     folds = np.unique(predefined[predefined >= 0]).tolist()
     if len(folds) and folds[-1] != len(folds) - 1:
-        said = [", ".join(map(str, one[:5])) + (", ..." if len(one) > 5 else "") for one in (folds, range(len(folds)))]
-        yield f"given folds {said[0]} are called {said[1]} here"
+        said, here = (first_few(one, rest=", ...") for one in (folds, range(len(folds))))
+        yield f"given folds {said} are called {here} here"
 
 
 def from_cells(cells: Sequence[str], source: str) -> Predefined:
