@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from trainer.system.kernels import switched_off
+
 Inputs = dict[str, Tensor]
 
 
@@ -205,19 +207,15 @@ def _unfused(model: nn.Module) -> Iterator[None]:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     mha = torch.backends.mha
-    kernels: tuple[Any, ...] = (torch.backends.mkldnn, torch.backends.cudnn)
-    kept = mha.get_fastpath_enabled(), [kernel.enabled for kernel in kernels]
+    fastpath = mha.get_fastpath_enabled()
     recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    fused = (torch.backends.mkldnn, torch.backends.cudnn) if recurrent else ()
+    mha.set_fastpath_enabled(False)
     try:
-        mha.set_fastpath_enabled(False)
-        for kernel in kernels if recurrent else ():
-            kernel.enabled = False
-        with sdpa_kernel(SDPBackend.MATH):
+        with switched_off(*fused), sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
-        mha.set_fastpath_enabled(kept[0])
-        for kernel, enabled in zip(kernels, kept[1], strict=True):
-            kernel.enabled = enabled
+        mha.set_fastpath_enabled(fastpath)
 
 
 def _without_children(totals: Mapping[str, int]) -> dict[str, int]:

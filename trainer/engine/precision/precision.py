@@ -15,6 +15,7 @@ from trainer.engine.ema import copy_into
 from trainer.engine.precision.loss_scaler import LossScaler
 from trainer.engine.precision.opt_levels import OptLevel
 from trainer.errors import CheckpointError, ConfigError
+from trainer.system.kernels import switched_off
 
 HALF_TYPES = (torch.float16, torch.bfloat16)
 
@@ -158,14 +159,8 @@ def _lstm_without_kernel(model: nn.Module, device_type: str, level: OptLevel) ->
 
 @contextmanager
 def _without_onednn(autocast: AbstractContextManager[object]) -> Iterator[None]:
-    onednn: Any = torch.backends.mkldnn  # its flags() would warn of TF32
-    enabled = onednn.enabled
-    onednn.enabled = False
-    try:
-        with autocast:
-            yield
-    finally:
-        onednn.enabled = enabled
+    with switched_off(torch.backends.mkldnn), autocast:
+        yield
 
 
 def all_finite(tensors: list[Tensor]) -> bool:
