@@ -33,6 +33,17 @@ class Small(nn.Module):
         return self.head(self.body(x).relu())
 
 
+class Bag(nn.Module):
+    """Sum of the vectors of ``tokens`` (B, T)."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(50, CLASSES, padding_idx=0)
+
+    def forward(self, tokens):
+        return self.table(tokens).sum(1)
+
+
 class ConvNet(nn.Module):
     """Convolution, BatchNorm with and without weights, embedding and linear: every kind the casts tell apart."""
 

@@ -3,24 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from tests.engine.engine_cases import CLASSES, cross_entropy, dataset, level, made
+from tests.engine.engine_cases import Bag, cross_entropy, dataset, level, made
 from trainer.data.loading.batches import TokenRows, TrainingSet
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import training
 from trainer.engine.precision.precision import Precision
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-
-
-class Bag(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.table = nn.Embedding(50, CLASSES, padding_idx=0)
-
-    def forward(self, tokens):
-        return self.table(tokens).sum(1)
 
 
 def of_numbers():

@@ -5,9 +5,9 @@ from multiprocessing.connection import Connection
 from traceback import format_exception
 from typing import Any
 
+from trainer.engine.observer import Forwarding
 from trainer.errors import FoldwiseError, as_foldwise_error
-from trainer.results import CVResult, EpochRecord, FoldResult
-from trainer.tasks import Target, Task
+from trainer.results import CVResult
 
 Fold = int | str
 
@@ -15,7 +15,7 @@ SHOWN, TRACKERS = 0, 1  # the first observer alone is shown the inner fits of a 
 MOST_LINES = 5  # of an error
 
 
-class Sent:
+class Sent(Forwarding):
     """Observes a fold in its process and passes on what it is told.
 
     Args:
@@ -26,27 +26,12 @@ class Sent:
     def __init__(self, pipe: Connection, to: int) -> None:
         self.pipe, self.to = pipe, to
 
-    def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
-        """Pass it on."""
-        self._send("fold_started", fold, total_steps, steps_before)
-
-    def step(self, step: int, loss: float, lr: float) -> None:
-        """Pass it on."""
-        self._send("step", step, loss, lr)
-
-    def epoch(self, record: EpochRecord) -> None:
-        """Pass it on."""
-        self._send("epoch", record)
-
-    def fold_finished(self, result: FoldResult, target_V: Target, classes: tuple[str, ...], task: Task) -> None:
-        """Pass it on."""
-        self._send("fold_finished", result, target_V, classes, task)
-
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
         """Never told in a process: all folds together are the parent's."""
 
-    def _send(self, method: str, *arguments: Any) -> None:
-        self.pipe.send(("tell", self.to, method, arguments))
+    def pass_on(self, method: str, *facts: Any) -> None:
+        """Send it to the parent."""
+        self.pipe.send(("tell", self.to, method, facts))
 
 
 def named(fold: Fold, error: Exception) -> FoldwiseError:

@@ -12,6 +12,7 @@ from torch._inductor.utils import fresh_cache
 
 from tests.engine.engine_cases import (
     CLASSES,
+    Bag,
     Small,
     dataset,
     fold,
@@ -50,15 +51,6 @@ def _nothing_compiled_before():
 class Dropping(Small):
     def forward(self, x):
         return super().forward(nn.functional.dropout(x, 0.3, self.training))
-
-
-class Bag(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.table = nn.Embedding(50, CLASSES, padding_idx=0)
-
-    def forward(self, tokens):
-        return self.table(tokens).sum(1)
 
 
 def texts():
