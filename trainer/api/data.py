@@ -195,7 +195,7 @@ def _image_paths(paths: Sequence[Path], labels: Any, name: str, options: Mapping
 
     import pyarrow as pa
 
-    from trainer.data.readers.tables import OpenTable
+    from trainer.data.readers.contract import OpenTable
     from trainer.data.sources.image_csv import image_samples
     from trainer.data.sources.in_memory import as_column
 
@@ -212,7 +212,7 @@ def _image_paths(paths: Sequence[Path], labels: Any, name: str, options: Mapping
 
     def load(task: str | None) -> "Given":
         columns, _ = column_options(options, task)
-        return image_samples(OpenTable(table, "", ()), "", name, columns, images=root)
+        return image_samples(OpenTable(table), "", name, columns, images=root)
 
     return Data(name, load, options={"task": options.get("task")}, preprocess="images")
 

@@ -29,6 +29,8 @@ METAVARS = {
     "delimiter": "C",
     "label_delimiter": "C",
     "encoding": "NAME",
+    "format": "NAME",
+    "table": "NAME",
     "task": "TASK",
     "positive": "CLASS",
 }

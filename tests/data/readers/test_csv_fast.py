@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.data.readers.reading import read_table
 from trainer.data.readers import csv_fast
 from trainer.data.readers.csv_fast import read_sound_csv
 from trainer.data.readers.csv_form import CsvForm, csv_form
 from trainer.data.readers.csv_strict import parse_csv
-from trainer.data.readers.tables import read_table
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import ConfigError, DataError
 

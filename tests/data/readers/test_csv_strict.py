@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.data.readers.reading import read_table
 from trainer.data.columns.options import ColumnOptions
-from trainer.data.readers.tables import read_table
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.errors import FoldwiseError
 

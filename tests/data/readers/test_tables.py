@@ -12,9 +12,10 @@ from pyarrow import csv as arrow_csv
 from pyarrow import json as arrow_json
 from pyarrow import parquet
 
+from tests.data.readers.reading import read_table
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers import csv_fast
-from trainer.data.readers.tables import open_table, read_table
+from trainer.data.readers.tables import open_table
 from trainer.errors import ConfigError, DataError
 
 CHINESE = "text,label\n这是一个非常好的酒店，服务也很好,好\n房间太小了，我们不会再来,坏\n"

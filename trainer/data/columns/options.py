@@ -35,6 +35,10 @@ class ColumnOptions:
     delimiter: Annotated[
         str | None, "between cells, one character, or tab; null = comma for .csv, TAB for .tsv and .txt"
     ] = None
+    format: Annotated[
+        str | None, "how the file is written: delimited, parquet, json_lines, ...; null = as its ending and content say"
+    ] = None
+    table: Annotated[str | None, "the sheet, the table or the file to read, where the file holds several"] = None
     task: Annotated[
         str | None, "binary, multiclass, multilabel or regression; null = inferred from labels and loss"
     ] = None

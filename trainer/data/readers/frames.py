@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trainer.data.readers.tables import OpenTable
+from trainer.data.readers.contract import OpenTable
 from trainer.errors import DataError, shown
 
 
@@ -37,7 +37,7 @@ def open_frame(frame: Any, name: str) -> OpenTable:
         raise DataError(f"{name}: the frame has {table.num_rows} rows and {table.num_columns} columns")
     for place, (column, values) in enumerate(zip(table.column_names, table.columns, strict=True)):
         table = table.set_column(place, column, _plain(values))
-    return OpenTable(table.replace_schema_metadata(None), "", ())
+    return OpenTable(table.replace_schema_metadata(None))
 
 
 def _arrow_table(frame: Any, name: str) -> pa.Table:

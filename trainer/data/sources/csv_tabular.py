@@ -8,7 +8,8 @@ import pyarrow as pa
 from trainer.data.columns.features import MISSING, read_features
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
-from trainer.data.readers.tables import OpenTable, open_table
+from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples
 from trainer.system.paths import PathText
 
@@ -65,6 +66,7 @@ def table_samples(
     numbers: str = "read",
 ) -> tuple[Samples, DataSpec]:
     """Return features and labels of a table that was read; ``path`` names it in messages, the rest is as above."""
+    columns = opened.complete(columns)
     table, file_notes, delimiter = opened.rows, opened.notes, opened.delimiter
     del opened
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}

@@ -11,7 +11,8 @@ from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.columns.unread import unread_columns
-from trainer.data.readers.tables import OpenTable, open_table
+from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.errors import ConfigError, DataError
 from trainer.system.arrow_files import Column
@@ -44,6 +45,7 @@ def text_samples(
     opened: OpenTable, path: str, columns: ColumnOptions, *, text: Names, pair: Names | None = None
 ) -> tuple[Samples, DataSpec]:
     """Return texts and labels of a table that was read; ``path`` names it in messages, the rest is as above."""
+    columns = opened.complete(columns)
     table, file_notes = opened.rows, opened.notes
     del opened
     roles = assign_roles(table, path, columns, others={"text": text, "pair": pair})

@@ -15,13 +15,14 @@ from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.columns.unread import unread_columns
 from trainer.data.images.image_files import hash_images, is_image_name, list_files, read_bytes
 from trainer.data.readers.archives import Archive, open_archive
-from trainer.data.readers.tables import DELIMITED, JSON_LINES, PARQUET, OpenTable, open_table
+from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.find import endings
+from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.paths import PathText
 from trainer.system.spellings import difference, spelling_key
 
-TABLES = (*DELIMITED, *JSON_LINES, *PARQUET)
 MOST_NAMED = 5  # rows or files in a message
 
 
@@ -79,7 +80,7 @@ def image_samples(
         suffix: likewise.
         zip_encoding: likewise.
     """
-    table = opened.rows
+    table, columns = opened.rows, opened.complete(columns)
     roles = assign_roles(table, path, columns, others={"file": file})
     wanted = _file_names(table, roles.others["file"][0], path, suffix)
     root = _root(path, images)
@@ -121,7 +122,7 @@ def _open_table(path: str, columns: ColumnOptions, zip_encoding: str | None) -> 
     if not _is_zip(path):
         return open_table(path, columns), ""
     listing = list_files(path, zip_encoding)
-    found = [name for name in listing.files if PurePosixPath(name).suffix.lower() in TABLES]
+    found = [name for name in listing.files if PurePosixPath(name).suffix.lower() in endings()]
     least = min((name.count("/") for name in found), default=0)
     tables = [name for name in found if name.count("/") == least]
     not_txt = [name for name in tables if not name.lower().endswith(".txt")]
@@ -129,7 +130,7 @@ def _open_table(path: str, columns: ColumnOptions, zip_encoding: str | None) -> 
     if len(tables) != 1:
         have = f"several tables in it ({', '.join(tables[:MOST_NAMED])})" if tables else "no table in it"
         raise DataError(
-            f"{path}: {have}: it must hold one of {' '.join(TABLES)} at the top\n"
+            f"{path}: {have}: it must hold one of {' '.join(endings())} at the top\n"
             "or give the table as data.path and the zip file as data.images"
         )
     with tempfile.TemporaryDirectory() as directory:

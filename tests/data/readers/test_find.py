@@ -1,0 +1,46 @@
+from collections import Counter
+
+import pytest
+
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.readers.contract import FORM
+from trainer.data.readers.find import find_reader, readers
+from trainer.data.readers.tables import open_table
+from trainer.errors import ConfigError, DataError
+
+
+@pytest.mark.parametrize("name", readers())
+def test_each_reader_keeps_the_contract(name, tmp_path):
+    reader = readers()[name]
+    assert isinstance(reader.NAME, str)
+    assert all(ending.startswith(".") and ending == ending.lower() for ending in (*reader.ENDINGS, *reader.ALSO))
+    assert all(isinstance(magic, bytes) and magic for magic in reader.MAGIC)
+    assert set(FORM) >= reader.USES
+    assert reader.recognizes(tmp_path / f"nothing{(*reader.ENDINGS, '')[0]}", b"") is False
+    assert callable(reader.read)
+
+
+def test_no_two_readers_have_one_ending():
+    times = Counter(ending for reader in readers().values() for ending in reader.ENDINGS)
+    assert [ending for ending, count in times.items() if count > 1] == []
+
+
+def test_a_format_that_there_is_not():
+    with pytest.raises(ConfigError, match=r"data\.format=parkett: no such format.*parquet"):
+        find_reader("x.csv", ColumnOptions(format="parkett"))
+
+
+def test_a_file_of_another_format_than_its_ending_says(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"PAR1 and so on")
+    with pytest.raises(DataError, match=r"x\.csv: this is a Parquet file.*rename it to end in \.parquet"):
+        open_table(path, ColumnOptions())
+
+
+def test_the_format_named_wins_over_the_ending(tmp_path):
+    path = tmp_path / "x.data"
+    path.write_text("a,label\n1,x\n2,y\n")
+    with pytest.raises(DataError, match=r"tables end in .*data\.format=NAME"):
+        open_table(path, ColumnOptions())
+    rows = open_table(path, ColumnOptions(format="delimited")).rows
+    assert rows.to_pydict() == {"a": ["1", "2"], "label": ["x", "y"]}

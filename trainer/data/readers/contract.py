@@ -1,0 +1,78 @@
+"""What a file format's reader is, and what it returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from trainer.data.columns.options import ColumnOptions
+
+HEAD_BYTES = 1 << 16  # of a file, by which its format is recognized
+FORM = ("encoding", "delimiter", "quote", "header", "table")  # options on how a file is written
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table that was read.
+
+    Attributes:
+        rows: at least one, columns with unique names.
+        delimiter: between cells; empty where the file has none.
+        notes: what a person should know about it.
+        known: what the format says of its columns, by field of ``ColumnOptions``: ``{"label": ["a", "b"]}``.
+    """
+
+    rows: pa.Table
+    delimiter: str = ""
+    notes: tuple[str, ...] = ()
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+    def complete(self, columns: ColumnOptions) -> ColumnOptions:
+        """Return the options with what the format knows, where a person has left them as they are.
+
+        Example:
+            >>> import pyarrow as pa
+            >>> opened = OpenTable(pa.table({"a": [1], "kind": ["x"]}), known={"label": "kind"})
+            >>> opened.complete(ColumnOptions()).label, opened.complete(ColumnOptions(label="a")).label
+            ('kind', 'a')
+        """
+        default = ColumnOptions()
+        unset = {name: value for name, value in self.known.items() if getattr(columns, name) == getattr(default, name)}
+        if "label" in unset and default.label in self.rows.column_names:
+            del unset["label"]
+        return replace(columns, **unset)
+
+
+class Reader(Protocol):
+    """A module of ``trainer/data/readers/formats``: one file format.
+
+    Attributes:
+        NAME: of such a file, for people: "a Parquet file".
+        ENDINGS: of file names, in small letters: what has one is read by this reader, unless another is certain that
+            it is its own. No two readers have one ending.
+        ALSO: endings of other readers, under which files of this format come too.
+        MAGIC: what such files, and no others, begin with.
+        USES: which of ``FORM`` it heeds; giving another one is refused.
+    """
+
+    NAME: str
+    ENDINGS: tuple[str, ...]
+    ALSO: tuple[str, ...]
+    MAGIC: tuple[bytes, ...]
+    USES: frozenset[str]
+
+    def recognizes(self, path: Path, head: bytes) -> bool:
+        """Return whether a file is of this format for certain, by its name and the bytes it begins with.
+
+        Of a folder there are no bytes. A plain format, such as CSV, is certain of nothing.
+        """
+
+    def read(self, path: Path, columns: ColumnOptions) -> OpenTable:
+        """Return the rows.
+
+        Raises:
+            DataError: it cannot be read; names the file, and the row where there is one.
+            ConfigError: the options are not usable.
+        """

@@ -1,0 +1,96 @@
+"""Find the reader of a file: by the format that a person names, else by its ending and what it begins with."""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.readers.contract import FORM, HEAD_BYTES, Reader
+from trainer.errors import ConfigError, DataError, did_you_mean
+
+
+@cache
+def readers() -> dict[str, Reader]:
+    """Return the readers by the name of their format, which is that of their file."""
+    folder = Path(__file__).parent / "formats"
+    names = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    return {name: cast(Reader, import_module(f"trainer.data.readers.formats.{name}")) for name in names}
+
+
+@cache
+def endings() -> tuple[str, ...]:
+    """Return the endings of all files that can be read."""
+    return tuple(dict.fromkeys(ending for reader in readers().values() for ending in reader.ENDINGS))
+
+
+def find_reader(path: Path, columns: ColumnOptions) -> Reader:
+    """Return the reader of a file or folder.
+
+    Args:
+        path: of the file.
+        columns: with ``format``, and options on how it is written.
+
+    Raises:
+        DataError: no reader is for it, several may be, or it is another format than its ending says.
+        ConfigError: there is no such format, or it does not heed an option that is given.
+    """
+    name = columns.format or _find(path)
+    if name not in readers():
+        raise ConfigError(f"data.format={name}: no such format{did_you_mean(name, list(readers()))}")
+    _refuse_unused(path, readers()[name], columns)
+    return readers()[name]
+
+
+def _find(path: Path) -> str:
+    head = read_head(path)
+    ending = path.suffix.lower()
+    usual = [name for name, reader in readers().items() if ending in reader.ENDINGS]
+    likely = [name for name, reader in readers().items() if ending in (*reader.ENDINGS, *reader.ALSO)]
+    certain = [name for name in likely or readers() if readers()[name].recognizes(path, head)]
+    if len(certain) > 1:
+        formats = " or ".join(f"data.format={name}" for name in certain)
+        raise DataError(f"{path}: may be {' or '.join(readers()[name].NAME for name in certain)}: set {formats}")
+    if certain:
+        return certain[0]
+    for name in _begins_like(head, but=likely):
+        raise DataError(
+            f"{path}: this is {readers()[name].NAME}, which its ending does not say: rename it to end in "
+            f"{readers()[name].ENDINGS[0]}, or set data.format={name}"
+        )
+    if not usual:
+        raise DataError(
+            f"{path}: tables end in {' '.join(endings())}, not '{path.suffix}'; data.format=NAME says what "
+            f"it is: {', '.join(readers())}"
+        )
+    return usual[0]
+
+
+def _begins_like(head: bytes, but: Sequence[str]) -> list[str]:
+    """Return the readers, except some, whose files alone begin so."""
+    others = {name: reader for name, reader in readers().items() if name not in but and reader.MAGIC}
+    return [name for name, reader in others.items() if head.startswith(reader.MAGIC)]
+
+
+def read_head(path: Path) -> bytes:
+    """Return what a file begins with; nothing of a folder.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if path.is_dir():
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{path}: cannot be read ({problem})") from problem
+
+
+def _refuse_unused(path: Path, reader: Reader, columns: ColumnOptions) -> None:
+    default = ColumnOptions()
+    given = [name for name in FORM if getattr(columns, name) != getattr(default, name)]
+    unused = [name for name in given if name not in reader.USES]
+    if unused:
+        raise ConfigError(f"data.{unused[0]} has no effect on {path}: {reader.NAME} has no such thing; leave it out")
