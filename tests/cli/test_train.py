@@ -55,6 +55,13 @@ def test_the_wheel_holds_every_file_of_conf_and_no_other(installed):
     assert not (installed / "tests").exists()
 
 
+def test_the_wheel_holds_every_file_of_the_package(installed):
+    package = REPOSITORY / "trainer"
+    files = {path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()}
+    wanted = {name for name in files if "__pycache__" not in name and not name.endswith(".po")}
+    assert [name for name in sorted(wanted) if not (installed / "trainer" / name).is_file()] == []
+
+
 def test_an_installed_copy_trains_from_any_folder_with_a_conf_of_ones_own(installed, tmp_path):
     own = tmp_path / "mine" / "model" / "tiny.yaml"
     own.parent.mkdir(parents=True)
