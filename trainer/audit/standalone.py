@@ -43,7 +43,7 @@ def audit_file(
     """Audit a table file.
 
     Args:
-        path: .csv .tsv .txt .parquet .jsonl or .ndjson.
+        path: of a format of docs/guide/formats.md.
         columns: as a run reads them, except that ``time`` and ``split`` may be the group or the id too, and ``split``
             may name its parts (train, dev, test); without it the whole file is audited.
         text: column with the text; None = every column without another role is a feature.

@@ -14,7 +14,7 @@ from trainer.errors import ConfigError
 from trainer.system.paths import PathText
 from trainer.wording.translations import _
 
-File = Annotated[PathText, typer.Argument(metavar="FILE", help=".csv .tsv .txt .parquet .jsonl .ndjson")]
+File = Annotated[PathText, typer.Argument(metavar="FILE", help="a table: docs/guide/formats.md")]
 Texts = Annotated[
     list[str] | None,
     typer.Option(metavar="COL", help="text, repeat for several; without it columns without a role are features"),

@@ -1,4 +1,4 @@
-"""Numeric and categorical features with labels from a table file (CSV, TSV, Parquet, JSON lines)."""
+"""Numeric and categorical features with labels from a table file."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Texts with labels from a table file (CSV, TSV, Parquet, JSON lines)."""
+"""Texts with labels from a table file."""
 
 from collections.abc import Sequence
 from pathlib import Path
