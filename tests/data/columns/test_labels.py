@@ -268,17 +268,6 @@ def test_empty_cells_and_cells_of_several_columns_may_be_left_out() -> None:
     assert "no row has such a label" in encode_labels(["a", "b"], "y", "f.csv", missing=["?"]).notes[1]
 
 
-def test_lists_are_read_as_they_would_be_in_a_text_file() -> None:
-    cells = [["red", 'dark "blue"'], [], None, ["back\\slash", "a\nb"]]
-    labels = read({"y": cells}, ["y"], label_delimiter=",")
-    assert labels.classes == ("a\nb", "back\\slash", 'dark "blue"', "red")
-    assert labels.target.tolist() == [[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 1, 0, 0]]
-    with pytest.raises(DataError, match=r"column 'y' holds lists .*data\.label_delimiter"):
-        read({"y": cells[:2] * 2}, ["y"])
-    with pytest.raises(DataError, match="one value per cell"):
-        read({"y": [[1, 2], [3]]}, ["y"], label_delimiter=",")
-
-
 def test_many_whole_numbers_are_asked_about() -> None:
     ids, counted = [str(3 * value) for value in range(150)] * 4, [str(value) for value in range(150)] * 4
     for cells in (ids, [str(value) for value in range(60)]):

@@ -104,6 +104,11 @@ def _cells(table: pa.Table, name: str, reading: _Reading, missing: Sequence[obje
         return pc.cast(table[name], pa.float64())
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _days(table[name], name, reading)
+    if pa.types.is_nested(kind):
+        raise DataError(
+            f"{reading.file}: column '{name}' holds {kind} values, which are no feature: write one column for each "
+            f"value, or set {setting('data.drop', name, in_list=True)}"
+        )
     if pa.types.is_temporal(kind):
         raise DataError(
             f"{reading.file}: column '{name}' holds times ({kind}): turn them into numbers, or set "

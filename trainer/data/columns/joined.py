@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.columns.roles import rows_listed, setting, text_cells
+from trainer.data.columns.roles import rows_listed, setting
 from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 
@@ -63,15 +63,6 @@ def split_labels(cells: Column, delimiter: str, place: str, spellings: str) -> P
     return *_as_codes([items or [] for items in parts], codes_N, delimiter, place), notes
 
 
-def label_cells(table: pa.Table, column: str, file: Path | str) -> Column:
-    """Return the labels as text; lists of words as they are written in one cell of a text file."""
-    cells: Column = table[column]
-    is_list = pa.types.is_list(cells.type) or pa.types.is_large_list(cells.type)
-    if not is_list or not pa.types.is_string(cells.type.value_type):
-        return text_cells(table, column, file)
-    return pa.chunked_array([pa.array(map(_list_text, cells.to_pylist()), pa.string())])
-
-
 def joined_note(classes: Sequence[str], column: str, file: Path | str) -> tuple[str, ...]:
     """Note classes that look like several labels in one cell: lists, or other classes with a delimiter between."""
     items = {label: _list_items(label) for label in classes if re.match(LIST, label, re.DOTALL)}
@@ -97,14 +88,6 @@ def _made_of_others(labels: Sequence[str], delimiter: str) -> list[str]:
     known = set(labels)
     pieces = {label: [part.strip() for part in label.split(delimiter)] for label in labels if delimiter in label}
     return [label for label, parts in pieces.items() if known.issuperset(parts)]
-
-
-def _list_text(items: Sequence[str | None] | None) -> str | None:
-    """Return a list of words as text that ``split_labels`` reads."""
-    if items is None:
-        return None
-    quoted = (item.replace("\\", "\\\\").replace('"', '\\"') for item in items if item is not None)
-    return "[" + ", ".join(f'"{item}"' for item in quoted) + "]"
 
 
 def _list_items(text: str) -> list[str] | None:

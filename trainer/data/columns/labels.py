@@ -1,8 +1,7 @@
 """Labels are text, mapped to 0..C-1; the task follows from them and the map is shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.columns.joined import joined_note, label_cells, split_labels
+from trainer.data.columns.encoded_labels import Labels, map_note, multilabel_notes, sort_labels
+from trainer.data.columns.joined import joined_note, split_labels
+from trainer.data.columns.list_labels import LabelLists, is_list, read_lists
 from trainer.data.columns.numbers import describe_numbers, read_numbers
 from trainer.data.columns.options import ClassName
 from trainer.data.columns.positive import count_rows, positive_last, refuse_positive
@@ -20,32 +21,11 @@ from trainer.data.columns.spellings import NUMBER, one_spelling
 from trainer.data.columns.unlabelled import doubtful_labels, left_out, left_out_note
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
-from trainer.tasks import MULTILABEL, TASKS, Target, Task, of_classes
+from trainer.tasks import MULTILABEL, TASKS, of_classes
 
 MANY_CLASSES = 100  # more whole numbers than this that do not count 0, 1, 2, ... are asked about
 IDS = 40  # in fewer rows, a class for every second one says nothing
 REGRESSION_VALUES = 20  # more distinct labels than this, with a fraction among them, are no classes
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Encoded labels.
-
-    Attributes:
-        target: (N,) class index, or (N, L) of 0/1 for multi-label.
-        classes: label text per class index.
-        task: what the labels say, or what the user set.
-        notes: the label map and what is odd about it.
-        left_out_N: (N,) whether a row has no label and is left out: its target says nothing.
-        positive_because: of two classes, why the second is the positive one.
-    """
-
-    target: Target
-    classes: tuple[str, ...]
-    task: Task
-    notes: tuple[str, ...]
-    left_out_N: NDArray[np.bool_]
-    positive_because: str = ""
 
 
 def read_labels(
@@ -86,7 +66,15 @@ def read_labels(
             raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
         labels = encode_label_columns(table, names, file, missing)
         return _with_task(labels, task, names, file)
-    cells = label_cells(table, names[0], file)
+    several = label_delimiter is not None or (task is not None and TASKS[task].several_labels)
+    lists = None
+    if is_list(table[names[0]].type) and (task is None or TASKS[task].has_classes):
+        lists = read_lists(table[names[0]], names[0], file, missing)
+        if several or not lists.one_each():
+            refuse_positive(positive, "the labels are multi-label")
+            labels = encode_list_labels(lists, names[0], file, spellings=spellings, missing=missing)
+            return _with_task(labels, task, names, file)
+    cells = text_cells(table, names[0], file) if lists is None else lists.cells()
     if task is not None and not TASKS[task].has_classes:
         refuse_positive(positive, "a number is predicted")
         values_N, left_out_N = read_numbers(cells, names[0], file, missing)
@@ -98,6 +86,9 @@ def read_labels(
         sure = task is not None and not TASKS[task].several_labels
         options: dict[str, Any] = {"spellings": spellings, "missing": missing, "sure": sure, "positive": positive}
         labels = encode_labels(cells, names[0], file, **options)
+    if lists is not None:
+        said = f"column '{names[0]}' holds lists of exactly one label each: one label per row"
+        labels = replace(labels, notes=(*labels.notes, f"{said} (data.task=multilabel takes them for several)"))
     return _with_task(labels, task, names, file)
 
 
@@ -149,7 +140,7 @@ def encode_labels(
     target_N = np.array([place[label] for label in labels], dtype=np.int64)[codes_N]
     notes = (*left_out_note(left_out_N, missing), *notes, *joined_note(classes, column, file))
     doubtful = doubtful_labels(classes, lambda index: (target_N == index) & ~left_out_N)
-    notes = (_map_note(classes), *notes, *doubtful)
+    notes = (map_note(classes), *notes, *doubtful)
     return Labels(target_N, classes, of_classes(len(classes)), notes, left_out_N, because)
 
 
@@ -181,7 +172,7 @@ def encode_label_columns(
                 f"\"data.missing_labels=['{cell}']\" leaves the rows out"
             )
         target_NL[:, place] = one
-    notes = (*_multilabel_notes(target_NL[~left_out_N], names), *left_out_note(left_out_N, missing))
+    notes = (*multilabel_notes(target_NL[~left_out_N], names), *left_out_note(left_out_N, missing))
     return Labels(target_NL, tuple(names), MULTILABEL, notes, left_out_N)
 
 
@@ -206,33 +197,61 @@ def encode_joined_labels(
     left_out_N = left_out(cells, missing)
     cells = pc.if_else(pa.array(left_out_N), "", cells) if left_out_N.any() else cells
     found, rows_P, codes_P, said = split_labels(cells, delimiter, f"{file}: column '{column}'", spellings)
+    place = f"split at '{delimiter}' "
+    labels = _several_labels(found, rows_P, codes_P, left_out_N, column, file, spellings=spellings, how=place)
+    notes = (*left_out_note(left_out_N, missing), *said)
+    if labels.target.sum(axis=1).max() < 2:
+        notes = (*notes, f"no cell of '{column}' has more than one label: is '{delimiter}' the right delimiter?")
+    return replace(labels, notes=(*labels.notes, *notes))
+
+
+def encode_list_labels(
+    lists: LabelLists, column: str, file: Path | str, *, spellings: str = "refuse", missing: Sequence[object] = ()
+) -> Labels:
+    """Read lists of labels; an empty one has no label, which is valid.
+
+    Raises:
+        DataError: fewer than two different labels in the whole column.
+    """
+    encoded: Column = pc.dictionary_encode(pc.utf8_trim_whitespace(lists.texts_P))
+    found, codes_P = encoded.dictionary.to_pylist(), as_numpy(encoded.indices).astype(np.int64)
+    labels = _several_labels(found, lists.rows_P, codes_P, lists.left_out_N, column, file, spellings=spellings)
+    notes = (*left_out_note(lists.left_out_N, missing), *lists.notes)
+    if labels.target.sum(axis=1).max() < 2:
+        notes = (*notes, f"no list of '{column}' has more than one label")
+    return replace(labels, notes=(*labels.notes, *notes))
+
+
+def _several_labels(
+    found: Sequence[str],
+    rows_P: NDArray[np.int64],
+    codes_P: NDArray[np.int64],
+    left_out_N: NDArray[np.bool_],
+    column: str,
+    file: Path | str,
+    *,
+    spellings: str,
+    how: str = "",
+) -> Labels:
+    """Return the labels of rows that may have several, from the row and the label of each that holds."""
     texts, notes = one_spelling(found, codes_P, column, file, spellings=spellings, rows=rows_P)
     classes = sort_labels(set(texts))
     if len(classes) < 2:
         raise DataError(
-            f"{file}: column '{column}' split at '{delimiter}' has {len(classes)} different labels"
+            f"{file}: column '{column}' {how}has {len(classes)} different labels"
             f"{f' ({classes[0]})' if classes else ''}: multi-label needs at least two"
         )
     place = {label: index for index, label in enumerate(classes)}
     index_of_code = np.array([place[label] for label in texts], dtype=np.int64)
-    target_NL = np.zeros((len(cells), len(classes)), dtype=np.int64)
+    target_NL = np.zeros((len(left_out_N), len(classes)), dtype=np.int64)
     target_NL[rows_P, index_of_code[codes_P]] = 1
-    notes = (*_multilabel_notes(target_NL[~left_out_N], classes), *left_out_note(left_out_N, missing), *said, *notes)
-    if target_NL.sum(axis=1).max() < 2:
-        notes = (*notes, f"no cell of '{column}' has more than one label: is '{delimiter}' the right delimiter?")
     doubtful = doubtful_labels(classes, lambda index: target_NL[:, index] == 1)
-    return Labels(target_NL, classes, MULTILABEL, (*notes, *doubtful), left_out_N)
+    notes = (*multilabel_notes(target_NL[~left_out_N], classes), *notes, *doubtful)
+    return Labels(target_NL, classes, MULTILABEL, notes, left_out_N)
 
 
 def _as_column(values: Column) -> Column:
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values], pa.string())
-
-
-def sort_labels(labels: Sequence[str] | set[str]) -> tuple[str, ...]:
-    """Sort numerically where every label is a number, as text otherwise."""
-    if all(NUMBER.fullmatch(label) for label in labels):
-        return tuple(sorted(labels, key=lambda label: (Decimal(label), label)))
-    return tuple(sorted(labels))
 
 
 def _refuse_regression(labels: list[str], n_rows: int, column: str, file: Path | str, sure: bool) -> None:
@@ -273,21 +292,3 @@ def _with_task(labels: Labels, task: str | None, names: Sequence[str], file: Pat
             "of 0/1, or data.label_delimiter"
         )
     raise DataError(f"{said}column '{names[0]}' has {len(labels.classes)} classes ({shown(', '.join(labels.classes))})")
-
-
-def _map_note(classes: Sequence[str], limit: int = 10) -> str:
-    pairs = [f"{shown(label, 40)} -> {index}" for index, label in enumerate(classes[:limit])]
-    more = f", ... ({len(classes)} in all)" if len(classes) > limit else ""
-    return "labels: " + ", ".join(pairs) + more
-
-
-def _multilabel_notes(target_NL: NDArray[np.int64], names: Sequence[str]) -> tuple[str, ...]:
-    per_row_N = target_NL.sum(axis=1)
-    share_L = target_NL.mean(axis=0)
-    constant = [name for name, share in zip(names, share_L, strict=True) if share in (0.0, 1.0)]
-    n_without = int((per_row_N == 0).sum())
-    summary = f"multi-label: {per_row_N.mean():.2f} labels per row, {n_without} rows without a label"
-    notes = [_map_note(names), summary]
-    if constant:
-        notes.append(f"labels that are the same in every row: {', '.join(constant[:5])}")
-    return tuple(notes)

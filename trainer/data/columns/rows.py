@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.columns.labels import Labels, read_labels
+from trainer.data.columns.encoded_labels import Labels
+from trainer.data.columns.labels import read_labels
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.roles import check_roles, find_columns, is_blank, rows_listed, text_cells
 from trainer.data.columns.spellings import joined_groups, require_distinct
