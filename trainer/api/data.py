@@ -60,6 +60,8 @@ def read_table(
         >>> samples.inputs.numeric, spec.classes
         (('width', 'height'), ('a', 'b'))
     """
+    from trainer.data.readers.unpacked import table_name
+
     given = {"path": str(path), "label": label, **options}
     choice = "csv_tabular"
     if text is not None:
@@ -73,7 +75,7 @@ def read_table(
         columns, rest = column_options(others, task, FEATURES if text is None else ("text", "pair"))
         return (load_csv_tabular if text is None else load_csv_text)(str(path), columns, **rest)
 
-    return _in_files(Path(path).stem, choice, given, load)
+    return _in_files(table_name(path), choice, given, load)
 
 
 def table(frame: Any, *, label: Names = "label", name: str = "table", **options: Any) -> Data:
@@ -212,7 +214,7 @@ def _image_paths(paths: Sequence[Path], labels: Any, name: str, options: Mapping
 
     def load(task: str | None) -> "Given":
         columns, _ = column_options(options, task)
-        return image_samples(OpenTable(table), "", name, columns, images=root)
+        return image_samples(OpenTable(table), name, columns, images=root)
 
     return Data(name, load, options={"task": options.get("task")}, preprocess="images")
 

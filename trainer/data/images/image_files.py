@@ -6,11 +6,11 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.data.images.decoding import decode, quiet
-from trainer.data.readers.archives import open_archive
+from trainer.data.readers.archives import is_system_file, open_archive
 from trainer.data.readers.tables import check_is_file
 from trainer.data.samples import Images
 from trainer.errors import DataError, did_you_mean, shown
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")  # and all that begin with a dot
 READ_THREADS = 8  # reading waits for the disk more than it computes
 UNREADABLE = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 MOST_NAMED = 5  # files in a message
@@ -81,11 +80,6 @@ def list_files(path: str, zip_encoding: str | None = None) -> Listing:
 def is_image_name(name: str) -> bool:
     """Return whether a file ends like the image formats that are read."""
     return name.lower().endswith(ENDINGS)
-
-
-def is_system_file(name: str) -> bool:
-    """Return whether an operating system, not a person, put this file there (``.DS_Store``, ``__MACOSX/``)."""
-    return any(part.startswith(".") or part.lower() in SYSTEM_FILES for part in PurePosixPath(name).parts)
 
 
 def hash_images(root: str, names: Sequence[str]) -> Images:

@@ -6,7 +6,8 @@ import zipfile
 from collections.abc import Sequence
 from functools import lru_cache
 from os import getpid
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 from trainer.data.readers.archive_names import KNOWN, decoded_names, encoding_note, raw_name
 from trainer.errors import DataError, shown
@@ -16,6 +17,10 @@ LARGEST_MEMBER = 2**30  # bytes, unpacked
 LARGEST_RATIO = 200  # unpacked to packed bytes, of a member or of all together
 SMALL = 2**24  # bytes: below this no ratio is suspicious
 ENCRYPTED = 0x1
+SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")  # and all that begin with a dot
+LEADS_OUT = "leads out of the archive (zip slip): such an archive is not read; pack it again with plain names"
+IS_LINK = "is a link: pack the files themselves"
+IS_TWICE = "is there twice: pack it again with one of the two"
 UNSAFE_NAME = re.compile(r"^/|^[A-Za-z]:|(^|/)\.\.(/|$)|\x00")
 
 
@@ -25,6 +30,7 @@ class Archive:
     Args:
         path: of the file.
         encoding: of the names that do not say theirs; None = guess.
+        largest_bytes: that a member may have, unpacked.
 
     Attributes:
         members: by name, in the order of the archive, without folders.
@@ -35,7 +41,7 @@ class Archive:
         DataError: not a zip file, or one that is not safe to read.
     """
 
-    def __init__(self, path: str, encoding: str | None = None) -> None:
+    def __init__(self, path: str, encoding: str | None = None, largest_bytes: int = LARGEST_MEMBER) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError) as problem:
@@ -46,7 +52,7 @@ class Archive:
         names, used = decoded_names(infos, encoding)
         named = list(zip(names, infos, strict=True))
         try:
-            _refuse_unsafe(path, named)
+            _refuse_unsafe(path, named, largest_bytes)
         except DataError:
             self._zip.close()
             raise
@@ -63,6 +69,16 @@ class Archive:
             zipfile.BadZipFile: it is damaged (zlib.error and EOFError likewise).
         """
         return self._zip.read(self.members.get(name) or self._in_another_encoding(name))
+
+    def open(self, name: str) -> IO[bytes]:
+        """Return a member, one of ``members``, to be read by one thread."""
+        return self._zip.open(self.members[name])
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._zip.close()
 
     def _in_another_encoding(self, name: str) -> zipfile.ZipInfo:
         for codec in KNOWN:
@@ -83,12 +99,17 @@ def _opened(path: str, encoding: str | None, pid: int, changed_ns: int) -> Archi
     return Archive(path, encoding)
 
 
-def _refuse_unsafe(path: str, named: Sequence[tuple[str, zipfile.ZipInfo]]) -> None:
+def is_system_file(name: str) -> bool:
+    """Return whether an operating system, not a person, put this file there (``.DS_Store``, ``__MACOSX/``)."""
+    return any(part.startswith(".") or part.lower() in SYSTEM_FILES for part in PurePosixPath(name).parts)
+
+
+def _refuse_unsafe(path: str, named: Sequence[tuple[str, zipfile.ZipInfo]], largest_bytes: int) -> None:
     if len(named) > MOST_MEMBERS:
         raise DataError(f"{path}: {len(named):,} files in one zip, more than {MOST_MEMBERS:,}: unpack it")
     seen: set[str] = set()
     for name, info in named:
-        problem = "is there twice: pack it again with one of the two" if name in seen else _problem_of(name, info)
+        problem = IS_TWICE if name in seen else _problem_of(name, info, largest_bytes)
         if problem:
             raise DataError(f"{path}: '{shown(name)}' in it {problem}")
         if not info.is_dir():
@@ -102,15 +123,15 @@ def _refuse_unsafe(path: str, named: Sequence[tuple[str, zipfile.ZipInfo]]) -> N
         )
 
 
-def _problem_of(name: str, info: zipfile.ZipInfo) -> str:
+def _problem_of(name: str, info: zipfile.ZipInfo, largest_bytes: int) -> str:
     if UNSAFE_NAME.search(name):
-        return "leads out of the archive (zip slip): such an archive is not read; pack it again with plain names"
+        return LEADS_OUT
     if stat.S_ISLNK(info.external_attr >> 16):
-        return "is a link: pack the files themselves"
+        return IS_LINK
     if info.flag_bits & ENCRYPTED:
         return "is encrypted: unpack it with its password and give the directory"
-    if info.file_size > LARGEST_MEMBER:
-        return f"is {info.file_size:,} bytes unpacked, more than {LARGEST_MEMBER:,}: no image is that large"
+    if info.file_size > largest_bytes:
+        return f"is {info.file_size:,} bytes unpacked, more than {largest_bytes:,}: no such file is that large"
     if info.file_size > max(SMALL, LARGEST_RATIO * info.compress_size):
         sizes = f"{info.file_size:,} bytes packed into {info.compress_size:,}"
         return f"is {sizes}: this looks like a zip bomb and is not read"

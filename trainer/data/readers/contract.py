@@ -22,12 +22,14 @@ class OpenTable:
         delimiter: between cells; empty where the file has none.
         notes: what a person should know about it.
         known: what the format says of its columns, by field of ``ColumnOptions``: ``{"label": ["a", "b"]}``.
+        folder: that the table is in, in the archive that it was unpacked from.
     """
 
     rows: pa.Table
     delimiter: str = ""
     notes: tuple[str, ...] = ()
     known: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""
 
     def complete(self, columns: ColumnOptions) -> ColumnOptions:
         """Return the options with what the format knows, where a person has left them as they are.
@@ -47,6 +49,9 @@ class OpenTable:
 
 class Reader(Protocol):
     """A module of ``trainer/data/readers/formats``: one file format.
+
+    It may also have ``beside(name, others)``, which returns those of the other files of a folder that are read together
+    with one (all by name): of an archive they are unpacked too.
 
     Attributes:
         NAME: of such a file, for people: "a Parquet file".

@@ -10,6 +10,8 @@ from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import FORM, HEAD_BYTES, Reader
 from trainer.errors import ConfigError, DataError, did_you_mean
 
+PICKLES = (".pkl", ".pickle", ".p", ".joblib")
+
 
 @cache
 def readers() -> dict[str, Reader]:
@@ -58,6 +60,10 @@ def _find(path: Path) -> str:
         raise DataError(
             f"{path}: this is {readers()[name].NAME}, which its ending does not say: rename it to end in "
             f"{readers()[name].ENDINGS[0]}, or set data.format={name}"
+        )
+    if path.suffix.lower() in PICKLES:
+        raise DataError(
+            f"{path}: pickle files are never read: what is in one may run any code; write the table as Parquet"
         )
     if not usual:
         raise DataError(

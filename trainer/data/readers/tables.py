@@ -10,18 +10,20 @@ from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.find import endings, find_reader
 from trainer.data.readers.table_checks import without_index
+from trainer.data.readers.unpacked import is_packed, unpacked
 from trainer.errors import DataError, did_you_mean, shown
 from trainer.system.paths import path_problem
 from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
 
-def open_table(path: str | Path, columns: ColumnOptions) -> OpenTable:
+def open_table(path: str | Path, columns: ColumnOptions, zip_encoding: str | None = None) -> OpenTable:
     """Read a table, look for what it may hide, and leave a column of row numbers out.
 
     Args:
-        path: a file that a reader of ``trainer/data/readers/formats`` is for.
+        path: a file that a reader of ``trainer/data/readers/formats`` is for; it may be compressed, or in an archive.
         columns: how the file is written.
+        zip_encoding: of the names in a zip file that do not say theirs; None = guess.
 
     Raises:
         DataError: the file cannot be read as a table, or hides something; names the file, and the row where there is
@@ -30,6 +32,15 @@ def open_table(path: str | Path, columns: ColumnOptions) -> OpenTable:
     """
     file = Path(path)
     _check_openable(file)
+    if not is_packed(file):
+        return _open(file, columns)
+    any_ending = columns.format is not None
+    with unpacked(file, columns.table, any_ending=any_ending, zip_encoding=zip_encoding) as inner:
+        opened = _open(inner.file, replace(columns, table=inner.table))
+        return replace(opened, notes=(*inner.notes, *opened.notes), folder=inner.folder)
+
+
+def _open(file: Path, columns: ColumnOptions) -> OpenTable:
     reader = find_reader(file, columns)
     opened = reader.read(file, columns)
     _check_columns(opened.rows, file)
@@ -55,7 +66,7 @@ def check_is_file(file: Path) -> None:
     if why := path_problem(str(file)):
         raise DataError(f"{shown(str(file))}: {why}")
     if file.is_dir():
-        inside = sorted(entry.name for entry in file.iterdir() if entry.suffix.lower() in endings())
+        inside = sorted(entry.name for entry in file.iterdir() if entry.suffix.lower() in endings() or is_packed(entry))
         raise DataError(_("{file} is a directory: name the file{listed}").format(file=file, listed=_listed(inside)))
     if file.is_file():
         return

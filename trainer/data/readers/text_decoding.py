@@ -11,12 +11,12 @@ from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
 MAGIC = {
-    b"\x1f\x8b": ("gzip data", "unpack it first (gunzip)"),
-    b"PK\x03\x04": ("a zip archive (an .xlsx file is one too)", "unpack it, or export the sheet as CSV"),
+    b"\x1f\x8b": ("gzip data", "rename it to end in .gz"),
+    b"PK\x03\x04": ("a zip archive (an .xlsx file is one too)", "rename it to end in .zip, or .xlsx"),
     b"PAR1": ("a Parquet file", "rename it to end in .parquet"),
-    b"BZh": ("bzip2 data", "unpack it first (bunzip2)"),
-    b"\xfd7zXZ\x00": ("xz data", "unpack it first (unxz)"),
-    b"\x28\xb5\x2f\xfd": ("zstandard data", "unpack it first (unzstd)"),
+    b"BZh": ("bzip2 data", "rename it to end in .bz2"),
+    b"\xfd7zXZ\x00": ("xz data", "rename it to end in .xz"),
+    b"\x28\xb5\x2f\xfd": ("zstandard data", "rename it to end in .zst"),
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "export the sheet as CSV"),
     b"%PDF": ("a PDF document", "export the table as CSV"),
 }

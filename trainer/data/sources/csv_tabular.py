@@ -1,7 +1,6 @@
 """Numeric and categorical features with labels from a table file."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -10,6 +9,7 @@ from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.tables import open_table
+from trainer.data.readers.unpacked import table_name
 from trainer.data.samples import DataSpec, Samples
 from trainer.system.paths import PathText
 
@@ -88,5 +88,5 @@ def table_samples(
     pa.default_memory_pool().release_unused()
     samples = Samples(inputs=inputs, target=labels.target, **rows)
     notes = (*file_notes, *labels.notes, *notes)
-    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because)
+    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because)
     return samples.only(~labels.left_out_N), spec

@@ -1,7 +1,6 @@
 """Texts with labels from a table file."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,7 @@ from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.columns.unread import unread_columns
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.tables import open_table
+from trainer.data.readers.unpacked import table_name
 from trainer.data.samples import DataSpec, Samples, Texts
 from trainer.errors import ConfigError, DataError
 from trainer.system.arrow_files import Column
@@ -63,7 +63,7 @@ def text_samples(
     del table
     pa.default_memory_pool().release_unused()
     notes = (*file_notes, *labels.notes, *text_notes, *pair_notes)
-    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because)
+    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because)
     return samples.only(~labels.left_out_N), spec
 
 

@@ -1,7 +1,6 @@
 """Images that a table names, with their labels."""
 
 import posixpath
-import tempfile
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -13,11 +12,11 @@ from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.columns.unread import unread_columns
-from trainer.data.images.image_files import hash_images, is_image_name, list_files, read_bytes
+from trainer.data.images.image_files import hash_images, is_image_name, list_files
 from trainer.data.readers.archives import Archive, open_archive
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.find import endings
 from trainer.data.readers.tables import open_table
+from trainer.data.readers.unpacked import table_name
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.paths import PathText
@@ -51,15 +50,12 @@ def load_image_csv(
     """
     if not file:
         raise ConfigError("data.file is empty: give the column that holds the names of the image files")
-    opened, folder = _open_table(path, columns, zip_encoding)
-    return image_samples(
-        opened, folder, path, columns, images=images, file=file, suffix=suffix, zip_encoding=zip_encoding
-    )
+    opened = open_table(path, columns, zip_encoding)
+    return image_samples(opened, path, columns, images=images, file=file, suffix=suffix, zip_encoding=zip_encoding)
 
 
 def image_samples(
     opened: OpenTable,
-    folder: str,
     path: str,
     columns: ColumnOptions,
     *,
@@ -72,7 +68,6 @@ def image_samples(
 
     Args:
         opened: the table.
-        folder: of the table in a zip file, else "".
         path: of the table; where there is none, what it is called in messages.
         columns: what the columns are.
         images: as for ``load_image_csv``, as the others are.
@@ -86,7 +81,7 @@ def image_samples(
     root = _root(path, images)
     archive = None if Path(root).is_dir() else open_archive(root, zip_encoding)
     find = _finder(root, archive, join=columns.spellings == "join")
-    names = _below(root, wanted, "" if images else folder, path, find)
+    names = _below(root, wanted, "" if images or not _is_zip(path) else opened.folder, path, find)
     labels = labels_of(table, roles, path, columns)
     rows = read_rows(table, roles, path, columns.spellings)
     repeated = len(names) - len(set(names))
@@ -96,7 +91,7 @@ def image_samples(
     samples = Samples(inputs=hash_images(root, names), target=labels.target, beside=beside, **rows)
     again = (f"{repeated} of the rows name an image that an earlier row names too",) if repeated else ()
     notes = (*opened.notes, *labels.notes, *again, *(archive.notes if archive else ()))
-    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because)
+    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because)
     return samples.only(~labels.left_out_N), spec
 
 
@@ -115,39 +110,6 @@ def _root(path: str, images: str | None) -> str:
         what = "is neither a directory nor a .zip file" if place.exists() else "does not exist"
         raise DataError(f"data.images={images} {what}: give the directory or .zip that holds the image files")
     return str(place)
-
-
-def _open_table(path: str, columns: ColumnOptions, zip_encoding: str | None) -> tuple[OpenTable, str]:
-    """Return the table and the folder it is in, where it is in a zip file; else ""."""
-    if not _is_zip(path):
-        return open_table(path, columns), ""
-    listing = list_files(path, zip_encoding)
-    found = [name for name in listing.files if PurePosixPath(name).suffix.lower() in endings()]
-    least = min((name.count("/") for name in found), default=0)
-    tables = [name for name in found if name.count("/") == least]
-    not_txt = [name for name in tables if not name.lower().endswith(".txt")]
-    tables = not_txt if len(not_txt) == 1 else tables  # README.txt is not the table where there is another
-    if len(tables) != 1:
-        have = f"several tables in it ({', '.join(tables[:MOST_NAMED])})" if tables else "no table in it"
-        raise DataError(
-            f"{path}: {have}: it must hold one of {' '.join(endings())} at the top\n"
-            "or give the table as data.path and the zip file as data.images"
-        )
-    with tempfile.TemporaryDirectory() as directory:
-        copy = Path(directory, PurePosixPath(tables[0]).name)
-        copy.write_bytes(_table_bytes(listing.root, tables[0]))
-        try:
-            table = open_table(copy, columns)
-        except DataError as problem:
-            raise DataError(str(problem).replace(directory, path)) from problem
-    return table, tables[0].rpartition("/")[0]
-
-
-def _table_bytes(root: str, name: str) -> bytes:
-    try:
-        return read_bytes(root, name)
-    except DataError as problem:
-        raise DataError(f"{root}/{name}: {problem}") from problem
 
 
 def _file_names(table: pa.Table, column: str, path: str, suffix: str) -> list[str]:
