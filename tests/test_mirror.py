@@ -26,6 +26,7 @@ SHARED_NAMES = {
     "build": "parts from their configuration, trackers from theirs",
     "contract": "what a model, a loss and a preprocessor must have",
     "features": "columns of a table, and the check of them",
+    "find": "metrics by name, and the reader of a file",
     "labels": "labels of a table, and the check of them",
     "mae": "the mean absolute error as a metric and as a loss",
     "merge": "foldwise merge, and what it does",
