@@ -62,7 +62,7 @@ MALFORMED = [
     ("packed.csv", gzip.compress(b"a,label\n1,x\n"), "gzip"),
     ("table.csv", b"PAR1xxxx", "Parquet"),
     ("table.parquet", b"a,label\n1,x\n", "not a readable Parquet"),
-    ("table.xlsx", b"PK", "tables end in .csv"),
+    ("table.xyz", b"PK", r"tables end in .* \.csv "),
     ("array.jsonl", b'[{"a": 1}]', "JSON array"),
     ("broken.jsonl", b'{"a": 1}\n{"a": 2\n', "line 2: not JSON"),
     ("number.jsonl", b'{"a": 1}\n5\n', "line 2: not a JSON object"),

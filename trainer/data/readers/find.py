@@ -73,6 +73,11 @@ def _find(path: Path) -> str:
     return usual[0]
 
 
+def is_format_of_folders(folder: Path) -> bool:
+    """Return whether a reader takes a folder as a whole, as those of Parquet's parts."""
+    return any(reader.recognizes(folder, b"") for reader in readers().values())
+
+
 def _begins_like(head: bytes, but: Sequence[str]) -> list[str]:
     """Return the readers, except some, whose files alone begin so."""
     others = {name: reader for name, reader in readers().items() if name not in but and reader.MAGIC}

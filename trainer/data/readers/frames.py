@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.plain_columns import plain_column
 from trainer.errors import DataError, shown
 
 
@@ -36,7 +37,7 @@ def open_frame(frame: Any, name: str) -> OpenTable:
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{name}: the frame has {table.num_rows} rows and {table.num_columns} columns")
     for place, (column, values) in enumerate(zip(table.column_names, table.columns, strict=True)):
-        table = table.set_column(place, column, _plain(values))
+        table = table.set_column(place, column, plain_column(values))
     return OpenTable(table.replace_schema_metadata(None))
 
 
@@ -51,19 +52,3 @@ def _arrow_table(frame: Any, name: str) -> pa.Table:
             f"{name}: Arrow cannot take a column over ({said}): make it numbers or text, of one kind, or drop it"
         ) from error
     return table
-
-
-def _plain(column: Any) -> Any:
-    """Return categories as their values, text of any width as text, and pandas' periods and intervals as stored."""
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = column.cast(column.type.storage_type)
-    if pa.types.is_dictionary(column.type):
-        values = [_as_text(chunk.dictionary).take(chunk.indices) for chunk in column.chunks]
-        return pa.chunked_array(values, None if values else pa.string())
-    return _as_text(column)
-
-
-def _as_text(values: Any) -> Any:
-    """Return views of text (polars) and long text as text; anything else as it is."""
-    wide = pa.types.is_string_view(values.type) or pa.types.is_large_string(values.type)
-    return values.cast(pa.string()) if wide else values

@@ -1,5 +1,6 @@
 """Read a table file of whatever format into memory, or say plainly why it cannot be read."""
 
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.find import endings, find_reader
+from trainer.data.readers.find import endings, find_reader, is_format_of_folders
 from trainer.data.readers.table_checks import without_index
 from trainer.data.readers.unpacked import is_packed, unpacked
 from trainer.errors import DataError, did_you_mean, shown
@@ -56,7 +57,8 @@ def _named(columns: ColumnOptions) -> set[str]:
 
 def _check_openable(file: Path) -> None:
     try:
-        check_is_file(file)
+        if not (os.path.isdir(file) and is_format_of_folders(file)):  # noqa: PTH112 - Path.is_dir raises on a long name
+            check_is_file(file)
     except (OSError, ValueError) as problem:  # a name too long, a directory that may not be read
         raise DataError(f"{shown(str(file), 200)}: cannot be opened ({shown(str(problem))})") from problem
 

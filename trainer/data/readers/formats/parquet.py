@@ -1,11 +1,17 @@
-"""Parquet."""
+"""Parquet: a file, or a folder of parts as Spark, Dask and pandas write it."""
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.pandas_index import without_index
+from trainer.data.readers.plain_columns import plain_table
 from trainer.errors import DataError, shown
 from trainer.system import arrow_files
 
@@ -15,25 +21,109 @@ ALSO = ()
 MAGIC = (b"PAR1",)
 USES = frozenset[str]()
 
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # of a partition column, in the name of a folder
+VERSIONED = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}  # keep rows that were deleted
+
 
 def recognizes(path: Path, head: bytes) -> bool:
-    """Return whether it begins as Parquet does."""
-    return head.startswith(MAGIC)
+    """Return whether it begins as Parquet does, or is a folder of parts."""
+    return head.startswith(MAGIC) or (path.is_dir() and bool(_parts(path)))
 
 
 def read(path: Path, columns: ColumnOptions) -> OpenTable:
-    """Return the rows."""
+    """Return the rows of a file, or those of all parts of a folder, in the order of their names."""
+    if not path.is_dir():
+        table = _read_file(path)
+        return without_index(plain_table(table, path), table.schema)
+    _refuse_versioned(path)
+    parts = _parts(path)
+    raw = [_read_file(part) for part in parts]
+    plain = [plain_table(table, part) for table, part in zip(raw, parts, strict=True)]
+    tables = [_with_partitions(table, part, path) for table, part in zip(plain, parts, strict=True)]
+    opened = without_index(_joined(tables, parts, path), raw[0].schema)
+    said = f"{len(parts)} parts of a folder read as one table, in the order of their names"
+    return replace(opened, notes=(said, *opened.notes))
+
+
+def _read_file(path: Path) -> pa.Table:
     from pyarrow import parquet
 
     try:
         with arrow_files.opened(path) as stream:
-            table = parquet.ParquetFile(stream).read()
+            return parquet.ParquetFile(stream).read()
     except (pa.ArrowException, OSError) as problem:
         raise DataError(f"{path}: not a readable Parquet file ({shown(str(problem))})") from problem
-    saved_index = [name for name in table.column_names if name.startswith("__index_level_")]
-    table = table.drop_columns(saved_index)
-    for place, column in enumerate(table.columns):
-        if pa.types.is_dictionary(column.type):
-            table = table.set_column(place, table.column_names[place], column.cast(column.type.value_type))
-    left_out = ("the row names that pandas saved are no column: left out",) if saved_index else ()
-    return OpenTable(table, notes=left_out)
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Return the Parquet files by name, part.2 before part.10, those of folders key=value too; not the writer's own."""
+    parts: list[Path] = []
+    for path in folder.iterdir():
+        if path.name.startswith((".", "_")):
+            continue
+        if path.suffix.lower() in ENDINGS and path.is_file():
+            parts.append(path)
+        elif "=" in path.name and path.is_dir():
+            parts += _parts(path)
+    return sorted(parts, key=lambda path: [(text, int(n or 0)) for text, n in _pieces(path.as_posix())])
+
+
+def _pieces(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"(\D*)(\d*)", text)
+
+
+def _refuse_versioned(folder: Path) -> None:
+    for name, product in VERSIONED.items():
+        if (folder / name).is_dir():
+            raise DataError(
+                f"{folder}: a {product} table ('{name}'), whose folder keeps deleted rows and old versions too: write "
+                "the rows of one version to a Parquet file"
+            )
+
+
+def _with_partitions(table: pa.Table, part: Path, folder: Path) -> pa.Table:
+    """Add what the names of the folders say: year=2024/part-0.parquet has a column year."""
+    for name in part.relative_to(folder).parent.parts:
+        key, is_pair, value = name.partition("=")
+        if is_pair and unquote(key) not in table.column_names:
+            cell = None if value == NO_VALUE else unquote(value)
+            table = table.append_column(unquote(key), pa.array([cell] * table.num_rows, pa.string()))
+    return table
+
+
+def _joined(tables: Sequence[pa.Table], parts: Sequence[Path], folder: Path) -> pa.Table:
+    """Return one table of all parts.
+
+    Raises:
+        DataError: a part has other columns than the first, or one of another type; names both.
+    """
+    first = tables[0]
+    for table, part in zip(tables, parts, strict=True):
+        missing = [name for name in first.column_names if name not in table.column_names]
+        further = [name for name in table.column_names if name not in first.column_names]
+        if missing or further:
+            said = f"no column '{missing[0]}'" if missing else f"a column '{further[0]}'"
+            other = "has" if missing else "has not"
+            raise DataError(
+                f"{part}: {said}, which {parts[0].relative_to(folder)} {other}: all parts need the same columns"
+            )
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException:
+        for name in first.column_names:
+            for table, part in zip(tables, parts, strict=True):
+                kinds = first[name].type, table[name].type
+                if not _fit(*kinds):
+                    raise DataError(
+                        f"{part}: column '{name}' is {kinds[1]}, in {parts[0].relative_to(folder)} it is {kinds[0]}: "
+                        "all parts need the same types"
+                    ) from None
+        raise
+
+
+def _fit(first: pa.DataType, other: pa.DataType) -> bool:
+    try:
+        pa.unify_schemas([pa.schema([("c", first)]), pa.schema([("c", other)])], promote_options="permissive")
+    except pa.ArrowException:
+        return False
+    return True
