@@ -9,6 +9,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from trainer.system.fast_import import unsearched_import
+
 if TYPE_CHECKING:
     from trainer import errors
     from trainer.api.audit import audit
@@ -73,7 +75,8 @@ class _Face(ModuleType):
 def __getattr__(name: str) -> Any:
     if name not in PLACES:
         raise AttributeError(f"module 'trainer' has no attribute '{name}'")
-    module = import_module(PLACES[name])
+    with unsearched_import(PLACES[name]):
+        module = import_module(PLACES[name])
     return module if PLACES[name] == f"trainer.{name}" else getattr(module, name)
 
 

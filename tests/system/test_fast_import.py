@@ -84,6 +84,48 @@ print("torch" in sys.modules, "torch._dynamo.config" in sys.modules)
     assert in_a_process(code) == ["True False"]
 
 
+def test_a_process_of_somebody_elses_imports_unsearched_and_is_left_as_it_was():
+    code = """
+import gc, weakref
+from trainer.system.fast_import import unsearched_import
+class Node:
+    pass
+def cycle():
+    node = Node()
+    node.itself = node
+    return node
+thresholds = gc.get_threshold()
+young, held = weakref.ref(cycle()), cycle()
+with unsearched_import("fractions"):
+    import fractions
+    print(gc.isenabled(), young() is None)
+print(gc.isenabled(), gc.get_threshold() == thresholds, gc.get_freeze_count())
+held = weakref.ref(held)
+print(held() is not None, gc.collect() > 0, held() is None)
+gc.freeze()
+frozen = gc.get_freeze_count()
+with unsearched_import("decimal"):
+    import decimal
+print(frozen // 2 < gc.get_freeze_count() <= frozen)
+gc.disable()
+with unsearched_import("statistics"):
+    pass
+print(gc.isenabled())
+"""
+    assert in_a_process(code) == ["False True", "True True 0", "True True True", "True", "False"]
+
+
+def test_a_run_of_a_program_imports_no_compiler_either_and_freezes_nothing_of_the_program(tmp_path):
+    code = f"""
+import gc, sys
+import trainer as fw
+quick = {{"cv": {{"n_splits": 2}}, "profile": "off", "audit": "off", "runtime": {{"progress": "off"}}}}
+fw.cross_validate("iris", max_epochs=1, paths={{"runs": "{tmp_path}"}}, **quick)
+print("torch" in sys.modules, "torch._dynamo.config" in sys.modules, gc.get_freeze_count(), gc.isenabled())
+"""
+    assert in_a_process(code) == ["True False 0 True"]
+
+
 def test_what_stands_in_for_the_compiler_takes_what_the_compiler_takes():
     code = """
 import inspect

@@ -5,7 +5,6 @@ import re
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from trainer.api.keywords import PREPROCESS, as_overrides
 from trainer.api.runs import Run
 from trainer.config.help import INSTALLED_DOOR, PYTHON_DOOR
 from trainer.errors import ConfigError, Interrupted
+from trainer.system.fast_import import unsearched_import
 
 if TYPE_CHECKING:
     from trainer.config.compose import Launch
@@ -94,9 +94,11 @@ def _data_overrides(rows: Data, *, has_preprocess: bool) -> list[str]:
 
 def _composed(overrides: list[str], rows: Data) -> "tuple[RunConfig, Launch]":
     """Return the configuration, checked, and how it was asked for."""
-    from trainer.config.compose import compose_run
-    from trainer.config.home import with_home
-    from trainer.run.validate import check_config
+    with unsearched_import("trainer.search.sweep"):
+        import trainer.search.sweep  # noqa: F401 and so all that trains
+        from trainer.config.compose import compose_run
+        from trainer.config.home import with_home
+        from trainer.run.validate import check_config
 
     config, launch = compose_run(overrides, check_config)
     config = with_home(config)
@@ -156,7 +158,6 @@ def _not_importable(config: "RunConfig", given: "Given | None") -> str:
 def _train(config: "RunConfig", launch: "Launch", given: "Given | None") -> Path:
     """Train, and return the run's directory."""
     from trainer.profiler.costs import same_random_state
-    from trainer.run.cross_validate import cross_validate as train
     from trainer.search.sweep import run as run_job
     from trainer.system.files import claim_directory
 
@@ -168,9 +169,8 @@ def _train(config: "RunConfig", launch: "Launch", given: "Given | None") -> Path
         directory = claim_directory(directory)
         config.run = directory.name
     try:
-        job = partial(train, config, launch, given)
         with named_as_arguments(), same_random_state():  # of the program, which may draw numbers of its own
-            run_job(job, launch, progress=config.runtime.progress, all_folds=config.cv.fold is None)
+            run_job(config, launch, given)
     except Interrupted as stop:
         raise KeyboardInterrupt(str(stop)) from stop
     finally:

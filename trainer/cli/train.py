@@ -54,9 +54,7 @@ def run(config: "RunConfig", launch: "Launch", door: str | None = None) -> None:
         launch: how it was asked for.
         door: the command that trains, as it is typed; None = as ``launch`` has it.
     """
-    with first_import("trainer.run.cross_validate"):
-        from trainer.run.cross_validate import cross_validate
+    with first_import("trainer.search.sweep"):
         from trainer.search.sweep import run as run_job
 
-    train = partial(cross_validate, config, launch if door is None else replace(launch, door=door))
-    run_job(train, launch, progress=config.runtime.progress, all_folds=config.cv.fold is None)
+    run_job(config, launch if door is None else replace(launch, door=door))

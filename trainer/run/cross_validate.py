@@ -51,7 +51,6 @@ from trainer.run.without_effect import idle_here, idle_options
 from trainer.store.fold_files import ALL, fold_directory
 from trainer.store.identity import Identity
 from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
-from trainer.system.fast_import import import_compiler_when_needed
 from trainer.system.files import claim_directory, make_directory
 from trainer.trackers.build import make_progress, make_trackers
 from trainer.trackers.console import progress_on
@@ -87,8 +86,6 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     """
     config = with_home(config)
     console, run = make_console(config.runtime.progress), named_run(config)
-    if not config.runtime.compile:
-        import_compiler_when_needed()
     check_config(config)
     require_resumable(run, resume=config.resume, fold=config.cv.fold)
     experiment = prepare(config, given)

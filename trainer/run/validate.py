@@ -35,6 +35,7 @@ from trainer.metrics.check import check_names
 from trainer.models.pretrained import TRANSFORMER, find_pretrained
 from trainer.store.fold_files import ALL
 from trainer.store.own_files import is_given
+from trainer.system.fast_import import import_compiler_when_needed
 from trainer.system.paths import path_problem
 from trainer.trackers.build import tracker_problems
 from trainer.wording.translations import _
@@ -49,6 +50,8 @@ def check_config(config: RunConfig) -> None:
     Raises:
         ConfigError: listing every problem with its full key.
     """
+    if not config.runtime.compile:
+        import_compiler_when_needed()  # before an optimizer is tried, which asks for it
     problems = _problems(config)
     problems += grid_problems(config)
     problems += _candidate_problems(config) if config.cv.inner.grid and not problems else []

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -10,20 +11,24 @@ from trainer.config.compose import Launch, SweepJob
 from trainer.errors import as_foldwise_error
 from trainer.metrics.find import metric_named
 from trainer.report.terminal import make_console
+from trainer.run.cross_validate import cross_validate
 from trainer.run.merge import Merged
 from trainer.run.steps.threads import same_threads
 from trainer.search import leaderboard
 from trainer.system import interrupts
 
+if TYPE_CHECKING:
+    from trainer.config.schema import RunConfig
+    from trainer.data.sources.in_memory import Given
 
-def run(train: Callable[[], Merged | None], launch: Launch, *, progress: str, all_folds: bool) -> Merged | None:
+
+def run(config: "RunConfig", launch: Launch, given: "Given | None" = None) -> Merged | None:
     """Run a configuration; in a sweep, keep the sweep's leaderboard up to date.
 
     Args:
-        train: runs it.
+        config: as composed.
         launch: how it was asked for.
-        progress: ``runtime.progress``.
-        all_folds: whether it trains all folds: the folds of one run are no rivals.
+        given: rows that are in memory already; None = the configuration says where they are.
 
     Returns:
         The merged result, or None where other folds are still missing or only the profile was wanted.
@@ -31,10 +36,12 @@ def run(train: Callable[[], Merged | None], launch: Launch, *, progress: str, al
     Raises:
         FoldwiseError: anything a user can cause.
     """
+    train = partial(cross_validate, config, launch, given)
     with interrupts.handled(), same_threads():
         if launch.sweep is None:
             return train()
-        return run_job(train, launch.sweep, make_console(progress) if all_folds else None)
+        rivals = config.cv.fold is None  # the folds of one run are none
+        return run_job(train, launch.sweep, make_console(config.runtime.progress) if rivals else None)
 
 
 def run_job(train: Callable[[], Merged | None], sweep: SweepJob, console: Console | None) -> Merged | None:

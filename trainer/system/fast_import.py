@@ -14,21 +14,39 @@ COMPILER = "torch._dynamo"
 
 
 @contextmanager
-def first_import(name: str) -> Iterator[None]:
+def unsearched_import(name: str) -> Iterator[None]:
     """Look for no garbage while ``name`` is imported: modules leave none, and the search takes a second.
 
-    What has been imported is not looked through again, neither while the run goes on nor when the process ends.
+    For a process that is somebody else's: what it holds is searched afterwards as before, if it was. What has been
+    imported then counts as old, without the two searches that would find it so.
     """
-    if name in sys.modules:
+    searched = gc.isenabled()
+    if name in sys.modules or not searched:
         yield
         return
+    gc.collect(1)  # young garbage would count as old too
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if gc.get_freeze_count() == 0:  # else what somebody froze would be thawed
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()
-        atexit.register(gc.freeze)  # the process ends: nothing is to be freed one by one
+
+
+@contextmanager
+def first_import(name: str) -> Iterator[None]:
+    """Look for no garbage while ``name`` is imported, in a process that does nothing but train.
+
+    What has been imported is not looked through again, neither while the run goes on nor when the process ends.
+    """
+    first = name not in sys.modules
+    with unsearched_import(name):
+        yield
+        if first:
+            gc.freeze()
+            atexit.register(gc.freeze)  # the process ends: nothing is to be freed one by one
 
 
 def import_compiler_when_needed() -> None:
