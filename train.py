@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from trainer.cli.train import check, run
 from trainer.config.compose import composed, job, register_schema
-from trainer.config.help import help_text
+from trainer.config.help import answer
 from trainer.config.keys import CONF
 from trainer.errors import guarded
 from trainer.system.interrupts import end_soon
@@ -22,6 +22,6 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    if {"--help", "-h"} & set(sys.argv[1:]):
-        sys.exit(guarded(lambda: print(help_text(), flush=True)))
+    if asked := answer(sys.argv[1:]):
+        sys.exit(guarded(lambda: print(asked, flush=True)))
     sys.exit(end_soon(guarded(lambda: composed(main, check))))

@@ -35,6 +35,7 @@ PLACES = {
     "Run": "trainer.api.runs",
     "Classifier": "trainer.api.classifier",
     "errors": "trainer.errors",
+    "__version__": "trainer.system.version",
 }
 CALLED = {"trainer.audit": "trainer.api.audit"}  # packages that are functions too, and where these are
 

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import tomllib
 from functools import wraps
 from inspect import signature
 
 import pytest
 
+from tests.places import REPOSITORY
 from trainer.cli import main as cli
 from trainer.cli.main import COMMANDS
 from trainer.cli.main import main as foldwise
@@ -47,9 +49,16 @@ def test_what_is_typed_wrongly_ends_with_exit_code_2_in_few_lines(typed, said, c
     assert len(err.strip().splitlines()) <= 5
 
 
-def test_help_imports_nothing_that_takes_long():
+@pytest.mark.parametrize("command", [[], ["train"]], ids=" ".join)
+def test_the_version_is_that_of_the_project_and_not_of_hydra(command, capsys):
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert foldwise([*command, "--version"]) == 0
+    assert capsys.readouterr() == (f"{project['name']} {project['version']}\n", "")
+
+
+def test_help_and_version_import_nothing_that_takes_long():
     heavy = "torch", "numpy", "pyarrow", "sklearn", "rich"
-    code = "import sys; from trainer.cli.main import main; main(['split', '-h']);"
+    code = "import sys; from trainer.cli.main import main; main(['split', '-h']); main(['--version']);"
     code += f"sys.exit(str([name for name in {heavy} if name in sys.modules]))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stderr.strip() == "[]"

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
@@ -33,6 +33,18 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from trainer.config.help import answer
+
+        raise typer.Exit(guarded(lambda: print(answer(["--version"]), flush=True)))
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="show the version and exit")
+]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
     typed = sys.argv[1:] if arguments is None else list(arguments)
@@ -48,15 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def application() -> typer.Typer:
     """Return the command line: plain text, whatever the terminal."""
     app = typer.Typer(
-        help="Look at data, train, work on finished runs.",
         add_completion=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_options)
     app.command()(train)
     for command, epilog in COMMANDS:
         app.command(epilog=epilog)(_with_exit_code(command))
     return app
+
+
+def _options(*, version: Version = False) -> None:
+    """Look at data, train, work on finished runs."""
 
 
 def _with_exit_code(command: Callable[..., None]) -> Callable[..., None]:

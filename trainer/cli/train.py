@@ -25,11 +25,11 @@ def train(arguments: Overrides = None) -> None:
 
 def train_main(arguments: Sequence[str]) -> int:
     """Train as a command line says, and return the exit code."""
-    from trainer.config.help import INSTALLED_DOOR, help_text
+    from trainer.config.help import INSTALLED_DOOR, answer
     from trainer.system.interrupts import end_soon
 
-    if {"--help", "-h"} & set(arguments):
-        return guarded(lambda: print(help_text(INSTALLED_DOOR), flush=True))
+    if asked := answer(arguments, INSTALLED_DOOR):
+        return guarded(lambda: print(asked, flush=True))
     from trainer.config.compose import composed, hydra_main, register_schema
 
     register_schema()

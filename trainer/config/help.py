@@ -1,5 +1,6 @@
 """The text of ``python train.py --help``: one line per choice, read from the first comment of its YAML file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.config.keys import CONF
@@ -30,6 +31,17 @@ def help_text(door: str = REPOSITORY_DOOR) -> str:
     groups = sorted({path.parent for path in CONF.rglob("*/[!_]*.yaml")})
     text = "\n".join([USAGE, *(_group(path) for path in groups), ENDING])
     return text.replace(REPOSITORY_DOOR, door)
+
+
+def answer(arguments: Sequence[str], door: str = REPOSITORY_DOOR) -> str:
+    """Return what is printed in place of a run, help or version, where a command line asks for it, or nothing."""
+    if {"--help", "-h"} & set(arguments):
+        return help_text(door)
+    if "--version" in arguments:  # Hydra's own flag would print Hydra's
+        from trainer.system.version import NAME, __version__
+
+        return f"{NAME} {__version__}"
+    return ""
 
 
 def _group(directory: Path) -> str:
