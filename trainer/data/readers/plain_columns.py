@@ -77,9 +77,13 @@ def _plain_lists(column: Any) -> Any:
 
 
 def _plain_list(lists: Any) -> Any:
-    values = plain_column(pc.list_flatten(lists))
+    return lists_like(lists, plain_column(pc.list_flatten(lists)))
+
+
+def lists_like(lists: Any, values: Any) -> Any:
+    """Return lists of the same lengths, null where those are, of other values."""
     lengths: Any = pc.fill_null(pc.list_value_length(lists), 0)
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
+    offsets: Any = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths).cast(pa.int32())])
     return pa.ListArray.from_arrays(offsets, values, mask=lists.is_null() if lists.null_count else None)
 
 

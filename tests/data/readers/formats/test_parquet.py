@@ -100,13 +100,13 @@ def test_partitions_are_columns(tmp_path):
 
 def test_parts_that_differ_are_named(tmp_path):
     folder = written(tmp_path / "a", a={"x": [1], "y": [1]}, b={"x": [1]})
-    with pytest.raises(DataError, match=r"b\.parquet: no column 'y', which a\.parquet has:"):
+    with pytest.raises(DataError, match=r"b\.parquet: no column 'y', which .*a\.parquet has:"):
         opened(folder)
     folder = written(tmp_path / "b", a={"x": [1]}, b={"x": [1], "y": [1]})
-    with pytest.raises(DataError, match=r"b\.parquet: a column 'y', which a\.parquet has not:"):
+    with pytest.raises(DataError, match=r"b\.parquet: a column 'y', which .*a\.parquet has not:"):
         opened(folder)
     folder = written(tmp_path / "c", a={"y": [1], "x": [1]}, b={"x": ["w"], "y": [1.5]})
-    with pytest.raises(DataError, match=r"b\.parquet: column 'x' is string, in a\.parquet it is int64"):
+    with pytest.raises(DataError, match=r"b\.parquet: column 'x' is string, in the parts before .* it is int64"):
         opened(folder)
     folder = written(tmp_path / "d", a={"y": [1], "x": pa.nulls(1)}, b={"x": ["w"], "y": [1.5]})
     assert opened(folder).rows.to_pydict() == {"y": [1.0, 1.5], "x": [None, "w"]}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.readers.class_names import features_of, with_class_names
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.pandas_index import without_index
 from trainer.data.readers.plain_columns import plain_table
@@ -29,7 +30,8 @@ def recognizes(path: Path, head: bytes) -> bool:
 def read(path: Path, columns: ColumnOptions) -> OpenTable:
     """Return the rows."""
     table = read_arrow(path)
-    return without_index(plain_table(table, path), table.schema)
+    opened = without_index(plain_table(table, path), table.schema)
+    return with_class_names(opened, features_of(table.schema), path, columns)
 
 
 def read_arrow(path: Path) -> pa.Table:

@@ -1,7 +1,6 @@
 """Parquet: a file, or a folder of parts as Spark, Dask and pandas write it."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -9,8 +8,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.readers.class_names import features_of, with_class_names
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.pandas_index import without_index
+from trainer.data.readers.parts import joined_parts
 from trainer.data.readers.plain_columns import plain_table
 from trainer.errors import DataError, shown
 from trainer.system import arrow_files
@@ -32,17 +33,16 @@ def recognizes(path: Path, head: bytes) -> bool:
 
 def read(path: Path, columns: ColumnOptions) -> OpenTable:
     """Return the rows of a file, or those of all parts of a folder, in the order of their names."""
-    if not path.is_dir():
-        table = _read_file(path)
-        return without_index(plain_table(table, path), table.schema)
+    parts = _parts(path) if path.is_dir() else [path]
     _refuse_versioned(path)
-    parts = _parts(path)
     raw = [_read_file(part) for part in parts]
     plain = [plain_table(table, part) for table, part in zip(raw, parts, strict=True)]
     tables = [_with_partitions(table, part, path) for table, part in zip(plain, parts, strict=True)]
-    opened = without_index(_joined(tables, parts, path), raw[0].schema)
-    said = f"{len(parts)} parts of a folder read as one table, in the order of their names"
-    return replace(opened, notes=(said, *opened.notes))
+    opened = without_index(joined_parts(tables, parts), raw[0].schema)
+    if path.is_dir():
+        said = f"{len(parts)} parts of a folder read as one table, in the order of their names"
+        opened = replace(opened, notes=(said, *opened.notes))
+    return with_class_names(opened, features_of(raw[0].schema), path, columns)
 
 
 def _read_file(path: Path) -> pa.Table:
@@ -83,47 +83,9 @@ def _refuse_versioned(folder: Path) -> None:
 
 def _with_partitions(table: pa.Table, part: Path, folder: Path) -> pa.Table:
     """Add what the names of the folders say: year=2024/part-0.parquet has a column year."""
-    for name in part.relative_to(folder).parent.parts:
+    for name in part.parent.parts[len(folder.parts) :]:
         key, is_pair, value = name.partition("=")
         if is_pair and unquote(key) not in table.column_names:
             cell = None if value == NO_VALUE else unquote(value)
             table = table.append_column(unquote(key), pa.array([cell] * table.num_rows, pa.string()))
     return table
-
-
-def _joined(tables: Sequence[pa.Table], parts: Sequence[Path], folder: Path) -> pa.Table:
-    """Return one table of all parts.
-
-    Raises:
-        DataError: a part has other columns than the first, or one of another type; names both.
-    """
-    first = tables[0]
-    for table, part in zip(tables, parts, strict=True):
-        missing = [name for name in first.column_names if name not in table.column_names]
-        further = [name for name in table.column_names if name not in first.column_names]
-        if missing or further:
-            said = f"no column '{missing[0]}'" if missing else f"a column '{further[0]}'"
-            other = "has" if missing else "has not"
-            raise DataError(
-                f"{part}: {said}, which {parts[0].relative_to(folder)} {other}: all parts need the same columns"
-            )
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException:
-        for name in first.column_names:
-            for table, part in zip(tables, parts, strict=True):
-                kinds = first[name].type, table[name].type
-                if not _fit(*kinds):
-                    raise DataError(
-                        f"{part}: column '{name}' is {kinds[1]}, in {parts[0].relative_to(folder)} it is {kinds[0]}: "
-                        "all parts need the same types"
-                    ) from None
-        raise
-
-
-def _fit(first: pa.DataType, other: pa.DataType) -> bool:
-    try:
-        pa.unify_schemas([pa.schema([("c", first)]), pa.schema([("c", other)])], promote_options="permissive")
-    except pa.ArrowException:
-        return False
-    return True
