@@ -21,7 +21,8 @@ class OpenTable:
         rows: at least one, columns with unique names.
         delimiter: between cells; empty where the file has none.
         notes: what a person should know about it.
-        known: what the format says of its columns, by field of ``ColumnOptions``: ``{"label": ["a", "b"]}``.
+        known: what the format says of its columns, by field of ``ColumnOptions``: ``{"label": ["a", "b"]}``; and as
+            ``categorical`` which are categories, though they may look like numbers.
         folder: that the table is in, in the archive that it was unpacked from.
     """
 
@@ -41,7 +42,8 @@ class OpenTable:
             ('kind', 'a')
         """
         default = ColumnOptions()
-        unset = {name: value for name, value in self.known.items() if getattr(columns, name) == getattr(default, name)}
+        said = {name: value for name, value in self.known.items() if name in default.__dataclass_fields__}
+        unset = {name: value for name, value in said.items() if getattr(columns, name) == getattr(default, name)}
         if "label" in unset and default.label in self.rows.column_names:
             del unset["label"]
         return replace(columns, **unset)

@@ -68,6 +68,7 @@ def table_samples(
     """Return features and labels of a table that was read; ``path`` names it in messages, the rest is as above."""
     columns = opened.complete(columns)
     table, file_notes, delimiter = opened.rows, opened.notes, opened.delimiter
+    codes = opened.known.get("categorical", ())
     del opened
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}
     roles = assign_roles(table, path, columns, others=others)
@@ -80,7 +81,7 @@ def table_samples(
         path,
         free=roles.free,
         numeric=roles.others["numeric"],
-        categorical=roles.others["categorical"],
+        categorical=(*roles.others["categorical"], *(name for name in codes if name in roles.free)),
         missing=missing,
         numbers=numbers,
         semicolon=delimiter == ";",
