@@ -59,7 +59,7 @@ def strike(kind: str) -> None:
     if kind == "save":
         may_train.clear()  # before the passes are read: one that is not among them waits
     mark = Path(os.environ["FOLDWISE_TEST_STRIKE_MARK"])
-    partial = mark.with_name(f"{mark.name}.partial")
+    partial = mark.with_name(f"{mark.name}.{os.getpid()}")  # processes side by side strike within one pause
     partial.write_text(str(seen["train"]))
     partial.rename(mark)
     for _ in range(60_000):

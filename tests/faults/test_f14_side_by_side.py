@@ -100,7 +100,7 @@ def worker_killed(shop, name, at, expected):
     assert let_go(process, mark) == 1, process.out + process.err
     assert "its process was ended by SIGKILL" in process.err
     assert "Traceback" not in process.err
-    assert len(list((shop.runs / name).glob("fold_*/DONE"))) == 3
+    assert len(list((shop.runs / name).glob("fold_*/DONE"))) == 3, process.err
     require_gone(workers)
     finished(shop, name, expected)
 
