@@ -4,12 +4,13 @@ import base64
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from hydra._internal.hydra import Hydra
 
 from tests.fake_results import make_fold, make_result
 from tests.places import REAL_DATA
@@ -29,6 +30,23 @@ QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none")
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _composed_once() -> Iterator[None]:
+    """A command line is composed once.
+
+    Hydra's main composes it twice, the first time for ``hydra.mode`` alone, which is None where nobody sets it: that is
+    half of the time of a command line that is refused. Processes that tests start compose twice as ever.
+    """
+    ask = Hydra.get_mode
+
+    def mode(hydra: Hydra, config_name: str | None, overrides: list[str]) -> object:
+        return ask(hydra, config_name, overrides) if any("hydra" in item for item in overrides) else None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hydra, "get_mode", mode)
+        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
