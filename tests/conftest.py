@@ -1,6 +1,5 @@
 """What tests share: one thread, and the command line in process."""
 
-import base64
 import os
 import sys
 import time
@@ -12,8 +11,9 @@ import pytest
 import torch
 from hydra._internal.hydra import Hydra
 
+from tests import composed_once
 from tests.fake_results import make_fold, make_result
-from tests.places import REAL_DATA
+from tests.places import ONE_WHITE_PIXEL, REAL_DATA
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
@@ -21,9 +21,6 @@ if str(REPOSITORY) not in sys.path:
 
 os.environ["FOLDWISE_LANG"] = "en"  # wherever the tests run, also in the processes they start
 
-ONE_WHITE_PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
-)
 QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none")
 
 
@@ -34,18 +31,9 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _composed_once() -> Iterator[None]:
-    """A command line is composed once.
-
-    Hydra's main composes it twice, the first time for ``hydra.mode`` alone, which is None where nobody sets it: that is
-    half of the time of a command line that is refused. Processes that tests start compose twice as ever.
-    """
-    ask = Hydra.get_mode
-
-    def mode(hydra: Hydra, config_name: str | None, overrides: list[str]) -> object:
-        return ask(hydra, config_name, overrides) if any("hydra" in item for item in overrides) else None
-
+    """Half of the time of a command line that is refused; processes that tests start compose twice, as ever."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Hydra, "get_mode", mode)
+        patch.setattr(Hydra, "get_mode", composed_once.mode)
         yield
 
 

@@ -6,8 +6,8 @@ from tests.faults import harness
 
 
 @pytest.fixture(scope="session")
-def _fork_server():
-    with harness.fork_server() as server:
+def _fork_server(pytestconfig):
+    with harness.fork_server(figures=pytestconfig.option.markexpr == "battery") as server:
         yield server
 
 

@@ -87,13 +87,13 @@ class Workshop:
 
 
 @contextmanager
-def fork_server() -> Iterator[subprocess.Popen]:
-    """Start the fork server; its children end with the block."""
+def fork_server(figures: bool) -> Iterator[subprocess.Popen]:
+    """Start the fork server, whose runs render their figures or do not; its children end with the block."""
     server = subprocess.Popen(
         [sys.executable, HERE / "fork_server.py"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | ENVIRONMENT,
+        env=os.environ | ENVIRONMENT | {"FOLDWISE_TEST_FIGURES": "1" if figures else ""},
         start_new_session=True,
     )
     try:

@@ -110,7 +110,7 @@ def interrupted_and_finished(shop, name, strike, expected, forked=True):
         (Strike("save", signal.SIGINT, at=3), True),
         (Strike("eval", signal.SIGUSR1, at=2, saving=()), True),
         (Strike("load", signal.SIGTERM), True),
-        (Strike("train", signal.SIGINT, at=11, twice=True), False),
+        (Strike("train", signal.SIGINT, at=11, twice=True), True),
     ],
     ids=lambda value: f"{value.kind} {value.name}" if isinstance(value, Strike) else "",
 )
