@@ -36,6 +36,7 @@ SHARED_NAMES = {
     "spellings": "of a number or word, and of the classes of a column",
     "tables": "read from files, and drawn for the terminal",
     "tensorboard": "foldwise tensorboard, and the tracker",
+    "verify": "foldwise verify, and what it does",
 }
 
 

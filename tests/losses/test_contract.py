@@ -65,6 +65,7 @@ def test_a_loss_returns_one_value_per_row_or_names_the_right_loss(path, task):
 
     assert loss.expects in ("logits", "log_probs")
     assert loss(logits, target).shape == loss.normaliser(target).shape == (5,)
+    assert loss(logits[:0], target[:0]).shape == (0,)  # a fold that holds no row out
     assert not getattr(loss, "counts_rows", False) or torch.equal(loss.normaliser(target), torch.ones(5))
     proba = loss.to_proba(logits)
     assert proba.shape == (5, {BINARY: 2, REGRESSION: 1}.get(task, 3))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from trainer.inference.verify import FoldCheck
     from trainer.results import CVResult
 
 # a frame of its own keeps the page's style from the notebook's
@@ -104,6 +105,22 @@ class Run:
 
         found: list[dict[str, Any]] = read_manifest(self.path).get("audit", [])
         return found
+
+    def verify(self, data: Any = None, **options: Any) -> "list[FoldCheck]":
+        """Predict every held-out row again from the saved files and compare with the out-of-fold predictions.
+
+        Args:
+            data: the rows it was trained on, where they were in memory; None = read where the run says.
+            **options: ``device``, ``folds``, ``plugins``, ``tolerance``.
+
+        Raises:
+            CheckpointError: a row is predicted otherwise than it was.
+        """
+        from trainer.api.given import as_data
+        from trainer.inference.verify import verify
+
+        given = None if data is None else as_data(data).load(None)
+        return verify(self.path, given=given, **options)
 
     def report(self) -> Report:
         """Return the report; in a notebook it is shown."""

@@ -20,12 +20,14 @@ from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
 from trainer.cli.split import split
 from trainer.cli.tensorboard import tensorboard
 from trainer.cli.train import train, train_main
+from trainer.cli.verify import verify
 from trainer.errors import guarded, no_exit
 from trainer.system.paths import at_home, is_path
 
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (merge, None),
     (report, None),
+    (verify, None),
     (split, SPLIT_EXAMPLES),
     (audit, AUDIT_EXAMPLES),
     (convert, None),

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
 
@@ -170,6 +170,7 @@ class DataSpec:
         classes: the label text of each class index (multi-label: the label names).
         notes: what a person should know about how the data was read, printed at start.
         positive_because: why the second of two classes is the positive one, printed at start.
+        reading: how the rows were read, for new ones (``trainer.data.columns.reading``); empty = nothing is known.
     """
 
     name: str
@@ -177,6 +178,7 @@ class DataSpec:
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
     positive_because: str = ""
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def positive(self) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -54,6 +55,38 @@ class Learner:
         if self.average is None or self.average.updates == 0:
             return nullcontext()
         return self.average.applied(self.precision.model_parameters)
+
+
+class Predicts(Protocol):
+    """What a prediction needs of a ``Learner``: also what is left of one whose fold was trained before."""
+
+    @property
+    def model(self) -> nn.Module:
+        """In whatever mode."""
+        ...
+
+    @property
+    def loss(self) -> Loss:
+        """Says how many outputs there are."""
+        ...
+
+    @property
+    def precision(self) -> AnyPrecision:
+        """Under which the model runs."""
+        ...
+
+    @property
+    def call(self) -> Callable[..., Tensor]:
+        """What is called with a batch."""
+        ...
+
+    def as_message(self) -> AbstractContextManager[None]:
+        """Return the context in which the compiler's errors are put into words."""
+        ...
+
+    def evaluation_weights(self) -> AbstractContextManager[None]:
+        """Return the context in which the model holds the weights that count."""
+        ...
 
 
 @dataclass
@@ -137,7 +170,7 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
         totals.steps += 1
 
 
-def _logits(learner: Learner, batch: Batch) -> Tensor:
+def _logits(learner: Predicts, batch: Batch) -> Tensor:
     """Call the model.
 
     Raises:
@@ -178,7 +211,7 @@ def row_losses(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
     return torch.add(own_B * batch.share, partner_B, alpha=1.0 - batch.share)
 
 
-def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:
+def predict(learner: Predicts, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:
     """Return logits (len(rows), n_outputs) for ascending row numbers, with the evaluation weights."""
     if not len(rows):
         return np.zeros((0, learner.loss.n_outputs), dtype=np.float32)
@@ -194,7 +227,9 @@ def predict(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_
     return everything[in_row_order]
 
 
-def predict_views(learner: Learner, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:
+def predict_views(
+    learner: Predicts, data: TrainingSet, rows: NDArray[np.int64], batch_size: int
+) -> NDArray[np.float32]:
     """Return logits as ``predict`` does, averaged over the views of the rows where these have several."""
     logits = [predict(learner, replace(data, rows=view), rows, batch_size) for view in row_views(data.rows)]
     if len(logits) == 1:

@@ -1,5 +1,6 @@
 """A fold's own model, loss, optimizer, scheduler and precision, each built fresh from (seed, repeat, fold)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -77,9 +78,14 @@ def fold_scheduler(recipe: Recipe, optimizer: Optimizer, n_train: int) -> LRSche
 
 def make_loss(recipe: Recipe, spec: DataSpec, fold: Fold) -> Any:
     """Build the loss with what it may ask for, counted in the fold's training rows."""
-    section = recipe.sections["loss"]
     target = fold.data.target.cpu().numpy()[fold.rows.train]
-    loss = construct("loss", section, recipe.plugins, **loss_arguments(spec, target))
+    return build_loss(recipe, loss_arguments(spec, target))
+
+
+def build_loss(recipe: Recipe, counted: Mapping[str, Any]) -> Any:
+    """Build the loss; ``counted`` is what ``loss_arguments`` returned."""
+    section = recipe.sections["loss"]
+    loss = construct("loss", section, recipe.plugins, **counted)
     if not isinstance(loss, nn.Module) or not hasattr(loss, "n_outputs"):
         raise ConfigError(
             f"loss: {section['_target_']} must make an nn.Module that says n_outputs (see trainer/losses/contract.py)"
@@ -100,12 +106,17 @@ def make_model(recipe: Recipe, spec: DataSpec, fold: Fold, n_outputs: int) -> nn
         ConfigError: it does not take this data, or lacks a part that ``fit`` speaks of.
         CheckpointError: the weights to start from do not fit it.
     """
-    sizes = {"n_outputs": n_outputs, "n_classes": len(spec.classes), **fold.fitted.model_arguments}
+    return build_model(recipe, spec, fold.fitted, n_outputs)
+
+
+def build_model(recipe: Recipe, spec: DataSpec, fitted: Any, n_outputs: int) -> nn.Module:
+    """Build the model that a fitted preprocessing gives its rows to; see ``make_model``."""
+    sizes = {"n_outputs": n_outputs, "n_classes": len(spec.classes), **fitted.model_arguments}
     section, start = recipe.sections["model"], recipe.start
     model = construct("model", section, recipe.plugins, task=spec.task, **sizes)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"model: {section['_target_']} made a {type(model).__name__}, not an nn.Module")
-    if not type(model).__module__.startswith("trainer.") or getattr(fold.fitted, "names_are_free", False):
+    if not type(model).__module__.startswith("trainer.") or getattr(fitted, "names_are_free", False):
         adapt_calls(model)
     if start is not None:
         load_weights(model, start.file, n_outputs=n_outputs, min_match=start.min_match, prefix=start.prefix)

@@ -21,6 +21,7 @@ from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold
 from trainer.run.nested import choose_recipe
+from trainer.run.rebuild import fitted_facts
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import DIVERGED, fold_directory, save_fold
 from trainer.store.identity import Identity
@@ -97,7 +98,7 @@ def train_fold(
         result = replace(result, picked=choice.picked, seconds=result.seconds + choice.seconds)
         scaler = learner.precision.scaler
         amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
-        files = _files(fold.to_json(), weights, choice.curves, saving.checkpoint)
+        files = _files(fitted_facts(spec, choice.fold), weights, choice.curves, saving.checkpoint)
         save_fold(directory, result, amp=amp, identity=saving.identity, files=files)
         if not saving.checkpoint.keep_final:
             remove_all(directory)

@@ -22,7 +22,7 @@ from trainer.data.loading.batches import DenseRows, TrainingSet, evaluation_orde
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Texts
 from trainer.engine.freezing import ALL
-from trainer.engine.loops import Learner
+from trainer.engine.loops import Learner, Predicts
 from trainer.engine.modes import evaluating
 from trainer.engine.precision.precision import Precision
 from trainer.models.contract import Encoder
@@ -67,7 +67,7 @@ def with_features(experiment: Experiment, fold: Fold, track: ShowProgress = no_p
     return replace(fold, data=replace(data, rows=dense), notes=(*fold.notes, *filter(None, [note])))
 
 
-def why_not(fit: FitConfig, learner: Learner, data: TrainingSet) -> str:
+def why_not(fit: FitConfig, learner: Predicts, data: TrainingSet) -> str:
     """Return why the backbone cannot be run once for all epochs, or nothing."""
     if not isinstance(learner.model, Encoder) or not getattr(learner.model, "encodes", True):
         return f"{type(learner.model).__name__} makes no vector per row before its head"
@@ -96,7 +96,7 @@ def features_key(recipe: Recipe, learner: Learner, fitted: Any, content: str | N
     made_of = {
         "rows": content,
         "preprocessing": [sections["data"]["preprocess"], fitted.to_json()],
-        "body": _body_sha256(learner.model),
+        "body": body_sha256(learner.model),
         "model": sections["model"],
         "precision": [level.opt_level, str(level.dtype), str(level.in_force)],
         "machine": [_processor(recipe.device), torch.get_num_threads()],
@@ -118,7 +118,8 @@ def _content(inputs: Any) -> str | None:
     return str(inputs.content_sha256()) if hasattr(inputs, "content_sha256") else None
 
 
-def _body_sha256(model: Any) -> str:
+def body_sha256(model: Any) -> str:
+    """Return the sha256 of all weights but the head's."""
     digest = hashlib.sha256()
     head = {id(tensor) for tensor in model.head.state_dict(keep_vars=True).values()}
     for name, tensor in model.state_dict(keep_vars=True).items():
@@ -128,7 +129,7 @@ def _body_sha256(model: Any) -> str:
     return digest.hexdigest()
 
 
-def encode(learner: Learner, data: TrainingSet, track: ShowProgress = no_progress) -> NDArray[np.float32]:
+def encode(learner: Predicts, data: TrainingSet, track: ShowProgress = no_progress) -> NDArray[np.float32]:
     """Return the features (N, D) of all rows, computed as the model computes them in evaluation.
 
     Raises:

@@ -30,6 +30,7 @@ from trainer.losses.class_weights import weights_by_class
 from trainer.metrics.check import try_metrics
 from trainer.run.baselines.quick_models import require_fitting
 from trainer.run.experiment import Candidate, Experiment, Loaders, Recipe, StartingWeights
+from trainer.run.rebuild import pretrained_file
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels
 from trainer.run.validate import check_data, require_fold, require_model_files
@@ -58,7 +59,7 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve_opt_level(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path))
-    samples, spec = load_data(_data_section(config), config.plugins) if given is None else given
+    samples, spec = load_data(data_section(config), config.plugins) if given is None else given
     spec = replace(spec, notes=(*spec.notes, *weights_by_class(config.loss, spec.classes, spec.task)))
     if config.cv.group is not None:
         samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
@@ -165,7 +166,7 @@ def stratified_by(cv: CvConfig, samples: Samples, spec: DataSpec) -> tuple[Targe
     return strata_N, spec.task.strata_names(samples.target, strata_N, spec.classes)
 
 
-def _data_section(config: RunConfig) -> Mapping[str, Any]:
+def data_section(config: RunConfig) -> Mapping[str, Any]:
     """Return the data section; a loss that is only for numbers says that the labels are numbers."""
     unsaid = "task" in config.data and config.data["task"] is None
     task = task_of_loss(config) if unsaid else None
@@ -219,6 +220,7 @@ def run_files(
         "task": spec.task.name,
         "classes": spec.classes,
         "positive": spec.positive,
+        "reading": dict(spec.reading),
         "metrics": recipe.settings.metrics,
         "select": config.cv.select,
         "fingerprint": experiment.plan.fingerprint,
@@ -249,6 +251,7 @@ def run_files(
         "config.yaml": to_yaml(config).encode(),
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
         ROWS: rows,
+        **pretrained_file(experiment),
         "folds.json": experiment.plan.to_json().encode(),
         "split.json": (json.dumps(split, ensure_ascii=False) + "\n").encode(),
         "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),

@@ -116,7 +116,8 @@ def load_fold(directory: Path) -> SavedFold:
     done = read_done(directory)
     if done is None:
         raise CheckpointError(f"{directory} is not finished")
-    files = {name: _require_same(directory, name, sha256) for name, sha256 in done.pop("sha256").items()}
+    files = {name: read_fold_file(directory, name, done) for name in done["sha256"]}
+    del done["sha256"]
     table = pq.read_table(arrow_files.copied(files["oof.parquet"]))
     amp, identity = done.pop("amp"), done.pop("identity")
     done["epochs"] = tuple(EpochRecord(**record) for record in done["epochs"])
@@ -130,12 +131,22 @@ def load_fold(directory: Path) -> SavedFold:
     return SavedFold(result, amp, identity)
 
 
-def _require_same(directory: Path, name: str, sha256: str) -> bytes:
+def read_fold_file(directory: Path, name: str, done: Mapping[str, Any]) -> bytes:
+    """Read a file of a finished fold.
+
+    Args:
+        directory: of the fold.
+        name: of the file.
+        done: the fold's mark, as ``read_done`` returned it.
+
+    Raises:
+        CheckpointError: it is missing, or not the one that was written.
+    """
     try:
         data = read_file(directory / name, directory.parent)
     except OSError as error:
         raise CheckpointError(f"{directory}/{name} is missing: {error.strerror}\n{_again(directory)}") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
+    if hashlib.sha256(data).hexdigest() != done["sha256"].get(name):
         raise CheckpointError(f"{directory}/{name} is damaged (sha256 differs)\n{_again(directory)}")
     return data
 

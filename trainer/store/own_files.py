@@ -16,9 +16,10 @@ from trainer.system.folders import PLAIN, is_there, opened, read_file, require_k
 
 MARK = "folds.json"  # of a run; written last: a directory without it holds no run
 LOCK = "LOCK"
+PRETRAINED = "pretrained.json"  # the plans of pretrained transformers
 EVENTS = r"events\.out\.tfevents\..+"
 RUN_FILE = re.compile(
-    rf"(config\.yaml|(manifest|folds|split|profile|cv)\.json|rows\.parquet|oof\.(parquet|csv)|report\.(md|html)|{EVENTS})"
+    rf"(config\.yaml|(manifest|folds|split|profile|cv|pretrained)\.json|rows\.parquet|oof\.(parquet|csv)|report\.(md|html)|{EVENTS})"
 )
 FOLD_FILE = re.compile(
     r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner|baselines)\.json|baseline-(linear|boosting)\.parquet|model\.(safetensors|pth)"

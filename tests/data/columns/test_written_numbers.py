@@ -11,7 +11,7 @@ from trainer.errors import ConfigError, DataError
 
 
 def features(cells, *, missing=("", "?"), **options):
-    return read_features({"x": pa.chunked_array([cells])}, "f.csv", free=["x"], missing=missing, **options)
+    return read_features({"x": pa.chunked_array([cells])}, "f.csv", free=["x"], missing=missing, **options)[:2]
 
 
 def days(*date):
@@ -106,7 +106,7 @@ def test_codes_are_categories_unless_they_are_said_to_be_numbers(cells, example)
     table, notes = features([*cells, ""])
     assert table.categorical_NK[:, 0].tolist() == [*cells, None]
     assert any(f"holds codes ('{example}'" in note and "data.numeric=[x]" in note for note in notes)
-    table, _ = read_features({"x": pa.chunked_array([cells])}, "f.csv", free=[], numeric=["x"])
+    table, _, _ = read_features({"x": pa.chunked_array([cells])}, "f.csv", free=[], numeric=["x"])
     assert table.numeric_NF[:, 0].tolist() == [float(cell) for cell in cells]
 
 
@@ -131,7 +131,7 @@ def test_dates_of_parquet_are_read_as_those_of_csv():
     times = [datetime.datetime(2024, 1, 31, 12), None]
     for kind, value in ((pa.date32(), days(2024, 1, 31)), (pa.timestamp("us"), days(2024, 1, 31, 12))):
         columns = {"x": pa.chunked_array([pa.array(times, pa.timestamp("us")).cast(kind, safe=False)])}
-        table, notes = read_features(columns, "f.parquet", free=["x"])
+        table, notes, _ = read_features(columns, "f.parquet", free=["x"])
         np.testing.assert_array_equal(table.numeric_NF[:, 0], [value, np.nan])
         assert "read as days since 1970" in notes[-1]
 

@@ -328,7 +328,7 @@ def test_json_rebuilds_the_transform_without_the_directory(saved, kind, monkeypa
 
 
 def test_a_large_tokenizer_is_read_from_where_it_was_and_must_be_the_same(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "SMALL_BYTES", 100)
+    monkeypatch.setattr("trainer.data.texts.hf_tokenizer.SMALL_CHARACTERS", 100)
     fitted = made(save_bert(tmp_path), 9).fit(MIXED, NO_ROWS)
     saved = fitted.to_json()
     assert len(json.dumps(saved)) < 500

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.roles import rows_listed, setting, text_cells
-from trainer.data.columns.written_dates import compact_dates_note
+from trainer.data.columns.written_dates import DATES, compact_dates_note
 from trainer.data.columns.written_numbers import codes_note, point_thousands, read_written
 from trainer.data.samples import TableColumns
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
@@ -33,7 +33,7 @@ def read_features(
     missing: Sequence[object] = MISSING,
     numbers: str = "read",
     semicolon: bool = False,
-) -> tuple[TableColumns, tuple[str, ...]]:
+) -> tuple[TableColumns, tuple[str, ...], dict[str, str]]:
     """Read feature columns as they are in the file: nothing imputed, scaled or encoded.
 
     Args:
@@ -48,7 +48,8 @@ def read_features(
         semicolon: whether cells are separated by semicolons, as where a comma is the decimal point.
 
     Returns:
-        The features in file order, and notes on columns that say nothing.
+        The features in file order, notes on columns that say nothing, and by name how columns of numbers are written
+        that are no plain ones (``trainer.data.columns.written_numbers``).
 
     Raises:
         DataError: a cell that is not a finite number in a numeric column; names row and column.
@@ -58,7 +59,8 @@ def read_features(
         raise ConfigError(f"data.numbers={numbers}{did_you_mean(str(numbers), NUMBERS)}")
     chosen = {*free, *numeric, *categorical}
     said: list[str] = []
-    reading = _Reading(file, semicolon, numbers == "strict", said)
+    written: dict[str, str] = {}
+    reading = _Reading(file, semicolon, numbers == "strict", said, written)
     found: dict[str, NDArray[np.float64]] = {}
     categories: dict[str, Column] = {}
     n_rows = len(next(iter(columns.values())))
@@ -75,7 +77,7 @@ def read_features(
         raise ConfigError(f"{file}: no feature columns left besides the label: look at data.drop")
     notes = (*_notes(found, categories), *said)
     names = tuple(found), tuple(categories)
-    return TableColumns(_stacked(found, n_rows), _object_columns(categories, n_rows), *names), notes
+    return TableColumns(_stacked(found, n_rows), _object_columns(categories, n_rows), *names), notes, written
 
 
 def _stacked(numbers: dict[str, NDArray[np.float64]], n_rows: int) -> NDArray[np.float64]:
@@ -89,12 +91,13 @@ def _stacked(numbers: dict[str, NDArray[np.float64]], n_rows: int) -> NDArray[np
 
 @dataclass(frozen=True)
 class _Reading:
-    """How columns are read: the file and its options, and what was said so far."""
+    """How columns are read: the file and its options, and what was said and found so far."""
 
     file: Path | str
     semicolon: bool
     strict: bool
     said: list[str]
+    written: dict[str, str]
 
 
 def _cells(table: pa.Table, name: str, reading: _Reading, missing: Sequence[object], as_text: bool) -> Column:
@@ -131,6 +134,7 @@ def _days(dates: Column, name: str, reading: _Reading) -> Column:
             f"{setting('data.drop', name, in_list=True)}"
         )
     reading.said.append(f"column '{name}' holds dates: read as days since 1970")
+    reading.written[name] = DATES
     microseconds = pc.cast(pc.cast(dates, pa.timestamp("us"), safe=False), pa.int64())
     days: Column = pc.divide(pc.cast(microseconds, pa.float64(), safe=False), pa.scalar(86400e6))
     return days
@@ -145,6 +149,7 @@ def _as_numbers(cells: Column, name: str, reading: _Reading, must: bool) -> NDAr
         written = read_written(encoded, name, reading.file, semicolon=reading.semicolon, strict=reading.strict)
         if written is not None:
             reading.said.append(written.note)
+            reading.written[name] = written.form
             return written.values_N
         _refuse_mixed(cells, name, reading.file, must)
         return encoded
@@ -174,6 +179,7 @@ def _thousands(cells: Column, values_N: NDArray[np.float64], name: str, reading:
         written = read_written(encoded, name, reading.file, semicolon=True, strict=reading.strict, thousands=True)
         assert written is not None
         reading.said.append(written.note)
+        reading.written[name] = written.form
         return written.values_N
     reading.said.append(
         f"column '{name}': every point is followed by three digits, and others have none: if they are thousands, "

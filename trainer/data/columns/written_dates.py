@@ -20,6 +20,8 @@ DATE = re.compile(  # whether it can be read or not
     + SHORT_DATE.pattern.replace(r"\1", "[-/]")
 )
 
+DATES, DAY_FIRST, MONTH_FIRST = "dates", "dates, day first", "dates, month first"
+
 
 def all_match(pattern: re.Pattern[str], texts: Sequence[str]) -> list[re.Match[str]] | None:
     """Return what a pattern finds in each text as a whole, or None where it does not fit one."""
@@ -50,6 +52,12 @@ def dates_in_days(texts: Sequence[str], semicolon: bool) -> list[float] | None:
     except ValueError:  # no such day
         return None
     return None
+
+
+def dates_form(texts: Sequence[str]) -> str:
+    """Return which of day and month comes first in dates that ``dates_in_days`` has read, where that is to be known."""
+    found = all_match(DAY_DATE, texts)
+    return DATES if not found else DAY_FIRST if max(int(match[1]) for match in found) > 12 else MONTH_FIRST
 
 
 def _days(text: str) -> float:

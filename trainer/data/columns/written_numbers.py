@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.roles import rows_listed, setting
-from trainer.data.columns.written_dates import DATE, all_match, dates_in_days
+from trainer.data.columns.written_dates import DATE, DATES, all_match, dates_form, dates_in_days
 from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 
@@ -43,10 +43,12 @@ class Written:
     Attributes:
         values_N: float64, NaN = missing.
         note: how they were read.
+        form: the key of ``FORMS`` they were read by; of dates, which of ``written_dates``.
     """
 
     values_N: NDArray[np.float64]
     note: str
+    form: str
 
 
 def read_written(
@@ -74,14 +76,15 @@ def read_written(
     codes_N = as_numpy(encoded.indices.fill_null(-1))
     counts = np.bincount(codes_N + 1, minlength=len(texts) + 1)[1:]
     place = f"{file}: column '{name}'"
-    for what, read in FORMS[5:6] if thousands else FORMS:
-        values = read(texts, semicolon)
+    for key, (what, read) in FORMS.items():
+        values = read(texts, semicolon) if not thousands or key == POINT_THOUSANDS else None
         if values is None:
             continue
         if strict:
             raise _refused(place, name, f"holds {what}", texts, codes_N, range(len(texts)))
         values_N = np.append(np.array(values, dtype=np.float64), np.nan)[codes_N]
-        return Written(values_N, f"column '{name}' holds {what} such as '{shown(texts[0], 30)}': read as {values[0]:g}")
+        note = f"column '{name}' holds {what} such as '{shown(texts[0], 30)}': read as {values[0]:g}"
+        return Written(values_N, note, dates_form(texts) if key == DATES else key)
     some = np.arange(0, len(texts), 1 + len(texts) // MOST_LOOKED_AT)
     kinds = {place: _kind(texts[place]) for place in some.tolist()}
     odd = [place for place, kind in kinds.items() if kind not in ("", "plain numbers")]
@@ -194,17 +197,18 @@ def _point_grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
 
 
 NUMBER = re.compile(rf"[+-]?(?:{PLAIN})(?:[eE][+-]?\d+)?")
-FORMS: tuple[tuple[str, Callable[[Sequence[str], bool], list[float] | None]], ...] = (
-    ("numbers", _plain),
-    ("percentages", _percent),
-    ("amounts of money", _money),
-    ("numbers with a decimal comma", _decimal_comma),
-    ("numbers with commas between thousands", _comma_grouped),
-    ("numbers with points between thousands", _point_grouped),
-    ("numbers with thousands apart", _grouped),
-    ("numbers, some in parentheses,", _accounts),
-    ("dates (in days since 1970)", dates_in_days),
-)
+PLAIN_NUMBERS, POINT_THOUSANDS = "plain", "point thousands"
+FORMS: dict[str, tuple[str, Callable[[Sequence[str], bool], list[float] | None]]] = {  # in the order they are tried
+    PLAIN_NUMBERS: ("numbers", _plain),
+    "percent": ("percentages", _percent),
+    "money": ("amounts of money", _money),
+    "decimal comma": ("numbers with a decimal comma", _decimal_comma),
+    "comma thousands": ("numbers with commas between thousands", _comma_grouped),
+    POINT_THOUSANDS: ("numbers with points between thousands", _point_grouped),
+    "thousands apart": ("numbers with thousands apart", _grouped),
+    "parentheses": ("numbers, some in parentheses,", _accounts),
+    DATES: ("dates (in days since 1970)", dates_in_days),
+}
 KINDS = (
     ("plain numbers", NUMBER),
     ("numbers with a comma", re.compile(rf"{SIGN}(?:\d+(?:[.,]\d+)+|\d{{1,3}}(?:[ '’]\d{{3}})+,\d+)")),

@@ -24,7 +24,6 @@ from trainer.errors import ConfigError
 from trainer.system.paths import PathText
 
 USUAL_LIMIT = 512  # tokens, where the model does not say how many it reads
-SMALL_BYTES = 4 * 2**20  # a tokenizer up to this size is saved with the fold
 NOT_TEXTS = (
     "data.preprocess: PretrainedTokenizer, which model=transformer brings, is for texts\n"
     "for tables use model=mlp, for images model=image_cnn"
@@ -223,10 +222,8 @@ class FittedTokenizer:
 
         A large tokenizer is not in them: it is read again from where it came from, and must be the same.
         """
-        made = self.maker.to_json()
-        small = len(made["tokenizer"]) <= SMALL_BYTES
         about = {"pretrained": self.pretrained, "max_length": self.max_length, "sha256": self.maker.sha256()}
-        return {**about, **({"maker": made} if small else {})}
+        return {**about, **({"maker": self.maker.to_json()} if self.maker.is_small else {})}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "FittedTokenizer":

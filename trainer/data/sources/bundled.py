@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from trainer.data.columns.numbers import describe_numbers
-from trainer.data.columns.options import ClassName
+from trainer.data.columns.options import ClassName, ColumnOptions
 from trainer.data.columns.positive import positive_last, refuse_positive
+from trainer.data.columns.reading import TABLE, reading_of
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.errors import ConfigError, did_you_mean
 from trainer.tasks import REGRESSION, of_classes
@@ -45,10 +46,12 @@ def load_bundled(name: str, *, positive: ClassName = None) -> tuple[Samples, Dat
     )
     if "target_names" not in source:
         refuse_positive(positive, "a number is predicted")
-        return samples, DataSpec(name, REGRESSION, (), (describe_numbers(samples.target),))
+        notes = (describe_numbers(samples.target),)
+        return samples, DataSpec(name, REGRESSION, (), notes, reading=reading_of(TABLE, ColumnOptions(), ["label"]))
     labels = [str(label) for label in source.target_names]
     classes, because = positive_last(labels, np.bincount(samples.target).tolist(), positive)
     place = np.array([classes.index(label) for label in labels])
     samples = replace(samples, target=place[samples.target])
     pairs = ", ".join(f"{label} -> {index}" for index, label in enumerate(classes))
-    return samples, DataSpec(name, of_classes(len(classes)), classes, (f"labels: {pairs}",), because)
+    reading = reading_of(TABLE, ColumnOptions(), ["label"])
+    return samples, DataSpec(name, of_classes(len(classes)), classes, (f"labels: {pairs}",), because, reading)

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from trainer.data.columns.features import MISSING, read_features
 from trainer.data.columns.options import ColumnOptions, Names
+from trainer.data.columns.reading import TABLE, reading_of
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.tables import open_table
@@ -76,7 +77,7 @@ def table_samples(
     rows = read_rows(table, roles, path, columns.spellings)
     cells = dict(zip(table.column_names, table.columns, strict=True))
     del table
-    inputs, notes = read_features(
+    inputs, notes, written = read_features(
         cells,
         path,
         free=roles.free,
@@ -89,5 +90,10 @@ def table_samples(
     pa.default_memory_pool().release_unused()
     samples = Samples(inputs=inputs, target=labels.target, **rows)
     notes = (*file_notes, *labels.notes, *notes)
+<<<<<<< HEAD
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because)
+=======
+    reading = reading_of(TABLE, columns, roles.label, written=written, missing=list(missing))
+    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because, reading)
+>>>>>>> f345b33 (Prove a run: predict its held-out rows again from its files)
     return samples.only(~labels.left_out_N), spec

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trainer.data.columns.options import ColumnOptions, Names
+from trainer.data.columns.reading import TEXT, reading_of
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.columns.unread import unread_columns
@@ -63,7 +64,13 @@ def text_samples(
     del table
     pa.default_memory_pool().release_unused()
     notes = (*file_notes, *labels.notes, *text_notes, *pair_notes)
+<<<<<<< HEAD
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because)
+=======
+    named = {name: list(roles.others[name]) for name in ("text", "pair")}
+    reading = reading_of(TEXT, columns, roles.label, **named)
+    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because, reading)
+>>>>>>> f345b33 (Prove a run: predict its held-out rows again from its files)
     return samples.only(~labels.left_out_N), spec
 
 

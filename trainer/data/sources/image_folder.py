@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.data.columns.labels import encode_labels
 from trainer.data.columns.options import ClassName
+from trainer.data.columns.reading import IMAGE_FOLDER
 from trainer.data.images.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import ConfigError, DataError, shown
@@ -105,7 +106,9 @@ def load_image_folder(
     name = Path(listing.root).resolve().stem
     samples = samples.only(~labels.left_out_N)
     task_named = TASKS[task] if task else labels.task
-    return samples, DataSpec(name, task_named, labels.classes, notes, labels.positive_because)
+    options = {"spellings": spellings, "missing_labels": list(missing_labels)}
+    reading = {"kind": IMAGE_FOLDER, **options}
+    return samples, DataSpec(name, task_named, labels.classes, notes, labels.positive_because, reading)
 
 
 def split_folders(path: str) -> list[str]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.columns.reading import ARRAYS, TABLE, reading_of
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.samples import Arrays, DataSpec, Inputs, Samples, TableColumns
 from trainer.errors import DataError
@@ -47,7 +48,9 @@ def given_rows(inputs: Inputs, n_rows: int, name: str, columns: ColumnOptions, v
     roles = assign_roles(table, name, columns, others={})
     labels = labels_of(table, roles, name, columns)
     samples = Samples(inputs=inputs, target=labels.target, **read_rows(table, roles, name, columns.spellings))
-    spec = DataSpec(name, labels.task, labels.classes, labels.notes, labels.positive_because)
+    kind = TABLE if isinstance(inputs, TableColumns) else ARRAYS
+    reading = reading_of(kind, columns, roles.label)
+    spec = DataSpec(name, labels.task, labels.classes, labels.notes, labels.positive_because, reading)
     return samples.only(~labels.left_out_N), spec
 
 

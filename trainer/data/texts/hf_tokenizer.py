@@ -14,6 +14,7 @@ from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Texts
 
 CHUNK_TEXTS = 1_000
+SMALL_CHARACTERS = 4 * 2**20  # a tokenizer up to this size is kept with each fold
 SETTINGS = ("pad_id", "empty_id", "cut_left", "has_types")  # of a TokenMaker, besides the tokenizer: they make the rows
 Lengths = NDArray[np.int32]
 ClassToken = Literal["first", "last", "none"]
@@ -109,6 +110,11 @@ class TokenMaker:
     def sha256(self) -> str:
         """Return what identifies the ids it makes."""
         return hashlib.sha256(json.dumps(self._row_makers()).encode()).hexdigest()
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is kept with each fold; a larger one is kept once for all."""
+        return len(self.backend.to_str()) <= SMALL_CHARACTERS
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that ``from_json`` turns into the same tokenizer."""
