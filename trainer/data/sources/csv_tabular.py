@@ -90,10 +90,6 @@ def table_samples(
     pa.default_memory_pool().release_unused()
     samples = Samples(inputs=inputs, target=labels.target, **rows)
     notes = (*file_notes, *labels.notes, *notes)
-<<<<<<< HEAD
-    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because)
-=======
     reading = reading_of(TABLE, columns, roles.label, written=written, missing=list(missing))
-    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because, reading)
->>>>>>> f345b33 (Prove a run: predict its held-out rows again from its files)
+    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
     return samples.only(~labels.left_out_N), spec

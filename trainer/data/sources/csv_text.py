@@ -64,13 +64,9 @@ def text_samples(
     del table
     pa.default_memory_pool().release_unused()
     notes = (*file_notes, *labels.notes, *text_notes, *pair_notes)
-<<<<<<< HEAD
-    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because)
-=======
     named = {name: list(roles.others[name]) for name in ("text", "pair")}
     reading = reading_of(TEXT, columns, roles.label, **named)
-    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because, reading)
->>>>>>> f345b33 (Prove a run: predict its held-out rows again from its files)
+    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
     return samples.only(~labels.left_out_N), spec
 
 

@@ -92,12 +92,8 @@ def image_samples(
     samples = Samples(inputs=hash_images(root, names), target=labels.target, beside=beside, **rows)
     again = (f"{repeated} of the rows name an image that an earlier row names too",) if repeated else ()
     notes = (*opened.notes, *labels.notes, *again, *(archive.notes if archive else ()))
-<<<<<<< HEAD
-    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because)
-=======
     reading = reading_of(IMAGE_TABLE, columns, roles.label, file=roles.others["file"][0], suffix=suffix)
-    spec = DataSpec(Path(path).stem, labels.task, labels.classes, notes, labels.positive_because, reading)
->>>>>>> f345b33 (Prove a run: predict its held-out rows again from its files)
+    spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
     return samples.only(~labels.left_out_N), spec
 
 
