@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import StratifiedKFold, TimeSeriesSplit, cross_val_predict
@@ -10,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.audit.audit_cases import SPEC, table, texts
-from trainer.audit.measure import Gap, measure
-from trainer.data.samples import DataSpec, Samples, Texts
+from trainer.audit.measure import Gap, measure, not_measured
+from trainer.data.samples import Arrays, DataSpec, Images, Samples, TableColumns, Texts
 from trainer.tasks import MULTICLASS, MULTILABEL
 
 RANDOM = np.random.default_rng(0)
@@ -263,3 +264,41 @@ def test_a_split_that_is_as_good_is_told_so() -> None:
 def test_a_given_group_needs_no_column_that_looks_like_one() -> None:
     samples = replace(with_column("site", PERSON // 2 * 1.0, LABELS), groups_N=PERSON.astype(np.str_))
     assert {gap.how for gap in measure(samples, SPEC, None)} == {"with groups kept together"}
+
+
+def unread(name: str, samples: Samples) -> Samples:
+    """The rows with a column of people that nothing reads."""
+    words_NK = np.array([[f"p{one}"] for one in PERSON], dtype=object)
+    return replace(samples, beside=TableColumns(np.empty((len(PERSON), 0)), words_NK, (), (name,)))
+
+
+def test_a_column_that_nothing_reads_is_measured_by_as_a_group_of_texts_and_images(tmp_path) -> None:
+    """Whoever is heard has words of their own; folds by the column give the scores of rows that have that group."""
+    drawn = np.random.default_rng(7)
+    said = [f"{WORDS[one % 12]}{one} " + " ".join(drawn.choice(WORDS, 3)) for one in PERSON.tolist()]
+    spoken = texts(said, LABELS)
+    for one in PERSON.tolist():
+        Image.new("L", (16, 16), one * 8).save(tmp_path / f"{one}.png")
+    files = tuple(f"{one}.png" for one in PERSON.tolist())
+    pictures = replace(spoken, inputs=Images(str(tmp_path), files, tuple(map(str, range(len(files))))))
+    for samples in (spoken, pictures):
+        by_column = measure(unread("speaker", samples), SPEC, None)[-1]
+        known = measure(replace(samples, groups_N=PERSON.astype(np.str_)), SPEC, None)[-1]
+        assert (by_column.given, by_column.honest) == (known.given, known.honest)
+        assert by_column.given > by_column.honest + 0.2
+        assert "if 'speaker' is a group, the first is too good by" in by_column.to_finding().message
+        assert by_column.how == "with groups kept together (by 'speaker')"
+
+
+def test_what_is_not_measured_is_told_with_the_option_that_measures_it() -> None:
+    words_NK = np.array([[f"p{one}"] * 5 for one in PERSON], dtype=object)
+    names = tuple(f"{name}_id" for name in "abcde")
+    samples = replace(texts(["x"] * len(PERSON), LABELS), beside=TableColumns(FEATURES[:, :0], words_NK, (), names))
+    [told] = not_measured(samples)
+    assert told.message == "Not measured: d_id, e_id; of the columns that look like a group the first 3 are."
+    assert told.fix == "data.group=d_id"
+    assert not_measured(unread("speaker", texts(["x"] * len(PERSON), LABELS))) == []
+    arrays = replace(samples, inputs=Arrays({"x": FEATURES}))
+    assert measure(arrays, SPEC, None) == []
+    [told] = not_measured(arrays)
+    assert "no quick probe fits" in told.message

@@ -61,8 +61,8 @@ def honest_ways(
         together_N: (N,) numbers that copies and groups share.
         step_N: (N,) the place of the row's time, -1 = unknown; None = the rows have no time.
         seed: of new folds.
-        group_columns: features that look like a group.
-        split_columns: features that look like a split.
+        group_columns: columns that look like a group: features or, of texts and images, such as nothing reads.
+        split_columns: likewise, columns that look like a split.
 
     Returns:
         At least one way; where nothing is let through it has no rows to score.
@@ -71,15 +71,16 @@ def honest_ways(
         _without_groups(samples, together_N, sides, seed) or _without_copies(copies_N, sides),
         None if step_N is None else _forwards(step_N, sides),
     ]
+    groups: list[str] = []
     if isinstance(samples.inputs, TableColumns):
         columns, groups = label_columns(samples.inputs, samples.target)
         found += [_without_columns(samples.inputs, columns, sides)] if columns else []
-        found += [_without_group_column(samples, samples.inputs, name, together_N, sides, seed) for name in groups]
-        for name in group_columns:
-            if name not in groups:
-                way = _without_group_column(samples, samples.inputs, name, together_N, sides, seed)
-                found.append(way and replace(way, if_so=f"'{name}' is a group"))
-        found += [_by_split_column(samples.inputs, name) for name in split_columns]
+        found += [_without_group_column(samples, name, together_N, sides, seed) for name in groups]
+    for name in group_columns:
+        if name not in groups:
+            way = _without_group_column(samples, name, together_N, sides, seed)
+            found.append(way and replace(way, if_so=f"'{name}' is a group"))
+    found += [_by_split_column(samples, name) for name in split_columns]
     ways = [way for way in found if way is not None]
     nobody_N = np.zeros(len(samples), dtype=bool)
     grouped = "no group or copy lies on both sides" if samples.groups_N is not None else NO_GROUP
@@ -149,22 +150,22 @@ def _without_columns(table: TableColumns, columns: list[str], sides: list[Side])
 
 
 def _without_group_column(
-    samples: Samples, table: TableColumns, name: str, together_N: NDArray[np.int64], sides: list[Side], seed: int
+    samples: Samples, name: str, together_N: NDArray[np.int64], sides: list[Side], seed: int
 ) -> Honest | None:
-    """Take a column that looks like a group for one; None where the split keeps it together, or it is the only one."""
-    if len(table.numeric) + len(table.categorical) == 1:
+    """Take a column that looks like a group for one; None where the split keeps it together, or it is all there is."""
+    if _is_all(samples, name):
         return None
-    words_N = _words(table, name)
+    words_N = _words(named_columns(samples), name)
     way = _without_groups(replace(samples, groups_N=words_N), with_groups(together_N, words_N), sides, seed)
     return None if way is None else replace(way, how=f"{way.how} (by '{name}')", drop=(name,))
 
 
-def _by_split_column(table: TableColumns, name: str) -> Honest | None:
-    """Take a column that looks like a split for one; None where it is the only one, or has one part only."""
-    if len(table.numeric) + len(table.categorical) == 1:
+def _by_split_column(samples: Samples, name: str) -> Honest | None:
+    """Take a column that looks like a split for one; None where it is all there is, or has one part only."""
+    if _is_all(samples, name):
         return None
     try:
-        parts = read_split(pa.table({name: _words(table, name)}), name, "the data")
+        parts = read_split(pa.table({name: _words(named_columns(samples), name)}), name, "the data")
     except DataError:
         return None
     assert parts.fold_of_row is not None
@@ -172,7 +173,19 @@ def _by_split_column(table: TableColumns, name: str) -> Honest | None:
     if not sides:
         return None
     how = f"under the split of column '{name}'"
-    return Honest(how, sides, held_out_rows(sides, len(table.numeric_NF)), (name,), f"'{name}' is the split")
+    return Honest(how, sides, held_out_rows(sides, len(samples)), (name,), f"'{name}' is the split")
+
+
+def named_columns(samples: Samples) -> TableColumns:
+    """Return the columns that may be a group or a split: features or, of texts and images, such as nothing reads."""
+    nothing = TableColumns(np.empty((len(samples), 0)), np.empty((len(samples), 0), dtype=object), (), ())
+    return samples.inputs if isinstance(samples.inputs, TableColumns) else samples.beside or nothing
+
+
+def _is_all(samples: Samples, name: str) -> bool:
+    """Return whether there is nothing to learn from besides a column."""
+    table = samples.inputs
+    return isinstance(table, TableColumns) and (*table.numeric, *table.categorical) == (name,)
 
 
 def _words(table: TableColumns, name: str) -> NDArray[np.str_]:

@@ -12,12 +12,13 @@ from trainer.audit.checks.unused_columns import group_columns, split_columns
 from trainer.audit.clusters import duplicate_groups, with_groups
 from trainer.audit.duplicate_rows import number
 from trainer.audit.findings import Finding, count
-from trainer.audit.honest import Honest, folds_of, held_out_rows, honest_ways
-from trainer.audit.image_hashes import take
+from trainer.audit.honest import Honest, folds_of, held_out_rows, honest_ways, named_columns
 from trainer.audit.probes import metric, probe_predictions, probes
 from trainer.audit.split import Side, Split, TrainRows
-from trainer.data.samples import Arrays, DataSpec, Images, Inputs, Items, Samples, TableColumns, Texts
+from trainer.data.columns.roles import setting
+from trainer.data.samples import Arrays, DataSpec, Items, Samples, TableColumns
 from trainer.tasks import Target, of_target
+from trainer.wording.lists import first_few
 
 RANDOM_FOLDS = 5
 MOST_ROWS = 20_000
@@ -83,8 +84,8 @@ def measure(
 
     Groups on both sides: where every row is held out once the rows are split again by group, otherwise the training
     rows of held-out groups are left out. Else, copies on both sides: the same predictions, scored without the copies.
-    Time that goes backwards: with earlier rows only in training. Columns that tell the label: without them. Features
-    that look like a group or a split: under folds by each, without it.
+    Time that goes backwards: with earlier rows only in training. Columns that tell the label: without them. Columns
+    that look like a group or a split, features or read by nothing: under folds by each, without it.
 
     Args:
         samples: the rows; of more than ``most_rows`` some are drawn, groups and copies as a whole unless they are too
@@ -99,7 +100,7 @@ def measure(
 
     Returns:
         One gap per probe and kind of leak; where some rows are never held out (a test set), one per probe and fold.
-        None of arrays and items: there is no quick probe that would fit all of them.
+        None of arrays and items: there is no quick probe that would fit all of them (see ``not_measured``).
     """
     if isinstance(samples.inputs, Arrays | Items):
         return []
@@ -113,7 +114,7 @@ def measure(
     step_N = None if times_N is None else _steps(times_N)
     looking_like = _looking_like(samples)
     rows = _drawn(together_N, most_rows, seed)
-    samples, copies_N, together_N = _taken(samples, rows), copies_N[rows], together_N[rows]
+    samples, copies_N, together_N = samples.only(_are(rows, len(samples))), copies_N[rows], together_N[rows]
     step_N = None if step_N is None else step_N[rows]
     sides = [Side(side.name, side.train_N[rows], side.held_N[rows]) for side in split.sides()]
     sides = [side for side in sides if side.train_N.any() and side.held_N.any()]
@@ -146,11 +147,24 @@ def _gaps(samples: Samples, spec: DataSpec, place: int, split: str, sides: list[
 
 
 def _looking_like(samples: Samples) -> dict[str, list[str]]:
-    """Return the features that look like a group and like a split, the first few of each."""
-    if not isinstance(samples.inputs, TableColumns):
-        return {}
-    groups, splits = (names(samples, samples.inputs) for names in (group_columns, split_columns))
-    return {"group_columns": list(groups)[:MOST_COLUMNS], "split_columns": list(splits)[:MOST_COLUMNS]}
+    """Return the columns that look like a group and like a split, the first few of each."""
+    table = named_columns(samples)
+    groups, splits = (list(names(samples, table)) for names in (group_columns, split_columns))
+    return {"group_columns": groups[:MOST_COLUMNS], "split_columns": splits[:MOST_COLUMNS]}
+
+
+def not_measured(samples: Samples) -> list[Finding]:
+    """Return what ``measure`` leaves out, one note each, with the option by which it is measured."""
+    if isinstance(samples.inputs, Arrays | Items):
+        return [Finding("not_measured", "note", "Not measured: no quick probe fits all arrays and items.")]
+    table, notes = named_columns(samples), []
+    for names, role in ((group_columns, "group"), (split_columns, "split")):
+        left_out = list(names(samples, table))[MOST_COLUMNS:]
+        if left_out:
+            named = first_few(left_out)
+            said = f"Not measured: {named}; of the columns that look like a {role} the first {MOST_COLUMNS} are."
+            notes.append(Finding("not_measured", "note", said, fix=setting(f"data.{role}", left_out[0])))
+    return notes
 
 
 def _predicted_so(samples: Samples, spec: DataSpec, place: int, way: Honest) -> NDArray[np.int64]:
@@ -173,6 +187,12 @@ def _steps(times_N: NDArray[Any]) -> NDArray[np.int64]:
     known_N, step_N = known_times(times_N), np.full(len(times_N), -1, dtype=np.int64)
     step_N[known_N] = np.unique(times_N[known_N], return_inverse=True)[1]
     return step_N
+
+
+def _are(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.bool_]:
+    are_N = np.zeros(n_rows, dtype=bool)
+    are_N[rows] = True
+    return are_N
 
 
 def _random_folds(target: Target, n_splits: int, seed: int) -> NDArray[np.int64]:
@@ -205,19 +225,3 @@ def _drawn(together_N: NDArray[np.int64], most_rows: int, seed: int) -> NDArray[
     if 2 * room <= most_rows:
         return np.flatnonzero(drawn[together_N])
     return np.sort(random.choice(len(together_N), most_rows, replace=False))
-
-
-def _taken(samples: Samples, rows: NDArray[np.int64]) -> Samples:
-    """Return these rows only."""
-    inputs: Inputs
-    if isinstance(samples.inputs, TableColumns):
-        table = samples.inputs
-        inputs = replace(table, numeric_NF=table.numeric_NF[rows], categorical_NK=table.categorical_NK[rows])
-    elif isinstance(samples.inputs, Images):
-        inputs = take(samples.inputs, rows)
-    else:
-        assert isinstance(samples.inputs, Texts)  # measure() looks at nothing else
-        texts, pairs = samples.inputs.texts, samples.inputs.pairs
-        inputs = Texts(tuple(texts[row] for row in rows), None if pairs is None else tuple(pairs[row] for row in rows))
-    groups_N = None if samples.groups_N is None else samples.groups_N[rows]
-    return Samples(samples.ids_N[rows], inputs, samples.target[rows], groups_N=groups_N)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from trainer.audit.checks.sides import as_dates
 from trainer.audit.findings import Finding
 from trainer.audit.measure import measure as measured
+from trainer.audit.measure import not_measured
 from trainer.audit.run import audit
 from trainer.audit.split_column import WHOLE_FILE, ColumnSplit, read_split, read_times
 from trainer.data.columns.options import ColumnOptions, Names
@@ -172,5 +173,5 @@ def _audited(
         gaps = measured(
             samples, spec, parts.fold_of_row, train_rows=parts.train_rows, fold_names=parts.names, times_N=times_N
         )
-        findings += [gap.to_finding() for gap in gaps]
+        findings += [gap.to_finding() for gap in gaps] + not_measured(samples)
     return findings

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from trainer.audit.checks.sides import as_dates
 from trainer.audit.findings import Finding, count
-from trainer.audit.measure import measure
+from trainer.audit.measure import measure, not_measured
 from trainer.audit.run import audit
 from trainer.data.samples import DataSpec, Images, Inputs, Samples
 from trainer.errors import DataError
@@ -63,7 +63,8 @@ def audit_start(
     leaks = [finding for finding in findings if finding.severity == "leak"]
     if strict and leaks:
         gaps = measure(samples, spec, plan.fold_of_row, train_rows=train_rows, times_N=times_N)
-        show([gap.to_finding() for gap in gaps], console, title="What the leak is worth")
+        worth = [*(gap.to_finding() for gap in gaps), *not_measured(samples)]
+        show(worth, console, title="What the leak is worth")
         raise DataError(refusal(leaks))
     return [finding.to_dict() for finding in findings]
 
