@@ -49,6 +49,16 @@ def test_what_is_typed_wrongly_ends_with_exit_code_2_in_few_lines(typed, said, c
     assert len(err.strip().splitlines()) <= 5
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"), [("\x1b[2J\udcff", "(\\x1b[2J\\udcff)"), ("x" * 3000, "xxx ... xxx")], ids=["controls", "long"]
+)
+def test_what_is_typed_is_repeated_as_it_may_be_printed(typed, said, capsys):
+    assert foldwise(["report", "runs/a1", typed]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert max(map(len, err.splitlines())) < 450
+
+
 @pytest.mark.parametrize("command", [[], ["train"]], ids=" ".join)
 def test_the_version_is_that_of_the_project_and_not_of_hydra(command, capsys):
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]

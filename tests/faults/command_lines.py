@@ -99,9 +99,14 @@ def write_inputs(directory: Path) -> None:
     """Write the small data sets and the small experiment that the command lines name."""
     (directory / "own/experiment").mkdir(parents=True)
     (directory / "own/experiment/small.yaml").write_text(SMALL, encoding="utf-8")
+    write_data(directory)
+    save_model(directory / "bert")
+
+
+def write_data(directory: Path) -> None:
+    """Write the small data sets."""
     write_texts(directory / "texts.csv", 48)
     write_pictures(directory / "pictures", 8)
-    save_model(directory / "bert")
     names = [path.relative_to(directory / "pictures") for path in sorted(directory.glob("pictures/*/*.png"))]
     (directory / "pictures.csv").write_text("file,label\n" + "".join(f"{name},{name.parent}\n" for name in names))
     drawn = random.Random(0)

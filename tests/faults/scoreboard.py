@@ -22,7 +22,7 @@ MEANINGS = {
     "F6": "runs started in the same second; two writers on one fold; locks left over",
     "F7": "loader process killed, raising, hanging, stopped",
     "F8": "NaN or infinity in data or loss; overflow without end",
-    "F10": "command lines: options at the edges of their types, two at once, other forms, groups, flags, mistyped",
+    "F10": "command lines: options at the edges of their types, two at once, other forms, flags; other commands",
     "F12": "resuming with other options, data, folds, metric, precision, threads",
     "F13": "read-only, impossible, Chinese, very long places",
     "F14": "same command twice, any number of workers, resumed anywhere, as jobs, as merged copies",

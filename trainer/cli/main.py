@@ -3,6 +3,7 @@
 One file per command beside this one. They import what they work with when they run, so that ``--help`` is quick.
 """
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -23,7 +24,9 @@ from trainer.cli.train import train, train_main
 from trainer.cli.verify import verify
 from trainer.errors import guarded, no_exit
 from trainer.system.paths import at_home, is_path
+from trainer.wording.printable import let_print_anything, printable_message
 
+UsageError: Any = typer.BadParameter.__base__  # click's, or that of the copy which typer brings along
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (merge, None),
     (report, None),
@@ -53,10 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if typed[:1] == ["train"]:  # its words are Hydra's, -m and --cfg among them
         return train_main(typed[1:])
     try:
-        get_command(application())(typed, prog_name="foldwise")
+        code = get_command(application())(typed, prog_name="foldwise", standalone_mode=False)
+    except UsageError as refused:
+        written = io.StringIO()
+        refused.show(written)
+        let_print_anything()
+        print(printable_message(written.getvalue().rstrip()), file=sys.stderr)  # it repeats what was typed
+        return 2
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def application() -> typer.Typer:

@@ -95,7 +95,8 @@ def require_no_links(directory: Path) -> None:
         ForeignFileError: there is a link, or something else under a name of Foldwise's own.
     """
     found = {directory} if os.path.lexists(directory / MARK) else set[Path]()
-    marks = (*directory.glob(f"*/{MARK}"), *directory.rglob(MARK))  # a run itself may be reached through a link
+    below = [Path(folder, MARK) for folder, *names in os.walk(directory) if any(MARK in some for some in names)]
+    marks = (*directory.glob(f"*/{MARK}"), *below)  # a run itself may be reached through a link
     for run in sorted(found | {mark.parent for mark in marks}):
         require_own(run)
         for folder, folders, files in os.walk(run):
