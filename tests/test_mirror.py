@@ -23,6 +23,7 @@ NO_MIRROR = (
 # Names that two packages share because the field has one word for what both are about, each in its own place.
 SHARED_NAMES = {
     "audit": "foldwise audit, and the step of a run",
+    "blend": "foldwise blend, and what it does",
     "build": "parts from their configuration, trackers from theirs",
     "contract": "what a model, a loss and a preprocessor must have",
     "features": "columns of a table, and the check of them",

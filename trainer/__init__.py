@@ -14,6 +14,7 @@ from trainer.system.fast_import import unsearched_import
 if TYPE_CHECKING:
     from trainer import errors
     from trainer.api.audit import audit
+    from trainer.api.blending import blend
     from trainer.api.classifier import Classifier
     from trainer.api.data import Data, images, read_table, table, texts
     from trainer.api.given import arrays, dataset
@@ -33,6 +34,7 @@ PLACES = {
     "cross_validate": "trainer.api.training",
     "open_run": "trainer.api.runs",
     "Run": "trainer.api.runs",
+    "blend": "trainer.api.blending",
     "Classifier": "trainer.api.classifier",
     "errors": "trainer.errors",
     "__version__": "trainer.system.version",
@@ -45,6 +47,7 @@ __all__ = [
     "Run",
     "arrays",
     "audit",
+    "blend",
     "cross_validate",
     "dataset",
     "errors",

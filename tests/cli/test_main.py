@@ -7,6 +7,7 @@ from functools import wraps
 from inspect import signature
 
 import pytest
+from typer.models import OptionInfo
 
 from tests.places import REPOSITORY
 from trainer.cli import main as cli
@@ -93,16 +94,20 @@ def test_every_path_on_the_command_line_may_begin_with_the_home_directory(comman
     monkeypatch.setattr(cli, "COMMANDS", ((take, None),))
     parameters = signature(function).parameters.values()
     paths = [parameter for parameter in parameters if is_path(parameter.annotation)]
-    files = ("FILE", "RUN", "COPY", "DIR", "DIR|ZIP", "IN", "OUT", "NAME")
+    files = ("FILE", "RUN", "COPY", "DIR", "DIR|ZIP", "IN", "OUT", "NAME", "PATH")
     no_files = ("encoding", "format", "table")  # names of another kind
     named = [one for one in parameters if metavar(one) in files and one.name not in no_files]
     assert paths == named != []
-    flags = {p.name: f"--{p.name.replace('_', '-')}" for p in paths if p.default is not p.empty and p.name != "others"}
+    flags = {p.name: f"--{p.name.replace('_', '-')}" for p in paths if is_flag(p)}
     typed = [word for p in paths for word in ([flags[p.name], "~/x"] if p.name in flags else ["~/x"])]
     assert foldwise([command, *typed]) == 0
     for parameter in paths:
         value = handed[parameter.name]
         assert [str(one) for one in (value if isinstance(value, list) else [value])] == ["/users/me/x"]
+
+
+def is_flag(parameter):
+    return isinstance(parameter.annotation.__metadata__[-1], OptionInfo)
 
 
 def metavar(parameter):

@@ -15,6 +15,8 @@ from typer.main import get_command
 
 from trainer.cli.audit import EXAMPLES as AUDIT_EXAMPLES
 from trainer.cli.audit import audit
+from trainer.cli.blend import EXAMPLES as BLEND_EXAMPLES
+from trainer.cli.blend import blend
 from trainer.cli.convert import convert
 from trainer.cli.merge import merge, report
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
@@ -31,6 +33,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (merge, None),
     (report, None),
     (verify, None),
+    (blend, BLEND_EXAMPLES),
     (split, SPLIT_EXAMPLES),
     (audit, AUDIT_EXAMPLES),
     (convert, None),

@@ -7,6 +7,7 @@ from trainer.config.keys import CONF
 
 REPOSITORY_DOOR = "python train.py"  # the command to train in a checkout; in an installed copy it is INSTALLED_DOOR
 INSTALLED_DOOR = "foldwise train"
+BLEND_DOOR = "foldwise blend"  # of runs that are made of others
 PYTHON_DOOR = "trainer.cross_validate"  # of rows that were in memory: no command has them
 USAGE = """\
 Foldwise: k-fold training you can trust.
@@ -22,7 +23,7 @@ Foldwise: k-fold training you can trust.
 KEY=VALUE sets any key of the configuration (see --cfg job); GROUP=CHOICE picks a file of conf/:
 """
 ENDING = """
-Without training: foldwise split | audit | merge | report | convert | tensorboard (foldwise --help).
+Without training: foldwise split | audit | merge | report | blend | convert | tensorboard (foldwise --help).
 Tab completion: eval "$(python train.py -sc install=bash)". Hydra's own flags: --hydra-help."""
 
 

@@ -86,3 +86,8 @@ def folds_text(result: CVResult) -> str:
 def fold_name(part: FoldResult, repeats: int) -> str:
     """Return ``3``, or ``r1 f3`` where there are repeats."""
     return str(part.fold) if repeats == 1 else f"r{part.repeat} f{part.fold}"
+
+
+def epoch_scored(part: FoldResult, between: str) -> str:
+    """Return the epoch that was scored and how many there were; a dash where nothing was trained, as in a blend."""
+    return f"{part.best_epoch}{between}{len(part.epochs)}" if part.epochs else "–"

@@ -11,6 +11,7 @@ from trainer.report import plots
 from trainer.report.baseline_table import baseline_table
 from trainer.report.formatting import (
     duration,
+    epoch_scored,
     fold_name,
     interval,
     metric_label,
@@ -87,6 +88,7 @@ def report_markdown(
         result=result,
         primary=result.metrics[result.primary],
         label=plain_label(result.primary),
+        has_epochs=any(part.epochs for part in folds),
         warnings=warnings,
         hints=hints,
         metric_rows=_metric_rows(result),
@@ -107,7 +109,8 @@ def report_markdown(
 
 def _draw(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult]) -> dict[str, bytes]:
     rows = (oof.target, oof.proba, result.classes, result.task)
-    figures = {"learning_curves": plots.learning_curves(folds, result.primary)}
+    trained = any(part.epochs for part in folds)
+    figures = {"learning_curves": plots.learning_curves(folds, result.primary)} if trained else {}
     if result.task.has_classes:
         figures["confusion_matrix"] = plots.confusion_matrix(*rows)
         figures["precision_recall"] = plots.precision_recall(*rows)
@@ -131,7 +134,7 @@ def _fold_rows(result: CVResult, folds: Sequence[FoldResult]) -> list[list[str]]
             fold_name(part, result.repeats),
             str(part.n_train),
             str(len(part.rows)),
-            f"{part.best_epoch} of {len(part.epochs)}",
+            epoch_scored(part, " of "),
             *(number(part.metrics.get(name)) for name in primary_first(result)),
             duration(part.seconds),
         ]

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from trainer.report.formatting import (
     duration,
+    epoch_scored,
     fold_name,
     folds_text,
     interval,
@@ -53,7 +54,7 @@ def folds_table(result: CVResult, folds: Sequence[FoldResult]) -> Table:
             fold_name(part, result.repeats),
             str(part.n_train),
             str(len(part.rows)),
-            f"{part.best_epoch}/{len(part.epochs)}",
+            epoch_scored(part, "/"),
             *(number(part.metrics.get(name)) for name in names),
             duration(part.seconds),
         )

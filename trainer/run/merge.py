@@ -86,7 +86,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     _require_metrics(opened, plugins)
     copies = [open_copy(other) for other in others]
     lines = [line for copy in copies for line in compare_copies(opened, copy, force=force)]
-    rows = ids_N, target, group_N = _rows(opened)
+    rows = ids_N, target, group_N = read_rows(opened)
     for copy in copies:
         _require_equal_rows(opened, rows, copy)
     found = find_folds(opened, copies, force=force)
@@ -116,7 +116,12 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     return Merged(result, folds, oof, report, (*taken, *notes), tuple(tips))
 
 
-def _rows(run: RunCopy) -> Rows:
+def read_rows(run: RunCopy) -> Rows:
+    """Return the rows of a run: ids, target and the number of each row's group.
+
+    Raises:
+        CheckpointError: they are damaged, or not the rows of its folds.
+    """
     path, facts = run.directory / "rows.parquet", run.facts
     try:
         ids_N, target, group_N = read_run_rows(run.directory, run.task)
@@ -133,7 +138,7 @@ def _rows(run: RunCopy) -> Rows:
 
 
 def _require_equal_rows(run: RunCopy, rows: Rows, other: RunCopy) -> None:
-    (ids_N, target, _), (other_ids_N, other_target, _) = rows, _rows(other)
+    (ids_N, target, _), (other_ids_N, other_target, _) = rows, read_rows(other)
     there, here = other.directory / "rows.parquet", run.directory / "rows.parquet"
     unlike_N = (ids_N != other_ids_N) | (target != other_target).reshape(len(ids_N), -1).any(axis=1)
     if unlike_N.any():

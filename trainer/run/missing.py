@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.config.help import PYTHON_DOOR, REPOSITORY_DOOR
+from trainer.config.help import BLEND_DOOR, PYTHON_DOOR, REPOSITORY_DOOR
 from trainer.config.overrides import key_of, quoted, value_of, without
 from trainer.run.copies import RunCopy, open_copy
 from trainer.store.status import survey
@@ -75,6 +75,8 @@ def _command(run: RunCopy, folds: Sequence[int]) -> str:
     if door == PYTHON_DOOR:
         return f"the same call of {PYTHON_DOOR}, with run={run.directory.name!r}"
     given = [str(item) for item in run.facts.get("command", [])]
+    if door == BLEND_DOOR:
+        return f"{door} {shlex.join(given)}"
     kept = without(given, (*SAID_ANEW, "cv.fold", "paths.runs"))
     place, here = run.directory.resolve(), Path.cwd().resolve()
     runs = next((value_of(item) for item in given if key_of(item) == "paths.runs"), "runs")

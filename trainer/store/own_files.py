@@ -17,15 +17,18 @@ from trainer.system.folders import PLAIN, is_there, opened, read_file, require_k
 MARK = "folds.json"  # of a run; written last: a directory without it holds no run
 LOCK = "LOCK"
 PRETRAINED = "pretrained.json"  # the plans of pretrained transformers
+BLEND = "blend.json"  # of what runs a blend is made
+DECISION = "decision.json"  # thresholds and calibration that were fitted on held-out rows
 EVENTS = r"events\.out\.tfevents\..+"
 RUN_FILE = re.compile(
-    rf"(config\.yaml|(manifest|folds|split|profile|cv|pretrained)\.json|rows\.parquet|oof\.(parquet|csv)|report\.(md|html)|{EVENTS})"
+    r"(config\.yaml|(manifest|folds|split|profile|cv|pretrained|blend|decision)\.json|rows\.parquet|oof\.(parquet|csv)"
+    rf"|report\.(md|html)|{EVENTS})"
 )
 FOLD_FILE = re.compile(
     r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner|baselines)\.json|baseline-(linear|boosting)\.parquet|model\.(safetensors|pth)"
     rf"|step-\d+\.(pt|json)|inner-\d+-\d+\.json|{EVENTS})"
 )
-PLOT_FILE = re.compile(r"(learning_curves|confusion_matrix|precision_recall)\.png")
+PLOT_FILE = re.compile(r"(learning_curves|confusion_matrix|precision_recall|residuals|reliability)\.png")
 FOLD, PLOTS = re.compile(r"fold_(\d+|all)"), "plots"
 
 
