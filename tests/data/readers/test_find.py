@@ -44,3 +44,13 @@ def test_the_format_named_wins_over_the_ending(tmp_path):
         open_table(path, ColumnOptions())
     rows = open_table(path, ColumnOptions(format="delimited")).rows
     assert rows.to_pydict() == {"a": ["1", "2"], "label": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("ending", "advice"), [("rds", r"write_parquet"), ("RData", r"write\.csv"), ("ods", "save it as .xlsx")]
+)
+def test_files_of_other_programs_are_refused_with_the_way_out(tmp_path, ending, advice):
+    path = tmp_path / f"x.{ending}"
+    path.write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(DataError, match=advice):
+        open_table(path, ColumnOptions())

@@ -12,6 +12,15 @@ from trainer.errors import ConfigError, DataError, did_you_mean
 
 PICKLES = (".pkl", ".pickle", ".p", ".joblib")
 
+OF_PROGRAMS = {  # what is refused, and how it is written as something that is read
+    "R": (
+        (".rds", ".rdata", ".rda"),
+        "in R run arrow::write_parquet(x, 'x.parquet') or write.csv(x, 'x.csv', row.names = FALSE)",
+    ),
+    "SAS": ((".sas7bdat", ".xpt"), "export it as CSV, or as .sav"),
+    "LibreOffice": ((".ods",), "save it as .xlsx"),
+}
+
 
 @cache
 def readers() -> dict[str, Reader]:
@@ -65,6 +74,9 @@ def _find(path: Path) -> str:
         raise DataError(
             f"{path}: pickle files are never read: what is in one may run any code; write the table as Parquet"
         )
+    for program, (its_endings, advice) in OF_PROGRAMS.items():
+        if not usual and ending in its_endings:
+            raise DataError(f"{path}: a file of {program}, which is not read: {advice}")
     if not usual:
         raise DataError(
             f"{path}: tables end in {' '.join(endings())}, not '{path.suffix}'; data.format=NAME says what "
