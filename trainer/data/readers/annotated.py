@@ -58,6 +58,7 @@ def annotated_table(
     label: str = "label",
     listed: LabelList | None = None,
     notes: Sequence[str] = (),
+    split: str | None = None,
 ) -> OpenTable:
     """Return a row for each item that has a label; tell how many have none, and how far annotators agree.
 
@@ -71,6 +72,7 @@ def annotated_table(
         label: what the tool calls what was chosen.
         listed: the labels that there are, where the export or a file beside it says so.
         notes: to begin with.
+        split: the column of the cells with the part that each row is in, if any.
 
     Raises:
         DataError: nothing is annotated, or there is a label that is not listed; names its place.
@@ -90,7 +92,13 @@ def annotated_table(
     notes += [agreement_note(shared, "rows")] if shared else []
     name = label if columns.label == label else "label"
     table = _table([item for item, _ in kept], [labels for _, labels in kept], name, several)
-    return OpenTable(table, notes=tuple(notes), known={"label": name, "id": "id"})
+    known = {"label": name, "id": "id", **({"split": split} if split else {})}
+    return OpenTable(table, notes=tuple(notes), known=known)
+
+
+def one_vote(labels: Collection[str]) -> dict[str, Labels]:
+    """Return the labels of somebody unnamed; of no label, nobody's."""
+    return {"": tuple(sorted(labels))} if labels else {}
 
 
 def choose(path: Path, wanted: object, names: Collection[str], what: str) -> str:

@@ -13,6 +13,7 @@ from trainer.data.columns.reading import IMAGE_TABLE, reading_of
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.columns.unread import unread_columns
+from trainer.data.images.addresses import local_names
 from trainer.data.images.image_files import hash_images, is_image_name, list_files
 from trainer.data.readers.archives import Archive, open_archive
 from trainer.data.readers.contract import OpenTable
@@ -81,6 +82,7 @@ def image_samples(
     wanted = _file_names(table, roles.others["file"][0], path, suffix)
     root = _root(path, images)
     archive = None if Path(root).is_dir() else open_archive(root, zip_encoding)
+    wanted = local_names(wanted, root, lambda: list_files(root, zip_encoding).files)
     find = _finder(root, archive, join=columns.spellings == "join")
     names = _below(root, wanted, "" if images or not _is_zip(path) else opened.folder, path, find)
     labels = labels_of(table, roles, path, columns)
@@ -107,7 +109,8 @@ def _root(path: str, images: str | None) -> str:
     Raises:
         DataError: it is not there.
     """
-    place = Path(images or (path if _is_zip(path) else Path(path).parent))
+    holds_all = _is_zip(path) or Path(path).is_dir()
+    place = Path(images or (path if holds_all else Path(path).parent))
     if images and not place.is_dir() and not (place.is_file() and _is_zip(images)):
         what = "is neither a directory nor a .zip file" if place.exists() else "does not exist"
         raise DataError(f"data.images={images} {what}: give the directory or .zip that holds the image files")

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.annotated import NOT_ANNOTATED, Item, LabelList, annotated_table, choose, merged
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.json_records import Record, first_object, read_records
 from trainer.data.readers.text_decoding import decode_text
+from trainer.data.readers.xml_files import read_xml
 from trainer.errors import DataError
 
 NAME = "an export of Label Studio"
@@ -172,14 +172,7 @@ def _listed(folder: Path, name: str) -> LabelList | None:
     for file in (folder / config for config in CONFIGS):
         if not file.is_file():
             continue
-        payload = file.read_bytes()
-        try:
-            if b"<!DOCTYPE" in payload:
-                raise DataError(f"{file}: has a DOCTYPE, which no labelling configuration needs: delete it")
-            root = ElementTree.fromstring(payload)
-        except ElementTree.ParseError as problem:
-            raise DataError(f"{file}: not XML ({problem}): save the labelling configuration again") from problem
-        tags = [tag for tag in root.iter("Choices") if tag.get("name") == name]
+        tags = [tag for tag in read_xml(file).iter("Choices") if tag.get("name") == name]
         choices = {str(one.get("alias") or one.get("value")) for tag in tags for one in tag.iter("Choice")}
         if choices:
             return LabelList(choices, file.name)
