@@ -30,6 +30,7 @@ SHARED_NAMES = {
     "find": "metrics by name, and the reader of a file",
     "labels": "labels of a table, and the check of them",
     "mae": "the mean absolute error as a metric and as a loss",
+    "look": "foldwise look, and the same from Python",
     "merge": "foldwise merge, and what it does",
     "reference": "the page of all options, and that of all commands",
     "preflight": "the checks, and the step of a run",

@@ -1,7 +1,7 @@
 """k-fold training you can trust, from Python: ``import trainer as fw; run = fw.cross_validate(frame, model="mlp")``.
 
-Names are imported when they are used, so that ``import trainer`` is quick and imports no torch. ``trainer.audit`` is a
-package and a function: called, it audits data.
+Names are imported when they are used, so that ``import trainer`` is quick and imports no torch. ``trainer.audit`` and
+``trainer.look`` are packages and functions: called, they audit data and look at it.
 """
 
 import sys
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trainer.api.classifier import Classifier
     from trainer.api.data import Data, images, read_table, table, texts
     from trainer.api.given import arrays, dataset
+    from trainer.api.look import look
     from trainer.api.runs import Run, open_run
     from trainer.api.training import cross_validate
 
@@ -31,6 +32,7 @@ PLACES = {
     "dataset": "trainer.api.given",
     "Data": "trainer.api.data",
     "audit": "trainer.audit",
+    "look": "trainer.look",
     "cross_validate": "trainer.api.training",
     "open_run": "trainer.api.runs",
     "Run": "trainer.api.runs",
@@ -39,7 +41,10 @@ PLACES = {
     "errors": "trainer.errors",
     "__version__": "trainer.system.version",
 }
-CALLED = {"trainer.audit": "trainer.api.audit"}  # packages that are functions too, and where these are
+CALLED = {
+    "trainer.audit": "trainer.api.audit",
+    "trainer.look": "trainer.api.look",
+}  # packages that are functions too, and where these are
 
 __all__ = [
     "Classifier",
@@ -52,6 +57,7 @@ __all__ = [
     "dataset",
     "errors",
     "images",
+    "look",
     "open_run",
     "read_table",
     "table",

@@ -223,6 +223,12 @@ def test_columns_that_no_option_names_may_be_a_group_or_a_split(tmp_path: Path) 
     assert not {"group_column", "split_column"} & {finding.kind for finding in given}
 
 
+def test_a_split_whose_rows_of_train_come_first_is_seen(tmp_path: Path) -> None:
+    rows = [(f"text {i}", "ab"[i % 2], "train" if i < 1100 else "test") for i in range(1200)]
+    found = audit_file(csv(tmp_path, rows, "text,label,part"), ColumnOptions(), text="text")
+    assert "(test, train)" in of_kind(found, "split_column").message
+
+
 @pytest.mark.parametrize("named", [None, "id"])
 def test_rows_without_a_label_have_no_side_of_a_split(tmp_path: Path, named: str | None) -> None:
     rows = [(f"r{i}", *row) for i, row in enumerate(user_rows())]

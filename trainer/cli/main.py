@@ -18,6 +18,8 @@ from trainer.cli.audit import audit
 from trainer.cli.blend import EXAMPLES as BLEND_EXAMPLES
 from trainer.cli.blend import blend
 from trainer.cli.convert import convert
+from trainer.cli.look import EXAMPLES as LOOK_EXAMPLES
+from trainer.cli.look import look
 from trainer.cli.merge import merge, report
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
 from trainer.cli.split import split
@@ -30,6 +32,7 @@ from trainer.wording.printable import let_print_anything, printable_message
 
 UsageError: Any = typer.BadParameter.__base__  # click's, or that of the copy which typer brings along
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
+    (look, LOOK_EXAMPLES),
     (merge, None),
     (report, None),
     (verify, None),

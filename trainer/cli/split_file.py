@@ -1,7 +1,5 @@
 """What ``foldwise split`` does: read a table, split it, show the folds, write them, say how to train on them."""
 
-import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +7,7 @@ from trainer.audit.describe_split import describe_split
 from trainer.cli.columns import given_columns
 from trainer.cli.flags import as_flags, named_as_flags
 from trainer.config.bounds import bound_problems
-from trainer.config.overrides import quoted
+from trainer.config.overrides import in_shell, listed, quoted
 from trainer.config.schema import CvConfig
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.samples import DataSpec, Samples
@@ -175,24 +173,15 @@ def training_command(table: Table, out: Path, spec: DataSpec) -> str:
     model = [] if table.text is None else ["model=text_cnn"]
     loss = [spec.task.first_loss] if spec.task.first_loss else []
     items = [f"data={source}", *given, *model, *loss, "cv=predefined", f"cv.path={_value(str(out))}"]
-    return " ".join(["python train.py", *(_shell(item) for item in items)])
+    return " ".join(["python train.py", *map(in_shell, items)])
 
 
 def _value(value: str | list[str]) -> str:
     """Write a value for Hydra, quoted where its grammar would read more than a word."""
     if isinstance(value, list):
-        return _value(value[0]) if len(value) == 1 else _listed(value)
+        return _value(value[0]) if len(value) == 1 else listed(value)
     return quoted(value)
 
 
 def _typed(name: str, value: str | list[str]) -> str:
-    return _listed(value) if isinstance(value, list) and name in NO_WORD else _value(value)
-
-
-def _listed(values: list[str]) -> str:
-    return f"[{','.join(map(_value, values))}]"
-
-
-def _shell(item: str) -> str:
-    plain = re.fullmatch(r"[\w./=,-]+", item, re.ASCII) is not None
-    return item if plain else shlex.quote(item) if re.search(r'[$`"\\!]', item) else f'"{item}"'
+    return listed(value) if isinstance(value, list) and name in NO_WORD else _value(value)

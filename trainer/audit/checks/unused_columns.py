@@ -27,7 +27,7 @@ def check_unused_columns(samples: Samples, table: TableColumns, *, are_features:
     """
     findings, role = [], "is a feature" if are_features else "no option names it"
     for name, cells_N in split_columns(samples, table).items():
-        parts = ", ".join(sorted({str(cell) for cell in cells_N[:1000]})[:4])
+        parts = ", ".join(sorted({str(cell) for cell in cells_N})[:4])
         said = f"Column '{shown(name, 40)}' ({shown(parts, 40)}) looks like a split, and {role}."
         fix = f"{setting('data.split', name)} cv=predefined"
         findings.append(Finding("split_column", "warning", said, fix=_or_drop(fix, name, are_features)))
@@ -69,8 +69,10 @@ def _columns(table: TableColumns) -> dict[str, Cells]:
 
 def _is_split(name: str, cells_N: Cells) -> bool:
     if cells_N.dtype == object:
-        words = {str(cell).lower() for cell in cells_N[:1000]}
-        return len(words) > 1 and words <= SPLIT_WORDS and {str(cell).lower() for cell in cells_N} <= SPLIT_WORDS
+        if not {str(cell).lower() for cell in cells_N[:1000]} <= SPLIT_WORDS:
+            return False
+        words = {str(cell).lower() for cell in cells_N}  # of all rows: those of train often come first
+        return len(words) > 1 and words <= SPLIT_WORDS
     if not SPLIT_NAME.fullmatch(name):
         return False
     values = np.unique(cells_N)

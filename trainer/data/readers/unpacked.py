@@ -144,12 +144,12 @@ def _unzip(path: Path, names: Sequence[str], into: Path, zip_encoding: str | Non
 
 def _decompress(path: Path, target: Path, most_bytes: int) -> Path:
     with ExitStack() as stack:
-        _copy(_Limited(_stream(path, path.suffix, stack), most_bytes, path), target)
+        _copy(_Limited(packed_stream(path, path.suffix, stack), most_bytes, path), target)
     return target
 
 
-def _stream(path: Path, ending: str, stack: ExitStack) -> Any:
-    """Open what a file holds; ``stack`` closes it."""
+def packed_stream(path: Path | IO[bytes], ending: str, stack: ExitStack) -> Any:
+    """Open what a file, or a file that is open, holds; ``stack`` closes it."""
     import bz2
     import gzip
     import lzma
@@ -158,7 +158,8 @@ def _stream(path: Path, ending: str, stack: ExitStack) -> Any:
 
     ending = TARS.get(ending.lower(), ending.lower())
     if ending == ".zst":
-        return stack.enter_context(pa.CompressedInputStream(arrow_files.opened(path), "zstd"))
+        file: Any = arrow_files.opened(path) if isinstance(path, Path) else path
+        return stack.enter_context(pa.CompressedInputStream(file, "zstd"))
     openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open, "": open}
     return stack.enter_context(openers[ending](path, "rb"))
 
@@ -205,7 +206,7 @@ def _tar(path: Path, most_bytes: int) -> "Iterator[tarfile.TarFile]":
     import tarfile
 
     with ExitStack() as stack:
-        stream = _Limited(_stream(path, path.suffix, stack), most_bytes, path)
+        stream = _Limited(packed_stream(path, path.suffix, stack), most_bytes, path)
         try:
             with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive:
                 yield archive

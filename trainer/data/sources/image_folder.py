@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from trainer.data.columns.encoded_labels import Labels
 from trainer.data.columns.labels import encode_labels
 from trainer.data.columns.options import ClassName
 from trainer.data.columns.reading import IMAGE_FOLDER
@@ -79,7 +80,60 @@ def load_image_folder(
         raise ConfigError(f"data.task={task}: folders give {' or '.join(ONE_CLASS)}; several labels: data=image_csv")
     if group not in (None, "folder"):
         raise ConfigError(f"data.group={group}: folders have only data.group=folder; for a column use data=image_csv")
-    listing = list_files(path, zip_encoding)
+    options: dict[str, Any] = {"spellings": spellings, "missing": missing_labels, "positive": positive}
+    found = find_classes(list_files(path, zip_encoding), folders=folders, split=split, **options)
+    root, labels, inside = found.listing.root, found.labels, found.inside
+    if not labels.task.fits(task):
+        raise DataError(f"{root}: data.task={task}, but there are {len(labels.classes)} class folders")
+    samples = Samples(
+        ids_N=np.array([place.name[len(found.top) :] for place in inside], dtype=np.str_),
+        inputs=hash_images(root, [place.name for place in inside]),
+        target=labels.target,
+        groups_N=_groups(inside, root) if group else None,
+        split_N=_split_column(inside, root) if split else None,
+    )
+    notes = found.notes if group else (*found.notes, *_within_note(inside))
+    samples = samples.only(~labels.left_out_N)
+    task_named = TASKS[task] if task else labels.task
+    reading = {"kind": IMAGE_FOLDER, "spellings": spellings, "missing_labels": list(missing_labels)}
+    name = Path(root).resolve().stem
+    return samples, DataSpec(name, task_named, labels.classes, notes, labels.positive_because, reading)
+
+
+@dataclass(frozen=True)
+class FoundImages:
+    """The images of a folder and their classes, before any of them is read.
+
+    Attributes:
+        listing: of the folder or zip file.
+        top: the folders, ending in ``/``, that hold all images.
+        inside: where the N images lie that are read.
+        labels: of them.
+        notes: on what was found.
+    """
+
+    listing: Listing
+    top: str
+    inside: tuple[Place, ...]
+    labels: Labels
+    notes: tuple[str, ...]
+
+
+def find_classes(
+    listing: Listing, *, folders: Sequence[str] | None = None, split: bool = False, **options: Any
+) -> FoundImages:
+    """Tell the class of each image by the folder it is in; no image is read.
+
+    Args:
+        listing: of the folder or zip file.
+        folders: of train, val, test: those to read; None = all.
+        split: the train, val and test folders are the folds.
+        **options: on labels, as for ``encode_labels``.
+
+    Raises:
+        DataError: there are no images, or no classes.
+        ConfigError: the options do not fit what is there.
+    """
     names = listing.images()
     if not names:
         raise DataError(f"{listing.root}: {_no_images(listing)}")
@@ -90,25 +144,9 @@ def load_image_folder(
     inside = [place for place in found if place.label and (folders is None or place.part in folders)]
     _require_classes(inside, listing.root)
     folders_N = pa.array([place.label for place in inside], pa.string())
-    options: dict[str, Any] = {"spellings": spellings, "missing": missing_labels, "positive": positive}
     labels = encode_labels(folders_N, "the class folders", listing.root, sure=True, **options)
-    if not labels.task.fits(task):
-        raise DataError(f"{listing.root}: data.task={task}, but there are {len(labels.classes)} class folders")
-    samples = Samples(
-        ids_N=np.array([place.name[len(top) :] for place in inside], dtype=np.str_),
-        inputs=hash_images(listing.root, [place.name for place in inside]),
-        target=labels.target,
-        groups_N=_groups(inside, listing.root) if group else None,
-        split_N=_split_column(inside, listing.root) if split else None,
-    )
     notes = (*labels.notes, *listing.notes, *_notes(listing, top, parts, found, inside))
-    notes += () if group else _within_note(inside)
-    name = Path(listing.root).resolve().stem
-    samples = samples.only(~labels.left_out_N)
-    task_named = TASKS[task] if task else labels.task
-    options = {"spellings": spellings, "missing_labels": list(missing_labels)}
-    reading = {"kind": IMAGE_FOLDER, **options}
-    return samples, DataSpec(name, task_named, labels.classes, notes, labels.positive_because, reading)
+    return FoundImages(listing, top, tuple(inside), labels, notes)
 
 
 def split_folders(path: str) -> list[str]:

@@ -1,0 +1,125 @@
+"""``foldwise look`` says the right things of files as people have them, and its commands run."""
+
+import json
+import shlex
+import subprocess
+import zipfile
+
+import pyarrow.csv
+import pytest
+
+import trainer as fw
+from tests.look.made_files import RIGHT, write_files
+from trainer.cli.main import main as foldwise
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.sources.csv_tabular import load_csv_tabular
+from trainer.errors import DataError
+from trainer.look.look_at import look_at
+from trainer.look.page import MOST_LINES, as_page
+
+TABLES = ("sep.csv", "commas.txt", "noheader.csv", "passengers.csv", "patients.csv", "house.csv", "my data (1).csv")
+QUICK = ("debug=fast", "cv.fold=0", "audit=off", "baseline=off", "preflight=off")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    write_files(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_what_is_said_is_right_and_its_commands_run(files, train, monkeypatch, capsys, name):
+    monkeypatch.chdir(files)
+    right, found = RIGHT[name], look_at(name)
+    words = shlex.split(found.train)
+    assert set(right.train.split()) <= set(words)
+    assert [column.kind for column in found.columns] == list(right.kinds)
+    assert found.task == right.task
+    assert len(as_page(found).splitlines()) <= MOST_LINES
+    assert bool(found.repair) == right.repaired
+    for step in found.repair:
+        subprocess.run(step, shell=True, check=True)
+    audit = shlex.split(found.audit)
+    assert audit[0] == words[0] == "foldwise"
+    assert foldwise(audit[1:]) == 0, capsys.readouterr().err
+    outcome = train(*words[2:], *QUICK, f"run=x{list(RIGHT).index(name)}")
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_kinds_are_those_that_the_loader_takes(files, name):
+    found = look_at(str(files / name))
+    label = found.candidates["label"][0].name
+    refused = [column.name for column in found.columns if column.read_as == "refused"]
+    form = {"header": found.form["header"]} if found.form["header"] == "none" else {}
+    options = ColumnOptions(
+        label=label,
+        task=found.task if found.task == "regression" else None,
+        delimiter=found.form["delimiter"] if name.endswith(".txt") else None,
+        missing_labels=[""],
+        **form,
+    )
+    samples, _ = load_csv_tabular(str(files / name), options, drop=refused)
+    for kind, taken in (("number", samples.inputs.numeric), ("category", samples.inputs.categorical)):
+        said = {column.name for column in found.columns if column.read_as == kind and column.name != label}
+        assert said == set(taken)
+
+
+def test_json_has_all_that_the_page_has(files, capsys, monkeypatch):
+    monkeypatch.chdir(files)
+    assert foldwise(["look", "patients.csv", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads(json.dumps(look_at("patients.csv").to_dict()))
+    assert found["candidates"]["group"][0]["name"] == "patient_id"
+    assert foldwise(["look", "patients.csv"]) == 0
+    assert found["train"] in capsys.readouterr().out
+
+
+def test_fewer_rows_are_looked_at_where_so_many_are_asked_for(files):
+    found = look_at(str(files / "house.csv"), n_rows=20)
+    assert (found.n_rows, found.sample) == (60, "20 rows were looked at")
+
+
+def test_a_frame_is_looked_at_as_its_file_is(files):
+    table = pyarrow.csv.read_csv(files / "house.csv")
+    found = fw.look(table)
+    assert [column.kind for column in found.columns] == ["number", "number", "number"]
+    assert found.task == "regression"
+    assert "fw.cross_validate" in found.train
+    assert "house" not in str(found)
+
+
+def test_a_split_that_training_refuses_is_no_part_of_the_command(tmp_path):
+    rows = "".join(f"{i}.5,{'ab'[i % 2]},{['dev', 'test'][i % 2]}\n" for i in range(20))
+    (tmp_path / "t.csv").write_text(f"x,label,split\n{rows}")
+    found = look_at(str(tmp_path / "t.csv"))
+    assert "predefined" not in found.train
+    assert "data.drop=[split]" in found.train
+    assert "'dev' in row 1 is no fold" in found.refusals[-1].why
+
+
+def test_what_is_not_there_is_an_error():
+    with pytest.raises(DataError, match="no such file"):
+        look_at("nowhere.csv")
+    assert look_at("https://x.org/a.csv").advice == "download it first: curl -LO https://x.org/a.csv"
+
+
+def test_damaged_text_is_repaired_first(tmp_path, monkeypatch):
+    rows = "".join(f"酒店的房间很大也很干净{i},{'ab'[i % 2]}\n" for i in range(40)).encode("gb18030")
+    (tmp_path / "bad.csv").write_bytes("文本,label\n".encode("gb18030") + rows + b"\xb7\xbf\xff,a\n")
+    monkeypatch.chdir(tmp_path)
+    found = look_at("bad.csv")
+    assert found.repair == ("iconv -c -f gb18030 -t utf-8 bad.csv > bad_repaired.csv",)
+    subprocess.run(found.repair[0], shell=True, check=False)
+    assert look_at("bad_repaired.csv").train == found.train
+
+
+def test_a_table_in_a_zip_file_names_the_images_beside_it(files, tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in sorted((files / "named").rglob("*.*")):
+            archive.write(path, path.relative_to(files / "named"))
+    found = look_at(str(tmp_path / "all.zip"))
+    assert "data=image_csv" in found.train
+    assert "data.file=file" in found.train
+    assert look_at(str(files / "named")).train == look_at(str(files / "named" / "table.csv")).train

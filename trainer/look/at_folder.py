@@ -1,0 +1,102 @@
+"""Look at a folder that is no folder of images: a run, a model, runs, tables, arrays."""
+
+import json
+import shlex
+from contextlib import suppress
+from pathlib import Path
+
+from trainer.data.readers.find import endings
+from trainer.errors import FoldwiseError
+from trainer.look.answer import Look
+from trainer.store.run_files import is_run
+from trainer.wording.lists import first_few
+
+WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".onnx", ".gguf")
+MOST_LISTED = 12
+
+
+def look_at_folder(path: Path, name: str) -> Look:
+    """Say what a folder is.
+
+    Args:
+        path: of it.
+        name: as it was given, in commands.
+    """
+    if _is_run(path):
+        return _run(path, name)
+    inside = sorted(path.iterdir())
+    runs = [entry.name for entry in inside if entry.is_dir() and _is_run(entry)]
+    if runs:
+        advice = f"look at one of them, or: foldwise tensorboard {shlex.quote(name)}"
+        return Look(name, f"a folder of {_counted(len(runs), 'run')}", files=tuple(runs), advice=advice)
+    if (path / "config.json").is_file() and any(entry.suffix in WEIGHTS for entry in inside):
+        advice = f"give it to a model: model=transformer model.pretrained={shlex.quote(name)}, with data of texts"
+        return Look(name, f"a pretrained model ({_model_type(path)}), no data", advice=advice)
+    tables = [entry for entry in inside if entry.is_file() and _is_table(entry)]
+    if tables:
+        listed = tuple(f"{entry.name} ({_size(entry)})" for entry in tables[:MOST_LISTED])
+        advice = f"look at one of them: foldwise look {shlex.quote(str(Path(name, tables[0].name)))}"
+        return Look(name, f"a folder with {_counted(len(tables), 'table')}", files=listed, advice=advice)
+    return _other(path, name)
+
+
+def _is_run(path: Path) -> bool:
+    with suppress(FoldwiseError, OSError):
+        return is_run(path)
+    return False
+
+
+def _run(path: Path, name: str) -> Look:
+    done = sorted(entry.name for entry in path.glob("fold_*") if (entry / "DONE").exists())
+    facts = [f"folds that are done: {len(done)}"]
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        result = json.loads((path / "cv.json").read_text(encoding="utf-8"))
+        leading, figures = next(iter(result["metrics"].items()))
+        facts.append(f"{result['task']}, {leading} {figures['mean']:.4f} (mean of the folds)")
+    quoted = shlex.quote(name)
+    advice = f"its results again: foldwise report {quoted}; its curves: foldwise tensorboard {quoted}"
+    return Look(name, "a run of Foldwise (its directory)", facts=tuple(facts), advice=advice)
+
+
+def _model_type(path: Path) -> str:
+    with suppress(OSError, ValueError, AttributeError):
+        return str(json.loads((path / "config.json").read_text(encoding="utf-8")).get("model_type", "unknown"))
+    return "unknown"
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in endings() and not path.name.startswith(("._", ".")) and path.stem.lower() != "readme"
+
+
+def _other(path: Path, name: str) -> Look:
+    files = [entry for entry in sorted(path.rglob("*")) if entry.is_file() and not entry.name.startswith(".")][:100_000]
+    if not files:
+        return Look(name, "an empty folder", advice="look at the folder or file that holds the data")
+    kinds: dict[str, int] = {}
+    for file in files:
+        kinds[file.suffix.lower() or "no ending"] = kinds.get(file.suffix.lower() or "no ending", 0) + 1
+    most = sorted(kinds.items(), key=lambda item: -item[1])
+    said = first_few([f"{count:,} {ending}" for ending, count in most], 5)
+    deeper = [file.relative_to(path).as_posix() for file in files if _is_table(file)]
+    what = f"a folder with {_counted(len(files), 'file')}: {said}"
+    if deeper:
+        return Look(name, what, files=tuple(deeper[:MOST_LISTED]), advice="look at one of these tables")
+    if most[0][0] in (".npy", ".npz"):
+        advice = "arrays are trained on from Python: fw.cross_validate((numpy.load(...), labels))"
+    elif most[0][0] == ".txt":
+        advice = "write the texts as a table with one row each: text,label"
+    else:
+        advice = "nothing in it is a table or an image that is read"
+    return Look(name, what, advice=advice)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _size(path: Path) -> str:
+    n_bytes = path.stat().st_size
+    for unit, size in (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes} bytes"

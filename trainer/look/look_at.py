@@ -1,0 +1,71 @@
+"""Look at whatever a path leads to."""
+
+import shlex
+from pathlib import Path
+
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.images.image_files import Listing
+from trainer.data.readers.find import find_reader
+from trainer.data.readers.tables import check_is_file
+from trainer.errors import FoldwiseError
+from trainer.look.answer import Look, Refusal
+from trainer.look.at_folder import look_at_folder
+from trainer.look.at_images import holds_images, look_at_images, table_among
+from trainer.look.at_table import look_at_table, refusal_of
+from trainer.look.foreign import what_it_is
+from trainer.system.paths import ADDRESS
+
+
+def look_at(path: str, n_rows: int | None = None) -> Look:
+    """Say what lies at a path, what its columns are, and which command to begin with.
+
+    Args:
+        path: of a file or folder.
+        n_rows: rows of a table to look at; None = some.
+
+    Raises:
+        DataError: there is nothing.
+    """
+    if ADDRESS.match(path):
+        advice = f"download it first: curl -LO {shlex.quote(path)}"
+        return Look(path, "an address: files on this machine are read", advice=advice)
+    place = Path(path)
+    if not place.is_dir():
+        check_is_file(place)
+    listing = holds_images(place) if place.is_dir() or place.suffix.lower() == ".zip" else None
+    if listing is not None:
+        return _images(place, path, listing, n_rows)
+    if place.is_dir() and not _is_table_folder(place):
+        return look_at_folder(place, path)
+    return look_at_table(place, path, n_rows) or _foreign(place, path)
+
+
+def _is_table_folder(path: Path) -> bool:
+    """Whether a folder as a whole is a format of tables."""
+    try:
+        find_reader(path, ColumnOptions())
+    except FoldwiseError:
+        return False
+    return True
+
+
+def _images(path: Path, name: str, listing: Listing, n_rows: int | None) -> Look:
+    """Look at a table next to images where it names them, else at the folders."""
+    table = table_among(listing)
+    if table is not None:
+        found = (
+            look_at_table(path, name, n_rows)
+            if path.is_file()
+            else look_at_table(path / table, str(Path(name, table)), n_rows)
+        )
+        if found is not None and "data=image_csv" in found.train:
+            return found.with_facts(f"{len(listing.images()):,} images lie beside the table")
+    return look_at_images(listing, name)
+
+
+def _foreign(path: Path, name: str) -> Look:
+    what, advice = what_it_is(path) if path.is_file() else ("a folder", "")
+    refusal = refusal_of(path)
+    is_known = refusal is None or "tables end in" in str(refusal)  # what it is says more
+    refusals = () if is_known else (Refusal(str(refusal).replace(str(path), name)),)
+    return Look(name, what, refusals=refusals, advice=advice)

@@ -1,0 +1,336 @@
+"""Find the plan that a table can be trained by: guess the roles, call the loader, take its advice, until it loads."""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.audit.checks.unused_columns import group_columns, split_columns
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.columns.unread import GROUP_NAME, WHO
+from trainer.data.images.image_files import list_files
+from trainer.data.readers.contract import OpenTable
+from trainer.data.samples import DataSpec, Samples, TableColumns
+from trainer.errors import FoldwiseError
+from trainer.folds.io.split_files import given_folds
+from trainer.folds.plan import make_folds
+from trainer.folds.rare import apply_rare_policy
+from trainer.look.advice import advised
+from trainer.look.answer import Candidate, ColumnLook, Refusal
+from trainer.look.candidates import LabelGuess
+from trainer.look.column_kinds import EAST_ASIAN, is_text_name
+from trainer.look.loading_plan import LoadingPlan, written
+from trainer.tasks import Task
+
+ADVICE = ("task", "spellings", "missing_labels", "categorical", "id", "label_delimiter", "images", "suffix", "numeric")
+MOST_TRIES = 25
+MOST_PLACES = 200  # next to a table, looked at for its images
+FEW_FEATURES = 3  # columns beside a text, below which the text is what there is to learn from
+LONG_TEXT = 60  # characters
+MOST_CATEGORIES = 50  # different values of a column that is refused as numbers, to take it as a category
+MOST_TEXTS = 3  # columns read together
+N_SPLITS = 5
+ID_NAME = re.compile(
+    r"(.*[_ .-])?(id|ids|uid|uuid|guid|key|index|idx|no|nr|num|row|rownames?|file|filename|编号|序号)", re.I
+)
+PAIR = re.compile(r"(.*?)[_ ]?(1|a|first|one|左)", re.I)
+PAIRS = (("premise", "hypothesis"), ("question", "answer"), ("question", "sentence"), ("query", "document"))
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """A plan, and what was found on the way.
+
+    Attributes:
+        plan: the last one that was tried.
+        loaded: the rows as it reads them, or None where it does not.
+        refusals: what was refused, and what was done about it.
+        groups: columns that look like a group.
+        splits: columns that look like a split.
+        ids: columns that name the rows.
+    """
+
+    plan: LoadingPlan
+    loaded: tuple[Samples, DataSpec] | None
+    refusals: tuple[Refusal, ...] = ()
+    groups: tuple[Candidate, ...] = ()
+    splits: tuple[Candidate, ...] = ()
+    ids: tuple[Candidate, ...] = ()
+
+
+@dataclass
+class _Rows:
+    """The rows looked at, and what is known of them."""
+
+    opened: OpenTable
+    name: str
+    columns: Sequence[ColumnLook]
+    whole: bool
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def plan_table(
+    opened: OpenTable,
+    name: str,
+    columns: Sequence[ColumnLook],
+    label: LabelGuess,
+    form: ColumnOptions,
+    *,
+    whole: bool,
+    images: str | None = None,
+) -> TablePlan:
+    """Return how a table would be trained on with a label.
+
+    Args:
+        opened: the rows looked at.
+        name: of the file, in messages.
+        columns: what its columns are.
+        label: what may be the label.
+        form: options on how the file is written.
+        whole: whether all rows are looked at, so that classes may be counted.
+        images: where the images lie that a column names.
+    """
+    rows = _Rows(opened, name, columns, whole)
+    names = label.names[0] if len(label.names) == 1 else list(label.names)
+    base = replace(form, label=names)
+    plan = _with_inputs(LoadingPlan("csv_tabular", base), columns, images)
+    plan, loaded = _settled(plan, rows)
+    if loaded is None:
+        return TablePlan(plan, None, tuple(rows.refusals))
+    splits, groups = _split_and_groups(loaded[0], columns)
+    plan, ids = _with_ids(plan, columns, taken={*splits, *groups})
+    plan = _with_roles(plan, splits, groups)
+    plan, loaded = _settled(plan, rows)
+    if loaded is not None:
+        plan = _with_folds(plan, loaded, rows)
+        plan, loaded = _settled(plan, rows)
+    found = (tuple(Candidate(column, why) for column, why in found.items()) for found in (groups, splits, ids))
+    return TablePlan(plan, loaded, tuple(rows.refusals), *found)
+
+
+def _with_inputs(plan: LoadingPlan, columns: Sequence[ColumnLook], images: str | None) -> LoadingPlan:
+    """Choose what is learnt from: image files, texts, or all columns."""
+    free = [column for column in columns if column.name not in _labels(plan, columns)]
+    files = [column.name for column in free if column.kind == "image file"]
+    if files:
+        where = {} if images is None else {"images": images}
+        return replace(plan, source="image_csv", others={**where, "file": files[0]})
+    texts = [column for column in free if column.kind == "text"]
+    if texts and _is_for_texts(texts, free):
+        return replace(plan, source="csv_text", others=_text_columns(texts))
+    dropped = [column.name for column in free if _is_no_feature(column)]
+    return replace(plan, others={"drop": dropped} if dropped else {})
+
+
+def _labels(plan: LoadingPlan, columns: Sequence[ColumnLook]) -> set[str]:
+    label = plan.columns.label
+    names = [label] if isinstance(label, str | int) else label
+    return {column.name for column in columns for name in map(str, names) if _is_called(column.name, name)}
+
+
+def _is_called(column: str, name: str) -> bool:
+    return column == name or (name.endswith("*") and column.startswith(name[:-1]))
+
+
+def _is_no_feature(column: ColumnLook) -> bool:
+    return column.kind in ("text", "list") or any("data.drop=" in note for note in column.notes if column.kind != "id")
+
+
+def _is_for_texts(texts: Sequence[ColumnLook], free: Sequence[ColumnLook]) -> bool:
+    others = [column for column in free if column.kind in ("number", "category", "date") and not _is_role(column)]
+    long = any(column.length >= LONG_TEXT or column.language in EAST_ASIAN for column in texts)
+    return len(others) < FEW_FEATURES or any(is_text_name(column.name) for column in texts) or long
+
+
+def _is_role(column: ColumnLook) -> bool:
+    return GROUP_NAME.fullmatch(column.name) is not None
+
+
+def _text_columns(texts: Sequence[ColumnLook]) -> dict[str, Any]:
+    """Return the columns with the text, and with the second text of a pair."""
+    by_name = {column.name.strip().lower(): column.name for column in texts}
+    for first, second in PAIRS:
+        if first in by_name and second in by_name:
+            return {"text": by_name[first], "pair": by_name[second]}
+    for name in by_name:
+        if found := PAIR.fullmatch(name):
+            second = {"1": "2", "a": "b", "first": "second", "one": "two"}.get(found[2], "")
+            other = name[: found.start(2)] + second
+            if second and other in by_name:
+                return {"text": by_name[name], "pair": by_name[other]}
+    named = [column.name for column in texts if is_text_name(column.name)][:MOST_TEXTS]
+    if named:
+        return {"text": named[0] if len(named) == 1 else named}
+    return {"text": max(texts, key=lambda column: column.length).name}
+
+
+def _settled(plan: LoadingPlan, rows: _Rows) -> tuple[LoadingPlan, tuple[Samples, DataSpec] | None]:
+    """Call the loader until it reads the rows, taking the advice of each refusal."""
+    taken: list[Mapping[str, Any]] = []
+    for _ in range(MOST_TRIES):
+        try:
+            samples, spec = plan.load(rows.opened, rows.name)
+        except FoldwiseError as refusal:
+            setting = _remedy(refusal, rows)
+            if not setting or setting in taken:
+                rows.refusals.append(Refusal(str(refusal)))
+                return plan, None
+            taken.append(setting)
+            plan = plan.with_setting(setting)
+            rows.refusals.append(Refusal(str(refusal), _said(setting)))
+            continue
+        noted = _noted(spec, plan)
+        if not noted:
+            return replace(plan, loss=spec.task.first_loss or ""), (samples, spec)
+        setting, note = noted
+        rows.refusals.append(Refusal(note, _said(setting), refused=False))
+        plan = plan.with_setting(setting)
+    return plan, None
+
+
+def _said(setting: Mapping[str, Any]) -> str:
+    """Write settings as they stand in the command."""
+    return " ".join(f"data.{name}={written(name, value)}" for name, value in setting.items() if value != ())
+
+
+def _remedy(refusal: FoldwiseError, rows: _Rows) -> dict[str, Any]:
+    """Return the setting that a refusal advises; a column that makes no categories is dropped instead."""
+    setting = advised(refusal, ADVICE) or _image_place(refusal, rows)
+    if "categorical" in setting:
+        looks = {column.name: column for column in rows.columns}
+        name = setting["categorical"][0]
+        if name in looks and looks[name].n_values > MOST_CATEGORIES:
+            return {"drop": [name]}
+    if not setting and (dropped := advised(refusal, ("drop",))):
+        return dropped
+    if not setting:  # a column that holds lists or bytes
+        said = re.search(r"column '(.*)' holds .* values: it must have one value per cell", str(refusal))
+        return {"drop": [said[1]]} if said else {}
+    return setting
+
+
+def _image_place(refusal: FoldwiseError, rows: _Rows) -> dict[str, Any]:
+    """Return the directory or zip file next to a table that has the first image it names."""
+    if "data.images" not in str(refusal):
+        return {}
+    column = next(column.name for column in rows.columns if column.kind == "image file")
+    first = str(rows.opened.rows[column][0].as_py()).strip()
+    for place in islice(sorted(Path(rows.name).absolute().parent.iterdir()), MOST_PLACES):
+        if place.is_dir() and (place / first).is_file():
+            return {"images": str(Path(rows.name).parent / place.name)}
+        if place.suffix.lower() == ".zip" and place.is_file():
+            with suppress(FoldwiseError):
+                if any(f"/{name}".endswith(f"/{first}") for name in list_files(str(place)).files):
+                    return {"images": str(Path(rows.name).parent / place.name)}
+    return {}
+
+
+def _noted(spec: DataSpec, plan: LoadingPlan) -> tuple[dict[str, Any], str] | None:
+    """Return what a note advises on labels that are several in a cell, or that mean no label."""
+    for note in spec.notes:
+        found = re.search(r"data\.label_delimiter=('.'|.)", note)
+        if found and plan.columns.label_delimiter is None:
+            setting: dict[str, Any] = {"label_delimiter": found[1].strip("'")}
+            blank = list(plan.columns.missing_labels) == [""]
+            return {**setting, **({"missing_labels": ()} if blank else {})}, note
+        if note.startswith("warning: classes that look like no label"):
+            setting = advised(FoldwiseError(note), ("missing_labels",))
+            if setting and len(spec.classes) - len(setting["missing_labels"]) > 1:
+                known = list(plan.columns.missing_labels)
+                return {"missing_labels": [*known, *setting["missing_labels"]]}, note
+    return None
+
+
+def _split_and_groups(samples: Samples, columns: Sequence[ColumnLook]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the columns that look like a split and like a group, and why, as the audit of a run finds them."""
+    table = samples.inputs if isinstance(samples.inputs, TableColumns) else samples.beside
+    if table is None:
+        return {}, {}
+    splits = {name: f"looks like a split ({_some(cells_N)})" for name, cells_N in split_columns(samples, table).items()}
+    groups = {
+        name: f"{len(np.unique(cells_N.astype(np.str_))):,} values, each in several rows"
+        for name, cells_N in group_columns(samples, table).items()
+    }
+    surely = sorted(groups, key=lambda name: re.match(WHO, name, re.I) is None)
+    return splits, {name: groups[name] for name in surely}
+
+
+def _some(cells_N: Any) -> str:
+    return ", ".join(sorted(set(map(str, cells_N.tolist())))[:4])
+
+
+def _with_ids(plan: LoadingPlan, columns: Sequence[ColumnLook], taken: set[str]) -> tuple[LoadingPlan, dict[str, str]]:
+    """Give the rows the names that a column has for them, and leave out other such columns."""
+    found = {column.name: "another value in every row" for column in columns if column.kind == "id"}
+    found = {name: why for name, why in found.items() if name not in taken | _labels(plan, columns)}
+    named = [name for name in found if ID_NAME.fullmatch(name.strip())] or list(found)
+    if named and plan.source != "image_csv":
+        plan = plan.with_setting({"id": named[0]})
+        others = [name for name in found if name != named[0]]
+        if others and plan.source == "csv_tabular":
+            plan = plan.with_setting({"drop": others})
+    return plan, found
+
+
+def _with_roles(plan: LoadingPlan, splits: Mapping[str, str], groups: Mapping[str, str]) -> LoadingPlan:
+    split, group = next(iter(splits), None), next(iter(groups), None)
+    others = [name for name in splits if name != split]
+    plan = replace(plan, columns=replace(plan.columns, split=split, group=group))
+    return plan.with_setting({"drop": others}) if others and plan.source == "csv_tabular" else plan
+
+
+def _with_folds(plan: LoadingPlan, loaded: tuple[Samples, DataSpec], rows: _Rows) -> LoadingPlan:
+    """Add the options of the split: a given one, else by groups, else as the task is stratified."""
+    samples, spec = loaded
+    if samples.split_N is not None:
+        try:
+            _make_given(samples, spec, rows.name, plan.columns.split)
+            return replace(plan, cv=("cv=predefined",))
+        except FoldwiseError as refusal:
+            rows.refusals.append(Refusal(str(refusal), f"data.split={plan.columns.split} is left out"))
+            column = str(plan.columns.split)
+            plan = plan.without("split")
+            plan = plan.with_setting({"drop": [column]}) if plan.source == "csv_tabular" else plan
+    strategy, options = spec.task.stratified, list[str]()
+    if samples.groups_N is not None:
+        n_groups = len(np.unique(samples.groups_N))
+        strategy = spec.task.grouped
+        options = [f"cv={strategy}", *([f"cv.n_splits={n_groups}"] if n_groups < N_SPLITS else [])]
+    elif strategy != Task.stratified:
+        options = [f"cv={strategy}"]
+    return replace(plan, cv=(*options, *_rare(strategy, samples, spec, rows)))
+
+
+def _make_given(samples: Samples, spec: DataSpec, name: str, column: str | None) -> None:
+    given = given_folds(None, samples.ids_N, samples.split_N, f"{name}: column '{column}'")
+    make_folds(
+        "predefined",
+        samples.target,
+        ids_N=samples.ids_N,
+        groups_N=samples.groups_N,
+        classes=spec.classes,
+        n_splits=N_SPLITS,
+        repeats=1,
+        shuffle=False,
+        random_state=0,
+        predefined=given,
+    )
+
+
+def _rare(strategy: str, samples: Samples, spec: DataSpec, rows: _Rows) -> list[str]:
+    """Return what is set for classes that have fewer rows than there are folds."""
+    if not rows.whole or not spec.task.one_class_each:
+        return []
+    try:
+        apply_rare_policy(
+            strategy, samples.target, samples.groups_N, classes=spec.classes, n_splits=N_SPLITS, rare="refuse"
+        )
+    except FoldwiseError as refusal:
+        rows.refusals.append(Refusal(str(refusal), "cv.rare=merge"))
+        return ["cv.rare=merge"]
+    return []
