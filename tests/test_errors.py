@@ -1,4 +1,4 @@
-from trainer.errors import MOST_CHARACTERS, ConfigError, as_foldwise_error
+from trainer.errors import MOST_CHARACTERS, ConfigError, as_foldwise_error, did_you_mean
 
 
 def shown(error):
@@ -30,3 +30,10 @@ def test_an_error_that_cannot_say_what_it_is_is_named_by_its_type():
             raise ValueError("no words")
 
     assert shown(MuteError())[0].startswith("MuteError: (it has no words) (")
+
+
+def test_two_letters_that_changed_places_are_the_likeliest_mistake():
+    """difflib counts ``lable`` as near to both."""
+    for known in (["table", "label"], ["label", "table"]):
+        assert did_you_mean("lable", known) == ": did you mean 'label'?"
+        assert did_you_mean("tabel", known) == ": did you mean 'table'?"

@@ -172,11 +172,17 @@ def did_you_mean(word: str, known: Sequence[str], say: Callable[[str], str] = st
         known: what it may be.
         say: ``_`` where the message before it is translated.
     """
-    close = get_close_matches(word, known, n=1, cutoff=0.6) or _sharing_a_part(word, known)
+    close = close_names(word, known) or _sharing_a_part(word, known)
     if close:
         return say(": did you mean '{close}'?").format(close=close[0])
     more = ", ..." if len(known) > MOST_LISTED else ""
     return say("; have: {known}").format(known=f"{', '.join(known[:MOST_LISTED])}{more}")
+
+
+def close_names(word: str, known: Sequence[str], cutoff: float = 0.6) -> list[str]:
+    """Return the known words that are close, the closest first: those of the same letters are (lable: label, table)."""
+    close = get_close_matches(word, known, n=3, cutoff=cutoff)
+    return sorted(close, key=lambda name: sorted(name) != sorted(word))
 
 
 def _sharing_a_part(word: str, known: Sequence[str]) -> list[str]:

@@ -51,7 +51,7 @@ def test_a_file_a_frame_and_arrays_give_the_bytes_of_the_command(train):
     assert sha256(fw.cross_validate("points.csv", run="place", **QUICK, **lr)) == wanted
     frame = pa.table({"a": X[:, 0], "b": X[:, 1], "c": X[:, 2], "label": Y.tolist()})
     assert sha256(fw.cross_validate(frame, run="frame", **QUICK, **lr)) == wanted
-    assert sha256(fw.cross_validate((X, Y), run="arrays", **QUICK, **lr)) == wanted
+    assert sha256(fw.cross_validate(X, Y, run="arrays", **QUICK, **lr)) == wanted
     assert sha256(fw.cross_validate((torch.from_numpy(X), Y.tolist()), run="lists", **QUICK, **lr)) == wanted
 
 
@@ -219,6 +219,9 @@ ON_ANOTHER_DEVICE = torch.zeros(40, 3, device="meta")
         ((X[:, :0], Y), {}, "X has the shape (40, 0): there is nothing to train on"),
         (({}, Y), {}, "the dict of inputs is empty"),
         ((["some text"] * 40, Y), {}, "X holds text: give texts(X, y)"),
+        ((np.array(["some text"] * 40, dtype=object), Y), {}, "X holds text: give texts(X, y)"),
+        ((X, Y), {"loss": torch.nn.CrossEntropyLoss}, "loss=ce is that loss"),
+        (fw.texts(list(Y), [f"text {row}" for row in range(40)]), {}, "40 of 40 labels occur once, such as 'text 0'"),
         ([X, Y], {}, "list: row 1 is a ndarray without a label: give (X, y)"),
         ((X, Y), {"preprocess": StandardScaler}, "give an object, StandardScaler(), not its class"),
         ((X, Y), {"cv": 3}, "give cv={'n_splits': 3}"),

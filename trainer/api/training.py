@@ -26,6 +26,8 @@ IN_MEMORY = "trainer.data.sources.in_memory.load_in_memory"
 
 def cross_validate(
     data: Any,
+    y: Any = None,
+    /,
     *,
     model: Any = None,
     loss: Any = None,
@@ -44,6 +46,7 @@ def cross_validate(
     Args:
         data: rows with labels: ``Data``, a frame with a column ``label``, ``(X, y)``, a data set of torch's form, a
             file or a bundled data set's name.
+        y: labels, where ``data`` has none: ``cross_validate(X, y)`` is ``cross_validate((X, y))``.
         model: a choice of ``conf/model``, or a class or function of your own that makes an ``nn.Module``.
         loss: a choice of ``conf/loss``, or a class.
         amp: ``O0`` to ``O3``.
@@ -66,7 +69,7 @@ def cross_validate(
         (['accuracy', 'average_precision'], 60)
     """
     _refuse_while_imported()
-    rows = as_data(data)
+    rows = as_data(data if y is None else (data, y))
     named = {"model": model, "loss": loss, "amp": amp, "cv": cv, PREPROCESS: preprocess, "run": run, **options}
     overrides = [*_data_overrides(rows, has_preprocess=preprocess is not None), *as_overrides(named)]
     config, launch = _composed(overrides, rows)

@@ -1,5 +1,6 @@
 """The text of ``python train.py --help``: one line per choice, read from the first comment of its YAML file."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def help_text(door: str = REPOSITORY_DOOR) -> str:
     groups = sorted({path.parent for path in CONF.rglob("*/[!_]*.yaml")})
     text = "\n".join([USAGE, *(_group(path) for path in groups), ENDING])
     return text.replace(REPOSITORY_DOOR, door)
+
+
+def described_as(group: str, name: str) -> str:
+    """Return the choice whose description begins with a name, such as ``CrossEntropyLoss`` of torch, or nothing."""
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+    words = words[:-1] if words[-1:] == [group] else words
+    for path in sorted((CONF / group).glob("[!_]*.yaml")):
+        if words and re.findall(r"\w+", first_comment(path).lower())[: len(words)] == words:
+            return path.stem
+    return ""
 
 
 def answer(arguments: Sequence[str], door: str = REPOSITORY_DOOR) -> str:

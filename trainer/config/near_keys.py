@@ -1,14 +1,13 @@
 """The keys there are, and the one that a mistyped, shortened or foreign one most likely stands for."""
 
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from functools import cache
 
 import yaml
 
 from trainer.config.keys import CONF, choices, flatten
 from trainer.config.schema import OPEN_SECTIONS, InnerConfig, RunConfig
-from trainer.errors import did_you_mean
+from trainer.errors import close_names, did_you_mean
 from trainer.wording.translations import _
 
 ELSEWHERE = {  # what other programs call it -> here
@@ -78,10 +77,10 @@ def nearest_key(word: str) -> str | None:
         if key in ELSEWHERE:
             return ELSEWHERE[key]
     last = [key for key in known if key.rpartition(".")[2] == word]
-    close = get_close_matches(word, known_keys(), n=1, cutoff=0.6)
+    close = close_names(word, known_keys())
     if last or close:
         return (last or close)[0]
-    parts = get_close_matches(word, [key.rpartition(".")[2] for key in known], n=1, cutoff=0.75)
+    parts = close_names(word, [key.rpartition(".")[2] for key in known], 0.75)
     return next(key for key in known if key.rpartition(".")[2] == parts[0]) if parts else None
 
 

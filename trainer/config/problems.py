@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from yaml import MarkedYAMLError
 
 from trainer.config.bounds import options_of
+from trainer.config.help import described_as
 from trainer.config.keys import CONF, choices
 from trainer.config.near_keys import unknown_key
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
@@ -24,6 +25,11 @@ from trainer.wording.translations import _
 
 NULL_GROUP = "Config group override must be a string"  # Hydra's ValueError for GROUP=null
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".xlsx", ".arff", ".feather", ".json")
+NAMED_INSIDE = {  # what may have been meant by a choice that there is not
+    "metrics": "; one metric is metrics.names=[{value}]",
+    "model": "; a network by its name: model=torchvision (or timm) model.name={value}, one of transformers by its "
+    "folder: model=transformer model.pretrained=FOLDER",
+}
 NOT_POSSIBLE = {  # what OmegaConf says of a value -> what it must be
     "is not Optional": "cannot be null",
     "is not a valid bool": "must be true or false",
@@ -141,7 +147,8 @@ def explain(error: Exception, override: str = "") -> str:
     if NULL_GROUP in text:
         return f"{override}: cannot be null; choose {key}={' | '.join(choices(key)) or '...'}"
     if "Ambiguous value" in text:
-        return f"{override}: several values: use -m to sweep over them"
+        as_list = f", or {key}=[{value}] if it takes a list" if "." in key else ""
+        return f"{override}: several values: use -m to sweep over them{as_list}"
     unknown = re.search(rf"Could not (?:find|load) '{re.escape(key)}/([^']*)'", text)
     if unknown:
         return _unknown_option(key, unknown[1] if key in LISTED_SECTIONS else value, _offered(error, key))
@@ -178,9 +185,9 @@ def _unknown_option(group: str, value: str, options: Sequence[str]) -> str:
         return f"metrics={value}: the list of metrics is metrics.names={value}; metrics= names a file of conf/metrics"
     if value.startswith("["):
         return f"{group}={value}: one at a time; use -m {group}=a,b to sweep over several"
-    hint = did_you_mean(value, options, _)
-    if group == "metrics" and "did you mean" not in did_you_mean(value, options):
-        hint += f"; one metric is metrics.names=[{value}]"
+    hint = did_you_mean(described_as(group, value) or value, options, _)
+    if "did you mean" not in did_you_mean(described_as(group, value) or value, options):
+        hint += NAMED_INSIDE.get(group, "").format(value=value)
     return _("{group}={value}: no such {group}{hint}").format(group=group, value=value, hint=hint)
 
 

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.config.schema import RARE_POLICIES
-from trainer.errors import ConfigError, DataError, did_you_mean
+from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.tasks import of_target
 from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
 STRATIFYING = ("stratified", "stratified_group", "holdout")  # by one label per row
 STRATIFYING_LABELS = ("multilabel", "holdout")  # by all labels of a row
+MOST_CLASSES = 10  # that may be rare one and all: above it labels are looked at
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def apply_rare_policy(
     if not rare_C.any() or (task.several_labels and rare == "refuse"):
         return everything
     if rare == "refuse":
+        _refuse_other_than_classes(classes, counts_C)
         raise DataError(_refusal(classes, counts_C, needed, strategy))
     rare_C &= counts_C > 0
     if not rare_C.any():
@@ -84,6 +86,18 @@ def apply_rare_policy(
         note = f"stratified as one {task.noun} (cv.rare=merge): {names}"
         return replace(everything, labels=_as_one(target, merged_C), notes=(note,))
     return _kept_in_train(target, groups_N, rare_C, listed)
+
+
+def _refuse_other_than_classes(classes: tuple[str, ...], counts_C: NDArray[np.int64]) -> None:
+    """Refuse labels most of which occur once: another column was meant, such as the one that has the text."""
+    alone = np.flatnonzero(counts_C == 1)
+    if len(counts_C) > MOST_CLASSES and 2 * len(alone) > len(counts_C):
+        raise DataError(
+            f"{len(alone)} of {len(counts_C)} labels occur once, such as '{shown(classes[alone[0]], 40)}': "
+            "classes repeat, texts, names and ids do not\n"
+            "set data.label to the column with the classes; if these are classes, "
+            "use cv.rare=merge, keep_in_train or allow, or cv=kfold"
+        )
 
 
 def _refusal(classes: tuple[str, ...], counts_C: NDArray[np.int64], needed: int, strategy: str) -> str:

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.config.build import construct
+from trainer.config.help import described_as
 from trainer.data.samples import DataSpec
 from trainer.engine.ema import WeightAverage
 from trainer.engine.freezing import freeze_for_good, require_parts
@@ -87,8 +88,11 @@ def build_loss(recipe: Recipe, counted: Mapping[str, Any]) -> Any:
     section = recipe.sections["loss"]
     loss = construct("loss", section, recipe.plugins, **counted)
     if not isinstance(loss, nn.Module) or not hasattr(loss, "n_outputs"):
+        target = str(section["_target_"])
+        alike = described_as("loss", target.rpartition(".")[2])
         raise ConfigError(
-            f"loss: {section['_target_']} must make an nn.Module that says n_outputs (see trainer/losses/contract.py)"
+            f"loss: {target} must make an nn.Module that says n_outputs (see trainer/losses/contract.py)"
+            + (f"\nloss={alike} is that loss, with one value per row" if alike else "")
         )
     lacking = [name for name in LOSS_METHODS if not callable(getattr(loss, name, None))]
     if lacking:

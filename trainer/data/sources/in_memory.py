@@ -146,7 +146,8 @@ def feature_columns(values_NF: NDArray[Any], what: str, columns: Sequence[str] |
 
 def _numbers(values: NDArray[Any], what: str) -> NDArray[Any]:
     """Return what a model is given: float32, whole numbers as int64 (but bytes, which are pixels, as float32)."""
-    if values.dtype.kind in "UT" and values.ndim == 1:
+    first = values[0] if values.ndim == 1 and values.size else None
+    if isinstance(first, str):  # in an array of texts or, as of pandas, of objects
         raise DataError(f"{what} holds text: give texts(X, y) of this module")
     if values.dtype.kind not in "biuf":
         raise DataError(
