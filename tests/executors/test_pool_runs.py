@@ -49,36 +49,29 @@ def test_folds_side_by_side_are_the_same_bits(train, tmp_path, options):
     ]
 
 
-def test_folds_in_processes_that_are_not_forked_are_the_same_bits(train, tmp_path, monkeypatch):
-    data = ("data=csv_text", f"data.path={write_reviews(tmp_path / 'reviews.csv')}", "model=text_cnn", "loss=focal")
-    options = (*data, "model.embedding_dim=8", "max_epochs=2", "cv.n_splits=3", "tracker.name=none", "profile=off")
-    one_by_one = train(*options, "run=one", "cv.parallel=1")
-    monkeypatch.setattr("trainer.run.cross_validate.starts_new_processes", lambda device: True)
-    together = train(*options, "run=both", "cv.parallel=2")
-    assert (one_by_one.code, together.code) == (0, 0), together.err
-    assert bits(tmp_path / "runs/both") == bits(tmp_path / "runs/one")
-
-
 POOLED = """
 from concurrent.futures import ThreadPoolExecutor
-from trainer.models.mlp import MLP
+from trainer.models.text_cnn import TextCNN
 
 POOL = ThreadPoolExecutor(1)
 POOL.submit(int).result()  # its thread is alive from now on
 
 
-class Net(MLP):
+class Net(TextCNN):
     def forward(self, *inputs, **named):
         POOL.submit(int).result()
         return super().forward(*inputs, **named)
 """
 
 
-def test_a_plugin_with_a_thread_of_its_own_is_trained_in_new_processes(train, tmp_path, monkeypatch):
+def test_a_plugin_with_a_thread_of_its_own_is_trained_in_new_processes_to_the_same_bits(train, tmp_path, monkeypatch):
+    """They read and prepare the texts again, and have the words of their own training rows."""
     (tmp_path / "pooled.py").write_text(POOLED)
     monkeypatch.syspath_prepend(tmp_path)
-    plain = ("data=wine", "model.hidden=[16]", "max_epochs=1", "cv.n_splits=3", "tracker.name=none", "profile=off")
-    options = (*plain, "plugins=[pooled]", "model._target_=pooled.Net", "runtime.stall_timeout_seconds=60")
+    data = ("data=csv_text", f"data.path={write_reviews(tmp_path / 'reviews.csv')}", "loss=focal")
+    model = ("plugins=[pooled]", "model=text_cnn", "model._target_=pooled.Net", "model.embedding_dim=8")
+    plain = ("max_epochs=2", "cv.n_splits=3", "tracker.name=none", "profile=off", "runtime.stall_timeout_seconds=60")
+    options = (*data, *model, *plain)
     try:
         together = train(*options, "run=both", "cv.parallel=2")
         one_by_one = train(*options, "run=one", "cv.parallel=1")

@@ -1,7 +1,7 @@
 """A process that runs one command line of train.py after the other, and what watches it: a line that hangs is killed.
 
 Requests and answers are JSON lines: the arguments in, ``[exit code, standard output, standard error]`` out. Starting a
-process costs seconds, a command line that is refused a third of one.
+process costs seconds, a command line that is refused a third of one. Figures are rendered as ``fork_server`` does.
 """
 
 import contextlib
@@ -19,8 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import composed_once
 from tests.faults.harness import LONGEST_SECONDS
-from tests.places import REPOSITORY
+from tests.places import ONE_WHITE_PIXEL, REPOSITORY
 
 MOST_BYTES = 12 * 2**30  # of data: a model of terabytes is refused at once, whatever the machine would promise
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1"}
@@ -50,11 +51,13 @@ class InTurn:
     Attributes:
         directory: they are run in.
         seconds: the longest one may take.
+        figures: whether those of reports are rendered.
         process: that runs them; None before the first and after one that hung.
     """
 
     directory: Path
     seconds: float = LONGEST_SECONDS
+    figures: bool = False
     process: subprocess.Popen | None = field(default=None)
 
     def run(self, line: Sequence[str]) -> Ended:
@@ -84,7 +87,7 @@ class InTurn:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=self.directory,
-            env=os.environ | ENVIRONMENT,
+            env=os.environ | ENVIRONMENT | {"FOLDWISE_TEST_FIGURES": "1" if self.figures else ""},
         )
         assert process.stdout.readline() == b"ready\n"
         return process
@@ -92,11 +95,17 @@ class InTurn:
 
 def serve() -> None:
     """Answer requests until the input ends."""
+    from hydra._internal.hydra import Hydra
+
     import train as script
     import trainer.run.cross_validate  # noqa: F401 not in the time of the first command line
     from trainer.config.compose import composed
     from trainer.errors import guarded
+    from trainer.report import plots
 
+    Hydra.get_mode = composed_once.mode
+    if not os.environ.get("FOLDWISE_TEST_FIGURES"):
+        plots.png_bytes = lambda figure: ONE_WHITE_PIXEL
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     print("ready", file=answers, flush=True)

@@ -27,10 +27,10 @@ KINDS = {option.key: option.kind for option in options_of(RunConfig)}
 
 
 @pytest.fixture(scope="module")
-def in_turn(tmp_path_factory):
+def in_turn(tmp_path_factory, pytestconfig):
     directory = tmp_path_factory.mktemp("typed") / "here"
     write_inputs(directory)
-    runner = InTurn(directory)
+    runner = InTurn(directory, figures=pytestconfig.option.markexpr == "battery")
     yield runner
     runner.close()
 
@@ -68,8 +68,9 @@ def drawn(draw, number):
 
 
 def test_some_command_lines_of_each_kind(in_turn):
-    lines = random.Random(11).sample(one_option(), 10)
-    lines += [drawn(draw, number) for draw in (two_options, at_random) for number in range(8)]
+    """A short form of the battery."""
+    lines = random.Random(11).sample(one_option(), 6)
+    lines += [drawn(draw, number) for draw in (two_options, at_random) for number in range(4)]
     for number in range(len(lines)):
         try_line(in_turn, lines.__getitem__, number, Counter())
 

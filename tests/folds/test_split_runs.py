@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedShuffleSplit, TimeSeriesSplit
 
+from tests.battery import some_of
 from trainer.folds.plan import read_plan
 
 QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "preflight=false")
@@ -82,10 +83,11 @@ def fold_of(run: Path, number: int) -> tuple[np.ndarray, int]:
     return rows, json.loads((run / f"fold_{number}/DONE").read_text())["n_train"]
 
 
-@pytest.mark.parametrize("strategy", ["leave_one_group_out", "group", "time", "holdout", "predefined", "multilabel"])
-def test_a_whole_run_and_separate_jobs_and_a_resumed_run(train, tmp_path, strategy, capsys):
-    from trainer.cli.main import main as foldwise
+STRATEGIES = ("leave_one_group_out", "group", "time", "holdout", "predefined", "multilabel")
 
+
+def whole_run(train, tmp_path, strategy):
+    """Train every fold in one run, look at its rows and return its options and its directory."""
     given = options(tmp_path, strategy)
     outcome = train(*given, "run=whole", *QUICK)
     assert outcome.code == 0, outcome.err
@@ -94,6 +96,19 @@ def test_a_whole_run_and_separate_jobs_and_a_resumed_run(train, tmp_path, strate
         require_whole_groups(whole)
     else:
         require_what_scikit_learn_says(whole, expected_pairs(strategy))
+    return given, whole
+
+
+@pytest.mark.parametrize("strategy", ["leave_one_group_out", "holdout", "predefined", "multilabel"])
+def test_a_whole_run(train, tmp_path, strategy):
+    whole_run(train, tmp_path, strategy)
+
+
+@pytest.mark.parametrize("strategy", some_of(STRATEGIES, {"group", "time"}))
+def test_separate_jobs_and_a_resumed_run_are_the_same_bytes_as_the_whole_run(train, tmp_path, strategy, capsys):
+    from trainer.cli.main import main as foldwise
+
+    given, whole = whole_run(train, tmp_path, strategy)
     before = sha(whole / "oof.parquet")
     n_folds = len(list(whole.glob("fold_*")))
     for number in range(n_folds):  # each fold on a machine of its own

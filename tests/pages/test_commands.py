@@ -24,7 +24,7 @@ from hydra import compose, initialize_config_dir
 import train as script
 from tests.pages.reading import BLOCKS, DOCS, PAGES, README, Block, fences, in_chinese
 from tests.pages.samples import write_samples
-from tests.places import REPOSITORY
+from tests.places import ONE_WHITE_PIXEL, REPOSITORY
 from trainer.cli.main import main as foldwise
 from trainer.config.compose import composed, to_run_config
 from trainer.config.keys import CONF
@@ -96,7 +96,8 @@ def shortened(arguments: list[str]) -> list[str]:
     profiled = arguments == ["train.py"] or "model=text_cnn" in arguments
     return [
         *("max_epochs=1", "runtime.threads=1"),
-        *([] if named else ["cv.n_splits=2"]),
+        *([] if named else ["cv.n_splits=2", "cv.parallel=1"]),
+        *(["data.preprocess.size=32"] if "model=torchvision" in arguments else []),
         *([] if "run=a1" in arguments else ["tracker=none"]),  # its curves are served
         *([] if profiled else ["profile=off"]),
     ]
@@ -149,6 +150,7 @@ def outcomes(folder: Path) -> dict[str, Outcome]:
         monkeypatch.setenv("COLUMNS", "100")
         serve = SimpleNamespace(run=lambda line, **_: served.append(line))
         monkeypatch.setattr("trainer.cli.tensorboard.subprocess", serve)
+        monkeypatch.setattr("trainer.report.plots.png_bytes", lambda figure: ONE_WHITE_PIXEL)  # tests/report draws them
         done = {command: run(command, monkeypatch) for command in PYTHON_COMMANDS}
     sys.modules.pop("my_net", None)
     assert [line[line.index("--logdir") + 1] for line in served] == ["runs/a1"]
@@ -167,6 +169,7 @@ def test_the_python_of_the_first_page_runs(folder: Path, monkeypatch: pytest.Mon
     short = code.replace('cv={"n_splits": 5}', 'cv={"n_splits": 2}, max_epochs=1, profile="off", tracker="none"')
     assert short != code
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("trainer.report.plots.png_bytes", lambda figure: ONE_WHITE_PIXEL)
     names: dict[str, object] = {}
     exec(short, names)
     assert sorted(set(names["frame"]["fold"])) == [0, 1]
