@@ -23,7 +23,8 @@ Examples:
   foldwise split music.csv --label 'label:*' --cv multilabel --repeats 3 --out folds.npz
   foldwise split sales.csv --label churn --time day --cv time --gap 7
 
-The name of --out says the format: folds.json, any .csv or .npz, splits_final.json (nnU-Net), datalist.json (MONAI).
+The name of --out says the format: folds.json, any .csv or .npz, splits_final.json (nnU-Net), datalist.json (MONAI),
+any .arff (OpenML), fold_*.txt (a list of ids for each fold).
 
 \b
 To train on it:

@@ -19,6 +19,7 @@ IDS = np.array([f"case_{i:03}" for i in range(40)])
 ORDER = np.random.default_rng(0).permutation(40)
 ANY = ("folds.json", "splits_final.json", "folds.csv", "folds.tsv", "folds.npz")
 NAMES = (*ANY, "my_datalist.json")
+LISTS = "fold_*.txt"
 
 
 def sides(made, ids_N):
@@ -40,7 +41,7 @@ def by_time(gap=2, window=15):
     return plan(TARGET, "time", ids_N=IDS, times_N=ORDER, shuffle=False, options=SplitOptions(gap=gap, window=window))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, LISTS])
 @pytest.mark.parametrize("made", [plan(TARGET, ids_N=IDS), kept(), plan(TARGET, "holdout", ids_N=IDS)])
 def test_what_is_written_reads_back_whatever_the_order_of_the_rows(tmp_path, name, made):
     write_split(tmp_path / name, made, IDS)

@@ -137,6 +137,14 @@ def test_cells_with_words():
     assert (train.tolist(), held_out.tolist()) == ([0, 2], [1, 3])
 
 
+def test_rows_that_are_out_are_used_nowhere():
+    made = given_folds(from_cells(["0", "1", "out"] * 9 + ["-1", "0", "1"], "f"))
+    trained, held_out = made.rows(0, 0)
+    assert held_out.tolist() == [*range(0, 27, 3), 28]
+    assert trained.tolist() == [*range(1, 27, 3), 27, 29]
+    assert "9 of 30 rows are used in no fold" in made.notes
+
+
 def test_rows_of_a_third_word_are_used_nowhere():
     cells = ["train"] * 15 + ["dev"] * 5 + ["test"] * 10
     made = given_folds(from_cells(cells, "f"))
@@ -153,6 +161,7 @@ def test_rows_of_a_third_word_are_used_nowhere():
         (["1e400"], "'1e400' in row 1"),
         (["train", "tset"], "f: unknown word 'tset'"),
         (["train", ""], "f: unknown word ''"),
+        (["0.0", "", "1.0", ""], r"f: 2 of 4 rows have no fold \(rows 2, 4\), as a merge leaves them"),
         (["train", "train"], "f: train, and no test rows"),
     ],
 )

@@ -4,6 +4,8 @@
 ``*splits*.json``    nnU-Net's splits_final.json: ``[{"train": [ids], "val": [ids]}, ...]``
 ``*datalist*.json``  MONAI's datalist: ``{"training": [{"image": ..., "fold": k}, ...]}``; no fold = always trained on
 ``*.csv``, ``*.tsv`` an id and a ``fold`` column (-1 = never held out); ``fold_0``, ``fold_1``, ... for repeats
+``*.arff``           OpenML's splits of a task: type (TRAIN, TEST), row number, repeat, fold
+``fold_*.txt``       the ids of each fold, one per line; also the folder with these files
 ``*.npz``            arrays ``train_0``, ``test_0``, ``train_1``, ...: the row numbers scikit-learn's splitters yield
 """
 
@@ -11,26 +13,28 @@ import csv
 import io
 import json
 import re
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from trainer.errors import ConfigError, DataError, FoldwiseError, StorageError
 from trainer.folds.io.matching import RowFinder, cell_text
 from trainer.folds.io.split_json import datalist_text, nnunet_text, plan_text, read_json
+from trainer.folds.io.split_lists import is_lists, list_files, read_lists, write_lists
+from trainer.folds.io.split_npz import npz_bytes, read_npz
+from trainer.folds.io.split_openml import openml_text, read_openml
 from trainer.folds.plan import FoldPlan
-from trainer.folds.request import Pair
 from trainer.folds.strategies.predefined import Predefined, from_cells
 from trainer.store.own_files import is_given, read_given, write_given
 from trainer.system.spreadsheets import defused_id
 from trainer.wording.translations import N_, _
 
+KINDS = {".csv": "table", ".tsv": "table", ".npz": "npz", ".arff": "openml"}
 INDEX_NAMES = ("", "index", "unnamed: 0")  # of the row numbers that pandas writes
-NAMES = "folds.json, splits_final.json (nnU-Net), datalist.json (MONAI), *.csv, *.tsv or *.npz"
+NAMES = (
+    "folds.json, splits_final.json (nnU-Net), datalist.json (MONAI), *.csv, *.tsv, *.npz, *.arff (OpenML) or fold_*.txt"
+)
 
 
 def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
@@ -50,16 +54,19 @@ def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
     """
     file = Path(path)
     kind = _kind(file)
+    finder = RowFinder(ids_N, str(file))
+    if kind == "lists":
+        return read_lists(file, finder)
     if not is_given(file):
         raise DataError(_("{file}: no such file of folds").format(file=file))
-    finder = RowFinder(ids_N, str(file))
     if kind == "npz":
-        return _read_npz(file, finder)
+        return read_npz(file, finder)
     try:
         text = read_given(file).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read as UTF-8 text: {error}") from error
-    return _read_table(file, text, finder) if kind == "table" else read_json(file, text, finder)
+    read = {"table": _read_table, "openml": read_openml}.get(kind, read_json)
+    return read(file, text, finder)
 
 
 def given_folds(
@@ -92,7 +99,8 @@ def require_replaceable(path: Path | str, ids_N: NDArray[np.str_]) -> None:
     """
     file = Path(path)
     kind = _kind(file)
-    if not file.exists() or (file.is_file() and file.stat().st_size == 0):
+    is_there = bool(list_files(file)) if kind == "lists" else file.exists()
+    if not is_there or (file.is_file() and file.stat().st_size == 0):
         return
     try:
         read_split(file, ids_N)
@@ -114,18 +122,24 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
     """
     file = Path(path)
     kind = _kind(file)
-    if kind in ("table", "datalist") and plan.train_rows:
+    if kind in ("table", "datalist", "lists") and plan.train_rows:
         raise ConfigError(f"{file}: this format cannot say which rows a fold leaves out: use folds.json or .npz")
-    if kind == "datalist" and plan.repeats > 1:
-        raise ConfigError(f"{file}: a datalist holds one split, the plan {plan.repeats} repeats: use folds.json")
+    if kind in ("datalist", "lists") and plan.repeats > 1:
+        what = "a datalist holds" if kind == "datalist" else "lists of ids hold"
+        raise ConfigError(f"{file}: {what} one split, the plan {plan.repeats} repeats: use folds.json")
     unused = _rows_in_no_fold(plan) if kind == "nnunet" else 0
     if unused:
         raise ConfigError(f"{file}: this format cannot say that {unused} rows are in no fold: use folds.json or .npz")
     ids = ids_N.tolist()
+    if kind == "lists":
+        write_lists(file, plan, ids)
+        return
     if kind == "npz":
-        content = _npz_bytes(plan, ids_N)
+        content = npz_bytes(plan, ids_N)
     elif kind == "table":
         content = _table_text(plan, ids, _delimiter(file)).encode()
+    elif kind == "openml":
+        content = openml_text(plan).encode()
     else:
         text = {"plan": plan_text, "nnunet": nnunet_text, "datalist": datalist_text}[kind](plan, ids)
         content = text.encode()
@@ -146,8 +160,10 @@ def _rows_in_no_fold(plan: FoldPlan) -> int:
 
 def _kind(file: Path) -> str:
     name = file.name.lower()
-    if file.suffix.lower() in (".csv", ".tsv", ".npz"):
-        return "npz" if name.endswith(".npz") else "table"
+    if file.suffix.lower() in KINDS:
+        return KINDS[file.suffix.lower()]
+    if is_lists(file):
+        return "lists"
     if name.endswith(".json"):
         for word, kind in (("splits", "nnunet"), ("datalist", "datalist"), ("folds", "plan")):
             if word in name:
@@ -169,46 +185,6 @@ def _holds_more(file: Path, kind: str) -> bool:
         with np.load(file, allow_pickle=False) as arrays:
             return not all(re.fullmatch(r"ids|(train|test)_\d+", name) for name in arrays.files)
     return kind == "plan" and "ids" not in json.loads(file.read_text(encoding="utf-8-sig"))  # it is that of a run
-
-
-def _read_npz(file: Path, finder: RowFinder) -> tuple[Pair, ...]:
-    try:
-        arrays = np.load(io.BytesIO(read_given(file)), allow_pickle=False)
-        if not isinstance(arrays, NpzFile):
-            raise ValueError("it is a single array, an .npy")
-        held = {name: one for name in arrays.files if isinstance(one := arrays[name], np.ndarray)}
-    except (OSError, ValueError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise DataError(f"{file}: is no .npz of plain arrays: {error}") from error
-    named = {int(match[1]) for name in held if (match := re.fullmatch(r"train_(\d+)", name))}
-    missing = [name for fold in named for name in (f"test_{fold}",) if name not in held]
-    if not named or named != set(range(len(named))) or missing:
-        have = ", ".join(sorted(held)[:6]) or "none"
-        raise DataError(f"{file}: wants arrays train_0, test_0, train_1, test_1, ... without a gap; has {have}")
-    ids = [str(one) for one in held["ids"].ravel().tolist()] if "ids" in held else None
-    row_of = np.arange(len(finder)) if ids is None else finder.rows(ids, "ids", everything=True)
-    return tuple(
-        (_numbers(file, f"train_{fold}", held, row_of), _numbers(file, f"test_{fold}", held, row_of))
-        for fold in range(len(named))
-    )
-
-
-def _numbers(file: Path, name: str, held: dict[str, NDArray[np.int64]], row_of: NDArray[np.int64]) -> NDArray[np.int64]:
-    rows = held[name]
-    if rows.ndim != 1 or (rows.dtype.kind not in "iu" and len(rows)):
-        raise DataError(f"{file}: {name} is {rows.dtype} {rows.shape}: wants a list of row numbers")
-    if len(rows) and (rows.min() < 0 or rows.max() >= len(row_of)):
-        worst = rows.min() if rows.min() < 0 else rows.max()
-        raise DataError(f"{file}: {name} has row {worst}: the data has rows 0..{len(row_of) - 1}")
-    return row_of[rows.astype(np.int64)]
-
-
-def _npz_bytes(plan: FoldPlan, ids_N: NDArray[np.str_]) -> bytes:
-    arrays = {}
-    for number in range(plan.n_folds):
-        arrays[f"train_{number}"], arrays[f"test_{number}"] = plan.rows(*divmod(number, plan.n_splits))
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, ids=ids_N, **arrays)
-    return buffer.getvalue()
 
 
 def _read_table(file: Path, text: str, finder: RowFinder) -> Predefined:
@@ -236,8 +212,8 @@ def _fold_numbers(given: Predefined, source: str, n_rows: int) -> NDArray[np.int
     """Return the fold of each row, also of a column of words: 0 = held out, -1 = only trained on."""
     if isinstance(given, np.ndarray):
         return given
-    ((train, held_out),) = given
-    if len(train) + len(held_out) < n_rows:
+    train, held_out = given[0]
+    if len(given) > 1 or len(train) + len(held_out) < n_rows:
         raise DataError(
             f"{source}: {n_rows - len(train) - len(held_out)} rows are neither train nor held out: columns of repeats "
             "cannot leave rows out, give train_0, test_0, train_1, ... in an .npz"

@@ -16,6 +16,7 @@ N_SPLITS = False
 
 Predefined = NDArray[np.int64] | Sequence[Pair]  # (N,) or (repeats, N) fold numbers, < 0 = never held out; or pairs
 TRAIN_WORDS = ("train", "training")
+UNUSED = "out"  # in a column of fold numbers: a row that is used in no fold
 CHANCE = 0.2  # share of the rows held out twice above which folds are drawn by chance (ShuffleSplit)
 HELD_OUT_WORDS = ("test", "testing", "dev", "val", "valid", "validation")
 
@@ -72,9 +73,9 @@ def from_cells(cells: Sequence[str], source: str) -> Predefined:
     """Read a column that says the fold of each row.
 
     Args:
-        cells: whole numbers, an empty cell or a negative number = never held out; or words: train, and one of test,
-            val or dev for the rows held out. With a second such word (train, dev, test) its rows are left out: test
-            is held out.
+        cells: whole numbers, an empty cell or a negative number = never held out, ``out`` = used in no fold; or words:
+            train, and one of test, val or dev for the rows held out. With a second such word (train, dev, test) its
+            rows are left out: test is held out.
         source: named in messages, such as ``data.csv: column 'fold'``.
 
     Raises:
@@ -84,12 +85,30 @@ def from_cells(cells: Sequence[str], source: str) -> Predefined:
     if any(word in TRAIN_WORDS for word in words):
         return _from_words(words, source)
     for row, word in enumerate(words):
-        if not re.fullmatch(r"([+-]?\d{1,9}(\.0*)?)?", word):  # 3.0 is what many tools make of 3 next to empty cells
+        if word != UNUSED and not re.fullmatch(r"([+-]?\d{1,9}(\.0*)?)?", word):  # 3.0: a 3 of pandas
             raise DataError(
                 f"{source}: '{cells[row][:40]}' in row {row + 1} is no fold: give whole numbers from 0 (empty or -1 = "
                 "never held out), or the words train and test"
             )
-    return np.array([int(float(word or -1)) for word in words], dtype=np.int64)
+    _refuse_unmatched(words, source)
+    numbers_N = np.array([int(float(word or -1)) if word != UNUSED else -1 for word in words], dtype=np.int64)
+    used_N = np.array([word != UNUSED for word in words])
+    folds = np.unique(numbers_N[numbers_N >= 0])
+    if used_N.all() or not len(folds):
+        return numbers_N
+    return tuple((np.flatnonzero(used_N & (numbers_N != fold)), np.flatnonzero(numbers_N == fold)) for fold in folds)
+
+
+def _refuse_unmatched(words: Sequence[str], source: str) -> None:
+    """Refuse empty cells among numbers such as 1.0, as a merge in pandas leaves them for rows that it did not find."""
+    empty = [row for row, word in enumerate(words, start=1) if not word]
+    filled = [word for word in words if word and word != UNUSED]
+    if empty and filled and all("." in word for word in filled):
+        raise DataError(
+            f"{source}: {len(empty)} of {len(words)} rows have no fold (rows {first_few(empty, rest=', ...')}), as a "
+            f"merge leaves them that did not find these rows\nrepair the merge, or write -1 where a row only trains, "
+            f"and {UNUSED} where it is to be used in no fold"
+        )
 
 
 def _from_words(words: Sequence[str], source: str) -> Predefined:
