@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.samples import Arrays, Images, Inputs, Items, TableColumns, Texts
+from trainer.data.samples import Arrays, Images, Inputs, Items, SparseColumns, TableColumns, Texts
 from trainer.tasks import Target, of_target
 
 FREQUENT_SHARE = 0.01  # an input with at least this share of the rows, and ...
@@ -58,7 +59,8 @@ def input_codes(inputs: Inputs) -> NDArray[np.int64]:
     if isinstance(inputs, Texts):
         keys = [pa.array(chunk, pa.large_binary()) for chunk in _text_keys(inputs)]
         return _places(pa.chunked_array(keys, pa.large_binary()))
-    hashes = b"".join(hashlib.blake2b(key, digest_size=16).digest() for key in _row_keys(inputs))
+    of_rows = _sparse_keys(inputs) if isinstance(inputs, SparseColumns) else _row_keys(inputs)
+    hashes = b"".join(hashlib.blake2b(key, digest_size=16).digest() for key in of_rows)
     first_N, second_N = np.frombuffer(hashes, dtype=np.uint64).reshape(-1, 2).T
     order = np.lexsort((second_N, first_N))
     codes_N = np.zeros(len(order), dtype=np.int64)
@@ -75,6 +77,13 @@ def _row_keys(table: TableColumns) -> Iterator[bytes]:
         chunk = slice(start, start + CHUNK_ROWS)
         cells_BC = np.concatenate([_one_pattern(table.numeric_NF[chunk]), words_NK[chunk]], axis=1)
         yield from (row.tobytes() for row in cells_BC)
+
+
+def _sparse_keys(inputs: SparseColumns) -> Iterator[bytes]:
+    """Yield what is not zero in each row."""
+    for start, end in pairwise(inputs.offsets.tolist()):
+        there = inputs.values_P[start:end] != 0
+        yield inputs.columns_P[start:end][there].tobytes() + inputs.values_P[start:end][there].tobytes()
 
 
 def _text_keys(inputs: Texts) -> Iterator[list[bytes]]:

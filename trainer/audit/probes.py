@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainer.audit.duplicate_rows import as_numbers, text_keys
 from trainer.audit.image_hashes import SIDE, look_at
 from trainer.audit.split import Side
-from trainer.data.samples import DataSpec, Images, Inputs, Samples, TableColumns, Texts
+from trainer.data.samples import DataSpec, Images, Inputs, Samples, SparseColumns, TableColumns, Texts
 from trainer.tasks import Target, of_target
 
 Score = Callable[[Target, Target], float]
@@ -45,6 +44,8 @@ def probes(samples: Samples, spec: DataSpec) -> list[Probe]:
             Probe(linear, lambda: _table_model(table, _linear(spec))),
             Probe("nearest neighbour", lambda: _table_model(table, _nearest(spec))),
         ]
+    if isinstance(samples.inputs, SparseColumns):
+        return [Probe(linear, lambda: _sparse_model(spec))]
     return [Probe(f"{linear} on character n-grams", lambda: _text_model(_fast_linear(spec)))]
 
 
@@ -67,8 +68,10 @@ def probe_predictions(samples: Samples, probe: Probe, sides: Sequence[Side]) -> 
     return predicted
 
 
-def probe_inputs(inputs: Inputs) -> NDArray[Any]:
-    """Return one row of numbers, or one text, per row."""
+def probe_inputs(inputs: Inputs) -> Any:
+    """Return one row of numbers (an array, or a sparse matrix), or one text, per row."""
+    if isinstance(inputs, SparseColumns):
+        return inputs.matrix()
     if isinstance(inputs, TableColumns):
         return as_numbers(inputs)
     if isinstance(inputs, Images):
@@ -90,7 +93,7 @@ def metric(spec: DataSpec) -> tuple[str, Score]:
     return "accuracy", lambda true, predicted: float(accuracy_score(true, predicted))
 
 
-def linear_parts(inputs: TableColumns | Texts, spec: DataSpec) -> tuple[Any, Any]:
+def linear_parts(inputs: TableColumns | SparseColumns | Texts, spec: DataSpec) -> tuple[Any, Any]:
     """Return the linear probe of a table or of texts in its two parts, unfitted.
 
     Returns:
@@ -98,6 +101,8 @@ def linear_parts(inputs: TableColumns | Texts, spec: DataSpec) -> tuple[Any, Any
     """
     if isinstance(inputs, TableColumns):
         return _table_features(inputs), _one_linear(spec)
+    if isinstance(inputs, SparseColumns):
+        return _sparse_features(), _one_fast_linear(spec)
     return _ngrams(), _one_fast_linear(spec)
 
 
@@ -122,7 +127,7 @@ def _one_linear(spec: DataSpec) -> Any:
 
 
 def _one_fast_linear(spec: DataSpec) -> Any:
-    """Logistic regression by stochastic gradient descent: n-grams are too many for the exact solver to be quick."""
+    """Logistic regression by stochastic gradient descent: the exact solver is slow on n-grams and sparse columns."""
     from sklearn.linear_model import Ridge, SGDClassifier
 
     return SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0) if spec.task.has_classes else Ridge()
@@ -145,6 +150,18 @@ def _text_model(model: Any) -> Any:
     from sklearn.pipeline import make_pipeline
 
     return make_pipeline(_ngrams(), model)
+
+
+def _sparse_model(spec: DataSpec) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(_sparse_features(), _fast_linear(spec))
+
+
+def _sparse_features() -> Any:
+    from sklearn.preprocessing import MaxAbsScaler
+
+    return MaxAbsScaler()
 
 
 def _ngrams() -> Any:

@@ -103,7 +103,48 @@ def rows_sha256(values: Sequence[NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-Inputs = TableColumns | Texts | Images | Arrays | Items
+@dataclass(frozen=True)
+class SparseColumns:
+    """Feature columns of numbers that are mostly zero: only the others are kept, row after row.
+
+    Attributes:
+        values_P: float64, finite.
+        columns_P: int32, the column of each, from 0; they rise in a row.
+        offsets: (N + 1,) int64, where each row starts; the last entry is P.
+        n_columns: F.
+        first: the number in the file of the first column; columns are called f<number>.
+    """
+
+    values_P: NDArray[np.float64]
+    columns_P: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    n_columns: int
+    first: int = 0
+
+    def name(self, place: int) -> str:
+        """Return what the column at ``place`` is called."""
+        return f"f{self.first + place}"
+
+    def row_of(self, place: int) -> int:
+        """Return the row of the value at ``place``."""
+        return int(np.searchsorted(self.offsets, place, side="right")) - 1
+
+    def matrix(self) -> Any:
+        """Return a ``scipy.sparse.csr_array`` (N, F) of the same values in memory."""
+        from scipy.sparse import csr_array
+
+        narrow = np.int32 if len(self.values_P) <= np.iinfo(np.int32).max else np.int64  # scikit-learn wants the former
+        parts = self.values_P, self.columns_P.astype(narrow, copy=False), self.offsets.astype(narrow)
+        return csr_array(parts, (len(self.offsets) - 1, self.n_columns))
+
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "SparseColumns":
+        """Return these rows: row numbers, or (N,) whether each is kept."""
+        kept = self.matrix()[rows]
+        arrays = kept.data, kept.indices.astype(np.int32), kept.indptr.astype(np.int64)
+        return SparseColumns(*arrays, self.n_columns, self.first)
+
+
+Inputs = TableColumns | SparseColumns | Texts | Images | Arrays | Items
 
 
 @dataclass(frozen=True)
@@ -150,6 +191,8 @@ def _table_only(table: TableColumns, kept_N: NDArray[np.bool_]) -> TableColumns:
 def _only(inputs: Inputs, kept_N: NDArray[np.bool_]) -> Inputs:
     if isinstance(inputs, TableColumns):
         return _table_only(inputs, kept_N)
+    if isinstance(inputs, SparseColumns):
+        return inputs.only(kept_N)
     if isinstance(inputs, Texts):
         pairs = None if inputs.pairs is None else tuple(compress(inputs.pairs, kept_N))
         return Texts(tuple(compress(inputs.texts, kept_N)), pairs)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 from torch import Tensor, nn
 from torch.optim import SGD
@@ -116,6 +117,8 @@ def fitted_class(target: Any) -> Any:
         found = get_type_hints(target.fit).get("return")
     except (AttributeError, NameError, TypeError):
         found = None
+    if isinstance(found, UnionType):  # the first rebuilds them all
+        found = get_args(found)[0]
     if not callable(getattr(found, "from_json", None)):
         raise ConfigError(
             f"data.preprocess: {target.__name__}.fit does not say what it returns, or that has no from_json\n"

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.data.loading.batches import DenseRows, Rows, TrainingSet
+from trainer.data.loading.sparse_rows import SparseRows
 from trainer.data.preprocess.contract import prepare_inputs
 from trainer.data.samples import Inputs
 from trainer.engine.freezing import ALL as WHOLE
@@ -150,7 +151,7 @@ def _count(rows: Any) -> int:
         return len(lengths_N)
     if isinstance(rows, DenseRows):
         return len(next(iter(rows.inputs.values())))
-    return len(rows.reader)
+    return len(rows if isinstance(rows, SparseRows) else rows.reader)
 
 
 def _usual_batch(model: FoldModel, data: TrainingSet, *, exact: bool) -> int:

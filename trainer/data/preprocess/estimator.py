@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.loading.batches import DenseRows
-from trainer.data.samples import Arrays, Inputs, TableColumns, Texts
+from trainer.data.samples import Arrays, Inputs, SparseColumns, TableColumns, Texts
 from trainer.errors import ConfigError, DataError, as_foldwise_error, shown
 
 SCHEMA = "schema.json"  # of a skops file: what is built, each object with the address it had as its id
@@ -100,12 +100,14 @@ class FittedEstimator:
         return cls(saved["saved"], saved["width"])
 
 
-def as_matrix(inputs: Inputs) -> NDArray[Any]:
+def as_matrix(inputs: Inputs) -> Any:
     """Return what a transformer is given, a row each."""
     if isinstance(inputs, TableColumns):
         if not inputs.categorical:
             return inputs.numeric_NF
         return np.concatenate([inputs.numeric_NF.astype(object), inputs.categorical_NK], axis=1)
+    if isinstance(inputs, SparseColumns):
+        return inputs.matrix()
     if isinstance(inputs, Texts) and inputs.pairs is None:
         return np.array(inputs.texts, dtype=object)
     if isinstance(inputs, Arrays) and len(inputs.arrays) == 1:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.data.loading.batches import DenseRows, Rows
 from trainer.data.loading.streamed import StreamedRows
-from trainer.data.samples import Arrays, Inputs, Items, TableColumns
+from trainer.data.samples import Arrays, Inputs, Items, SparseColumns, TableColumns
 from trainer.errors import ConfigError, DataError
 
 
@@ -22,6 +22,8 @@ class RawNumbers:
         Raises:
             ConfigError: the inputs are no numbers.
         """
+        if isinstance(inputs, SparseColumns):
+            raise ConfigError("data/preprocess=raw writes all cells out: for sparse columns use data/preprocess=sparse")
         if isinstance(inputs, Items):
             shapes = {name: tuple(value.shape) for name, value in inputs.reader.read(0, None).items()}
         else:

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.loading.batches import DenseRows
-from trainer.data.samples import Inputs, TableColumns
+from trainer.data.preprocess.sparse import FittedSparse, SparsePreprocess
+from trainer.data.samples import Inputs, SparseColumns, TableColumns
 from trainer.errors import ConfigError, DataError
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
@@ -30,14 +31,16 @@ class TablePreprocess:
     def __init__(self, standardize: bool = True) -> None:
         self.standardize = standardize
 
-    def fit(self, inputs: Inputs, train_rows: NDArray[np.int64]) -> "FittedTable":
-        """Learn medians, means, scales and categories from the training rows.
+    def fit(self, inputs: Inputs, train_rows: NDArray[np.int64]) -> "FittedTable | FittedSparse":
+        """Learn medians, means, scales and categories from the training rows; of sparse columns the largest values.
 
         Which columns get a missing flag follows from all rows, so that every fold has the same width.
 
         Raises:
             ConfigError: the inputs are no table.
         """
+        if isinstance(inputs, SparseColumns):
+            return SparsePreprocess("max_abs" if self.standardize else "none").fit(inputs, train_rows)
         if not isinstance(inputs, TableColumns):
             raise ConfigError(NOT_A_TABLE)
         medians_F, means_F, scales_F = _fit_numeric(inputs.numeric_NF, train_rows, self.standardize)
@@ -184,8 +187,10 @@ class FittedTable:
         }
 
     @classmethod
-    def from_json(cls, saved: Mapping[str, Any]) -> "FittedTable":
-        """Rebuild the transform from ``to_json``."""
+    def from_json(cls, saved: Mapping[str, Any]) -> "FittedTable | FittedSparse":
+        """Rebuild the transform from ``to_json``, of whatever ``TablePreprocess`` was fitted on."""
+        if "first" in saved:
+            return FittedSparse.from_json(saved)
         return cls(
             numeric=tuple(saved["numeric"]),
             medians_F=np.array(saved["medians"], dtype=np.float64),

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.samples import SparseColumns
 
 HEAD_BYTES = 1 << 16  # of a file, by which its format is recognized
 FORM = ("encoding", "delimiter", "quote", "header", "table")  # options on how a file is written
@@ -24,6 +25,7 @@ class OpenTable:
         known: what the format says of its columns, by field of ``ColumnOptions``: ``{"label": ["a", "b"]}``; and as
             ``categorical`` which are categories, though they may look like numbers.
         folder: that the table is in, in the archive that it was unpacked from.
+        sparse: features that are no columns of ``rows``, since there are many and most of them are zero.
     """
 
     rows: pa.Table
@@ -31,6 +33,7 @@ class OpenTable:
     notes: tuple[str, ...] = ()
     known: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
+    sparse: SparseColumns | None = None
 
     def complete(self, columns: ColumnOptions) -> ColumnOptions:
         """Return the options with what the format knows, where a person has left them as they are.

@@ -11,7 +11,7 @@ from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.tables import open_table
 from trainer.data.readers.unpacked import table_name
-from trainer.data.samples import DataSpec, Samples
+from trainer.data.samples import DataSpec, Samples, SparseColumns, TableColumns
 from trainer.system.paths import PathText
 
 
@@ -69,7 +69,7 @@ def table_samples(
     """Return features and labels of a table that was read; ``path`` names it in messages, the rest is as above."""
     columns = opened.complete(columns)
     table, file_notes, delimiter = opened.rows, opened.notes, opened.delimiter
-    codes = opened.known.get("categorical", ())
+    codes, sparse = opened.known.get("categorical", ()), opened.sparse
     del opened
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}
     roles = assign_roles(table, path, columns, others=others)
@@ -77,19 +77,30 @@ def table_samples(
     rows = read_rows(table, roles, path, columns.spellings)
     cells = dict(zip(table.column_names, table.columns, strict=True))
     del table
-    inputs, notes, written = read_features(
-        cells,
-        path,
-        free=roles.free,
-        numeric=roles.others["numeric"],
-        categorical=(*roles.others["categorical"], *(name for name in codes if name in roles.free)),
-        missing=missing,
-        numbers=numbers,
-        semicolon=delimiter == ";",
-    )
+    inputs: TableColumns | SparseColumns
+    notes: tuple[str, ...]
+    written: dict[str, str] = {}
+    if sparse is not None:
+        inputs, notes = sparse, (_sparse_note(sparse),)
+    else:
+        inputs, notes, written = read_features(
+            cells,
+            path,
+            free=roles.free,
+            numeric=roles.others["numeric"],
+            categorical=(*roles.others["categorical"], *(name for name in codes if name in roles.free)),
+            missing=missing,
+            numbers=numbers,
+            semicolon=delimiter == ";",
+        )
     pa.default_memory_pool().release_unused()
     samples = Samples(inputs=inputs, target=labels.target, **rows)
     notes = (*file_notes, *labels.notes, *notes)
     reading = reading_of(TABLE, columns, roles.label, written=written, missing=list(missing))
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
     return samples.only(~labels.left_out_N), spec
+
+
+def _sparse_note(sparse: SparseColumns) -> str:
+    share = len(sparse.values_P) / ((len(sparse.offsets) - 1) * sparse.n_columns)
+    return f"features: {sparse.n_columns} numeric, kept sparse ({share:.3%} of the cells are there)"

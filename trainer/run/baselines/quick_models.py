@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.audit.probes import linear_parts, probe_inputs
-from trainer.data.samples import DataSpec, Inputs, Samples, TableColumns, Texts
+from trainer.data.samples import DataSpec, Inputs, Samples, SparseColumns, TableColumns, Texts
 from trainer.errors import ConfigError
 from trainer.tasks import Target
 
@@ -32,8 +32,8 @@ class Rows:
         spec: what the targets mean.
     """
 
-    inputs: NDArray[Any]
-    source: TableColumns | Texts
+    inputs: Any
+    source: TableColumns | SparseColumns | Texts
     target: Target
     weights_N: NDArray[np.float64] | None
     spec: DataSpec
@@ -43,7 +43,7 @@ def fitting(inputs: Inputs) -> tuple[str, ...]:
     """Return which baselines there are for such inputs."""
     if isinstance(inputs, TableColumns):
         return (LINEAR, BOOSTING)
-    return (LINEAR,) if isinstance(inputs, Texts) else ()
+    return (LINEAR,) if isinstance(inputs, SparseColumns | Texts) else ()
 
 
 def require_fitting(wanted: str, inputs: Inputs) -> None:
@@ -57,14 +57,18 @@ def require_fitting(wanted: str, inputs: Inputs) -> None:
     have = fitting(inputs)
     what = "tables" if wanted == BOOSTING else "tables and texts"
     instead = " or ".join(f"baseline={name}" for name in (*have, "off"))
-    raise ConfigError(
-        f"baseline={wanted} is for {what}, and these inputs are {'texts' if have else 'neither'}: use {instead}"
-    )
+    raise ConfigError(f"baseline={wanted} is for {what}, and these inputs are {_kind(inputs)}: use {instead}")
+
+
+def _kind(inputs: Inputs) -> str:
+    if isinstance(inputs, SparseColumns):
+        return "sparse"
+    return "texts" if isinstance(inputs, Texts) else "neither"
 
 
 def rows_of(samples: Samples, spec: DataSpec) -> Rows:
     """Return the rows of a table or of texts as a baseline sees them."""
-    assert isinstance(samples.inputs, TableColumns | Texts)
+    assert isinstance(samples.inputs, TableColumns | SparseColumns | Texts)
     return Rows(probe_inputs(samples.inputs), samples.inputs, samples.target, samples.weights_N, spec)
 
 
@@ -73,7 +77,7 @@ def named(name: str, spec: DataSpec, inputs: Inputs) -> str:
     if name == BOOSTING:
         return "gradient-boosted trees (scikit-learn's HistGradientBoosting)"
     model = "logistic regression" if spec.task.has_classes else "ridge regression"
-    return model if isinstance(inputs, TableColumns) else f"{model} on character n-grams (tf-idf)"
+    return model if isinstance(inputs, TableColumns | SparseColumns) else f"{model} on character n-grams (tf-idf)"
 
 
 def predict_fold(
