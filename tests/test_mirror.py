@@ -25,6 +25,7 @@ SHARED_NAMES = {
     "audit": "foldwise audit, and the step of a run",
     "blend": "foldwise blend, and what it does",
     "build": "parts from their configuration, trackers from theirs",
+    "decide": "foldwise decide, and what it does",
     "contract": "what a model, a loss and a preprocessor must have",
     "features": "columns of a table, and the check of them",
     "find": "metrics by name, and the reader of a file",

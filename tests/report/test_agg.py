@@ -8,8 +8,8 @@ import pytest
 
 DRAW = """
 import os
-from trainer.report.plots import _figure, png_bytes
-figure = _figure(1, 1)
+from trainer.report.plots import bare_figure, png_bytes
+figure = bare_figure(1, 1)
 figure.add_subplot().plot([1, 2])
 assert png_bytes(figure, 20).startswith(b"\\x89PNG")
 import matplotlib

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from trainer.inference.decide import Decided
     from trainer.inference.verify import FoldCheck
     from trainer.results import CVResult
 
@@ -121,6 +122,44 @@ class Run:
 
         given = None if data is None else as_data(data).load(None)
         return verify(self.path, given=given, **options)
+
+    def decide(
+        self,
+        metric: str | None = None,
+        *,
+        cost: str | None = None,
+        calibrate: str | None = None,
+        coverage: float | None = None,
+    ) -> "Decided":
+        """Choose thresholds, calibrate, and make sets that cover, on the held-out rows; the run keeps it.
+
+        What a fold's rows are decided by comes from the other folds: ``figures`` has both that value and the one on the
+        rows that were fitted on.
+
+        Args:
+            metric: that thresholds are for: ``f1_macro``, ``mcc``, ``recall@precision=0.9``, ...
+            cost: matrix of costs, ``"0,1;5,0"``.
+            calibrate: ``temperature``, ``platt``, ``isotonic`` or ``vector``.
+            coverage: share of rows whose set of classes, or interval, is to hold the truth.
+
+        Raises:
+            ConfigError: something wanted cannot be.
+            DataError: what is asked for is never reached, or a single fold is held out.
+
+        Example:
+            >>> import trainer as fw
+            >>> QUIET = {"progress": "off"}
+            >>> run = fw.cross_validate("iris", cv={"n_splits": 2}, max_epochs=1, runtime=QUIET)
+            >>> [figures] = run.decide("f1_macro").figures
+            >>> figures.in_sample >= figures.before
+            True
+        """
+        from trainer.inference.decide import Wanted, decide_run
+        from trainer.inference.decision_run import save_decision
+
+        decided = decide_run(self.path, Wanted(metric, cost, calibrate, coverage))
+        save_decision(self.path, decided)
+        return decided
 
     def report(self) -> Report:
         """Return the report; in a notebook it is shown."""

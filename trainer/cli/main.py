@@ -18,6 +18,8 @@ from trainer.cli.audit import audit
 from trainer.cli.blend import EXAMPLES as BLEND_EXAMPLES
 from trainer.cli.blend import blend
 from trainer.cli.convert import convert
+from trainer.cli.decide import EXAMPLES as DECIDE_EXAMPLES
+from trainer.cli.decide import decide
 from trainer.cli.look import EXAMPLES as LOOK_EXAMPLES
 from trainer.cli.look import look
 from trainer.cli.merge import merge, report
@@ -37,6 +39,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (report, None),
     (verify, None),
     (blend, BLEND_EXAMPLES),
+    (decide, DECIDE_EXAMPLES),
     (split, SPLIT_EXAMPLES),
     (audit, AUDIT_EXAMPLES),
     (convert, None),

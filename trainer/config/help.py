@@ -24,7 +24,7 @@ Foldwise: k-fold training you can trust.
 KEY=VALUE sets any key of the configuration (see --cfg job); GROUP=CHOICE picks a file of conf/:
 """
 ENDING = """
-Without training: foldwise split | audit | merge | report | blend | convert | tensorboard (foldwise --help).
+Without training: foldwise split | audit | merge | report | blend | decide | convert | tensorboard (foldwise --help).
 Tab completion: eval "$(python train.py -sc install=bash)". Hydra's own flags: --hydra-help."""
 
 

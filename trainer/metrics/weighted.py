@@ -8,6 +8,7 @@ the weights say.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,23 +64,34 @@ def mean_of_rows(of_row: Callable[[Targets, Floats], Floats]) -> MakeMeter:
 
 # --- counts per class or label ---
 
-_FromCounts = Callable[[Floats, Floats, Floats, bool], Floats]
+OfCounts = Callable[[Floats, Floats, Floats, bool], Floats]
 
 
-def from_counts(formula: _FromCounts) -> MakeMeter:
-    """Make meters of a formula of (C, B) true positives, true rows and predicted rows, and whether rows have labels."""
+@dataclass(frozen=True)
+class FromCounts:
+    """Makes meters of counts; what is computed of counts alone can also be searched for the best thresholds.
 
-    def make_meter(target: Targets, proba: Floats) -> Meter:
+    Attributes:
+        formula: of (C, B) true positives, true rows and predicted rows, and whether rows have labels.
+    """
+
+    formula: OfCounts
+
+    def __call__(self, target: Targets, proba: Floats) -> Meter:
+        """Return the meter of some rows."""
         multi_label, predicted = of_target(target).several_labels, predicted_like(target, proba)
         sums = _label_sums(target, predicted) if multi_label else _class_sums(target, predicted, proba.shape[1])
 
         def meter(weights_NB: Floats) -> Floats:
             hit_CB, true_CB, said_CB = (np.asarray(sum_CN @ weights_NB) for sum_CN in sums)
-            return formula(hit_CB, true_CB, said_CB, multi_label)
+            return self.formula(hit_CB, true_CB, said_CB, multi_label)
 
         return meter
 
-    return make_meter
+
+def from_counts(formula: OfCounts) -> FromCounts:
+    """Make meters of a formula of (C, B) true positives, true rows and predicted rows, and whether rows have labels."""
+    return FromCounts(formula)
 
 
 def _class_sums(target: Targets, predicted: Targets, n_classes: int) -> list[Any]:

@@ -38,21 +38,21 @@ def learning_curves(folds: Sequence[FoldResult], primary: str) -> "Figure":
         primary: name of the metric.
     """
     monitored = all(primary in record.monitor for part in folds for record in part.epochs)
-    fig = _figure(9.6 if monitored else 5.6, 3.7)
+    fig = bare_figure(9.6 if monitored else 5.6, 3.7)
     axes = fig.subplots(1, 2 if monitored else 1, squeeze=False)[0]
     repeats = 1 + max(part.repeat for part in folds)
     for i, part in enumerate(sorted(folds, key=lambda part: (part.repeat, part.fold))):
         epochs = [record.epoch for record in part.epochs]
-        look = _line_look(i) | {"marker": "o" if len(epochs) == 1 else "", "alpha": 0.85}
+        look = line_look(i) | {"marker": "o" if len(epochs) == 1 else "", "alpha": 0.85}
         axes[0].plot(epochs, [r.train_loss for r in part.epochs], label=fold_name(part, repeats), **look)
         if monitored:
             curve = [record.monitor[primary] for record in part.epochs]
             axes[1].plot(epochs, curve, **look)
             best = epochs.index(part.best_epoch)
             axes[1].plot(epochs[best], curve[best], "o", color=look["color"], markeredgecolor="white")
-    _dress(axes[0], "Training loss", "epoch", "loss")
+    dress(axes[0], "Training loss", "epoch", "loss")
     if monitored:
-        _dress(
+        dress(
             axes[1],
             f"{_sentence(plain_label(primary))} (dot: scored epoch)",
             "epoch",
@@ -81,7 +81,7 @@ def confusion_matrix(target: Target, proba: NDArray[np.float32], classes: Sequen
     counts_CC = np.bincount(target * n + predicted, minlength=n * n).reshape(n, n)
     share_CC = counts_CC / np.maximum(counts_CC.sum(axis=1, keepdims=True), 1)
     side = min(2.6 + 0.5 * n, 11.0)
-    fig = _figure(side + 1.0, side)
+    fig = bare_figure(side + 1.0, side)
     from matplotlib.colors import PowerNorm
 
     ax = fig.subplots()
@@ -90,7 +90,7 @@ def confusion_matrix(target: Target, proba: NDArray[np.float32], classes: Sequen
         _write_counts(ax, counts_CC, share_CC)
     if n <= _NAMED_CLASSES:
         _name_ticks(ax, classes)
-    _dress(ax, "Confusion matrix", "predicted", "true", grid=False)
+    dress(ax, "Confusion matrix", "predicted", "true", grid=False)
     bar = fig.colorbar(image, ax=ax, aspect=40, pad=0.02, label="share of the true class")
     bar.outline.set_visible(False)
     bar.set_ticks([0, 0.05, 0.2, 0.5, 1.0], labels=["0", "5 %", "20 %", "50 %", "100 %"])
@@ -122,7 +122,7 @@ def _label_bars(target_NL: NDArray[np.int64], predicted_NL: NDArray[np.int64], c
     missed_L = (target_NL * (1 - predicted_NL)).sum(axis=0)
     false_L = ((1 - target_NL) * predicted_NL).sum(axis=0)
     order = np.argsort(-target_NL.sum(axis=0), kind="stable")[:_NAMED_CLASSES]
-    fig = _figure(7.2, 1.5 + 0.34 * len(order))
+    fig = bare_figure(7.2, 1.5 + 0.34 * len(order))
     ax = fig.subplots()
     y = np.arange(len(order))
     ax.barh(y, found_L[order], color=_COLOURS[0], label="found")
@@ -141,7 +141,7 @@ def _label_bars(target_NL: NDArray[np.int64], predicted_NL: NDArray[np.int64], c
     ax.set_yticks(y, [names[i] for i in order], family=list(font_family()), parse_math=False)
     ax.invert_yaxis()
     ax.xaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
-    _dress(ax, "Labels: found, missed, false alarms", "rows", "", grid=False)
+    dress(ax, "Labels: found, missed, false alarms", "rows", "", grid=False)
     ax.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     return fig
 
@@ -159,19 +159,19 @@ def precision_recall(target: Target, proba: NDArray[np.float32], classes: Sequen
     area = {k: float(average_precision_score(truth_NK[:, k], scores_NK[:, k])) for k in drawn}
     weakest = sorted(drawn, key=lambda k: area[k])[:_WEAKEST]
     named = drawn if len(drawn) <= _NAMED_CURVES else weakest
-    fig = _figure(7.4, 4.6)
+    fig = bare_figure(7.4, 4.6)
     ax = fig.subplots()
     for k in drawn if len(drawn) <= _DRAWN_CURVES else named:
         precision, recall, _ = precision_recall_curve(truth_NK[:, k], scores_NK[:, k])
         grey = {"color": _GREY, "linewidth": 0.7, "alpha": 0.5}
-        look = _line_look(named.index(k)) if k in named else grey
+        look = line_look(named.index(k)) if k in named else grey
         label = f"{area[k]:.3f}  {names[k]}" if k in named else "_"
         ax.step(recall, precision, where="post", label=label, **look)
     if len(drawn) == 1:
         rate = float(truth_NK.mean())
         ax.axhline(rate, color=_GREY, linestyle="dotted", label=f"{rate:.3f}  by chance")
     ax.set(xlim=(0, 1.01), ylim=(0, 1.02))
-    _dress(ax, "Precision and recall", "recall", "precision")
+    dress(ax, "Precision and recall", "recall", "precision")
     few = f"\n({_WEAKEST} weakest of {len(drawn)})"
     _name_legend(ax, "average precision" if named is drawn else f"average precision{few}")
     return fig
@@ -187,15 +187,15 @@ def predicted_against_true(target: Target, proba: NDArray[Any], classes: Sequenc
         task: what was to be predicted.
     """
     predicted = task.predicted(proba)
-    fig = _figure(9.6, 4.2)
+    fig = bare_figure(9.6, 4.2)
     left, right = fig.subplots(1, 2)
     ends = [min(target.min(), predicted.min()), max(target.max(), predicted.max())]
     left.plot(ends, ends, color=_GREY, linewidth=1.0, linestyle="dashed")  # right predictions lie on it
     left.scatter(target, predicted, s=12, alpha=max(0.15, min(0.7, 200 / len(target))), color=_COLOURS[0], linewidths=0)
-    _dress(left, "Predicted against true", "true", "predicted")
+    dress(left, "Predicted against true", "true", "predicted")
     right.hist(target - predicted, bins="auto" if len(target) < MOST_BINNED else MOST_BINS, color=_COLOURS[0])
     right.axvline(0, color=_GREY, linewidth=1.0, linestyle="dashed")
-    _dress(right, "Residuals", "true minus predicted", "rows")
+    dress(right, "Residuals", "true minus predicted", "rows")
     return fig
 
 
@@ -227,19 +227,22 @@ def pixels(fig: "Figure", dots_per_inch: int = 100) -> NDArray[np.uint8]:
     return np.array(canvas.buffer_rgba())[:, :, :3]  # type: ignore[no-untyped-call]
 
 
-def _figure(width_inches: float, height_inches: float) -> "Figure":
+def bare_figure(width_inches: float, height_inches: float) -> "Figure":
+    """Return an empty white figure."""
     load_matplotlib()
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_inches, height_inches), layout="constrained", facecolor="white")
 
 
-def _line_look(i: int) -> dict[str, Any]:
+def line_look(i: int) -> dict[str, Any]:
+    """Return colour and dashes of the i-th line."""
     dash = _DASHES[i // len(_COLOURS) % len(_DASHES)]
     return {"color": _COLOURS[i % len(_COLOURS)], "linestyle": dash, "linewidth": 1.6}
 
 
-def _dress(ax: "Axes", title: str, x: str, y: str, *, grid: bool = True) -> None:
+def dress(ax: "Axes", title: str, x: str, y: str, *, grid: bool = True) -> None:
+    """Give a plot its title, the names of its axes and a grid."""
     from matplotlib.ticker import MaxNLocator
 
     ax.set_title(title, loc="left", fontsize=11, fontweight="bold")
