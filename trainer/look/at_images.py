@@ -8,22 +8,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from trainer.config.overrides import in_shell, listed, quoted
 from trainer.data.images.decoding import look as look_at_image
 from trainer.data.images.image_files import Listing, list_files, read_bytes
 from trainer.data.readers.find import endings
 from trainer.data.sources.image_folder import FoundImages, find_classes
 from trainer.errors import DataError, FoldwiseError
-from trainer.folds.rare import apply_rare_policy
 from trainer.look.advice import advised
 from trainer.look.answer import Candidate, Look, Refusal
+from trainer.look.few_rows import N_SPLITS, few_rows_options
 from trainer.look.loading_plan import MODELS
 
 MOST_TRIES = 6
 MOST_OPENED = 48  # images whose size is read
-N_SPLITS = 5
 ADVICE = ("folders", "split", "spellings", "missing_labels")
 
 
@@ -78,8 +75,9 @@ def look_at_images(listing: Listing, name: str) -> Look:
             options["group"] = "folder"
             cv = ["cv=stratified_group", *([f"cv.n_splits={len(within)}"] if len(within) < N_SPLITS else [])]
     if not options.get("split"):
-        rare, refused = _rare(found, bool(within))
-        cv, refusals = [*cv, *rare], (*refusals, *refused)
+        strategy = "stratified_group" if within else "stratified"
+        few, refused = few_rows_options(strategy, labels.target[~labels.left_out_N], None, labels.classes, labels.task)
+        cv, refusals = [*cv, *few], (*refusals, *refused)
     return replace(
         look,
         task=labels.task.name,
@@ -114,18 +112,6 @@ def _settled(listing: Listing) -> tuple[dict[str, Any], tuple[Refusal, ...], Fou
         else:
             return options, tuple(refusals), found
     return options, tuple(refusals), None
-
-
-def _rare(found: FoundImages, grouped: bool) -> tuple[list[str], tuple[Refusal, ...]]:
-    labels = found.labels
-    target = labels.target[~labels.left_out_N]
-    strategy = "stratified_group" if grouped else "stratified"
-    groups_N = np.arange(len(target)).astype(np.str_) if grouped else None
-    try:
-        apply_rare_policy(strategy, target, groups_N, classes=labels.classes, n_splits=N_SPLITS, rare="refuse")
-    except FoldwiseError as refusal:
-        return ["cv.rare=merge"], (Refusal(str(refusal), "cv.rare=merge"),)
-    return [], ()
 
 
 def _train_command(name: str, options: dict[str, Any], cv: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Look at a table: its form, its columns, what may be the label, and how it would be trained on."""
 
+import re
 import shlex
 import tempfile
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from trainer.look.table_plan import TablePlan, plan_table
 MOST_ROWS = 50_000  # looked at, unless asked for
 MOST_CELLS = 5_000_000
 MUCH_LIKELIER = 6  # points, by which a label that is refused is not given up for another
+MIN_STEMS = 3
 MOST_COMPARED = 5_000  # rows, for those that repeat another one
 MOST_LABELS = 4  # tried, and shown
 NEAR_CONSTANT = 0.99  # share of the rows that have the most frequent value
@@ -244,12 +246,29 @@ def _facts(samples: Samples, found: _Found, plan: LoadingPlan) -> tuple[str, ...
     near = [f"{column.name} ({share:.1%})" for column, share in _near_constant(found)]
     if near:
         facts.append(f"nearly the same in every row: {', '.join(near[:5])}{', ...' if len(near) > 5 else ''}")
+    facts += _stems(found)
     dates = [column.name for column in found.columns if column.kind == "date"]
     if dates:
         facts.append(
             f"dates: {', '.join(dates[:3])}; to predict later rows from earlier ones: data.time={dates[0]} cv=time"
         )
     return tuple(facts)
+
+
+def _stems(found: _Found) -> list[str]:
+    """Say that ids which are counted within a beginning, such as S01_1 and S01_2, may hold a group."""
+    facts = []
+    for column in found.columns:
+        if column.kind == "id" and column.read_as == "category":
+            cells = found.opened.rows[column.name].to_pylist()
+            stems = {re.sub(r"[_. -]\d+$", "", str(cell)) for cell in cells}
+            if MIN_STEMS <= len(stems) <= len(cells) / 2 and any(re.search(r"\d$", stem) for stem in stems):
+                stem = min(stems)
+                facts.append(
+                    f"ids in '{column.name}' have {len(stems)} beginnings such as '{stem}': if rows of one belong "
+                    "together, write it into a column and set data.group"
+                )
+    return facts
 
 
 def _near_constant(found: _Found) -> list[tuple[ColumnLook, float]]:

@@ -27,6 +27,7 @@ LIKELY = re.compile(
 )
 PARTLY = re.compile(r"(label|target|class|is|has)[_ .-].+|.+[_ .-](label|target|class|category|type|flag|status)", re.I)
 PREFIX = re.compile(r"(?P<prefix>(?:labels?|target|class|tag|genre|y|l|topic|category)[:_. -]).+", re.I)
+COUNTED = re.compile(r"(?P<prefix>labels?|target|class|tag|y|l|t)[_ ]?\d+", re.I)
 NO_LABEL = ("text", "image file", "empty", "constant", "date")
 MOST_CLASSES = 50
 FEW_CLASSES = 20
@@ -67,7 +68,12 @@ def label_guesses(table: pa.Table, columns: Sequence[ColumnLook]) -> list[LabelG
     grouped = _prefixed(table, columns)
     inside = {name for guess in grouped for name in _matching(guess.names[0], table.column_names)}
     single = [_single(column, plain, table.num_rows) for column in plain if column.name not in inside]
-    found = [*grouped, *_block(table, plain), *(guess for guess in single if guess is not None)]
+    found = [
+        *grouped,
+        *_counted(table, plain),
+        *_block(table, plain),
+        *(guess for guess in single if guess is not None),
+    ]
     return sorted(found, key=lambda guess: -guess.score)
 
 
@@ -124,6 +130,15 @@ def _prefixed(table: pa.Table, columns: Sequence[ColumnLook]) -> list[LabelGuess
         if len(names) > 1 and all(_is_zero_one(table[name]) for name in names):
             guesses.append(LabelGuess((pattern,), f"{len(names)} columns of 0/1 called so", 14))
     return guesses
+
+
+def _counted(table: pa.Table, columns: Sequence[ColumnLook]) -> list[LabelGuess]:
+    """Return the columns of 0/1 at the end that are called L1, L2, ...; a pattern would match others too."""
+    names = [column.name for column in columns if COUNTED.fullmatch(column.name.strip())]
+    is_end = bool(names) and names == [column.name for column in columns][-len(names) :]
+    if len(names) < 2 or not is_end or not all(_is_zero_one(table[name]) for name in names):
+        return []
+    return [LabelGuess(tuple(names), f"{len(names)} columns of 0/1 called so", 12)]
 
 
 def _matching(pattern: str, names: Sequence[str]) -> list[str]:

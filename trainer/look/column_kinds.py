@@ -31,6 +31,9 @@ TEXT_NAME = re.compile(
     re.I,
 )
 TEXT_NAME_CHINESE = ("文本", "内容", "评论", "评价", "标题", "正文", "句子", "描述", "摘要", "问题", "回答", "评论内容")
+ID_NAME = re.compile(
+    r"(.*[_ .-])?(id|ids|uid|uuid|guid|key|index|idx|no|nr|num|row|rownames?|file|filename|编号|序号)", re.I
+)
 EAST_ASIAN = ("zh", "ja", "ko")
 
 
@@ -88,8 +91,9 @@ def _number_kind(found: TableColumns, notes: Sequence[str], missing: float) -> s
     if any("dates" in note for note in notes):
         return "date"
     said = numbered_columns(found).get(found.numeric[0], "")
-    whole = bool((values_N == np.floor(values_N)).all())
-    return "id" if whole and said and "never" not in said else "number"
+    counted = said.startswith(("rises", "falls")) and bool((values_N == np.floor(values_N)).all()) and not notes
+    named = bool(said) and ID_NAME.fullmatch(found.numeric[0].strip()) is not None
+    return "id" if counted or named else "number"
 
 
 def _word_kind(column: str, found: TableColumns, words: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from trainer.data.images.image_files import is_image_name
 
 HEAD_BYTES = 4096
+JSON, PLAIN_TEXT = "JSON", "a text file that is no table as it is"
 EXPORT = "export the table in it as CSV"
 TRUSTED = "read it in Python, if you trust where it comes from (unpickling runs code), and write df.to_parquet(...)"
 ARRAYS = "read it in Python and train on it: fw.cross_validate((numpy.load(...), labels)); or write the rows as CSV"
@@ -54,7 +55,7 @@ BY_ENDING = {
 BY_TEXT: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("<!doctype html", "<html"), "a web page (HTML)", f"the download went wrong, or {EXPORT}"),
     (("<?xml",), "XML", EXPORT),
-    (("{", "["), "JSON", "write one object per line (JSON lines), all with the same keys"),
+    (("{", "["), JSON, "write one object per line (JSON lines), all with the same keys"),
     (("version https://git-lfs",), "a pointer of Git LFS: the file itself is not here", "get it: git lfs pull"),
 )
 IN_ZIPS = (
@@ -122,4 +123,4 @@ def _text_or_bytes(path: Path, head: bytes) -> tuple[str, str]:
     for begins, what, advice in BY_TEXT:
         if text.lower().startswith(begins):
             return what, advice
-    return "a text file that is no table as it is", "write a header with the names of the columns, then a row per line"
+    return PLAIN_TEXT, "write a header with the names of the columns, then a row per line"

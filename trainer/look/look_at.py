@@ -12,7 +12,7 @@ from trainer.look.answer import Look, Refusal
 from trainer.look.at_folder import look_at_folder
 from trainer.look.at_images import holds_images, look_at_images, table_among
 from trainer.look.at_table import look_at_table, refusal_of
-from trainer.look.foreign import what_it_is
+from trainer.look.foreign import JSON, PLAIN_TEXT, what_it_is
 from trainer.system.paths import ADDRESS
 
 
@@ -68,4 +68,6 @@ def _foreign(path: Path, name: str) -> Look:
     refusal = refusal_of(path)
     is_known = refusal is None or "tables end in" in str(refusal)  # what it is says more
     refusals = () if is_known else (Refusal(str(refusal).replace(str(path), name)),)
+    if refusals and what in (JSON, PLAIN_TEXT):  # a reader took it, and its words are better
+        return Look(name, "a table that cannot be read as it is", refusals=refusals, advice="mend what is refused")
     return Look(name, what, refusals=refusals, advice=advice)

@@ -170,11 +170,8 @@ def _column_notes(look: Look) -> list[str]:
 def _refusals(look: Look) -> list[str]:
     lines = []
     for refusal in look.refusals[:MOST_NOTES]:
-        why = refusal.why.splitlines()
-        lines.append(f"{'training refuses' if refusal.refused else 'asked'}: {shown(why[0], 240)}")
+        lines.append(f"{'training refuses' if refusal.refused else 'asked'}: {shown(refusal.why, 240)}")
         if refusal.remedy:
             lines.append(f"  the command has: {shown(refusal.remedy, 120)}")
-        elif len(why) > 1:
-            lines.append(f"  {shown(why[1], 160)}")
     more = len(look.refusals) - MOST_NOTES
     return [*lines, f"  ... and {more} more (--json has all)"] if more > 0 else lines

@@ -2,10 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,31 +10,23 @@ import numpy as np
 from trainer.audit.checks.unused_columns import group_columns, split_columns
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.unread import GROUP_NAME, WHO
-from trainer.data.images.image_files import list_files
 from trainer.data.readers.contract import OpenTable
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.errors import FoldwiseError
 from trainer.folds.io.split_files import given_folds
 from trainer.folds.plan import make_folds
-from trainer.folds.rare import apply_rare_policy
-from trainer.look.advice import advised
 from trainer.look.answer import Candidate, ColumnLook, Refusal
 from trainer.look.candidates import LabelGuess
-from trainer.look.column_kinds import EAST_ASIAN, is_text_name
-from trainer.look.loading_plan import LoadingPlan, written
+from trainer.look.column_kinds import EAST_ASIAN, ID_NAME, is_text_name
+from trainer.look.few_rows import N_SPLITS, few_rows_options
+from trainer.look.loading_plan import LoadingPlan
+from trainer.look.remedies import advice_in_notes, as_options, remedy_for
 from trainer.tasks import Task
 
-ADVICE = ("task", "spellings", "missing_labels", "categorical", "id", "label_delimiter", "images", "suffix", "numeric")
 MOST_TRIES = 25
-MOST_PLACES = 200  # next to a table, looked at for its images
 FEW_FEATURES = 3  # columns beside a text, below which the text is what there is to learn from
 LONG_TEXT = 60  # characters
-MOST_CATEGORIES = 50  # different values of a column that is refused as numbers, to take it as a category
 MOST_TEXTS = 3  # columns read together
-N_SPLITS = 5
-ID_NAME = re.compile(
-    r"(.*[_ .-])?(id|ids|uid|uuid|guid|key|index|idx|no|nr|num|row|rownames?|file|filename|编号|序号)", re.I
-)
 PAIR = re.compile(r"(.*?)[_ ]?(1|a|first|one|左)", re.I)
 PAIRS = (("premise", "hypothesis"), ("question", "answer"), ("question", "sentence"), ("query", "document"))
 
@@ -176,74 +165,21 @@ def _settled(plan: LoadingPlan, rows: _Rows) -> tuple[LoadingPlan, tuple[Samples
         try:
             samples, spec = plan.load(rows.opened, rows.name)
         except FoldwiseError as refusal:
-            setting = _remedy(refusal, rows)
+            setting = remedy_for(refusal, rows.columns, rows.opened.rows, rows.name)
             if not setting or setting in taken:
                 rows.refusals.append(Refusal(str(refusal)))
                 return plan, None
             taken.append(setting)
             plan = plan.with_setting(setting)
-            rows.refusals.append(Refusal(str(refusal), _said(setting)))
+            rows.refusals.append(Refusal(str(refusal), as_options(setting)))
             continue
-        noted = _noted(spec, plan)
+        noted = advice_in_notes(spec, plan)
         if not noted:
             return replace(plan, loss=spec.task.first_loss or ""), (samples, spec)
         setting, note = noted
-        rows.refusals.append(Refusal(note, _said(setting), refused=False))
+        rows.refusals.append(Refusal(note, as_options(setting), refused=False))
         plan = plan.with_setting(setting)
     return plan, None
-
-
-def _said(setting: Mapping[str, Any]) -> str:
-    """Write settings as they stand in the command."""
-    return " ".join(f"data.{name}={written(name, value)}" for name, value in setting.items() if value != ())
-
-
-def _remedy(refusal: FoldwiseError, rows: _Rows) -> dict[str, Any]:
-    """Return the setting that a refusal advises; a column that makes no categories is dropped instead."""
-    setting = advised(refusal, ADVICE) or _image_place(refusal, rows)
-    if "categorical" in setting:
-        looks = {column.name: column for column in rows.columns}
-        name = setting["categorical"][0]
-        if name in looks and looks[name].n_values > MOST_CATEGORIES:
-            return {"drop": [name]}
-    if not setting and (dropped := advised(refusal, ("drop",))):
-        return dropped
-    if not setting:  # a column that holds lists or bytes
-        said = re.search(r"column '(.*)' holds .* values: it must have one value per cell", str(refusal))
-        return {"drop": [said[1]]} if said else {}
-    return setting
-
-
-def _image_place(refusal: FoldwiseError, rows: _Rows) -> dict[str, Any]:
-    """Return the directory or zip file next to a table that has the first image it names."""
-    if "data.images" not in str(refusal):
-        return {}
-    column = next(column.name for column in rows.columns if column.kind == "image file")
-    first = str(rows.opened.rows[column][0].as_py()).strip()
-    for place in islice(sorted(Path(rows.name).absolute().parent.iterdir()), MOST_PLACES):
-        if place.is_dir() and (place / first).is_file():
-            return {"images": str(Path(rows.name).parent / place.name)}
-        if place.suffix.lower() == ".zip" and place.is_file():
-            with suppress(FoldwiseError):
-                if any(f"/{name}".endswith(f"/{first}") for name in list_files(str(place)).files):
-                    return {"images": str(Path(rows.name).parent / place.name)}
-    return {}
-
-
-def _noted(spec: DataSpec, plan: LoadingPlan) -> tuple[dict[str, Any], str] | None:
-    """Return what a note advises on labels that are several in a cell, or that mean no label."""
-    for note in spec.notes:
-        found = re.search(r"data\.label_delimiter=('.'|.)", note)
-        if found and plan.columns.label_delimiter is None:
-            setting: dict[str, Any] = {"label_delimiter": found[1].strip("'")}
-            blank = list(plan.columns.missing_labels) == [""]
-            return {**setting, **({"missing_labels": ()} if blank else {})}, note
-        if note.startswith("warning: classes that look like no label"):
-            setting = advised(FoldwiseError(note), ("missing_labels",))
-            if setting and len(spec.classes) - len(setting["missing_labels"]) > 1:
-                known = list(plan.columns.missing_labels)
-                return {"missing_labels": [*known, *setting["missing_labels"]]}, note
-    return None
 
 
 def _split_and_groups(samples: Samples, columns: Sequence[ColumnLook]) -> tuple[dict[str, str], dict[str, str]]:
@@ -303,7 +239,11 @@ def _with_folds(plan: LoadingPlan, loaded: tuple[Samples, DataSpec], rows: _Rows
         options = [f"cv={strategy}", *([f"cv.n_splits={n_groups}"] if n_groups < N_SPLITS else [])]
     elif strategy != Task.stratified:
         options = [f"cv={strategy}"]
-    return replace(plan, cv=(*options, *_rare(strategy, samples, spec, rows)))
+    few, refusals = list[str](), tuple[Refusal, ...]()
+    if rows.whole and len(options) < 2:
+        few, refusals = few_rows_options(strategy, samples.target, samples.groups_N, spec.classes, spec.task)
+    rows.refusals.extend(refusals)
+    return replace(plan, cv=(*options, *few))
 
 
 def _make_given(samples: Samples, spec: DataSpec, name: str, column: str | None) -> None:
@@ -320,17 +260,3 @@ def _make_given(samples: Samples, spec: DataSpec, name: str, column: str | None)
         random_state=0,
         predefined=given,
     )
-
-
-def _rare(strategy: str, samples: Samples, spec: DataSpec, rows: _Rows) -> list[str]:
-    """Return what is set for classes that have fewer rows than there are folds."""
-    if not rows.whole or not spec.task.one_class_each:
-        return []
-    try:
-        apply_rare_policy(
-            strategy, samples.target, samples.groups_N, classes=spec.classes, n_splits=N_SPLITS, rare="refuse"
-        )
-    except FoldwiseError as refusal:
-        rows.refusals.append(Refusal(str(refusal), "cv.rare=merge"))
-        return ["cv.rare=merge"]
-    return []
