@@ -174,7 +174,8 @@ def as_table(found: Sequence[Score]) -> str:
     lines.append(
         f"| all {len(found)} | {sum(bool(one.label) for one in labels)} of {len(labels)} | "
         f"{sum(one.roles for one in found)} of {len(found)} | {n_kinds} of {n_columns} "
-        f"({n_kinds / max(n_columns, 1):.1%}) | {sum(one.trains for one in found)} of {len(found)} | {sum(one.seconds for one in found):.1f} |"
+        f"({n_kinds / max(n_columns, 1):.1%}) | {sum(one.trains for one in found)} of {len(found)} | "
+        f"{sum(one.seconds for one in found):.1f} |"
     )
     wrong = [f"- {one.file}: {what}" for one in found for what in one.wrong]
     return "\n".join([*lines, "", *wrong])

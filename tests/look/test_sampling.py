@@ -3,9 +3,12 @@
 import bz2
 import random
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
-from trainer.look import sampling
+from trainer.look import column_files, sampling
 from trainer.look.look_at import look_at
 
 
@@ -61,3 +64,20 @@ def test_utf16_is_cut_between_characters(large):
     found = look_at(str(large))
     assert found.form["encoding"] == "utf-16"
     assert [column.name for column in found.columns] == ["n", "x", "标签"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_rows_of_a_large_column_file_are_read_and_all_are_counted(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(column_files, "LARGE_BYTES", 1)
+    monkeypatch.setattr(column_files, "ROWS", 300)
+    table = pa.table({"x": [i / 7 for i in range(4000)], "label": ["early"] * 2500 + ["late"] * 1500})
+    path = tmp_path / f"large.{ending}"
+    if ending == "parquet":
+        pq.write_table(table, path, row_group_size=500)
+    else:
+        feather.write_feather(table, path, chunksize=500)
+    found = look_at(str(path))
+    assert (found.n_rows, found.estimated) == (4000, False)
+    assert found.balance == {"early": 200, "late": 100}
+    assert str(path) in found.train
+    assert "beginning, middle and end" in found.sample

@@ -8,7 +8,7 @@ from trainer.errors import FoldwiseError
 
 ITEM = r"'(?:\\.|[^'\\])*'|[\w.:/+-]+"
 SETTING = re.compile(rf"\b(data|cv)\.([a-z_]+)=(\[(?:{ITEM})?(?:,(?:{ITEM}))*\]|{ITEM})")
-PLACEHOLDERS = ("NAME", "COLUMN", "COL", "FILE")
+PLACEHOLDERS = ("NAME", "COLUMN", "COL", "FILE", "SHEET", "KEY", "WORD", "TABLE")
 
 
 def advised(refusal: FoldwiseError, allowed: Collection[str], section: str = "data") -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Look at a table: its form, its columns, what may be the label, and how it would be trained on."""
 
 import re
-import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +17,11 @@ from trainer.data.readers.find import find_reader, readers
 from trainer.data.readers.unpacked import is_archive, is_packed
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import DataError, FoldwiseError
-from trainer.look.answer import ColumnLook, Look, Refusal
+from trainer.look.answer import Candidate, ColumnLook, Look, Refusal
 from trainer.look.candidates import LabelGuess, label_guesses
 from trainer.look.column_kinds import look_at_columns
 from trainer.look.loading_plan import LoadingPlan
-from trainer.look.opening import Opened, open_advised, repaired
+from trainer.look.opening import Opened, open_advised, repair_steps, repaired
 from trainer.look.sampling import Sample, sampled
 from trainer.look.table_plan import TablePlan, plan_table
 
@@ -97,10 +96,11 @@ def _look(opened: Opened, name: str, sample: Sample, n_rows: int | None) -> Look
     assert table is not None
     rows = _some_rows(table.rows, n_rows)
     estimated = sample.share < 1
-    n_all = round(table.rows.num_rows / sample.share)
+    n_all = sample.n_rows or round(table.rows.num_rows / sample.share)
     said = sample.said or ("" if rows is table.rows else f"{rows.num_rows:,} rows were looked at")
     found = _analysed(replace(table, rows=rows), name, opened.columns, whole=not said)
-    steps, target = _repair_steps(opened, name)
+    found = replace(found, other_refusals=(*opened.taken, *found.other_refusals))
+    steps, target = repair_steps(opened, name)
     look = Look(
         name,
         _format(Path(name) if sample.said else sample.path, opened),
@@ -148,22 +148,6 @@ def _form(opened: Opened, table: OpenTable) -> dict[str, str]:
     return form
 
 
-def _repair_steps(opened: Opened, name: str) -> tuple[tuple[str, ...], str]:
-    """Return what is to be typed first, and the file that is trained on then."""
-    path = Path(name)
-    target = str(path.with_name(f"{path.stem}_repaired{path.suffix}"))
-    if opened.title_lines:
-        return (f"tail -n +{opened.title_lines + 1} {shlex.quote(name)} > {shlex.quote(target)}",), target
-    if opened.damaged:
-        encoding = "gb18030" if opened.refusal is None else _encoding_of(opened.refusal)
-        return (f"iconv -c -f {encoding} -t utf-8 {shlex.quote(name)} > {shlex.quote(target)}",), target
-    return (), name
-
-
-def _encoding_of(refusal: FoldwiseError) -> str:
-    return str(refusal).partition("cannot be decoded as ")[2].split()[0].strip(":")
-
-
 def _analysed(opened: OpenTable, name: str, form: ColumnOptions, *, whole: bool) -> _Found:
     columns = look_at_columns(opened.rows, name, semicolon=opened.delimiter == ";")
     guesses = label_guesses(opened.rows, columns)
@@ -191,11 +175,16 @@ def _answer(look: Look, found: _Found, target: str) -> Look:
         one = f"there is only the column '{found.columns[0].name}': put the labels into a column of their own beside it"
         several = "no column looks like a label: name it by data.label=COLUMN"
         advice = one if len(found.columns) == 1 else several
-        return replace(look, columns=tuple(found.columns), advice=advice)
-    candidates = {"label": labels, "group": plan.groups, "split": plan.splits, "id": plan.ids}
+        return replace(look, columns=tuple(found.columns), refusals=found.other_refusals, advice=advice)
+    known = {
+        role: (Candidate(str(name), "the format says so"),)
+        for role, name in found.opened.known.items()
+        if role in ("group", "split", "id") and name in found.opened.rows.column_names
+    }
+    candidates = {"label": labels, "group": plan.groups, "split": plan.splits, "id": plan.ids, **known}
     look = replace(
         look,
-        columns=tuple(_with_role(column, plan) for column in found.columns),
+        columns=tuple(_with_role(column, plan.plan, found.opened) for column in found.columns),
         candidates={role: names for role, names in candidates.items() if names},
         refusals=(*found.other_refusals, *plan.refusals),
     )
@@ -212,22 +201,22 @@ def _answer(look: Look, found: _Found, target: str) -> Look:
     )
 
 
-def _with_role(column: ColumnLook, plan: TablePlan) -> ColumnLook:
-    options = plan.plan.columns
+def _with_role(column: ColumnLook, plan: LoadingPlan, opened: OpenTable) -> ColumnLook:
+    options = opened.complete(plan.columns)
     for role, names in {
         "label": options.label,
         "id": options.id,
         "group": options.group,
         "split": options.split,
-        "dropped": plan.plan.others.get("drop"),
-        "text": plan.plan.others.get("text"),
-        "pair": plan.plan.others.get("pair"),
-        "file": plan.plan.others.get("file"),
+        "dropped": plan.others.get("drop"),
+        "text": plan.others.get("text"),
+        "pair": plan.others.get("pair"),
+        "file": plan.others.get("file"),
     }.items():
         for name in [names] if isinstance(names, str | int) else names or ():
             if column.name == str(name) or (str(name).endswith("*") and column.name.startswith(str(name)[:-1])):
                 return replace(column, role=role)
-    return replace(column, role="feature" if plan.plan.source == "csv_tabular" else "")
+    return replace(column, role="feature" if plan.source == "csv_tabular" else "")
 
 
 def _balance(samples: Samples, spec: DataSpec) -> dict[str, int]:

@@ -158,3 +158,8 @@ def written(name: str, value: Any) -> str:
         texts = list(map(str, value))
         return listed(texts) if len(texts) > 1 or name in (*LISTS, "drop", "categorical") else quoted(texts[0])
     return quoted(str(value))
+
+
+def as_options(setting: Mapping[str, Any]) -> str:
+    """Write settings as they stand in the command."""
+    return " ".join(f"data.{name}={written(name, value)}" for name, value in setting.items() if value != ())

@@ -3,11 +3,9 @@
 import shlex
 from pathlib import Path
 
-from trainer.data.columns.options import ColumnOptions
 from trainer.data.images.image_files import Listing
-from trainer.data.readers.find import find_reader
+from trainer.data.readers.find import is_format_of_folders
 from trainer.data.readers.tables import check_is_file
-from trainer.errors import FoldwiseError
 from trainer.look.answer import Look, Refusal
 from trainer.look.at_folder import look_at_folder
 from trainer.look.at_images import holds_images, look_at_images, table_among
@@ -32,21 +30,14 @@ def look_at(path: str, n_rows: int | None = None) -> Look:
     place = Path(path)
     if not place.is_dir():
         check_is_file(place)
-    listing = holds_images(place) if place.is_dir() or place.suffix.lower() == ".zip" else None
+    is_table_folder = place.is_dir() and is_format_of_folders(place)
+    may_hold_images = not is_table_folder and (place.is_dir() or place.suffix.lower() == ".zip")
+    listing = holds_images(place) if may_hold_images else None
     if listing is not None:
         return _images(place, path, listing, n_rows)
-    if place.is_dir() and not _is_table_folder(place):
+    if place.is_dir() and not is_table_folder:
         return look_at_folder(place, path)
     return look_at_table(place, path, n_rows) or _foreign(place, path)
-
-
-def _is_table_folder(path: Path) -> bool:
-    """Whether a folder as a whole is a format of tables."""
-    try:
-        find_reader(path, ColumnOptions())
-    except FoldwiseError:
-        return False
-    return True
 
 
 def _images(path: Path, name: str, listing: Listing, n_rows: int | None) -> Look:

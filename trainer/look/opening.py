@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from trainer.data.readers.tables import open_table
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import ConfigError, DataError, FoldwiseError
 from trainer.look.advice import advised
+from trainer.look.answer import Refusal
+from trainer.look.loading_plan import as_options
 
 MOST_TRIES = 6
 MOST_TITLE_LINES = 10
@@ -35,6 +38,7 @@ class Opened:
         refusal: the last one.
         title_lines: at the top, to be taken away first.
         damaged: whether bytes that are no text are to be taken away first.
+        taken: what was refused on the way, and the setting that opened it.
     """
 
     table: OpenTable | None
@@ -42,6 +46,7 @@ class Opened:
     refusal: FoldwiseError | None = None
     title_lines: int = 0
     damaged: bool = False
+    taken: tuple[Refusal, ...] = ()
 
 
 def open_advised(path: Path, columns: ColumnOptions) -> Opened:
@@ -52,10 +57,11 @@ def open_advised(path: Path, columns: ColumnOptions) -> Opened:
         columns: options to begin with.
     """
     taken: set[str] = set()
+    told: list[Refusal] = []
     refusal: FoldwiseError | None = None
     for _ in range(MOST_TRIES):
         try:
-            return Opened(open_table(path, columns), columns)
+            return Opened(open_table(path, columns), columns, taken=tuple(told))
         except FoldwiseError as error:
             refusal = error
         if isinstance(refusal, ConfigError) and "has no effect" in str(refusal):
@@ -64,6 +70,7 @@ def open_advised(path: Path, columns: ColumnOptions) -> Opened:
         if not setting:
             break
         taken |= set(setting)
+        told.append(Refusal(str(refusal), as_options(setting)))
         columns = replace(columns, **setting)
     return Opened(None, columns, refusal)
 
@@ -93,6 +100,27 @@ def repaired(path: Path, opened: Opened, folder: Path) -> tuple[Path, Opened] | 
             if found is not None and found[1].table is not None:
                 return found
     return None
+
+
+def repair_steps(opened: Opened, name: str) -> tuple[tuple[str, ...], str]:
+    """Return what is to be typed first, and the file that is trained on then.
+
+    Args:
+        opened: what ``repaired`` returned, or a table that needs no repair.
+        name: of the file as it was given.
+    """
+    path = Path(name)
+    target = str(path.with_name(f"{path.stem}_repaired{path.suffix}"))
+    if opened.title_lines:
+        return (f"tail -n +{opened.title_lines + 1} {shlex.quote(name)} > {shlex.quote(target)}",), target
+    if opened.damaged:
+        encoding = "gb18030" if opened.refusal is None else _encoding_of(opened.refusal)
+        return (f"iconv -c -f {encoding} -t utf-8 {shlex.quote(name)} > {shlex.quote(target)}",), target
+    return (), name
+
+
+def _encoding_of(refusal: FoldwiseError) -> str:
+    return str(refusal).partition("cannot be decoded as ")[2].split()[0].strip(":")
 
 
 def _without_titles(path: Path, opened: Opened, folder: Path) -> tuple[Path, Opened] | None:

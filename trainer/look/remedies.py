@@ -1,7 +1,7 @@
 """What the commands do about a refusal or a note of a loader."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -14,16 +14,11 @@ from trainer.data.samples import DataSpec
 from trainer.errors import FoldwiseError
 from trainer.look.advice import advised
 from trainer.look.answer import ColumnLook
-from trainer.look.loading_plan import LoadingPlan, written
+from trainer.look.loading_plan import LoadingPlan
 
 MOST_CATEGORIES = 50  # different values of a column that is refused as numbers, to take it as a category
 MOST_PLACES = 200  # next to a table, looked at for its images
 ADVICE = ("task", "spellings", "missing_labels", "categorical", "id", "label_delimiter", "images", "suffix", "numeric")
-
-
-def as_options(setting: Mapping[str, Any]) -> str:
-    """Write settings as they stand in the command."""
-    return " ".join(f"data.{name}={written(name, value)}" for name, value in setting.items() if value != ())
 
 
 def remedy_for(refusal: FoldwiseError, columns: Sequence[ColumnLook], rows: pa.Table, name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from trainer.data.readers.contract import HEAD_BYTES
 from trainer.data.readers.unpacked import is_archive, is_packed, packed_stream
+from trainer.look.column_files import few_rows
 
 WHOLE_BYTES = 1 << 22  # a smaller file is read whole
 FIRST_BYTES = 1 << 20
@@ -29,11 +30,13 @@ class Sample:
         path: to read.
         said: which part of the file it is, or empty where it is all of it.
         share: of the lines of the file, about.
+        n_rows: of the file, where its format says so.
     """
 
     path: Path
     said: str = ""
     share: float = 1.0
+    n_rows: int | None = None
 
 
 @contextmanager
@@ -44,6 +47,12 @@ def sampled(path: Path, n_rows: int | None = None) -> Iterator[Sample]:
         path: of the file.
         n_rows: about so many rows of its beginning; None = those of the first MB.
     """
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory, path.name)
+        n_all = few_rows(path, copy, n_rows) if path.is_file() else None
+        if n_all is not None:
+            yield Sample(copy, "rows of its beginning, middle and end were looked at", n_rows=n_all)
+            return
     if path.is_file() and is_packed(path) and not is_archive(path):
         pieces, share = _unpacked_pieces(path, n_rows)
     else:

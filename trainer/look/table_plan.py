@@ -19,8 +19,8 @@ from trainer.look.answer import Candidate, ColumnLook, Refusal
 from trainer.look.candidates import LabelGuess
 from trainer.look.column_kinds import EAST_ASIAN, ID_NAME, is_text_name
 from trainer.look.few_rows import N_SPLITS, few_rows_options
-from trainer.look.loading_plan import LoadingPlan
-from trainer.look.remedies import advice_in_notes, as_options, remedy_for
+from trainer.look.loading_plan import LoadingPlan, as_options
+from trainer.look.remedies import advice_in_notes, remedy_for
 from trainer.tasks import Task
 
 MOST_TRIES = 25
