@@ -15,6 +15,7 @@ LINE = re.compile(r"([^\n]*)(?:\n|$)")
 KEYWORD = re.compile(r"\s*@\s*(\w+)\s*(.*)")
 ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[0-7]{1,3}|.)", re.DOTALL)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v": "\v"}  # Java's StreamTokenizer
+FLAGS = {"0", "1"}  # nominal values that are numbers as well
 BEGINS = re.compile(rb"(?:\s*%[^\r\n]*[\r\n])*\s*@relation\b", re.IGNORECASE)
 
 
@@ -52,6 +53,11 @@ class Header:
     others: dict[str, str]
     data: str
     first_line: int
+
+
+def is_code(attribute: Attribute) -> bool:
+    """Return whether a nominal attribute is no number, whatever its values look like."""
+    return attribute.kind == "nominal" and not set(attribute.values) <= FLAGS
 
 
 def begins_with_relation(head: bytes) -> bool:

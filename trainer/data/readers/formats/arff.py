@@ -15,7 +15,7 @@ import pyarrow as pa
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.arff_dates import as_timestamps
 from trainer.data.readers.arff_rows import read_cells
-from trainer.data.readers.attribute_header import Attribute, Header, begins_with_relation, read_header
+from trainer.data.readers.attribute_header import FLAGS, Header, begins_with_relation, is_code, read_header
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import DataError
@@ -29,7 +29,6 @@ USES = frozenset({"encoding"})
 MEKA = re.compile(r":(?:.*\s)?-C\s+(-?\d+)\b")  # in the name of the relation: how many labels, negative = the last
 MULAN_PART = re.compile(r"[-_](train|test)$")
 LARGEST_XML = 1 << 24  # bytes
-NO_CODES = {"0", "1"}  # nominal values that are numbers as well
 
 
 def recognizes(path: Path, head: bytes) -> bool:
@@ -55,7 +54,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         name = next(name for name in ("weight", "instance_weight", "weight of the row") if name not in named)
         named[name], known["weight"] = pa.array(cells.weights), name
         notes = (*notes, f"the weights of the rows are column '{name}'")
-    codes = [attribute.name for attribute in header.attributes if _is_code(attribute)]
+    codes = [attribute.name for attribute in header.attributes if is_code(attribute)]
     return OpenTable(pa.table(named), notes=notes, known={**known, "categorical": codes})
 
 
@@ -72,11 +71,6 @@ def _require_columns(header: Header, path: Path) -> None:
             f"{path}: attribute '{relational[0]}' is relational: it holds a table in each cell, which is not read\n"
             "write its values as attributes of their own (in Weka: the filter MultiInstanceToPropositional)"
         )
-
-
-def _is_code(attribute: Attribute) -> bool:
-    """Return whether a nominal attribute would be taken for numbers."""
-    return attribute.kind == "nominal" and not set(attribute.values) <= NO_CODES
 
 
 def _labels(header: Header, path: Path, columns: ColumnOptions) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -98,7 +92,7 @@ def _labels(header: Header, path: Path, columns: ColumnOptions) -> tuple[dict[st
 
 def _meka_labels(count: int, header: Header, path: Path) -> list[str]:
     several = header.attributes[:count] if count > 0 else header.attributes[count:]
-    other = next((one for one in several if one.kind == "nominal" and not set(one.values) <= NO_CODES), None)
+    other = next((one for one in several if one.kind == "nominal" and not set(one.values) <= FLAGS), None)
     said = f"{path}: -C {count} in the name of the relation counts labels, but "
     if not 0 < abs(count) < len(header.attributes):
         raise DataError(f"{said}there are {len(header.attributes)} attributes: set data.label")
