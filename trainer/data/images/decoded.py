@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.data.images.decoding import Origin, brought_to, decode, look, quiet
-from trainer.data.images.image_files import raise_broken, raise_undecodable, read_bytes
+from trainer.data.images.decoding import Origin, brought_to, quiet
+from trainer.data.images.image_files import decoded_image, head_of_image, raise_broken, raise_undecodable
+from trainer.data.images.pixel_arrays import forget_arrays
 from trainer.data.preprocess.contract import ShowProgress
 from trainer.data.samples import Images
 from trainer.errors import ConfigError, DataError
@@ -49,7 +50,7 @@ class ImageShape:
         Raises:
             DataError: it cannot be decoded; says what, not which file.
         """
-        image, origin = decode(read_bytes(images.root, images.names[row]))
+        image, origin = decoded_image(images.root, images.names[row])
         return brought_to(image, self.size, self.channels, self.resize), origin
 
 
@@ -86,7 +87,7 @@ def choose_shape(images: Images, size: tuple[int, int] | None, channels: int | N
     if size is not None and channels is not None:
         return ImageShape(size, channels, resize)
     try:
-        heads = _all(images, lambda row: look(read_bytes(images.root, images.names[row])), None)
+        heads = _all(images, lambda row: head_of_image(images.root, images.names[row]), None)
     except DataError:
         raise_undecodable(images.root, images.names)
         raise
@@ -126,6 +127,8 @@ def decode_all(images: Images, shape: ImageShape, memory: str | bool | float, tr
         return origin
 
     origins = _all(images, one, track)
+    if keep:
+        forget_arrays()  # they would be in memory twice
     held = f"held in memory ({n_bytes / 2**20:,.0f} MiB)" if keep else "read from the files in every epoch"
     return PreparedImages(images, shape, pixels, sums_NC, squares_NC, _notes(origins, shape, held))
 

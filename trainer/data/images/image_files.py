@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer.data.images.decoding import decode, quiet
+from trainer.data.images.decoding import Origin, decode, look, quiet
+from trainer.data.images.pixel_arrays import bitmap_at, pixels_at
 from trainer.data.readers.archives import is_system_file, open_archive
 from trainer.data.readers.tables import check_is_file
 from trainer.data.samples import Images
@@ -115,6 +116,9 @@ def read_bytes(root: str, name: str) -> bytes:
         DataError: missing, unreadable or empty; says only that, not the name.
     """
     try:
+        in_array = bitmap_at(root, name)
+        if in_array is not None:
+            return in_array
         payload = open_archive(root).read(name) if Path(root).is_file() else _regular(Path(root, name)).read_bytes()
     except (FileNotFoundError, KeyError) as problem:
         raise DataError("there is no such file") from problem
@@ -123,6 +127,34 @@ def read_bytes(root: str, name: str) -> bytes:
     if not payload:
         raise DataError("the file is empty (0 bytes)")
     return payload
+
+
+def decoded_image(root: str, name: str) -> tuple["Image.Image", Origin]:
+    """Return the image at a place, upright, mode L or RGB, and what it was.
+
+    Raises:
+        DataError: it cannot be read or decoded; says only that, not the name.
+    """
+    pixels = pixels_at(root, name)
+    if pixels is None:
+        return decode(read_bytes(root, name))
+    from PIL import Image
+
+    return Image.fromarray(pixels), _of_array(pixels.shape)
+
+
+def head_of_image(root: str, name: str) -> Origin:
+    """Return what the head of an image says of it; nothing is decoded.
+
+    Raises:
+        DataError: it cannot be read; says only that, not the name.
+    """
+    pixels = pixels_at(root, name)
+    return look(read_bytes(root, name)) if pixels is None else _of_array(pixels.shape)
+
+
+def _of_array(shape: tuple[int, ...]) -> Origin:
+    return Origin((shape[0], shape[1]), len(shape) == 2, False, False, 1, None)
 
 
 def _regular(path: Path) -> Path:
@@ -140,7 +172,7 @@ def read_image(images: Images, row: int) -> "Image.Image":
     """
     try:
         with quiet():
-            return decode(read_bytes(images.root, images.names[row]))[0]
+            return decoded_image(images.root, images.names[row])[0]
     except DataError as problem:
         raise DataError(f"{place_of(images.root, images.names, row)}: {problem}") from problem
 
@@ -159,7 +191,7 @@ def raise_undecodable(root: str, names: Sequence[str]) -> None:
 
     def problem_of(name: str) -> str:
         try:
-            decode(read_bytes(root, name))
+            decoded_image(root, name)
         except DataError as problem:
             return str(problem)
         return ""

@@ -25,7 +25,7 @@ from trainer.errors import ConfigError, DataError, did_you_mean
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean, std: torchvision.transforms._presets
 NAMED = ("fold", "imagenet", "weights", "none")
 LEAST_STD = 1 / 255  # one gray level: images of a single colour are not divided by zero
-NOT_IMAGES = "data.preprocess: ImagePixels is for images: data=image_folder or data=image_csv"
+NOT_IMAGES = "data.preprocess: ImagePixels is for images: data=image_folder, image_csv or image_arrays"
 
 Moments = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation per channel, of pixels in 0..1
 
