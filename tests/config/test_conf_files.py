@@ -15,6 +15,7 @@ CHOICES = [(path.parent.relative_to(CONF).as_posix(), path.stem) for path in sor
 NEEDED = {
     "csv_text": ["data.path=x.csv"],
     "csv_tabular": ["data.path=x.csv"],
+    "image_arrays": ["data.path=x.npz"],
     "image_folder": ["data.path=x.zip"],
     "image_csv": ["data.path=x.csv"],
     "kim2014_rand": ["data.path=x.csv"],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from tests.faults.harness import write_texts
@@ -35,11 +36,13 @@ RNN = (*TEXT[:2], "model=rnn", "model.embedding_dim=4", "model.hidden=4")
 WORDS = (*TEXT[:2], "model=transformer", "model.pretrained=bert")
 PICTURES = ("data=image_folder", "data.path=pictures", "model=image_cnn", "model.widths=[2]")
 LISTED = ("data=image_csv", "data.path=pictures.csv", "data.images=pictures", *PICTURES[2:])
+ARRAYS = ("data=image_arrays", "data.path=arrays.npz", *PICTURES[2:])
 NETWORK = (*PICTURES[:2], "cv.fold=0", "data.preprocess.size=32")
 
 WITH = {  # what goes with a choice of a group, where it is not the small table
     "data=csv_tabular": CSV,
     "data=csv_text": TEXT,
+    "data=image_arrays": ARRAYS,
     "data=image_csv": LISTED,
     "data=image_folder": PICTURES,
     "data/preprocess=characters": (*TEXT, "data/preprocess=characters"),
@@ -110,6 +113,9 @@ def write_data(directory: Path) -> None:
     names = [path.relative_to(directory / "pictures") for path in sorted(directory.glob("pictures/*/*.png"))]
     (directory / "pictures.csv").write_text("file,label\n" + "".join(f"{name},{name.parent}\n" for name in names))
     drawn = random.Random(0)
+    np.savez(
+        directory / "arrays.npz", images=(np.arange(1024) % 256).astype(np.uint8).reshape(16, 8, 8), labels=[0, 1] * 8
+    )
     rows = [f"{drawn.random():.3f},{drawn.choice('uv')},{row % 8},{row},{row % 2}\n" for row in range(48)]
     (directory / "rows.csv").write_text("size,kind,part,day,label\n" + "".join(rows))
 

@@ -33,6 +33,7 @@ IRIS = ["data=iris", "model.hidden=[8]"]
 TABLE = ["data=csv_tabular", "data.path=table.csv", "model.hidden=[8]"]
 TEXTS = ["data=csv_text", "data.path=texts.csv", "model=text_cnn", "model.embedding_dim=8"]
 PICTURES = ["data=image_csv", "data.path=pictures.csv", "data.images=pictures", "model=image_cnn"]
+ARRAYS = ["data=image_arrays", "data.path=arrays.npz", "model=image_cnn"]
 FOLDERS = ["data=image_folder", "data.path=pictures", "model=image_cnn"]
 
 TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what is changed one at a time
@@ -160,7 +161,8 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "data.split=part", "data.weight=heavy", "data.label_delimiter='|'", "data.encoding=utf-16",
          "data.delimiter=';'", "data.task=multiclass", "data.quote=none", "data.header=none",
          "data.spellings=join", "data.missing_labels=[b]", "data.positive=b", "data.numeric=[word]",
-         "data.categorical=[y]", "data.drop=[x]", "data.missing=[low]", "data.numbers=strict"],
+         "data.categorical=[y]", "data.drop=[x]", "data.missing=[low]", "data.numbers=strict",
+         "data.format=json_lines", "data.table=rows"],
     ),
     "texts": (
         TEXTS,
@@ -190,6 +192,11 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
         FOLDERS,
         ["data.folders=[train]", "data.split=true", "data.group=folder", "data.task=multiclass",
          "data.spellings=join", "data.missing_labels=[cat]", "data.positive=cat", "data.zip_encoding=cp850"],
+    ),
+    "arrays": (
+        ["data.parts=[train,test]", *ARRAYS],
+        ["data.parts=[train]", "data.split=true", "data.label=fine", "data.task=multilabel", "data.missing_labels=[9]",
+         "data.positive=0"],
     ),
 }  # fmt: skip
 
@@ -243,6 +250,9 @@ def tiny_data(tmp_path: Path) -> None:
     ]
     (tmp_path / "texts.csv").write_text("\n".join(map(",".join, [["text", "other", "who", "label"], *texts])) + "\n")
     (tmp_path / "folds.csv").write_text("id,fold\n" + "".join(f"{i},{i % 2}\n" for i in range(150)))
+    pixels, numbers = random.integers(0, 256, (24, 8, 8), dtype=np.uint8), np.arange(24) % 2
+    parts = {"train_images": pixels, "train_labels": numbers, "test_images": pixels[::-1], "test_labels": numbers}
+    np.savez(tmp_path / "arrays.npz", **parts)
     write_pictures(tmp_path / "pictures", 12)
     write_pictures(tmp_path / "copies", 12, ("dog", "cat"))
     names = [f"{label}/{i}.png,{label},k{i},{1 + i % 2}" for label in ("cat", "dog") for i in range(12)]

@@ -127,6 +127,16 @@ def write_floats(folder):
     return folder / "a.npz"
 
 
+def write_flat(folder):
+    np.savez(folder / "a.npz", images=GRAY.reshape(6, -1), labels=LABELS)
+    return folder / "a.npz"
+
+
+def write_one_label(folder):
+    np.savez(folder / "a.npz", images=GRAY, labels=5)
+    return folder / "a.npz"
+
+
 def write_other_names(folder):
     np.savez(folder / "a.npz", pictures=GRAY, y=LABELS)
     return folder / "a.npz"
@@ -164,6 +174,8 @@ def write_cut_cifar(folder):
     [
         (write_objects, r"a\.npz: 'images' holds Python objects, which are never loaded"),
         (write_floats, r"a\.npz: 'images' is float64 from 0 to .*: images are whole numbers"),
+        (write_flat, r"images of the shape \(6, 35\)"),
+        (write_one_label, r"labels \(\): images are"),
         (write_other_names, r"(?s)no arrays of images and labels by name.*have: pictures, y"),
         (write_too_few, r"a\.npz: 4 labels for 6 images"),
         (write_pickled_batch, r"batches that Python has pickled \(data_batch_1\).*cifar-10-binary\.tar\.gz"),

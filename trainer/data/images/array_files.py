@@ -51,7 +51,10 @@ def find_arrays(path: Path, label: str | None) -> tuple[list[ArrayPart], Path | 
         DataError: there are no such arrays.
         ConfigError: ``label`` does not fit.
     """
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+    except OSError as problem:
+        raise DataError(f"{path}: cannot be read ({problem.strerror})") from problem
     found = [file for file in files if CIFAR.fullmatch(file.name)]
     if found:
         return _cifar(found, label, path)

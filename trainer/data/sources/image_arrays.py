@@ -75,10 +75,15 @@ def load_image_arrays(
 def _rows_of(array: ArrayPart) -> tuple[list[str], NDArray[Any]]:
     """Return the name of each image, by which it is read, and the labels."""
     file, key = array.images
-    n_images, labels_N = len(load_array(file, key)), load_array(*array.labels)
-    if n_images != len(labels_N):
-        raise DataError(f"{array.labels[0]}: {len(labels_N)} labels for {n_images} images of {file.name}")
-    return [f"{file.name}/{key}[{row}]" for row in range(n_images)], labels_N
+    images, labels_N = load_array(file, key), load_array(*array.labels)
+    if images.ndim < 3 or not labels_N.ndim:
+        raise DataError(
+            f"{file}: images of the shape {images.shape}, labels {labels_N.shape}: images are (N, H, W) or "
+            "(N, H, W, 3), labels (N,) or (N, 1), or (N, L) of 0/1"
+        )
+    if len(images) != len(labels_N):
+        raise DataError(f"{array.labels[0]}: {len(labels_N)} labels for {len(images)} images of {file.name}")
+    return [f"{file.name}/{key}[{row}]" for row in range(len(images))], labels_N
 
 
 def _ids(of_part: Sequence[str]) -> NDArray[np.str_]:
@@ -139,4 +144,9 @@ def _labels(targets: Sequence[NDArray[Any]], classes: Sequence[str], path: str, 
 
 
 def _class_names(file: Path | None) -> list[str]:
-    return [] if file is None else [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    if file is None:
+        return []
+    try:
+        return [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{file}: the names of the classes cannot be read ({problem})") from problem
