@@ -95,11 +95,11 @@ def command_line(drawn: random.Random, name: str) -> list[str]:
     arguments = [one for one in parameters if one.param_type_name == "argument"]
     options = [one for one in parameters if one.param_type_name == "option" and one.name != "help"]
     line = [word for one in arguments for word in _argument(drawn, one)]
-    if "label" in {one.name for one in options} and drawn.random() < 0.8:
-        line += ["--label", "label" if drawn.random() < 0.8 else drawn.choice(COLUMNS)]
-    for option in drawn.sample(options, min(len(options), drawn.choice((0, 0, 1, 1, 2, 3, 5)))):
+    if "label" in {one.name for one in options} and drawn.random() < 0.95:
+        line += ["--label", "label" if drawn.random() < 0.95 else drawn.choice(COLUMNS)]
+    for option in drawn.sample(options, min(len(options), drawn.choice((0, 0, 0, 0, 1, 1, 2, 4)))):
         line += _option(drawn, option)
-    if drawn.random() < 0.1:
+    if drawn.random() < 0.05:
         line.insert(drawn.randint(0, len(line)), drawn.choice((*ODD, "--x", "-x", "--", "-h", "--version", "rows.csv")))
     return line
 
@@ -109,15 +109,15 @@ def _argument(drawn: random.Random, argument) -> Sequence[str]:
         return []
     if argument.name == "target":
         return [drawn.choice(OUTS)]
-    usual = {"source": PLACES[8:10], "directory": PLACES[7:8]}.get(argument.name, PLACES[:7])
-    return [drawn.choice(usual if drawn.random() < 0.6 else PLACES)]
+    usual = {"IN": PLACES[8:10], "RUN": PLACES[7:8], "DIR": PLACES[7:8]}.get(argument.metavar, PLACES[:7])
+    return [drawn.choice(usual if drawn.random() < 0.8 else PLACES)]
 
 
 def _option(drawn: random.Random, option) -> Sequence[str]:
     flag = option.opts[0] if drawn.random() < 0.97 else option.opts[0][:-1]
     if option.is_flag or drawn.random() < 0.02:
         return [flag]
-    value = drawn.choice(_values(option)) if drawn.random() < 0.8 else drawn.choice(ODD)
+    value = drawn.choice(_values(option)) if drawn.random() < 0.9 else drawn.choice(ODD)
     return [f"{flag}={value}"] if drawn.random() < 0.1 else [flag, value]
 
 

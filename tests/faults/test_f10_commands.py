@@ -2,12 +2,13 @@
 
 import contextlib
 import io
+import os
 import random
 import shutil
 import signal
-import subprocess
 from collections import Counter
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,9 +28,8 @@ SECONDS = 60
 def folder(tmp_path, monkeypatch):
     """A function that types a command in a folder, and the folder as it was before."""
     write_folder(tmp_path / "as it was")
-    monkeypatch.setattr(
-        subprocess, "run", lambda *_, **__: None
-    )  # TensorBoard's, which would serve until it is stopped
+    serve = SimpleNamespace(run=lambda *_, **__: None)  # TensorBoard would do so until it is stopped
+    monkeypatch.setattr("trainer.cli.tensorboard.subprocess", serve)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "100")
     here = tmp_path / "here"
@@ -75,16 +75,18 @@ def try_command(folder, seed, number, figures):
     if changed:
         shutil.rmtree(here)
         shutil.copytree(as_it_was, here, symlinks=True)
-    outside = [path for path in changed if not any(word and f"here/{word}" == path for word in outputs(line))]
+        os.chdir(here)  # the folder that was here is gone
+    named = [f"here/{word}" for word in outputs(line) if word]
+    outside = [path for path in changed if not any(path == one or path.startswith(f"{one}/") for one in named)]
     assert found is None, f"{found}: {shown(line)}\n{ended.err[:2000]}"
     assert not outside, f"{outside} written: {shown(line)}"
 
 
 def outputs(line):
-    """Return the words of a line that may name what it writes: of ``--out`` or, of ``convert``, the second file."""
+    """Return the words of a line that may name what it writes: of ``--out``, a second file, the run that is merged."""
     values = [word.removeprefix("--out=") for word in line if word.startswith("--out=")]
     values += [line[place + 1] for place, word in enumerate(line[:-1]) if word == "--out"]
-    return values + (line[1:] if line[0] == "convert" else [])
+    return values + (line[1:] if line[0] in ("convert", "merge", "report") else [])
 
 
 def test_some_lines_of_each_command(folder):
@@ -97,5 +99,12 @@ def test_some_lines_of_each_command(folder):
 
 @pytest.mark.battery
 def test_commands(folder):
+    here, as_it_was, _ = folder
+    shutil.rmtree(here / "runs/a1")
+    quick = ("data=iris", "max_epochs=1", "cv.n_splits=2", "profile=off", "tracker=none", "runtime.progress=off")
+    assert foldwise(["train", *quick, "run=a1"]) == 0
+    shutil.rmtree(as_it_was)
+    shutil.copytree(here, as_it_was, symlinks=True)
+    folder = here, as_it_was, fingerprint(here.parent)
     what = f"foldwise {', '.join(NAMES)}"
     battery("F10", what, 3000, partial(try_command, folder, "battery"))
