@@ -38,7 +38,7 @@ def test_a_file_of_another_format_than_its_ending_says(tmp_path):
 
 
 def test_the_format_named_wins_over_the_ending(tmp_path):
-    path = tmp_path / "x.data"
+    path = tmp_path / "x.rows"
     path.write_text("a,label\n1,x\n2,y\n")
     with pytest.raises(DataError, match=r"tables end in .*data\.format=NAME"):
         open_table(path, ColumnOptions())

@@ -130,6 +130,9 @@ def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> D
     near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.6)
     said = _("{file}: no column '{name}' ({option})\nhave: {columns}")
     columns = shown(", ".join(map(repr, have)), 200)
+    if option == "data.label" and "test" in re.split(r"[\W_]+", Path(file).stem.lower()):
+        unlabelled = "\nis it a test file, which has no labels? train on the file that has them"
+        return DataError(said.format(file=file, name=name, option=option, columns=columns) + unlabelled)
     if not near:
         return DataError(said.format(file=file, name=name, option=option, columns=columns))
     said = _("{file}: no column '{name}' ({option}): did you mean '{close}'? set {setting}\nhave: {columns}")

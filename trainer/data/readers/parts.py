@@ -27,6 +27,8 @@ def joined_parts(tables: Sequence[pa.Table], parts: Sequence[Path]) -> pa.Table:
             raise DataError(
                 f"{part}: {said}, which {parts[0]} has{'' if missing else ' not'}: all parts need the same columns"
             )
+    if all(table.schema.equals(first.schema) for table in tables):  # two columns of one name cannot be told apart below
+        return pa.concat_tables(tables)
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as problem:
