@@ -23,6 +23,8 @@ from trainer.cli.decide import decide
 from trainer.cli.look import EXAMPLES as LOOK_EXAMPLES
 from trainer.cli.look import look
 from trainer.cli.merge import merge, report
+from trainer.cli.predict import EXAMPLES as PREDICT_EXAMPLES
+from trainer.cli.predict import predict
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
 from trainer.cli.split import split
 from trainer.cli.tensorboard import tensorboard
@@ -37,6 +39,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (look, LOOK_EXAMPLES),
     (merge, None),
     (report, None),
+    (predict, PREDICT_EXAMPLES),
     (verify, None),
     (blend, BLEND_EXAMPLES),
     (decide, DECIDE_EXAMPLES),

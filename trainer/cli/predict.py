@@ -6,8 +6,16 @@ from typing import Annotated
 
 import typer
 
+from trainer.cli.flags import named_as_flags
 from trainer.errors import ConfigError
+from trainer.system.paths import PathText
 
+EXAMPLES = """\b
+Examples:
+  foldwise predict runs/a1 test.csv -o out.csv
+  foldwise predict runs/a1 test.csv -o out.parquet --folds 0,2 --average logits
+  foldwise predict runs/a1 test.csv -o mine.csv --submission sample_submission.csv
+  foldwise predict runs/a1 photos/ -o out.csv --skip-broken"""
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="run directory, such as runs/a1")]
 Folds = Annotated[str | None, typer.Option(metavar="0,2", help="folds to take, by number; default: all of them")]
 Device = Annotated[
@@ -17,6 +25,111 @@ Plugins = Annotated[
     list[str] | None,
     typer.Option(metavar="PACKAGE", help="package of yours that the run's classes are from; repeat for several"),
 ]
+
+
+Data = Annotated[PathText, typer.Argument(metavar="DATA", help="table, folder or .zip with the new rows")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="to write: .csv, .tsv or .parquet")]
+Model = Annotated[
+    str | None, typer.Option(metavar="all", help="predict with the one model of cv.fold=all, in place of the folds")
+]
+Average = Annotated[
+    str, typer.Option(metavar="proba|logits|ranks", help="what is averaged over the folds; ranks adds columns")
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, metavar="N", help="rows of one forward pass")]
+Submission = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="a competition's sample file: its columns, order and ids are filled")
+]
+Fill = Annotated[
+    str | None, typer.Option(metavar="label|proba", help="what is written into it; default: as its own cells are")
+]
+Id = Annotated[
+    str | None,
+    typer.Option("--id", metavar="COL", help="column with the ids; none = row numbers"),
+]
+ImageFile = Annotated[
+    str | None, typer.Option("--file", metavar="COL", help="column of DATA that names the image files")
+]
+Images = Annotated[
+    PathText | None, typer.Option(metavar="DIR|ZIP", help="where these images are; default: where DATA is")
+]
+Encoding = Annotated[str | None, typer.Option(metavar="NAME", help="of DATA; default: as the run's table")]
+Delimiter = Annotated[str | None, typer.Option(metavar="CHAR", help="of DATA; default: as the run's table")]
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="write rows without a prediction for images that cannot be read")
+]
+
+
+def predict(
+    directory: Run,
+    data: Data,
+    *,
+    output: Output,
+    folds: Folds = None,
+    model: Model = None,
+    average: Average = "proba",
+    device: Device = None,
+    batch_size: BatchSize = None,
+    submission: Submission = None,
+    fill: Fill = None,
+    id_column: Id = None,
+    image_file: ImageFile = None,
+    images: Images = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    skip_broken: SkipBroken = False,
+    plugins: Plugins = None,
+) -> None:
+    """Predict new rows with the folds of a run: id, prediction, probabilities, spread between folds, entropy.
+
+    Columns are found by the run's names; ones it does not use do no harm. Where the label is among them the scores are
+    printed.
+    """
+    from trainer.inference.new_rows import Asked
+    from trainer.inference.predict import predict_to_file
+    from trainer.inference.predictor import open_predictor
+    from trainer.report.formatting import metric_label, number
+    from trainer.report.terminal import line_printer, show_notes, terminal
+    from trainer.system import interrupts
+    from trainer.trackers.console import progress_on
+
+    console = terminal()
+    with interrupts.handled(), interrupts.deferred():
+        chosen = chosen_models(folds, model)
+        predictor = open_predictor(directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [])
+        asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
+        with named_as_flags():
+            outcome = predict_to_file(
+                predictor,
+                data,
+                output,
+                average=average,
+                asked=asked,
+                submission=submission,
+                fill=fill,
+                track=progress_on(console),
+            )
+    show_notes(outcome.notes, console)
+    print_line = line_printer(console)
+    if outcome.scores:
+        scores = "  ".join(f"{metric_label(name)} {number(value)}" for name, value in outcome.scores.items())
+        print_line(f"scores of {outcome.n_scored} rows with a label: {scores}")
+    names = [str(one.name) for one in predictor.models]
+    print_line(
+        f"{output}: {outcome.n_rows} rows, by fold{'s' if len(names) > 1 else ''} {','.join(names)} of {directory}"
+    )
+
+
+def chosen_models(folds: str | None, model: str | None) -> Sequence[int | str] | None:
+    """Return the folds to predict with, or the one model of all rows.
+
+    Raises:
+        ConfigError: both are given, or another word than ``all``.
+    """
+    if model is None:
+        return fold_numbers(folds)
+    if model != "all" or folds is not None:
+        raise ConfigError(f"--model {model}: only all is one, and it goes without --folds")
+    return ["all"]
 
 
 def fold_numbers(folds: str | None) -> Sequence[int] | None:

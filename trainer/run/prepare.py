@@ -17,6 +17,7 @@ from trainer.config.build import construct, resolve_target
 from trainer.config.compose import to_yaml
 from trainer.config.grid import candidates, describe_selection, is_nested
 from trainer.config.schema import OPEN_SECTIONS, CvConfig, RunConfig
+from trainer.data.columns.reading import features_read
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.in_memory import Given
 from trainer.engine.precision.opt_levels import OptLevel, resolve_opt_level, show
@@ -220,7 +221,7 @@ def run_files(
         "task": spec.task.name,
         "classes": spec.classes,
         "positive": spec.positive,
-        "reading": dict(spec.reading),
+        "reading": {**spec.reading, **features_read(samples.inputs)} if spec.reading else {},
         "metrics": recipe.settings.metrics,
         "select": config.cv.select,
         "fingerprint": experiment.plan.fingerprint,

@@ -117,10 +117,10 @@ def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
         columns |= {"target": oof.target, "prediction": oof.proba[:, 0], "loss": oof.loss}
         return pa.table(columns, metadata={"task": task.name})
     if task.several_labels:
-        columns |= dict(zip(_column_names("target", classes), oof.target.T, strict=True))
+        columns |= dict(zip(class_columns("target", classes), oof.target.T, strict=True))
     else:
         columns["target"] = oof.target
-    columns |= dict(zip(_column_names("proba", classes), oof.proba.T, strict=True))
+    columns |= dict(zip(class_columns("proba", classes), oof.proba.T, strict=True))
     columns |= {f"logit_{i}": column for i, column in enumerate(oof.logits.T)}
     columns["loss"] = oof.loss
     about = {"task": task.name, "classes": json.dumps(list(classes), ensure_ascii=False)}
@@ -149,7 +149,7 @@ def read_oof(path: Path) -> OutOfFold:
     )
 
 
-def _column_names(prefix: str, classes: Sequence[str]) -> list[str]:
+def class_columns(prefix: str, classes: Sequence[str]) -> list[str]:
     """Return one name per class; a name that is taken gets a number behind it."""
     names: list[str] = []
     for label in classes:

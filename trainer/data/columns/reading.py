@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.samples import TableColumns
 
 TABLE, TEXT, IMAGE_TABLE, IMAGE_FOLDER, ARRAYS = "table", "text", "image table", "image folder", "arrays"
 Reading = Mapping[str, Any]
@@ -20,6 +21,13 @@ def reading_of(kind: str, columns: ColumnOptions, label: Sequence[str], **more: 
         **more: what only this kind has.
     """
     return {"kind": kind, **asdict(columns), "label": list(label), **more}
+
+
+def features_read(inputs: Any) -> dict[str, Any]:
+    """Return the names of feature columns, those of numbers and those of categories; nothing of other inputs."""
+    if not isinstance(inputs, TableColumns):
+        return {}
+    return {"numeric": list(inputs.numeric), "categorical": list(inputs.categorical)}
 
 
 def options_of(reading: Reading) -> ColumnOptions:

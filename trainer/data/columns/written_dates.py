@@ -34,17 +34,24 @@ def all_match(pattern: re.Pattern[str], texts: Sequence[str]) -> list[re.Match[s
     return found
 
 
-def dates_in_days(texts: Sequence[str], semicolon: bool) -> list[float] | None:
-    """Return days since 1970; whether the day or the month comes first is seen from a day above 12, else not read."""
+def dates_in_days(texts: Sequence[str], semicolon: bool, *, first: str | None = None) -> list[float] | None:
+    """Return days since 1970; whether the day or the month comes first is seen from a day above 12, else not read.
+
+    Args:
+        texts: all of one form.
+        semicolon: says nothing here.
+        first: ``DAY_FIRST`` or ``MONTH_FIRST`` where that is known.
+    """
     try:
         if found := all_match(ISO_DATE, texts):
             return [_days(match.group()) for match in found]
         if found := all_match(HAN_DATE, texts):
             return [_ordinal(*map(int, match.groups())) for match in found]
         if found := all_match(DAY_DATE, texts):
-            first, second = max(int(match[1]) for match in found), max(int(match[3]) for match in found)
-            if (first > 12) != (second > 12):
-                day, month = (1, 3) if first > 12 else (3, 1)
+            largest = max(int(match[1]) for match in found), max(int(match[3]) for match in found)
+            if first in (DAY_FIRST, MONTH_FIRST) or (largest[0] > 12) != (largest[1] > 12):
+                day_first = first == DAY_FIRST if first in (DAY_FIRST, MONTH_FIRST) else largest[0] > 12
+                day, month = (1, 3) if day_first else (3, 1)
                 return [
                     _ordinal(*map(int, (match[4], match[month], match[day]))) + _share_of_day(match[5] or "")
                     for match in found

@@ -96,6 +96,21 @@ def read_written(
     raise _refused(place, name, f"looks like {named}", texts, codes_N, odd)
 
 
+def read_written_as(texts: Sequence[str], form: str, *, sure: bool) -> list[float] | None:
+    """Return the numbers in texts that are written in one form, or None where one is not.
+
+    Args:
+        texts: trimmed, none empty.
+        form: as ``Written`` has it.
+        sure: the form is known; else the texts themselves must show that 1,234 is in it.
+    """
+    plain = [plain_width(text) for text in texts]
+    if form.startswith(DATES):
+        return dates_in_days(plain, False, first=form if sure else None)
+    read = FORMS[form][1]
+    return SURE[form](plain, False, sure=True) if sure and form in SURE else read(plain, False)
+
+
 def plain_width(text: str) -> str:
     """Return a text with full-width digits and signs, and every minus, as ASCII has them."""
     return text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip()
@@ -173,26 +188,28 @@ def _grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
     return [float(re.sub(r"[^\d.+-]", "", text)) for text in texts]
 
 
-def _comma_grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+def _comma_grouped(texts: Sequence[str], semicolon: bool, *, sure: bool = False) -> list[float] | None:
     """Thousands apart by a comma: sure where there are two of them in a cell, or a point after one."""
     if not all_match(re.compile(rf"{SIGN}(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}})(?:\.\d+)?"), texts):
         return None
-    sure = any(text.count(",") > 1 or ("," in text and "." in text) for text in texts)
+    sure = sure or any(text.count(",") > 1 or ("," in text and "." in text) for text in texts)
     return [float(text.replace(",", "").replace(" ", "")) for text in texts] if sure else None
 
 
-def _decimal_comma(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+def _decimal_comma(texts: Sequence[str], semicolon: bool, *, sure: bool = False) -> list[float] | None:
     """Numbers with a decimal comma, perhaps with points or spaces between thousands; 1,234 alone may be either."""
     if not all_match(re.compile(SIGN + COMMA_GROUPED), texts):
         return None
-    sure = any(re.search(r",\d{1,2}$|,\d{4,}$|^[+-]?0,", text) or (text.count(".") and "," in text) for text in texts)
+    sure = sure or any(
+        re.search(r",\d{1,2}$|,\d{4,}$|^[+-]?0,", text) or (text.count(".") and "," in text) for text in texts
+    )
     return [float(re.sub(r"[. '’]", "", text).replace(",", ".")) for text in texts] if sure else None
 
 
-def _point_grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+def _point_grouped(texts: Sequence[str], semicolon: bool, *, sure: bool = False) -> list[float] | None:
     """Thousands apart by a point: two in a cell, or in a file that keeps the comma for decimals."""
     found = all_match(re.compile(rf"{SIGN}(?:[1-9]\d{{0,2}}(?:\.\d{{3}})+|\d{{1,3}})"), texts)
-    sure = any(text.count(".") > 1 for text in texts) or (semicolon and any("." in text for text in texts))
+    sure = sure or any(text.count(".") > 1 for text in texts) or (semicolon and any("." in text for text in texts))
     return [float(text.replace(".", "").replace(" ", "")) for text in texts] if found and sure else None
 
 
@@ -209,6 +226,7 @@ FORMS: dict[str, tuple[str, Callable[[Sequence[str], bool], list[float] | None]]
     "parentheses": ("numbers, some in parentheses,", _accounts),
     DATES: ("dates (in days since 1970)", dates_in_days),
 }
+SURE = {"decimal comma": _decimal_comma, "comma thousands": _comma_grouped, POINT_THOUSANDS: _point_grouped}
 KINDS = (
     ("plain numbers", NUMBER),
     ("numbers with a comma", re.compile(rf"{SIGN}(?:\d+(?:[.,]\d+)+|\d{{1,3}}(?:[ '’]\d{{3}})+,\d+)")),

@@ -188,6 +188,11 @@ def raise_undecodable(root: str, names: Sequence[str]) -> None:
     Raises:
         DataError: likewise ``raise_broken``.
     """
+    raise_broken(root, names, broken_images(root, names))
+
+
+def broken_images(root: str, names: Sequence[str]) -> list[tuple[int, str]]:
+    """Decode every file; return the rows of those that cannot be, and what is wrong with each."""
 
     def problem_of(name: str) -> str:
         try:
@@ -198,7 +203,7 @@ def raise_undecodable(root: str, names: Sequence[str]) -> None:
 
     with quiet():
         problems = list(threaded(problem_of, names))
-    raise_broken(root, names, [(row, problem) for row, problem in enumerate(problems) if problem])
+    return [(row, problem) for row, problem in enumerate(problems) if problem]
 
 
 def raise_broken(root: str, names: Sequence[str], broken: Sequence[tuple[int, str]]) -> None:

@@ -104,6 +104,12 @@ class FittedVocabulary:
         """The input sizes a model is built with."""
         return {"vocab_size": len(self.words), "pad_id": PAD}
 
+    def prepare(self, inputs: Inputs, track: ShowProgress = no_progress) -> NumberedWords:
+        """Split texts other than those it was fitted on; folds that differ by their words alone share the result."""
+        if not isinstance(inputs, Texts):
+            raise ConfigError(NOT_TEXTS)
+        return split_words(inputs, self.lowercase, self.unit, track)
+
     def transform(self, inputs: NumberedWords | Inputs) -> TokenRows:
         """Return the token ids of every text, at least one and at most ``max_length`` each.
 

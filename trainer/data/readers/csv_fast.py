@@ -4,14 +4,16 @@ All others are read by ``text_decoding`` and ``csv_strict``, which find the word
 """
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from trainer.data.readers.csv_form import COMMENTED, CsvForm
-from trainer.data.readers.csv_strict import EDGES, check_delimiter, parse_rows, read_header
+from trainer.data.readers.csv_strict import EDGES, check_delimiter, open_rows, parse_rows, read_header
 from trainer.data.readers.text_decoding import looks_like_text
+from trainer.errors import DataError, shown
 from trainer.system import arrow_files
 
 LEAST_BYTES = 1 << 25  # a smaller file is read whole
@@ -45,6 +47,29 @@ def read_sound_csv(file: Path, encoding: str, form: CsvForm) -> pa.Table | None:
             return parse_rows(stream, file.stat().st_size, form, form.names(header, file))
     except (OSError, pa.ArrowException):
         return None
+
+
+def sound_blocks(file: Path, encoding: str, form: CsvForm) -> tuple[list[str], Iterator[pa.Table]] | None:
+    """Return the names of the columns of a large CSV file, and what reads its rows block by block, every cell as text.
+
+    None where the file is small, or to be read with more care. Memory is that of a block, however long the file.
+    """
+    if encoding.lower() not in UTF8 or file.stat().st_size < LEAST_BYTES or not _is_sound(file, form):
+        return None
+    with file.open(encoding="utf-8", newline="") as lines:
+        header = read_header(lines, form)
+    check_delimiter(header, form.delimiter, file)
+    names = form.names(header, file)
+    return names, _blocks(file, form, names)
+
+
+def _blocks(file: Path, form: CsvForm, names: list[str]) -> Iterator[pa.Table]:
+    with arrow_files.opened(file) as stream:
+        try:
+            for batch in open_rows(stream, CHUNK_BYTES, form, names):
+                yield pa.Table.from_batches([batch])
+        except pa.ArrowException as problem:
+            raise DataError(f"{file}: not readable as CSV ({shown(str(problem))})") from problem
 
 
 def _is_sound(file: Path, form: CsvForm) -> bool:

@@ -110,20 +110,30 @@ def parse_rows(stream: Any, n_bytes: int, form: CsvForm, names: list[str]) -> pa
     """
     from pyarrow import csv as arrow_csv
 
-    return arrow_csv.read_csv(
-        stream,
-        read_options=arrow_csv.ReadOptions(
-            column_names=names,
-            skip_rows_after_names=int(form.has_header),
-            block_size=min(n_bytes + 1, BLOCK_BYTES),
+    return arrow_csv.read_csv(stream, **_reading(form, names, min(n_bytes + 1, BLOCK_BYTES)))
+
+
+def open_rows(stream: Any, block_bytes: int, form: CsvForm, names: list[str]) -> Any:
+    """Return a reader of the same rows, which yields them in batches of about so many bytes of text."""
+    from pyarrow import csv as arrow_csv
+
+    return arrow_csv.open_csv(stream, **_reading(form, names, block_bytes))
+
+
+def _reading(form: CsvForm, names: list[str], block_bytes: int) -> dict[str, Any]:
+    from pyarrow import csv as arrow_csv
+
+    return {
+        "read_options": arrow_csv.ReadOptions(
+            column_names=names, skip_rows_after_names=int(form.has_header), block_size=block_bytes
         ),
-        parse_options=arrow_csv.ParseOptions(
+        "parse_options": arrow_csv.ParseOptions(
             delimiter=form.delimiter, quote_char='"' if form.quoted else False, newlines_in_values=form.quoted
         ),
-        convert_options=arrow_csv.ConvertOptions(
+        "convert_options": arrow_csv.ConvertOptions(
             column_types={name: pa.string() for name in names}, strings_can_be_null=False
         ),
-    )
+    }
 
 
 def _row_problem(

@@ -72,11 +72,12 @@ def text_samples(
 
 def _texts(table: pa.Table, names: Sequence[str], path: str, option: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the text of every row, and a note on the empty ones."""
-    texts = _joined(table, names, path)
+    texts = joined_texts(table, names, path)
     return tuple(texts.to_pylist()), _empty_note(texts, names, path, option)
 
 
-def _joined(table: pa.Table, names: Sequence[str], path: str) -> Column:
+def joined_texts(table: pa.Table, names: Sequence[str], path: str) -> Column:
+    """Return the text of every row: one column, or several joined by a space; an empty cell is an empty text."""
     columns: list[Column] = [pc.fill_null(text_cells(table, name, path), "") for name in names]
     if len(columns) == 1:
         return columns[0]

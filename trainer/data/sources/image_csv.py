@@ -79,12 +79,10 @@ def image_samples(
     """
     table, columns = opened.rows, opened.complete(columns)
     roles = assign_roles(table, path, columns, others={"file": file})
-    wanted = _file_names(table, roles.others["file"][0], path, suffix)
-    root = _root(path, images)
-    archive = None if Path(root).is_dir() else open_archive(root, zip_encoding)
-    wanted = local_names(wanted, root, lambda: list_files(root, zip_encoding).files)
-    find = _finder(root, archive, join=columns.spellings == "join")
-    names = _below(root, wanted, "" if images or not _is_zip(path) else opened.folder, path, find)
+    column, join = roles.others["file"][0], columns.spellings == "join"
+    root, names, wanted, archive = find_images(
+        opened, path, column, images=images, suffix=suffix, zip_encoding=zip_encoding, join=join
+    )
     labels = labels_of(table, roles, path, columns)
     rows = read_rows(table, roles, path, columns.spellings)
     repeated = len(names) - len(set(names))
@@ -97,6 +95,39 @@ def image_samples(
     reading = reading_of(IMAGE_TABLE, columns, roles.label, file=roles.others["file"][0], suffix=suffix)
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
     return samples.only(~labels.left_out_N), spec
+
+
+def find_images(
+    opened: OpenTable,
+    path: str,
+    file: str,
+    *,
+    images: str | None,
+    suffix: str = "",
+    zip_encoding: str | None = None,
+    join: bool = False,
+) -> tuple[str, list[str], list[str], Archive | None]:
+    """Return where the images are, the name of each below that place and in the table, and the zip file they are in.
+
+    Args:
+        opened: the table.
+        path: of the table.
+        file: the column that names them.
+        images: as for ``load_image_csv``, as the others are.
+        suffix: likewise.
+        zip_encoding: likewise.
+        join: find a file by any writing of its name.
+
+    Raises:
+        DataError: files are missing; names the first rows.
+    """
+    wanted = _file_names(opened.rows, file, path, suffix)
+    root = _root(path, images)
+    archive = None if Path(root).is_dir() else open_archive(root, zip_encoding)
+    wanted = local_names(wanted, root, lambda: list_files(root, zip_encoding).files)
+    find = _finder(root, archive, join=join)
+    names = _below(root, wanted, "" if images or not _is_zip(path) else opened.folder, path, find)
+    return root, names, wanted, archive
 
 
 def _is_zip(path: str) -> bool:

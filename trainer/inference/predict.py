@@ -1,0 +1,201 @@
+"""New rows through the folds of a run, block by block: what ``foldwise predict`` and ``run.predict`` do."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trainer.data.samples import DataSpec
+from trainer.errors import DataError
+from trainer.inference.average import PROBA, RANKS, Averaged, averaged, mean_ranks, require_average
+from trainer.inference.new_rows import Asked, Block, NewRows, open_new_rows
+from trainer.inference.output import output_file, result_table
+from trainer.inference.predictor import FoldOutput, Predictor
+from trainer.inference.submission import filled, read_sample
+from trainer.metrics.scores import score
+from trainer.store.result_files import class_columns
+from trainer.system import interrupts
+from trainer.tasks import Target
+
+Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
+
+
+@dataclass
+class Seen:
+    """What was seen of the rows that are predicted.
+
+    Attributes:
+        n_rows: of them.
+        targets: of rows whose label is known, block by block.
+        probas: of the same rows.
+        ids: of all rows, kept only where a file is to be put into another order.
+        all_probas: likewise.
+    """
+
+    n_rows: int = 0
+    targets: list[Target] = field(default_factory=list)
+    probas: list[NDArray[Any]] = field(default_factory=list)
+    ids: list[NDArray[np.str_]] = field(default_factory=list)
+    all_probas: list[NDArray[np.float64]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a prediction.
+
+    Attributes:
+        n_rows: predicted.
+        scores: by metric, where rows had labels.
+        n_scored: rows that had one.
+        notes: what a person should know.
+    """
+
+    n_rows: int
+    scores: dict[str, float]
+    n_scored: int
+    notes: tuple[str, ...]
+
+
+def predict_to_file(
+    predictor: Predictor,
+    data: Any,
+    output: Path,
+    *,
+    average: str = PROBA,
+    asked: Asked | None = None,
+    submission: Path | None = None,
+    fill: str | None = None,
+    track: Track = lambda items, *_: items,
+) -> Outcome:
+    """Predict rows and write the result; the file is whole or not there.
+
+    Args:
+        predictor: of the run.
+        data: file, folder or frame with the rows.
+        output: to write: .csv, .tsv or .parquet.
+        average: of the folds: proba, logits or ranks.
+        asked: what is said of the rows.
+        submission: a competition's sample, whose columns, order and ids the file gets.
+        fill: what is written into it: label or proba.
+        track: shows the progress over the blocks.
+
+    Raises:
+        DataError: the rows do not fit the run.
+        ConfigError: an option does not fit.
+        StorageError: the file cannot be written.
+        Interrupted: a signal came; says where what was predicted is.
+    """
+    require_average(predictor, average)
+    sample = None if submission is None else read_sample(submission)
+    _refuse_same(output, data)
+    rows = open_new_rows(predictor, data, asked or Asked())
+    seen, said = Seen(), list[str]()
+    delimiter = None if sample is None else sample.delimiter or None
+    with output_file(output, delimiter, exact=sample is not None) as write:
+        for table in predicted(predictor, rows, average, seen, keep=sample is not None, track=track):
+            if sample is None:
+                write(table)
+        if sample is not None:
+            ids_N, proba_NC = np.concatenate(seen.ids), np.concatenate(seen.all_probas)
+            table, what = filled(sample, ids_N.tolist(), proba_NC, predictor.run.spec, fill)
+            write(table)
+            said = [f"{len(sample.ids)} rows of {sample.path} filled with {what}"]
+    return outcome_of(predictor, rows, seen, said)
+
+
+def outcome_of(predictor: Predictor, rows: NewRows, seen: Seen, said: Sequence[str] = ()) -> Outcome:
+    """Return what came of a prediction whose blocks were all used."""
+    n_scored = sum(map(len, seen.targets))
+    scores: dict[str, float] = {}
+    if n_scored:
+        target, proba = np.concatenate(seen.targets), np.concatenate(seen.probas)
+        scores = score(predictor.run.recipe.settings.metrics, predictor.run.spec.task, target, proba)
+    return Outcome(seen.n_rows, scores, n_scored, (*predictor.run.notes, *rows.notes(), *said))
+
+
+def predicted(
+    predictor: Predictor,
+    rows: NewRows,
+    average: str,
+    seen: Seen,
+    *,
+    keep: bool = False,
+    track: Track = lambda items, *_: items,
+) -> Iterator[pa.Table]:
+    """Yield the predictions of each block as a table; under ``ranks``, of all rows at once.
+
+    Args:
+        predictor: of the run.
+        rows: to predict.
+        average: of the folds.
+        seen: is added to.
+        keep: ids and probabilities too.
+        track: shows the progress.
+    """
+    parts = (
+        _of_block(predictor, block, average, seen, keep=keep)
+        for block in track(rows.blocks(), "predicting", rows.n_blocks)
+    )
+    if average != RANKS:
+        yield from (table for table, _ in parts)
+        return
+    tables, probas = zip(*parts, strict=True)
+    yield _with_ranks(pa.concat_tables(tables), np.concatenate(probas, axis=1), predictor.run.spec)
+
+
+def _of_block(
+    predictor: Predictor, block: Block, average: str, seen: Seen, *, keep: bool
+) -> tuple[pa.Table, NDArray[Any]]:
+    interrupts.check()
+    readable_B, spec = block.readable_B, predictor.run.spec
+    outputs_K = predictor.predict(block.inputs) if readable_B.any() else _nothing(predictor)
+    found = averaged(predictor.models, outputs_K, average, spec.task)
+    seen.n_rows += len(block.ids_B)
+    if block.labels is not None:
+        target, known_B = block.labels
+        known_B = known_B & readable_B
+        seen.targets.append(target[known_B])
+        seen.probas.append(_all_rows(found, readable_B)[known_B])
+    if keep:
+        seen.ids.append(block.ids_B)
+        seen.all_probas.append(_all_rows(found, readable_B))
+    return result_table(block.ids_B, readable_B, found, spec), _ranked(outputs_K, average)
+
+
+def _nothing(predictor: Predictor) -> list[FoldOutput]:
+    task, n_classes = predictor.run.spec.task, len(predictor.run.spec.classes)
+    proba = np.zeros((0, task.n_predicted(n_classes)), dtype=np.float32)
+    return [FoldOutput(np.zeros((0, model.loss.n_outputs), dtype=np.float32), proba) for model in predictor.models]
+
+
+def _ranked(outputs_K: Sequence[FoldOutput], average: str) -> NDArray[Any]:
+    return np.stack([output.proba for output in outputs_K]) if average == RANKS else np.zeros((0, 0, 0))
+
+
+def _all_rows(found: Averaged, readable_B: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the predictions of all rows, NaN where there is none."""
+    if readable_B.all():
+        return found.proba_BC
+    proba_BC = np.full((len(readable_B), found.proba_BC.shape[1]), np.nan)
+    proba_BC[readable_B] = found.proba_BC
+    return proba_BC
+
+
+def _with_ranks(table: pa.Table, proba_KNC: NDArray[Any], spec: DataSpec) -> pa.Table:
+    """Add the mean rank of each class; rows without a prediction have none."""
+    ranks_NC = mean_ranks(proba_KNC)
+    has_one_N = ~np.isnan(table["spread"].to_numpy())
+    for place, name in enumerate(class_columns("rank", spec.classes)):
+        ranks_N = np.full(table.num_rows, np.nan)
+        ranks_N[has_one_N] = ranks_NC[:, place]
+        table = table.append_column(name, pa.array(ranks_N))
+    return table
+
+
+def _refuse_same(output: Path, data: Any) -> None:
+    if isinstance(data, str | Path) and output.exists() and Path(data).exists() and output.samefile(data):
+        raise DataError(f"-o {output} is the data itself, which would be replaced: give another name")

@@ -1,0 +1,164 @@
+"""The file of a competition: its columns, its order and its ids, filled with predictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.columns.roles import text_cells
+from trainer.data.columns.spellings import NUMBER
+from trainer.data.readers.tables import open_table
+from trainer.data.samples import DataSpec
+from trainer.errors import ConfigError, DataError, shown
+from trainer.inference.output import label_text
+
+LABEL, PROBA = FILLS = ("label", "proba")
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample submission, looked at.
+
+    Attributes:
+        path: of it.
+        id: its first column.
+        columns: the others, which are to be filled.
+        ids: in its order.
+        cells: of the first column to be filled.
+        delimiter: between its cells.
+    """
+
+    path: Path
+    id: str
+    columns: tuple[str, ...]
+    ids: tuple[str, ...]
+    cells: tuple[str, ...]
+    delimiter: str
+
+
+def read_sample(path: Path) -> Sample:
+    """Read a sample submission: ids in the first column, what is to be filled in the others.
+
+    Raises:
+        DataError: it cannot be read, or has one column.
+    """
+    opened = open_table(path, ColumnOptions(header="first"))
+    names = opened.rows.column_names
+    if len(names) < 2:
+        raise DataError(f"{path}: a sample submission has ids and at least one column to fill; it has {names}")
+    ids, cells = (text_cells(opened.rows, name, path).to_pylist() for name in names[:2])
+    return Sample(
+        path,
+        names[0],
+        tuple(names[1:]),
+        tuple(map(str, ids)),
+        tuple(str(cell or "") for cell in cells),
+        opened.delimiter,
+    )
+
+
+def filled(
+    sample: Sample, ids_N: Sequence[str], proba_NC: NDArray[np.float64], spec: DataSpec, fill: str | None
+) -> tuple[pa.Table, str]:
+    """Return the submission, and what was written into it, in words.
+
+    Args:
+        sample: to fill.
+        ids_N: of the predicted rows.
+        proba_NC: their probabilities, or numbers (N, 1).
+        spec: of the run.
+        fill: label or proba; None = as the sample's own cells are.
+
+    Raises:
+        DataError: an id is missing, or occurs twice.
+        ConfigError: the columns are none of the run's.
+    """
+    places = _places(sample, ids_N)
+    values = proba_NC[places]
+    by_class = _classes_of(sample, spec)
+    columns: dict[str, Any] = {sample.id: pa.array(sample.ids, pa.string())}
+    if not spec.task.has_classes:
+        _require_one(sample, "the number that the run predicts")
+        columns[sample.columns[0]] = values[:, 0]
+        return pa.table(columns), "the predicted numbers"
+    if by_class is not None:
+        kind = fill or PROBA
+        predicted = spec.task.indicators(spec.task.predicted(values), len(spec.classes))
+        source = values if kind == PROBA else predicted
+        columns |= {name: source[:, place] for name, place in zip(sample.columns, by_class, strict=True)}
+        said = "probabilities" if kind == PROBA else "0 and 1"
+        return pa.table(columns), f"{said}, a column for each {spec.task.noun}"
+    _require_one(sample, "the label, or the probability of the positive class")
+    kind = fill or (LABEL if _holds_labels(sample, spec) else PROBA)
+    if kind == PROBA:
+        columns[sample.columns[0]] = values[:, _positive(sample, spec)]
+        return pa.table(columns), f"the probability of '{spec.classes[1]}' (--fill label writes labels)"
+    say = label_text(spec)
+    columns[sample.columns[0]] = pa.array([say(row) for row in spec.task.predicted(values)], pa.string())
+    return pa.table(columns), "labels (--fill proba writes probabilities)"
+
+
+def _places(sample: Sample, ids_N: Sequence[str]) -> NDArray[np.int64]:
+    place = {name: number for number, name in enumerate(ids_N)}
+    missing = [name for name in sample.ids if name not in place]
+    if missing:
+        named = ", ".join(f"'{shown(name, 40)}'" for name in missing[:MOST_NAMED])
+        more = ", ..." if len(missing) > MOST_NAMED else ""
+        raise DataError(
+            f"{sample.path}: {len(missing)} of its {len(sample.ids)} ids have no prediction: {named}{more}\n"
+            f"the data has ids such as '{shown(str(ids_N[0]) if len(ids_N) else '', 40)}': predict all rows of the "
+            "sample, and name the column with their ids by --id"
+        )
+    if len(set(sample.ids)) < len(sample.ids):
+        raise DataError(f"{sample.path}: an id occurs twice in column '{sample.id}'")
+    return np.array([place[name] for name in sample.ids], dtype=np.int64)
+
+
+def _classes_of(sample: Sample, spec: DataSpec) -> list[int] | None:
+    """Return the class of each column, by its name; None where the columns are not called like classes.
+
+    Raises:
+        ConfigError: some are.
+    """
+    place = {name: number for number, name in enumerate(spec.classes)}
+    found = [place.get(name, place.get(name.rpartition("_")[2])) for name in sample.columns]
+    if len(sample.columns) == 1 and found[0] is not None and not spec.task.several_labels:
+        return None if spec.classes[found[0]] != sample.columns[0] else [found[0]]
+    if all(number is not None for number in found) and len(found) > 1:
+        return [number for number in found if number is not None]
+    if len(sample.columns) > 1:
+        odd = next(name for name, number in zip(sample.columns, found, strict=True) if number is None)
+        raise ConfigError(
+            f"{sample.path}: column '{shown(odd, 40)}' is none of the run's {spec.task.nouns} "
+            f"({shown(', '.join(spec.classes), 100)})"
+        )
+    return None
+
+
+def _require_one(sample: Sample, what: str) -> None:
+    if len(sample.columns) > 1:
+        raise ConfigError(f"{sample.path}: {len(sample.columns)} columns to fill, but there is one: {what}")
+
+
+def _holds_labels(sample: Sample, spec: DataSpec) -> bool:
+    """Whether the sample's own cells are labels: classes of the run, or words."""
+    if spec.task.several_labels:
+        return True
+    cells = {cell.strip() for cell in sample.cells if cell.strip()}
+    numbers = all(NUMBER.fullmatch(cell) for cell in cells)
+    return not cells or cells <= set(spec.classes) or not numbers
+
+
+def _positive(sample: Sample, spec: DataSpec) -> int:
+    if spec.positive is None:
+        raise ConfigError(
+            f"{sample.path}: one column for probabilities, but the run has {len(spec.classes)} {spec.task.nouns}: "
+            "--fill label writes labels"
+        )
+    return 1
