@@ -5,6 +5,7 @@ but does not say how a number is shown (00123 is 123 then), what is hidden, and 
 """
 
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     _refuse_other_forms(path)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="openpyxl")  # on what a table does not need: fonts, validation
-        sheet, notes = _choose_sheet(_open(path), columns.table, path)
-        layout = read_layout(path, sheet)
-        grid = read_grid(sheet, layout.number_formats)
+        with closing(_open(path)) as book:
+            sheet, notes = _choose_sheet(book, columns.table, path)
+            layout = read_layout(path, sheet)
+            grid = read_grid(sheet, layout.number_formats)
     grid.refuse_oddities(layout, path)
     table, said = _as_table(grid, path)
     return OpenTable(table, notes=(*notes, *_hidden_note(grid, layout), *grid.notes(), *said))
