@@ -7,6 +7,7 @@ from trainer.data.images.image_files import Listing
 from trainer.data.readers.find import is_format_of_folders
 from trainer.data.readers.tables import check_is_file
 from trainer.look.answer import Look, Refusal
+from trainer.look.at_arrays import look_at_arrays
 from trainer.look.at_folder import look_at_folder
 from trainer.look.at_images import holds_images, look_at_images, table_among
 from trainer.look.at_table import look_at_table, refusal_of
@@ -35,6 +36,9 @@ def look_at(path: str, n_rows: int | None = None) -> Look:
     listing = holds_images(place) if may_hold_images else None
     if listing is not None:
         return _images(place, path, listing, n_rows)
+    arrays = None if is_table_folder else look_at_arrays(place, path)
+    if arrays is not None:
+        return arrays
     if place.is_dir() and not is_table_folder:
         return look_at_folder(place, path)
     return look_at_table(place, path, n_rows) or _foreign(place, path)

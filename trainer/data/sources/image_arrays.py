@@ -57,7 +57,7 @@ def load_image_arrays(
     rows = [_rows_of(array) for array in chosen]
     of_part = [array.part for array, (names, _) in zip(chosen, rows, strict=True) for _ in names]
     options: dict[str, Any] = {"missing": missing_labels, "positive": positive, "task": task}
-    labels = _labels([labels_N for _, labels_N in rows], _class_names(names_file), path, **options)
+    labels = read_array_labels([labels_N for _, labels_N in rows], names_file, path, **options)
     root = str(place if place.is_dir() else place.parent)
     samples = Samples(
         ids_N=_ids(of_part),
@@ -115,8 +115,19 @@ def _chosen(found: Sequence[ArrayPart], parts: Sequence[str] | None, split: bool
     return [array for array in found if parts is None or array.part in parts]
 
 
-def _labels(targets: Sequence[NDArray[Any]], classes: Sequence[str], path: str, **options: Any) -> Labels:
-    """Return the labels of all parts: numbers, or the names that a file has for them; (N, L) of 0/1 is multi-label."""
+def read_array_labels(targets: Sequence[NDArray[Any]], names_file: Path | None, path: str, **options: Any) -> Labels:
+    """Return the labels of all parts: numbers, or the names that a file has for them; (N, L) of 0/1 is multi-label.
+
+    Args:
+        targets: of each part.
+        names_file: with the names of the classes, or None.
+        path: of the data, in messages.
+        **options: of ``read_labels``.
+
+    Raises:
+        DataError: they are no labels, or the file has fewer names.
+    """
+    classes = _class_names(names_file)
     try:
         values = np.concatenate(targets)
     except ValueError as problem:
@@ -139,8 +150,7 @@ def _labels(targets: Sequence[NDArray[Any]], classes: Sequence[str], path: str, 
         words = [classes[code] for code in codes_N.tolist()]
     else:
         raise DataError(f"{path}: there is class {codes_N.max()}, and names for {len(classes)} classes")
-    task = options.pop("task")
-    return read_labels(pa.table({"labels": words}), ["labels"], path, task=task or None, **options)
+    return read_labels(pa.table({"labels": words}), ["labels"], path, **options)
 
 
 def _class_names(file: Path | None) -> list[str]:
