@@ -11,12 +11,15 @@ import pytest
 from tests.inference.blend_cases import noisy_logits, write_predictions
 from trainer.api.runs import open_run
 from trainer.cli.main import main as foldwise
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, ConfigError
 from trainer.inference.blend_run import blend_runs, read_blend
 from trainer.inference.combine import combine
-from trainer.inference.held_out import folds_sha256, read_held_out
+from trainer.inference.held_out import read_held_out
+from trainer.inference.trained import open_trained
+from trainer.inference.verify_blend import verify_blend
 from trainer.report import markdown
 from trainer.run.copies import open_copy
+from trainer.run.decided import folds_sha256
 from trainer.store.result_files import read_cv_json, read_oof
 
 N = 60
@@ -142,6 +145,28 @@ def test_a_damaged_blend_json_is_told(tmp_path, blended):
     (out / "blend.json").write_text(json.dumps(facts))
     with pytest.raises(CheckpointError, match="it was changed after it was written"):
         read_blend(out)
+
+
+@pytest.mark.parametrize("method", ["mean", "rank", "greedy", "nonnegative", "stack"])
+def test_a_blend_is_proved_from_its_runs(tmp_path, runs, method, capsys):
+    out = tmp_path / "blend"
+    blend_runs(runs, out, method=method, metric="log_loss", seed=3)
+    assert foldwise(["verify", str(out)]) == 0
+    assert f"verified: {2 * N} held-out predictions" in capsys.readouterr().out
+    assert all(check.n_equal == check.n_rows for check in verify_blend(out))
+
+
+def test_a_blend_of_runs_that_were_trained_again_is_no_proof(tmp_path, runs, capsys):
+    for run in runs[:2]:
+        shutil.copytree(run, tmp_path / run.name)
+    out = tmp_path / "blend"
+    blend_runs([tmp_path / "a", tmp_path / "b"], out, method="mean")
+    shutil.rmtree(tmp_path / "b")
+    shutil.copytree(runs[2], tmp_path / "b")
+    assert foldwise(["verify", str(out)]) == 4
+    assert "b has other folds than" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="is a blend, without models of its own"):
+        open_trained(out)
 
 
 def test_the_command_prints_weights_and_both_figures(runs, tmp_path, capsys, monkeypatch):

@@ -13,6 +13,7 @@ from trainer.inference import decide, decision_run
 from trainer.inference.decide import Wanted, decide_run
 from trainer.inference.decision import load_decision
 from trainer.inference.held_out import read_held_out
+from trainer.report import markdown
 from trainer.tasks import BINARY, MULTILABEL, REGRESSION
 
 N = 200
@@ -25,6 +26,7 @@ CLASSES = ("no", "yes")
 def _without_pictures():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decision_run, "png_bytes", lambda figure: b"picture")
+        patch.setattr(markdown, "_draw", lambda *_: {})  # slow, and not at hand
         yield
 
 
@@ -165,10 +167,15 @@ def test_the_command_prints_both_figures_keeps_the_decision_and_removes_it(run, 
     assert "covered by class: no " in said
     assert (run / "plots" / "reliability.png").read_bytes() == b"picture"
     assert load_decision(run).calibration.method == "platt"
+    assert foldwise(["report", str(run)]) == 0
+    assert "## Decision" in (run / "report.md").read_text()
+    assert "calibrated by platt scaling" in (run / "report.md").read_text()
     assert foldwise(["decide", str(run), "--metric", "f1_macro"]) == 0
     assert not (run / "plots" / "reliability.png").exists()
     assert foldwise(["decide", str(run), "--remove"]) == 0
     assert load_decision(run) is None
+    assert foldwise(["report", str(run)]) == 0
+    assert "## Decision" not in (run / "report.md").read_text()
     assert foldwise(["decide", str(run), "--remove", "--metric", "mcc"]) == 2
     assert foldwise(["decide", str(run / "absent"), "--metric", "mcc"]) == 4
     capsys.readouterr()

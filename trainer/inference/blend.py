@@ -24,6 +24,7 @@ from trainer.metrics.find import name_problem
 from trainer.metrics.scores import score
 from trainer.metrics.summary import mean_of_defined
 from trainer.results import FoldResult
+from trainer.run.decided import FOLDS_SHA256
 
 FITS_NOTHING = ("mean",)
 
@@ -39,6 +40,7 @@ class Blend:
         by_fold: on the rows of the other folds, in (repeat, fold) order: what predicted the fold's rows.
         folds: those predictions.
         in_sample: the metric of ``fitted`` on the rows it was fitted on.
+        seed: of the bags.
     """
 
     members: Members
@@ -47,6 +49,7 @@ class Blend:
     by_fold: tuple[Combination, ...]
     folds: tuple[FoldResult, ...]
     in_sample: float
+    seed: int = 0
 
     def facts(self, out: Path) -> dict[str, Any]:
         """Return what blend.json says: the runs, by path from the blend, and what was fitted."""
@@ -54,11 +57,12 @@ class Blend:
         return {
             "method": self.fitted.method,
             "metric": self.metric,
+            "seed": self.seed,
             "members": [
                 {
                     "name": run.directory.name,
                     "path": os.path.relpath(run.directory.resolve(), out.resolve()),
-                    "folds (sha256)": sha256,
+                    FOLDS_SHA256: sha256,
                 }
                 for run, sha256 in zip(runs, members_sha256(self.members), strict=True)
             ],
@@ -98,7 +102,7 @@ def make_blend(members: Members, method: str, metric: str | None = None, *, seed
         by_fold.append(fit(method, rows.only(other_M), leading, seed) if other_M.any() else fitted)
         folds.append(_predicted(members, leading, number, np.flatnonzero(held_out_N), by_fold[-1]))
     in_sample = _in_sample(members, fitted, leading)
-    return Blend(members, leading, fitted, tuple(by_fold), tuple(folds), in_sample)
+    return Blend(members, leading, fitted, tuple(by_fold), tuple(folds), in_sample, seed)
 
 
 def _require_others(method: str, there_are: bool) -> None:

@@ -19,6 +19,7 @@ from trainer.metrics.find import load_metric
 from trainer.report.formatting import number, plain_label
 from trainer.report.rich_tables import headed_table
 from trainer.run.copies import FOLDS
+from trainer.run.decided import FOLDS_SHA256
 from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
 from trainer.store.fold_files import fold_directory, save_fold
@@ -39,11 +40,15 @@ class SavedBlend:
         members: directories of the runs.
         folds_sha256: of each run, when it was blended (``held_out.folds_sha256``).
         combination: weights for new rows.
+        metric: that leads.
+        seed: of the bags.
     """
 
     members: tuple[Path, ...]
     folds_sha256: tuple[str, ...]
     combination: Combination
+    metric: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,8 @@ def read_blend(run: Path) -> SavedBlend | None:
     try:
         members = facts["members"]
         paths = tuple(run / member["path"] for member in members)
-        return SavedBlend(paths, tuple(one["folds (sha256)"] for one in members), from_plain(facts["combination"]))
+        sha256 = tuple(one[FOLDS_SHA256] for one in members)
+        return SavedBlend(paths, sha256, from_plain(facts["combination"]), facts["metric"], facts["seed"])
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{run}/{BLEND} is damaged, or of another version: {type(error).__name__}") from error
 
@@ -154,7 +160,7 @@ def _identity(made: Blend, out: Path, seed: int) -> Identity:
         "content": {
             FOLDS: made.members.plan.fingerprint,
             "data (sha256)": first.identity["content"].get("data (sha256)"),
-            **{f"{one['path']} (sha256)": one["folds (sha256)"] for one in facts["members"]},
+            **{f"{one['path']} (sha256)": one[FOLDS_SHA256] for one in facts["members"]},
         },
         "software": {name: version(name) for name in SOFTWARE},
         "hardware": {"device": "cpu", "threads": None},

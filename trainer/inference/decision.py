@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from trainer.errors import CheckpointError
 from trainer.inference.calibration import Calibration, calibrated, calibration_from
 from trainer.inference.conformal import Conformal
-from trainer.inference.held_out import folds_sha256
 from trainer.inference.log_scores import as_proba, log_scores
 from trainer.inference.thresholds import as_thresholds, decide
 from trainer.run.copies import open_copy
+from trainer.run.decided import FOLDS_SHA256, folds_sha256
 from trainer.store.own_files import DECISION
 from trainer.system.files import unsealed
 from trainer.system.folders import is_there
@@ -97,7 +97,7 @@ def load_decision(run: Path) -> Decision | None:
     facts = unsealed(run / DECISION, run)
     try:
         found = _decision_from(facts)
-        known = facts["folds (sha256)"]
+        known = facts[FOLDS_SHA256]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{run}/{DECISION} is damaged, or of another version: {type(error).__name__}") from error
     if known != folds_sha256(open_copy(run)):

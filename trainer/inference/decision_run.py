@@ -9,13 +9,13 @@ from typing import Any
 from rich.console import Console
 
 from trainer.inference.decide import Decided, Figures, uncovered
-from trainer.inference.held_out import folds_sha256
 from trainer.inference.objectives import COST
 from trainer.inference.reliability import Reliability
 from trainer.report.formatting import number, plain_label
 from trainer.report.plots import png_bytes
 from trainer.report.reliability_plot import reliability_diagram
 from trainer.report.rich_tables import headed_table
+from trainer.run.decided import FOLDS_SHA256, folds_sha256
 from trainer.store.own_files import DECISION, PLOTS
 from trainer.system.files import make_directory, remove, sealed, write_bytes
 from trainer.wording.lists import first_few
@@ -42,12 +42,13 @@ def save_decision(directory: Path, decided: Decided) -> None:
     """
     facts: dict[str, Any] = {
         **decided.decision.to_plain(),
-        "folds (sha256)": folds_sha256(decided.run.run),
+        FOLDS_SHA256: folds_sha256(decided.run.run),
         "figures": [_plain(asdict(one)) for one in decided.figures],
         "before": None if decided.before is None else _plain(asdict(decided.before)),
         "after": None if decided.after is None else _plain(asdict(decided.after)),
         "coverage": None if decided.coverage is None else _plain(asdict(decided.coverage)),
         "notes": list(decided.notes),
+        "lines": list(lines_of(decided)),
     }
     if decided.before is not None and decided.after is not None:
         make_directory(directory / PLOTS, directory)
@@ -90,8 +91,12 @@ def lines_of(decided: Decided) -> Iterator[str]:
     names = decided.run.classes
     if decision.thresholds:
         pairs = [f"{name} {value:.4g}" for name, value in zip(names, decision.thresholds, strict=True)]
-        above = "label above" if decided.run.task.several_labels else "class by probability divided by"
-        yield f"{above}: {first_few(pairs, MOST_THRESHOLDS)}"
+        if decided.run.task.several_labels:
+            yield f"labels above: {first_few(pairs, MOST_THRESHOLDS)}"
+        elif len(names) == 2:
+            yield f"'{names[1]}' above a probability of {decision.thresholds[1]:.4g}"
+        else:
+            yield f"the class of the greatest probability divided by: {first_few(pairs, MOST_THRESHOLDS)}"
     if decision.cost:
         yield "class of least expected cost, by the probabilities as they are: the better calibrated, the better"
     for one in decided.figures:
@@ -133,7 +138,8 @@ def show(console: Console, directory: Path, decided: Decided) -> None:
         console.print(_reliability_table(decided.before, decided.after))
     for line in lines_of(decided):
         console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"kept in {directory / DECISION}", highlight=False, soft_wrap=True)
+    kept = f"kept in {directory / DECISION}; foldwise report {directory} puts it into the report"
+    console.print(kept, highlight=False, soft_wrap=True)
 
 
 def _reliability_table(before: Reliability, after: Reliability) -> Any:

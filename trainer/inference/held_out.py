@@ -1,6 +1,5 @@
 """What a finished run predicted for its held-out rows: read from the sealed files of its folds, in float64."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from trainer.inference.log_scores import logit_scores
 from trainer.run.copies import RunCopy, find_folds, open_copy
 from trainer.run.merge import read_rows
 from trainer.run.missing import missing_message
-from trainer.store.fold_files import fold_directory
-from trainer.system.folders import read_file
 from trainer.tasks import Target, Task
 
 Floats = NDArray[np.float64]
@@ -102,14 +99,6 @@ def read_held_out(directory: Path) -> HeldOut:
     n_train = tuple(part.n_train for part in results)
     seconds = sum(part.seconds for part in results)
     return HeldOut(run, ids_N, target, group_N, proba_RNC, scores_RNC, seconds, n_train)
-
-
-def folds_sha256(run: RunCopy) -> str:
-    """Return one sha256 of all that the folds of a run found: training one of them again changes it."""
-    digest = hashlib.sha256()
-    for number in range(run.n_folds):
-        digest.update(read_file(fold_directory(run.directory, number) / "DONE", run.directory))
-    return digest.hexdigest()
 
 
 def _require_finite(directory: Path, fold: int, ids_V: NDArray[np.str_], proba_VC: NDArray[Any]) -> None:

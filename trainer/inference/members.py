@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from trainer.errors import ConfigError, DataError
 from trainer.folds.plan import FoldPlan
-from trainer.inference.held_out import Floats, HeldOut, folds_sha256, read_held_out
+from trainer.inference.held_out import Floats, HeldOut, read_held_out
+from trainer.run.decided import folds_sha256
 from trainer.wording.lists import first_few
 
 FLATTERS = (

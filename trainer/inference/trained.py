@@ -23,7 +23,7 @@ from trainer.run.missing import missing_folds, missing_message
 from trainer.run.prepare import make_candidates, make_recipe
 from trainer.store.fold_files import ALL
 from trainer.store.identity import deciding_keys, describe_differences
-from trainer.store.own_files import PRETRAINED
+from trainer.store.own_files import BLEND, PRETRAINED
 from trainer.system.files import unsealed
 from trainer.system.folders import is_there, read_file
 from trainer.tasks import TASKS
@@ -89,6 +89,8 @@ def open_trained(directory: Path, *, device: str | None = None, plugins: Sequenc
     if plugins and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     copy = open_copy(directory)
+    if is_there(directory / BLEND, directory):
+        raise ConfigError(f"{directory} is a blend, without models of its own: {BLEND} in it names its runs")
     config = _config(directory, copy.facts, plugins)
     _require_allowed(config, copy.facts, plugins)
     place, notes = _device(device or config.device, given=device is not None)

@@ -26,6 +26,7 @@ from trainer.run.source_hash import code, versions
 from trainer.run.steps.threads import same_threads
 from trainer.store.fold_files import fold_directory, load_fold
 from trainer.store.identity import describe_differences
+from trainer.store.own_files import BLEND
 from trainer.store.result_files import read_oof
 from trainer.store.run_files import read_run_rows
 from trainer.system.folders import is_there
@@ -81,6 +82,10 @@ def verify(
         DataError: the rows are not those of the run.
         CheckpointError: the run cannot be read, or a row is predicted otherwise than it was.
     """
+    if is_there(directory / BLEND, directory):
+        from trainer.inference.verify_blend import verify_blend  # which needs FoldCheck
+
+        return verify_blend(directory, plugins=tuple(plugins), tolerance=tolerance)
     run = open_trained(directory, device=device, plugins=plugins)
     names = wanted_folds(run, folds)
     samples = _samples(run, given, places or {})

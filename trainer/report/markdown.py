@@ -52,7 +52,7 @@ def write_report(
         oof: of all rows.
         folds: every fold.
         notes: facts of the run by name, in the order shown; ``command`` becomes the section on how to
-            reproduce it.
+            reproduce it, and ``decision`` one of its own.
         warnings: what a reader must know before believing the numbers; shown at the top.
         hints: what to try next; shown below them.
 
@@ -81,7 +81,7 @@ def report_markdown(
 ) -> str:
     """Return ``report.md``: the text is in ``templates/report.md.j2``, the arguments are those of ``write_report``."""
     in_order = sorted(folds, key=lambda part: (part.repeat, part.fold))
-    about = {key: value for key, value in notes.items() if key != "command"}
+    about = {key: value for key, value in notes.items() if key not in ("command", "decision")}
     about |= {"training time": duration(result.seconds), "fingerprint of the folds": result.fingerprint}
     return render(
         "report.md.j2",
@@ -103,6 +103,7 @@ def report_markdown(
         amp={key: value for key, value in result.amp.items() if key != "folds"},
         scaling_rows=_scaling_rows(result, in_order),
         about=about,
+        decision=notes.get("decision", ()),
         command=printable(str(notes.get("command") or "").replace("```", "'''").strip()),
     )
 

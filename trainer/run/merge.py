@@ -30,6 +30,7 @@ from trainer.run.copies import (
     open_copy,
     take_over,
 )
+from trainer.run.decided import decided_lines
 from trainer.run.missing import missing_message
 from trainer.store.fold_files import SavedFold, fold_directory
 from trainer.store.own_files import sweep_run
@@ -112,7 +113,8 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     write_oof(run, oof, result.classes, result.task)
     warnings = [*opened.facts.get("warnings", []), *_never_held_out(plan), *notes]
     tips = hints(result, folds, opened.max_epochs)
-    report = write_report(run, result, oof, folds, opened.facts["about"], warnings, tips)
+    about = opened.facts["about"] | ({"decision": lines} if (lines := decided_lines(opened)) else {})
+    report = write_report(run, result, oof, folds, about, warnings, tips)
     return Merged(result, folds, oof, report, (*taken, *notes), tuple(tips))
 
 
