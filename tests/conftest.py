@@ -21,7 +21,7 @@ if str(REPOSITORY) not in sys.path:
 
 os.environ["FOLDWISE_LANG"] = "en"  # wherever the tests run, also in the processes they start
 
-QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none")
+QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "baseline=off", "cv.parallel=1")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -15,7 +15,14 @@ from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedShuf
 from tests.battery import some_of
 from trainer.folds.plan import read_plan
 
-QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "preflight=false")
+QUICK = (
+    "max_epochs=1",
+    "profile.enabled=false",
+    "tracker.name=none",
+    "preflight=false",
+    "baseline=off",
+    "cv.parallel=1",
+)
 N = 60
 SUBJECTS = np.array([f"subject {i % 4}" for i in range(N)])
 DAYS = np.random.default_rng(1).permutation(N)

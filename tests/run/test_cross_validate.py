@@ -23,7 +23,7 @@ import trainer
 from trainer.cli.main import main as foldwise
 from trainer.models.mlp import MLP
 
-QUICK = ("max_epochs=1", "profile.enabled=false", "tracker=[]")
+QUICK = ("max_epochs=1", "profile.enabled=false", "tracker=[]", "baseline=off", "cv.parallel=1")
 
 
 SPELT = ("loss=focal", "loss.alpha=0.25", "cv.n_splits=2", *QUICK)
@@ -57,7 +57,7 @@ def reviews(tmp_path) -> Path:
 
 
 def test_digits_reaches_the_promised_accuracy_and_every_row_is_scored_once(train, tmp_path):
-    outcome = train("tracker=[]", "profile.enabled=false")
+    outcome = train("tracker=[]", "profile.enabled=false", "baseline=off")
     assert outcome.code == 0, outcome.err
     run = only_run(tmp_path)
     table = pq.read_table(run / "oof.parquet")
@@ -99,8 +99,8 @@ def test_cv_json_has_the_contracted_keys(train, tmp_path):
 
 
 def test_one_process_separate_jobs_and_a_repeated_command_give_the_same_bytes(train, tmp_path):
-    for name in ("whole", "again"):
-        assert train("data=wine", f"run={name}", *QUICK).code == 0
+    for name, parallel in (("whole", 1), ("again", 2)):
+        assert train("data=wine", f"run={name}", *QUICK, f"cv.parallel={parallel}").code == 0
     for fold in (3, 0, 4, 1):
         outcome = train("data=wine", "run=jobs", f"cv.fold={fold}", *QUICK)
         assert outcome.code == 0
@@ -324,7 +324,7 @@ def test_a_model_that_ends_the_process_is_an_error(train, monkeypatch, parallel)
         sys.exit(0)
 
     monkeypatch.setattr("trainer.run.fold_job.fit", leave)
-    outcome = train("data=iris", f"cv.parallel={parallel}", *QUICK)
+    outcome = train("data=iris", *QUICK, f"cv.parallel={parallel}")
     assert outcome.code == 1
     assert f"sys.exit(0) was called ({__file__}:" in outcome.err
 
@@ -359,7 +359,7 @@ def test_an_exit_in_a_users_code_is_an_error_wherever_it_is(train, tmp_path, mon
     monkeypatch.setenv("LEAVE_IN", place)
     monkeypatch.syspath_prepend(tmp_path)
     parts = (f"plugins=[{name}]", f"model._target_={name}.Net", f"metrics.names=[accuracy,{name}.mine]")
-    outcome = train("data=iris", *parts, "cv.parallel=1", *QUICK)
+    outcome = train("data=iris", *parts, *QUICK)
     assert outcome.code == 1, outcome.err
     assert f"sys.exit(0) was called ({tmp_path}/{name}.py:8), by a plugin" in outcome.err
     assert len(outcome.err.splitlines()) <= 5
@@ -524,7 +524,7 @@ def test_five_calls_lead_from_a_run_to_its_training_step(train, monkeypatch):
         return forward(model, **inputs)
 
     monkeypatch.setattr(MLP, "forward", seen)
-    assert train("data=iris", "cv.parallel=1", "cv.n_splits=2", *QUICK).code == 0
+    assert train("data=iris", "cv.n_splits=2", *QUICK).code == 0
     assert ways == {("cross_validate", "train_folds", "train_fold", "fit", "train_epoch", "train_step")}
 
 

@@ -52,7 +52,16 @@ class Counting(Mean):
     def forward(self, logits, target):
         return (logits.argmax(dim=1) == target).float()
 """
-QUICK = ("data=iris", "max_epochs=1", "cv.n_splits=2", "cv.parallel=1", "tracker=none", "profile=off", "audit=off")
+QUICK = (
+    "data=iris",
+    "max_epochs=1",
+    "cv.n_splits=2",
+    "cv.parallel=1",
+    "tracker=none",
+    "profile=off",
+    "audit=off",
+    "baseline=off",
+)
 NET, LOSS = "model._target_=own_code.Net", "loss._target_=own_code."
 CASES = [
     ((NET, "model.returns=numbers"), "return the logits of the last layer (B, 3), no argmax, mean or max"),

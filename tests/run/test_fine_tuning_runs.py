@@ -8,7 +8,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-QUICK = ("data=digits", "cv.n_splits=2", "max_epochs=2", "profile=off", "tracker=none", "audit=off", "run=a")
+QUICK = (
+    "data=digits",
+    "cv.n_splits=2",
+    "max_epochs=2",
+    "profile=off",
+    "tracker=none",
+    "audit=off",
+    "run=a",
+    "baseline=off",
+    "cv.parallel=1",
+)
 
 
 def done(tmp_path, fold=0):

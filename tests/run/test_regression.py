@@ -10,7 +10,16 @@ from sklearn.metrics import mean_absolute_error, r2_score
 
 from trainer.data.target_scale import TargetScale
 
-QUICK = ("max_epochs=2", "batch_size=64", "profile=off", "tracker=none", "preflight=false", "audit=off")
+QUICK = (
+    "max_epochs=2",
+    "batch_size=64",
+    "profile=off",
+    "tracker=none",
+    "preflight=false",
+    "audit=off",
+    "baseline=off",
+    "cv.parallel=1",
+)
 
 
 @pytest.fixture

@@ -42,7 +42,16 @@ class Deaf:
 def deaf():
     return Deaf()
 """
-QUICK = ("data=iris", "max_epochs=2", "cv.n_splits=2", "cv.parallel=1", "profile=off", "preflight=off", "audit=off")
+QUICK = (
+    "data=iris",
+    "max_epochs=2",
+    "cv.n_splits=2",
+    "cv.parallel=1",
+    "profile=off",
+    "preflight=off",
+    "audit=off",
+    "baseline=off",
+)
 MINE = ("plugins=[noting_package]", "tracker=none")
 
 

@@ -8,7 +8,15 @@ import pytest
 
 from trainer.audit.checks.sides import as_dates
 
-QUICK = ("max_epochs=1", "tracker.name=none", "profile=off", "preflight=off", "cv.n_splits=3")
+QUICK = (
+    "max_epochs=1",
+    "tracker.name=none",
+    "profile=off",
+    "preflight=off",
+    "cv.n_splits=3",
+    "baseline=off",
+    "cv.parallel=1",
+)
 
 
 @pytest.fixture

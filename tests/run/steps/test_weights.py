@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "cv.n_splits=3")
+QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "cv.n_splits=3", "baseline=off", "cv.parallel=1")
 FOLD_0 = (*QUICK, "cv.fold=0")
 
 
