@@ -25,7 +25,7 @@ from trainer.look.look_at import look_at
         ("a.rar", b"Rar!\x1a\x07", "a RAR archive", "unpack"),
         ("a.png", b"\x89PNG\r\n\x1a\n\x00", "one PNG image", "folder"),
         ("a.wav", b"RIFF\x24\x08\x00\x00WAVE", "a recording", "not read"),
-        ("a.safetensors", b"\x40\x00\x00\x00\x00\x00\x00\x00" + b'{"w":{"dtype":"F32"}}', "weights", "model.weights"),
+        ("a.safetensors", b"\x40\x00\x00\x00\x00\x00\x00\x00" + b'{"w":{"dtype":"F32"}}', "weights", "init.path"),
         ("a.dat", b"\x01\x02\x00\x00\xff", "a binary file that begins with 01 02 00 00 ff", "as CSV"),
         ("a.yaml", b"a: 1\n", "a file of settings", "data file"),
         ("a", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS", "git lfs pull"),

@@ -9,7 +9,7 @@ from tests.places import REPOSITORY
 DOCS = REPOSITORY / "docs"
 CHINESE = DOCS / "zh"
 GUIDE = (
-    "tables formats texts images labels numbers splits audit epochs class-weights sweeps jobs results resume "
+    "look tables formats texts images labels numbers splits audit epochs class-weights sweeps jobs results resume "
     "blend decide parts python weights"
 )
 README = REPOSITORY / "README.md"

@@ -45,11 +45,28 @@ def write_samples(folder: Path) -> None:
         ["PPQ", "DFA", "subject", "label"],
         [[*row[:2], i // 2, int(i % 8 < 2)] for i, row in enumerate(numbers)],
     )
+    write_looked_at(folder)
     letters = {f"module.{name}": value for name, value in MLP(64, 26).state_dict().items()}
     torch.save({"epoch": 20, "state_dict": letters}, folder / "letters.pth")
     save_model(folder / "models" / "bert")
     write_photos(folder / "photos.zip")
     torch.save(resnet18(weights=None).state_dict(), folder / "resnet18.pth")
+
+
+def write_looked_at(folder: Path) -> None:
+    """Write the files that are looked at: one of German Excel, one in Chinese."""
+    visits = [
+        f"P{i // 4:02d};{i % 7 + 31},{i % 9};{'?' if i % 8 == 5 else i * 3};{'ja' if i % 3 else 'nein'}"
+        for i in range(80)
+    ]
+    (folder / "visits.csv").write_text("\n".join(["patient_id;weight;crp;relapse", *visits, ""]))
+    things = ("房间", "服务", "早餐", "位置", "前台", "大堂", "价格", "设施")
+    words = ("又脏又吵，不会再来", "干净安静，值得推荐")
+    rows = [
+        [f"{things[i % 8]}{words[i % 2]}，住了{i}天", ("差评", "好评")[i % 2], "test" if i % 5 == 4 else "train"]
+        for i in range(80)
+    ]
+    write_table(folder / "评论.csv", ["评论", "标签", "split"], rows, encoding="gb18030")
 
 
 def write_photos(path: Path) -> None:

@@ -112,9 +112,9 @@ def _word_kind(column: str, found: TableColumns, words: Sequence[str]) -> str:
 
 
 def _is_text(column: str, words: Sequence[str]) -> bool:
-    if len(set(words)) < max(MANY_VALUES * len(words), 2):
-        return False
     lengths, n_words = median(map(len, words)), median(len(word.split()) for word in words)
+    if len(set(words)) < max(MANY_VALUES * len(words), 2):
+        return is_text_name(column) and n_words >= WORDS
     if guess_language(words) in EAST_ASIAN:
         return lengths >= LONG_EAST_ASIAN or (is_text_name(column) and lengths >= LONG_EAST_ASIAN / 2)
     return (n_words >= WORDS and lengths >= LONG) or (is_text_name(column) and n_words >= 2)

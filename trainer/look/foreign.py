@@ -44,7 +44,7 @@ BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"OggS", "a recording (Ogg)", "sound is not read"),
     (b"fLaC", "a recording (FLAC)", "sound is not read"),
 )
-WEIGHTS = "weights, not data: with the model they are of, model.weights=FILE starts from them"
+WEIGHTS = "it holds no rows: a run of the model that they are of starts from them by init.path=FILE"
 DATA_FILE = "look at the data file that it reads or describes"
 BY_ENDING = {
     "a notebook": (".ipynb",),

@@ -170,7 +170,8 @@ def _column_notes(look: Look) -> list[str]:
 def _refusals(look: Look) -> list[str]:
     lines = []
     for refusal in look.refusals[:MOST_NOTES]:
-        lines.append(f"{'training refuses' if refusal.refused else 'asked'}: {shown(refusal.why, 240)}")
+        why = shown("; ".join(refusal.why.splitlines()), 240)
+        lines.append(f"{'training refuses' if refusal.refused else 'asked'}: {why}")
         if refusal.remedy:
             lines.append(f"  the command has: {shown(refusal.remedy, 120)}")
     more = len(look.refusals) - MOST_NOTES
