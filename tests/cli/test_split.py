@@ -57,6 +57,21 @@ def test_the_columns_given_decide_the_strategy(split, table, given, strategy):
     assert f"Split: {strategy}" in out
 
 
+def test_a_split_that_the_format_knows_is_made_again(split, tmp_path):
+    for name in (f"{part}/{label}/{n}.txt" for part in ("train", "test") for label in "ab" for n in range(5)):
+        (tmp_path / "texts" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "texts" / name).write_text(f"text {name}")
+    given = ["texts", "--label", "label", "--text", "text"]
+    code, out, err = split(*given)
+    assert (code, "Split: predefined, 1" in out) == (0, True), err
+    code, out, err = split(*given, "--cv", "stratified")
+    assert (code, "leave the folds out (--split none" in err) == (2, True), err
+    code, out, err = split(*given, "--split", "none", "--out", "folds.csv")
+    assert (code, "Split: stratified, 5" in out) == (0, True), err
+    assert "data.split=none model=text_cnn cv=predefined cv.path=folds.csv" in out
+    assert sorted(column("folds.csv", "fold")) == sorted("01234" * 4)
+
+
 def test_several_labels_are_split_by_iterative_stratification(split, tmp_path):
     (tmp_path / "m.csv").write_text("x,l:a,l:b\n" + "".join(f"{i},{i % 2},{int(i % 3 == 0)}\n" for i in range(30)))
     code, out, err = split("m.csv", "--label", "l:*", "--out", "folds.csv")

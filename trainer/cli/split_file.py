@@ -10,6 +10,7 @@ from trainer.config.bounds import bound_problems
 from trainer.config.overrides import in_shell, listed, quoted
 from trainer.config.schema import CvConfig
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.readers.contract import NONE
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.data.sources.csv_text import load_csv_text
@@ -85,7 +86,10 @@ def split_file(table: Table, how: Splitting, out: Path | None) -> None:
     if out is not None:
         write_split(out, plan, samples.ids_N)
         console.print(f"written: {out}", highlight=False, soft_wrap=True)
-        console.print(f"train on it: {training_command(table, out, spec)}", highlight=False, soft_wrap=True)
+        has_split = samples.split_N is not None and table.columns.split is None
+        console.print(
+            f"train on it: {training_command(table, out, spec, has_split=has_split)}", highlight=False, soft_wrap=True
+        )
 
 
 def _check(how: Splitting) -> None:
@@ -160,14 +164,23 @@ def _by_columns(samples: Samples, task: Task, given: bool) -> str:
     return task.stratified if samples.groups_N is None else task.grouped
 
 
-def training_command(table: Table, out: Path, spec: DataSpec) -> str:
-    """Return the command that trains on the file that was written."""
+def training_command(table: Table, out: Path, spec: DataSpec, *, has_split: bool = False) -> str:
+    """Return the command that trains on the file that was written.
+
+    Args:
+        table: that was split.
+        out: the file.
+        spec: of the data.
+        has_split: whether its format knows a split, which would be used too.
+    """
     source = "csv_tabular" if table.text is None else "csv_text"
     set_columns = given_columns(table.columns)
     values = {"path": table.file, **{name: getattr(table.columns, name) for name in set_columns}}
     values |= {"text": table.text, "drop": table.drop}
     used = values.pop("split", None)  # no feature; the file that is written says the same
-    if used and table.text is None:
+    if used == NONE or has_split:
+        values["split"] = NONE
+    elif used and table.text is None:
         values["drop"] = [*(table.drop or ()), used]
     given = [f"data.{name}={_typed(name, value)}" for name, value in values.items() if value]
     model = [] if table.text is None else ["model=text_cnn"]

@@ -44,7 +44,8 @@ def require_settings(
         raise ConfigError(
             "cv=predefined needs the folds: set data.split=COLUMN or cv.path=FILE"
             if strategy == "predefined"
-            else f"folds are given but cv={strategy} would make others: use cv=predefined, or leave the folds out"
+            else f"folds are given but cv={strategy} would make others: use cv=predefined, or leave the folds out "
+            "(data.split=none where the data has them)"
         )
     if module.N_SPLITS and request.n_splits > len(request.target):
         raise DataError(f"cv.n_splits={request.n_splits} is more than the {len(request.target)} rows: use fewer folds")

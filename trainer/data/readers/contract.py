@@ -13,6 +13,9 @@ from trainer.data.samples import SparseColumns
 HEAD_BYTES = 1 << 16  # of a file, by which its format is recognized
 FORM = ("encoding", "delimiter", "quote", "header", "table")  # options on how a file is written
 
+MAY_BE_NONE = ("id", "group", "time", "split", "weight")  # roles that a format may know of
+NONE = "none"
+
 
 @dataclass(frozen=True)
 class OpenTable:
@@ -45,11 +48,19 @@ class OpenTable:
             ('kind', 'a')
         """
         default = ColumnOptions()
-        said = {name: value for name, value in self.known.items() if name in default.__dataclass_fields__}
-        unset = {name: value for name, value in said.items() if getattr(columns, name) == getattr(default, name)}
+        declined = self.declined(columns)
+        fields = default.__dataclass_fields__.keys() - set(declined)
+        said = {name: value for name, value in self.known.items() if name in fields}
+        unset: dict[str, Any] = {
+            name: value for name, value in said.items() if getattr(columns, name) == getattr(default, name)
+        }
         if "label" in unset and default.label in self.rows.column_names:
             del unset["label"]
-        return replace(columns, **unset)
+        return replace(columns, **{**dict.fromkeys(declined), **unset})
+
+    def declined(self, columns: ColumnOptions) -> list[str]:
+        """Return the fields that a person sets to ``none``: no such column, whatever the format knows."""
+        return [name for name in MAY_BE_NONE if getattr(columns, name) == NONE and NONE not in self.rows.column_names]
 
 
 class Reader(Protocol):

@@ -45,8 +45,17 @@ def _open(file: Path, columns: ColumnOptions) -> OpenTable:
     reader = find_reader(file, columns)
     opened = reader.read(file, columns)
     _check_columns(opened.rows, file)
+    opened = _without_declined(opened, columns)
     rows, left_out = without_index(opened.rows, _named(opened.complete(columns)))
     return replace(opened, rows=rows, notes=(*opened.notes, *left_out))
+
+
+def _without_declined(opened: OpenTable, columns: ColumnOptions) -> OpenTable:
+    """Leave out the columns that the format knows and a person does not want: they are no features."""
+    fields = [name for name in opened.declined(columns) if name in opened.known]
+    names = [opened.known[name] for name in fields if opened.known[name] in opened.rows.column_names]
+    known = {name: value for name, value in opened.known.items() if name not in fields}
+    return replace(opened, rows=opened.rows.drop_columns(names), known=known)
 
 
 def _named(columns: ColumnOptions) -> set[str]:

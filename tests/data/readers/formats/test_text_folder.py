@@ -1,6 +1,7 @@
 import pytest
 
 from tests.data.readers.formats.annotations import format_of, opened
+from trainer.data.columns.options import ColumnOptions
 from trainer.errors import DataError
 
 
@@ -37,6 +38,14 @@ def test_imdb(tmp_path):
         "4 text files in 2 class folders",
         "left out, because they have no label: 1 files in unsup",
     )
+
+
+def test_the_split_that_is_there_may_be_declined(tmp_path):
+    table = opened(write(tmp_path, IMDB), split="none", id="none")
+    assert table.rows.column_names == ["text", "label"]
+    assert dict(table.known) == {"label": "label"}
+    columns = table.complete(ColumnOptions(split="none"))
+    assert (columns.split, columns.label) == (None, "label")
 
 
 def test_newsgroups(tmp_path):
