@@ -18,7 +18,8 @@ def arrays(X: Any, y: Any, *, name: str = "arrays", labels: Sequence[str] | None
     """Take NumPy arrays, tensors on the CPU or lists of numbers, with their labels.
 
     Args:
-        X: (N, F) of feature columns, NaN being a missing value; (N, ...); or arrays by the name of the model's input.
+        X: (N, F) of feature columns, NaN being a missing value, or a sparse matrix of SciPy; (N, ...); or arrays by the
+            name of the model's input.
         y: (N,) labels, or (N, L) of 0/1.
         name: in reports and messages.
         labels: names of the L labels.
@@ -32,12 +33,13 @@ def arrays(X: Any, y: Any, *, name: str = "arrays", labels: Sequence[str] | None
         >>> samples.groups_N.tolist(), spec.task.name
         (['1', '1', '2', '2'], 'binary')
     """
+    from trainer.data.samples import Arrays
     from trainer.data.sources.in_memory import as_inputs
 
     inputs, n_rows = as_inputs(X, name)
     _refuse_other_order(X, {"y": y, **{key: options.get(key) for key in BESIDE}}, name)
     load = _beside(lambda: inputs, n_rows, name, y, labels, options)
-    preprocess = "table" if hasattr(inputs, "numeric") else "raw"
+    preprocess = "raw" if isinstance(inputs, Arrays) else "table"
     return Data(name, load, options={"task": options.get("task")}, preprocess=preprocess)
 
 

@@ -9,6 +9,7 @@ import torch
 from sklearn.datasets import dump_svmlight_file
 from sklearn.preprocessing import MaxAbsScaler
 
+import trainer as fw
 from trainer.data.preprocess.raw import RawNumbers
 from trainer.data.preprocess.sparse import FittedSparse, SparsePreprocess
 from trainer.data.preprocess.table import FittedTable, TablePreprocess
@@ -64,6 +65,17 @@ def test_columns_of_another_file_are_those_of_the_same_index():
         fitted.transform(sparse(first=1))
     with pytest.raises(DataError, match="row 5 has column 'f4', the training data had f0 to f3: leave it out"):
         fitted.transform(sparse(np.hstack([DENSE, [[0], [0], [0], [0], [1]]]), first=0))
+
+
+@pytest.mark.parametrize("form", [scipy.sparse.csr_matrix, scipy.sparse.coo_array, scipy.sparse.csc_matrix])
+def test_sparse_matrices_of_a_program_are_kept_sparse(form):
+    samples, _ = fw.arrays(form(DENSE), [0, 1, 1, 0, 1]).load(None)
+    assert isinstance(samples.inputs, SparseColumns)
+    assert samples.inputs.matrix().toarray().tolist() == DENSE.tolist()
+    with pytest.raises(DataError, match="arrays: X is NaN or infinite in row 2"):
+        fw.arrays(form([[1.0, 0.0], [0.0, np.nan]]), [0, 1])
+    with pytest.raises(DataError, match=r"arrays: X is a sparse float64 matrix of shape \(2, 0\)"):
+        fw.arrays(form((2, 0)), [0, 1])
 
 
 def test_what_is_refused():

@@ -159,6 +159,7 @@ def link():
         ("x.pkl.gz", gzip.compress(TABLE), "pickle files are never read"),
         ("x.zip", zipped({"t.pkl": TABLE}), "no table in it"),
         ("x.csv.gz", gzip.compress(b""), r"x\.csv\.gz: the file is empty"),
+        ("x.7z", b"7z\xbc\xaf", "a file of 7-Zip or RAR, which is not read: unpack it"),
     ],
 )
 def test_what_is_not_read(tmp_path, name, payload, message):

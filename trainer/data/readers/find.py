@@ -19,6 +19,7 @@ OF_PROGRAMS = {  # what is refused, and how it is written as something that is r
     ),
     "SAS": ((".sas7bdat", ".xpt"), "export it as CSV, or as .sav"),
     "LibreOffice": ((".ods",), "save it as .xlsx"),
+    "7-Zip or RAR": ((".7z", ".rar"), "unpack it, or pack the table as .zip"),
 }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.reading import ARRAYS, TABLE, reading_of
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
-from trainer.data.samples import Arrays, DataSpec, Inputs, Samples, TableColumns
+from trainer.data.samples import Arrays, DataSpec, Inputs, Samples, SparseColumns, TableColumns
 from trainer.errors import DataError
 
 Given = tuple[Samples, DataSpec]
@@ -106,7 +106,8 @@ def as_inputs(inputs: Any, name: str) -> tuple[Inputs, int]:
     """Return the inputs of array data, and how many rows there are.
 
     Args:
-        inputs: (N, F) of numbers, which are feature columns; (N, ...), or arrays by the name of the model's input.
+        inputs: (N, F) of numbers, which are feature columns, sparse ones too; (N, ...), or arrays by the name of the
+            model's input.
         name: of the data, in messages.
 
     Raises:
@@ -122,12 +123,32 @@ def as_inputs(inputs: Any, name: str) -> tuple[Inputs, int]:
         if len(set(lengths.values())) != 1:
             raise DataError(f"{name}: the arrays have other numbers of rows ({lengths}): a row needs all of them")
         return Arrays(arrays), next(iter(lengths.values()))
+    if callable(getattr(inputs, "tocsr", None)):
+        return sparse_columns(inputs, f"{name}: X"), inputs.shape[0]
     values = as_array(inputs, f"{name}: X")
     if not values.size:
         raise DataError(f"{name}: X has the shape {values.shape}: there is nothing to train on")
     if values.ndim != 2:
         return Arrays({"x": _numbers(values, f"{name}: X")}), len(values)
     return feature_columns(values, f"{name}: X"), len(values)
+
+
+def sparse_columns(matrix: Any, what: str) -> SparseColumns:
+    """Return a sparse matrix of SciPy (N, F) as columns f0, f1, ..., kept sparse.
+
+    Raises:
+        DataError: it has no cells, no numbers, or some that are not finite.
+    """
+    if matrix.dtype.kind not in "biuf" or len(matrix.shape) != 2 or not all(matrix.shape):
+        raise DataError(f"{what} is a sparse {matrix.dtype} matrix of shape {matrix.shape}: give rows of numbers")
+    rows = matrix.tocsr().astype(np.float64)  # a copy
+    rows.sum_duplicates()
+    sparse = SparseColumns(rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int64), matrix.shape[1])
+    wrong_P = ~np.isfinite(sparse.values_P)
+    if wrong_P.any():
+        row = sparse.row_of(int(wrong_P.argmax())) + 1
+        raise DataError(f"{what} is NaN or infinite in row {row}: repair or leave it out")
+    return sparse
 
 
 def feature_columns(values_NF: NDArray[Any], what: str, columns: Sequence[str] | None = None) -> TableColumns:

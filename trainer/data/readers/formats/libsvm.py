@@ -56,6 +56,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         notes = (*notes, "rows of one query (qid) are a group")
     n_rows, n_columns = matrix.shape
     if sparse.n_columns > MOST_DENSE_COLUMNS or n_rows * n_columns > MOST_DENSE_CELLS:
+        notes = (f"{notes[0]}, kept sparse", *notes[1:])
         return OpenTable(pa.table(named), notes=notes, known=known, sparse=sparse)
     dense_NF = sparse.matrix().toarray()
     named |= {sparse.name(place): pa.array(values_N) for place, values_N in enumerate(dense_NF.T)}
