@@ -94,7 +94,7 @@ def test_every_path_on_the_command_line_may_begin_with_the_home_directory(comman
     monkeypatch.setattr(cli, "COMMANDS", ((take, None),))
     parameters = signature(function).parameters.values()
     paths = [parameter for parameter in parameters if is_path(parameter.annotation)]
-    files = ("FILE", "RUN", "COPY", "DIR", "DIR|ZIP", "IN", "OUT", "NAME", "PATH")
+    files = ("FILE", "RUN", "COPY", "DIR", "DIR|ZIP", "IN", "OUT", "NAME", "PATH", "DATA")
     no_files = ("encoding", "format", "table")  # names of another kind
     named = [one for one in parameters if metavar(one) in files and one.name not in no_files]
     assert paths == named != []

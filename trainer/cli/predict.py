@@ -58,6 +58,8 @@ SkipBroken = Annotated[
     bool, typer.Option("--skip-broken", help="write rows without a prediction for images that cannot be read")
 ]
 
+Raw = Annotated[bool, typer.Option("--raw", help="without what foldwise decide has kept with the run")]
+
 
 def predict(
     directory: Run,
@@ -77,6 +79,7 @@ def predict(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     skip_broken: SkipBroken = False,
+    raw: Raw = False,
     plugins: Plugins = None,
 ) -> None:
     """Predict new rows with the folds of a run: id, prediction, probabilities, spread between folds, entropy.
@@ -95,7 +98,9 @@ def predict(
     console = terminal()
     with interrupts.handled(), interrupts.deferred():
         chosen = chosen_models(folds, model)
-        predictor = open_predictor(directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [])
+        predictor = open_predictor(
+            directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [], raw=raw
+        )
         asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
         with named_as_flags():
             outcome = predict_to_file(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainer.errors import ConfigError
 from trainer.inference.fold_model import FoldModel
 from trainer.inference.predictor import FoldOutput, Predictor
-from trainer.tasks import Task
+from trainer.tasks import Target, Task
 
 PROBA, LOGITS, RANKS = AVERAGES = ("proba", "logits", "ranks")
 
@@ -24,11 +24,15 @@ class Averaged:
         proba_BC: float64 probabilities, or numbers (B, 1).
         spread_B: standard deviation between the folds; the largest over classes or labels.
         entropy_B: in nats, of several labels their sum; None where there are no classes.
+        labels_B: what was decided; None = the likeliest class, or labels above 0.5.
+        cover: which classes are in the set of each row (B, C), or the ends of its interval (B, 2), or None.
     """
 
     proba_BC: NDArray[np.float64]
     spread_B: NDArray[np.float64]
     entropy_B: NDArray[np.float64] | None
+    labels_B: Target | None = None
+    cover: NDArray[Any] | None = None
 
 
 def require_average(predictor: Predictor, how: str) -> None:

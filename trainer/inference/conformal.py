@@ -57,7 +57,7 @@ class Conformal:
             low = -np.partition(-(centre_BM - residuals_M), rank - 1, axis=1)[:, rank - 1]
             high = np.partition(centre_BM + residuals_M, rank - 1, axis=1)[:, rank - 1]
             ends.append(np.stack([low, high], axis=1))
-        return np.concatenate(ends)
+        return np.concatenate(ends) if ends else np.zeros((0, 2))
 
 
 def class_scores(proba_NC: Floats) -> Floats:

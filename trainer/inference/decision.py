@@ -1,6 +1,7 @@
 """What a run decides by: calibration, thresholds or costs, and sets that cover, as decision.json keeps them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from trainer.system.folders import is_there
 from trainer.tasks import TASKS, Target, Task
 
 Floats = NDArray[np.float64]
+ANOTHER_FOLDS = "sets and intervals need every fold of the first repeat: there are none for these"
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,21 @@ def load_decision(run: Path) -> Decision | None:
             f"{run}/{DECISION} was fitted on other folds than are there now\nfit it again with foldwise decide {run}"
         )
     return found
+
+
+def decision_for(run: Path, names: Sequence[int | str]) -> tuple[Decision | None, tuple[str, ...]]:
+    """Return what a run decides by where these folds predict, and what to say about it.
+
+    Raises:
+        CheckpointError: decision.json is damaged, or of other folds.
+    """
+    decision = load_decision(run)
+    if decision is None:
+        return None, ()
+    said = f"decided by {run}/decision.json (--raw predicts without it)"
+    if decision.conformal is None or set(range(len(decision.conformal.scores))) <= set(names):
+        return decision, (said,)
+    return replace(decision, conformal=None), (said, ANOTHER_FOLDS)
 
 
 def _decision_from(facts: dict[str, Any]) -> Decision:

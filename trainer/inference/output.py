@@ -20,10 +20,12 @@ from trainer.store.result_files import class_columns
 from trainer.system.arrow_files import Column
 from trainer.system.files import PARTIAL, storage_error
 from trainer.system.spreadsheets import HARMFUL
+from trainer.tasks import Target
 from trainer.wording.translations import N_
 
 CSV, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
 PREDICTION = "prediction"
+SET, ENDS = "set", ("low", "high")  # classes, or the interval, that cover
 WHAT = N_("predictions")
 
 
@@ -38,7 +40,7 @@ def result_table(ids_B: NDArray[np.str_], readable_B: NDArray[np.bool_], found: 
     """
     columns: dict[str, Any] = {"id": pa.array(ids_B, pa.string())}
     if spec.task.has_classes:
-        columns[PREDICTION] = _spread_out(_words(found.proba_BC, spec), readable_B)
+        columns[PREDICTION] = _spread_out(_words(labels_of(found, spec), spec), readable_B)
         names = class_columns("proba", spec.classes)
         columns |= {name: _floats(found.proba_BC[:, place], readable_B, np.float32) for place, name in enumerate(names)}
     else:
@@ -46,7 +48,18 @@ def result_table(ids_B: NDArray[np.str_], readable_B: NDArray[np.bool_], found: 
     columns["spread"] = _floats(found.spread_B, readable_B, np.float32 if spec.task.has_classes else np.float64)
     if found.entropy_B is not None:
         columns["entropy"] = _floats(found.entropy_B, readable_B, np.float32)
+    if found.cover is not None and spec.task.has_classes:
+        between = spec.reading.get("label_delimiter") or "|"
+        sets = [between.join(spec.classes[place] for place in np.flatnonzero(row).tolist()) for row in found.cover]
+        columns[SET] = _spread_out(pa.array(sets, pa.string()), readable_B)
+    elif found.cover is not None:
+        columns |= {end: _floats(found.cover[:, place], readable_B, np.float64) for place, end in enumerate(ENDS)}
     return pa.table(columns)
+
+
+def labels_of(found: Averaged, spec: DataSpec) -> Target:
+    """Return what was decided, or the likeliest classes, or labels above 0.5."""
+    return spec.task.predicted(found.proba_BC) if found.labels_B is None else found.labels_B
 
 
 def label_text(spec: DataSpec) -> Callable[[Any], str]:
@@ -57,8 +70,7 @@ def label_text(spec: DataSpec) -> Callable[[Any], str]:
     return lambda label: between.join(spec.classes[place] for place in np.flatnonzero(label).tolist())
 
 
-def _words(proba_BC: NDArray[np.float64], spec: DataSpec) -> Any:
-    predicted = spec.task.predicted(proba_BC) if len(proba_BC) else np.zeros(0, dtype=np.int64)
+def _words(predicted: Target, spec: DataSpec) -> Any:
     if spec.task.several_labels:
         say = label_text(spec)
         return pa.array([say(row) for row in predicted], pa.string())

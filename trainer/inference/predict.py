@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from trainer.data.samples import DataSpec
 from trainer.errors import DataError
+from trainer.inference.apply_decision import with_decision
 from trainer.inference.average import PROBA, RANKS, Averaged, averaged, mean_ranks, require_average
 from trainer.inference.new_rows import Asked, Block, NewRows, open_new_rows
-from trainer.inference.output import output_file, result_table
+from trainer.inference.output import labels_of, output_file, result_table
 from trainer.inference.predictor import FoldOutput, Predictor
 from trainer.inference.submission import filled, read_sample
 from trainer.metrics.scores import score
@@ -34,6 +35,7 @@ class Seen:
         probas: of the same rows.
         ids: of all rows, kept only where a file is to be put into another order.
         all_probas: likewise.
+        all_labels: likewise; of numbers none.
     """
 
     n_rows: int = 0
@@ -41,6 +43,7 @@ class Seen:
     probas: list[NDArray[Any]] = field(default_factory=list)
     ids: list[NDArray[np.str_]] = field(default_factory=list)
     all_probas: list[NDArray[np.float64]] = field(default_factory=list)
+    all_labels: list[Target] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ def predict_to_file(
                 write(table)
         if sample is not None:
             ids_N, proba_NC = np.concatenate(seen.ids), np.concatenate(seen.all_probas)
-            table, what = filled(sample, ids_N.tolist(), proba_NC, predictor.run.spec, fill)
+            labels = np.concatenate(seen.all_labels)
+            table, what = filled(sample, ids_N.tolist(), proba_NC, predictor.run.spec, fill, labels=labels)
             write(table)
             said = [f"{len(sample.ids)} rows of {sample.path} filled with {what}"]
     return outcome_of(predictor, rows, seen, said)
@@ -154,6 +158,8 @@ def _of_block(
     readable_B, spec = block.readable_B, predictor.run.spec
     outputs_K = predictor.predict(block.inputs) if readable_B.any() else _nothing(predictor)
     found = averaged(predictor.models, outputs_K, average, spec.task)
+    names, proba_K = [model.name for model in predictor.models], [output.proba for output in outputs_K]
+    found = with_decision(found, predictor.decision, names, proba_K)
     seen.n_rows += len(block.ids_B)
     if block.labels is not None:
         target, known_B = block.labels
@@ -163,6 +169,7 @@ def _of_block(
     if keep:
         seen.ids.append(block.ids_B)
         seen.all_probas.append(_all_rows(found, readable_B))
+        seen.all_labels.append(_all_labels(found, readable_B, spec))
     return result_table(block.ids_B, readable_B, found, spec), _ranked(outputs_K, average)
 
 
@@ -183,6 +190,16 @@ def _all_rows(found: Averaged, readable_B: NDArray[np.bool_]) -> NDArray[np.floa
     proba_BC = np.full((len(readable_B), found.proba_BC.shape[1]), np.nan)
     proba_BC[readable_B] = found.proba_BC
     return proba_BC
+
+
+def _all_labels(found: Averaged, readable_B: NDArray[np.bool_], spec: DataSpec) -> Target:
+    """Return what is predicted for all rows, the first class, or no label, where there is nothing; of numbers zeros."""
+    if not spec.task.has_classes:
+        return np.zeros(len(readable_B))
+    labels = labels_of(found, spec)
+    all_B = np.zeros((len(readable_B), *labels.shape[1:]), dtype=np.int64)
+    all_B[readable_B] = labels
+    return all_B
 
 
 def _with_ranks(table: pa.Table, proba_KNC: NDArray[Any], spec: DataSpec) -> pa.Table:

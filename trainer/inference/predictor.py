@@ -9,7 +9,7 @@ what several folds would make alike, tokens or the vectors of a body that stayed
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from trainer.engine.freezing import ALL as WHOLE
 from trainer.engine.loops import predict_views
 from trainer.engine.scoring import EVALUATION_BATCHES
 from trainer.errors import DataError
+from trainer.inference.decision import Decision, decision_for
 from trainer.inference.fold_model import FoldModel, load_fold_model
 from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
 from trainer.run.frozen_features import body_sha256, encode, why_not
@@ -54,11 +55,13 @@ class Predictor:
         run: they are of.
         models: one per fold.
         batch_size: rows of one forward pass; None = many rows of plain numbers, else as the fold was scored.
+        decision: what the run decides by, or None.
     """
 
     run: TrainedRun
     models: tuple[FoldModel, ...]
     batch_size: int | None = None
+    decision: Decision | None = None
 
     @cached_property
     def body_sha256_K(self) -> tuple[str, ...]:
@@ -118,6 +121,7 @@ def open_predictor(
     device: str | None = None,
     batch_size: int | None = None,
     plugins: Sequence[str] = (),
+    raw: bool = False,
 ) -> Predictor:
     """Read a run and build the models of its folds again.
 
@@ -127,14 +131,17 @@ def open_predictor(
         device: cpu, cuda, ...; None = as the run was configured, where that is here.
         batch_size: rows of one forward pass; None = as suits the rows.
         plugins: packages whose classes may be built.
+        raw: without what was decided on the run.
 
     Raises:
         CheckpointError: no run, damaged, unfinished, or saved without weights.
         ConfigError: no such fold or device, or a class of a package that is not named.
     """
     run = open_trained(directory, device=device, plugins=plugins)
-    models = tuple(load_fold_model(run, name) for name in wanted_folds(run, folds))
-    return Predictor(run, models, batch_size)
+    names = wanted_folds(run, folds)
+    decision, said = (None, ()) if raw else decision_for(directory, names)
+    models = tuple(load_fold_model(run, name) for name in names)
+    return Predictor(replace(run, notes=(*run.notes, *said)), models, batch_size, decision)
 
 
 def _on_device(rows: Rows, device: torch.device) -> TrainingSet:

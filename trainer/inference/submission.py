@@ -16,6 +16,7 @@ from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec
 from trainer.errors import ConfigError, DataError, shown
 from trainer.inference.output import label_text
+from trainer.tasks import Target
 
 LABEL, PROBA = FILLS = ("label", "proba")
 MOST_NAMED = 3
@@ -64,7 +65,13 @@ def read_sample(path: Path) -> Sample:
 
 
 def filled(
-    sample: Sample, ids_N: Sequence[str], proba_NC: NDArray[np.float64], spec: DataSpec, fill: str | None
+    sample: Sample,
+    ids_N: Sequence[str],
+    proba_NC: NDArray[np.float64],
+    spec: DataSpec,
+    fill: str | None,
+    *,
+    labels: Target | None = None,
 ) -> tuple[pa.Table, str]:
     """Return the submission, and what was written into it, in words.
 
@@ -74,6 +81,7 @@ def filled(
         proba_NC: their probabilities, or numbers (N, 1).
         spec: of the run.
         fill: label or proba; None = as the sample's own cells are.
+        labels: what was decided, (N,) or (N, L); None = the likeliest.
 
     Raises:
         DataError: an id is missing, or occurs twice.
@@ -81,6 +89,7 @@ def filled(
     """
     places = _places(sample, ids_N)
     values = proba_NC[places]
+    chosen = spec.task.predicted(values) if labels is None else labels[places]
     by_class = _classes_of(sample, spec)
     columns: dict[str, Any] = {sample.id: pa.array(sample.ids, pa.string())}
     if not spec.task.has_classes:
@@ -89,7 +98,7 @@ def filled(
         return pa.table(columns), "the predicted numbers"
     if by_class is not None:
         kind = fill or PROBA
-        predicted = spec.task.indicators(spec.task.predicted(values), len(spec.classes))
+        predicted = spec.task.indicators(chosen, len(spec.classes))
         source = values if kind == PROBA else predicted
         columns |= {name: source[:, place] for name, place in zip(sample.columns, by_class, strict=True)}
         said = "probabilities" if kind == PROBA else "0 and 1"
@@ -100,7 +109,7 @@ def filled(
         columns[sample.columns[0]] = values[:, _positive(sample, spec)]
         return pa.table(columns), f"the probability of '{spec.classes[1]}' (--fill label writes labels)"
     say = label_text(spec)
-    columns[sample.columns[0]] = pa.array([say(row) for row in spec.task.predicted(values)], pa.string())
+    columns[sample.columns[0]] = pa.array([say(row) for row in chosen], pa.string())
     return pa.table(columns), "labels (--fill proba writes probabilities)"
 
 
