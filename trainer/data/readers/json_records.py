@@ -1,15 +1,16 @@
 """Objects of a JSON file, whether they are the items of an array or one per line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from trainer.data.readers.contract import HEAD_BYTES
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import DataError, shown
 
+T = TypeVar("T")
 MOST_BYTES = 1 << 24  # of the first object of a file, to be recognized by it
 
 
@@ -69,6 +70,23 @@ def read_records(path: Path, encoding: str) -> list[Record]:
     if not records:
         raise DataError(f"{path}: no records in it")
     return records
+
+
+def each_record(path: Path, records: Sequence[Record], take: Callable[[Record], T], tool: str) -> list[T]:
+    """Return what is taken from each record.
+
+    Raises:
+        DataError: a record is not built as the tool builds it: a list where an object belongs, a key that is missing.
+    """
+    taken = []
+    for record in records:
+        try:
+            taken.append(take(record))
+        except (AttributeError, LookupError, TypeError, ValueError) as problem:
+            raise DataError(
+                f"{path} {record.place}: not built as {tool} builds it ({shown(repr(problem))}): export it again"
+            ) from problem
+    return taken
 
 
 def _items(path: Path, text: str) -> Iterator[tuple[str, Any]]:

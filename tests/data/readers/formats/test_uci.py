@@ -66,6 +66,15 @@ def test_blanks_between_cells(tmp_path):
     assert named.rows.to_pydict() == {"a": ["1", "3"], "b": ["2", "4"]}
 
 
+def test_a_header_as_that_of_parkinsons(tmp_path):
+    table = opened(write(tmp_path, "name,MDVP:Fo(Hz),status\nphon_R01,119.992,1\nphon_R02,122.4,0\n"))
+    assert table.rows.column_names == ["name", "MDVP:Fo(Hz)", "status"]
+    assert table.rows.num_rows == 2
+    assert table.notes == ("the first line has the names of the columns",)
+    with pytest.raises(DataError, match="duplicate column 'a'"):
+        opened(write(tmp_path, "a,a,b\n1,2,3\n"))
+
+
 def test_rows_of_another_length(tmp_path):
     with pytest.raises(DataError, match=r"x\.data: row 2 has 2 cells, row 1 has 3"):
         opened(write(tmp_path, "1,2,3\n1,2\n"))

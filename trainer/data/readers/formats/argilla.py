@@ -8,7 +8,7 @@ from typing import Any
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.annotated import NOT_ANNOTATED, Item, LabelList, annotated_table, choose
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.json_records import Record, first_object, read_records
+from trainer.data.readers.json_records import Record, each_record, first_object, read_records
 from trainer.errors import DataError
 
 NAME = "records of Argilla"
@@ -32,18 +32,19 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     """Return the fields of the records, and what people chose; suggestions are no labels."""
     file = path / RECORDS if path.is_dir() else path
     records = read_records(file, columns.encoding)
-    nested = [record if _is_nested(record.values) else _nested(record) for record in records]
-    questions = dict.fromkeys(
-        name
-        for record in nested
-        for name, responses in record.values["responses"].items()
-        if any(_chosen(response) for response in responses)
-    )
+    nested = each_record(file, records, lambda one: one if _is_nested(one.values) else _nested(one), "Argilla")
+    questions = dict.fromkeys(name for names in each_record(file, nested, _answered, "Argilla") for name in names)
     listed = _listed(file.parent)
     names = list(questions) or list(listed)
     question = choose(file, columns.label, names, "question")
-    items = [_item(file, record, question) for record in nested]
+    items = each_record(file, nested, lambda record: _item(file, record, question), "Argilla")
     return annotated_table(file, items, columns, label=question, listed=listed.get(question))
+
+
+def _answered(record: Record) -> list[str]:
+    """Return the questions that have an answer."""
+    responses = record.values["responses"]
+    return [name for name, found in responses.items() if any(_chosen(response) for response in found)]
 
 
 def _is_nested(values: Mapping[str, Any]) -> bool:

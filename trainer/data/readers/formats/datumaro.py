@@ -47,4 +47,6 @@ def _item(path: Path, number: int, entry: Mapping[str, Any], names: Sequence[str
     labels = tuple(sorted(names[one] for one in ids))
     name = str(entry["id"])
     file = (entry.get("image") or {}).get("path") or f"{name}.jpg"
+    if not isinstance(file, str):
+        raise TypeError(f"path {file!r}")
     return Item(name, f"item {number}", {"file": file}, one_vote(labels), "without a label")

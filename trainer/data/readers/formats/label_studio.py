@@ -11,12 +11,13 @@ from typing import Any
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.annotated import NOT_ANNOTATED, Item, LabelList, annotated_table, choose, merged
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.json_records import Record, first_object, read_records
+from trainer.data.readers.json_records import Record, each_record, first_object, read_records
 from trainer.data.readers.text_decoding import decode_text
 from trainer.data.readers.xml_files import read_xml
 from trainer.errors import DataError
 
 NAME = "an export of Label Studio"
+TOOL = "Label Studio"
 ENDINGS = ()
 ALSO = (".json", ".csv", ".tsv")
 MAGIC = ()
@@ -62,13 +63,19 @@ def _items(path: Path, records: Sequence[Record], wanted: object) -> tuple[str, 
     for record in records:
         if not _is_whole(record.values):
             raise DataError(f"{path} {record.place}: no data or annotations, as Label Studio's tasks have")
-    results = [result for record in records for one in _annotations(record) for result in one.get("result") or ()]
-    names = dict.fromkeys(str(result.get("from_name")) for result in results if result.get("type") in VALUES)
-    others = {str(result.get("type")) for result in results} - set(VALUES)
-    if not names and results:
+    found = [one for of_record in each_record(path, records, _results, TOOL) for one in of_record]
+    names = dict.fromkeys(name for name, kind in found if kind in VALUES)
+    others = {kind for _, kind in found} - set(VALUES)
+    if not names and found:
         raise DataError(f"{path}: its results are {', '.join(sorted(others))}: only {', '.join(VALUES)} are classes")
     name = choose(path, wanted, names, "choice") if names else "label"
-    return name, [_item(record, name) for record in records]
+    return name, each_record(path, records, lambda record: _item(record, name), TOOL)
+
+
+def _results(record: Record) -> list[tuple[str, str]]:
+    """Return the name and the type of each thing that was said."""
+    results = [result for one in _annotations(record) for result in one.get("result") or ()]
+    return [(str(result.get("from_name")), str(result.get("type"))) for result in results]
 
 
 def _annotations(record: Record) -> list[Mapping[str, Any]]:
@@ -129,16 +136,17 @@ def _flat_items(path: Path, records: Sequence[Record], wanted: object) -> tuple[
     """
     names = dict.fromkeys(name for record in records for name in record.values if name not in NO_DATA)
     label = choose(path, wanted, _choices(records, names), "choice")
-    items = []
-    for record in records:
+
+    def item(record: Record) -> Item:
         values = record.values
         labels = _flat_labels(values.get(label))
         data = _texts({name: values.get(name) for name in names if name != label})
         annotated = values["annotation_id"] not in (None, "")
         votes = {_annotator(values["annotator"], int(record.place.split()[1])): labels} if labels else {}
         why_not = WITHOUT if annotated else NOT_ANNOTATED
-        items.append(Item(str(values.get("id") or record.place), record.place, data, votes, why_not))
-    return label, merged(items)
+        return Item(str(values.get("id") or record.place), record.place, data, votes, why_not)
+
+    return label, merged(each_record(path, records, item, TOOL))
 
 
 def _choices(records: Sequence[Record], names: Mapping[str, None]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.annotated import NOT_ANNOTATED, Item, LabelList, annotated_table
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.json_records import Record, first_object, read_records
+from trainer.data.readers.json_records import Record, each_record, first_object, read_records
 from trainer.errors import DataError
 
 NAME = "an export of Prodigy"
@@ -30,6 +30,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     Where only one label is asked about, rows in which it was rejected are of the class ``not LABEL``.
     """
     records = read_records(path, columns.encoding)
+    each_record(path, records, _check, "Prodigy")
     asked = {str(record.values["label"]) for record in records if "label" in record.values}
     single = next(iter(asked)) if len(asked) == 1 and not any("options" in one.values for one in records) else None
     notes = [f"one label: '{single}'; rows that it was rejected for are 'not {single}'"] if single else []
@@ -38,6 +39,16 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         by_input[_name(path, record)].append(record)
     items = [_item(path, name, of_it, single) for name, of_it in by_input.items()]
     return annotated_table(path, items, columns, listed=_listed(records), notes=notes)
+
+
+def _check(record: Record) -> None:
+    """Raise TypeError where a record has something else in its keys."""
+    values = record.values
+    lists = [values.get("accept", []), values.get("options") or []]
+    if not isinstance(values.get("answer", ""), str) or not all(isinstance(one, list) for one in lists):
+        raise TypeError("answer, accept or options")
+    if not all(isinstance(option, dict) for option in lists[1]):
+        raise TypeError("options")
 
 
 def _name(path: Path, record: Record) -> str:
@@ -65,7 +76,7 @@ def _labels(values: Mapping[str, Any], single: str | None) -> list[str]:
         return [f"not {single}"]
     if values["answer"] != "accept":
         return []
-    chosen = values["accept"] if "options" in values else [values["label"]] if "label" in values else []
+    chosen = values.get("accept", []) if "options" in values else [values["label"]] if "label" in values else []
     return [str(label) for label in chosen]
 
 

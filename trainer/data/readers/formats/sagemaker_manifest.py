@@ -7,7 +7,7 @@ from typing import Any
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.annotated import NOT_ANNOTATED, Item, annotated_table, choose, one_vote
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.json_records import Record, first_object, read_records
+from trainer.data.readers.json_records import Record, each_record, first_object, read_records
 from trainer.errors import DataError
 
 NAME = "an augmented manifest of SageMaker"
@@ -35,7 +35,8 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         if name.endswith(METADATA) and isinstance(said, dict) and _is_classification(said)
     )
     job = choose(path, columns.label, jobs, "labelling job")
-    return annotated_table(path, [_item(path, record, job) for record in records], columns, label=job)
+    items = each_record(path, records, lambda record: _item(path, record, job), "SageMaker")
+    return annotated_table(path, items, columns, label=job)
 
 
 def _is_classification(metadata: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow as pa
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.csv_form import csv_form
+from trainer.data.readers.table_checks import NUMBER
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import DataError, shown
 
@@ -33,20 +35,29 @@ def recognizes(path: Path, head: bytes) -> bool:
 
 
 def read(path: Path, columns: ColumnOptions) -> OpenTable:
-    """Return the cells, all text; the columns have the names of the .names file where their number fits."""
+    """Return the cells, all text; the columns have the names of the .names file where their number fits.
+
+    A few such files have a header: it is taken for one where it has no number and the row after it has.
+    """
     text = decode_text(path, columns.encoding, header=False).decode()
     delimiter = csv_form(columns.delimiter, ",").separator or _delimiter(text)
     lines = list(_cells(text, delimiter))
-    rows = lines[1:] if columns.header == "first" else lines
-    wrong = next((number for number, cells in enumerate(rows, start=1) if len(cells) != len(rows[0])), None)
-    if wrong or not rows:
-        said = f"row {wrong} has {len(rows[wrong - 1])} cells, row 1 has {len(rows[0])}" if wrong else "no rows"
+    wrong = next((number for number, cells in enumerate(lines, start=1) if len(cells) != len(lines[0])), None)
+    if wrong:
+        said = f"row {wrong} has {len(lines[wrong - 1])} cells, row 1 has {len(lines[0])}"
         raise DataError(f"{path}: {said}: repair it, or set data.delimiter")
+    if columns.header is None and _is_header(lines):
+        columns = replace(columns, header="first")
+    rows = lines[1:] if columns.header == "first" else lines
     names, notes = _named(path, columns, lines[0])
-    columns_of = zip(names, zip(*rows, strict=True), strict=True)
-    table = pa.table({name: pa.array(cells, pa.string()) for name, cells in columns_of})
+    table = pa.Table.from_arrays([pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)], names=names)
     label = next((name for name in names if name.lower() in CLASSES), None)
     return OpenTable(table, delimiter, notes, {"label": label} if label else {})
+
+
+def _is_header(lines: Sequence[Sequence[str]]) -> bool:
+    numbers = [any(map(NUMBER.fullmatch, cells)) for cells in lines[:2]]
+    return numbers == [False, True]
 
 
 def _delimiter(text: str) -> str:
@@ -68,7 +79,8 @@ def _cells(text: str, delimiter: str) -> Sequence[list[str]]:
 def _named(path: Path, columns: ColumnOptions, first: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     if columns.header is not None:
         form = csv_form(columns.delimiter, ",", header=columns.header)
-        return form.names(list(first), path), ()
+        notes = ["the first line has the names of the columns"] if columns.header == "first" else []
+        return form.names(list(first), path), tuple(notes)
     plain = [f"c{place}" for place in range(1, len(first) + 1)]
     beside = path.with_suffix(".names")
     if not beside.is_file():
