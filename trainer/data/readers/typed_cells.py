@@ -33,7 +33,9 @@ def typed_column(
         raise DataError(f"{file}: column '{name}' holds {what} ({place(row)}), which are no text and no number")
     words = sorted({WORDS[kind] for kind in kinds if kind is not type(None)})
     if len(words) < 2:
-        return _of_one_kind(values, kinds), ()
+        column = _of_one_kind(values, kinds)
+        is_long = words == ["numbers"] and pa.types.is_string(column.type)
+        return column, (f"column '{name}' holds numbers of over 64 bits: it is read as text",) if is_long else ()
     first = {word: next(i for i, v in enumerate(values) if WORDS.get(type(v)) == word) for word in words}
     listed = " and ".join(f"{word} ({place(row)}: {shown(str(values[row]), 20)})" for word, row in first.items())
     text = [None if value is None else as_text(value) for value in values]
@@ -54,5 +56,7 @@ def _of_one_kind(values: Sequence[Any], kinds: set[type]) -> Column:
         return pa.array(values, pa.bool_() if bool in kinds else pa.string())
     try:
         return pa.array(values, pa.float64() if float in kinds else pa.int64())
-    except (pa.ArrowException, OverflowError):  # beyond 64 bits, or whole numbers that no float has
+    except (pa.ArrowException, OverflowError):  # over 64 bits, or a whole number that no float is
+        if float not in kinds:
+            return pa.array([None if value is None else str(value) for value in values], pa.string())
         return pa.array([None if value is None else float(value) for value in values], pa.float64())

@@ -53,7 +53,7 @@ def test_what_pandas_writes(tmp_path, orient, index):
 
 def test_arrays_inside_of_an_object(saved):
     rows = [{"n": 1}, {"n": 2}]
-    read = opened(saved({"version": 1, "data": rows}))
+    read = opened(saved({"version": 1, "data": rows, "sizes": [3]}))
     assert (read.rows.to_pydict(), read.notes) == ({"n": [1, 2]}, ("the rows are the array 'data'",))
     path = saved({"images": rows, "info": {}, "annotations": [{"a": 3}]})
     with pytest.raises(DataError, match=r"several arrays.*\ndata\.table=images, data\.table=annotations"):
@@ -62,6 +62,12 @@ def test_arrays_inside_of_an_object(saved):
     with pytest.raises(ConfigError, match="did you mean 'images'"):
         opened(path, table="image")
     assert opened(saved({"a": [1, 2], "b": ["x", "y"]})).rows.to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+
+
+def test_numbers_that_no_computer_word_holds_keep_their_digits(saved):
+    read = opened(saved('[{"a": 12345678901234567890123, "b": 1}, {"a": 1, "b": 0.5}]'))
+    assert read.rows.to_pydict() == {"a": ["12345678901234567890123", "1"], "b": [1.0, 0.5]}
+    assert read.notes == ("column 'a' holds numbers of over 64 bits: it is read as text",)
 
 
 def test_lines_in_a_file_of_this_ending(saved):
@@ -80,6 +86,7 @@ def test_lines_in_a_file_of_this_ending(saved):
         ('{"name": "x", "size": 3}', r"one JSON object \(name, size\), not an array"),
         ('[{"a": [1]}, {"a": 1}]', "column 'a' holds lists or objects beside other values"),
         ('[{"a": "\\ud800"}]', "half of a surrogate pair"),
+        ('[{"\\ud800": 1}]', "a key has half of a surrogate pair"),
         ('{"columns": ["a"], "data": [[1], [1, 2]]}', "a row of 'data' has not 1 values"),
         ("[" * 100_000, "not JSON that can be read"),
     ],

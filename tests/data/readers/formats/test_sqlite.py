@@ -76,3 +76,10 @@ def test_what_is_no_finished_database(database, tmp_path):
     (tmp_path / "no.db").write_bytes(b"a,b\n1,2\n")
     with pytest.raises(DataError, match=r"no\.db: not a readable SQLite database \(file is not a database\)"):
         opened(tmp_path / "no.db")
+
+
+def test_names_that_are_not_utf_8(database):
+    path = database("CREATE TABLE rows (word)", "INSERT INTO rows VALUES ('x')")
+    path.write_bytes(path.read_bytes().replace(b"rows", b"row\xff"))
+    with pytest.raises(DataError, match="not a readable SQLite database"):
+        opened(path)

@@ -49,7 +49,10 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         column, said = _column(cells, name, path)
         arrays.append(column)
         notes = (*notes, *said)
-    return OpenTable(pa.Table.from_arrays(arrays, names=names), notes=notes)
+    try:
+        return OpenTable(pa.Table.from_arrays(arrays, names=names), notes=notes)
+    except UnicodeEncodeError as problem:
+        raise DataError(f"{path}: a key has half of a surrogate pair (\\ud800 to \\udfff alone)") from problem
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -102,15 +105,15 @@ def _of_object(
         if any(not isinstance(row, list) or len(row) != len(names) for row in data):
             raise DataError(f"{path}: a row of 'data' has not {len(names)} values, one for each of 'columns'")
         return list(map(str, names)), [[row[k] for row in data] for k in range(len(names))], _said("split")
-    if len(arrays) == 1 and all(key in (arrays[0], "schema") or not isinstance(found[key], list) for key in found):
+    values = list(found.values())
+    lengths = {len(value) for value in values if isinstance(value, list)}
+    if len(arrays) < len(values) and all(isinstance(value, list) for value in values) and len(lengths) == 1:
+        return list(found), values, (f"an object of {len(found)} lists of one length: each is a column",)
+    if len(arrays) == 1:
         return (*_of_records(found[arrays[0]], path), (f"the rows are the array '{arrays[0]}'",))
     if arrays:
         listed = first_few([setting("data.table", key) for key in arrays], rest=", ...")
         raise DataError(f"{path}: several arrays, not one: name one of them\n{listed}")
-    values = list(found.values())
-    lengths = {len(value) for value in values if isinstance(value, list | dict)}
-    if values and all(isinstance(value, list) for value in values) and len(lengths) == 1:
-        return list(found), values, (f"an object of {len(found)} lists of one length: each is a column",)
     if values and all(isinstance(value, dict) for value in values):
         return _of_objects(found, path)
     raise DataError(

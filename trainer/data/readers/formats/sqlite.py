@@ -38,7 +38,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
             name = _choose(database, columns.table, path)
             found = database.execute('SELECT * FROM "{}"'.format(name.replace('"', '""')))
             names, rows = [entry[0] for entry in found.description], found.fetchall()
-    except sqlite3.Error as problem:
+    except (sqlite3.Error, UnicodeDecodeError) as problem:
         raise DataError(f"{path}: not a readable SQLite database ({shown(str(problem))})") from problem
     return _as_table(names, rows, path)
 
