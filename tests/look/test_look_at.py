@@ -14,6 +14,7 @@ from trainer.cli.main import main as foldwise
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.errors import DataError
+from trainer.look import at_images
 from trainer.look.look_at import look_at
 from trainer.look.page import MOST_LINES, as_page
 
@@ -105,14 +106,22 @@ def test_what_is_not_there_is_an_error():
     assert look_at("https://x.org/a.csv").advice == "download it first: curl -LO https://x.org/a.csv"
 
 
-def test_damaged_text_is_repaired_first(tmp_path, monkeypatch):
-    rows = "".join(f"酒店的房间很大也很干净{i},{'ab'[i % 2]}\n" for i in range(40)).encode("gb18030")
-    (tmp_path / "bad.csv").write_bytes("文本,label\n".encode("gb18030") + rows + b"\xb7\xbf\xff,a\n")
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
+def test_damaged_text_is_repaired_first(tmp_path, monkeypatch, encoding):
+    rows = "".join(f"酒店的房间很大也很干净{i},{'ab'[i % 2]}\n" for i in range(40))
+    (tmp_path / "bad.csv").write_bytes(f"文本,label\n{rows}".encode(encoding) + b"abc\xff,a\n")
     monkeypatch.chdir(tmp_path)
     found = look_at("bad.csv")
-    assert found.repair == ("iconv -c -f gb18030 -t utf-8 bad.csv > bad_repaired.csv",)
-    subprocess.run(found.repair[0], shell=True, check=False)
+    assert found.repair == (f"iconv -c -f {encoding} -t utf-8 bad.csv > bad_repaired.csv",)
+    assert found.form["encoding"] == encoding
+    subprocess.run(found.repair[0], shell=True, check=False)  # iconv tells of what it left out
     assert look_at("bad_repaired.csv").train == found.train
+
+
+def test_a_large_folder_is_not_searched_for_images(files, monkeypatch):
+    monkeypatch.setattr(at_images, "MOST_COUNTED", 3)
+    assert look_at(str(files)).what.startswith("a folder with ")
+    assert look_at(str(files / "photos")).what == "a folder of images"
 
 
 def test_a_table_in_a_zip_file_names_the_images_beside_it(files, tmp_path):

@@ -1,8 +1,10 @@
 """Look at a folder that is no folder of images: a run, a model, runs, tables, arrays."""
 
 import json
+import os
 import shlex
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from trainer.data.readers.find import endings
@@ -13,6 +15,7 @@ from trainer.wording.lists import first_few
 
 WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".onnx", ".gguf")
 MOST_LISTED = 12
+MOST_FILES = 20_000  # counted
 
 
 def look_at_folder(path: Path, name: str) -> Look:
@@ -69,7 +72,8 @@ def _is_table(path: Path) -> bool:
 
 
 def _other(path: Path, name: str) -> Look:
-    files = [entry for entry in sorted(path.rglob("*")) if entry.is_file() and not entry.name.startswith(".")][:100_000]
+    every = (Path(folder, name) for folder, _, names in os.walk(path) for name in names if not name.startswith("."))
+    files = sorted(islice(every, MOST_FILES))
     if not files:
         return Look(name, "an empty folder", advice="look at the folder or file that holds the data")
     kinds: dict[str, int] = {}
@@ -78,7 +82,8 @@ def _other(path: Path, name: str) -> Look:
     most = sorted(kinds.items(), key=lambda item: -item[1])
     said = first_few([f"{count:,} {ending}" for ending, count in most], 5)
     deeper = [file.relative_to(path).as_posix() for file in files if _is_table(file)]
-    what = f"a folder with {_counted(len(files), 'file')}: {said}"
+    more = "more than " if len(files) == MOST_FILES else ""
+    what = f"a folder with {more}{_counted(len(files), 'file')}: {said}"
     if deeper:
         return Look(name, what, files=tuple(deeper[:MOST_LISTED]), advice="look at one of these tables")
     if most[0][0] in (".npy", ".npz"):

@@ -1,5 +1,6 @@
 """Look at images in one folder per class, or beside the table that names them."""
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from trainer.config.overrides import in_shell, listed, quoted
 from trainer.data.images.decoding import look as look_at_image
-from trainer.data.images.image_files import Listing, list_files, read_bytes
+from trainer.data.images.image_files import Listing, is_image_name, list_files, read_bytes
 from trainer.data.readers.find import endings
 from trainer.data.sources.image_folder import FoundImages, find_classes
 from trainer.errors import DataError, FoldwiseError
@@ -20,18 +21,32 @@ from trainer.look.few_rows import N_SPLITS, few_rows_options
 from trainer.look.loading_plan import MODELS
 
 MOST_TRIES = 6
+MOST_COUNTED = 20_000  # files, before it is said that a folder is none of images
 MOST_OPENED = 48  # images whose size is read
 ADVICE = ("folders", "split", "spellings", "missing_labels")
 
 
 def holds_images(path: Path) -> Listing | None:
     """Return what lies in a directory or zip file where most of it is images; None where it is something else."""
+    if path.is_dir() and not _begins_with_images(path):
+        return None
     try:
         listing = list_files(str(path))
     except FoldwiseError:
         return None
     images = listing.images()
     return listing if images and len(images) * 2 > len(listing.files) else None
+
+
+def _begins_with_images(folder: Path) -> bool:
+    """Whether most of the files of a folder, as far as they are counted, are images: a home directory takes minutes."""
+    n_files = n_images = 0
+    for _, _, names in os.walk(folder):
+        n_files += len(names)
+        n_images += sum(map(is_image_name, names))
+        if n_files > MOST_COUNTED:
+            break
+    return n_images * 2 > n_files
 
 
 def table_among(listing: Listing) -> str | None:

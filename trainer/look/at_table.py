@@ -138,7 +138,7 @@ def _form(opened: Opened, table: OpenTable) -> dict[str, str]:
     """Return how the file is written, as far as its format has such things."""
     columns, form = opened.columns, {}
     if table.delimiter:
-        form["encoding"] = columns.encoding
+        form["encoding"] = opened.damaged or columns.encoding
         form["delimiter"] = DELIMITERS.get(table.delimiter, table.delimiter)
         form["header"] = "none" if columns.header == "none" else "the first line"
     if columns.quote != ColumnOptions.quote:

@@ -58,6 +58,10 @@ class LoadingPlan:
             return text_samples(opened, name, self.columns, text=others["file"])  # all labels, without the images
         return table_samples(opened, name, self.columns, **others)
 
+    def reads_as(self, other: "LoadingPlan") -> bool:
+        """Return whether another plan reads the same."""
+        return (self.source, self.columns, self.others) == (other.source, other.columns, other.others)
+
     def with_setting(self, setting: Mapping[str, Any]) -> "LoadingPlan":
         """Return the plan with options set; of lists of columns, with more of them."""
         of_columns = {item.name for item in fields(ColumnOptions)}

@@ -37,7 +37,7 @@ class Opened:
         columns: the options that opened it.
         refusal: the last one.
         title_lines: at the top, to be taken away first.
-        damaged: whether bytes that are no text are to be taken away first.
+        damaged: the encoding of a file with bytes that are no text, which are to be taken away first.
         taken: what was refused on the way, and the setting that opened it.
     """
 
@@ -45,7 +45,7 @@ class Opened:
     columns: ColumnOptions
     refusal: FoldwiseError | None = None
     title_lines: int = 0
-    damaged: bool = False
+    damaged: str = ""
     taken: tuple[Refusal, ...] = ()
 
 
@@ -114,13 +114,8 @@ def repair_steps(opened: Opened, name: str) -> tuple[tuple[str, ...], str]:
     if opened.title_lines:
         return (f"tail -n +{opened.title_lines + 1} {shlex.quote(name)} > {shlex.quote(target)}",), target
     if opened.damaged:
-        encoding = "gb18030" if opened.refusal is None else _encoding_of(opened.refusal)
-        return (f"iconv -c -f {encoding} -t utf-8 {shlex.quote(name)} > {shlex.quote(target)}",), target
+        return (f"iconv -c -f {opened.damaged} -t utf-8 {shlex.quote(name)} > {shlex.quote(target)}",), target
     return (), name
-
-
-def _encoding_of(refusal: FoldwiseError) -> str:
-    return str(refusal).partition("cannot be decoded as ")[2].split()[0].strip(":")
 
 
 def _without_titles(path: Path, opened: Opened, folder: Path) -> tuple[Path, Opened] | None:
@@ -142,7 +137,7 @@ def _without_damage(path: Path, opened: Opened, folder: Path) -> tuple[Path, Ope
     copy = folder / path.name
     copy.write_bytes(raw.decode(encoding, "ignore").encode())
     again = open_advised(copy, replace(opened.columns, encoding=ColumnOptions.encoding))
-    return copy, replace(again, damaged=True, refusal=opened.refusal, columns=again.columns)
+    return copy, replace(again, damaged=encoding)
 
 
 def _text(path: Path, columns: ColumnOptions) -> str:

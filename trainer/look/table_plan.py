@@ -52,6 +52,9 @@ class TablePlan:
     ids: tuple[Candidate, ...] = ()
 
 
+_Tried = tuple[LoadingPlan, tuple[Samples, DataSpec] | None]
+
+
 @dataclass
 class _Rows:
     """The rows looked at, and what is known of them."""
@@ -92,19 +95,18 @@ def plan_table(
     if loaded is None:
         return TablePlan(plan, None, tuple(rows.refusals))
     splits, groups = _split_and_groups(loaded[0], columns)
-    plan, ids = _with_ids(plan, columns, taken={*splits, *groups})
-    plan = _with_roles(plan, splits, groups)
-    plan, loaded = _settled(plan, rows)
+    with_ids, ids = _with_ids(plan, columns, taken={*splits, *groups})
+    plan, loaded = _settled(_with_roles(with_ids, splits, groups), rows, (plan, loaded))
     if loaded is not None:
-        plan = _with_folds(plan, loaded, rows)
-        plan, loaded = _settled(plan, rows)
+        plan, loaded = _settled(_with_folds(plan, loaded, rows), rows, (plan, loaded))
     found = (tuple(Candidate(column, why) for column, why in found.items()) for found in (groups, splits, ids))
     return TablePlan(plan, loaded, tuple(rows.refusals), *found)
 
 
 def _with_inputs(plan: LoadingPlan, columns: Sequence[ColumnLook], images: str | None) -> LoadingPlan:
     """Choose what is learnt from: image files, texts, or all columns."""
-    free = [column for column in columns if column.name not in _labels(plan, columns)]
+    labels = _labels(plan, columns)
+    free = [column for column in columns if column.name not in labels]
     files = [column.name for column in free if column.kind == "image file"]
     if files:
         where = {} if images is None else {"images": images}
@@ -158,8 +160,16 @@ def _text_columns(texts: Sequence[ColumnLook]) -> dict[str, Any]:
     return {"text": max(texts, key=lambda column: column.length).name}
 
 
-def _settled(plan: LoadingPlan, rows: _Rows) -> tuple[LoadingPlan, tuple[Samples, DataSpec] | None]:
-    """Call the loader until it reads the rows, taking the advice of each refusal."""
+def _settled(plan: LoadingPlan, rows: _Rows, before: _Tried | None = None) -> _Tried:
+    """Call the loader until it reads the rows, taking the advice of each refusal.
+
+    Args:
+        plan: to begin with.
+        rows: that are read.
+        before: a plan that was settled, whose rows are not read again where only the folds are others.
+    """
+    if before is not None and plan.reads_as(before[0]):
+        return plan, before[1]
     taken: list[Mapping[str, Any]] = []
     for _ in range(MOST_TRIES):
         try:
@@ -203,7 +213,8 @@ def _some(cells_N: Any) -> str:
 def _with_ids(plan: LoadingPlan, columns: Sequence[ColumnLook], taken: set[str]) -> tuple[LoadingPlan, dict[str, str]]:
     """Give the rows the names that a column has for them, and leave out other such columns."""
     found = {column.name: "another value in every row" for column in columns if column.kind == "id"}
-    found = {name: why for name, why in found.items() if name not in taken | _labels(plan, columns)}
+    taken = taken | _labels(plan, columns)
+    found = {name: why for name, why in found.items() if name not in taken}
     named = [name for name in found if ID_NAME.fullmatch(name.strip())] or list(found)
     if named and plan.source != "image_csv":
         plan = plan.with_setting({"id": named[0]})
