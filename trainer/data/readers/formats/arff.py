@@ -18,6 +18,7 @@ from trainer.data.readers.arff_rows import read_cells
 from trainer.data.readers.attribute_header import FLAGS, Header, begins_with_relation, is_code, read_header
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.text_decoding import decode_text
+from trainer.data.readers.xml_files import read_xml
 from trainer.errors import DataError
 from trainer.wording.lists import first_few
 
@@ -28,7 +29,6 @@ MAGIC = (b"@relation", b"@RELATION", b"@Relation")
 USES = frozenset({"encoding"})
 MEKA = re.compile(r":(?:.*\s)?-C\s+(-?\d+)\b")  # in the name of the relation: how many labels, negative = the last
 MULAN_PART = re.compile(r"[-_](train|test)$")
-LARGEST_XML = 1 << 24  # bytes
 
 
 def recognizes(path: Path, head: bytes) -> bool:
@@ -124,24 +124,6 @@ def _mulan_labels(path: Path, names: Sequence[str]) -> list[str]:
 
 
 def _named_labels(file: Path) -> list[str]:
-    """Return the names of <label name="..."> elements; a document type, in which entities are, is refused."""
-    from xml.parsers import expat
-
-    found: list[str] = []
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        if tag.rpartition(":")[2] == "label" and "name" in attributes:
-            found.append(attributes["name"])
-
-    def refuse(*arguments: object) -> None:
-        raise DataError(f"{file}: has a document type, which the labels of MULAN do not need: delete <!DOCTYPE ...>")
-
-    if file.stat().st_size > LARGEST_XML:
-        raise DataError(f"{file}: {file.stat().st_size:,} bytes are more than the names of labels need: move it away")
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.StartDoctypeDeclHandler = start, refuse
-    try:
-        parser.Parse(file.read_bytes(), True)
-    except expat.ExpatError as problem:
-        raise DataError(f"{file}: not readable as XML ({problem}), where MULAN names labels: move it away") from problem
-    return found
+    """Return the names of <label name="..."> elements."""
+    labels = (one for one in read_xml(file).iter() if one.tag.rpartition("}")[2] == "label")
+    return [label.attrib["name"] for label in labels if "name" in label.attrib]
