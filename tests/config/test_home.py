@@ -16,7 +16,7 @@ from trainer.config.reference import _yaml_options
 from trainer.config.schema import RunConfig
 from trainer.system.paths import PathText, is_path
 
-NAMES_A_FILE = re.compile(r"(^|: )(a )?(directory|file of weights|file of folds|\.csv)")
+NAMES_A_FILE = re.compile(r"(^|: )(a )?(directory|table file|\.npz|file of weights|file of folds)")
 
 
 def closed(record=RunConfig, prefix=()):
