@@ -4,7 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ ERRORS = frozenset(
         "#GETTING_DATA",
     )
 )
+AS_THEY_ARE = frozenset((int, float, bool, type(None)))  # most cells, for which no function is called
 CODE = re.compile(r"0[0\-/ ()]*0")  # a number format of digits that are all written: 00000, 000-00-0000
 ESCAPED = re.compile(r'\\(.)|"([^"]*)"')
 
@@ -75,7 +76,7 @@ class Grid:
     def values(self, column: int) -> list[Any]:
         """Return the values below the name; None = empty, or #N/A."""
         cells = [row[column - 1] if column <= len(row) else None for row in self.rows]
-        return [None if type(cell) is ErrorCell else cell for cell in cells]
+        return [None if type(cell) is ErrorCell else cell for cell in cells] if self._errors else cells
 
     def notes(self) -> tuple[str, ...]:
         """Say where rows are missing in between, and which cells have no answer."""
@@ -83,7 +84,7 @@ class Grid:
         gaps = [number for before, number in zip(self.numbers, self.numbers[1:], strict=False) if number > before + 1]
         if gaps:
             said.append(f"empty rows of the sheet are no rows (above row {first_few(gaps, rest=', ...')})")
-        missing = [address(number, place) for number, place, _ in self._errors()]
+        missing = [address(number, place) for number, place, _ in self._errors]
         if missing:
             said.append(f"{len(missing)} cells with {NO_ANSWER} ({first_few(missing, rest=', ...')}): read as empty")
         return tuple(said)
@@ -103,12 +104,13 @@ class Grid:
                 f"{where}: {len(empty)} formulas without a value in the file ({first_few(empty, rest=', ...')}), as "
                 "where a program has written it: open it in Excel or LibreOffice and save it"
             )
-        wrong = [f"{address(number, place)} {cell}" for number, place, cell in self._errors() if cell != NO_ANSWER]
+        wrong = [f"{address(number, place)} {cell}" for number, place, cell in self._errors if cell != NO_ANSWER]
         if wrong:
             raise DataError(
                 f"{where}: {len(wrong)} cells with errors ({first_few(wrong, rest=', ...')}): repair or empty them"
             )
 
+    @cached_property
     def _errors(self) -> list[tuple[int, int, ErrorCell]]:
         return [
             (number, place, cell)
@@ -156,7 +158,13 @@ def read_grid(sheet: Any, number_formats: Sequence[str]) -> Grid:
     if any(map(_code_mask, number_formats)):
         found = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
     else:
-        found = ([_plain(value) for value in row] for row in sheet.iter_rows(values_only=True))
+        found = (
+            [
+                value if type(value) in AS_THEY_ARE or (type(value) is str and value > "$") else _plain(value)
+                for value in row
+            ]
+            for row in sheet.iter_rows(values_only=True)
+        )
     kept = [(number, cells) for number, cells in enumerate(found, start=1) if _count(cells)]
     rows, numbers = [cells for _, cells in kept], [number for number, _ in kept]
     return Grid(sheet.title, rows[0] if rows else (), numbers[0] if rows else 1, rows[1:], numbers[1:])
