@@ -1,6 +1,7 @@
 """What was decided on a run is what foldwise predict writes, and --raw leaves it out."""
 
 import csv
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,11 @@ import pytest
 
 from tests.inference.run_cases import regression_options, table_options, trained_in
 from trainer.cli.main import main as foldwise
+from trainer.inference.blend_run import read_blend
+from trainer.inference.combine import combine
 from trainer.inference.decision import load_decision
 from trainer.inference.log_scores import log_scores
+from trainer.tasks import BINARY
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +67,44 @@ def test_numbers_get_intervals(tmp_path, capsys):
     assert (found["low"] < found["prediction"]).all()
     assert (found["prediction"] < found["high"]).all()
     capsys.readouterr()
+
+
+@pytest.fixture(scope="module")
+def blends(tmp_path_factory):
+    """Two runs of other losses in one folder."""
+    folder = tmp_path_factory.mktemp("blends")
+    options = [word for word in table_options(folder) if word != "run=a"]
+    return [trained_in(folder, *options, f"run={loss}", f"loss={loss}") for loss in ("ce", "focal")]
+
+
+@pytest.mark.parametrize("method", ["mean", "nonnegative"])
+def test_a_blend_predicts_what_its_runs_blend_to(blends, tmp_path, method, capsys):
+    out = blends[0].parent / method
+    assert foldwise(["blend", *map(str, blends), "--out", str(out), "--method", method]) == 0
+    alone = [predict(run, tmp_path, name=f"{run.name}.parquet.csv") for run in blends]
+    capsys.readouterr()
+    found = predict(out, tmp_path)
+    assert "scores of 40 rows with a label" in capsys.readouterr().out
+    proba_KNC = np.stack([one[["proba_no", "proba_yes"]].to_numpy() for one in alone])
+    expected = combine(read_blend(out).combination, BINARY, proba_KNC)
+    np.testing.assert_allclose(found[["proba_no", "proba_yes"]], expected, atol=1e-5)
+    assert found["id"].tolist() == alone[0]["id"].tolist()
+    assert foldwise(["decide", str(out), "--cost", "0,99;1,0"]) == 0
+    assert (predict(out, tmp_path)["prediction"] == "yes").sum() < (found["prediction"] == "yes").sum()
+    pd.testing.assert_frame_equal(predict(out, tmp_path, "--raw"), found)
+
+
+def test_a_blend_whose_runs_are_gone_or_other_ones_predicts_nothing(blends, tmp_path, capsys):
+    folder = tmp_path / "runs"
+    shutil.copytree(blends[0].parent, folder, ignore=shutil.ignore_patterns("mean", "nonnegative"))
+    out = folder / "blend"
+    assert foldwise(["blend", str(folder / "ce"), str(folder / "focal"), "--out", str(out), "--method", "mean"]) == 0
+    typed = ["predict", str(out), str(blends[0].parents[1] / "table.csv"), "-o", str(tmp_path / "x.csv")]
+    assert foldwise([*typed, "--folds", "0"]) == 2
+    shutil.rmtree(folder / "focal")
+    assert foldwise(typed) == 4
+    assert "which is not there" in capsys.readouterr().err
+    shutil.copytree(folder / "ce", folder / "focal")
+    assert foldwise(typed) == 4
+    assert "has other folds than" in capsys.readouterr().err
+    assert not (tmp_path / "x.csv").exists()

@@ -12,7 +12,7 @@ from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
     from trainer.inference.decide import Decided
-    from trainer.inference.verify import FoldCheck
+    from trainer.inference.fold_check import FoldCheck
     from trainer.results import CVResult
 
 # a frame of its own keeps the page's style from the notebook's

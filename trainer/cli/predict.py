@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trainer.cli.flags import named_as_flags
 from trainer.errors import ConfigError
 from trainer.system.paths import PathText
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trainer.inference.predict import Outcome
 
 EXAMPLES = """\b
 Examples:
@@ -89,19 +94,38 @@ def predict(
     """
     from trainer.inference.new_rows import Asked
     from trainer.inference.predict import predict_to_file
+    from trainer.inference.predict_blend import Models, predict_blend_to_file
     from trainer.inference.predictor import open_predictor
-    from trainer.report.formatting import metric_label, number
-    from trainer.report.terminal import line_printer, show_notes, terminal
+    from trainer.report.terminal import terminal
+    from trainer.store.own_files import is_blend
     from trainer.system import interrupts
     from trainer.trackers.console import progress_on
 
     console = terminal()
+    asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
+    if is_blend(directory):
+        if folds or model or average != "proba":
+            raise ConfigError(f"{directory} is a blend: its runs predict with all their folds, by their probabilities")
+        models = Models(device, batch_size, plugins or [])
+        with interrupts.handled(), interrupts.deferred(), named_as_flags():
+            outcome = predict_blend_to_file(
+                directory,
+                data,
+                output,
+                models=models,
+                asked=asked,
+                submission=submission,
+                fill=fill,
+                raw=raw,
+                track=progress_on(console),
+            )
+        show_outcome(outcome, f"{output}: {outcome.n_rows} rows, by the runs of {directory}", console)
+        return
     with interrupts.handled(), interrupts.deferred():
         chosen = chosen_models(folds, model)
         predictor = open_predictor(
             directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [], raw=raw
         )
-        asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
         with named_as_flags():
             outcome = predict_to_file(
                 predictor,
@@ -113,15 +137,22 @@ def predict(
                 fill=fill,
                 track=progress_on(console),
             )
+    names = [str(one.name) for one in predictor.models]
+    by = f"by fold{'s' if len(names) > 1 else ''} {','.join(names)} of {directory}"
+    show_outcome(outcome, f"{output}: {outcome.n_rows} rows, {by}", console)
+
+
+def show_outcome(outcome: "Outcome", line: str, console: "Console") -> None:
+    """Print notes, scores where rows had a label, and what was written."""
+    from trainer.report.formatting import metric_label, number
+    from trainer.report.terminal import line_printer, show_notes
+
     show_notes(outcome.notes, console)
     print_line = line_printer(console)
     if outcome.scores:
         scores = "  ".join(f"{metric_label(name)} {number(value)}" for name, value in outcome.scores.items())
         print_line(f"scores of {outcome.n_scored} rows with a label: {scores}")
-    names = [str(one.name) for one in predictor.models]
-    print_line(
-        f"{output}: {outcome.n_rows} rows, by fold{'s' if len(names) > 1 else ''} {','.join(names)} of {directory}"
-    )
+    print_line(line)
 
 
 def chosen_models(folds: str | None, model: str | None) -> Sequence[int | str] | None:

@@ -94,7 +94,7 @@ def predict_to_file(
     """
     require_average(predictor, average)
     sample = None if submission is None else read_sample(submission)
-    _refuse_same(output, data)
+    refuse_same(output, data)
     rows = open_new_rows(predictor, data, asked or Asked())
     seen, said = Seen(), list[str]()
     delimiter = None if sample is None else sample.delimiter or None
@@ -156,7 +156,7 @@ def _of_block(
 ) -> tuple[pa.Table, NDArray[Any]]:
     interrupts.check()
     readable_B, spec = block.readable_B, predictor.run.spec
-    outputs_K = predictor.predict(block.inputs) if readable_B.any() else _nothing(predictor)
+    outputs_K = predictor.predict(block.inputs) if readable_B.any() else nothing(predictor)
     found = averaged(predictor.models, outputs_K, average, spec.task)
     names, proba_K = [model.name for model in predictor.models], [output.proba for output in outputs_K]
     found = with_decision(found, predictor.decision, names, proba_K)
@@ -165,15 +165,16 @@ def _of_block(
         target, known_B = block.labels
         known_B = known_B & readable_B
         seen.targets.append(target[known_B])
-        seen.probas.append(_all_rows(found, readable_B)[known_B])
+        seen.probas.append(all_rows(found, readable_B)[known_B])
     if keep:
         seen.ids.append(block.ids_B)
-        seen.all_probas.append(_all_rows(found, readable_B))
-        seen.all_labels.append(_all_labels(found, readable_B, spec))
+        seen.all_probas.append(all_rows(found, readable_B))
+        seen.all_labels.append(all_labels(found, readable_B, spec))
     return result_table(block.ids_B, readable_B, found, spec), _ranked(outputs_K, average)
 
 
-def _nothing(predictor: Predictor) -> list[FoldOutput]:
+def nothing(predictor: Predictor) -> list[FoldOutput]:
+    """Return what the folds say of no rows."""
     task, n_classes = predictor.run.spec.task, len(predictor.run.spec.classes)
     proba = np.zeros((0, task.n_predicted(n_classes)), dtype=np.float32)
     return [FoldOutput(np.zeros((0, model.loss.n_outputs), dtype=np.float32), proba) for model in predictor.models]
@@ -183,7 +184,7 @@ def _ranked(outputs_K: Sequence[FoldOutput], average: str) -> NDArray[Any]:
     return np.stack([output.proba for output in outputs_K]) if average == RANKS else np.zeros((0, 0, 0))
 
 
-def _all_rows(found: Averaged, readable_B: NDArray[np.bool_]) -> NDArray[np.float64]:
+def all_rows(found: Averaged, readable_B: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the predictions of all rows, NaN where there is none."""
     if readable_B.all():
         return found.proba_BC
@@ -192,7 +193,7 @@ def _all_rows(found: Averaged, readable_B: NDArray[np.bool_]) -> NDArray[np.floa
     return proba_BC
 
 
-def _all_labels(found: Averaged, readable_B: NDArray[np.bool_], spec: DataSpec) -> Target:
+def all_labels(found: Averaged, readable_B: NDArray[np.bool_], spec: DataSpec) -> Target:
     """Return what is predicted for all rows, the first class, or no label, where there is nothing; of numbers zeros."""
     if not spec.task.has_classes:
         return np.zeros(len(readable_B))
@@ -213,6 +214,11 @@ def _with_ranks(table: pa.Table, proba_KNC: NDArray[Any], spec: DataSpec) -> pa.
     return table
 
 
-def _refuse_same(output: Path, data: Any) -> None:
+def refuse_same(output: Path, data: Any) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        DataError: it is the same file.
+    """
     if isinstance(data, str | Path) and output.exists() and Path(data).exists() and output.samefile(data):
         raise DataError(f"-o {output} is the data itself, which would be replaced: give another name")

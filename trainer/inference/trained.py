@@ -90,7 +90,7 @@ def open_trained(directory: Path, *, device: str | None = None, plugins: Sequenc
         sys.path.insert(0, str(Path.cwd()))
     copy = open_copy(directory)
     if is_there(directory / BLEND, directory):
-        raise ConfigError(f"{directory} is a blend, without models of its own: {BLEND} in it names its runs")
+        raise ConfigError(f"{directory} is a blend, without models of its own: use its runs, which {BLEND} in it names")
     config = _config(directory, copy.facts, plugins)
     _require_allowed(config, copy.facts, plugins)
     place, notes = _device(device or config.device, given=device is not None)

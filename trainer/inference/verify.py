@@ -5,7 +5,6 @@ the numbers are those of ``oof.parquet``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,11 @@ from numpy.typing import NDArray
 from trainer.data.samples import Samples
 from trainer.data.sources.in_memory import Given
 from trainer.errors import CheckpointError, DataError, shown
+from trainer.inference.fold_check import FoldCheck
 from trainer.inference.fold_model import load_fold_model
 from trainer.inference.predictor import Predictor
 from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
+from trainer.inference.verify_blend import verify_blend
 from trainer.results import OutOfFold
 from trainer.run.identify import sha256_of
 from trainer.run.prepare import data_section, load_data
@@ -34,25 +35,6 @@ from trainer.system.folders import is_there
 TOLERANCE = 1e-6
 AT_A_TIME = 8  # folds whose models are in memory together
 DATA = "data (sha256)"  # a key of the identity
-
-
-@dataclass(frozen=True)
-class FoldCheck:
-    """How the predictions of a fold's held-out rows compare with those that were kept.
-
-    Attributes:
-        fold: its number.
-        n_rows: it held out.
-        n_equal: of them, whose every number is the same to the bit.
-        largest: difference of a probability; of numbers that are predicted, in standard deviations of the target.
-        row: id of the row that has it; empty where no row was held out.
-    """
-
-    fold: int
-    n_rows: int
-    n_equal: int
-    largest: float
-    row: str
 
 
 def verify(
@@ -83,8 +65,6 @@ def verify(
         CheckpointError: the run cannot be read, or a row is predicted otherwise than it was.
     """
     if is_there(directory / BLEND, directory):
-        from trainer.inference.verify_blend import verify_blend  # which needs FoldCheck
-
         return verify_blend(directory, plugins=tuple(plugins), tolerance=tolerance)
     run = open_trained(directory, device=device, plugins=plugins)
     names = wanted_folds(run, folds)

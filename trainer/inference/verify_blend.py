@@ -7,8 +7,8 @@ import numpy as np
 from trainer.errors import CheckpointError
 from trainer.inference.blend import make_blend
 from trainer.inference.blend_run import SavedBlend, read_blend
+from trainer.inference.fold_check import FoldCheck
 from trainer.inference.members import members_sha256, read_members
-from trainer.inference.verify import FoldCheck
 from trainer.metrics.find import load_metric
 from trainer.store.fold_files import fold_directory, load_fold
 

@@ -37,6 +37,14 @@ def is_run_file(name: str) -> bool:
     return RUN_FILE.fullmatch(name) is not None
 
 
+def is_blend(run: Path) -> bool:
+    """Return whether a run is a blend of others."""
+    try:
+        return is_there(run / BLEND, run)
+    except OSError:  # it is no run: whoever reads it says so
+        return False
+
+
 def is_fold_file(name: str) -> bool:
     """Return whether Foldwise writes such a file into the folder of a fold."""
     return FOLD_FILE.fullmatch(name) is not None

@@ -1,0 +1,163 @@
+"""New rows through a blend: each run predicts them by its folds, and what the blend has fitted puts them together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.samples import DataSpec
+from trainer.errors import CheckpointError, DataError
+from trainer.inference.apply_decision import with_decision
+from trainer.inference.average import PROBA, Averaged, averaged, entropy
+from trainer.inference.blend_run import read_blend
+from trainer.inference.combine import combine
+from trainer.inference.decision import decision_for
+from trainer.inference.new_rows import Asked, open_new_rows
+from trainer.inference.output import output_file, result_table
+from trainer.inference.predict import Outcome, Track, all_labels, all_rows, nothing, refuse_same
+from trainer.inference.predictor import open_predictor
+from trainer.inference.submission import filled, read_sample
+from trainer.metrics.scores import score
+from trainer.run.copies import RunCopy, open_copy
+from trainer.run.decided import folds_sha256
+from trainer.system import interrupts
+from trainer.tasks import Target
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Models:
+    """How the runs of a blend predict.
+
+    Attributes:
+        device: where; None = as each was configured.
+        batch_size: rows of one forward pass; None = as suits the rows.
+        plugins: packages whose classes may be built.
+    """
+
+    device: str | None = None
+    batch_size: int | None = None
+    plugins: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Predicted:
+    """All rows as one run predicts them, NaN where a row cannot be read."""
+
+    ids_N: NDArray[np.str_]
+    proba_NC: Floats
+    labels: tuple[Target, NDArray[np.bool_]] | None
+    spec: DataSpec
+    notes: tuple[str, ...]
+
+
+def predict_blend_to_file(
+    directory: Path,
+    data: Any,
+    output: Path,
+    *,
+    models: Models,
+    asked: Asked,
+    submission: Path | None = None,
+    fill: str | None = None,
+    raw: bool = False,
+    track: Track = lambda items, *_: items,
+) -> Outcome:
+    """Predict rows with all runs of a blend and write the result; arguments and errors as of ``predict_to_file``.
+
+    Raises:
+        CheckpointError: a run is gone or was trained again since it was blended.
+    """
+    sample = None if submission is None else read_sample(submission)
+    refuse_same(output, data)
+    copy = open_copy(directory)
+    members = _members(directory, data, models, asked, track)
+    first = members[0]
+    spec = DataSpec(directory.name, copy.task, tuple(copy.facts["classes"]), reading=first.spec.reading)
+    decision, said = (None, ()) if raw else decision_for(directory, [])
+    readable_N, found = _blended(directory, members, spec)
+    found = with_decision(found, decision, [], [])
+    delimiter = None if sample is None else sample.delimiter or None
+    table = result_table(first.ids_N, readable_N, found, spec)
+    proba_NC = all_rows(found, readable_N)
+    if sample is not None:
+        labels = all_labels(found, readable_N, spec)
+        table, what = filled(sample, first.ids_N.tolist(), proba_NC, spec, fill, labels=labels)
+        said = (*said, f"{len(sample.ids)} rows of {sample.path} filled with {what}")
+    with output_file(output, delimiter, exact=sample is not None) as write:
+        write(table)
+    notes = dict.fromkeys(note for member in members for note in member.notes)
+    return _outcome(copy, first, readable_N, proba_NC, (*notes, *said))
+
+
+def _members(directory: Path, data: Any, models: Models, asked: Asked, track: Track) -> list[_Predicted]:
+    """Return what each run of a blend says; their rows must be the same."""
+    saved = read_blend(directory)
+    assert saved is not None
+    for place, sha256 in zip(saved.members, saved.folds_sha256, strict=True):
+        if not place.is_dir():
+            raise CheckpointError(f"{directory} is made of {place}, which is not there: a blend holds no models itself")
+        if folds_sha256(open_copy(place)) != sha256:
+            raise CheckpointError(f"{place} has other folds than {directory} was made of: blend again")
+    found = [_predicted(place, data, models, asked, track) for place in saved.members]
+    for place, one in zip(saved.members, found, strict=True):
+        if not np.array_equal(one.ids_N, found[0].ids_N):
+            raise DataError(
+                f"{place} and {saved.members[0]} name the rows of {data} differently: say how with --id COL"
+            )
+    return found
+
+
+def _predicted(place: Path, data: Any, models: Models, asked: Asked, track: Track) -> _Predicted:
+    if read_blend(place) is not None:  # a blend of blends
+        members = _members(place, data, models, asked, track)
+        copy = open_copy(place)
+        spec = DataSpec(place.name, copy.task, tuple(copy.facts["classes"]), reading=members[0].spec.reading)
+        readable_N, found = _blended(place, members, spec)
+        return replace(members[0], proba_NC=all_rows(found, readable_N), spec=spec)
+    options = {"device": models.device, "batch_size": models.batch_size, "plugins": models.plugins}
+    predictor = open_predictor(place, raw=True, **options)  # type: ignore[arg-type]
+    rows, spec = open_new_rows(predictor, data, asked), predictor.run.spec
+    ids, probas = list[NDArray[np.str_]](), list[Floats]()
+    targets, known = list[Target](), list[NDArray[np.bool_]]()
+    for block in track(rows.blocks(), f"predicting with {place.name}", rows.n_blocks):
+        interrupts.check()
+        outputs = predictor.predict(block.inputs) if block.readable_B.any() else nothing(predictor)
+        ids.append(block.ids_B)
+        probas.append(all_rows(averaged(predictor.models, outputs, PROBA, spec.task), block.readable_B))
+        if block.labels is not None:
+            targets.append(block.labels[0])
+            known.append(block.labels[1] & block.readable_B)
+    labels = (np.concatenate(targets), np.concatenate(known)) if targets else None
+    notes = (*predictor.run.notes, *rows.notes())
+    return _Predicted(np.concatenate(ids), np.concatenate(probas), labels, spec, notes)
+
+
+def _blended(directory: Path, members: Sequence[_Predicted], spec: DataSpec) -> tuple[NDArray[np.bool_], Averaged]:
+    """Return which rows every run could read, and their blend."""
+    saved = read_blend(directory)
+    assert saved is not None
+    proba_KNC = np.stack([member.proba_NC for member in members])
+    readable_N = np.asarray(np.isfinite(proba_KNC).all(axis=(0, 2)))
+    proba_KNC = proba_KNC[:, readable_N]
+    proba_NC = combine(saved.combination, spec.task, proba_KNC)
+    spread_N = proba_KNC.std(axis=0).max(axis=1)
+    found = Averaged(proba_NC, spread_N, entropy(proba_NC, spec.task) if spec.task.has_classes else None)
+    return readable_N, found
+
+
+def _outcome(
+    copy: RunCopy, first: _Predicted, readable_N: NDArray[np.bool_], proba_NC: Floats, notes: tuple[str, ...]
+) -> Outcome:
+    n_rows = len(first.ids_N)
+    if first.labels is None:
+        return Outcome(n_rows, {}, 0, notes)
+    target, known_N = first.labels
+    known_N = known_N & readable_N
+    values: NDArray[Any] = proba_NC[known_N]
+    scores = score(copy.facts["metrics"], copy.task, target[known_N], values) if known_N.any() else {}
+    return Outcome(n_rows, scores, int(known_N.sum()), notes)
