@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from scipy.special import softmax
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import KFold
 
 from tests.inference.blend_cases import noisy_logits
 from trainer.inference import conformal as module
@@ -35,6 +37,22 @@ def test_intervals_are_those_of_the_definition(monkeypatch):
         high = np.sort(np.concatenate([numbers_KN[k, row] + residuals[k] for k in (0, 1)]))
         np.testing.assert_allclose(found[row], [low[int(0.2 * 21 + 1e-9) - 1], high[int(np.ceil(0.8 * 21)) - 1]])
     assert np.isinf(Conformal(0.99, ((1.0, 2.0),)).intervals(numbers_KN[:1])).all()
+
+
+def test_intervals_are_those_of_mapie():
+    regression = pytest.importorskip("mapie.regression")
+    rng = np.random.default_rng(0)
+    X, new = rng.normal(size=(120, 3)), rng.normal(size=(30, 3))
+    y = X @ [1, 2, 3] + rng.normal(size=120)
+    splitter = KFold(5, shuffle=True, random_state=0)
+    other = regression.CrossConformalRegressor(LinearRegression(), confidence_level=0.9, method="plus", cv=splitter)
+    ends_N2 = other.fit_conformalize(X, y).predict_interval(new)[1][:, :, 0]
+    residuals, predicted = [], []
+    for train, held_out in splitter.split(X):
+        model = LinearRegression().fit(X[train], y[train])
+        residuals.append(tuple(np.sort(np.abs(y[held_out] - model.predict(X[held_out])))))
+        predicted.append(model.predict(new))
+    np.testing.assert_allclose(Conformal(0.9, tuple(residuals)).intervals(np.stack(predicted)), ends_N2)
 
 
 def test_new_rows_are_covered_as_often_as_asked():
