@@ -199,7 +199,7 @@ JOINED: Mapping[str, Case] = {
         options={"label_delimiter": ","},
         refused=("look like lists", "row", "write all in one way"),
     ),
-    "lists themselves": joined([["red", "blue"], ["red"], ["blue"]], ",", *LIST_SAID, formats=TYPED),
+    "lists themselves": labels([["red", "blue"], ["red"], ["blue"]], SETS, formats=TYPED),
     "wide delimiter among others": labels(
         ["red,blue", "red，blue", "red", "blue"],
         [BOTH, BOTH, RED, BLUE],

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from trainer.look.look_at import look_at
+from trainer.look.page import as_page
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_a_file_that_is_no_table_is_called_what_it_is(tmp_path, name, content, w
     assert found.what.startswith(what)
     assert advice in found.advice
     assert not found.train
-    assert what in str(found)
+    assert what in as_page(found)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_a_frame_is_looked_at_as_its_file_is(files):
     assert [column.kind for column in found.columns] == ["number", "number", "number"]
     assert found.task == "regression"
     assert "fw.cross_validate" in found.train
-    assert "house" not in str(found)
+    assert "house" not in as_page(found)
 
 
 def test_a_split_that_training_refuses_is_no_part_of_the_command(tmp_path):

@@ -3,7 +3,7 @@
 from rich.cells import cell_len
 
 from trainer.look.answer import ColumnLook, Look
-from trainer.look.page import MOST_LINES, as_page
+from trainer.look.page import MOST_LINES, PrintedLook, as_page
 
 
 def column(name: str, kind: str = "number", role: str = "feature") -> ColumnLook:
@@ -27,3 +27,8 @@ def test_columns_that_are_counted_are_one_line():
     page = as_page(Look("t.csv", "a CSV file", n_rows=5, columns=columns))
     assert "f0 ... f59 (60)" in page
     assert len(page.splitlines()) < 8
+
+
+def test_a_look_of_a_program_prints_as_the_page():
+    look = Look("t.csv", "a CSV file", n_rows=5, columns=(column("x"),), train="x")
+    assert str(PrintedLook.of(look)) == as_page(look)

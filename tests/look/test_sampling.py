@@ -10,6 +10,7 @@ from pyarrow import feather
 
 from trainer.look import column_files, sampling
 from trainer.look.look_at import look_at
+from trainer.look.page import as_page
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_beginning_middle_and_end_are_looked_at_and_rows_estimated(large):
     assert found.n_rows == pytest.approx(20_000, rel=0.02)
     assert set(found.balance) == {"early", "late"}  # the beginning alone has only one of them
     assert "3 pieces of its middle and end" in found.sample
-    assert f"~{found.n_rows:,} rows" in str(found)
+    assert f"~{found.n_rows:,} rows" in as_page(found)
     assert str(large) in found.train
 
 

@@ -153,6 +153,10 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
         IRIS, ["data.name=wine", "data.positive=setosa", "model.hidden=[9]", "model.dropout=0.5",
                "data.preprocess.standardize=false"]
     ),
+    "sparse": (
+        ["data=csv_tabular", "data.path=table.libsvm", "data/preprocess=sparse", "model.hidden=[8]"],
+        ["data.preprocess.scale=none"],
+    ),
     "digits": (["data=digits", "model.hidden=[8]"], ["data.name=wine", "data.positive=1"]),
     "wine": (["data=wine", "model.hidden=[8]"], ["data.name=iris", "data.positive=1"]),
     "table": (
@@ -243,6 +247,8 @@ def tiny_data(tmp_path: Path) -> None:
     ]  # fmt: skip
     for name, between in (("table.csv", ","), ("table.tsv", "\t")):
         (tmp_path / name).write_text("\n".join(between.join(row) for row in [head, *rows]) + "\n")
+    counts = [f"{i % 2} {1 + i % 9}:{1 + i % 3} 2000:5\n" for i in range(48)]
+    (tmp_path / "table.libsvm").write_text("".join(counts))
     words = ["Good", "good", "bad", "room", "View", "the", "a", "and", "bed", "Bar"]
     texts = [
         [" ".join(random.choice(words, 6)), " ".join(random.choice(words, 3)), f"p{i // 4}", "ab"[i % 2]]

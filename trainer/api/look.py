@@ -4,10 +4,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainer.look.answer import Look
+    from trainer.look.page import PrintedLook
 
 
-def look(data: Any, *, rows: int | None = None) -> "Look":
+def look(data: Any, *, rows: int | None = None) -> "PrintedLook":
     r"""Say what a file, a folder or a frame is, what its columns are, and which command trains on it.
 
     Args:
@@ -27,7 +27,8 @@ def look(data: Any, *, rows: int | None = None) -> "Look":
     from trainer.data.readers.frames import open_frame
     from trainer.look.at_table import look_at_frame
     from trainer.look.look_at import look_at
+    from trainer.look.page import PrintedLook
 
-    if isinstance(data, str | os.PathLike):
-        return look_at(os.fspath(data), rows)
-    return look_at_frame(open_frame(data, "frame"), "frame", rows)
+    is_path = isinstance(data, str | os.PathLike)
+    found = look_at(os.fspath(data), rows) if is_path else look_at_frame(open_frame(data, "frame"), "frame", rows)
+    return PrintedLook.of(found)

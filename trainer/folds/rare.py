@@ -91,7 +91,7 @@ def apply_rare_policy(
 def _refuse_other_than_classes(classes: tuple[str, ...], counts_C: NDArray[np.int64]) -> None:
     """Refuse labels most of which occur once: another column was meant, such as the one that has the text."""
     alone = np.flatnonzero(counts_C == 1)
-    if len(counts_C) > MOST_CLASSES and 2 * len(alone) > len(counts_C):
+    if len(counts_C) > MOST_CLASSES and 2 * len(alone) > counts_C.sum():
         raise DataError(
             f"{len(alone)} of {len(counts_C)} labels occur once, such as '{shown(classes[alone[0]], 40)}': "
             "classes repeat, texts, names and ids do not\n"

@@ -89,7 +89,7 @@ def _require_several(directories: Sequence[Path]) -> None:
 def _aligned(first: HeldOut, other: HeldOut) -> HeldOut:
     """Return the other run with its rows in the order of the first."""
     here, there = first.directory, other.directory
-    if first.task != other.task:
+    if not first.task.fits(other.task.name):
         raise DataError(f"{there} does not fit {here}: a {other.task} task there, {first.task} here")
     if first.classes != other.classes:
         same = sorted(first.classes) == sorted(other.classes)

@@ -112,8 +112,3 @@ class Look:
     def with_facts(self, *facts: str) -> "Look":
         """Return the same with more facts."""
         return replace(self, facts=(*self.facts, *facts))
-
-    def __str__(self) -> str:
-        from trainer.look.page import as_page
-
-        return as_page(self)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
@@ -9,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from trainer.errors import shown
 from trainer.look.answer import ColumnLook, Look
 from trainer.look.languages import SAID
+from trainer.tasks import TASKS
 from trainer.wording.lists import first_few
 from trainer.wording.printable import printable
 
@@ -19,6 +21,19 @@ EXAMPLE = 24  # cells of each
 MOST_NOTES = 3
 MOST_CLASSES = 8
 RUN_OF_COLUMNS = 4  # of one kind, called f1, f2, ..., that are shown as one line
+
+
+@dataclass(frozen=True)
+class PrintedLook(Look):
+    """What was found; as text it is the page."""
+
+    @classmethod
+    def of(cls, look: Look) -> "PrintedLook":
+        """Return the same, to be printed."""
+        return cls(**vars(look))
+
+    def __str__(self) -> str:
+        return as_page(self)
 
 
 def as_page(look: Look, width: int = 100) -> str:
@@ -152,9 +167,10 @@ def _balance(look: Look) -> str:
     if not total:
         return ""
     parts = [f"{shown(name, 30)} {count:,} ({count / total:.0%})" for name, count in look.balance.items()]
-    if look.task == "multilabel":
+    task = TASKS[look.task]
+    if task.several_labels:
         parts = [f"{shown(name, 30)} {count:,}" for name, count in look.balance.items()]
-    return f", {len(parts)} {'labels' if look.task == 'multilabel' else 'classes'}: {first_few(parts, MOST_CLASSES)}"
+    return f", {len(parts)} {task.nouns}: {first_few(parts, MOST_CLASSES)}"
 
 
 def _languages(columns: Sequence[ColumnLook]) -> list[str]:

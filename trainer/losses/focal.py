@@ -88,7 +88,7 @@ class Focal(nn.Module):
         if self.by_softmax:
             loss_B = softmax_focal(logits_BL, target, self.gamma)
             return loss_B if self.class_alpha is None else loss_B * self.class_alpha.to(loss_B.dtype)[target]
-        target_BL = target[:, None] if target.ndim == 1 else target
+        target_BL = target.reshape(len(target), -1 if len(target) else self.n_outputs)
         loss_BL = sigmoid_focal(logits_BL, target_BL, self.gamma)
         if self.side_alpha is not None:
             negative_L, positive_L = self.side_alpha.to(loss_BL.dtype)
