@@ -14,6 +14,9 @@ import torch
 from PIL import Image
 from scipy.stats import entropy, rankdata
 
+import trainer as fw
+from tests.api.api_cases import QUICK as FROM_PYTHON
+from tests.api.api_cases import X, Y
 from tests.inference.run_cases import (
     image_options,
     multilabel_options,
@@ -25,6 +28,7 @@ from tests.inference.run_cases import (
     write_rows,
 )
 from trainer.cli.main import main
+from trainer.errors import DataError
 from trainer.inference.fold_model import load_fold_model
 from trainer.inference.predictor import open_predictor
 from trainer.inference.trained import open_trained
@@ -465,3 +469,32 @@ def test_blocks_say_the_same_as_the_whole(runs, predict, tmp_path, monkeypatch):
         "\n".join([*lines[:30], lines[30].replace(lines[30].split(",")[1], "abc", 1), *lines[31:]]) + "\n"
     )
     assert "column 'size' row 30" in predict(run, tmp_path / "new.csv", output="odd.csv", code=3)
+
+
+def test_rows_of_a_program(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = fw.cross_validate((X, Y), model="mlp", run="a", **FROM_PYTHON)
+    out = run.predict(X)
+    assert list(out["id"]) == [str(row) for row in range(len(X))]
+    one = run.predict(X[3:4])
+    np.testing.assert_allclose(one["proba_pos"], out["proba_pos"][3:4], atol=1e-6)
+    named = run.predict(pd.DataFrame(X[:, ::-1], columns=["x2", "x1", "x0"]))
+    np.testing.assert_allclose(named["proba_pos"], out["proba_pos"], atol=1e-6)
+    with pytest.raises(DataError, match="have 2 columns, the run was trained on 3 columns of numbers"):
+        run.predict(X[:, :2])
+    table = fw.open_run(runs(table_options))
+    frame = new_table(folder_of(table.path), tmp_path / "new.csv")
+    assert table.predict(frame)["prediction"].tolist() == table.predict(tmp_path / "new.csv")["prediction"].tolist()
+    words = fw.open_run(runs(text_options)).predict(["clean room", "rude staff"], folds=[0])
+    assert len(words) == 2
+
+
+def test_arrays_of_any_shape(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).normal(size=(20, 1, 4, 4)).astype(np.float32)
+    run = fw.cross_validate((pixels, Y[:20]), model="image_cnn", run="a", **FROM_PYTHON)
+    checks = run.verify((pixels, Y[:20]))
+    assert max(check.largest for check in checks) == 0
+    assert len(run.predict(pixels[:5])) == 5
+    with pytest.raises(DataError, match="the rows have the shapes"):
+        run.predict(pixels[:, :, :2])

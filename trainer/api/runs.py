@@ -1,7 +1,7 @@
 """A run as a program sees it: its result, its predictions, its report."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from os import PathLike
@@ -92,12 +92,7 @@ class Run:
         from trainer.system.folders import read_file
 
         _ = self.result
-        table = pq.read_table(arrow_files.copied(read_file(self.path / "oof.parquet", self.path)))
-        try:
-            import pandas  # noqa: F401 (to_pandas needs it)
-        except ImportError:
-            return table
-        return table.to_pandas()
+        return _as_frame(pq.read_table(arrow_files.copied(read_file(self.path / "oof.parquet", self.path))))
 
     @property
     def audit(self) -> list[dict[str, Any]]:
@@ -106,6 +101,45 @@ class Run:
 
         found: list[dict[str, Any]] = read_manifest(self.path).get("audit", [])
         return found
+
+    def predict(
+        self,
+        data: Any,
+        *,
+        folds: Sequence[int] | str | None = None,
+        average: str = "proba",
+        device: str | None = None,
+        batch_size: int | None = None,
+        plugins: Sequence[str] = (),
+        **asked: Any,
+    ) -> Any:
+        """Predict new rows: id, prediction, probabilities, spread between folds, entropy; a frame, as ``oof`` is.
+
+        Args:
+            data: a file, folder or zip file, a frame, or what the run was trained on without its labels: an array,
+                arrays by the name of the model's input, a list of texts.
+            folds: their numbers; ``"all"`` is the model of ``cv.fold=all``; None = every fold.
+            average: of the folds: proba, logits or ranks.
+            device: to predict on; None = as the run was configured.
+            batch_size: rows of one forward pass.
+            plugins: packages of yours that the run's classes are from.
+            **asked: ``id``, ``file``, ``images``, ``encoding``, ``delimiter``, ``skip_broken`` of ``foldwise predict``.
+
+        Example:
+            >>> import numpy, trainer as fw
+            >>> X = numpy.random.default_rng(0).normal(size=(60, 4))
+            >>> small = {"cv": {"n_splits": 2}, "max_epochs": 1, "runtime": {"progress": "off"}}
+            >>> run = fw.cross_validate((X, X[:, 0] > 0), model="mlp", run="x1", **small)
+            >>> list(run.predict(X[:3]))
+            ['id', 'prediction', 'proba_false', 'proba_true', 'spread', 'entropy']
+        """
+        from trainer.inference.new_rows import Asked
+        from trainer.inference.predict import predict_in_memory
+        from trainer.inference.predictor import open_predictor
+
+        wanted = [folds] if isinstance(folds, str) else folds
+        predictor = open_predictor(self.path, folds=wanted, device=device, batch_size=batch_size, plugins=plugins)
+        return _as_frame(predict_in_memory(predictor, data, average=average, asked=Asked(**asked))[0])
 
     def verify(self, data: Any = None, **options: Any) -> "list[FoldCheck]":
         """Predict every held-out row again from the saved files and compare with the out-of-fold predictions.
@@ -180,6 +214,15 @@ class Run:
             if done
             else f"<pre>{escape(repr(self))}</pre>"
         )
+
+
+def _as_frame(table: Any) -> Any:
+    """Return a pandas frame; without pandas the Arrow table."""
+    try:
+        import pandas  # noqa: F401 (to_pandas needs it)
+    except ImportError:
+        return table
+    return table.to_pandas()
 
 
 class Metrics(dict[str, dict[str, Any]]):

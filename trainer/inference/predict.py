@@ -13,6 +13,7 @@ from trainer.data.samples import DataSpec
 from trainer.errors import DataError
 from trainer.inference.apply_decision import with_decision
 from trainer.inference.average import PROBA, RANKS, Averaged, averaged, mean_ranks, require_average
+from trainer.inference.given_rows import open_rows
 from trainer.inference.new_rows import Asked, Block, NewRows, open_new_rows
 from trainer.inference.output import labels_of, output_file, result_table
 from trainer.inference.predictor import FoldOutput, Predictor
@@ -109,6 +110,27 @@ def predict_to_file(
             write(table)
             said = [f"{len(sample.ids)} rows of {sample.path} filled with {what}"]
     return outcome_of(predictor, rows, seen, said)
+
+
+def predict_in_memory(
+    predictor: Predictor, data: Any, *, average: str = PROBA, asked: Asked | None = None
+) -> tuple[pa.Table, Outcome]:
+    """Predict rows, those of a program among them, and return the table that ``predict_to_file`` would write.
+
+    Args:
+        predictor: of the run.
+        data: file, folder, frame, array, arrays by name, or list of texts.
+        average: of the folds.
+        asked: what is said of the rows.
+
+    Raises:
+        DataError: the rows do not fit the run.
+        ConfigError: an option does not fit.
+    """
+    require_average(predictor, average)
+    rows, seen = open_rows(predictor, data, asked or Asked()), Seen()
+    table = pa.concat_tables(predicted(predictor, rows, average, seen))
+    return table, outcome_of(predictor, rows, seen)
 
 
 def outcome_of(predictor: Predictor, rows: NewRows, seen: Seen, said: Sequence[str] = ()) -> Outcome:
