@@ -498,3 +498,19 @@ def test_arrays_of_any_shape(tmp_path, monkeypatch):
     assert len(run.predict(pixels[:5])) == 5
     with pytest.raises(DataError, match="the rows have the shapes"):
         run.predict(pixels[:, :, :2])
+
+
+def test_the_ids_of_a_competition_are_found_where_the_run_has_none(runs, predict, tmp_path):
+    run = runs(table_options, "data.id=null", "data.drop=[key]")
+    frame = new_table(folder_of(run), tmp_path / "new.csv").sample(frac=1, random_state=0)
+    frame["key"] = range(len(frame))  # looks like the numbers of the rows
+    frame = frame.sample(frac=1, random_state=1)
+    frame.to_csv(tmp_path / "new.csv", index=False)
+    write_rows(tmp_path / "sample.csv", [["key", "p"], *[[number, 0.5] for number in range(20)]])
+    plain, _ = predict(run, tmp_path / "new.csv")
+    mine, _ = predict(run, tmp_path / "new.csv", "--submission", str(tmp_path / "sample.csv"), output="mine.csv")
+    expected = plain["proba_yes"].set_axis(frame["key"]).loc[list(range(20))]
+    assert np.allclose(mine["p"], expected, atol=1e-6)
+    write_rows(tmp_path / "sample.csv", [["row", "p"], *[[number, 0.5] for number in range(20)]])
+    err = predict(run, tmp_path / "new.csv", "--submission", str(tmp_path / "sample.csv"), output="no.csv", code=3)
+    assert "the data has no column 'row'" in err

@@ -43,6 +43,7 @@ class Asked:
         encoding: of a table, where it is another than the run's.
         delimiter: likewise.
         skip_broken: images that cannot be read have no prediction; else they are refused.
+        sample_id: column with the ids in a competition's file: names the rows where neither ``id`` nor the run does.
     """
 
     id: str | None = None
@@ -51,6 +52,7 @@ class Asked:
     encoding: str | None = None
     delimiter: str | None = None
     skip_broken: bool = False
+    sample_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,14 @@ class NewRows:
         n_blocks: about how many.
         blocks: yields them once, in their order; checks them while it does.
         notes: returns what a person should know, when all are read.
+        numbered: whether they are called 0, 1, ... for want of names.
     """
 
     n_rows: int | None
     n_blocks: int
     blocks: Callable[[], Iterator[Block]]
     notes: Callable[[], list[str]]
+    numbered: bool = False
 
 
 def open_new_rows(predictor: Predictor, data: Any, asked: Asked) -> NewRows:
@@ -147,8 +151,11 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
     wanted = _wanted(reading, asked, kind)
     named_labels = [columns.label] if isinstance(columns.label, str | int) else columns.label
     optional = [str(name) for name in named_labels]
-    opened = open_blocks(data, columns, [*wanted, *optional, *filter(None, [columns.id])], BLOCK_ROWS[kind])
+    named_ids = [name for name in (columns.id, asked.sample_id) if name is not None]
+    opened = open_blocks(data, columns, [*wanted, *optional, *named_ids], BLOCK_ROWS[kind])
     ids = None if columns.id in (None, NO_IDS) else columns.id
+    if columns.id is None and asked.sample_id in opened.names:
+        ids = asked.sample_id
     _require_columns([*wanted, *([ids] if ids else [])], opened.names, named, ids, asked)
     spec = run.spec
     present = [name for name in optional if name in opened.names]
@@ -174,7 +181,11 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
 
     n_blocks = -(-opened.n_rows // BLOCK_ROWS[kind]) if opened.n_rows else 0
     return NewRows(
-        opened.n_rows, n_blocks, blocks, lambda: [*notes, *notes_of(), *labels.note(), *_trained_on(predictor, check)]
+        opened.n_rows,
+        n_blocks,
+        blocks,
+        lambda: [*notes, *notes_of(), *labels.note(), *_trained_on(predictor, check)],
+        numbered=ids is None,
     )
 
 

@@ -1,7 +1,7 @@
 """New rows through the folds of a run, block by block: what ``foldwise predict`` and ``run.predict`` do."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,8 @@ def predict_to_file(
     require_average(predictor, average)
     sample = None if submission is None else read_sample(submission)
     refuse_same(output, data)
-    rows = open_new_rows(predictor, data, asked or Asked())
+    asked = asked or Asked()
+    rows = open_new_rows(predictor, data, asked if sample is None else replace(asked, sample_id=sample.id))
     seen, said = Seen(), list[str]()
     delimiter = None if sample is None else sample.delimiter or None
     with output_file(output, delimiter, exact=sample is not None) as write:
@@ -106,7 +107,8 @@ def predict_to_file(
         if sample is not None:
             ids_N, proba_NC = np.concatenate(seen.ids), np.concatenate(seen.all_probas)
             labels = np.concatenate(seen.all_labels)
-            table, what = filled(sample, ids_N.tolist(), proba_NC, predictor.run.spec, fill, labels=labels)
+            spec = predictor.run.spec
+            table, what = filled(sample, ids_N.tolist(), proba_NC, spec, fill, labels=labels, numbered=rows.numbered)
             write(table)
             said = [f"{len(sample.ids)} rows of {sample.path} filled with {what}"]
     return outcome_of(predictor, rows, seen, said)

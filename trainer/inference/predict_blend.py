@@ -53,6 +53,7 @@ class _Predicted:
     labels: tuple[Target, NDArray[np.bool_]] | None
     spec: DataSpec
     notes: tuple[str, ...]
+    numbered: bool
 
 
 def predict_blend_to_file(
@@ -75,6 +76,8 @@ def predict_blend_to_file(
     sample = None if submission is None else read_sample(submission)
     refuse_same(output, data)
     copy = open_copy(directory)
+    if sample is not None:
+        asked = replace(asked, sample_id=sample.id)
     members = _members(directory, data, models, asked, track)
     first = members[0]
     spec = DataSpec(directory.name, copy.task, tuple(copy.facts["classes"]), reading=first.spec.reading)
@@ -86,7 +89,8 @@ def predict_blend_to_file(
     proba_NC = all_rows(found, readable_N)
     if sample is not None:
         labels = all_labels(found, readable_N, spec)
-        table, what = filled(sample, first.ids_N.tolist(), proba_NC, spec, fill, labels=labels)
+        ids = first.ids_N.tolist()
+        table, what = filled(sample, ids, proba_NC, spec, fill, labels=labels, numbered=first.numbered)
         said = (*said, f"{len(sample.ids)} rows of {sample.path} filled with {what}")
     with output_file(output, delimiter, exact=sample is not None) as write:
         write(table)
@@ -134,7 +138,7 @@ def _predicted(place: Path, data: Any, models: Models, asked: Asked, track: Trac
             known.append(block.labels[1] & block.readable_B)
     labels = (np.concatenate(targets), np.concatenate(known)) if targets else None
     notes = (*predictor.run.notes, *rows.notes())
-    return _Predicted(np.concatenate(ids), np.concatenate(probas), labels, spec, notes)
+    return _Predicted(np.concatenate(ids), np.concatenate(probas), labels, spec, notes, rows.numbered)
 
 
 def _blended(directory: Path, members: Sequence[_Predicted], spec: DataSpec) -> tuple[NDArray[np.bool_], Averaged]:

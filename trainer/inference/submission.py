@@ -72,6 +72,7 @@ def filled(
     fill: str | None,
     *,
     labels: Target | None = None,
+    numbered: bool = False,
 ) -> tuple[pa.Table, str]:
     """Return the submission, and what was written into it, in words.
 
@@ -82,20 +83,27 @@ def filled(
         spec: of the run.
         fill: label or proba; None = as the sample's own cells are.
         labels: what was decided, (N,) or (N, L); None = the likeliest.
+        numbered: whether the ids only number the rows, from 0.
 
     Raises:
-        DataError: an id is missing, or occurs twice.
+        DataError: an id is missing, or occurs twice; or the ids of some rows are guesses.
         ConfigError: the columns are none of the run's.
     """
     places = _places(sample, ids_N)
+    if numbered and len(places) < len(ids_N):
+        raise DataError(
+            f"{sample.path}: it has {len(places)} ids for {len(ids_N)} rows, which have no names: the data has no "
+            f"column '{shown(sample.id, 40)}', and numbers from 0 may be others' rows\n"
+            "name the column with the ids by --id, or give the rows of the sample alone"
+        )
     values = proba_NC[places]
     chosen = spec.task.predicted(values) if labels is None else labels[places]
-    by_class = _classes_of(sample, spec)
     columns: dict[str, Any] = {sample.id: pa.array(sample.ids, pa.string())}
     if not spec.task.has_classes:
         _require_one(sample, "the number that the run predicts")
         columns[sample.columns[0]] = values[:, 0]
         return pa.table(columns), "the predicted numbers"
+    by_class = _classes_of(sample, spec)
     if by_class is not None:
         kind = fill or PROBA
         predicted = spec.task.indicators(chosen, len(spec.classes))
@@ -140,6 +148,11 @@ def _classes_of(sample: Sample, spec: DataSpec) -> list[int] | None:
     if len(sample.columns) == 1 and found[0] is not None and not spec.task.several_labels:
         return None if spec.classes[found[0]] != sample.columns[0] else [found[0]]
     if all(number is not None for number in found) and len(found) > 1:
+        for name, again in _of_one_class(sample.columns, found):
+            raise ConfigError(
+                f"{sample.path}: columns '{shown(name, 40)}' and '{shown(again, 40)}' are both of one "
+                f"{spec.task.noun}: call each by its {spec.task.noun} ({shown(', '.join(spec.classes), 100)})"
+            )
         return [number for number in found if number is not None]
     if len(sample.columns) > 1:
         odd = next(name for name, number in zip(sample.columns, found, strict=True) if number is None)
@@ -148,6 +161,16 @@ def _classes_of(sample: Sample, spec: DataSpec) -> list[int] | None:
             f"({shown(', '.join(spec.classes), 100)})"
         )
     return None
+
+
+def _of_one_class(columns: Sequence[str], found: Sequence[int | None]) -> list[tuple[str, str]]:
+    """Return pairs of columns that are of one class."""
+    first: dict[int | None, str] = {}
+    return [
+        (first[number], name)
+        for name, number in zip(columns, found, strict=True)
+        if first.setdefault(number, name) != name
+    ]
 
 
 def _require_one(sample: Sample, what: str) -> None:
