@@ -39,3 +39,12 @@ def test_two_columns_for_one_number(tmp_path):
     spec = DataSpec("t", REGRESSION, ())
     with pytest.raises(ConfigError, match="2 columns to fill, but there is one: the number"):
         filled(sample(tmp_path, "id,low,high", "0,0,0", "1,0,0"), "012", PROBA[:, :1], spec, None)
+
+
+@pytest.mark.parametrize("fill", ["label", "proba"])
+@pytest.mark.parametrize("header", ["id,label", "id,no,yes"])
+def test_a_row_that_could_not_be_read_has_no_answer(tmp_path, header, fill):
+    unread = np.array([[0.9, 0.1], [np.nan, np.nan]])
+    cells = ",no" * header.count(",")
+    table, _ = filled(sample(tmp_path, header, f"0{cells}", f"1{cells}"), "01", unread, SPEC, fill)
+    assert all(str(column[0]) != "None" and str(column[1]) in ("None", "nan") for column in table.columns[1:])

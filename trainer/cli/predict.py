@@ -45,7 +45,11 @@ Submission = Annotated[
     Path | None, typer.Option(metavar="FILE", help="a competition's sample file: its columns, order and ids are filled")
 ]
 Fill = Annotated[
-    str | None, typer.Option(metavar="label|proba", help="what is written into it; default: as its own cells are")
+    str | None,
+    typer.Option(
+        metavar="label|proba",
+        help="what is written into it; default: as its own cells are, proba in a column per class",
+    ),
 ]
 Id = Annotated[
     str | None,

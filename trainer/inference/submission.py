@@ -98,6 +98,9 @@ def filled(
         )
     values = proba_NC[places]
     chosen = spec.task.predicted(values) if labels is None else labels[places]
+    unread_N: NDArray[np.bool_] = np.logical_not(
+        np.isfinite(values).all(axis=1)
+    )  # images that --skip-broken has passed over: no label either
     columns: dict[str, Any] = {sample.id: pa.array(sample.ids, pa.string())}
     if not spec.task.has_classes:
         _require_one(sample, "the number that the run predicts")
@@ -108,7 +111,8 @@ def filled(
         kind = fill or PROBA
         predicted = spec.task.indicators(chosen, len(spec.classes))
         source = values if kind == PROBA else predicted
-        columns |= {name: source[:, place] for name, place in zip(sample.columns, by_class, strict=True)}
+        for name, place in zip(sample.columns, by_class, strict=True):
+            columns[name] = pa.array(source[:, place], mask=unread_N)
         said = "probabilities" if kind == PROBA else "0 and 1"
         return pa.table(columns), f"{said}, a column for each {spec.task.noun}"
     _require_one(sample, "the label, or the probability of the positive class")
@@ -117,7 +121,8 @@ def filled(
         columns[sample.columns[0]] = values[:, _positive(sample, spec)]
         return pa.table(columns), f"the probability of '{spec.classes[1]}' (--fill label writes labels)"
     say = label_text(spec)
-    columns[sample.columns[0]] = pa.array([say(row) for row in chosen], pa.string())
+    said_N = [None if unread else say(row) for row, unread in zip(chosen, unread_N, strict=True)]
+    columns[sample.columns[0]] = pa.array(said_N, pa.string())
     return pa.table(columns), "labels (--fill proba writes probabilities)"
 
 
