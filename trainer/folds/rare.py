@@ -89,7 +89,7 @@ def apply_rare_policy(
 
 
 def _refuse_other_than_classes(classes: tuple[str, ...], counts_C: NDArray[np.int64]) -> None:
-    """Refuse labels most of which occur once: another column was meant, such as the one that has the text."""
+    """Refuse labels that most rows have for themselves: another column was meant, such as the one that has the text."""
     alone = np.flatnonzero(counts_C == 1)
     if len(counts_C) > MOST_CLASSES and 2 * len(alone) > counts_C.sum():
         raise DataError(
