@@ -15,6 +15,7 @@ from torch.optim import SGD
 from trainer.config.build import resolve_target
 from trainer.data.target_scale import TargetScale
 from trainer.engine.precision.apex_backend import AnyPrecision, make_precision
+from trainer.engine.precision.precision import Precision
 from trainer.errors import CheckpointError, ConfigError, first_line_of, shown
 from trainer.inference.trained import TrainedRun
 from trainer.losses.contract import Loss
@@ -100,11 +101,18 @@ def load_fold_model(run: TrainedRun, name: int | str) -> FoldModel:
         stack.enter_context(same_random_state())
         loss = build_loss(recipe, loss_told(run.spec, counts))
         model = build_model(_in_files(recipe, run, stack), run.spec, fitted, loss.n_outputs)
-        precision, _ = make_precision(model, recipe.level, lambda stepped: SGD(stepped, lr=0.0))
+        precision = _precision(model, recipe)
     _load(model, find_tensors(decode(data, sniff(data, path), path), path)[1], path)
     sha256 = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
     target = None if scale is None else TargetScale(**scale)
     return FoldModel(name, model, loss, precision, fitted, sha256, target, recipe)
+
+
+def _precision(model: nn.Module, recipe: Recipe) -> AnyPrecision:
+    """Put a model under the level it was trained at; only apex asks for an optimizer, which is never stepped."""
+    if recipe.level.backend != "apex":
+        return Precision(model, recipe.level)
+    return make_precision(model, recipe.level, lambda stepped: SGD(stepped, lr=0.0))[0]
 
 
 def fitted_class(target: Any) -> Any:
