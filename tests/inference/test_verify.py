@@ -11,7 +11,7 @@ import pytest
 
 import trainer as fw
 from tests.api.api_cases import QUICK as FROM_PYTHON
-from tests.api.api_cases import X, Y
+from tests.api.api_cases import Net, Points, X, Y
 from tests.inference.run_cases import (
     image_options,
     multilabel_options,
@@ -66,6 +66,13 @@ def test_rows_of_a_program_are_given_again(tmp_path, monkeypatch):
         run.verify((X[:-1], Y[:-1]))
     with pytest.raises(CheckpointError, match=r"folds 0,1 no longer predict.*\n.*the inputs are others"):
         run.verify((X + 1, Y))
+
+
+def test_a_data_set_of_a_program_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = fw.cross_validate(Points(0.0), model=Net, run="a", **FROM_PYTHON)
+    checks = run.verify(Points(0.0), plugins=["tests"])
+    assert sum(check.n_equal for check in checks) == len(Points())
 
 
 @pytest.fixture(scope="module")

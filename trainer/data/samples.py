@@ -147,6 +147,19 @@ class SparseColumns:
 Inputs = TableColumns | SparseColumns | Texts | Images | Arrays | Items
 
 
+def count_rows(inputs: Inputs) -> int:
+    """Return how many rows there are."""
+    if isinstance(inputs, TableColumns):
+        return len(inputs.numeric_NF)
+    if isinstance(inputs, SparseColumns):
+        return len(inputs.offsets) - 1
+    if isinstance(inputs, Texts):
+        return len(inputs.texts)
+    if isinstance(inputs, Arrays):
+        return len(next(iter(inputs.arrays.values())))
+    return len(inputs.sha256)
+
+
 @dataclass(frozen=True)
 class Samples:
     """All rows of a data set, in file order.

@@ -19,9 +19,8 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.data.loading.batches import DenseRows, Rows, TrainingSet
-from trainer.data.loading.sparse_rows import SparseRows
 from trainer.data.preprocess.contract import prepare_inputs
-from trainer.data.samples import Inputs
+from trainer.data.samples import Inputs, count_rows
 from trainer.engine.freezing import ALL as WHOLE
 from trainer.engine.loops import predict_views
 from trainer.engine.scoring import EVALUATION_BATCHES
@@ -86,18 +85,18 @@ class Predictor:
         Raises:
             DataError: a row does not fit what the folds were trained on.
         """
-        prepared = prepare_inputs(self.models[0].fitted, inputs)
+        prepared, n_rows = prepare_inputs(self.models[0].fitted, inputs), count_rows(inputs)
         waiting, shared = Counter(map(self._key, range(len(self.models)))), dict[str, TrainingSet]()
         outputs = []
         for place, model in enumerate(self.models):
             key = self._key(place)
             if key not in shared:
-                shared[key] = self._data(model, prepared, features=bool(self.body_sha256_K[place]))
+                shared[key] = self._data(model, prepared, n_rows, features=bool(self.body_sha256_K[place]))
             data = shared[key]
             waiting[key] -= 1
             if not waiting[key]:
                 del shared[key]  # the rows of one fold at a time are in memory
-            rows = np.arange(len(data)) if rows_K is None else rows_K[place]
+            rows = np.arange(n_rows) if rows_K is None else rows_K[place]
             batch_size = self.batch_size or _usual_batch(model, data, exact=rows_K is not None)
             outputs.append(_output(model, data, rows, batch_size))
         return outputs
@@ -106,12 +105,12 @@ class Predictor:
         """Return what is equal where two folds make the same rows of the same inputs."""
         return f"{self.models[place].fitted_sha256} {self.body_sha256_K[place]}"
 
-    def _data(self, model: FoldModel, prepared: Any, *, features: bool) -> TrainingSet:
-        data = _on_device(model.fitted.transform(prepared), self.run.recipe.device)
+    def _data(self, model: FoldModel, prepared: Any, n_rows: int, *, features: bool) -> TrainingSet:
+        data = _on_device(model.fitted.transform(prepared), n_rows, self.run.recipe.device)
         if not features or why_not(model.recipe.fit, model, data):
             return data
         lengths_N = data.rows.lengths()
-        return _on_device(DenseRows({"features": encode(model, data)}, lengths_N), self.run.recipe.device)
+        return _on_device(DenseRows({"features": encode(model, data)}, lengths_N), n_rows, self.run.recipe.device)
 
 
 def open_predictor(
@@ -144,21 +143,10 @@ def open_predictor(
     return Predictor(replace(run, notes=(*run.notes, *said)), models, batch_size, decision)
 
 
-def _on_device(rows: Rows, device: torch.device) -> TrainingSet:
+def _on_device(rows: Rows, n_rows: int, device: torch.device) -> TrainingSet:
     """Return rows without a label as the prediction pass takes them."""
-    n_rows = _count(rows)
     target, weights = torch.zeros(n_rows, device=device), torch.ones(n_rows, device=device)
     return TrainingSet(rows.to(device), target, weights, unweighted=True)
-
-
-def _count(rows: Any) -> int:
-    """Return how many rows there are."""
-    lengths_N = rows.lengths()
-    if lengths_N is not None:
-        return len(lengths_N)
-    if isinstance(rows, DenseRows):
-        return len(next(iter(rows.inputs.values())))
-    return len(rows if isinstance(rows, SparseRows) else rows.reader)
 
 
 def _usual_batch(model: FoldModel, data: TrainingSet, *, exact: bool) -> int:
