@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from trainer.cli.predict import Device, Folds, Plugins, Run, fold_numbers
+from trainer.inference.fold_check import TOLERANCE
 from trainer.system.paths import PathText
 
 Data = Annotated[
@@ -21,7 +22,7 @@ def verify(
     images: Images = None,
     folds: Folds = None,
     device: Device = None,
-    tolerance: Tolerance = 1e-6,
+    tolerance: Tolerance = TOLERANCE,
     plugins: Plugins = None,
 ) -> None:
     """Prove a run: each row predicted again by the fold that held it out is what oof.parquet says."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trainer.data.samples import Samples
 from trainer.data.sources.in_memory import Given
 from trainer.errors import CheckpointError, DataError, shown
-from trainer.inference.fold_check import FoldCheck
+from trainer.inference.fold_check import TOLERANCE, FoldCheck, compared
 from trainer.inference.fold_model import load_fold_model
 from trainer.inference.predictor import Predictor
 from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
@@ -32,7 +32,6 @@ from trainer.store.result_files import read_oof
 from trainer.store.run_files import read_run_rows
 from trainer.system.folders import is_there
 
-TOLERANCE = 1e-6
 AT_A_TIME = 8  # folds whose models are in memory together
 DATA = "data (sha256)"  # a key of the identity
 
@@ -146,7 +145,7 @@ def _checks(run: TrainedRun, numbers: Sequence[int], samples: Samples, kept: Out
             said = f"fold {number} kept {before.shape} predictions, and makes {output.proba.shape}"
             raise CheckpointError(f"{run.directory}: {said}")
         unit = 1.0 if model.scale is None else model.scale.sd
-        checks.append(_compared(number, samples.ids_N[rows], output.proba, before, unit))
+        checks.append(compared(number, samples.ids_N[rows], output.proba, before, unit))
     return checks
 
 
@@ -156,13 +155,3 @@ def _kept_proba(run: TrainedRun, number: int, kept: OutOfFold | None) -> NDArray
     repeat, fold = divmod(number, run.plan.n_splits)
     proba: NDArray[Any] = kept.proba[(kept.fold == fold) & (kept.repeat == repeat)]
     return proba
-
-
-def _compared(number: int, ids_V: NDArray[np.str_], now: NDArray[Any], before: NDArray[Any], unit: float) -> FoldCheck:
-    if not len(ids_V):
-        return FoldCheck(number, 0, 0, 0.0, "")
-    apart_V = np.abs(now.astype(np.float64) - before.astype(np.float64)).max(axis=1) / unit
-    equal_V = (now == before).all(axis=1)
-    apart_V = np.where(np.isnan(apart_V), np.inf, apart_V)
-    worst = int(apart_V.argmax())
-    return FoldCheck(number, len(ids_V), int(equal_V.sum()), float(apart_V[worst]), str(ids_V[worst]))

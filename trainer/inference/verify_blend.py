@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from trainer.errors import CheckpointError
 from trainer.inference.blend import make_blend
 from trainer.inference.blend_run import SavedBlend, read_blend
-from trainer.inference.fold_check import FoldCheck
+from trainer.inference.fold_check import TOLERANCE, FoldCheck, compared
 from trainer.inference.members import members_sha256, read_members
 from trainer.metrics.find import load_metric
 from trainer.store.fold_files import fold_directory, load_fold
 
 
-def verify_blend(directory: Path, *, plugins: tuple[str, ...] = (), tolerance: float = 1e-6) -> list[FoldCheck]:
+def verify_blend(directory: Path, *, plugins: tuple[str, ...] = (), tolerance: float = TOLERANCE) -> list[FoldCheck]:
     """Blend the runs again and compare with what the blend kept of each fold.
 
     Raises:
@@ -27,19 +25,17 @@ def verify_blend(directory: Path, *, plugins: tuple[str, ...] = (), tolerance: f
         load_metric(name, plugins)
     again = make_blend(members, saved.combination.method, saved.metric, seed=saved.seed)
     checks = list[FoldCheck]()
+    first = members.first
+    unit = 1.0 if first.task.has_classes else float(first.target.std()) or 1.0
     for number, part in enumerate(again.folds):
         kept = load_fold(fold_directory(directory, number)).result
-        gap_V = np.abs(part.proba.astype(np.float64) - kept.proba).max(axis=1)
-        if not members.first.task.has_classes:
-            gap_V = gap_V / (members.first.target.std() or 1.0)
-        worst = int(gap_V.argmax())
-        row = str(members.first.ids_N[part.rows[worst]])
-        if not gap_V[worst] <= tolerance:
+        check = compared(number, first.ids_N[part.rows], part.proba, kept.proba, unit)
+        if not check.largest <= tolerance:
             raise CheckpointError(
-                f"{directory}: fold {number} is not what its runs blend to: row '{row}' differs by {gap_V[worst]:.2g}"
+                f"{directory}: fold {number} is not what its runs blend to: row '{check.row}' differs by "
+                f"{check.largest:.2g}"
             )
-        equal = int((part.proba == kept.proba).all(axis=1).sum())
-        checks.append(FoldCheck(number, len(part.rows), equal, float(gap_V[worst]), row))
+        checks.append(check)
     return checks
 
 
