@@ -110,7 +110,7 @@ def predict_to_file(
             spec = predictor.run.spec
             table, what = filled(sample, ids_N.tolist(), proba_NC, spec, fill, labels=labels, numbered=rows.numbered)
             write(table)
-            said = [f"{len(sample.ids)} rows of {sample.path} filled with {what}"]
+            said.append(what)
     return outcome_of(predictor, rows, seen, said)
 
 
@@ -180,7 +180,7 @@ def _of_block(
 ) -> tuple[pa.Table, NDArray[Any]]:
     interrupts.check()
     readable_B, spec = block.readable_B, predictor.run.spec
-    outputs_K = predictor.predict(block.inputs) if readable_B.any() else nothing(predictor)
+    outputs_K = outputs_of(predictor, block)
     found = averaged(predictor.models, outputs_K, average, spec.task)
     names, proba_K = [model.name for model in predictor.models], [output.proba for output in outputs_K]
     found = with_decision(found, predictor.decision, names, proba_K)
@@ -197,8 +197,10 @@ def _of_block(
     return result_table(block.ids_B, readable_B, found, spec), _ranked(outputs_K, average)
 
 
-def nothing(predictor: Predictor) -> list[FoldOutput]:
-    """Return what the folds say of no rows."""
+def outputs_of(predictor: Predictor, block: Block) -> list[FoldOutput]:
+    """Return what the folds say of the rows of a block that can be read, of which there may be none."""
+    if block.readable_B.any():
+        return predictor.predict(block.inputs)
     task, n_classes = predictor.run.spec.task, len(predictor.run.spec.classes)
     proba = np.zeros((0, task.n_predicted(n_classes)), dtype=np.float32)
     return [FoldOutput(np.zeros((0, model.loss.n_outputs), dtype=np.float32), proba) for model in predictor.models]

@@ -12,12 +12,12 @@ from trainer.data.samples import DataSpec
 from trainer.errors import CheckpointError, DataError
 from trainer.inference.apply_decision import with_decision
 from trainer.inference.average import PROBA, Averaged, averaged, entropy
-from trainer.inference.blend_run import read_blend
+from trainer.inference.blend_run import SavedBlend, read_blend
 from trainer.inference.combine import combine
 from trainer.inference.decision import decision_for
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.output import output_file, result_table
-from trainer.inference.predict import Outcome, Track, all_labels, all_rows, nothing, refuse_same
+from trainer.inference.predict import Outcome, Track, all_labels, all_rows, outputs_of, refuse_same
 from trainer.inference.predictor import open_predictor
 from trainer.inference.submission import filled, read_sample
 from trainer.metrics.scores import score
@@ -56,6 +56,18 @@ class _Predicted:
     numbered: bool
 
 
+@dataclass(frozen=True)
+class _Blended:
+    """All rows as a blend predicts them: where its first run has named and labelled them, and which can be read."""
+
+    copy: RunCopy
+    spec: DataSpec
+    first: _Predicted
+    readable_N: NDArray[np.bool_]
+    found: Averaged
+    notes: tuple[str, ...]
+
+
 def predict_blend_to_file(
     directory: Path,
     data: Any,
@@ -75,62 +87,71 @@ def predict_blend_to_file(
     """
     sample = None if submission is None else read_sample(submission)
     refuse_same(output, data)
-    copy = open_copy(directory)
     if sample is not None:
         asked = replace(asked, sample_id=sample.id)
-    members = _members(directory, data, models, asked, track)
-    first = members[0]
-    spec = DataSpec(directory.name, copy.task, tuple(copy.facts["classes"]), reading=first.spec.reading)
+    blended = _blended(directory, read_blend(directory), data, models, asked, track)
+    spec, copy, first, readable_N = blended.spec, blended.copy, blended.first, blended.readable_N
     decision, said = (None, ()) if raw else decision_for(directory, [])
-    readable_N, found = _blended(directory, members, spec)
-    found = with_decision(found, decision, [], [])
+    found = with_decision(blended.found, decision, [], [])
     delimiter = None if sample is None else sample.delimiter or None
     table = result_table(first.ids_N, readable_N, found, spec)
     proba_NC = all_rows(found, readable_N)
     if sample is not None:
-        labels = all_labels(found, readable_N, spec)
-        ids = first.ids_N.tolist()
-        table, what = filled(sample, ids, proba_NC, spec, fill, labels=labels, numbered=first.numbered)
-        said = (*said, f"{len(sample.ids)} rows of {sample.path} filled with {what}")
+        labels, ids = all_labels(found, readable_N, spec), first.ids_N.tolist()
+        table, filled_with = filled(sample, ids, proba_NC, spec, fill, labels=labels, numbered=first.numbered)
+        said = (*said, filled_with)
     with output_file(output, delimiter, exact=sample is not None) as write:
         write(table)
-    notes = dict.fromkeys(note for member in members for note in member.notes)
-    return _outcome(copy, first, readable_N, proba_NC, (*notes, *said))
+    return _outcome(copy, first, readable_N, proba_NC, (*blended.notes, *said))
 
 
-def _members(directory: Path, data: Any, models: Models, asked: Asked, track: Track) -> list[_Predicted]:
-    """Return what each run of a blend says; their rows must be the same."""
-    saved = read_blend(directory)
+def _blended(
+    directory: Path, saved: SavedBlend | None, data: Any, models: Models, asked: Asked, track: Track
+) -> _Blended:
+    """Return what a blend says: what its runs do, whose rows must be the same, put together."""
     assert saved is not None
+    copy = open_copy(directory)
+    _require_same_runs(directory, saved)
+    members = [_predicted(place, data, models, asked, track) for place in saved.members]
+    first = members[0]
+    for place, one in zip(saved.members, members, strict=True):
+        if not np.array_equal(one.ids_N, first.ids_N):
+            raise DataError(
+                f"{place} and {saved.members[0]} name the rows of {data} differently: say how with --id COL"
+            )
+    proba_KNC = np.stack([member.proba_NC for member in members])
+    readable_N = np.asarray(np.isfinite(proba_KNC).all(axis=(0, 2)))
+    proba_KNC = proba_KNC[:, readable_N]
+    proba_NC = combine(saved.combination, copy.task, proba_KNC)
+    spread_N = proba_KNC.std(axis=0).max(axis=1)
+    found = Averaged(proba_NC, spread_N, entropy(proba_NC, copy.task) if copy.task.has_classes else None)
+    spec = DataSpec(directory.name, copy.task, tuple(copy.facts["classes"]), reading=first.spec.reading)
+    notes = tuple(dict.fromkeys(note for member in members for note in member.notes))
+    return _Blended(copy, spec, first, readable_N, found, notes)
+
+
+def _require_same_runs(directory: Path, saved: SavedBlend) -> None:
     for place, sha256 in zip(saved.members, saved.folds_sha256, strict=True):
         if not place.is_dir():
             raise CheckpointError(f"{directory} is made of {place}, which is not there: a blend holds no models itself")
         if folds_sha256(open_copy(place)) != sha256:
             raise CheckpointError(f"{place} has other folds than {directory} was made of: blend again")
-    found = [_predicted(place, data, models, asked, track) for place in saved.members]
-    for place, one in zip(saved.members, found, strict=True):
-        if not np.array_equal(one.ids_N, found[0].ids_N):
-            raise DataError(
-                f"{place} and {saved.members[0]} name the rows of {data} differently: say how with --id COL"
-            )
-    return found
 
 
 def _predicted(place: Path, data: Any, models: Models, asked: Asked, track: Track) -> _Predicted:
-    if read_blend(place) is not None:  # a blend of blends
-        members = _members(place, data, models, asked, track)
-        copy = open_copy(place)
-        spec = DataSpec(place.name, copy.task, tuple(copy.facts["classes"]), reading=members[0].spec.reading)
-        readable_N, found = _blended(place, members, spec)
-        return replace(members[0], proba_NC=all_rows(found, readable_N), spec=spec)
-    options = {"device": models.device, "batch_size": models.batch_size, "plugins": models.plugins}
-    predictor = open_predictor(place, raw=True, **options)  # type: ignore[arg-type]
+    saved = read_blend(place)
+    if saved is not None:  # a blend of blends
+        blended = _blended(place, saved, data, models, asked, track)
+        return replace(blended.first, proba_NC=all_rows(blended.found, blended.readable_N), spec=blended.spec)
+    predictor = open_predictor(
+        place, device=models.device, batch_size=models.batch_size, plugins=models.plugins, raw=True
+    )
     rows, spec = open_new_rows(predictor, data, asked), predictor.run.spec
     ids, probas = list[NDArray[np.str_]](), list[Floats]()
     targets, known = list[Target](), list[NDArray[np.bool_]]()
     for block in track(rows.blocks(), f"predicting with {place.name}", rows.n_blocks):
         interrupts.check()
-        outputs = predictor.predict(block.inputs) if block.readable_B.any() else nothing(predictor)
+        outputs = outputs_of(predictor, block)
         ids.append(block.ids_B)
         probas.append(all_rows(averaged(predictor.models, outputs, PROBA, spec.task), block.readable_B))
         if block.labels is not None:
@@ -139,19 +160,6 @@ def _predicted(place: Path, data: Any, models: Models, asked: Asked, track: Trac
     labels = (np.concatenate(targets), np.concatenate(known)) if targets else None
     notes = (*predictor.run.notes, *rows.notes())
     return _Predicted(np.concatenate(ids), np.concatenate(probas), labels, spec, notes, rows.numbered)
-
-
-def _blended(directory: Path, members: Sequence[_Predicted], spec: DataSpec) -> tuple[NDArray[np.bool_], Averaged]:
-    """Return which rows every run could read, and their blend."""
-    saved = read_blend(directory)
-    assert saved is not None
-    proba_KNC = np.stack([member.proba_NC for member in members])
-    readable_N = np.asarray(np.isfinite(proba_KNC).all(axis=(0, 2)))
-    proba_KNC = proba_KNC[:, readable_N]
-    proba_NC = combine(saved.combination, spec.task, proba_KNC)
-    spread_N = proba_KNC.std(axis=0).max(axis=1)
-    found = Averaged(proba_NC, spread_N, entropy(proba_NC, spec.task) if spec.task.has_classes else None)
-    return readable_N, found
 
 
 def _outcome(

@@ -74,7 +74,7 @@ def filled(
     labels: Target | None = None,
     numbered: bool = False,
 ) -> tuple[pa.Table, str]:
-    """Return the submission, and what was written into it, in words.
+    """Return the submission, and a sentence on what was written into it.
 
     Args:
         sample: to fill.
@@ -98,32 +98,33 @@ def filled(
         )
     values = proba_NC[places]
     chosen = spec.task.predicted(values) if labels is None else labels[places]
-    unread_N: NDArray[np.bool_] = np.logical_not(
-        np.isfinite(values).all(axis=1)
-    )  # images that --skip-broken has passed over: no label either
-    columns: dict[str, Any] = {sample.id: pa.array(sample.ids, pa.string())}
+    answers, what = _answers(sample, values, chosen, spec, fill)
+    table = pa.table({sample.id: pa.array(sample.ids, pa.string()), **answers})
+    return table, f"{len(sample.ids)} rows of {sample.path} filled with {what}"
+
+
+def _answers(
+    sample: Sample, values: NDArray[np.float64], chosen: Target, spec: DataSpec, fill: str | None
+) -> tuple[dict[str, Any], str]:
+    """Return the columns to be filled, and with what; rows that --skip-broken has passed over have no answer."""
     if not spec.task.has_classes:
         _require_one(sample, "the number that the run predicts")
-        columns[sample.columns[0]] = values[:, 0]
-        return pa.table(columns), "the predicted numbers"
+        return {sample.columns[0]: values[:, 0]}, "the predicted numbers"
+    unread_N: NDArray[np.bool_] = np.logical_not(np.isfinite(values).all(axis=1))
     by_class = _classes_of(sample, spec)
     if by_class is not None:
-        kind = fill or PROBA
-        predicted = spec.task.indicators(chosen, len(spec.classes))
-        source = values if kind == PROBA else predicted
-        for name, place in zip(sample.columns, by_class, strict=True):
-            columns[name] = pa.array(source[:, place], mask=unread_N)
-        said = "probabilities" if kind == PROBA else "0 and 1"
-        return pa.table(columns), f"{said}, a column for each {spec.task.noun}"
+        as_proba = (fill or PROBA) == PROBA
+        source = values if as_proba else spec.task.indicators(chosen, len(spec.classes))
+        pairs = zip(sample.columns, by_class, strict=True)
+        answers = {name: pa.array(source[:, place], mask=unread_N) for name, place in pairs}
+        return answers, f"{'probabilities' if as_proba else '0 and 1'}, a column for each {spec.task.noun}"
     _require_one(sample, "the label, or the probability of the positive class")
-    kind = fill or (LABEL if _holds_labels(sample, spec) else PROBA)
-    if kind == PROBA:
-        columns[sample.columns[0]] = values[:, _positive(sample, spec)]
-        return pa.table(columns), f"the probability of '{spec.classes[1]}' (--fill label writes labels)"
+    if (fill or (LABEL if _holds_labels(sample, spec) else PROBA)) == PROBA:
+        proba_N = values[:, _positive(sample, spec)]
+        return {sample.columns[0]: proba_N}, f"the probability of '{spec.classes[1]}' (--fill label writes labels)"
     say = label_text(spec)
     said_N = [None if unread else say(row) for row, unread in zip(chosen, unread_N, strict=True)]
-    columns[sample.columns[0]] = pa.array(said_N, pa.string())
-    return pa.table(columns), "labels (--fill proba writes probabilities)"
+    return {sample.columns[0]: pa.array(said_N, pa.string())}, "labels (--fill proba writes probabilities)"
 
 
 def _places(sample: Sample, ids_N: Sequence[str]) -> NDArray[np.int64]:
