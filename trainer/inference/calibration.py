@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logsumexp
 
 from trainer.errors import ConfigError, did_you_mean
-from trainer.inference.log_scores import as_proba, log_odds, row_losses
+from trainer.inference.log_scores import as_proba, log_odds, row_losses, summing_to_one
 from trainer.tasks import Target, Task
 
 Floats = NDArray[np.float64]
@@ -107,9 +107,7 @@ def _together(task: Task, proba_NK: Floats) -> Floats:
         return proba_NK
     if proba_NK.shape[1] == 1:
         return np.hstack([1 - proba_NK, proba_NK])
-    total_N1 = proba_NK.sum(axis=1, keepdims=True)
-    even = np.full_like(proba_NK, 1 / proba_NK.shape[1])
-    return np.asarray(np.divide(proba_NK, total_N1, out=even, where=total_N1 > 0))
+    return summing_to_one(proba_NK)
 
 
 def _truth(task: Task, target: Target, n_classes: int) -> Floats:

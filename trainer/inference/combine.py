@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.inference.log_scores import as_proba, log_odds, log_scores
+from trainer.inference.log_scores import as_proba, log_odds, log_scores, summing_to_one
 from trainer.tasks import Task
 
 Floats = NDArray[np.float64]
@@ -97,11 +97,7 @@ def _rank_mean(fitted: Combination, task: Task, proba_KNC: Floats) -> Floats:
         back_KN = np.stack([np.interp(rank_N, share, values) for values, share in curves])
         columns.append(_weighted(np.asarray(fitted.weights), back_KN))
     blended = np.stack(columns, axis=1)
-    if not task.one_class_each:
-        return blended
-    total = blended.sum(axis=1, keepdims=True)
-    even_NC = np.full_like(blended, 1 / blended.shape[1])
-    return np.asarray(np.divide(blended, total, out=even_NC, where=total > 0))
+    return summing_to_one(blended) if task.one_class_each else blended
 
 
 def features(task: Task, scores_KNC: Floats) -> Floats:

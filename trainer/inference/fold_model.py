@@ -23,8 +23,8 @@ from trainer.models.blueprint import as_config_file
 from trainer.models.pretrained import TRANSFORMER
 from trainer.profiler.costs import same_random_state
 from trainer.run.experiment import Recipe
-from trainer.run.factories import build_loss, build_model, loss_arguments
-from trainer.run.rebuild import LOSS_COUNTS, TARGET, loss_told
+from trainer.run.factories import build_loss, build_model
+from trainer.run.rebuild import LOSS_COUNTS, TARGET, loss_counts, loss_told
 from trainer.store.fold_files import fold_directory, read_done, read_fold_file
 from trainer.store.run_files import read_run_rows
 from trainer.weights.file_formats import SUFFIXES
@@ -152,8 +152,7 @@ def _counts(run: TrainedRun, name: int | str) -> dict[str, Any]:
     _, target, _ = read_run_rows(run.directory, run.spec.task)
     if name != "all":
         target = target[run.plan.rows(*divmod(int(name), run.plan.n_splits))[0]]
-    counted = loss_arguments(run.spec, target)
-    return {key: counted[key] for key in ("class_counts", "n_rows")}
+    return loss_counts(run.spec, target)
 
 
 def _in_files(recipe: Recipe, run: TrainedRun, stack: ExitStack) -> Recipe:

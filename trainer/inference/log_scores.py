@@ -54,6 +54,13 @@ def as_proba(task: Task, scores: Floats) -> Floats:
     return np.asarray(expit(scores) if task.several_labels else softmax(scores, axis=-1))
 
 
+def summing_to_one(values_NC: Floats) -> Floats:
+    """Divide each row by its sum; a row of zeros becomes even shares."""
+    total_N1 = values_NC.sum(axis=1, keepdims=True)
+    even_NC = np.full_like(values_NC, 1 / values_NC.shape[1])
+    return np.asarray(np.divide(values_NC, total_N1, out=even_NC, where=total_N1 > 0))
+
+
 def log_odds(scores_N2: Floats) -> Floats:
     """Return (N, 1) the log odds of the second of two classes."""
     return scores_N2[..., 1:] - scores_N2[..., :1]

@@ -49,9 +49,8 @@ def result_table(ids_B: NDArray[np.str_], readable_B: NDArray[np.bool_], found: 
     if found.entropy_B is not None:
         columns["entropy"] = _floats(found.entropy_B, readable_B, np.float32)
     if found.cover is not None and spec.task.has_classes:
-        between = spec.reading.get("label_delimiter") or "|"
-        sets = [between.join(spec.classes[place] for place in np.flatnonzero(row).tolist()) for row in found.cover]
-        columns[SET] = _spread_out(pa.array(sets, pa.string()), readable_B)
+        say = _several(spec)
+        columns[SET] = _spread_out(pa.array([say(row) for row in found.cover], pa.string()), readable_B)
     elif found.cover is not None:
         columns |= {end: _floats(found.cover[:, place], readable_B, np.float64) for place, end in enumerate(ENDS)}
     return pa.table(columns)
@@ -64,10 +63,12 @@ def labels_of(found: Averaged, spec: DataSpec) -> Target:
 
 def label_text(spec: DataSpec) -> Callable[[Any], str]:
     """Return what writes the label of one row as the run's data has it: several labels joined by its delimiter."""
+    return _several(spec) if spec.task.several_labels else lambda label: spec.classes[int(label)]
+
+
+def _several(spec: DataSpec) -> Callable[[Any], str]:
     between = spec.reading.get("label_delimiter") or "|"
-    if not spec.task.several_labels:
-        return lambda label: spec.classes[int(label)]
-    return lambda label: between.join(spec.classes[place] for place in np.flatnonzero(label).tolist())
+    return lambda holds_C: between.join(spec.classes[place] for place in np.flatnonzero(holds_C).tolist())
 
 
 def _words(predicted: Target, spec: DataSpec) -> Any:

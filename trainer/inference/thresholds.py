@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.inference.objectives import Objective
+from trainer.metrics.scores import better
 from trainer.tasks import Target, Task
 
 Floats = NDArray[np.float64]
@@ -124,11 +125,8 @@ def _value(objective: Objective, hit_L: Floats, true_L: Floats, said_L: Floats) 
 
 
 def _gains(objective: Objective, value: float, best: float) -> bool:
-    if math.isnan(value) or math.isclose(value, best, rel_tol=1e-12, abs_tol=1e-15):
-        return False
-    if math.isnan(best):
-        return True
-    return value > best if objective.greater_is_better else value < best
+    same = math.isclose(value, best, rel_tol=1e-12, abs_tol=1e-15)
+    return better(value, best, objective.greater_is_better) and not same
 
 
 def _counts_of_class(one: int, target_N: Target, other_N: NDArray[np.int64], gap_N: Floats, n_classes: int) -> Counts:

@@ -13,15 +13,20 @@ from trainer.run.fold import Fold
 from trainer.run.fold_data import prepared_inputs
 from trainer.store.own_files import PRETRAINED
 from trainer.system.files import sealed
+from trainer.tasks import Target
 
 LOSS_COUNTS, TARGET = "loss_counts", "target"  # in a fold's preprocess.json, beside what was fitted
 
 
 def fitted_facts(spec: DataSpec, fold: Fold) -> dict[str, Any]:
     """Return what was fitted on a fold's training rows, and what its loss was told of them, as plain values."""
-    counted = loss_arguments(spec, fold.data.target.cpu().numpy()[fold.rows.train])
-    counts = {name: counted[name] for name in ("class_counts", "n_rows")}
-    return {**fold.to_json(), LOSS_COUNTS: counts}
+    return {**fold.to_json(), LOSS_COUNTS: loss_counts(spec, fold.data.target.cpu().numpy()[fold.rows.train])}
+
+
+def loss_counts(spec: DataSpec, target: Target) -> dict[str, Any]:
+    """Return what a loss is told of the training rows it is for, as plain values."""
+    counted = loss_arguments(spec, target)
+    return {name: counted[name] for name in ("class_counts", "n_rows")}
 
 
 def loss_told(spec: DataSpec, counts: Mapping[str, Any]) -> dict[str, Any]:
