@@ -13,6 +13,7 @@ from trainer.inference.blend_run import read_blend
 from trainer.inference.combine import combine
 from trainer.inference.decision import load_decision
 from trainer.inference.log_scores import log_scores
+from trainer.run.copies import open_copy
 from trainer.tasks import BINARY
 
 
@@ -35,7 +36,7 @@ def test_predictions_are_decided_and_raw_ones_are_not(run, tmp_path, capsys):
     capsys.readouterr()
     after = predict(run, tmp_path)
     assert f"decided by {run}/decision.json" in capsys.readouterr().out
-    decision = load_decision(run)
+    decision = load_decision(open_copy(run))
     proba = before[["proba_no", "proba_yes"]].to_numpy()
     labels, calibrated = decision.apply(proba)
     np.testing.assert_allclose(after[["proba_no", "proba_yes"]], calibrated, atol=1e-5)

@@ -14,6 +14,7 @@ from trainer.inference.decide import Wanted, decide_run
 from trainer.inference.decision import load_decision
 from trainer.inference.held_out import read_held_out
 from trainer.report import markdown
+from trainer.run.copies import open_copy
 from trainer.tasks import BINARY, MULTILABEL, REGRESSION
 
 N = 200
@@ -69,7 +70,7 @@ def test_what_a_fold_is_decided_by_comes_from_no_row_of_it_in_any_repeat(run, mo
 def test_a_decision_is_kept_read_back_and_applied_to_probabilities_alone(run):
     decided = decide_run(run, Wanted("f1_macro", calibrate="temperature", coverage=0.9))
     decision_run.save_decision(run, decided)
-    found = load_decision(run)
+    found = load_decision(open_copy(run))
     assert found == decided.decision
     held_out = read_held_out(run)
     labels, proba = found.apply(held_out.proba_RNC[0].astype(np.float32))
@@ -88,12 +89,12 @@ def test_a_decision_of_folds_that_were_trained_again_is_refused(tmp_path, run):
     again = two_classes(tmp_path / "a", seed=7)
     shutil.copy(run / "decision.json", again / "decision.json")
     with pytest.raises(CheckpointError, match="fitted on other folds"):
-        load_decision(again)
+        load_decision(open_copy(again))
     changed = json.loads((run / "decision.json").read_text())
     changed["offsets"][1] += 1
     (again / "decision.json").write_text(json.dumps(changed))
     with pytest.raises(CheckpointError, match="changed after it was written"):
-        load_decision(again)
+        load_decision(open_copy(again))
 
 
 def test_labels_numbers_and_costs_of_several_classes_are_decided_too(tmp_path):
@@ -166,14 +167,14 @@ def test_the_command_prints_both_figures_keeps_the_decision_and_removes_it(run, 
     assert "expected where calibrated" in said
     assert "covered by class: no " in said
     assert (run / "plots" / "reliability.png").read_bytes() == b"picture"
-    assert load_decision(run).calibration.method == "platt"
+    assert load_decision(open_copy(run)).calibration.method == "platt"
     assert foldwise(["report", str(run)]) == 0
     assert "## Decision" in (run / "report.md").read_text()
     assert "calibrated by platt scaling" in (run / "report.md").read_text()
     assert foldwise(["decide", str(run), "--metric", "f1_macro"]) == 0
     assert not (run / "plots" / "reliability.png").exists()
     assert foldwise(["decide", str(run), "--remove"]) == 0
-    assert load_decision(run) is None
+    assert load_decision(open_copy(run)) is None
     assert foldwise(["report", str(run)]) == 0
     assert "## Decision" not in (run / "report.md").read_text()
     assert foldwise(["decide", str(run), "--remove", "--metric", "mcc"]) == 2

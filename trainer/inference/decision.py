@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from trainer.inference.calibration import Calibration, calibrated, calibration_f
 from trainer.inference.conformal import Conformal
 from trainer.inference.log_scores import as_proba, log_scores
 from trainer.inference.thresholds import as_thresholds, decide
-from trainer.run.copies import open_copy
+from trainer.run.copies import RunCopy
 from trainer.run.decided import FOLDS_SHA256, folds_sha256
 from trainer.store.own_files import DECISION
 from trainer.system.files import unsealed
@@ -88,28 +87,29 @@ class Decision:
         }
 
 
-def load_decision(run: Path) -> Decision | None:
+def load_decision(run: RunCopy) -> Decision | None:
     """Return what a run decides by; None where nothing was decided, so that the likeliest class is predicted.
 
     Raises:
         CheckpointError: decision.json is damaged, or of folds that were trained again since.
     """
-    if not is_there(run / DECISION, run):
+    path = run.directory / DECISION
+    if not is_there(path, run.directory):
         return None
-    facts = unsealed(run / DECISION, run)
+    facts = unsealed(path, run.directory)
     try:
         found = _decision_from(facts)
         known = facts[FOLDS_SHA256]
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{run}/{DECISION} is damaged, or of another version: {type(error).__name__}") from error
-    if known != folds_sha256(open_copy(run)):
+        raise CheckpointError(f"{path} is damaged, or of another version: {type(error).__name__}") from error
+    if known != folds_sha256(run):
         raise CheckpointError(
-            f"{run}/{DECISION} was fitted on other folds than are there now\nfit it again with foldwise decide {run}"
+            f"{path} was fitted on other folds than are there now\nfit it again with foldwise decide {run.directory}"
         )
     return found
 
 
-def decision_for(run: Path, names: Sequence[int | str]) -> tuple[Decision | None, tuple[str, ...]]:
+def decision_for(run: RunCopy, names: Sequence[int | str]) -> tuple[Decision | None, tuple[str, ...]]:
     """Return what a run decides by where these folds predict, and what to say about it.
 
     Raises:
@@ -118,7 +118,7 @@ def decision_for(run: Path, names: Sequence[int | str]) -> tuple[Decision | None
     decision = load_decision(run)
     if decision is None:
         return None, ()
-    said = f"decided by {run}/decision.json (--raw predicts without it)"
+    said = f"decided by {run.directory / DECISION} (--raw predicts without it)"
     if decision.conformal is None or set(range(len(decision.conformal.scores))) <= set(names):
         return decision, (said,)
     return replace(decision, conformal=None), (said, ANOTHER_FOLDS)

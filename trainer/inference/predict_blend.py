@@ -91,7 +91,7 @@ def predict_blend_to_file(
         asked = replace(asked, sample_id=sample.id)
     blended = _blended(directory, read_blend(directory), data, models, asked, track)
     spec, copy, first, readable_N = blended.spec, blended.copy, blended.first, blended.readable_N
-    decision, said = (None, ()) if raw else decision_for(directory, [])
+    decision, said = (None, ()) if raw else decision_for(copy, [])
     found = with_decision(blended.found, decision, [], [])
     delimiter = None if sample is None else sample.delimiter or None
     table = result_table(first.ids_N, readable_N, found, spec)

@@ -138,7 +138,7 @@ def open_predictor(
     """
     run = open_trained(directory, device=device, plugins=plugins)
     names = wanted_folds(run, folds)
-    decision, said = (None, ()) if raw else decision_for(directory, names)
+    decision, said = (None, ()) if raw else decision_for(run.copy, names)
     models = tuple(load_fold_model(run, name) for name in names)
     return Predictor(replace(run, notes=(*run.notes, *said)), models, batch_size, decision)
 

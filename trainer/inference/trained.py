@@ -17,7 +17,7 @@ from trainer.data.samples import DataSpec
 from trainer.engine.precision.opt_levels import resolve_opt_level, show
 from trainer.errors import CheckpointError, ConfigError
 from trainer.folds.plan import FoldPlan
-from trainer.run.copies import open_copy
+from trainer.run.copies import RunCopy, open_copy
 from trainer.run.experiment import Recipe
 from trainer.run.missing import missing_folds, missing_message
 from trainer.run.prepare import make_candidates, make_recipe
@@ -26,7 +26,6 @@ from trainer.store.identity import deciding_keys, describe_differences
 from trainer.store.own_files import BLEND, PRETRAINED
 from trainer.system.files import unsealed
 from trainer.system.folders import is_there, read_file
-from trainer.tasks import TASKS
 
 CONFIG = "config.yaml"
 HALF = "amp.dtype in force"  # a key of the identity
@@ -37,9 +36,7 @@ class TrainedRun:
     """A run whose models can be built again.
 
     Attributes:
-        directory: where it is.
-        facts: its manifest.json.
-        plan: its folds.json.
+        copy: where it is, its manifest.json and folds.json.
         config: its config.yaml, with the plugins of whoever reads it.
         spec: what its targets mean, and how its rows were read.
         recipe: how its folds were trained; where folds are nested, that of the run itself.
@@ -49,9 +46,7 @@ class TrainedRun:
         notes: what a person should know.
     """
 
-    directory: Path
-    facts: Mapping[str, Any]
-    plan: FoldPlan
+    copy: RunCopy
     config: RunConfig
     spec: DataSpec
     recipe: Recipe
@@ -59,6 +54,21 @@ class TrainedRun:
     plans: Mapping[str, Any]
     tokenizer: Mapping[str, Any] | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """Where it is."""
+        return self.copy.directory
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Its manifest.json."""
+        return self.copy.facts
+
+    @property
+    def plan(self) -> FoldPlan:
+        """Its folds.json."""
+        return self.copy.plan
 
     def recipe_of(self, picked: Mapping[str, Any]) -> Recipe:
         """Return the recipe of a fold by what its inner folds picked, which is empty where nothing is nested.
@@ -103,11 +113,9 @@ def open_trained(directory: Path, *, device: str | None = None, plugins: Sequenc
     classes, reading = tuple(copy.facts["classes"]), copy.facts.get("reading", {})
     kept = unsealed(directory / PRETRAINED, directory) if is_there(directory / PRETRAINED, directory) else {}
     return TrainedRun(
-        directory,
-        copy.facts,
-        copy.plan,
+        copy,
         config,
-        DataSpec(directory.name, TASKS[copy.facts["task"]], classes, reading=reading),
+        DataSpec(directory.name, copy.task, classes, reading=reading),
         recipe,
         {_key(candidate.values): candidate.recipe for candidate in candidates},
         kept.get("models", {}),
