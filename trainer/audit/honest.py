@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainer.audit.checks.features import label_columns
+from trainer.audit.checks.unused_columns import named_columns
 from trainer.audit.clusters import with_groups
 from trainer.audit.duplicate_rows import number
 from trainer.audit.split import Side, Split, crossing
@@ -174,12 +175,6 @@ def _by_split_column(samples: Samples, name: str) -> Honest | None:
         return None
     how = f"under the split of column '{name}'"
     return Honest(how, sides, held_out_rows(sides, len(samples)), (name,), f"'{name}' is the split")
-
-
-def named_columns(samples: Samples) -> TableColumns:
-    """Return the columns that may be a group or a split: features or, of texts and images, such as nothing reads."""
-    nothing = TableColumns(np.empty((len(samples), 0)), np.empty((len(samples), 0), dtype=object), (), ())
-    return samples.inputs if isinstance(samples.inputs, TableColumns) else samples.beside or nothing
 
 
 def _is_all(samples: Samples, name: str) -> bool:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.audit.checks.sides import known_times
-from trainer.audit.checks.unused_columns import group_columns, split_columns
+from trainer.audit.checks.unused_columns import group_columns, named_columns, split_columns
 from trainer.audit.clusters import duplicate_groups, with_groups
 from trainer.audit.duplicate_rows import number
 from trainer.audit.findings import Finding, count
-from trainer.audit.honest import Honest, folds_of, held_out_rows, honest_ways, named_columns
+from trainer.audit.honest import Honest, folds_of, held_out_rows, honest_ways
 from trainer.audit.probes import metric, probe_predictions, probes
 from trainer.audit.split import Side, Split, TrainRows
 from trainer.data.columns.roles import setting

@@ -9,6 +9,7 @@ from trainer.data.images.pixel_arrays import load_array
 from trainer.data.sources.image_arrays import read_array_labels
 from trainer.errors import FoldwiseError
 from trainer.look.answer import Candidate, Look, Refusal
+from trainer.look.few_rows import balance
 from trainer.look.loading_plan import MODELS
 
 NEVER_LOADED = "never loaded"
@@ -32,7 +33,6 @@ def look_at_arrays(path: Path, name: str) -> Look | None:
         images = load_array(*found[0].images)
     except FoldwiseError as problem:
         return Look(name, "arrays of images", refusals=_refusal(problem, path, name), advice="mend what is refused")
-    counts = labels.task.class_counts(labels.target[~labels.left_out_N], len(labels.classes)).tolist()
     parts = [part for part in dict.fromkeys(array.part for array in found) if part]
     items = ["data=image_arrays", f"data.path={quoted(name)}", f"model={MODELS['image_folder']}"]
     items += ["data.split=true", "cv=predefined"] if len(parts) > 1 else []
@@ -44,7 +44,7 @@ def look_at_arrays(path: Path, name: str) -> Look | None:
         "arrays of images",
         n_rows=len(labels.target),
         task=labels.task.name,
-        balance=dict(sorted(zip(labels.classes, counts, strict=True), key=lambda item: -item[1])),
+        balance=balance(labels.task, labels.target[~labels.left_out_N], labels.classes),
         facts=(f"{images.shape[1]} x {images.shape[2]} (height x width), {colour}",),
         candidates={"split": (Candidate("parts", ", ".join(parts)),)} if len(parts) > 1 else {},
         notes=labels.notes,

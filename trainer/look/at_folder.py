@@ -3,10 +3,12 @@
 import json
 import os
 import shlex
+from collections import Counter
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
+from trainer.audit.findings import count
 from trainer.data.readers.find import endings
 from trainer.errors import FoldwiseError
 from trainer.look.answer import Look
@@ -31,7 +33,7 @@ def look_at_folder(path: Path, name: str) -> Look:
     runs = [entry.name for entry in inside if entry.is_dir() and _is_run(entry)]
     if runs:
         advice = f"look at one of them, or: foldwise tensorboard {shlex.quote(name)}"
-        return Look(name, f"a folder of {_counted(len(runs), 'run')}", files=tuple(runs), advice=advice)
+        return Look(name, f"a folder of {count(len(runs), 'run')}", files=tuple(runs), advice=advice)
     if (path / "config.json").is_file() and any(entry.suffix in WEIGHTS for entry in inside):
         advice = f"give it to a model: model=transformer model.pretrained={shlex.quote(name)}, with data of texts"
         return Look(name, f"a pretrained model ({_model_type(path)}), no data", advice=advice)
@@ -39,7 +41,7 @@ def look_at_folder(path: Path, name: str) -> Look:
     if tables:
         listed = tuple(f"{entry.name} ({_size(entry)})" for entry in tables[:MOST_LISTED])
         advice = f"look at one of them: foldwise look {shlex.quote(str(Path(name, tables[0].name)))}"
-        return Look(name, f"a folder with {_counted(len(tables), 'table')}", files=listed, advice=advice)
+        return Look(name, f"a folder with {count(len(tables), 'table')}", files=listed, advice=advice)
     return _other(path, name)
 
 
@@ -76,14 +78,11 @@ def _other(path: Path, name: str) -> Look:
     files = sorted(islice(every, MOST_FILES))
     if not files:
         return Look(name, "an empty folder", advice="look at the folder or file that holds the data")
-    kinds: dict[str, int] = {}
-    for file in files:
-        kinds[file.suffix.lower() or "no ending"] = kinds.get(file.suffix.lower() or "no ending", 0) + 1
-    most = sorted(kinds.items(), key=lambda item: -item[1])
-    said = first_few([f"{count:,} {ending}" for ending, count in most], 5)
+    most = Counter(file.suffix.lower() or "no ending" for file in files).most_common()
+    said = first_few([f"{times:,} {ending}" for ending, times in most], 5)
     deeper = [file.relative_to(path).as_posix() for file in files if _is_table(file)]
     more = "more than " if len(files) == MOST_FILES else ""
-    what = f"a folder with {more}{_counted(len(files), 'file')}: {said}"
+    what = f"a folder with {more}{count(len(files), 'file')}: {said}"
     if deeper:
         return Look(name, what, files=tuple(deeper[:MOST_LISTED]), advice="look at one of these tables")
     if most[0][0] in (".npy", ".npz"):
@@ -93,10 +92,6 @@ def _other(path: Path, name: str) -> Look:
     else:
         advice = "nothing in it is a table or an image that is read"
     return Look(name, what, advice=advice)
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _size(path: Path) -> str:

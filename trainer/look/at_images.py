@@ -17,8 +17,9 @@ from trainer.data.sources.image_folder import FoundImages, find_classes
 from trainer.errors import DataError, FoldwiseError
 from trainer.look.advice import advised
 from trainer.look.answer import Candidate, Look, Refusal
-from trainer.look.few_rows import N_SPLITS, few_rows_options
+from trainer.look.few_rows import N_SPLITS, balance, few_rows_options
 from trainer.look.loading_plan import MODELS
+from trainer.wording.lists import first_few
 
 MOST_TRIES = 6
 MOST_COUNTED = 20_000  # files, before it is said that a folder is none of images
@@ -77,26 +78,25 @@ def look_at_images(listing: Listing, name: str) -> Look:
             look, refusals=refusals, advice="put the images into one folder per class, or name them in a table"
         )
     labels = found.labels
-    counts = labels.task.class_counts(labels.target[~labels.left_out_N], len(labels.classes)).tolist()
-    balance = dict(sorted(zip(labels.classes, counts, strict=True), key=lambda item: -item[1]))
+    target = labels.target[~labels.left_out_N]
     within = {place.within for place in found.inside if place.within}
-    cv = ["cv=predefined"] if options.get("split") else []
     candidates: dict[str, tuple[Candidate, ...]] = {}
     if options.get("split"):
+        cv = ["cv=predefined"]
         candidates["split"] = (Candidate("folder", ", ".join(sorted({place.part for place in found.inside}))),)
+    else:
+        strategy, cv = "stratified", list[str]()
+        if within:
+            options["group"], strategy = "folder", "stratified_group"
+            cv = ["cv=stratified_group", *([f"cv.n_splits={len(within)}"] if len(within) < N_SPLITS else [])]
+        few, refused = few_rows_options(strategy, target, None, labels.classes, labels.task)
+        cv, refusals = [*cv, *few], (*refusals, *refused)
     if within:
         candidates["group"] = (Candidate("folder", f"{len(within)} folders below the class folders"),)
-        if not options.get("split"):
-            options["group"] = "folder"
-            cv = ["cv=stratified_group", *([f"cv.n_splits={len(within)}"] if len(within) < N_SPLITS else [])]
-    if not options.get("split"):
-        strategy = "stratified_group" if within else "stratified"
-        few, refused = few_rows_options(strategy, labels.target[~labels.left_out_N], None, labels.classes, labels.task)
-        cv, refusals = [*cv, *few], (*refusals, *refused)
     return replace(
         look,
         task=labels.task.name,
-        balance=balance,
+        balance=balance(labels.task, target, labels.classes),
         refusals=refusals,
         notes=found.notes,
         candidates=candidates,
@@ -166,7 +166,7 @@ def _sizes(listing: Listing, names: Sequence[str]) -> tuple[str, ...]:
             )
         facts.append(f"sizes of {len(sizes)} images: {said}, {kind}")
     if broken:
-        facts.append(f"cannot be read: {broken[0]}" + (f" and {len(broken) - 1} more" if len(broken) > 1 else ""))
+        facts.append(f"cannot be read: {first_few(broken, 1)}")
     kinds = Counter(Path(name).suffix.lower() for name in names)
     facts.append("files: " + ", ".join(f"{count:,} {ending}" for ending, count in kinds.most_common(4)))
     return tuple(facts)

@@ -15,15 +15,17 @@ from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.find import find_reader, readers
 from trainer.data.readers.unpacked import is_archive, is_packed
-from trainer.data.samples import DataSpec, Samples
+from trainer.data.samples import Samples
 from trainer.errors import DataError, FoldwiseError
 from trainer.look.answer import Candidate, ColumnLook, Look, Refusal
-from trainer.look.candidates import LabelGuess, label_guesses
+from trainer.look.candidates import LabelGuess, is_called, label_guesses
 from trainer.look.column_kinds import look_at_columns
+from trainer.look.few_rows import balance
 from trainer.look.loading_plan import LoadingPlan
 from trainer.look.opening import Opened, open_advised, repair_steps, repaired
 from trainer.look.sampling import Sample, sampled
 from trainer.look.table_plan import TablePlan, plan_table
+from trainer.wording.lists import first_few
 
 MOST_ROWS = 50_000  # looked at, unless asked for
 MOST_CELLS = 5_000_000
@@ -194,7 +196,7 @@ def _answer(look: Look, found: _Found, target: str) -> Look:
     return replace(
         look,
         task=spec.task.name,
-        balance=_balance(samples, spec),
+        balance=balance(spec.task, samples.target, spec.classes),
         facts=_facts(samples, found, plan.plan),
         train=plan.plan.train_command(target),
         audit=plan.plan.audit_command(target),
@@ -214,14 +216,9 @@ def _with_role(column: ColumnLook, plan: LoadingPlan, opened: OpenTable) -> Colu
         "file": plan.others.get("file"),
     }.items():
         for name in [names] if isinstance(names, str | int) else names or ():
-            if column.name == str(name) or (str(name).endswith("*") and column.name.startswith(str(name)[:-1])):
+            if is_called(column.name, str(name)):
                 return replace(column, role=role)
     return replace(column, role="feature" if plan.source == "csv_tabular" else "")
-
-
-def _balance(samples: Samples, spec: DataSpec) -> dict[str, int]:
-    counts = spec.task.class_counts(samples.target, len(spec.classes)).tolist()
-    return dict(sorted(zip(spec.classes, counts, strict=True), key=lambda item: -item[1])) if counts else {}
 
 
 def _facts(samples: Samples, found: _Found, plan: LoadingPlan) -> tuple[str, ...]:
@@ -234,7 +231,7 @@ def _facts(samples: Samples, found: _Found, plan: LoadingPlan) -> tuple[str, ...
             facts.append(f"{n_repeats:,} of {first}{len(some):,} rows repeat the input of an earlier one")
     near = [f"{column.name} ({share:.1%})" for column, share in _near_constant(found)]
     if near:
-        facts.append(f"nearly the same in every row: {', '.join(near[:5])}{', ...' if len(near) > 5 else ''}")
+        facts.append(f"nearly the same in every row: {first_few(near, rest=', ...')}")
     facts += _stems(found)
     dates = [column.name for column in found.columns if column.kind == "date"]
     if dates:

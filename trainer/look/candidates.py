@@ -141,8 +141,13 @@ def _counted(table: pa.Table, columns: Sequence[ColumnLook]) -> list[LabelGuess]
     return [LabelGuess(tuple(names), f"{len(names)} columns of 0/1 called so", 12)]
 
 
+def is_called(column: str, name: str) -> bool:
+    """Return whether a column has the name, which may be a pattern such as ``label:*``."""
+    return column == name or (name.endswith("*") and column.startswith(name[:-1]))
+
+
 def _matching(pattern: str, names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.startswith(pattern.removesuffix("*"))]
+    return [name for name in names if is_called(name, pattern)]
 
 
 def _block(table: pa.Table, columns: Sequence[ColumnLook]) -> list[LabelGuess]:

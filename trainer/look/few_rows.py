@@ -1,4 +1,4 @@
-"""The options of a split whose classes have fewer rows than there are folds."""
+"""The rows of each class, and the options of a split where these are fewer than the folds."""
 
 from typing import Any
 
@@ -11,6 +11,12 @@ from trainer.tasks import Task
 
 N_SPLITS = 5  # of the configuration
 LEAST_SPLITS = 3  # fewer than this are set only where no class has more rows
+
+
+def balance(task: Task, target: NDArray[Any], classes: tuple[str, ...]) -> dict[str, int]:
+    """Return the rows of each class, the most frequent first; nothing of numbers."""
+    counts = task.class_counts(target, len(classes)).tolist()
+    return dict(sorted(zip(classes, counts, strict=True), key=lambda item: -item[1])) if counts else {}
 
 
 def few_rows_options(

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
 
+from trainer.audit.findings import count
 from trainer.errors import shown
 from trainer.look.answer import ColumnLook, Look
 from trainer.look.languages import SAID
@@ -55,7 +56,7 @@ def _head(look: Look) -> list[str]:
         lines.append(", ".join(f"{name} {_quoted(name, value)}" for name, value in look.form.items()))
     if look.n_rows is not None:
         rows = f"{'~' if look.estimated else ''}{look.n_rows:,} {'rows' if look.columns else 'images'}"
-        columns = f", {len(look.columns):,} column{'s' * (len(look.columns) > 1)}" if look.columns else ""
+        columns = f", {count(len(look.columns), 'column')}" if look.columns else ""
         lines.append(f"{rows}{columns}{f' ({look.sample})' if look.sample else ''}")
     return lines
 

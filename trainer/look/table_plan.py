@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from trainer.audit.checks.unused_columns import group_columns, split_columns
+from trainer.audit.checks.unused_columns import group_columns, named_columns, split_columns
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.unread import GROUP_NAME, WHO
 from trainer.data.readers.contract import OpenTable
-from trainer.data.samples import DataSpec, Samples, TableColumns
+from trainer.data.samples import DataSpec, Samples
 from trainer.errors import FoldwiseError
 from trainer.folds.io.split_files import given_folds
 from trainer.folds.plan import make_folds
 from trainer.look.answer import Candidate, ColumnLook, Refusal
-from trainer.look.candidates import LabelGuess
+from trainer.look.candidates import LabelGuess, is_called
 from trainer.look.column_kinds import EAST_ASIAN, ID_NAME, is_text_name
 from trainer.look.few_rows import N_SPLITS, few_rows_options
 from trainer.look.loading_plan import LoadingPlan, as_options
@@ -74,7 +74,6 @@ def plan_table(
     form: ColumnOptions,
     *,
     whole: bool,
-    images: str | None = None,
 ) -> TablePlan:
     """Return how a table would be trained on with a label.
 
@@ -85,12 +84,11 @@ def plan_table(
         label: what may be the label.
         form: options on how the file is written.
         whole: whether all rows are looked at, so that classes may be counted.
-        images: where the images lie that a column names.
     """
     rows = _Rows(opened, name, columns, whole)
     names = label.names[0] if len(label.names) == 1 else list(label.names)
     base = replace(form, label=names)
-    plan = _with_inputs(LoadingPlan("csv_tabular", base), columns, images)
+    plan = _with_inputs(LoadingPlan("csv_tabular", base), columns)
     plan, loaded = _settled(plan, rows)
     if loaded is None:
         return TablePlan(plan, None, tuple(rows.refusals))
@@ -103,14 +101,13 @@ def plan_table(
     return TablePlan(plan, loaded, tuple(rows.refusals), *found)
 
 
-def _with_inputs(plan: LoadingPlan, columns: Sequence[ColumnLook], images: str | None) -> LoadingPlan:
+def _with_inputs(plan: LoadingPlan, columns: Sequence[ColumnLook]) -> LoadingPlan:
     """Choose what is learnt from: image files, texts, or all columns."""
     labels = _labels(plan, columns)
     free = [column for column in columns if column.name not in labels]
     files = [column.name for column in free if column.kind == "image file"]
     if files:
-        where = {} if images is None else {"images": images}
-        return replace(plan, source="image_csv", others={**where, "file": files[0]})
+        return replace(plan, source="image_csv", others={"file": files[0]})
     texts = [column for column in free if column.kind == "text"]
     if texts and _is_for_texts(texts, free):
         return replace(plan, source="csv_text", others=_text_columns(texts))
@@ -121,11 +118,7 @@ def _with_inputs(plan: LoadingPlan, columns: Sequence[ColumnLook], images: str |
 def _labels(plan: LoadingPlan, columns: Sequence[ColumnLook]) -> set[str]:
     label = plan.columns.label
     names = [label] if isinstance(label, str | int) else label
-    return {column.name for column in columns for name in map(str, names) if _is_called(column.name, name)}
-
-
-def _is_called(column: str, name: str) -> bool:
-    return column == name or (name.endswith("*") and column.startswith(name[:-1]))
+    return {column.name for column in columns for name in map(str, names) if is_called(column.name, name)}
 
 
 def _is_no_feature(column: ColumnLook) -> bool:
@@ -194,9 +187,7 @@ def _settled(plan: LoadingPlan, rows: _Rows, before: _Tried | None = None) -> _T
 
 def _split_and_groups(samples: Samples, columns: Sequence[ColumnLook]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the columns that look like a split and like a group, and why, as the audit of a run finds them."""
-    table = samples.inputs if isinstance(samples.inputs, TableColumns) else samples.beside
-    if table is None:
-        return {}, {}
+    table = named_columns(samples)
     splits = {name: f"looks like a split ({_some(cells_N)})" for name, cells_N in split_columns(samples, table).items()}
     groups = {
         name: f"{len(np.unique(cells_N.astype(np.str_))):,} values, each in several rows"

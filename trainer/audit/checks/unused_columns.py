@@ -17,6 +17,12 @@ MOST_FOLDS = 50
 Cells = NDArray[np.float64] | NDArray[np.object_]
 
 
+def named_columns(samples: Samples) -> TableColumns:
+    """Return the columns that may be a group or a split: features or, of texts and images, such as nothing reads."""
+    nothing = TableColumns(np.empty((len(samples), 0)), np.empty((len(samples), 0), dtype=object), (), ())
+    return samples.inputs if isinstance(samples.inputs, TableColumns) else samples.beside or nothing
+
+
 def check_unused_columns(samples: Samples, table: TableColumns, *, are_features: bool = True) -> list[Finding]:
     """Report columns that look like a split, and where no group is given like a group.
 
