@@ -1,5 +1,7 @@
 """Foldwise's own names: every file that a run writes has one, and none that a user might give."""
 
+import os
+
 import pytest
 
 from trainer.errors import CheckpointError, ForeignFileError
@@ -61,6 +63,17 @@ def test_only_what_was_half_written_here_is_swept(tmp_path):
     (fold / "DONE.tmp.8-abcdef").symlink_to(fold / "a.tmp.b")
     sweep_fold(fold, older_than_seconds=0)
     assert sorted(path.name for path in fold.iterdir()) == sorted([*theirs, "DONE.tmp.8-abcdef"])
+
+
+def test_a_baseline_that_another_process_is_writing_is_left_until_it_is_old(tmp_path):
+    fold = tmp_path / "fold_2"
+    fold.mkdir()
+    young, old = fold / "baselines.json.tmp.7-abcdef", fold / "baseline-linear.parquet.tmp.7-abcdef"
+    for path in (young, old):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    sweep_fold(fold, older_than_seconds=0)
+    assert list(fold.iterdir()) == [young]
 
 
 def test_a_fold_that_may_not_be_read_is_named(tmp_path, monkeypatch):

@@ -25,9 +25,10 @@ RUN_FILE = re.compile(
     rf"|report\.(md|html)|{EVENTS})"
 )
 FOLD_FILE = re.compile(
-    r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner|baselines)\.json|baseline-(linear|boosting)\.parquet|model\.(safetensors|pth)"
+    r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner)\.json|model\.(safetensors|pth)"
     rf"|step-\d+\.(pt|json)|inner-\d+-\d+\.json|{EVENTS})"
 )
+BASELINE_FILE = re.compile(r"baselines\.json|baseline-(linear|boosting)\.parquet")  # beside those of the fold
 PLOT_FILE = re.compile(r"(learning_curves|confusion_matrix|precision_recall|residuals|reliability)\.png")
 FOLD, PLOTS = re.compile(r"fold_(\d+|all)"), "plots"
 
@@ -47,7 +48,11 @@ def is_blend(run: Path) -> bool:
 
 def is_fold_file(name: str) -> bool:
     """Return whether Foldwise writes such a file into the folder of a fold."""
-    return FOLD_FILE.fullmatch(name) is not None
+    return FOLD_FILE.fullmatch(name) is not None or _is_baseline(name)
+
+
+def _is_baseline(name: str) -> bool:
+    return BASELINE_FILE.fullmatch(name) is not None
 
 
 def is_fold_folder(name: str) -> bool:
@@ -63,8 +68,14 @@ def sweep_run(run: Path) -> None:
 
 
 def sweep_fold(directory: Path, older_than_seconds: float = STALE_SECONDS) -> None:
-    """Delete what killed processes left half written of a fold's files."""
-    sweep_partial(directory, directory.parent, is_fold_file, older_than_seconds)
+    """Delete what killed processes left half written of a fold's files.
+
+    Baselines are fitted beside the process that trains the fold and has it locked: what is half written of them may be
+    another's work of this moment, and only what is old belongs to nobody.
+    """
+    run = directory.parent
+    sweep_partial(directory, run, lambda name: FOLD_FILE.fullmatch(name) is not None, older_than_seconds)
+    sweep_partial(directory, run, _is_baseline, max(older_than_seconds, STALE_SECONDS))
 
 
 def require_own(run: Path) -> None:
