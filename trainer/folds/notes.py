@@ -104,4 +104,4 @@ def _untrained(
 
 
 def _named(numbers: Sequence[int], classes: tuple[str, ...]) -> str:
-    return ", ".join(f"'{classes[number]}'" for number in numbers[:5]) + (", ..." if len(numbers) > 5 else "")
+    return first_few([f"'{classes[number]}'" for number in numbers], rest=", ...")

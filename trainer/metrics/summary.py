@@ -13,6 +13,7 @@ from trainer.metrics.find import metric_named
 from trainer.metrics.scores import better, score
 from trainer.results import FoldResult, MetricSummary, OutOfFold
 from trainer.tasks import Target, Task
+from trainer.wording.lists import first_few
 
 
 def pool_out_of_fold(
@@ -89,9 +90,8 @@ def _require_folds(fold_RN: NDArray[np.int64], planned_RN: NDArray[np.int64], id
 
 
 def _rows_message(what: str, repeat: int, rows: NDArray[np.int64], ids_N: NDArray[np.str_]) -> str:
-    shown = ", ".join(f"{row} (id '{ids_N[row]}')" for row in rows[:3])
-    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-    return f"{len(rows)} of {len(ids_N)} rows {what} in repeat {repeat}: row {shown}{more}"
+    shown = first_few([f"{row} (id '{ids_N[row]}')" for row in rows], 3)
+    return f"{len(rows)} of {len(ids_N)} rows {what} in repeat {repeat}: row {shown}"
 
 
 def summarise(

@@ -10,6 +10,7 @@ from rich.text import Text
 from trainer.report.formatting import duration
 from trainer.report.rich_tables import headed_table
 from trainer.report.terminal import terminal
+from trainer.wording.lists import first_few
 
 Line = tuple[str, str, str]
 
@@ -142,8 +143,7 @@ def _cost_estimate(costs: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _listed(missed: list[Mapping[str, Any]], key: str, shown: int = 3) -> str:
-    names = [f"{one['modules']} {one['type']} ({quantity(one[key])})" for one in missed[:shown]]
-    return ", ".join(names) + (f" and {len(missed) - shown} more" if len(missed) > shown else "")
+    return first_few([f"{one['modules']} {one['type']} ({quantity(one[key])})" for one in missed], shown)
 
 
 def _short(seconds: float) -> str:

@@ -13,6 +13,7 @@ from trainer.data.samples import DataSpec, Images, Inputs, Samples
 from trainer.errors import DataError
 from trainer.folds.plan import FoldPlan
 from trainer.report.audit_table import show
+from trainer.wording.lists import first_few
 
 MOST_TEXTS = 50_000  # more are searched for near copies only under audit=strict and by ``foldwise audit``
 MOST_IMAGES = 10_000  # likewise; every file is decoded
@@ -85,10 +86,10 @@ def in_time(inputs: Inputs, found: bool, near: bool, seconds: float) -> str:
 def refusal(leaks: list[Finding]) -> str:
     """Return the message of ``audit=strict``: the leaks, and the options that close them."""
     fixes = list(dict.fromkeys(leak.fix for leak in leaks if leak.fix))
-    named = [leak.message.partition(". ")[0].rstrip(".") for leak in leaks[:MOST_NAMED]]
-    more = f"; and {len(leaks) - MOST_NAMED} more" if len(leaks) > MOST_NAMED else ""
+    named = [leak.message.partition(". ")[0].rstrip(".") for leak in leaks]
+    listed = first_few(named, MOST_NAMED, between="; ", rest="; and {n} more")
     advice = f"use {' or '.join(fixes)}, or audit=warn" if fixes else "repair the data, or use audit=warn"
-    return f"the audit found {count(len(leaks), 'leak')}: {'; '.join(named)}{more}\n{advice} to train all the same"
+    return f"the audit found {count(len(leaks), 'leak')}: {listed}\n{advice} to train all the same"
 
 
 def as_message(finding: dict[str, Any]) -> str:
