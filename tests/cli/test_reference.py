@@ -12,4 +12,6 @@ def test_the_page_is_up_to_date():
 
 def test_every_command_is_on_the_page():
     names, page = [command.__name__ for command, *_ in COMMANDS], reference()
+    in_chinese = (REPOSITORY / "docs/zh/reference/commands.md").read_text(encoding="utf-8")
     assert [name for name in names if f"## `foldwise {name}`" not in page] == []
+    assert [name for name in names if f"| `foldwise {name}` |" not in in_chinese] == []

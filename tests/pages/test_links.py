@@ -25,3 +25,8 @@ def test_links_lead_somewhere(page: Path) -> None:
         file = page.parent / name if name else page
         assert file.is_file(), target
         assert not anchor or anchor in anchors(file), target
+
+
+def test_every_page_has_one_in_chinese() -> None:
+    pages = [page for folder in ("guide", "reference", "why") for page in sorted((DOCS / folder).glob("*.md"))]
+    assert [page.name for page in pages if not in_chinese(page).is_file()] == []
