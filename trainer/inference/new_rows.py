@@ -44,6 +44,7 @@ class Asked:
         delimiter: likewise.
         skip_broken: images that cannot be read have no prediction; else they are refused.
         sample_id: column with the ids in a competition's file: names the rows where neither ``id`` nor the run does.
+        named: what a frame is called in messages.
     """
 
     id: str | None = None
@@ -53,6 +54,7 @@ class Asked:
     delimiter: str | None = None
     skip_broken: bool = False
     sample_id: str | None = None
+    named: str = "the frame"
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,12 @@ def _folder_rows(predictor: Predictor, place: str, asked: Asked) -> NewRows:
 def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> NewRows:
     run, reading = predictor.run, predictor.run.spec.reading
     columns = _options(predictor, data, asked, kind)
-    named = "the frame" if is_frame(data) else str(data)
+    named = asked.named if is_frame(data) else str(data)
     wanted = _wanted(reading, asked, kind)
     named_labels = [columns.label] if isinstance(columns.label, str | int) else columns.label
     optional = [str(name) for name in named_labels]
     named_ids = [name for name in (columns.id, asked.sample_id) if name is not None]
-    opened = open_blocks(data, columns, [*wanted, *optional, *named_ids], BLOCK_ROWS[kind])
+    opened = open_blocks(data, columns, [*wanted, *optional, *named_ids], BLOCK_ROWS[kind], named)
     ids = None if columns.id in (None, NO_IDS) else columns.id
     if columns.id is None and asked.sample_id in opened.names:
         ids = asked.sample_id

@@ -1,7 +1,8 @@
 """New rows through a blend: each run predicts them by its folds, and what the blend has fitted puts them together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from trainer.inference.decision import decision_for
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.output import output_file, result_table
 from trainer.inference.predict import Outcome, Track, all_labels, all_rows, outputs_of, refuse_same
-from trainer.inference.predictor import open_predictor
+from trainer.inference.predictor import Predictor, open_predictor
 from trainer.inference.submission import filled, read_sample
 from trainer.metrics.scores import score
 from trainer.run.copies import RunCopy, open_copy
 from trainer.run.decided import folds_sha256
+from trainer.store.own_files import is_blend
 from trainer.system import interrupts
 from trainer.tasks import Target
 
@@ -45,6 +47,21 @@ class Models:
 
 
 @dataclass(frozen=True)
+class OpenBlend:
+    """A blend whose runs are there as they were blended.
+
+    Attributes:
+        copy: its manifest.json and folds.json.
+        saved: its blend.json.
+        members: of each run what opens it, so that one at a time is in memory; or the blend that it is.
+    """
+
+    copy: RunCopy
+    saved: SavedBlend
+    members: tuple["Callable[[], Predictor] | OpenBlend", ...]
+
+
+@dataclass(frozen=True)
 class _Predicted:
     """All rows as one run predicts them, NaN where a row cannot be read."""
 
@@ -57,13 +74,22 @@ class _Predicted:
 
 
 @dataclass(frozen=True)
-class _Blended:
-    """All rows as a blend predicts them: where its first run has named and labelled them, and which can be read."""
+class Blended:
+    """All rows as a blend predicts them.
 
-    copy: RunCopy
+    Attributes:
+        spec: of its targets.
+        first: what its first run made of the rows: their names and labels.
+        readable_N: which rows can be read.
+        proba_KNC: what each run says of these.
+        found: the same put together.
+        notes: what a person should know.
+    """
+
     spec: DataSpec
     first: _Predicted
     readable_N: NDArray[np.bool_]
+    proba_KNC: Floats
     found: Averaged
     notes: tuple[str, ...]
 
@@ -89,9 +115,10 @@ def predict_blend_to_file(
     refuse_same(output, data)
     if sample is not None:
         asked = replace(asked, sample_id=sample.id)
-    blended = _blended(directory, read_blend(directory), data, models, asked, track)
-    spec, copy, first, readable_N = blended.spec, blended.copy, blended.first, blended.readable_N
-    decision, said = (None, ()) if raw else decision_for(copy, [])
+    opened = open_blend(directory, models)
+    blended = blend_rows(opened, data, asked, track)
+    spec, first, readable_N = blended.spec, blended.first, blended.readable_N
+    decision, said = (None, ()) if raw else decision_for(opened.copy, [])
     found = with_decision(blended.found, decision, [], [])
     delimiter = None if sample is None else sample.delimiter or None
     table = result_table(first.ids_N, readable_N, found, spec)
@@ -102,17 +129,43 @@ def predict_blend_to_file(
         said = (*said, filled_with)
     with output_file(output, delimiter, exact=sample is not None) as write:
         write(table)
-    return _outcome(copy, first, readable_N, proba_NC, (*blended.notes, *said))
+    return _outcome(opened.copy, first, readable_N, proba_NC, (*blended.notes, *said))
 
 
-def _blended(
-    directory: Path, saved: SavedBlend | None, data: Any, models: Models, asked: Asked, track: Track
-) -> _Blended:
-    """Return what a blend says: what its runs do, whose rows must be the same, put together."""
-    assert saved is not None
+def open_blend(directory: Path, models: Models) -> OpenBlend:
+    """Read what a blend is made of, blends of blends too; its runs are opened when rows are there.
+
+    Raises:
+        CheckpointError: it is no blend, or a run is gone or was trained again since it was blended.
+    """
+    saved = read_blend(directory)
+    if saved is None:
+        raise CheckpointError(f"{directory} is no blend: predict with it as a run")
     copy = open_copy(directory)
     _require_same_runs(directory, saved)
-    members = [_predicted(place, data, models, asked, track) for place in saved.members]
+    return OpenBlend(copy, saved, tuple(_member(place, models) for place in saved.members))
+
+
+def _member(place: Path, models: Models) -> Callable[[], Predictor] | OpenBlend:
+    if is_blend(place):
+        return open_blend(place, models)
+    return partial(
+        open_predictor,
+        place,
+        device=models.device,
+        batch_size=models.batch_size,
+        plugins=models.plugins,
+        raw=True,
+    )
+
+
+def blend_rows(opened: OpenBlend, data: Any, asked: Asked, track: Track = lambda items, *_: items) -> Blended:
+    """Return what a blend says of rows: what its runs do, whose rows must be the same, put together."""
+    saved, copy = opened.saved, opened.copy
+    members = [
+        _predicted(member, place, data, asked, track)
+        for member, place in zip(opened.members, saved.members, strict=True)
+    ]
     first = members[0]
     for place, one in zip(saved.members, members, strict=True):
         if not np.array_equal(one.ids_N, first.ids_N):
@@ -125,9 +178,9 @@ def _blended(
     proba_NC = combine(saved.combination, copy.task, proba_KNC)
     spread_N = proba_KNC.std(axis=0).max(axis=1)
     found = Averaged(proba_NC, spread_N, entropy(proba_NC, copy.task) if copy.task.has_classes else None)
-    spec = DataSpec(directory.name, copy.task, tuple(copy.facts["classes"]), reading=first.spec.reading)
+    spec = DataSpec(copy.directory.name, copy.task, tuple(copy.facts["classes"]), reading=first.spec.reading)
     notes = tuple(dict.fromkeys(note for member in members for note in member.notes))
-    return _Blended(copy, spec, first, readable_N, found, notes)
+    return Blended(spec, first, readable_N, proba_KNC, found, notes)
 
 
 def _require_same_runs(directory: Path, saved: SavedBlend) -> None:
@@ -138,14 +191,13 @@ def _require_same_runs(directory: Path, saved: SavedBlend) -> None:
             raise CheckpointError(f"{place} has other folds than {directory} was made of: blend again")
 
 
-def _predicted(place: Path, data: Any, models: Models, asked: Asked, track: Track) -> _Predicted:
-    saved = read_blend(place)
-    if saved is not None:  # a blend of blends
-        blended = _blended(place, saved, data, models, asked, track)
+def _predicted(
+    member: Callable[[], Predictor] | OpenBlend, place: Path, data: Any, asked: Asked, track: Track
+) -> _Predicted:
+    if isinstance(member, OpenBlend):
+        blended = blend_rows(member, data, asked, track)
         return replace(blended.first, proba_NC=all_rows(blended.found, blended.readable_N), spec=blended.spec)
-    predictor = open_predictor(
-        place, device=models.device, batch_size=models.batch_size, plugins=models.plugins, raw=True
-    )
+    predictor = member()
     rows, spec = open_new_rows(predictor, data, asked), predictor.run.spec
     ids, probas = list[NDArray[np.str_]](), list[Floats]()
     targets, known = list[Target](), list[NDArray[np.bool_]]()

@@ -40,7 +40,7 @@ class TableBlocks:
     opened: OpenTable | None = None
 
 
-def open_blocks(data: Any, columns: ColumnOptions, wanted: Sequence[str], n_rows: int) -> TableBlocks:
+def open_blocks(data: Any, columns: ColumnOptions, wanted: Sequence[str], n_rows: int, named: str) -> TableBlocks:
     """Open a file or a frame.
 
     Args:
@@ -48,13 +48,14 @@ def open_blocks(data: Any, columns: ColumnOptions, wanted: Sequence[str], n_rows
         columns: how a file is written; of another kind of file than the run's this is left to the file.
         wanted: columns that may be asked for: of a large Parquet file others are not read.
         n_rows: of a block.
+        named: what a frame is called in messages.
 
     Raises:
         DataError: it cannot be read, or has no rows.
         ConfigError: an option does not fit the file.
     """
     if is_frame(data):
-        return _cut(open_frame(data, "the frame"), n_rows)
+        return _cut(open_frame(data, named), n_rows)
     file = Path(data)
     if file.is_file() and file.stat().st_size >= LEAST_BYTES:
         large = _large(file, columns, wanted, n_rows)
