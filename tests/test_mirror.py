@@ -34,6 +34,7 @@ SHARED_NAMES = {
     "look": "foldwise look, and the same from Python",
     "merge": "foldwise merge, and what it does",
     "reference": "the page of all options, and that of all commands",
+    "precision": "of numbers in training, and of what is predicted positive",
     "predict": "foldwise predict, and what it does",
     "preflight": "the checks, and the step of a run",
     "split": "foldwise split, and the audit of a split file",

@@ -5,7 +5,8 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
-from trainer.inference.reliability import BINS, bins_of, reliability
+from trainer.inference.reliability import BINS, reliability
+from trainer.metrics.predictions import equal_bins
 from trainer.report.reliability_plot import reliability_diagram
 from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
 
@@ -28,9 +29,9 @@ def test_bins_hold_equally_many_rows_and_the_error_is_their_mean_gap():
 
 def test_equal_probabilities_share_a_bin():
     said = np.repeat([0.1, 0.5, 0.9], [100, 1, 100])
-    assert len(set(bins_of(said)[:100])) == 1
-    assert len(set(bins_of(said)[101:])) == 1
-    assert bins_of(said)[0] != bins_of(said)[-1]
+    assert len(set(equal_bins(said)[:100])) == 1
+    assert len(set(equal_bins(said)[101:])) == 1
+    assert equal_bins(said)[0] != equal_bins(said)[-1]
 
 
 def test_the_error_of_right_probabilities_is_what_is_expected_by_chance():

@@ -10,9 +10,9 @@ from sklearn.metrics import cohen_kappa_score
 from trainer.cli.main import main as foldwise
 from trainer.errors import ConfigError
 from trainer.metrics.bootstrap import resample
-from trainer.metrics.find import house_metrics, load_metric, metric_named
+from trainer.metrics.find import house_metrics, load_metric, metric_named, name_problem
 from trainer.store.result_files import read_oof
-from trainer.tasks import BINARY
+from trainer.tasks import BINARY, MULTICLASS
 
 PACKAGE = """
 from sklearn.metrics import cohen_kappa_score
@@ -136,6 +136,39 @@ def test_a_metric_without_a_form_for_many_weightings_is_called_for_fewer_of_the_
     assert own == pytest.approx(1 - fast[:200])
     many = resample(names, BINARY, np.zeros(500_000, dtype=np.int64), np.full((500_000, 2), 0.5, dtype=np.float32))
     assert [len(values) for values in many.values()] == [50, 200]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("accuracy@3", "metric 'accuracy' takes no number"),
+        ("f_beta@", "nothing is not a number above 0"),
+        ("f_beta@x", "x is not a number above 0"),
+        ("lift@10", "10 is not a number above 0, at most 1"),
+        ("top_k@1.5", "1.5 is not a whole number above 0"),
+        ("f_bata@2", "did you mean 'f_beta'"),
+        ("qwk", "did you mean 'kappa_quadratic'"),
+    ],
+)
+def test_a_number_that_a_metric_cannot_take_is_refused(name, said):
+    assert said in str(name_problem(name, BINARY if "top" not in name else MULTICLASS))
+    with pytest.raises(ConfigError, match=said):
+        metric_named(name)
+
+
+def test_a_number_behind_the_name_is_the_metric_s_own_and_of_a_user_s_too(package, tmp_path):
+    half, two = metric_named("f_beta@0.5"), metric_named("f_beta@2")
+    assert (half.label, two.label, metric_named("f_beta").label) == ("F-beta (0.5)", "F-beta (2)", "F-beta (2)")
+    assert name_problem("lift@0.05", BINARY) is None
+    numbered = tmp_path / package / "numbered.py"
+    numbered.write_text(
+        "from trainer.metrics.contract import SINGLE_LABEL, Number, metric\n"
+        '@metric(greater_is_better=True, tasks=SINGLE_LABEL, label="n {:g}", number=Number("n", 1, above=0, most=9))\n'
+        "def numbered(target, proba, weights=None, *, n):\n    return n\n"
+    )
+    assert load_metric(f"{package}.numbered@2.5", [package]).compute(np.array([0, 1]), np.eye(2), None) == 2.5
+    with pytest.raises(ConfigError, match="12 is not a number above 0, at most 9"):
+        load_metric(f"{package}.numbered@12", [package])
 
 
 def test_a_file_without_a_metric_of_its_name_is_none():

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.inference.log_scores import SMALLEST
+from trainer.metrics.predictions import equal_bins, stated
 from trainer.tasks import Target, Task
 
 Floats = NDArray[np.float64]
@@ -48,8 +49,8 @@ def reliability(task: Task, target: Target, proba_NC: Floats, seed: int = 0) -> 
     Bins are of the probability of the second of two classes, of more classes of that of the predicted one, of labels of
     all cells together.
     """
-    said_M, right_M = stated(task, target, proba_NC)
-    place_M = bins_of(said_M)
+    said_M, right_M = stated(target, proba_NC)
+    place_M = equal_bins(said_M, n_bins=BINS)
     bins = _bins(said_M, right_M, place_M)
     rng = np.random.default_rng(seed)
     draws = [_error(_bins(said_M, rng.random(len(said_M)) < said_M, place_M)) for _ in range(DRAWS)]
@@ -60,21 +61,6 @@ def reliability(task: Task, target: Target, proba_NC: Floats, seed: int = 0) -> 
         *_brier_parts(task, target, proba_NC),
         bins,
     )
-
-
-def stated(task: Task, target: Target, proba_NC: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the probabilities that bins are made of, and whether what each says is so."""
-    if task.several_labels:
-        return proba_NC.reshape(-1), np.asarray(target.reshape(-1) > 0)
-    if proba_NC.shape[1] == 2:
-        return proba_NC[:, 1], np.asarray(target == 1)
-    return proba_NC.max(axis=1), np.asarray(proba_NC.argmax(axis=1) == target)
-
-
-def bins_of(said_M: Floats) -> NDArray[np.int64]:
-    """Return (M,) the bin of each probability: equally many in each, and equal ones in the same."""
-    edges = np.unique(np.quantile(said_M, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return np.asarray(np.searchsorted(edges, said_M, side="left"), dtype=np.int64)
 
 
 def _bins(said_M: Floats, right_M: NDArray[np.bool_], place_M: NDArray[np.int64]) -> Bins:

@@ -9,6 +9,7 @@ return cohen_kappa_score(target, predicted, weights="quadratic", sample_weight=w
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,36 @@ Compute = Callable[[Targets, Floats, Floats | None], float | None]
 Meter = Callable[[Floats], Floats]  # weights_NB, one weighting of the rows per column -> value per column (B,)
 MakeMeter = Callable[[Targets, Floats], Meter]
 
+BINARY_ONLY = ("binary",)
 SINGLE_LABEL = ("binary", "multiclass")
 MULTI_LABEL = ("multilabel",)
 NUMBERS = ("regression",)
+
+
+@dataclass(frozen=True)
+class Number:
+    """The number that a metric takes behind its name, as in ``f_beta@2``.
+
+    Attributes:
+        name: the keyword of ``compute``.
+        default: of the name alone.
+        above: what it has to be greater than.
+        most: what it may be at most.
+        whole: whether it has to be a whole number.
+    """
+
+    name: str
+    default: float
+    above: float
+    most: float
+    whole: bool = False
+
+    def problem(self, value: float) -> str | None:
+        """Return what is wrong with a value, or None."""
+        if self.above < value <= self.most and math.isfinite(value) and (not self.whole or value == int(value)):
+            return None
+        kind = "whole number" if self.whole else "number"
+        return f"a {kind} above {self.above:g}" + (f", at most {self.most:g}" if math.isfinite(self.most) else "")
 
 
 @dataclass(frozen=True)
@@ -39,6 +67,8 @@ class Metric:
         make_meter: the same for many weightings at once, which the bootstrap needs; without it the bootstrap
             calls ``compute`` on the rows drawn, for fewer resamples.
         limits: the least and the greatest value there is.
+        number: that may stand behind the name, or None.
+        at: gives the same metric for another number.
     """
 
     compute: Compute
@@ -47,6 +77,8 @@ class Metric:
     label: str
     make_meter: MakeMeter | None = None
     limits: tuple[float, float] = (-math.inf, math.inf)
+    number: Number | None = None
+    at: "Callable[[float], Metric] | None" = None
 
     def __call__(self, target: Targets, proba: Floats, weights: Floats | None = None) -> float:
         """Return the value for rows that count as their weights say; NaN where it is not defined."""
@@ -64,10 +96,14 @@ def metric(
     greater_is_better: bool,
     tasks: tuple[str, ...],
     label: str = "",
-    make_meter: MakeMeter | None = None,
+    make_meter: Callable[..., Any] | None = None,
     limits: tuple[float, float] = (-math.inf, math.inf),
+    number: Number | None = None,
 ) -> Callable[[Callable[..., Any]], Metric]:
     """Make a metric of a function ``(target, proba, weights=None) -> float``; see ``Metric`` for the arguments.
+
+    With a ``number`` the function takes it by its keyword too, ``make_meter`` is a function of it that returns what
+    makes the meter, and ``{}`` in the label stands for it.
 
     Raises:
         TypeError: a fact is missing or of the wrong kind.
@@ -78,7 +114,16 @@ def metric(
         raise TypeError(f"tasks={tasks!r}: must be a tuple of tasks, such as {SINGLE_LABEL}")
 
     def made(compute: Callable[..., Any]) -> Metric:
-        return Metric(compute, greater_is_better, tasks, label or compute.__name__, make_meter, limits)
+        name = label or compute.__name__
+        if number is None:
+            return Metric(compute, greater_is_better, tasks, name, make_meter, limits)
+
+        def at(value: float) -> Metric:
+            told = update_wrapper(partial(compute, **{number.name: value}), compute)
+            meter = None if make_meter is None else make_meter(value)
+            return Metric(told, greater_is_better, tasks, name.format(value), meter, limits, number, at)
+
+        return at(number.default)
 
     return made
 

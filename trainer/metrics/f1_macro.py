@@ -1,16 +1,12 @@
 """Macro F1: the mean over classes or labels, each counted alike."""
 
-import numpy as np
-
 from trainer.metrics.contract import MULTI_LABEL, SINGLE_LABEL, Floats, Targets, metric
 from trainer.metrics.predictions import predicted_like
-from trainer.metrics.weighted import from_counts, ratio
+from trainer.metrics.weighted import from_counts, mean_over_there, ratio
 
 
 def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bool) -> Floats:
-    f1_CB = ratio(2 * hit_CB, true_CB + said_CB)
-    there_CB = np.ones_like(f1_CB) if multi_label else true_CB + said_CB > 0
-    return np.asarray(f1_CB.sum(axis=0) / there_CB.sum(axis=0))
+    return mean_over_there(ratio(2 * hit_CB, true_CB + said_CB), true_CB, said_CB, multi_label)
 
 
 @metric(

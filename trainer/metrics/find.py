@@ -1,5 +1,9 @@
-"""Metrics by name: a file of this folder, or ``my_pkg.my_metric`` of a package named in ``plugins``."""
+"""Metrics by name: a file of this folder, or ``my_pkg.my_metric`` of a package named in ``plugins``.
 
+Behind the name of some may stand a number: ``f_beta@2``.
+"""
+
+import math
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -20,11 +24,17 @@ _USUAL_NAMES = {
     "auprc": "average_precision",
     "auroc": "roc_auc",
     "ce": "log_loss",
-    "f1": "f1_macro",
+    "cohen_kappa": "kappa",
+    "f2": "f_beta@2",
     "hamming": "hamming_loss",
     "map": "average_precision",
     "nll": "log_loss",
     "pr_auc": "average_precision",
+    "qwk": "kappa_quadratic",
+    "sensitivity": "recall",
+    "top5": "top_k@5",
+    "tnr": "specificity",
+    "tpr": "recall",
 }
 
 
@@ -42,21 +52,47 @@ def metric_named(name: str) -> Metric:
     Raises:
         ConfigError: there is none; nothing is imported to look for a plugin's.
     """
-    found = metric_or_none(name)
-    if found is None and "." in name:
+    found, base = metric_or_none(name), name.partition("@")[0]
+    if found is not None:
+        return found
+    if "." in base and metric_or_none(base) is None:
         raise ConfigError(f"metric '{name}' is of a package of yours: name it with plugins=[{name.split('.')[0]}]")
-    if found is None:
-        hint = did_you_mean(_USUAL_NAMES.get(name.lower(), name), list(house_metrics()))
-        raise ConfigError(f"unknown metric '{name}'{hint}")
-    return found
+    raise ConfigError(_unknown(name, list(house_metrics())))
 
 
 def metric_or_none(name: str) -> Metric | None:
     """Return the metric, or None where this process does not know it, such as one of a plugin not imported here."""
+    base, at, number = name.partition("@")
+    found = _without_number(base)
+    if found is None or not at:
+        return found
+    value = _value(number)
+    return None if found.at is None or found.number is None or found.number.problem(value) else found.at(value)
+
+
+def _without_number(name: str) -> Metric | None:
     if "." not in name:
         return house_metrics().get(name)
     package, _, last = name.rpartition(".")
     return _member(package, last) or _of_module(sys.modules.get(name))
+
+
+def _value(number: str) -> float:
+    try:
+        return float(number)
+    except ValueError:
+        return math.nan
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    """Return what is wrong with a name of this folder that leads to no metric."""
+    base, _, number = name.partition("@")
+    found = _without_number(base)
+    if found is None:
+        return f"unknown metric '{name}'{did_you_mean(_USUAL_NAMES.get(name.lower(), base), known)}"
+    if found.number is None:
+        return f"metric '{base}' takes no number: '{name}'"
+    return f"metric '{name}': {number or 'nothing'} is not {found.number.problem(_value(number))}"
 
 
 def load_metric(name: str, plugins: Sequence[str] = ()) -> Metric:
@@ -69,21 +105,24 @@ def load_metric(name: str, plugins: Sequence[str] = ()) -> Metric:
     Raises:
         ConfigError: no plugin's, cannot be imported, or no metric.
     """
-    if "." not in name:
+    base = name.partition("@")[0]
+    if "." not in base:
         return metric_named(name)
     if not name.startswith(tuple(f"{plugin}." for plugin in plugins)):
         package = name.partition(".")[0]
         raise ConfigError(
             f"'{name}' is not allowed: name its package, plugins=[{package}] (foldwise: --plugins {package})"
         )
-    package, _, last = name.rpartition(".")
+    package, _, last = base.rpartition(".")
     try:
         import_module(package)
-        if _member(package, last) is None and find_spec(name) is not None:
-            import_module(name)
+        if _member(package, last) is None and find_spec(base) is not None:
+            import_module(base)
     except Exception as error:  # a module of the user's may raise anything
         raise ConfigError(f"cannot import {name}: {type(error).__name__}: {error}") from error
     found = metric_or_none(name)
+    if found is None and _without_number(base) is not None:
+        raise ConfigError(_unknown(name, []))
     if found is None:
         raise ConfigError(f"'{name}' is no metric: write @metric(...) of trainer.metrics.contract above its function")
     return found
@@ -92,10 +131,10 @@ def load_metric(name: str, plugins: Sequence[str] = ()) -> Metric:
 def name_problem(name: str, task: Task, plugins: Sequence[str] = ()) -> str | None:
     """Return what is wrong with a metric's name for the task, or None."""
     here = [known for known, metric in house_metrics().items() if task.name in metric.tasks]
-    if "." not in name and name not in house_metrics():
+    if "." not in name.partition("@")[0] and metric_or_none(name) is None:
         if name.isidentifier() and (Path(__file__).parent / f"{name}.py").is_file():
             return f"trainer/metrics/{name}.py has no metric called '{name}'"
-        return f"unknown metric '{name}'{did_you_mean(_USUAL_NAMES.get(name.lower(), name), here)}"
+        return _unknown(name, here)
     try:
         found = load_metric(name, plugins)
     except ConfigError as error:

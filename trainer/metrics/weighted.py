@@ -112,6 +112,12 @@ def ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
+def mean_over_there(value_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bool) -> Floats:
+    """Return the mean over classes (B,): as in scikit-learn without those neither true nor predicted; of all labels."""
+    there_CB = np.ones_like(value_CB) if multi_label else true_CB + said_CB > 0
+    return np.asarray(value_CB.sum(axis=0) / there_CB.sum(axis=0))
+
+
 # --- ranking: sort once, then cumulative weights ---
 
 

@@ -1,0 +1,22 @@
+"""Quadratic weighted kappa (QWK) of ordered classes: a mistake counts by the square of how many classes it is off."""
+
+import math
+
+import numpy as np
+
+from trainer.metrics.contract import SINGLE_LABEL, Floats, Targets, metric
+from trainer.metrics.predictions import predicted_like
+
+
+@metric(greater_is_better=True, limits=(-1, 1), tasks=SINGLE_LABEL, label="kappa (quadratic)")
+def kappa_quadratic(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
+    """Return the agreement of true and predicted classes; NaN where the rows are all of one class.
+
+    The order of the classes is that of their numbers, which is that of their labels as the report lists them.
+    """
+    from sklearn.metrics import cohen_kappa_score
+
+    if len(np.unique(target)) < 2:
+        return math.nan
+    labels, predicted = np.arange(proba.shape[1]), predicted_like(target, proba)
+    return float(cohen_kappa_score(target, predicted, labels=labels, weights="quadratic", sample_weight=weights))
