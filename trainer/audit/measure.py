@@ -114,7 +114,11 @@ def measure(
     step_N = None if times_N is None else _steps(times_N)
     looking_like = _looking_like(samples)
     rows = _drawn(together_N, most_rows, seed)
-    samples, copies_N, together_N = samples.only(_are(rows, len(samples))), copies_N[rows], together_N[rows]
+    samples, copies_N, together_N = (
+        samples.only(np.isin(np.arange(len(samples)), rows)),
+        copies_N[rows],
+        together_N[rows],
+    )
     step_N = None if step_N is None else step_N[rows]
     sides = [Side(side.name, side.train_N[rows], side.held_N[rows]) for side in split.sides()]
     sides = [side for side in sides if side.train_N.any() and side.held_N.any()]
@@ -187,12 +191,6 @@ def _steps(times_N: NDArray[Any]) -> NDArray[np.int64]:
     known_N, step_N = known_times(times_N), np.full(len(times_N), -1, dtype=np.int64)
     step_N[known_N] = np.unique(times_N[known_N], return_inverse=True)[1]
     return step_N
-
-
-def _are(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.bool_]:
-    are_N = np.zeros(n_rows, dtype=bool)
-    are_N[rows] = True
-    return are_N
 
 
 def _random_folds(target: Target, n_splits: int, seed: int) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """``foldwise predict``: new rows through the folds of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,44 +107,32 @@ def predict(
     from trainer.trackers.console import progress_on
 
     console = terminal()
-    asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
-    if is_blend(directory):
-        if folds or model or average != "proba":
-            raise ConfigError(f"{directory} is a blend: its runs predict with all their folds, by their probabilities")
-        models = Models(device, batch_size, plugins or [])
-        with interrupts.handled(), interrupts.deferred(), named_as_flags():
-            outcome = predict_blend_to_file(
-                directory,
-                data,
-                output,
-                models=models,
-                asked=asked,
-                submission=submission,
-                fill=fill,
-                raw=raw,
-                track=progress_on(console),
-            )
-        show_outcome(outcome, f"{output}: {outcome.n_rows} rows, by the runs of {directory}", console)
-        return
+    predict_rows: Callable[..., Outcome]
     with interrupts.handled(), interrupts.deferred():
-        chosen = chosen_models(folds, model)
-        predictor = open_predictor(
-            directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [], raw=raw
-        )
-        with named_as_flags():
-            outcome = predict_to_file(
-                predictor,
-                data,
-                output,
-                average=average,
-                asked=asked,
-                submission=submission,
-                fill=fill,
-                track=progress_on(console),
+        if is_blend(directory):
+            _require_plain(directory, folds, model, average)
+            models = Models(device, batch_size, plugins or [])
+            predict_rows = partial(predict_blend_to_file, directory, models=models, raw=raw)
+            by = f"the runs of {directory}"
+        else:
+            chosen = chosen_models(folds, model)
+            predictor = open_predictor(
+                directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [], raw=raw
             )
-    names = [str(one.name) for one in predictor.models]
-    by = f"by fold{'s' if len(names) > 1 else ''} {','.join(names)} of {directory}"
-    show_outcome(outcome, f"{output}: {outcome.n_rows} rows, {by}", console)
+            predict_rows = partial(predict_to_file, predictor, average=average)
+            names = [str(one.name) for one in predictor.models]
+            by = f"fold{'s' if len(names) > 1 else ''} {','.join(names)} of {directory}"
+        asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
+        with named_as_flags():
+            outcome = predict_rows(
+                data, output, asked=asked, submission=submission, fill=fill, track=progress_on(console)
+            )
+    show_outcome(outcome, f"{output}: {outcome.n_rows} rows, by {by}", console)
+
+
+def _require_plain(directory: Path, folds: str | None, model: str | None, average: str) -> None:
+    if folds or model or average != "proba":
+        raise ConfigError(f"{directory} is a blend: its runs predict with all their folds, by their probabilities")
 
 
 def show_outcome(outcome: "Outcome", line: str, console: "Console") -> None:

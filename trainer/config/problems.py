@@ -185,8 +185,9 @@ def _unknown_option(group: str, value: str, options: Sequence[str]) -> str:
         return f"metrics={value}: the list of metrics is metrics.names={value}; metrics= names a file of conf/metrics"
     if value.startswith("["):
         return f"{group}={value}: one at a time; use -m {group}=a,b to sweep over several"
-    hint = did_you_mean(described_as(group, value) or value, options, _)
-    if "did you mean" not in did_you_mean(described_as(group, value) or value, options):
+    meant = described_as(group, value) or value
+    hint = did_you_mean(meant, options, _)
+    if "did you mean" not in did_you_mean(meant, options):
         hint += NAMED_INSIDE.get(group, "").format(value=value)
     return _("{group}={value}: no such {group}{hint}").format(group=group, value=value, hint=hint)
 

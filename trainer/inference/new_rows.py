@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trainer.data.columns.features import MISSING
-from trainer.data.columns.known_features import KnownFeatures
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.reading import ARRAYS, IMAGE_FOLDER, IMAGE_TABLE, TABLE, TEXT, options_of
 from trainer.data.images.image_files import broken_images, list_files, place_of
+from trainer.data.readers.contract import TableBlocks, Wanted
 from trainer.data.readers.frames import is_frame
 from trainer.data.samples import Images, Inputs, Texts
 from trainer.data.sources.csv_text import joined_texts
@@ -23,13 +21,13 @@ from trainer.data.sources.image_csv import find_images
 from trainer.errors import CheckpointError, DataError, shown
 from trainer.inference.ids import IdCheck, hashed
 from trainer.inference.known_labels import KnownLabels
+from trainer.inference.needed_columns import NO_IDS, known_features, needed_columns, plain_numbers, require_columns
 from trainer.inference.predictor import Predictor
-from trainer.inference.table_blocks import TableBlocks, open_blocks, written_as
+from trainer.inference.table_blocks import open_blocks, written_as
 from trainer.store.run_files import read_run_rows
 
 BLOCK_ROWS = {TABLE: 1 << 16, TEXT: 1 << 13, IMAGE_TABLE: 512, IMAGE_FOLDER: 512}
 LABEL = "label"  # the column of folders' names
-NO_IDS = "none"
 
 
 @dataclass(frozen=True)
@@ -150,21 +148,23 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
     run, reading = predictor.run, predictor.run.spec.reading
     columns = _options(predictor, data, asked, kind)
     named = asked.named if is_frame(data) else str(data)
-    wanted = _wanted(reading, asked, kind)
+    wanted = needed_columns(reading, kind, asked.file)
     named_labels = [columns.label] if isinstance(columns.label, str | int) else columns.label
     optional = [str(name) for name in named_labels]
     named_ids = [name for name in (columns.id, asked.sample_id) if name is not None]
-    opened = open_blocks(data, columns, [*wanted, *optional, *named_ids], BLOCK_ROWS[kind], named)
+    asked_for = Wanted(frozenset([*wanted, *optional, *named_ids]), *plain_numbers(reading))
+    in_blocks = kind in (TABLE, TEXT)  # all images are looked for before the first is predicted
+    opened = open_blocks(data, columns, asked_for if in_blocks else None, BLOCK_ROWS[kind], named)
     ids = None if columns.id in (None, NO_IDS) else columns.id
     if columns.id is None and asked.sample_id in opened.names:
         ids = asked.sample_id
-    _require_columns([*wanted, *([ids] if ids else [])], opened.names, named, ids, asked)
+    require_columns([*wanted, *([ids] if ids else [])], opened.names, named, ids)
     spec = run.spec
     present = [name for name in optional if name in opened.names]
     labels = KnownLabels(spec.task, spec.classes, optional, columns.label_delimiter, columns.missing_labels)
     inputs_of, notes_of = _inputs(predictor, kind, opened, named, asked)
     check = IdCheck(named, ids or "")
-    notes = list(opened.notes)
+    notes: list[str] = []
     if present and len(present) < len(optional):
         notes.append(f"only {len(present)} of {len(optional)} label columns are there: nothing is scored")
     extra = [name for name in opened.names if name not in (*wanted, *optional, ids)]
@@ -186,7 +186,7 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
         opened.n_rows,
         n_blocks,
         blocks,
-        lambda: [*notes, *notes_of(), *labels.note(), *_trained_on(predictor, check)],
+        lambda: [*opened.notes, *notes, *notes_of(), *labels.note(), *_trained_on(predictor, check)],
         numbered=ids is None,
     )
 
@@ -214,37 +214,6 @@ def _options(predictor: Predictor, data: Any, asked: Asked, kind: str) -> Column
     return replace(columns, **given)
 
 
-def _wanted(reading: Any, asked: Asked, kind: str) -> list[str]:
-    """Return the columns without which there is no prediction."""
-    if kind == TABLE:
-        return [*reading["numeric"], *reading["categorical"]]
-    if kind == TEXT:
-        return [*reading["text"], *reading["pair"]]
-    return [asked.file or reading.get("file", "file")]
-
-
-def _require_columns(wanted: Sequence[str], have: Sequence[str], named: str, ids: str | None, asked: Asked) -> None:
-    """Refuse a table that lacks columns; names all of them, and what they may be called here.
-
-    Raises:
-        DataError: some are missing.
-    """
-    missing = [name for name in wanted if name not in have]
-    if not missing:
-        return
-    spare = {name.strip().casefold(): name for name in have if name not in wanted}
-    said = []
-    for name in missing[:5]:
-        near = get_close_matches(name.strip().casefold(), spare, n=1, cutoff=0.6)
-        said.append(f"'{shown(name, 40)}'" + (f" (here '{shown(spare[near[0]], 40)}'?)" if near else ""))
-    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    advice = f"\n--id {NO_IDS} numbers the rows, --id COL takes another column" if missing == [ids] else ""
-    raise DataError(
-        f"{named}: {len(missing)} of the {len(wanted)} columns the run needs are missing: {', '.join(said)}{more}\n"
-        f"have: {shown(', '.join(map(repr, have)), 200)}\nname them as in the run's data{advice}"
-    )
-
-
 Inputs_of = Callable[[pa.Table, int], tuple[Inputs, NDArray[np.bool_]]]
 
 
@@ -261,18 +230,6 @@ def _inputs(
     return _named_images(predictor, opened, named, asked)
 
 
-def known_features(predictor: Predictor) -> KnownFeatures:
-    """Return the feature columns of a run, with the categories that any of its folds knows."""
-    reading = predictor.run.spec.reading
-    known: dict[str, frozenset[str]] = {}
-    for model in predictor.models:
-        words = getattr(model.fitted, "categories", ())
-        for name, of_column in zip(getattr(model.fitted, "categorical", ()) if words else (), words, strict=True):
-            known[name] = known.get(name, frozenset()) | frozenset(of_column)
-    missing = reading.get("missing", MISSING)
-    return KnownFeatures(reading["numeric"], reading["categorical"], reading.get("written", {}), missing, known)
-
-
 def _all(table: pa.Table) -> NDArray[np.bool_]:
     return np.ones(table.num_rows, dtype=bool)
 
@@ -287,8 +244,7 @@ def _named_images(
 ) -> tuple[Inputs_of, Callable[[], list[str]]]:
     """Return the images that a table names; all of them are looked for before the first is predicted."""
     reading, notes = predictor.run.spec.reading, list[str]()
-    if opened.opened is None:
-        raise DataError(f"{named}: a table that names images is read as a whole, and this one is too large: cut it up")
+    assert opened.opened is not None  # read whole
     column = asked.file or reading.get("file", "file")
     suffix, join = reading.get("suffix", ""), reading.get("spellings") == "join"
     root, names, _, _ = find_images(opened.opened, named, column, images=asked.images, suffix=suffix, join=join)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Okabe & Ito (2008), distinguishable with every form of colour blindness; yellow left out, too pale for lines
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("solid", "dashed", "dotted")
-_GREY = "#8a8a8a"
+GREY = "#8a8a8a"
 _ANNOTATED_CLASSES = 20  # more, and the counts in the confusion matrix are left out
 _NAMED_CLASSES = 40  # more, and so are the class names
 _NAMED_CURVES = 12  # more, and only the weakest curves are named
@@ -163,13 +163,13 @@ def precision_recall(target: Target, proba: NDArray[np.float32], classes: Sequen
     ax = fig.subplots()
     for k in drawn if len(drawn) <= _DRAWN_CURVES else named:
         precision, recall, _ = precision_recall_curve(truth_NK[:, k], scores_NK[:, k])
-        grey = {"color": _GREY, "linewidth": 0.7, "alpha": 0.5}
+        grey = {"color": GREY, "linewidth": 0.7, "alpha": 0.5}
         look = line_look(named.index(k)) if k in named else grey
         label = f"{area[k]:.3f}  {names[k]}" if k in named else "_"
         ax.step(recall, precision, where="post", label=label, **look)
     if len(drawn) == 1:
         rate = float(truth_NK.mean())
-        ax.axhline(rate, color=_GREY, linestyle="dotted", label=f"{rate:.3f}  by chance")
+        ax.axhline(rate, color=GREY, linestyle="dotted", label=f"{rate:.3f}  by chance")
     ax.set(xlim=(0, 1.01), ylim=(0, 1.02))
     dress(ax, "Precision and recall", "recall", "precision")
     few = f"\n({_WEAKEST} weakest of {len(drawn)})"
@@ -190,11 +190,11 @@ def predicted_against_true(target: Target, proba: NDArray[Any], classes: Sequenc
     fig = bare_figure(9.6, 4.2)
     left, right = fig.subplots(1, 2)
     ends = [min(target.min(), predicted.min()), max(target.max(), predicted.max())]
-    left.plot(ends, ends, color=_GREY, linewidth=1.0, linestyle="dashed")  # right predictions lie on it
+    left.plot(ends, ends, color=GREY, linewidth=1.0, linestyle="dashed")  # right predictions lie on it
     left.scatter(target, predicted, s=12, alpha=max(0.15, min(0.7, 200 / len(target))), color=_COLOURS[0], linewidths=0)
     dress(left, "Predicted against true", "true", "predicted")
     right.hist(target - predicted, bins="auto" if len(target) < MOST_BINNED else MOST_BINS, color=_COLOURS[0])
-    right.axvline(0, color=_GREY, linewidth=1.0, linestyle="dashed")
+    right.axvline(0, color=GREY, linewidth=1.0, linestyle="dashed")
     dress(right, "Residuals", "true minus predicted", "rows")
     return fig
 

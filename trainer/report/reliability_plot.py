@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from trainer.report.plots import bare_figure, dress, line_look
+from trainer.report.plots import GREY, bare_figure, dress, line_look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_GREY = "#8a8a8a"
 
 
 def reliability_diagram(bins: Mapping[str, Sequence[tuple[float, float, int]]], said: str) -> "Figure":
@@ -20,7 +18,7 @@ def reliability_diagram(bins: Mapping[str, Sequence[tuple[float, float, int]]], 
     """
     fig = bare_figure(5.6, 4.8)
     ax = fig.subplots()
-    ax.plot([0, 1], [0, 1], color=_GREY, linewidth=1.0, linestyle="dashed")
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1.0, linestyle="dashed")
     for place, (name, points) in enumerate(bins.items()):
         x, y, _ = zip(*points, strict=True)
         ax.plot(x, y, label=name, marker="o", markersize=4, **line_look(place))

@@ -113,7 +113,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     write_oof(run, oof, result.classes, result.task)
     warnings = [*opened.facts.get("warnings", []), *_never_held_out(plan), *notes]
     tips = hints(result, folds, opened.max_epochs)
-    about = opened.facts["about"] | ({"decision": lines} if (lines := decided_lines(opened)) else {})
+    about = opened.facts["about"] | {"decision": decided_lines(opened)}
     report = write_report(run, result, oof, folds, about, warnings, tips)
     return Merged(result, folds, oof, report, (*taken, *notes), tuple(tips))
 

@@ -100,6 +100,8 @@ class KnownFeatures:
             if is_date:
                 raise DataError(f"{place} holds numbers ({kind}), the run's held dates: write dates")
             values_N = as_numpy(pc.cast(column, pa.float64(), safe=False)).astype(np.float64)
+            if len(column) > column.null_count and name not in self.written:
+                self.found.setdefault(name, PLAIN_NUMBERS)  # text that follows is of the same form
         elif pa.types.is_boolean(kind):
             values_N = as_numpy(pc.cast(pc.cast(column, pa.uint8()), pa.float64())).astype(np.float64)
         else:

@@ -99,9 +99,9 @@ def is_blank(cells: Column) -> NDArray[np.bool_]:
     return as_numpy(pc.fill_null(blank, True))
 
 
-def rows_listed(wrong: NDArray[np.bool_]) -> str:
-    """Name the rows (from 1) where ``wrong`` (N,) holds: ``"3 rows (4, 9, 17)"``, at most five of them."""
-    rows = np.flatnonzero(wrong) + 1
+def rows_listed(wrong: NDArray[np.bool_], first_row: int = 0) -> str:
+    """Name the rows where ``wrong`` (N,) holds: ``"3 rows (4, 9, 17)"``, at most five, from 1 if the first is row 0."""
+    rows = np.flatnonzero(wrong) + first_row + 1
     if len(rows) == 1:
         return f"row {rows[0]}"
     return f"{len(rows)} rows ({first_few(rows.tolist(), rest=', ...')})"

@@ -32,7 +32,7 @@ def features_of(schema: pa.Schema) -> Mapping[str, Any]:
 
 
 def with_class_names(
-    opened: OpenTable, features: Mapping[str, Any], file: Path | str, columns: ColumnOptions
+    opened: OpenTable, features: Mapping[str, Any], file: Path | str, columns: ColumnOptions, *, first_row: int = 0
 ) -> OpenTable:
     """Return the table with the names of the classes; the only such column is the label.
 
@@ -41,6 +41,7 @@ def with_class_names(
         features: what the library says of each column.
         file: named in messages.
         columns: whose label may have rows without one: they are left out.
+        first_row: number in the file of the first of the rows, from 0.
 
     Raises:
         DataError: a number is none of a class; names its row.
@@ -53,7 +54,7 @@ def with_class_names(
         known.setdefault("label", next(iter(names)))
     label = OpenTable(table, known=known).complete(columns).label
     for name, classes in names.items():
-        cells = _named(table[name], classes, name, file, is_label=name == label)
+        cells = _named(table[name], classes, f"{file}: column '{name}'", is_label=name == label, first_row=first_row)
         if name == label and _has_unlabelled(cells):
             known["missing_labels"] = (UNLABELLED,)
         table = table.set_column(table.column_names.index(name), name, cells)
@@ -74,18 +75,18 @@ def _class_names(feature: Any) -> tuple[str, ...]:
     return tuple(map(str, names)) if is_classes and isinstance(names, list) else ()
 
 
-def _named(column: Column, classes: tuple[str, ...], name: str, file: Path | str, *, is_label: bool) -> Column:
+def _named(column: Column, classes: tuple[str, ...], place: str, *, is_label: bool, first_row: int = 0) -> Column:
     """Return numbers, or lists of them, as names; -1 as text where it is a label, else as no value."""
     cells: Column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if is_list(cells.type):
-        return lists_like(cells, _named(pc.list_flatten(cells), classes, name, file, is_label=is_label))
+        return lists_like(cells, _named(pc.list_flatten(cells), classes, place, is_label=is_label))
     if not pa.types.is_integer(cells.type):
         return column
     codes_N = as_numpy(pc.fill_null(cells.cast(pa.int64()), -1))
     wrong_N = (codes_N < -1) | (codes_N >= len(classes))
     if wrong_N.any():
         raise DataError(
-            f"{file}: column '{name}' has class {codes_N[int(wrong_N.argmax())]} in {rows_listed(wrong_N)}, the file "
+            f"{place} has class {codes_N[int(wrong_N.argmax())]} in {rows_listed(wrong_N, first_row)}, the file "
             f"names {len(classes)} classes (0 to {len(classes) - 1})"
         )
     words: Column = pa.array([*classes, UNLABELLED if is_label else None], pa.string())

@@ -1,6 +1,6 @@
 """What a file format's reader is, and what it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,11 +63,47 @@ class OpenTable:
         return [name for name in MAY_BE_NONE if getattr(columns, name) == NONE and NONE not in self.rows.column_names]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a table that is read block by block.
+
+    Attributes:
+        names: columns that may be asked for; others need not be read.
+        numbers: those that hold plain numbers, which may be read as such where all their cells are.
+        missing: what their cells hold where they mean no value, besides nothing.
+    """
+
+    names: frozenset[str]
+    numbers: frozenset[str] = frozenset()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableBlocks:
+    """A table that is read block by block.
+
+    Attributes:
+        names: of its columns.
+        n_rows: of them; None = not known before all are read.
+        read: returns a new iterator over its rows, of the columns that were wanted, maybe of others too.
+        notes: what a person should know about it; whole when all rows are read.
+        opened: the whole table, where it is in memory.
+    """
+
+    names: tuple[str, ...]
+    n_rows: int | None
+    read: Callable[[], Iterator[pa.Table]]
+    notes: Sequence[str] = ()
+    opened: OpenTable | None = None
+
+
 class Reader(Protocol):
     """A module of ``trainer/data/readers/formats``: one file format.
 
     It may also have ``beside(name, others)``, which returns those of the other files of a folder that are read together
-    with one (all by name): of an archive they are unpacked too.
+    with one (all by name): of an archive they are unpacked too. And ``read_blocks(path, columns, wanted, n_rows)``,
+    which returns the same rows as ``read``, at most so many at a time, as ``TableBlocks``; None where the file has to
+    be read whole.
 
     Attributes:
         NAME: of such a file, for people: "a Parquet file".

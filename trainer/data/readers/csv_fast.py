@@ -4,16 +4,14 @@ All others are read by ``text_decoding`` and ``csv_strict``, which find the word
 """
 
 import codecs
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from trainer.data.readers.csv_form import COMMENTED, CsvForm
-from trainer.data.readers.csv_strict import EDGES, check_delimiter, open_rows, parse_rows, read_header
+from trainer.data.readers.csv_strict import EDGES, check_delimiter, parse_rows, read_header
 from trainer.data.readers.text_decoding import looks_like_text
-from trainer.errors import DataError, shown
 from trainer.system import arrow_files
 
 LEAST_BYTES = 1 << 25  # a smaller file is read whole
@@ -38,48 +36,41 @@ def read_sound_csv(file: Path, encoding: str, form: CsvForm) -> pa.Table | None:
     if encoding.lower() not in UTF8:
         return None
     try:
-        if file.stat().st_size < LEAST_BYTES or not _is_sound(file, form):
+        if not is_large(file) or count_quotes(file, form) is None:
             return None
-        with file.open(encoding="utf-8", newline="") as lines:
-            header = read_header(lines, form)
-        check_delimiter(header, form.delimiter, file)
+        names = names_in(file, form)
         with arrow_files.opened(file) as stream:
-            return parse_rows(stream, file.stat().st_size, form, form.names(header, file))
+            return parse_rows(stream, file.stat().st_size, form, names)
     except (OSError, pa.ArrowException):
         return None
 
 
-def sound_blocks(file: Path, encoding: str, form: CsvForm) -> tuple[list[str], Iterator[pa.Table]] | None:
-    """Return the names of the columns of a large CSV file, and what reads its rows block by block, every cell as text.
+def is_large(file: Path) -> bool:
+    """Return whether a file is too large to be read whole without need."""
+    return file.stat().st_size >= LEAST_BYTES
 
-    None where the file is small, or to be read with more care. Memory is that of a block, however long the file.
+
+def names_in(file: Path, form: CsvForm) -> list[str]:
+    """Return the names of the columns of a sound file.
+
+    Raises:
+        DataError: only one column, and the header has another delimiter.
+        ConfigError: the names given are not as many as the columns.
     """
-    if encoding.lower() not in UTF8 or file.stat().st_size < LEAST_BYTES or not _is_sound(file, form):
-        return None
     with file.open(encoding="utf-8", newline="") as lines:
         header = read_header(lines, form)
     check_delimiter(header, form.delimiter, file)
-    names = form.names(header, file)
-    return names, _blocks(file, form, names)
+    return form.names(header, file)
 
 
-def _blocks(file: Path, form: CsvForm, names: list[str]) -> Iterator[pa.Table]:
-    with arrow_files.opened(file) as stream:
-        try:
-            for batch in open_rows(stream, CHUNK_BYTES, form, names):
-                yield pa.Table.from_batches([batch])
-        except pa.ArrowException as problem:
-            raise DataError(f"{file}: not readable as CSV ({shown(str(problem))})") from problem
-
-
-def _is_sound(file: Path, form: CsvForm) -> bool:
-    """Whether all of it is UTF-8 text, and quotes open and close cells in turn."""
+def count_quotes(file: Path, form: CsvForm) -> int | None:
+    """Return how many quotes are in a file of UTF-8 text in which they open and close cells in turn; of others None."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     n_quotes, last = 0, b"\n"
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
         if not looks_like_text(head) or head.startswith(COMMENTED):
-            return False
+            return None
         stream.seek(0)
         chunk = stream.read(CHUNK_BYTES)
         while chunk:
@@ -87,15 +78,20 @@ def _is_sound(file: Path, form: CsvForm) -> bool:
             try:
                 decoder.decode(chunk, final=not following)
             except UnicodeDecodeError:
-                return False
+                return None
             border = chunk[-3:] + following[:3]
-            if b"\0" in chunk or any(mark in chunk or mark in border for mark in MARKED):
-                return False
+            if b"\0" in chunk or any(mark in chunk or mark in border for mark in _marks(chunk, border)):
+                return None
             edges = (last, following[:1] or b"\n")
             if form.quoted and not _quotes_in_turn(chunk, edges, form.delimiter, n_quotes):
-                return False
+                return None
             n_quotes, last, chunk = n_quotes + chunk.count(b'"'), chunk[-1:], following
-    return n_quotes % 2 == 0 or not form.quoted
+    return n_quotes if n_quotes % 2 == 0 or not form.quoted else None
+
+
+def _marks(chunk: bytes, border: bytes) -> tuple[bytes, ...]:
+    """Return the marks that may be there: none in plain ASCII, which is told at once."""
+    return () if chunk.isascii() and border.isascii() else MARKED
 
 
 def _quotes_in_turn(chunk: bytes, edges: tuple[bytes, bytes], separator: str, n_quotes: int) -> bool:

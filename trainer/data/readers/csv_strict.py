@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trainer.data.readers.contract import Wanted
 from trainer.data.readers.csv_form import ROW_NAMES, CsvForm, without_preamble
 from trainer.data.readers.text_decoding import line_at
 from trainer.errors import DataError, shown
@@ -113,16 +114,26 @@ def parse_rows(stream: Any, n_bytes: int, form: CsvForm, names: list[str]) -> pa
     return arrow_csv.read_csv(stream, **_reading(form, names, min(n_bytes + 1, BLOCK_BYTES)))
 
 
-def open_rows(stream: Any, block_bytes: int, form: CsvForm, names: list[str]) -> Any:
-    """Return a reader of the same rows, which yields them in batches of about so many bytes of text."""
+def open_rows(stream: Any, block_bytes: int, form: CsvForm, names: list[str], wanted: Wanted | None = None) -> Any:
+    """Return a reader of the same rows, which yields them in batches of about so many bytes of text.
+
+    Args:
+        stream: one of Arrow's files.
+        block_bytes: into which a row must fit.
+        form: how it is written.
+        names: of its columns.
+        wanted: columns that are read, and which as numbers; None = all, as text.
+    """
     from pyarrow import csv as arrow_csv
 
-    return arrow_csv.open_csv(stream, **_reading(form, names, block_bytes))
+    return arrow_csv.open_csv(stream, **_reading(form, names, block_bytes, wanted))
 
 
-def _reading(form: CsvForm, names: list[str], block_bytes: int) -> dict[str, Any]:
+def _reading(form: CsvForm, names: list[str], block_bytes: int, wanted: Wanted | None = None) -> dict[str, Any]:
     from pyarrow import csv as arrow_csv
 
+    wanted = wanted or Wanted(frozenset(names))
+    kept = [name for name in names if name in wanted.names]
     return {
         "read_options": arrow_csv.ReadOptions(
             column_names=names, skip_rows_after_names=int(form.has_header), block_size=block_bytes
@@ -131,7 +142,10 @@ def _reading(form: CsvForm, names: list[str], block_bytes: int) -> dict[str, Any
             delimiter=form.delimiter, quote_char='"' if form.quoted else False, newlines_in_values=form.quoted
         ),
         "convert_options": arrow_csv.ConvertOptions(
-            column_types={name: pa.string() for name in names}, strings_can_be_null=False
+            include_columns=kept,
+            column_types={name: pa.float64() if name in wanted.numbers else pa.string() for name in kept},
+            null_values=["", *wanted.missing],
+            strings_can_be_null=False,
         ),
     }
 

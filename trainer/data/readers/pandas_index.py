@@ -1,6 +1,7 @@
 """The index of a frame that pandas wrote to Parquet or Feather: no feature; the ids, where it has a name."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -8,6 +9,9 @@ import pyarrow.compute as pc
 
 from trainer.data.readers.contract import OpenTable
 from trainer.system.arrow_files import Column
+
+LEFT_OUT = "the row names that pandas saved are no column: left out"
+HAS_IDS = "the index of pandas, '{name}', has the ids"
 
 
 def without_index(table: pa.Table, schema: pa.Schema) -> OpenTable:
@@ -17,8 +21,8 @@ def without_index(table: pa.Table, schema: pa.Schema) -> OpenTable:
         table: the rows.
         schema: as it is in the file, with what pandas says there.
     """
-    saved = [name for name in table.column_names if name.startswith("__index_level_")]
-    notes = ("the row names that pandas saved are no column: left out",) if saved else ()
+    saved = saved_index(table.column_names)
+    notes = (LEFT_OUT,) if saved else ()
     if saved and len(saved) < table.num_columns:
         table = table.drop_columns(saved)
     named = _named_index(table, schema)
@@ -27,7 +31,12 @@ def without_index(table: pa.Table, schema: pa.Schema) -> OpenTable:
     name, cells = named
     if name not in table.column_names:
         table = table.append_column(name, cells)
-    return OpenTable(table, notes=(*notes, f"the index of pandas, '{name}', has the ids"), known={"id": name})
+    return OpenTable(table, notes=(*notes, HAS_IDS.format(name=name)), known={"id": name})
+
+
+def saved_index(names: Sequence[str]) -> list[str]:
+    """Return the columns of an index without a name."""
+    return [name for name in names if name.startswith("__index_level_")]
 
 
 def _named_index(table: pa.Table, schema: pa.Schema) -> tuple[str, Column] | None:
@@ -38,14 +47,28 @@ def _named_index(table: pa.Table, schema: pa.Schema) -> tuple[str, Column] | Non
     [entry] = entries
     if isinstance(entry, str):
         return (entry, table[entry]) if entry in table.column_names and _names_rows(table[entry]) else None
+    numbered = numbered_index(table.column_names, schema, table.num_rows)
+    return None if numbered is None else (numbered[0], pa.array(numbered[1], pa.int64()))
+
+
+def numbered_index(names: Sequence[str], schema: pa.Schema, n_rows: int) -> tuple[str, range] | None:
+    """Return the name and the values of an index of numbers of one step, of which the file has no column.
+
+    Args:
+        names: of the columns.
+        schema: with what pandas says.
+        n_rows: of the table.
+    """
+    entries = _metadata(schema).get("index_columns")
+    entry = entries[0] if isinstance(entries, list) and len(entries) == 1 else None
     name = entry.get("name") if isinstance(entry, dict) else None
-    if not name or name in table.column_names:
+    if entry is None or not name or name in names:
         return None
     try:
-        numbers = range(entry["start"], entry["stop"], entry["step"])  # of one step: no column, three numbers
+        numbers = range(entry["start"], entry["stop"], entry["step"])
     except (KeyError, TypeError, ValueError):
         return None
-    return (str(name), pa.array(numbers, pa.int64())) if len(numbers) == table.num_rows else None
+    return (str(name), numbers) if len(numbers) == n_rows else None
 
 
 def _metadata(schema: pa.Schema) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -103,36 +104,67 @@ def check_swallowed(table: pa.Table, separator: str, file: Path) -> tuple[str, .
     Raises:
         DataError: all such cells look like rows; names them and the option.
     """
-    spanning_N = np.zeros(table.num_rows, dtype=bool)
-    for cells in filter(_may_span_lines, table.columns):
-        lines: Column = pc.match_substring_regex(cells, "[\r\n]")
-        if pc.any(lines).as_py():
-            holding: Column = pc.match_substring(cells, separator)
-            spanning_N |= as_numpy(pc.and_(lines, holding))
-    rows = np.flatnonzero(spanning_N)
-    if not len(rows):
-        return ()
-    whole = [row for row in rows.tolist() if _lines_are_rows(table.slice(row, 1), separator)]
-    if not whole:
-        return ()
-    listed = ", ".join(str(row + 1) for row in whole[:MOST_ROWS]) + (", ..." if len(whole) > MOST_ROWS else "")
-    what = (
-        f"a quoted cell of row {listed} spans"
-        if len(whole) == 1
-        else f"quoted cells of {len(whole)} rows ({listed}) span"
-    )
-    said = f"{what} lines that look like rows of their own"
-    if separator == "\t" or len(whole) == len(rows):
-        cell = max((cells[whole[0]].as_py() for cells in table.columns), key=len)
-        raise DataError(
-            f"{file}: {said}\nit begins: {shown(cell, 60)}\n"
-            "set data.quote=none if quotes are plain characters in this file; if not, write these cells in one line"
+    seen = Swallowed()
+    seen.add(table, separator)
+    return seen.verdict(separator, file)
+
+
+@dataclass
+class Swallowed:
+    """Rows with a cell of several lines that hold the delimiter, seen so far, block by block.
+
+    Attributes:
+        n_rows: looked at.
+        n_spanning: of them, with such a cell.
+        whole: numbers of those whose lines look like rows, from 1.
+        begins: the longest cell of the first one.
+    """
+
+    n_rows: int = 0
+    n_spanning: int = 0
+    whole: list[int] = field(default_factory=list)
+    begins: str = ""
+
+    def add(self, table: pa.Table, separator: str) -> None:
+        """Look at the rows that follow."""
+        spanning_N = np.zeros(table.num_rows, dtype=bool)
+        for cells in filter(_may_span_lines, table.columns):
+            lines: Column = pc.match_substring_regex(cells, "[\r\n]")
+            if pc.any(lines).as_py():
+                holding: Column = pc.match_substring(cells, separator)
+                spanning_N |= as_numpy(pc.and_(lines, holding))
+        rows = np.flatnonzero(spanning_N).tolist()
+        whole = [row for row in rows if _lines_are_rows(table.slice(row, 1), separator)]
+        if whole and not self.whole:
+            self.begins = max((str(cells[whole[0]].as_py()) for cells in table.columns), key=len)
+        self.whole += [self.n_rows + row + 1 for row in whole]
+        self.n_spanning += len(rows)
+        self.n_rows += table.num_rows
+
+    def verdict(self, separator: str, file: Path) -> tuple[str, ...]:
+        """Return what to say, or raise, as ``check_swallowed`` does."""
+        whole = self.whole
+        if not whole:
+            return ()
+        listed = ", ".join(map(str, whole[:MOST_ROWS])) + (", ..." if len(whole) > MOST_ROWS else "")
+        what = (
+            f"a quoted cell of row {listed} spans"
+            if len(whole) == 1
+            else f"quoted cells of {len(whole)} rows ({listed}) span"
         )
-    return (f"{said}: set data.quote=none if quotes are plain characters in this file",)
+        said = f"{what} lines that look like rows of their own"
+        if separator == "\t" or len(whole) == self.n_spanning:
+            raise DataError(
+                f"{file}: {said}\nit begins: {shown(self.begins, 60)}\n"
+                "set data.quote=none if quotes are plain characters in this file; if not, write these cells in one line"
+            )
+        return (f"{said}: set data.quote=none if quotes are plain characters in this file",)
 
 
 def _may_span_lines(cells: Column) -> bool:
-    """Whether a byte of the column may be a line break; reads all of it as fast as memory gives it."""
+    """Whether a byte of text may be a line break; reads all of the column as fast as memory gives it."""
+    if not pa.types.is_string(cells.type):
+        return False
     buffers = [chunk.buffers()[-1] for chunk in cells.chunks]
     blocks = (np.frombuffer(buffer, dtype=np.uint8) for buffer in buffers if buffer is not None and buffer.size)
     return any(int(block.min()) <= ord("\r") for block in blocks)
@@ -140,7 +172,7 @@ def _may_span_lines(cells: Column) -> bool:
 
 def _lines_are_rows(row: pa.Table, separator: str) -> bool:
     """Whether each line that the cells of a row make has as many cells as the row."""
-    written = separator.join(cells[0].as_py() for cells in row.columns)
+    written = separator.join(str(cells[0].as_py()) for cells in row.columns)
     return all(line.count(separator) == row.num_columns - 1 for line in written.splitlines())
 
 

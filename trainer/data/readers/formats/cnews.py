@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.data.columns.options import ColumnOptions
-from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.contract import OpenTable, TableBlocks, Wanted
 from trainer.data.readers.formats import delimited
 
 NAME = "a file of cnews (THUCNews)"
@@ -25,7 +25,15 @@ def recognizes(path: Path, head: bytes) -> bool:
 
 def read(path: Path, columns: ColumnOptions) -> OpenTable:
     """Return the labels and texts, a double quote being a plain character."""
+    return delimited.read(path, _as_delimited(columns))
+
+
+def read_blocks(path: Path, columns: ColumnOptions, wanted: Wanted, n_rows: int) -> TableBlocks | None:
+    """Return the same cells block by block, or None where the file is to be read whole."""
+    return delimited.read_blocks(path, _as_delimited(columns), wanted, n_rows)
+
+
+def _as_delimited(columns: ColumnOptions) -> ColumnOptions:
     default = ColumnOptions()
     quote = "none" if columns.quote == default.quote else columns.quote
-    header = columns.header or ["label", "text"]
-    return delimited.read(path, replace(columns, quote=quote, header=header))
+    return replace(columns, quote=quote, header=columns.header or ["label", "text"])

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from trainer.data.columns.options import ColumnOptions
-from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.contract import OpenTable, TableBlocks, Wanted
+from trainer.data.readers.csv_blocks import csv_blocks
 from trainer.data.readers.csv_fast import read_sound_csv
-from trainer.data.readers.csv_form import csv_form
+from trainer.data.readers.csv_form import CsvForm, csv_form
 from trainer.data.readers.csv_strict import parse_csv
 from trainer.data.readers.table_checks import check_first_line, check_swallowed, without_row_names
 from trainer.data.readers.text_decoding import decode_text
@@ -28,7 +29,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
 
     A column without a name is called ``unnamed_<position>``, counted from 1.
     """
-    form = csv_form(columns.delimiter, USUAL.get(path.suffix.lower(), ","), columns.quote, columns.header)
+    form = _form(path, columns)
     notes: tuple[str, ...] = ()
     table = read_sound_csv(path, columns.encoding, form)
     if table is None:
@@ -41,3 +42,12 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         table, left_out = without_row_names(table, columns.id)
         notes = (*notes, *left_out)
     return OpenTable(table, form.delimiter, notes)
+
+
+def read_blocks(path: Path, columns: ColumnOptions, wanted: Wanted, n_rows: int) -> TableBlocks | None:
+    """Return the same cells block by block, or None where the file is to be read whole."""
+    return csv_blocks(path, columns.encoding, _form(path, columns), wanted, n_rows)
+
+
+def _form(path: Path, columns: ColumnOptions) -> CsvForm:
+    return csv_form(columns.delimiter, USUAL.get(path.suffix.lower(), ","), columns.quote, columns.header)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer.data.columns.options import ColumnOptions
-from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.contract import HEAD_BYTES, OpenTable, TableBlocks, Wanted
 from trainer.data.readers.formats import delimited
 
 NAME = "a task of GLUE"
@@ -35,17 +35,30 @@ def recognizes(path: Path, head: bytes) -> bool:
 
 def read(path: Path, columns: ColumnOptions) -> OpenTable:
     """Return the columns as they are called in the file, a double quote being a plain character."""
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
+    head = _head(path)
     is_cola = _is_cola(head)
-    default = ColumnOptions()
-    quote = "none" if columns.quote == default.quote else columns.quote
-    header = list(COLA_NAMES) if is_cola and columns.header is None else columns.header or "first"
-    opened = delimited.read(path, replace(columns, quote=quote, header=header))
+    opened = delimited.read(path, _as_delimited(columns, is_cola))
     label, id_column = ("label", None) if is_cola else TASKS.get(_begins(head), ("label", None))
     names = opened.rows.column_names
     known = {field: name for field, name in (("label", label), ("id", id_column)) if name in names}
     return replace(opened, known={**opened.known, **known})
+
+
+def read_blocks(path: Path, columns: ColumnOptions, wanted: Wanted, n_rows: int) -> TableBlocks | None:
+    """Return the same cells block by block, or None where the file is to be read whole."""
+    return delimited.read_blocks(path, _as_delimited(columns, _is_cola(_head(path))), wanted, n_rows)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _as_delimited(columns: ColumnOptions, is_cola: bool) -> ColumnOptions:
+    default = ColumnOptions()
+    quote = "none" if columns.quote == default.quote else columns.quote
+    header = list(COLA_NAMES) if is_cola and columns.header is None else columns.header or "first"
+    return replace(columns, quote=quote, header=header)
 
 
 def _begins(head: bytes) -> str:

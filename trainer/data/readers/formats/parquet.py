@@ -1,6 +1,7 @@
 """Parquet: a file, or a folder of parts as Spark, Dask and pandas write it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -9,8 +10,8 @@ import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.class_names import features_of, with_class_names
-from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.pandas_index import without_index
+from trainer.data.readers.contract import OpenTable, TableBlocks, Wanted
+from trainer.data.readers.pandas_index import HAS_IDS, LEFT_OUT, numbered_index, saved_index, without_index
 from trainer.data.readers.parts import joined_parts
 from trainer.data.readers.plain_columns import plain_table
 from trainer.errors import DataError, shown
@@ -23,6 +24,7 @@ MAGIC = (b"PAR1",)
 USES = frozenset[str]()
 
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # of a partition column, in the name of a folder
+READ_BYTES = 1 << 20  # of a column at a time, where rows are read in blocks; else all of a row group's
 VERSIONED = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}  # keep rows that were deleted
 
 
@@ -45,6 +47,56 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     return with_class_names(opened, features_of(raw[0].schema), path, columns)
 
 
+def read_blocks(path: Path, columns: ColumnOptions, wanted: Wanted, n_rows: int) -> TableBlocks | None:
+    """Return the same rows of a file block by block; None of a folder."""
+    from pyarrow import parquet
+
+    if path.is_dir():
+        return None
+    try:
+        with arrow_files.opened(path) as stream:
+            about = parquet.ParquetFile(stream)
+            schema, total = about.schema_arrow, int(about.metadata.num_rows)
+    except (pa.ArrowException, OSError) as problem:
+        raise _unreadable(path, problem) from problem
+    if not total or len(set(schema.names)) < len(schema.names):  # told where it is read whole
+        return None
+    index = numbered_index(schema.names, schema, total)
+    saved, features = saved_index(schema.names), features_of(schema)
+    names = [name for name in schema.names if name not in saved] + ([index[0]] if index else [])
+    kept = [name for name in names if name in wanted.names and name in schema.names]
+
+    def read() -> Iterator[pa.Table]:
+        start = 0
+        for raw in _raw_blocks(path, kept, n_rows):
+            table = plain_table(raw, path)
+            if index is not None:
+                table = table.append_column(index[0], pa.array(index[1][start : start + len(raw)], pa.int64()))
+            yield with_class_names(OpenTable(table), features, path, columns, first_row=start).rows
+            start += len(raw)
+
+    empty = plain_table(schema.empty_table().select([name for name in names if name in schema.names]), path)
+    notes = with_class_names(OpenTable(empty), features, path, columns).notes
+    said = [*([LEFT_OUT] if saved else []), *([HAS_IDS.format(name=index[0])] if index else []), *notes]
+    return TableBlocks(tuple(names), total, read, said)
+
+
+def _raw_blocks(path: Path, names: list[str], n_rows: int) -> Iterator[pa.Table]:
+    from pyarrow import parquet
+
+    try:
+        with arrow_files.opened(path) as stream:
+            file = parquet.ParquetFile(stream, buffer_size=READ_BYTES)
+            for batch in file.iter_batches(n_rows, columns=names):
+                yield pa.Table.from_batches([batch]).select(names)
+    except (pa.ArrowException, OSError) as problem:
+        raise _unreadable(path, problem) from problem
+
+
+def _unreadable(path: Path, problem: Exception) -> DataError:
+    return DataError(f"{path}: not a readable Parquet file ({shown(str(problem))})")
+
+
 def _read_file(path: Path) -> pa.Table:
     from pyarrow import parquet
 
@@ -52,7 +104,7 @@ def _read_file(path: Path) -> pa.Table:
         with arrow_files.opened(path) as stream:
             return parquet.ParquetFile(stream).read()
     except (pa.ArrowException, OSError) as problem:
-        raise DataError(f"{path}: not a readable Parquet file ({shown(str(problem))})") from problem
+        raise _unreadable(path, problem) from problem
 
 
 def _parts(folder: Path) -> list[Path]:
