@@ -12,6 +12,7 @@ from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
     from trainer.inference.decide import Decided
+    from trainer.inference.export.against_torch import Compared
     from trainer.inference.fold_check import FoldCheck
     from trainer.results import CVResult
 
@@ -194,6 +195,24 @@ class Run:
         decided = decide_run(self.path, Wanted(metric, cost, calibrate, coverage))
         save_decision(self.path, decided)
         return decided
+
+    def export(
+        self, out: str | PathLike[str], *, format: str = "onnx", mode: str = "ensemble", data: Any = None, **more: Any
+    ) -> "Compared":
+        """Write the run as a folder that predicts without Foldwise; return how far it is from torch.
+
+        Args:
+            out: folder to write.
+            format: of the model (docs/guide/export.md).
+            mode: ``ensemble``, ``all`` or one fold, such as ``fold=0``.
+            data: the rows it was trained on, where they were in memory; None = read where the run says.
+            **more: ``plugins``, as of ``predict``.
+        """
+        from trainer.api.given import as_data
+        from trainer.inference.export.write import export_run
+
+        place, given = Path(out).expanduser(), None if data is None else as_data(data).load(None)
+        return export_run(self.path, place, form=format, mode=mode, given=given, **more)
 
     def report(self) -> Report:
         """Return the report; in a notebook it is shown."""

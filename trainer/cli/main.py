@@ -20,6 +20,8 @@ from trainer.cli.blend import blend
 from trainer.cli.convert import convert
 from trainer.cli.decide import EXAMPLES as DECIDE_EXAMPLES
 from trainer.cli.decide import decide
+from trainer.cli.export import EXAMPLES as EXPORT_EXAMPLES
+from trainer.cli.export import export
 from trainer.cli.look import EXAMPLES as LOOK_EXAMPLES
 from trainer.cli.look import look
 from trainer.cli.merge import merge, report
@@ -43,6 +45,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (verify, None),
     (blend, BLEND_EXAMPLES),
     (decide, DECIDE_EXAMPLES),
+    (export, EXPORT_EXAMPLES),
     (split, SPLIT_EXAMPLES),
     (audit, AUDIT_EXAMPLES),
     (convert, None),

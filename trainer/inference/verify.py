@@ -67,7 +67,7 @@ def verify(
         return verify_blend(directory, plugins=tuple(plugins), tolerance=tolerance)
     run = open_trained(directory, device=device, plugins=plugins)
     names = wanted_folds(run, folds)
-    samples = _samples(run, given, places or {})
+    samples = samples_of(run, given, places or {})
     kept = _kept(run)
     with same_threads():
         threads = run.facts["identity"]["hardware"].get("threads")
@@ -81,7 +81,7 @@ def verify(
     return checks
 
 
-def _samples(run: TrainedRun, given: Given | None, places: dict[str, str]) -> Samples:
+def samples_of(run: TrainedRun, given: Given | None, places: dict[str, str]) -> Samples:
     """Return the rows of the run, read as they were.
 
     Raises:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.number_forms import FORMS, PLAIN_NUMBERS, plain_width, read_written_as
 from trainer.data.columns.roles import text_cells
 from trainer.data.columns.written_dates import DATES
-from trainer.data.columns.written_numbers import FORMS, PLAIN_NUMBERS, plain_width, read_written_as
 from trainer.data.samples import TableColumns
 from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column, as_numpy

@@ -1,0 +1,45 @@
+"""``foldwise export``: a run as a folder that predicts without Foldwise."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainer.cli.predict import Plugins, Run
+from trainer.system.paths import PathText
+
+EXAMPLES = """\b
+Examples:
+  foldwise export runs/a1 -o model
+  foldwise export runs/a1 -o model --mode fold=0"""
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="to write: a new folder, or an empty one")]
+Format = Annotated[str, typer.Option("--format", metavar="onnx", help="of the model")]
+Mode = Annotated[
+    str, typer.Option(metavar="ensemble|all|fold=N", help="mean of all folds, the model of cv.fold=all, or one fold")
+]
+Data = Annotated[
+    PathText | None, typer.Option(metavar="PATH", help="where the run's data is now; default: where it was")
+]
+
+
+def export(
+    directory: Run,
+    *,
+    output: Output,
+    form: Format = "onnx",
+    mode: Mode = "ensemble",
+    data: Data = None,
+    plugins: Plugins = None,
+) -> None:
+    """Export a run as a folder: the model with its preprocessing, label map and decision, predict.py, a model card.
+
+    predict.py needs numpy and onnxruntime only, and writes what foldwise predict writes. The model is compared with
+    torch on rows of the run before the folder appears.
+    """
+    from trainer.inference.export.write import export_run
+    from trainer.report.terminal import line_printer, terminal
+
+    places = {} if data is None else {"path": data}
+    done = export_run(directory, output, form=form, mode=mode, places=places, plugins=plugins or [])
+    print_line = line_printer(terminal())
+    print_line(f"{output}: {done.line}")

@@ -1,0 +1,132 @@
+"""Ways of writing numbers: percent, money, thousands, decimal commas, dates; on the standard library alone.
+
+A number keeps its value as it stands: 83.61% is 83.61.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+
+from trainer.data.columns.written_dates import DATES, all_match, dates_in_days
+
+PLAIN = r"\d+(?:\.\d*)?|\.\d+"
+SIGN = r"[+-]?\s?"
+MONEY = r"(?:[$€£¥₹₩₽]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|kr|元|円)"
+GROUPED = r"\d{1,3}(?:[ _'’\u00a0\u202f]\d{3})+(?:\.\d+)?"
+COMMA_GROUPED = r"(?:\d{1,3}(?:[. '’]\d{3})+|\d+)(?:,\d+)?"
+AMOUNT = rf"(?:{PLAIN}|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?)"
+
+
+def read_written_as(texts: Sequence[str], form: str, *, sure: bool) -> list[float] | None:
+    """Return the numbers in texts that are written in one form, or None where one is not.
+
+    Args:
+        texts: trimmed, none empty.
+        form: as ``Written`` has it.
+        sure: the form is known; else the texts themselves must show that 1,234 is in it.
+    """
+    plain = [plain_width(text) for text in texts]
+    if form.startswith(DATES):
+        return dates_in_days(plain, False, first=form if sure else None)
+    read = FORMS[form][1]
+    return SURE[form](plain, False, sure=True) if sure and form in SURE else read(plain, False)
+
+
+def plain_width(text: str) -> str:
+    """Return a text with full-width digits and signs, and every minus, as ASCII has them."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip()
+
+
+def _plain(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Numbers whose digits or signs were of another width."""
+    return [float(text) for text in texts] if all_match(NUMBER, texts) else None
+
+
+def _percent(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    if not all_match(re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]"), texts) or len({text[-1] for text in texts}) > 1:
+        return None
+    bare = [text[:-1].strip() for text in texts]
+    return _plain(bare, semicolon) or _decimal_comma(bare, semicolon)
+
+
+def _money(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    found = all_match(re.compile(_of_money(rf"{AMOUNT}|{COMMA_GROUPED}")), texts)
+    if not found or len({match["before"] or match["after"] for match in found}) > 1:
+        return None
+    if not (found[0]["before"] or found[0]["after"]):
+        return None
+    amounts = [match["amount"] for match in found]
+    if any(re.search(r"^\d{1,3},\d{3}$", amount) for amount in amounts) and semicolon:
+        return None
+    values = _decimal_comma(amounts, semicolon)
+    if values is None and all_match(re.compile(AMOUNT), amounts):
+        values = [float(re.sub(r"[^\d.]", "", amount)) for amount in amounts]
+    if values is None:
+        return None
+    negative = [bool(match["open"]) or "-" in match.group() for match in found]
+    return [-value if below else value for value, below in zip(values, negative, strict=True)]
+
+
+def _of_money(amount: str) -> str:
+    return rf"(?P<open>\()?{SIGN}(?P<before>{MONEY})?\s?{SIGN}(?P<amount>{amount})\s?(?P<after>{MONEY})?\)?"
+
+
+def _accounts(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Numbers of which those below zero are in parentheses."""
+    below = [text.startswith("(") and text.endswith(")") for text in texts]
+    if not any(below) or all(below):
+        return None
+    bare = [text[1:-1].strip() if negative else text for text, negative in zip(texts, below, strict=True)]
+    for read in (_plain, _decimal_comma, _comma_grouped, _grouped):
+        values = read(bare, semicolon)
+        if values is not None:
+            return [-value if negative else value for value, negative in zip(values, below, strict=True)]
+    return None
+
+
+def _grouped(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Thousands apart by a space, an underscore or an apostrophe."""
+    if not all_match(re.compile(rf"{SIGN}(?:{GROUPED}|\d{{1,3}}(?:\.\d+)?)"), texts):
+        return None
+    return [float(re.sub(r"[^\d.+-]", "", text)) for text in texts]
+
+
+def _comma_grouped(texts: Sequence[str], semicolon: bool, *, sure: bool = False) -> list[float] | None:
+    """Thousands apart by a comma: sure where there are two of them in a cell, or a point after one."""
+    if not all_match(re.compile(rf"{SIGN}(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}})(?:\.\d+)?"), texts):
+        return None
+    sure = sure or any(text.count(",") > 1 or ("," in text and "." in text) for text in texts)
+    return [float(text.replace(",", "").replace(" ", "")) for text in texts] if sure else None
+
+
+def _decimal_comma(texts: Sequence[str], semicolon: bool, *, sure: bool = False) -> list[float] | None:
+    """Numbers with a decimal comma, perhaps with points or spaces between thousands; 1,234 alone may be either."""
+    if not all_match(re.compile(SIGN + COMMA_GROUPED), texts):
+        return None
+    sure = sure or any(
+        re.search(r",\d{1,2}$|,\d{4,}$|^[+-]?0,", text) or (text.count(".") and "," in text) for text in texts
+    )
+    return [float(re.sub(r"[. '’]", "", text).replace(",", ".")) for text in texts] if sure else None
+
+
+def _point_grouped(texts: Sequence[str], semicolon: bool, *, sure: bool = False) -> list[float] | None:
+    """Thousands apart by a point: two in a cell, or in a file that keeps the comma for decimals."""
+    found = all_match(re.compile(rf"{SIGN}(?:[1-9]\d{{0,2}}(?:\.\d{{3}})+|\d{{1,3}})"), texts)
+    sure = sure or any(text.count(".") > 1 for text in texts) or (semicolon and any("." in text for text in texts))
+    return [float(text.replace(".", "").replace(" ", "")) for text in texts] if found and sure else None
+
+
+NUMBER = re.compile(rf"[+-]?(?:{PLAIN})(?:[eE][+-]?\d+)?")
+PLAIN_NUMBERS, POINT_THOUSANDS = "plain", "point thousands"
+FORMS: dict[str, tuple[str, Callable[[Sequence[str], bool], list[float] | None]]] = {  # in the order they are tried
+    PLAIN_NUMBERS: ("numbers", _plain),
+    "percent": ("percentages", _percent),
+    "money": ("amounts of money", _money),
+    "decimal comma": ("numbers with a decimal comma", _decimal_comma),
+    "comma thousands": ("numbers with commas between thousands", _comma_grouped),
+    POINT_THOUSANDS: ("numbers with points between thousands", _point_grouped),
+    "thousands apart": ("numbers with thousands apart", _grouped),
+    "parentheses": ("numbers, some in parentheses,", _accounts),
+    DATES: ("dates (in days since 1970)", dates_in_days),
+}
+SURE = {"decimal comma": _decimal_comma, "comma thousands": _comma_grouped, POINT_THOUSANDS: _point_grouped}

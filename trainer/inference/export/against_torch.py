@@ -1,0 +1,129 @@
+"""What is exported is compared with torch, and with what the run kept of its held-out rows, before anybody gets it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.data.samples import Inputs, Samples
+from trainer.errors import CheckpointError
+from trainer.inference.export.networks import Raw, in_float32, raw_inputs
+from trainer.inference.export.steps.deciding import Runs
+from trainer.inference.predictor import Predictor
+from trainer.store.fold_files import ALL, fold_directory, load_fold
+
+TOLERANCE = 1e-4
+EQUAL = 1e-6  # probabilities so near each other are equally likely: float32 rounds off a tenth of it
+MOST_ROWS = {"table": 2000}
+BATCHES = (1, 7)  # rows of a pass, besides all of them at once
+FEW = 40  # passes of each of these
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How far an exported model is from the run.
+
+    Attributes:
+        n_rows: that were compared.
+        largest: difference from torch in float32, of numbers in standard deviations of the target.
+        held_out: largest difference from oof.parquet, of held-out rows; None where no fold holds any of them out.
+        level: the opt level that those were predicted at.
+    """
+
+    n_rows: int
+    largest: float
+    held_out: float | None
+    level: str
+
+    @property
+    def line(self) -> str:
+        """What was found, in words."""
+        found = f"the exported model and torch differ by {self.largest:.2g} at most, on {self.n_rows} rows of the run"
+        if self.held_out is None:
+            return found
+        return f"{found}; from oof.parquet held-out rows by {self.held_out:.2g} (amp={self.level})"
+
+
+def some_rows(samples: Samples, kind: str) -> tuple[Inputs, NDArray[np.int64]]:
+    """Return rows spread over a data set, and their numbers."""
+    rows = np.unique(np.linspace(0, len(samples) - 1, min(len(samples), MOST_ROWS[kind])).astype(np.int64))
+    kept_N = np.zeros(len(samples), dtype=bool)
+    kept_N[rows] = True
+    return samples.only(kept_N).inputs, rows
+
+
+def compared(
+    predictor: Predictor, facts: Mapping[str, Any], inputs: Inputs, rows: NDArray[np.int64], run: Runs
+) -> Compared:
+    """Compare an exported model with torch on rows of the run, in passes of several sizes.
+
+    Args:
+        predictor: of the run.
+        facts: of model.json.
+        inputs: of the rows.
+        rows: their numbers.
+        run: the exported model.
+
+    Raises:
+        CheckpointError: it predicts otherwise.
+    """
+    raw = raw_inputs(facts, inputs)
+    wanted_KBC = np.stack([output.proba for output in in_float32(predictor).predict(inputs)]).astype(np.float64)
+    unit = max((fold.scale.sd for fold in predictor.models if fold.scale is not None), default=1.0)
+    largest = 0.0
+    for n_rows in (*BATCHES, len(rows)):
+        found_KBC = _by_passes(run, raw, n_rows)
+        largest = max(largest, _difference(found_KBC, wanted_KBC[:, : found_KBC.shape[1]], unit))
+    held_out = _from_held_out(predictor, found_KBC, rows, unit)
+    exact = not predictor.run.recipe.level.computes_in_half
+    if exact and held_out is not None and not held_out <= TOLERANCE:
+        raise CheckpointError(
+            f"held-out rows are predicted {held_out:.2g} from oof.parquet (at most {TOLERANCE:g}): nothing is written\n"
+            f"foldwise verify {predictor.run.directory} says what differs"
+        )
+    return Compared(len(rows), largest, held_out, str(predictor.run.recipe.level.opt_level))
+
+
+def _by_passes(run: Runs, raw: Raw, n_rows: int) -> NDArray[np.float64]:
+    total = min(len(next(iter(raw.values()))), FEW * n_rows)
+    starts = range(0, total, n_rows)
+    parts = [run({name: rows[start : min(start + n_rows, total)] for name, rows in raw.items()}) for start in starts]
+    return np.concatenate(parts, axis=1).astype(np.float64)
+
+
+def _difference(found_KBC: NDArray[np.float64], wanted_KBC: NDArray[np.float64], unit: float) -> float:
+    """Return the largest difference.
+
+    Raises:
+        CheckpointError: it is too large, or another class is the likeliest.
+    """
+    largest = float(np.abs(found_KBC - wanted_KBC).max()) / unit
+    found_BC, wanted_BC = found_KBC.mean(axis=0), wanted_KBC.mean(axis=0)
+    other_B = found_BC.argmax(axis=1) != wanted_BC.argmax(axis=1)
+    top_B2 = np.sort(wanted_BC, axis=1)[:, -2:]
+    tied_B = top_B2[:, -1] - top_B2[:, 0] <= EQUAL
+    n_other = int((other_B & ~tied_B).sum())
+    if not largest <= TOLERANCE or n_other:
+        raise CheckpointError(
+            f"the exported model and torch are {largest:.2g} apart (at most {TOLERANCE:g}), with another likeliest "
+            f"class in {n_other} rows: nothing was written"
+        )
+    return largest
+
+
+def _from_held_out(
+    predictor: Predictor, found_KBC: NDArray[np.float64], rows: NDArray[np.int64], unit: float
+) -> float | None:
+    """Return how far folds are from what they said of the rows they held out."""
+    largest = None
+    for fold, found_BC in zip(predictor.models, found_KBC, strict=True):
+        if fold.name == ALL:
+            continue
+        kept = load_fold(fold_directory(predictor.run.directory, int(fold.name))).result
+        _, here, there = np.intersect1d(rows, kept.rows, return_indices=True)
+        if len(here):
+            apart = float(np.abs(found_BC[here] - kept.proba[there]).max()) / unit
+            largest = apart if largest is None else max(largest, apart)
+    return largest

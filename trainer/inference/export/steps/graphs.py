@@ -1,0 +1,91 @@
+"""The folds of a model as one network, from raw inputs to what each fold says; on torch alone.
+
+What a fold was fitted with comes as plain values, as model.json has it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Proba = Callable[[Tensor], Tensor]
+PROBA: dict[str, Proba] = {  # from logits (B, n_outputs)
+    "softmax": lambda logits: logits.softmax(dim=1),
+    "sigmoid": lambda logits: logits.sigmoid(),
+    "sigmoid of two": lambda logits: torch.cat([-logits, logits], dim=1).sigmoid(),
+    "numbers": lambda logits: logits,
+}
+
+
+class TableInputs(nn.Module):
+    """Columns as read to the inputs of a fold's model.
+
+    Args:
+        fitted: ``medians``, ``means``, ``scales``, places that are ``flagged`` where missing, and by column of
+            categories the fold's ``codes`` of those that the file model.json lists.
+    """
+
+    def __init__(self, fitted: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.flagged = list(fitted["flagged"])
+        for name in ("medians", "means", "scales"):
+            self.register_buffer(name, torch.tensor(fitted[name], dtype=torch.float64), persistent=False)
+        for place, codes in enumerate(fitted["codes"]):
+            self.register_buffer(f"codes_{place}", torch.tensor(codes, dtype=torch.int64), persistent=False)
+
+    def forward(self, numeric: Tensor | None = None, categorical: Tensor | None = None) -> dict[str, Tensor]:
+        """Return ``numeric`` (B, F + flags) float32 and, where there are any, ``categorical`` codes (B, K)."""
+        inputs: dict[str, Tensor] = {}
+        if numeric is not None:
+            missing_BF = numeric.isnan()
+            filled_BF = torch.where(missing_BF, self.get_buffer("medians"), numeric)
+            scaled_BF = ((filled_BF - self.get_buffer("means")) / self.get_buffer("scales")).float()
+            inputs["numeric"] = torch.cat([scaled_BF, missing_BF[:, self.flagged].float()], dim=1)
+        if categorical is not None:
+            coded = [self.get_buffer(f"codes_{k}")[categorical[:, k]] for k in range(categorical.shape[1])]
+            inputs["categorical"] = torch.stack(coded, dim=1)
+            inputs.setdefault("numeric", categorical.new_zeros((categorical.shape[0], 0), dtype=torch.float32))
+        return inputs
+
+
+INPUTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {"table": TableInputs}
+
+
+class Fold(nn.Module):
+    """One fold: inputs, model, probabilities.
+
+    Args:
+        inputs: makes the model's inputs.
+        model: in float32, whatever it was trained in.
+        to_proba: from its logits.
+        scale: ``mean`` and ``sd`` of a target that was standardised, or None.
+    """
+
+    def __init__(
+        self, inputs: nn.Module, model: nn.Module, *, to_proba: Proba, scale: Mapping[str, float] | None
+    ) -> None:
+        super().__init__()
+        self.inputs, self.model, self.to_proba, self.scale = inputs, model, to_proba, scale
+
+    def forward(self, **raw: Tensor) -> Tensor:
+        """Return (B, C) float32 probabilities, or numbers (B, 1) float64."""
+        proba = self.to_proba(self.model(**self.inputs(**raw)))
+        return proba if self.scale is None else proba.double() * self.scale["sd"] + self.scale["mean"]
+
+
+class Ensemble(nn.Module):
+    """All folds.
+
+    Args:
+        folds: K of them.
+    """
+
+    def __init__(self, folds: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.folds = nn.ModuleList(folds)
+
+    def forward(self, **raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean (B, C), and what each fold says (K, B, C)."""
+        proba_KBC = torch.stack([fold(**raw) for fold in self.folds])
+        return proba_KBC.mean(dim=0), proba_KBC

@@ -1,0 +1,81 @@
+"""What was asked for: which folds in which form, where to; what cannot be is said before anything is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.errors import ConfigError, did_you_mean
+from trainer.store.own_files import is_blend, run_around
+
+ONNX = "onnx"
+FORMATS = (ONNX,)
+ENSEMBLE, ALL = "ensemble", "all"
+PACKAGES = {ONNX: ("onnx", "onnxruntime", "onnxscript")}  # of the extra ``onnx``
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to export.
+
+    Attributes:
+        directory: of the run.
+        output: to write, a new folder or an empty one.
+        form: one of ``FORMATS``.
+        folds: to take; None = all of the split.
+    """
+
+    directory: Path
+    output: Path
+    form: str
+    folds: Sequence[int | str] | None
+
+
+def checked_request(directory: Path, output: Path, *, form: str, mode: str) -> Request:
+    """Return what was asked for.
+
+    Args:
+        directory: of the run.
+        output: to write.
+        form: as ``--format`` has it.
+        mode: as ``--mode`` has it: ``ensemble``, ``all`` or one fold, such as ``fold=0``.
+
+    Raises:
+        ConfigError: it cannot be; says why.
+    """
+    if form not in FORMATS:
+        raise ConfigError(f"--format {form}: give one of {', '.join(FORMATS)}{did_you_mean(form, FORMATS)}")
+    folds = _folds(mode)
+    if is_blend(directory):
+        raise ConfigError(
+            f"{directory} is a blend, whose runs predict for it and have no graph in common\n"
+            "export its runs one by one; foldwise predict, or serve, answers with the blend itself"
+        )
+    _require_free(output)
+    _require_packages(form)
+    return Request(directory, output, form, folds)
+
+
+def _folds(mode: str) -> Sequence[int | str] | None:
+    if mode == ENSEMBLE:
+        return None
+    if mode == ALL:
+        return [ALL]
+    word, _, number = mode.partition("=")
+    if word != "fold" or not number.isdecimal():
+        raise ConfigError(f"--mode {mode}: give ensemble, all (the model of cv.fold=all), or one fold such as fold=0")
+    return [int(number)]
+
+
+def _require_free(output: Path) -> None:
+    if output.is_symlink() or (output.exists() and (not output.is_dir() or any(output.iterdir()))):
+        raise ConfigError(f"-o {output} is there already: give a new folder, or an empty one")
+    if run_around(output / "model") is not None:
+        raise ConfigError(f"-o {output} lies in a run directory: write it elsewhere, a run keeps what was trained")
+
+
+def _require_packages(form: str) -> None:
+    from importlib.util import find_spec
+
+    missing = [name for name in PACKAGES.get(form, ()) if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"--format {form} needs {missing[0]}, which is not installed\npip install 'foldwise[onnx]'")

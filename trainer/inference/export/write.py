@@ -1,0 +1,121 @@
+"""``foldwise export``: a run as a folder that predicts without Foldwise; whole under its name, or not there."""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from trainer.data.sources.in_memory import Given
+from trainer.inference.export import steps
+from trainer.inference.export.against_torch import Compared, compared, some_rows
+from trainer.inference.export.card import model_card
+from trainer.inference.export.facts import facts_of
+from trainer.inference.export.networks import network_of, raw_inputs
+from trainer.inference.export.onnx_file import write_onnx
+from trainer.inference.export.steps.predict_file import model_of
+from trainer.inference.export.wanted import checked_request
+from trainer.inference.predictor import open_predictor
+from trainer.inference.verify import samples_of
+from trainer.system.files import storage_error
+
+HOME = Path(steps.__file__).parents[3]  # of the package trainer
+STEPS = ("predict_file", "cells", "csv_rows", "deciding", "writing", "onnx_model")
+ALSO = (  # modules on numpy alone that the steps share with the framework
+    "data/columns/number_forms.py",
+    "data/columns/written_dates.py",
+    "inference/conformal.py",
+    "system/spreadsheets.py",
+)
+OURS = re.compile(r"^(\s*)from trainer\.(?:\w+\.)*(\w+) import", re.MULTILINE)
+PREDICT = '''"""Predict new rows with the model in this folder: python predict.py new.csv -o predictions.csv."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # python -I leaves it out
+
+from steps.predict_file import main
+
+if __name__ == "__main__":
+    sys.exit(main(Path(__file__).resolve().parent, sys.argv[1:]))
+'''
+
+
+def export_run(
+    directory: Path,
+    output: Path,
+    *,
+    form: str = "onnx",
+    mode: str = "ensemble",
+    given: Given | None = None,
+    places: Mapping[str, str] | None = None,
+    plugins: Sequence[str] = (),
+) -> Compared:
+    """Write a folder with the model, model.json, predict.py and a model card.
+
+    Args:
+        directory: of the run.
+        output: to write: not there, or an empty folder.
+        form: of the model.
+        mode: ``ensemble``, ``all`` or ``fold=0``.
+        given: rows of the run, where they were in memory when it was trained.
+        places: where its files are now, by option: ``{"path": ...}``.
+        plugins: packages whose classes may be built.
+
+    Raises:
+        ConfigError: something asked for cannot be; says what can.
+        CheckpointError: the run cannot be read, or the exported model predicts otherwise than torch.
+        DataError: the rows of the run, on which it is compared, are not here.
+        StorageError: the folder cannot be written.
+    """
+    request = checked_request(directory, output, form=form, mode=mode)
+    predictor = open_predictor(directory, folds=request.folds, device="cpu", plugins=plugins)
+    facts = facts_of(predictor)
+    inputs, rows = some_rows(samples_of(predictor.run, given, dict(places or {})), facts["kind"])
+    with _new_folder(output) as folder:
+        write_onnx(network_of(predictor, facts), raw_inputs(facts, inputs), folder)
+        write_steps(folder, facts)
+        done = compared(predictor, facts, inputs, rows, model_of(folder, facts))
+        (folder / "README.md").write_text(model_card(predictor, facts, done, request), encoding="utf-8")
+    return done
+
+
+def write_steps(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write model.json, predict.py and the modules it is made of, which import each other and nothing of Foldwise."""
+    (folder / "model.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+    (folder / "predict.py").write_text(PREDICT, encoding="utf-8")
+    (folder / "steps").mkdir()
+    (folder / "steps" / "__init__.py").touch()
+    for path in (*(f"inference/export/steps/{name}.py" for name in STEPS), *ALSO):
+        source = (HOME / path).read_text(encoding="utf-8")
+        (folder / "steps" / Path(path).name).write_text(OURS.sub(r"\1from steps.\2 import", source), encoding="utf-8")
+
+
+@contextmanager
+def _new_folder(output: Path) -> Iterator[Path]:
+    """Yield a folder beside the one that is to be written; it gets the name when all is well, else it is deleted.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    place = Path(os.path.abspath(output))  # noqa: PTH100 resolve() would follow links
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    except OSError as error:
+        raise storage_error(error, output, 0) from error
+    try:
+        yield made
+        made.chmod(0o755)
+        if place.is_dir():
+            place.rmdir()  # empty
+        made.rename(place)
+    except OSError as error:
+        raise storage_error(error, output, 0) from error
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
