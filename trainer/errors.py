@@ -11,6 +11,7 @@ from traceback import extract_tb
 from typing import ClassVar
 
 from trainer.wording.printable import let_print_anything, printable_message
+from trainer.wording.streams import let_output_be_lost, lost_output
 from trainer.wording.translations import N_, _
 
 MOST_CHARACTERS = 300  # of another library's words
@@ -191,11 +192,6 @@ def _sharing_a_part(word: str, known: Sequence[str]) -> list[str]:
     return [name for name in known if len(name) > 2 and (name in parts or word in name.split("_"))][:1]
 
 
-def print_nowhere() -> None:
-    """Let what is printed from now on be lost: whoever read the output (head, less) has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def guarded(function: Callable[[], object]) -> int:
     """Run a command and turn what a user can cause into a short message and an exit code.
 
@@ -203,11 +199,10 @@ def guarded(function: Callable[[], object]) -> int:
         0, the error's ``exit_code``, or 128 + the number of the signal that ended it (130 for Ctrl-C).
         ``FOLDWISE_TRACEBACK=1`` shows the traceback of an error instead.
     """
+    let_output_be_lost()
     let_print_anything()
     try:
         function()
-    except BrokenPipeError:
-        print_nowhere()
     except Exception as error:
         if os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
@@ -220,7 +215,17 @@ def guarded(function: Callable[[], object]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    return 0
+    return code_of_output()
+
+
+def code_of_output() -> int:
+    """Return the exit code of what did its work: 0, or that of a storage error where its words were lost."""
+    lost = lost_output()
+    if lost is None:
+        return 0
+    said = f"cannot write standard output: {lost.strerror}: some of what was printed is lost, nothing else is"
+    print(f"{_(StorageError.kind)}: {said}", file=sys.stderr)
+    return StorageError.exit_code
 
 
 def shown(text: str, limit: int = 80) -> str:

@@ -40,6 +40,14 @@ def test_help_is_plain_text_that_fits_a_narrow_terminal(command, capsys, monkeyp
         (["split", "x.csv", "--label", "y", "--seed", "one"], "Invalid value for '--seed'"),
         (["convert", "a", "b", "--format", "zp"], "is not one of 'zip', 'legacy', 'safetensors'"),
         (["tensorboard", "absent"], "absent is not a directory"),
+        (["look", ""], "argument 2 is empty"),
+        (["audit", "x.csv", "--label="], "argument 3 is empty"),
+        (["convert", "a", "x" * 300], "is too long for a path"),
+        (["verify", "https://example.org/a1"], "example.org/a1: is an address"),
+        (["report", "a", "--plugins", "no_such_x"], "cannot import 'no_such_x'"),
+        (["verify", "a", "--plugins", "no_such_x.py"], "name the module: --plugins no_such_x"),
+        (["verify", "a", "--tolerance", "-1"], "tolerance -1: must be at least 0"),
+        (["verify", "a", "--tolerance", "nan"], "tolerance nan: must be at least 0"),
     ],
 )
 def test_what_is_typed_wrongly_ends_with_exit_code_2_in_few_lines(typed, said, capsys):

@@ -86,7 +86,7 @@ def outputs(line):
     """Return the words of a line that may name what it writes: of ``--out``, a second file, the run that is merged."""
     values = [word.removeprefix("--out=") for word in line if word.startswith("--out=")]
     values += [line[place + 1] for place, word in enumerate(line[:-1]) if word == "--out"]
-    return values + (line[1:] if line[0] in ("convert", "merge", "report") else [])
+    return values + (line[1:] if line[0] in ("convert", "decide", "merge", "report") else [])
 
 
 def test_some_lines_of_each_command(folder):

@@ -104,16 +104,17 @@ def test_a_signal_that_also_ended_the_loader_processes_is_answered_as_a_signal()
 
 
 STUCK = """
-import threading
+import ctypes, threading
 from trainer.system import interrupts
 interrupts.END_SECONDS = interrupts.LAST_SECONDS = 0.1
+lock, mutex = ctypes.CDLL(None).pthread_mutex_lock, ctypes.create_string_buffer(64)  # no signal ends its wait
 with interrupts.handled(), interrupts.deferred():
     print("ready", flush=True)
     {wait}
 """
 WAYS = {
     "waits for a lock": "threading.Event().wait()",
-    "in C code, where Python's handlers have no turn": "import ctypes; ctypes.CDLL(None).usleep(60_000_000)",
+    "in C code, where Python's handlers have no turn": "lock(mutex); lock(mutex)",
 }
 
 

@@ -4,6 +4,7 @@ One file per command beside this one. They import what they work with when they 
 """
 
 import io
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -32,10 +33,12 @@ from trainer.cli.split import split
 from trainer.cli.tensorboard import tensorboard
 from trainer.cli.train import train, train_main
 from trainer.cli.verify import verify
-from trainer.errors import guarded, no_exit
-from trainer.system.paths import at_home, is_path
+from trainer.errors import ConfigError, code_of_output, guarded, no_exit, shown
+from trainer.system.paths import at_home, is_path, path_problem
 from trainer.wording.printable import let_print_anything, printable_message
+from trainer.wording.streams import let_output_be_lost
 
+NO_VALUE = re.compile(r"(--[a-z-]+=)?")
 UsageError: Any = typer.BadParameter.__base__  # click's, or that of the copy which typer brings along
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (look, LOOK_EXAMPLES),
@@ -70,6 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = sys.argv[1:] if arguments is None else list(arguments)
     if typed[:1] == ["train"]:  # its words are Hydra's, -m and --cfg among them
         return train_main(typed[1:])
+    let_output_be_lost()
+    if empty := [place for place, word in enumerate(typed, 1) if NO_VALUE.fullmatch(word)]:
+        said = f"argument {empty[0]} is empty: leave it out (a variable of the shell that is not set?)"
+        print(f"{ConfigError.kind}: {said}", file=sys.stderr)
+        return ConfigError.exit_code
     try:
         code = get_command(application())(typed, prog_name="foldwise", standalone_mode=False)
     except UsageError as refused:
@@ -80,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
-    return code if isinstance(code, int) else 0
+    return code or code_of_output() if isinstance(code, int) else code_of_output()
 
 
 def application() -> typer.Typer:
@@ -104,13 +112,37 @@ def _options(*, version: Version = False) -> None:
 def _with_exit_code(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command end as ``guarded`` says: a short message and the exit code of its kind, never as a plugin says.
 
-    Its paths are handed to it with ``~`` written out.
+    Its paths are handed to it with ``~`` written out, and its plugins imported.
     """
     paths = {name for name, parameter in signature(command).parameters.items() if is_path(parameter.annotation)}
 
     @wraps(command)
     def run(**options: Any) -> None:
         given = {name: at_home(value) if name in paths else value for name, value in options.items()}
-        raise typer.Exit(guarded(lambda: no_exit()(command)(**given)))
+
+        @no_exit()
+        def checked() -> None:
+            _require_paths([given[name] for name in paths])
+            _require_plugins(given.get("plugins") or ())
+            command(**given)
+
+        raise typer.Exit(guarded(checked))
 
     return run
+
+
+def _require_paths(given: Sequence[Any]) -> None:
+    every = [path for value in given for path in (value if isinstance(value, list) else [value]) if path is not None]
+    for path in map(str, every):
+        if why := path_problem(path):
+            raise ConfigError(f"{shown(path)}: {why}")
+
+
+def _require_plugins(plugins: Sequence[str]) -> None:
+    if not plugins:
+        return
+    from trainer.config.plugins import find_here, plugin_problems
+
+    find_here(plugins)
+    if problems := plugin_problems(plugins, "--plugins {}".format):
+        raise ConfigError.from_problems(problems)

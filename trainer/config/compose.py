@@ -20,6 +20,7 @@ from trainer.config.command_line import arranged
 from trainer.config.help import REPOSITORY_DOOR
 from trainer.config.keys import CONF, flatten
 from trainer.config.near_keys import known_keys, unknown_key
+from trainer.config.plugins import find_here
 from trainer.config.problems import closed_keys, composition_problems, explain
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
@@ -167,8 +168,7 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
         raise ConfigError.from_problems([unknown_key(key) for key in unknown])
     if config.plugins and not any(item.lstrip("+").startswith("plugins=") for item in overrides):
         raise ConfigError("plugins can only be named on the command line: plugins=[my_package]")
-    if config.plugins and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    find_here(config.plugins)
     for name in OPEN_SECTIONS:
         given = {item.lstrip("+").partition("=")[0] for item in overrides}
         if f"{name}._target_" in given:

@@ -1,7 +1,6 @@
 """A run as its directory says it: configuration, split, classes, plans. Nothing of it is executed, no link followed."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from trainer.config.build import PARTS, resolve_target
 from trainer.config.grid import is_nested
+from trainer.config.plugins import find_here
 from trainer.config.saved import read_config
 from trainer.config.schema import RunConfig
 from trainer.data.samples import DataSpec
@@ -96,8 +96,7 @@ def open_trained(directory: Path, *, device: str | None = None, plugins: Sequenc
         CheckpointError: it is no run, damaged, changed by hand, or of another version.
         ConfigError: a class is of a package that ``plugins`` does not name, or there is no such device.
     """
-    if plugins and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    find_here(plugins)
     copy = open_copy(directory)
     if is_there(directory / BLEND, directory):
         raise ConfigError(f"{directory} is a blend, without models of its own: use its runs, which {BLEND} in it names")

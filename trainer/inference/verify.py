@@ -4,6 +4,7 @@ The rows are computed in the batches in which they were scored, under the same n
 the numbers are those of ``oof.parquet``.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from trainer.data.samples import Samples
 from trainer.data.sources.in_memory import Given
-from trainer.errors import CheckpointError, DataError, shown
+from trainer.errors import CheckpointError, ConfigError, DataError, shown
 from trainer.inference.fold_check import TOLERANCE, FoldCheck, compared
 from trainer.inference.fold_model import load_fold_model
 from trainer.inference.predictor import Predictor
@@ -60,9 +61,12 @@ def verify(
         track: shows the progress over the folds.
 
     Raises:
+        ConfigError: no such tolerance.
         DataError: the rows are not those of the run.
         CheckpointError: the run cannot be read, or a row is predicted otherwise than it was.
     """
+    if not 0 <= tolerance < math.inf:
+        raise ConfigError(f"tolerance {tolerance:g}: must be at least 0 and finite, such as {TOLERANCE:g}")
     if is_there(directory / BLEND, directory):
         return verify_blend(directory, plugins=tuple(plugins), tolerance=tolerance)
     run = open_trained(directory, device=device, plugins=plugins)

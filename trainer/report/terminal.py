@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from trainer.errors import print_nowhere
 from trainer.wording.printable import let_print_anything, printable
+from trainer.wording.streams import print_nowhere
 
 PrintLine = Callable[[str], None]
 

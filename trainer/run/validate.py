@@ -1,6 +1,5 @@
 """Every problem of a configuration that can be known before the data is read, all at once."""
 
-import importlib
 import math
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from trainer.config.build import arguments, check_section, resolve_target
 from trainer.config.grid import candidates, grid_problems
 from trainer.config.home import given_paths
 from trainer.config.keys import values_text
+from trainer.config.plugins import plugin_problems
 from trainer.config.schema import (
     OPEN_SECTIONS,
     STRATEGIES,
@@ -26,7 +26,7 @@ from trainer.config.schema import (
 from trainer.data.samples import DataSpec
 from trainer.engine.optimizer import make_optimizer, make_scheduler
 from trainer.engine.precision.opt_levels import override_problems
-from trainer.errors import ConfigError, did_you_mean, first_line_of, shown
+from trainer.errors import ConfigError, did_you_mean, shown
 from trainer.folds.checks import require_seeds
 from trainer.folds.own import strategy_problems
 from trainer.folds.plan import strategy_module
@@ -60,7 +60,7 @@ def check_config(config: RunConfig) -> None:
 
 
 def _problems(config: RunConfig) -> list[str]:
-    missing_plugins = _plugin_problems(config.plugins)
+    missing_plugins = plugin_problems(config.plugins)
     problems = [*missing_plugins, *bound_problems(config), *_fold_problems(config.cv)]
     problems += _fit_problems(config.fit, config.cv.select) + _other_problems(config)
     if not missing_plugins:
@@ -86,19 +86,6 @@ def _candidate_problems(config: RunConfig) -> list[str]:
     except ConfigError as error:
         return [str(error)]
     return list(found.values())
-
-
-def _plugin_problems(plugins: list[str]) -> list[str]:
-    problems = []
-    for plugin in plugins:
-        try:
-            importlib.import_module(plugin)
-        except Exception as error:  # a package of the user's may raise anything
-            name = plugin.removesuffix(".py").strip("./").replace("/", ".")
-            named = f"name the module: plugins=[{name}]" if name != plugin and name else ""
-            told = named or "run from the directory that holds it or install it"
-            problems.append(f"plugins: cannot import '{plugin}': {shown(first_line_of(error), 160)}; {told}")
-    return problems
 
 
 def _fold_problems(cv: CvConfig) -> list[str]:
