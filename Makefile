@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help train test coverage test-real battery bench check format reference docs messages lock clean
+.PHONY: help train test coverage test-real test-browser battery bench check format reference docs messages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ coverage: $(INSTALLED) ## run the tests and fail under 90 % line coverage
 
 test-real: $(INSTALLED) ## run the tests of whole public data sets in FOLDWISE_REAL_DATA
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile -m real_data $(ARGS)
+
+test-browser: $(INSTALLED) ## run the tests of pages in headless Chromium, where it is installed
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -m browser $(ARGS)
 
 battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/record/robustness.md
 	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \

@@ -28,6 +28,8 @@ from trainer.cli.look import look
 from trainer.cli.merge import merge, report
 from trainer.cli.predict import EXAMPLES as PREDICT_EXAMPLES
 from trainer.cli.predict import predict
+from trainer.cli.serve import EXAMPLES as SERVE_EXAMPLES
+from trainer.cli.serve import serve
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
 from trainer.cli.split import split
 from trainer.cli.tensorboard import tensorboard
@@ -49,6 +51,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (blend, BLEND_EXAMPLES),
     (decide, DECIDE_EXAMPLES),
     (export, EXPORT_EXAMPLES),
+    (serve, SERVE_EXAMPLES),
     (split, SPLIT_EXAMPLES),
     (audit, AUDIT_EXAMPLES),
     (convert, None),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from gettext import NullTranslations
 
 DOMAIN = "foldwise"
@@ -28,6 +29,15 @@ def _(message: str) -> str:
 def N_(message: str) -> str:
     """Mark a message as one to translate where it is shown."""
     return message
+
+
+def translated(language: str) -> "Callable[[str], str]":
+    """Return what says a message in one language, whatever the user's is: a page is read by somebody else.
+
+    Args:
+        language: of a catalogue that is there; never what a stranger typed, since it becomes part of a path.
+    """
+    return str if _is_english(language) else _catalogue((language,)).gettext
 
 
 def wanted_languages() -> tuple[str, ...]:
