@@ -458,7 +458,6 @@ def test_blocks_say_the_same_as_the_whole(runs, predict, tmp_path, monkeypatch):
     parts, _ = predict(run, tmp_path / "new.csv", output="parts.csv")
     pd.testing.assert_frame_equal(whole, parts, atol=1e-6)
     monkeypatch.setattr("trainer.inference.table_blocks.LEAST_BYTES", 1)
-    monkeypatch.setattr("trainer.data.readers.csv_fast.LEAST_BYTES", 1)
     streamed, _ = predict(run, tmp_path / "new.csv", output="streamed.csv")
     pd.testing.assert_frame_equal(whole, streamed, atol=1e-6)
     pd.read_csv(tmp_path / "new.csv").to_parquet(tmp_path / "new.parquet", index=False)

@@ -25,8 +25,9 @@ from trainer.inference.needed_columns import NO_IDS, known_features, needed_colu
 from trainer.inference.predictor import Predictor
 from trainer.inference.table_blocks import open_blocks, written_as
 from trainer.store.run_files import read_run_rows
+from trainer.system.thread_map import ahead
 
-BLOCK_ROWS = {TABLE: 1 << 16, TEXT: 1 << 13, IMAGE_TABLE: 512, IMAGE_FOLDER: 512}
+BLOCK_ROWS = {TABLE: 1 << 14, TEXT: 1 << 13, IMAGE_TABLE: 512, IMAGE_FOLDER: 512}
 LABEL = "label"  # the column of folders' names
 
 
@@ -185,7 +186,7 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
     return NewRows(
         opened.n_rows,
         n_blocks,
-        blocks,
+        (lambda: ahead(blocks())) if in_blocks else blocks,
         lambda: [*opened.notes, *notes, *notes_of(), *labels.note(), *_trained_on(predictor, check)],
         numbered=ids is None,
     )
