@@ -127,6 +127,16 @@ def test_points_in_a_file_with_semicolons_are_between_thousands():
         assert features(decimals, semicolon=True)[0].numeric_NF[:, 0].tolist() == [float(cell) for cell in decimals]
 
 
+@pytest.mark.parametrize("numbers", ["read", "strict"])
+def test_truth_values_are_numbers_as_in_formats_that_have_a_type_for_them(numbers):
+    for cells in (["True", "False"], ["TRUE", "FALSE"], ["true", "false"]):
+        table, notes = features([*cells, "?"], numbers=numbers)
+        np.testing.assert_array_equal(table.numeric_NF[:, 0], [1, 0, np.nan])
+        assert f"column 'x' holds true/false such as '{cells[0]}': read as 1" in notes
+    for cells in (["true", "unknown"], ["yes", "no"], ["T", "F"]):
+        assert features(cells, numbers=numbers)[0].categorical == ("x",)
+
+
 def test_dates_of_parquet_are_read_as_those_of_csv():
     times = [datetime.datetime(2024, 1, 31, 12), None]
     for kind, value in ((pa.date32(), days(2024, 1, 31)), (pa.timestamp("us"), days(2024, 1, 31, 12))):

@@ -154,6 +154,12 @@ def test_medians_means_and_scales_are_the_bits_of_scikit_learn_on_all_columns(n_
     np.testing.assert_array_equal(fitted.scales_F, scaler.scale_)
 
 
+def test_a_value_whose_square_is_infinite_is_named(table: TableColumns) -> None:
+    table.numeric_NF[TRAIN[3], 2] = -1e300
+    with pytest.raises(DataError, match=rf"column 'c' row {TRAIN[3] + 1}: -1e\+300 is too large"):
+        TablePreprocess().fit(table, TRAIN).transform(table)
+
+
 def test_chunks_give_what_all_rows_give_at_once(table: TableColumns, monkeypatch: pytest.MonkeyPatch) -> None:
     fitted = TablePreprocess().fit(table, TRAIN)
     whole = fitted.transform(table).inputs

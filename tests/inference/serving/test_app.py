@@ -200,7 +200,7 @@ def test_numbers_have_their_interval(runs, tmp_path, capsys):
         [{"size": "abc", "share": "3%", "colour": "red"}],
         [{"size": "1", "share": "3%", "colour": "red"}, {"size": "2020-01-31", "share": "4%", "colour": "red"}],
         [{"size": {"a": 1}, "share": "3%", "colour": "red"}],
-        [{"size": 1, "share": "3%", "colour": "red"}, {"size": "1", "share": "3%", "colour": "red"}],
+        [{"size": 1, "share": "3%", "colour": "red"}, {"size": [1], "share": "3%", "colour": "red"}],
     ],
     ids=["a column", "no number", "a date", "nested", "two kinds"],
 )

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.number_forms import TRUTH_VALUES
 from trainer.data.columns.roles import rows_listed, setting, text_cells
+from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
 from trainer.data.columns.written_dates import DATES, compact_dates_note
 from trainer.data.columns.written_numbers import codes_note, point_thousands, read_written
 from trainer.data.samples import TableColumns
@@ -117,10 +119,10 @@ def _cells(table: pa.Table, name: str, reading: _Reading, missing: Sequence[obje
             f"{reading.file}: column '{name}' holds times ({kind}): turn them into numbers, or set "
             f"{setting('data.drop', name, in_list=True)}"
         )
-    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    if not as_text and (is_number or pa.types.is_boolean(kind)):
-        column = pc.cast(table[name], pa.uint8()) if pa.types.is_boolean(kind) else table[name]
-        return pc.cast(column, pa.float64(), safe=False)
+    if not as_text and is_number_type(kind):
+        if pa.types.is_boolean(kind):
+            reading.written[name] = TRUTH_VALUES
+        return as_float64(table[name])
     cells = pc.utf8_trim_whitespace(text_cells(table, name, reading.file))
     tokens = ["", *("null" if token is None else str(token) for token in missing)]  # YAML: null, nan
     return pc.if_else(pc.is_in(cells, pa.array(tokens, cells.type)), None, cells)
@@ -135,9 +137,7 @@ def _days(dates: Column, name: str, reading: _Reading) -> Column:
         )
     reading.said.append(f"column '{name}' holds dates: read as days since 1970")
     reading.written[name] = DATES
-    microseconds = pc.cast(pc.cast(dates, pa.timestamp("us"), safe=False), pa.int64())
-    days: Column = pc.divide(pc.cast(microseconds, pa.float64(), safe=False), pa.scalar(86400e6))
-    return days
+    return as_days(dates)
 
 
 def _as_numbers(cells: Column, name: str, reading: _Reading, must: bool) -> NDArray[np.float64] | Column | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from trainer.data.columns.number_forms import FORMS, PLAIN_NUMBERS, plain_width, read_written_as
 from trainer.data.columns.roles import text_cells
+from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
 from trainer.data.columns.written_dates import DATES
 from trainer.data.samples import TableColumns
 from trainer.errors import DataError, shown
@@ -102,17 +103,14 @@ class KnownFeatures:
         if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
             if not is_date:
                 raise DataError(f"{place} holds dates ({kind}), the run's held numbers: is it the right column?")
-            microseconds: Column = pc.cast(pc.cast(column, pa.timestamp("us"), safe=False), pa.int64())
-            days: Column = pc.divide(pc.cast(microseconds, pa.float64(), safe=False), pa.scalar(86400e6))
-            return as_numpy(days)
-        if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            return as_numpy(as_days(column))
+        if is_number_type(kind):
             if is_date:
                 raise DataError(f"{place} holds numbers ({kind}), the run's held dates: write dates")
-            values_N = as_numpy(pc.cast(column, pa.float64(), safe=False)).astype(np.float64)
-            if len(column) > column.null_count and name not in self.written:
+            values_N = as_numpy(as_float64(column)).astype(np.float64)
+            is_truth = pa.types.is_boolean(kind)
+            if len(column) > column.null_count and name not in self.written and not is_truth:
                 self.found.setdefault(name, PLAIN_NUMBERS)  # text that follows is of the same form
-        elif pa.types.is_boolean(kind):
-            values_N = as_numpy(pc.cast(pc.cast(column, pa.uint8()), pa.float64())).astype(np.float64)
         else:
             values_N = self._written_numbers(column, name, file, first_row)
         infinite = np.isinf(values_N)

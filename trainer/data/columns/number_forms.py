@@ -1,4 +1,4 @@
-"""Ways of writing numbers: percent, money, thousands, decimal commas, dates; on the standard library alone.
+"""Ways of writing numbers: percent, money, thousands, decimal commas, truth, dates; on the standard library alone.
 
 A number keeps its value as it stands: 83.61% is 83.61.
 """
@@ -40,6 +40,12 @@ def plain_width(text: str) -> str:
 def _plain(texts: Sequence[str], semicolon: bool) -> list[float] | None:
     """Numbers whose digits or signs were of another width."""
     return [float(text) for text in texts] if all_match(NUMBER, texts) else None
+
+
+def _truth(texts: Sequence[str], semicolon: bool) -> list[float] | None:
+    """Truth values as pandas, polars, R and Excel write them, which are 1 and 0 where a format has a type for them."""
+    values = [TRUTH.get(text.lower()) for text in texts]
+    return [value for value in values if value is not None] if None not in values else None
 
 
 def _percent(texts: Sequence[str], semicolon: bool) -> list[float] | None:
@@ -117,7 +123,8 @@ def _point_grouped(texts: Sequence[str], semicolon: bool, *, sure: bool = False)
 
 
 NUMBER = re.compile(rf"[+-]?(?:{PLAIN})(?:[eE][+-]?\d+)?")
-PLAIN_NUMBERS, POINT_THOUSANDS = "plain", "point thousands"
+PLAIN_NUMBERS, POINT_THOUSANDS, TRUTH_VALUES = "plain", "point thousands", "true/false"
+TRUTH = {"true": 1.0, "false": 0.0}
 FORMS: dict[str, tuple[str, Callable[[Sequence[str], bool], list[float] | None]]] = {  # in the order they are tried
     PLAIN_NUMBERS: ("numbers", _plain),
     "percent": ("percentages", _percent),
@@ -127,6 +134,7 @@ FORMS: dict[str, tuple[str, Callable[[Sequence[str], bool], list[float] | None]]
     POINT_THOUSANDS: ("numbers with points between thousands", _point_grouped),
     "thousands apart": ("numbers with thousands apart", _grouped),
     "parentheses": ("numbers, some in parentheses,", _accounts),
+    TRUTH_VALUES: ("true/false", _truth),
     DATES: ("dates (in days since 1970)", dates_in_days),
 }
 SURE = {"decimal comma": _decimal_comma, "comma thousands": _comma_grouped, POINT_THOUSANDS: _point_grouped}

@@ -1,4 +1,4 @@
-"""Numbers that are written as text: percent, money, thousands, decimal commas, dates; read where all cells agree.
+"""Numbers written as text: percent, money, thousands, decimal commas, truth values, dates; where all cells agree.
 
 A number keeps its value as it stands: 83.61% is 83.61, so that it does not matter whether a later file has the sign.
 """
@@ -23,6 +23,8 @@ from trainer.data.columns.number_forms import (
     PLAIN,
     POINT_THOUSANDS,
     SIGN,
+    TRUTH,
+    TRUTH_VALUES,
     plain_width,
 )
 from trainer.data.columns.roles import rows_listed, setting
@@ -76,7 +78,7 @@ def read_written(
         DataError: it does, and cannot be read as such, or ``strict``; names a row and the options.
     """
     texts = [plain_width(text) for text in encoded.dictionary.to_pylist()]
-    if not texts or not any(any(char.isdigit() for char in text) for text in texts):
+    if not any(text.lower() in TRUTH or any(char.isdigit() for char in text) for text in texts):
         return None
     codes_N = as_numpy(encoded.indices.fill_null(-1))
     counts = np.bincount(codes_N + 1, minlength=len(texts) + 1)[1:]
@@ -85,7 +87,7 @@ def read_written(
         values = read(texts, semicolon) if not thousands or key == POINT_THOUSANDS else None
         if values is None:
             continue
-        if strict:
+        if strict and key != TRUTH_VALUES:  # of which there is no other reading
             raise _refused(place, name, f"holds {what}", texts, codes_N, range(len(texts)))
         values_N = np.append(np.array(values, dtype=np.float64), np.nan)[codes_N]
         note = f"column '{name}' holds {what} such as '{shown(texts[0], 30)}': read as {values[0]:g}"

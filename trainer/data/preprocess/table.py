@@ -89,7 +89,8 @@ def _scaling(
 
     for values_N, median in zip(train_NB.T, medians_B, strict=True):
         values_N[np.isnan(values_N)] = median
-    scaler = StandardScaler().fit(train_NB)
+    with np.errstate(over="ignore", invalid="ignore"):  # the cell is refused when it is scaled
+        scaler = StandardScaler().fit(train_NB)
     return scaler.mean_, scaler.scale_
 
 
@@ -158,7 +159,9 @@ class FittedTable:
         scaled_BF = (filled_BF - self.means_F) / self.scales_F
         too_large_BF = ~(np.abs(scaled_BF) <= np.finfo(np.float32).max)
         if too_large_BF.any():
-            row, place = np.argwhere(too_large_BF)[0]
+            place = int(too_large_BF.any(axis=0).argmax())
+            from_median_B = np.where(missing_BF[:, place], 0, np.abs(numeric_BF[:, place] - self.medians_F[place]))
+            row = int(from_median_B.argmax())  # the mean, from which all are far then, is that of this cell
             raise DataError(
                 f"column '{self.numeric[place]}' row {first_row + row + 1}: {numeric_BF[row, place]:g} is too large "
                 "to train on in float32: repair the cell, or rescale the column"

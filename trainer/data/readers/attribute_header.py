@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.data.columns.number_forms import TRUTH
 from trainer.errors import DataError, shown
 
 QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
@@ -56,8 +57,9 @@ class Header:
 
 
 def is_code(attribute: Attribute) -> bool:
-    """Return whether a nominal attribute is no number, whatever its values look like."""
-    return attribute.kind == "nominal" and not set(attribute.values) <= FLAGS
+    """Return whether a nominal attribute is no number, whatever its values look like; 0/1 and true/false are."""
+    values = {value.lower() for value in attribute.values}
+    return attribute.kind == "nominal" and not (values <= FLAGS or values <= TRUTH.keys())
 
 
 def begins_with_relation(head: bytes) -> bool:

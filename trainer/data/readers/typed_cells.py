@@ -1,6 +1,7 @@
 """Columns of values as Python has them, each of its own type: as Arrow columns of one type."""
 
 from collections.abc import Callable, Sequence
+from math import isnan
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,9 @@ def typed_column(
         DataError: a value is none of these; names its place.
     """
     kinds = {type(value) for value in values}
+    if float in kinds and str in kinds:  # NaN, as Python's json writes what is missing among texts, is no number
+        values = [None if type(value) is float and isnan(value) else value for value in values]
+        kinds = {type(value) for value in values}
     others = kinds - {bool, int, float, str, type(None)}
     if others:
         row = next(row for row, value in enumerate(values) if type(value) in others)

@@ -36,8 +36,8 @@ def load_csv_tabular(
         categorical: columns taken as categories even where they look like numbers (likewise).
         drop: columns to leave out; patterns such as ``raw_*`` work.
         missing: cells that mean "no value" in feature columns; never applied to labels.
-        numbers: ``read`` percentages, money, thousands, decimal commas and dates where all cells of a column agree, and
-            say so, or refuse them (``strict``).
+        numbers: ``read`` percentages, money, thousands, decimal commas, true/false and dates where all cells of a
+            column agree, and say so, or refuse them (``strict``).
 
     Raises:
         DataError: the file, or a row of it, cannot be used.

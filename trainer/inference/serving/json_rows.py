@@ -53,7 +53,8 @@ def read_json_rows(payload: bytes, id_column: str | None, most_rows: int) -> Jso
     if not names:
         raise DataError(f"{NAMED}: the rows have no values: give an object with a value for each column")
     ids = [_name_of(row.get(id_column) if id_column else None, number) for number, row in enumerate(rows)]
-    return JsonRows(_table(values), ids, _gaps(values, names))
+    table, notes = _table(values)
+    return JsonRows(table, ids, [*notes, *_gaps(values, names)])
 
 
 def _objects(payload: bytes) -> list[dict[str, Any]]:
@@ -88,16 +89,17 @@ def _name_of(given: Any, number: int) -> Any:
     return given if isinstance(given, str | int | float) and not isinstance(given, bool) else number
 
 
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    """Return the rows as a file of JSON lines gives them, whose messages are those of ``foldwise predict``."""
+def _table(rows: list[dict[str, Any]]) -> tuple[pa.Table, list[str]]:
+    """Return the rows as a file of JSON lines gives them, and its notes; as ``foldwise predict`` says it."""
     try:
         lines = "\n".join(json.dumps(row, allow_nan=False) for row in rows).encode()
     except ValueError as problem:  # 1e999
         raise DataError(f"{NAMED}: a number is too large for a computer's: give a finite one, or null") from problem
     try:
-        return parse_json_lines(lines, Path(NAMED))
+        table, notes = parse_json_lines(lines, Path(NAMED))
     except DataError as problem:
         raise DataError(LINE.sub("row ", str(problem))) from problem
+    return table, [LINE.sub("row ", note) for note in notes]
 
 
 def _gaps(rows: list[dict[str, Any]], names: list[str]) -> list[str]:

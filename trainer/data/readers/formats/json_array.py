@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.roles import setting
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.formats.json_lines import parse_json_lines
+from trainer.data.readers.json_columns import by_column, each_once, json_table
 from trainer.data.readers.text_decoding import decode_text
-from trainer.data.readers.typed_cells import typed_column
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
-from trainer.system.arrow_files import Column
 from trainer.wording.lists import first_few
 
 NAME = "a JSON file"
@@ -35,33 +32,18 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     """Return the rows of an array of objects, each key a column."""
     payload = decode_text(path, columns.encoding, header=False)
     try:
-        found = json.loads(payload, object_pairs_hook=_each_once)
+        found = json.loads(payload, object_pairs_hook=each_once)
     except json.JSONDecodeError as problem:
         if problem.msg == "Extra data" and columns.table is None and payload.lstrip()[:1] == b"{":
-            return OpenTable(parse_json_lines(payload, path), notes=("one JSON object per line: read as JSON lines",))
+            rows, notes = parse_json_lines(payload, path)
+            return OpenTable(rows, notes=("one JSON object per line: read as JSON lines", *notes))
         where = f"line {problem.lineno}, column {problem.colno}"
         raise DataError(f"{path}: not JSON ({problem.msg} in {where})") from problem
     except (ValueError, RecursionError) as problem:
         raise DataError(f"{path}: not JSON that can be read ({shown(str(problem))})") from problem
     names, values, notes = _as_rows(found, columns.table, path)
-    arrays = []
-    for name, cells in zip(names, values, strict=True):
-        column, said = _column(cells, name, path)
-        arrays.append(column)
-        notes = (*notes, *said)
-    try:
-        return OpenTable(pa.Table.from_arrays(arrays, names=names), notes=notes)
-    except UnicodeEncodeError as problem:
-        raise DataError(f"{path}: a key has half of a surrogate pair (\\ud800 to \\udfff alone)") from problem
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"an object has the key '{twice}' twice")
-    return record
+    rows, said = json_table(dict(zip(names, values, strict=True)), path, lambda row: f"row {row + 1}")
+    return OpenTable(rows, notes=(*notes, *said))
 
 
 def _as_rows(found: Any, table: str | None, path: Path) -> tuple[list[str], list[list[Any]], tuple[str, ...]]:
@@ -87,13 +69,12 @@ def _is_records(value: Any) -> bool:
 
 
 def _of_records(rows: Sequence[Any], path: Path) -> Rows:
-    names: dict[str, None] = {}
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             advice = ": write objects with names" if isinstance(row, list) else ""
             raise DataError(f"{path}: row {number} is no object ({shown(json.dumps(row), 40)}){advice}")
-        names.update(dict.fromkeys(row))
-    return list(names), [[row.get(name) for row in rows] for name in names]
+    values = by_column(rows)
+    return list(values), list(values.values())
 
 
 def _of_object(
@@ -141,18 +122,3 @@ def _is_counted(keys: Sequence[str]) -> bool:
 
 def _said(orient: str) -> tuple[str, ...]:
     return (f"read as a frame of pandas (orient='{orient}')",)
-
-
-def _column(cells: Sequence[Any], name: str, path: Path) -> tuple[Column, tuple[str, ...]]:
-    """Return values of one type, or lists or objects, which stay so."""
-    try:
-        if not any(isinstance(cell, list | dict) for cell in cells):
-            return typed_column(cells, name, path, lambda row: f"row {row + 1}")
-        return pa.chunked_array([pa.array(cells)]).combine_chunks(), ()
-    except UnicodeEncodeError as problem:
-        raise DataError(f"{path}: column '{name}' has half of a surrogate pair (\\ud800 to \\udfff alone)") from problem
-    except (pa.ArrowException, TypeError, ValueError) as problem:
-        raise DataError(
-            f"{path}: column '{name}' holds lists or objects beside other values ({shown(str(problem), 100)}): make "
-            "all of them the same"
-        ) from problem
