@@ -11,9 +11,13 @@ from trainer.system.paths import PathText
 EXAMPLES = """\b
 Examples:
   foldwise export runs/a1 -o model
-  foldwise export runs/a1 -o model --mode fold=0"""
+  foldwise export runs/a1 -o model --mode fold=0
+  foldwise export runs/a1 -o model --format torch --legacy"""
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="to write: a new folder, or an empty one")]
-Format = Annotated[str, typer.Option("--format", metavar="onnx", help="of the model")]
+Format = Annotated[str, typer.Option("--format", metavar="onnx|torch|safetensors", help="of the model")]
+Legacy = Annotated[
+    bool, typer.Option("--legacy", help="of --format torch: pickled as before torch 1.6, for an old reader")
+]
 Mode = Annotated[
     str, typer.Option(metavar="ensemble|all|fold=N", help="mean of all folds, the model of cv.fold=all, or one fold")
 ]
@@ -28,18 +32,19 @@ def export(
     output: Output,
     form: Format = "onnx",
     mode: Mode = "ensemble",
+    legacy: Legacy = False,
     data: Data = None,
     plugins: Plugins = None,
 ) -> None:
     """Export a run as a folder: the model with its preprocessing, label map and decision, predict.py, a model card.
 
-    predict.py needs numpy and onnxruntime only, and writes what foldwise predict writes. The model is compared with
-    torch on rows of the run before the folder appears.
+    predict.py needs numpy and onnxruntime (or torch) only, and writes what foldwise predict writes. The model is
+    compared with torch on rows of the run before the folder appears.
     """
     from trainer.inference.export.write import export_run
     from trainer.report.terminal import line_printer, terminal
 
     places = {} if data is None else {"path": data}
-    done = export_run(directory, output, form=form, mode=mode, places=places, plugins=plugins or [])
+    done = export_run(directory, output, form=form, mode=mode, legacy=legacy, places=places, plugins=plugins or [])
     print_line = line_printer(terminal())
     print_line(f"{output}: {done.line}")

@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 def first_token(hidden_BTD: Tensor, mask_BT: Tensor) -> Tensor:
     """Return the vector (B, D) of the first token that is not padding: BERT's [CLS]."""
-    return hidden_BTD[torch.arange(len(hidden_BTD), device=hidden_BTD.device), mask_BT.long().argmax(dim=1)]
+    return hidden_BTD[torch.arange(hidden_BTD.shape[0], device=hidden_BTD.device), mask_BT.long().argmax(dim=1)]
 
 
 def last_token(hidden_BTD: Tensor, mask_BT: Tensor) -> Tensor:
     """Return the vector (B, D) of the last token that is not padding: XLNet's <cls>."""
     positions_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
     last_B = (positions_T * mask_BT.bool()).argmax(dim=1)
-    return hidden_BTD[torch.arange(len(hidden_BTD), device=hidden_BTD.device), last_B]
+    return hidden_BTD[torch.arange(hidden_BTD.shape[0], device=hidden_BTD.device), last_B]
 
 
 def masked_mean(hidden_BTD: Tensor, mask_BT: Tensor) -> Tensor:

@@ -178,7 +178,7 @@ def test_what_cannot_be_is_said_before_the_folder_is_made(mixed, exported, tmp_p
         assert main(["export", str(mixed), "-o", str(tmp_path / "model"), *options]) == code
         return capsys.readouterr().err
 
-    assert "give one of onnx" in refused("--format", "tflite")
+    assert "give one of onnx, torch, safetensors" in refused("--format", "tflite")
     assert "give ensemble, all" in refused("--mode", "best")
     assert "no such" in refused("--data", str(tmp_path / "nowhere.csv"), code=3).lower()
     with pytest.raises(ConfigError, match="is there already"):
@@ -227,3 +227,20 @@ def test_the_data_is_not_written_over(exported, tmp_path, capsys):
     assert predict_file.main(exported, [str(tmp_path / "new.tsv"), "-o", str(tmp_path / "out.csv")]) == 3
     options = ["--delimiter", "semicolon", "--encoding", "cp1252"]
     assert predict_file.main(exported, [str(tmp_path / "new.tsv"), "-o", str(tmp_path / "out.csv"), *options]) == 0
+
+
+def test_weights_for_an_old_torch_begin_as_it_reads_them(mixed, tmp_path, capsys):
+    import torch
+
+    def exported_as(name, *options):
+        assert main(["export", str(mixed), "-o", str(tmp_path / name), *options]) == 0
+        return tmp_path / name / "model.pth"
+
+    old = exported_as("old", "--format", "torch", "--legacy")
+    new = exported_as("new", "--format", "torch")
+    assert old.read_bytes()[:15] == bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # pickled 0x1950a86a20f9469cfc6c
+    assert new.read_bytes()[:4] == b"PK\x03\x04"
+    weights = torch.load(old, weights_only=True)
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+    assert main(["export", str(mixed), "-o", str(tmp_path / "no"), "--legacy"]) == 2
+    assert "--legacy is of --format torch" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """Texts as numbered words (Chinese: characters) or as characters, before any vocabulary is chosen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal
@@ -81,10 +81,9 @@ def _numbered(
     texts: Sequence[str], lowercase: bool, unit: Unit, track: ShowProgress
 ) -> tuple[tuple[str, ...], NDArray[np.int32], NDArray[np.int64]]:
     """Number the words: one pass finds them all, a second one writes their numbers."""
-    from tokenizers import Tokenizer, models, trainers
+    from tokenizers import models, trainers
 
-    tokenizer = Tokenizer(models.WordLevel({}, unk_token=""))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = _splitting(lowercase, unit)
+    tokenizer = word_tokenizer({}, lowercase, unit)
     trainer = trainers.WordLevelTrainer(vocab_size=2**31, min_frequency=0, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
     words = tuple(sorted(tokenizer.get_vocab()))
@@ -96,6 +95,22 @@ def _numbered(
         lengths_N[place * CHUNK_TEXTS : (place + 1) * CHUNK_TEXTS] = [len(row) for row in rows]
         parts.append(np.fromiter(chain.from_iterable(rows), dtype=np.int32))
     return words, np.concatenate(parts), np.concatenate([[0], np.cumsum(lengths_N)]).astype(np.int64)
+
+
+def word_tokenizer(words: Mapping[str, int], lowercase: bool, unit: Unit, *, unknown: str = "") -> Any:
+    """Return the ``tokenizers.Tokenizer`` that splits as all of this does.
+
+    Args:
+        words: their numbers.
+        lowercase: whether case is ignored.
+        unit: words or characters.
+        unknown: the one of them that stands for all others; none = these are left out.
+    """
+    from tokenizers import Tokenizer, models
+
+    tokenizer = Tokenizer(models.WordLevel(dict(words), unk_token=unknown))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = _splitting(lowercase, unit)
+    return tokenizer
 
 
 def _splitting(lowercase: bool, unit: Unit) -> tuple[Any, Any]:

@@ -1,22 +1,21 @@
 """What is exported is compared with torch, and with what the run kept of its held-out rows, before anybody gets it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.samples import Inputs, Samples
-from trainer.errors import CheckpointError
-from trainer.inference.export.networks import Raw, in_float32, raw_inputs
+from trainer.errors import CheckpointError, first_line_of, shown
+from trainer.inference.export.networks import Raw, in_float32
 from trainer.inference.export.steps.deciding import Runs
+from trainer.inference.export.steps.texts import passes
 from trainer.inference.predictor import Predictor
 from trainer.store.fold_files import ALL, fold_directory, load_fold
 
 TOLERANCE = 1e-4
 EQUAL = 1e-6  # probabilities so near each other are equally likely: float32 rounds off a tenth of it
-MOST_ROWS = {"table": 2000}
+MOST_ROWS = {"table": 2000, "words": 256, "tokens": 64}
 BATCHES = (1, 7)  # rows of a pass, besides all of them at once
 FEW = 40  # passes of each of these
 
@@ -54,28 +53,27 @@ def some_rows(samples: Samples, kind: str) -> tuple[Inputs, NDArray[np.int64]]:
     return samples.only(kept_N).inputs, rows
 
 
-def compared(
-    predictor: Predictor, facts: Mapping[str, Any], inputs: Inputs, rows: NDArray[np.int64], run: Runs
-) -> Compared:
-    """Compare an exported model with torch on rows of the run, in passes of several sizes.
+def compared(predictor: Predictor, inputs: Inputs, rows: NDArray[np.int64], raw: Raw, run: Runs) -> Compared:
+    """Compare an exported model with torch on rows of the run, in passes of several sizes and lengths.
 
     Args:
         predictor: of the run.
-        facts: of model.json.
         inputs: of the rows.
         rows: their numbers.
+        raw: the same as the exported model takes them.
         run: the exported model.
 
     Raises:
         CheckpointError: it predicts otherwise.
     """
-    raw = raw_inputs(facts, inputs)
     wanted_KBC = np.stack([output.proba for output in in_float32(predictor).predict(inputs)]).astype(np.float64)
     unit = max((fold.scale.sd for fold in predictor.models if fold.scale is not None), default=1.0)
     largest = 0.0
     for n_rows in (*BATCHES, len(rows)):
         found_KBC = _by_passes(run, raw, n_rows)
         largest = max(largest, _difference(found_KBC, wanted_KBC[:, : found_KBC.shape[1]], unit))
+    few = {name: values[:FEW] for name, values in raw.items()}  # texts beside padding as long as the longest of all
+    largest = max(largest, _difference(_run(run, few), wanted_KBC[:, :FEW], unit))
     held_out = _from_held_out(predictor, found_KBC, rows, unit)
     exact = not predictor.run.recipe.level.computes_in_half
     if exact and held_out is not None and not held_out <= TOLERANCE:
@@ -88,9 +86,16 @@ def compared(
 
 def _by_passes(run: Runs, raw: Raw, n_rows: int) -> NDArray[np.float64]:
     total = min(len(next(iter(raw.values()))), FEW * n_rows)
-    starts = range(0, total, n_rows)
-    parts = [run({name: rows[start : min(start + n_rows, total)] for name, rows in raw.items()}) for start in starts]
-    return np.concatenate(parts, axis=1).astype(np.float64)
+    parts = [_run(run, part) for part in passes({name: rows[:total] for name, rows in raw.items()}, n_rows)]
+    return np.concatenate(parts, axis=1)
+
+
+def _run(run: Runs, raw: Raw) -> NDArray[np.float64]:
+    try:
+        return run(raw).astype(np.float64)
+    except Exception as error:  # of whichever runtime
+        said = shown(first_line_of(error), 200)
+        raise CheckpointError(f"the exported model cannot be run, so nothing was written: {said}") from error
 
 
 def _difference(found_KBC: NDArray[np.float64], wanted_KBC: NDArray[np.float64], unit: float) -> float:

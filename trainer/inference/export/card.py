@@ -5,7 +5,7 @@ from typing import Any
 
 from trainer.inference.decision import Decision
 from trainer.inference.export.against_torch import Compared
-from trainer.inference.export.wanted import ONNX, Request
+from trainer.inference.export.wanted import ONNX, SAFETENSORS, TORCH, Request
 from trainer.inference.predictor import Predictor
 from trainer.inference.verify import DATA
 from trainer.report.formatting import interval, metric_label, number
@@ -13,9 +13,18 @@ from trainer.run.copies import FOLDS
 from trainer.store.result_files import read_cv_json
 from trainer.system.folders import is_there
 
-USE = {ONNX: "needs numpy and onnxruntime, neither torch nor Foldwise"}
+USE = {
+    ONNX: "needs numpy and onnxruntime, neither torch nor Foldwise",
+    TORCH: "needs numpy and torch, not Foldwise",
+    SAFETENSORS: "needs numpy, torch and safetensors, not Foldwise",
+}
+STATE = "the weights of all folds by name; steps/torch_model.py puts them into the network"
 OUTPUTS = "`proba` (rows, classes), the mean, and `proba_by_fold` (folds, rows, classes)"
-FILES = {ONNX: f"model.onnx: one graph for all folds; its outputs are {OUTPUTS}"}
+FILES = {
+    ONNX: f"model.onnx: one graph for all folds; its outputs are {OUTPUTS}",
+    TORCH: f"model.pth: {STATE}",
+    SAFETENSORS: f"model.safetensors: {STATE}",
+}
 CARD = """# {name}
 
 {task}. {folds}, exported by Foldwise {foldwise} from the run `{name}` (torch {torch}).
@@ -30,7 +39,7 @@ It {use}. Columns of the new file are found by name, further ones do no harm. {c
 
 - {file}
 - model.json: how rows are read, preprocessing of each fold, classes, decision, versions
-- steps/: what predict.py is made of
+{tokenizer}- steps/: what predict.py is made of
 
 ## Data
 
@@ -65,9 +74,10 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], done: Compared, r
         folds="The model of all rows" if names == ["all"] else f"The mean of folds {', '.join(names)}",
         foldwise=facts["versions"]["foldwise"],
         torch=facts["versions"]["torch"],
-        use=USE[request.form],
+        use=USE[request.form].replace("numpy", "numpy, tokenizers", 1) if "tokens" in facts else USE[request.form],
         columns=_columns(facts),
         file=FILES[request.form],
+        tokenizer="- tokenizer.json: how texts become tokens\n" if "tokens" in facts else "",
         n_rows=run.plan.fold_of_row.shape[1],
         data=run.config.data.get("path") or run.facts["about"].get("data", "a program"),
         sha256=content.get(DATA, "unknown"),
@@ -80,7 +90,7 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], done: Compared, r
 
 def _columns(facts: Mapping[str, Any]) -> str:
     columns = facts["columns"]
-    named = [*columns["numeric"], *columns["categories"]]
+    named = [name for part in ("numeric", "categories", "text", "pair") for name in columns.get(part, ())]
     listed = ", ".join(f"`{name}`" for name in named[:20]) + (f" and {len(named) - 20} more" if len(named) > 20 else "")
     return f"Needed: {listed}."
 

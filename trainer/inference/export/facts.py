@@ -1,23 +1,18 @@
 """What model.json says: how rows are read, what each fold was fitted with, what is decided, by which versions."""
 
-from collections.abc import Mapping
+import inspect
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainer.data.columns.features import MISSING
-from trainer.data.preprocess.table import FittedTable
 from trainer.errors import ConfigError
-from trainer.inference.export.steps.cells import MISSING as MISSING_CODE
-from trainer.inference.export.steps.cells import UNSEEN
+from trainer.inference.export.kinds import fitted_facts, kind_of
 from trainer.inference.export.steps.csv_rows import WRITTEN
 from trainer.inference.export.steps.graphs import PROBA
 from trainer.inference.fold_model import FoldModel
-from trainer.inference.needed_columns import known_features
 from trainer.inference.predictor import Predictor
-from trainer.models.mlp import MLP
 from trainer.store.result_files import class_columns
 from trainer.system.version import __version__
 
@@ -25,20 +20,25 @@ Facts = dict[str, Any]
 FORMAT_VERSION = 1
 
 
-def facts_of(predictor: Predictor) -> Facts:
+def facts_of(predictor: Predictor, form: str) -> Facts:
     """Return everything that predicting needs beside the weights, as plain values.
 
+    Args:
+        predictor: of the run.
+        form: of the export.
+
     Raises:
-        ConfigError: the model, or what it is given, cannot be exported; says which can.
+        ConfigError: the model, or what it is given, cannot be exported so; says what can.
     """
     run = predictor.run
     spec, reading = run.spec, run.spec.reading
-    for fold in predictor.models:
-        _require_exportable(fold)
+    kind = kind_of(predictor, form)
+    of_kind, fitted = fitted_facts(kind, predictor)
     suffix = Path(str(run.config.data.get("path", ""))).suffix.lower()
     return {
         "version": FORMAT_VERSION,
-        "kind": "table",
+        "format": form,
+        "kind": kind,
         "task": {
             "name": spec.task.name,
             "has_classes": spec.task.has_classes,
@@ -49,52 +49,28 @@ def facts_of(predictor: Predictor) -> Facts:
         "outputs": class_columns("proba", spec.classes) if spec.task.has_classes else [],
         "id": reading.get("id"),
         "reading": {"suffix": suffix, **{name: reading.get(name) for name in WRITTEN}},
-        **_columns(predictor),
+        **of_kind,
+        "folds": [str(fold.name) for fold in predictor.models],
+        "fitted": [{**of_fold, **_of_fold(fold)} for of_fold, fold in zip(fitted, predictor.models, strict=True)],
         "decision": None if predictor.decision is None else predictor.decision.to_plain(),
         "versions": {"foldwise": __version__, **{name: version(name) for name in ("torch", "numpy")}},
     }
 
 
-def _require_exportable(fold: FoldModel) -> None:
-    if type(fold.model) is not MLP or not isinstance(fold.fitted, FittedTable):
-        raise ConfigError(
-            f"a {type(fold.model).__name__} on {type(fold.fitted).__name__} cannot be exported: only model=mlp on the "
-            "columns of a table (data/preprocess=table)"
-        )
-
-
-def _columns(predictor: Predictor) -> Facts:
-    """Return the columns of tables, and what each fold was fitted with."""
-    known = known_features(predictor)
-    words = {name: sorted(known.known.get(name, ())) for name in known.categorical}
-    missing = predictor.run.spec.reading.get("missing", MISSING)
+def _of_fold(fold: FoldModel) -> Facts:
     return {
-        "columns": {
-            "numeric": list(known.numeric),
-            "categories": words,
-            "written": dict(known.written),
-            "missing": list(missing),
-        },
-        "folds": [str(fold.name) for fold in predictor.models],
-        "fitted": [_fitted(fold, words) for fold in predictor.models],
-    }
-
-
-def _fitted(fold: FoldModel, words: Mapping[str, list[str]]) -> Facts:
-    fitted = fold.fitted
-    codes = []
-    for of_column, known in zip(words.values(), fitted.categories, strict=True):
-        of_fold = {word: code for code, word in enumerate(known, start=2)}
-        codes.append([UNSEEN, MISSING_CODE, *(of_fold.get(word, UNSEEN) for word in of_column)])
-    return {
-        "medians": fitted.medians_F.tolist(),
-        "means": fitted.means_F.tolist(),
-        "scales": fitted.scales_F.tolist(),
-        "flagged": list(fitted.flagged),
-        "codes": codes,
+        "model": {"class": type(fold.model).__name__, "arguments": model_arguments(fold)},
         "proba": proba_kind(fold),
         "scale": None if fold.scale is None else fold.scale.to_json(),
     }
+
+
+def model_arguments(fold: FoldModel) -> Facts:
+    """Return what the class of a fold's model was called with."""
+    section = {name: value for name, value in fold.recipe.sections["model"].items() if name != "_target_"}
+    sizes = {"n_outputs": fold.loss.n_outputs, **fold.fitted.model_arguments}
+    taken = inspect.signature(type(fold.model)).parameters
+    return {**{name: value for name, value in sizes.items() if name in taken}, **section}
 
 
 def proba_kind(fold: FoldModel) -> str:

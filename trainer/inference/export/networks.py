@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,24 +12,43 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.config.schema import AmpConfig
-from trainer.data.samples import Inputs, TableColumns
+from trainer.data.samples import Inputs, TableColumns, Texts
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.inference.export.steps.cells import FIRST_CATEGORY, MISSING, UNSEEN
 from trainer.inference.export.steps.graphs import INPUTS, PROBA, Ensemble, Fold
+from trainer.inference.export.steps.masked_rnn import MaskedRNN
+from trainer.inference.export.steps.texts import open_texts
+from trainer.inference.export.wanted import ONNX
 from trainer.inference.fold_model import FoldModel
 from trainer.inference.predictor import Predictor
+from trainer.models.rnn import RNN
+from trainer.models.text_cnn import TextCNN
 
 Raw = dict[str, NDArray[Any]]
 
 
 def network_of(predictor: Predictor, facts: Mapping[str, Any]) -> Ensemble:
-    """Return all folds, on the CPU and ready to predict."""
-    folds = [
-        Fold(INPUTS[facts["kind"]](fitted), float32_model(fold), to_proba=PROBA[fitted["proba"]], scale=fitted["scale"])
-        for fold, fitted in zip(predictor.models, facts["fitted"], strict=True)
-    ]
-    return Ensemble(folds).eval()
+    """Return all folds, on the CPU and ready to predict; for a graph without what graphs cannot hold."""
+    folds = []
+    for fold, fitted in zip(predictor.models, facts["fitted"], strict=True):
+        model = float32_model(fold)
+        model = _for_graph(model) if facts["format"] == ONNX else model
+        inputs = INPUTS[facts["kind"]](fitted)
+        folds.append(Fold(inputs, model, to_proba=PROBA[fitted["proba"]], scale=fitted["scale"]))
+    backbones = set(predictor.body_sha256_K)
+    return Ensemble(folds, one_backbone=len(backbones) == 1 and "" not in backbones).eval()
+
+
+def _for_graph(model: nn.Module) -> nn.Module:
+    """Return a model that says the same in operations that ONNX has."""
+    if isinstance(model, RNN):
+        return MaskedRNN(model)
+    if isinstance(model, TextCNN) and model.max_norm is not None:
+        with torch.no_grad():
+            model.head.weight.copy_(model.head.weight.renorm(2, 0, model.max_norm))
+        model.max_norm = None
+    return model
 
 
 def float32_model(fold: FoldModel) -> nn.Module:
@@ -46,8 +66,16 @@ def in_float32(predictor: Predictor) -> Predictor:
     return replace(predictor, models=tuple(models))
 
 
-def raw_inputs(facts: Mapping[str, Any], inputs: Inputs) -> Raw:
-    """Return rows as a source reads them as the network takes them."""
+def raw_inputs(folder: Path, facts: Mapping[str, Any], inputs: Inputs) -> Raw:
+    """Return rows as a source reads them as the network takes them.
+
+    Args:
+        folder: with the tokenizer of texts.
+        facts: of model.json.
+        inputs: rows.
+    """
+    if isinstance(inputs, Texts):
+        return open_texts(folder, facts).encode(inputs.texts, inputs.pairs)
     assert isinstance(inputs, TableColumns)
     raw: Raw = {}
     if facts["columns"]["numeric"]:

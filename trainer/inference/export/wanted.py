@@ -7,8 +7,7 @@ from pathlib import Path
 from trainer.errors import ConfigError, did_you_mean
 from trainer.store.own_files import is_blend, run_around
 
-ONNX = "onnx"
-FORMATS = (ONNX,)
+ONNX, TORCH, SAFETENSORS = FORMATS = ("onnx", "torch", "safetensors")
 ENSEMBLE, ALL = "ensemble", "all"
 PACKAGES = {ONNX: ("onnx", "onnxruntime", "onnxscript")}  # of the extra ``onnx``
 
@@ -22,15 +21,17 @@ class Request:
         output: to write, a new folder or an empty one.
         form: one of ``FORMATS``.
         folds: to take; None = all of the split.
+        legacy: whether weights are pickled as before torch 1.6, for an old reader.
     """
 
     directory: Path
     output: Path
     form: str
     folds: Sequence[int | str] | None
+    legacy: bool = False
 
 
-def checked_request(directory: Path, output: Path, *, form: str, mode: str) -> Request:
+def checked_request(directory: Path, output: Path, *, form: str, mode: str, legacy: bool = False) -> Request:
     """Return what was asked for.
 
     Args:
@@ -38,12 +39,15 @@ def checked_request(directory: Path, output: Path, *, form: str, mode: str) -> R
         output: to write.
         form: as ``--format`` has it.
         mode: as ``--mode`` has it: ``ensemble``, ``all`` or one fold, such as ``fold=0``.
+        legacy: as ``--legacy`` has it.
 
     Raises:
         ConfigError: it cannot be; says why.
     """
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: give one of {', '.join(FORMATS)}{did_you_mean(form, FORMATS)}")
+    if legacy and form != TORCH:
+        raise ConfigError("--legacy is of --format torch: no other format has an older form")
     folds = _folds(mode)
     if is_blend(directory):
         raise ConfigError(
@@ -52,7 +56,7 @@ def checked_request(directory: Path, output: Path, *, form: str, mode: str) -> R
         )
     _require_free(output)
     _require_packages(form)
-    return Request(directory, output, form, folds)
+    return Request(directory, output, form, folds, legacy)
 
 
 def _folds(mode: str) -> Sequence[int | str] | None:

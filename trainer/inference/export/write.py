@@ -15,16 +15,25 @@ from trainer.inference.export import steps
 from trainer.inference.export.against_torch import Compared, compared, some_rows
 from trainer.inference.export.card import model_card
 from trainer.inference.export.facts import facts_of
+from trainer.inference.export.kinds import write_tokenizer
 from trainer.inference.export.networks import network_of, raw_inputs
 from trainer.inference.export.onnx_file import write_onnx
 from trainer.inference.export.steps.predict_file import model_of
-from trainer.inference.export.wanted import checked_request
+from trainer.inference.export.wanted import ONNX, TORCH, checked_request
+from trainer.inference.export.weight_file import write_weights
 from trainer.inference.predictor import open_predictor
 from trainer.inference.verify import samples_of
 from trainer.system.files import storage_error
 
 HOME = Path(steps.__file__).parents[3]  # of the package trainer
-STEPS = ("predict_file", "cells", "csv_rows", "deciding", "writing", "onnx_model")
+STEPS = ("predict_file", "cells", "csv_rows", "deciding", "writing", "texts")
+OF_FORMAT = {  # modules that only one format needs
+    ONNX: ("inference/export/steps/onnx_model.py",),
+    TORCH: (
+        *("inference/export/steps/torch_model.py", "inference/export/steps/graphs.py"),
+        *("models/mlp.py", "models/text_cnn.py", "models/rnn.py"),
+    ),
+}
 ALSO = (  # modules on numpy alone that the steps share with the framework
     "data/columns/number_forms.py",
     "data/columns/written_dates.py",
@@ -52,6 +61,7 @@ def export_run(
     *,
     form: str = "onnx",
     mode: str = "ensemble",
+    legacy: bool = False,
     given: Given | None = None,
     places: Mapping[str, str] | None = None,
     plugins: Sequence[str] = (),
@@ -63,6 +73,7 @@ def export_run(
         output: to write: not there, or an empty folder.
         form: of the model.
         mode: ``ensemble``, ``all`` or ``fold=0``.
+        legacy: weights of ``form="torch"`` are pickled as before torch 1.6.
         given: rows of the run, where they were in memory when it was trained.
         places: where its files are now, by option: ``{"path": ...}``.
         plugins: packages whose classes may be built.
@@ -73,14 +84,19 @@ def export_run(
         DataError: the rows of the run, on which it is compared, are not here.
         StorageError: the folder cannot be written.
     """
-    request = checked_request(directory, output, form=form, mode=mode)
+    request = checked_request(directory, output, form=form, mode=mode, legacy=legacy)
     predictor = open_predictor(directory, folds=request.folds, device="cpu", plugins=plugins)
-    facts = facts_of(predictor)
+    facts = facts_of(predictor, form)
     inputs, rows = some_rows(samples_of(predictor.run, given, dict(places or {})), facts["kind"])
     with _new_folder(output) as folder:
-        write_onnx(network_of(predictor, facts), raw_inputs(facts, inputs), folder)
         write_steps(folder, facts)
-        done = compared(predictor, facts, inputs, rows, model_of(folder, facts))
+        write_tokenizer(predictor, facts["kind"], folder)
+        network, raw = network_of(predictor, facts), raw_inputs(folder, facts, inputs)
+        if form == ONNX:
+            write_onnx(network, raw, folder)
+        else:
+            write_weights(network, folder, form=form, legacy=legacy)
+        done = compared(predictor, inputs, rows, raw, model_of(folder, facts))
         (folder / "README.md").write_text(model_card(predictor, facts, done, request), encoding="utf-8")
     return done
 
@@ -91,7 +107,8 @@ def write_steps(folder: Path, facts: Mapping[str, Any]) -> None:
     (folder / "predict.py").write_text(PREDICT, encoding="utf-8")
     (folder / "steps").mkdir()
     (folder / "steps" / "__init__.py").touch()
-    for path in (*(f"inference/export/steps/{name}.py" for name in STEPS), *ALSO):
+    of_format = OF_FORMAT[ONNX if facts["format"] == ONNX else TORCH]
+    for path in (*(f"inference/export/steps/{name}.py" for name in STEPS), *ALSO, *of_format):
         source = (HOME / path).read_text(encoding="utf-8")
         (folder / "steps" / Path(path).name).write_text(OURS.sub(r"\1from steps.\2 import", source), encoding="utf-8")
 

@@ -49,7 +49,42 @@ class TableInputs(nn.Module):
         return inputs
 
 
-INPUTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {"table": TableInputs}
+class WordInputs(nn.Module):
+    """Words by the numbers of tokenizer.json to those of a fold's own vocabulary.
+
+    Args:
+        fitted: the fold's ``codes`` of all words: 0 of padding, 1 of what it does not know.
+    """
+
+    def __init__(self, fitted: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.register_buffer("codes", torch.tensor(fitted["codes"], dtype=torch.int64), persistent=False)
+
+    def forward(self, tokens: Tensor) -> dict[str, Tensor]:
+        """Return ``tokens`` (B, T)."""
+        return {"tokens": self.get_buffer("codes")[tokens]}
+
+
+class TokenInputs(nn.Module):
+    """Tokens of a pretrained tokenizer, which all folds share.
+
+    Args:
+        fitted: nothing of it is needed.
+    """
+
+    def __init__(self, fitted: Mapping[str, Any]) -> None:
+        super().__init__()
+
+    def forward(self, **raw: Tensor) -> dict[str, Tensor]:
+        """Return what was given."""
+        return raw
+
+
+INPUTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
+    "table": TableInputs,
+    "words": WordInputs,
+    "tokens": TokenInputs,
+}
 
 
 class Fold(nn.Module):
@@ -70,7 +105,14 @@ class Fold(nn.Module):
 
     def forward(self, **raw: Tensor) -> Tensor:
         """Return (B, C) float32 probabilities, or numbers (B, 1) float64."""
-        proba = self.to_proba(self.model(**self.inputs(**raw)))
+        return self._as_said(self.model(**self.inputs(**raw)))
+
+    def of_features(self, features_BD: Tensor) -> Tensor:
+        """Return the same of what the backbone makes of the inputs."""
+        return self._as_said(self.model(features=features_BD))
+
+    def _as_said(self, logits: Tensor) -> Tensor:
+        proba = self.to_proba(logits)
         return proba if self.scale is None else proba.double() * self.scale["sd"] + self.scale["mean"]
 
 
@@ -79,13 +121,19 @@ class Ensemble(nn.Module):
 
     Args:
         folds: K of them.
+        one_backbone: whether all have the same weights below their heads, which are then run once.
     """
 
-    def __init__(self, folds: Sequence[nn.Module]) -> None:
+    def __init__(self, folds: Sequence[nn.Module], *, one_backbone: bool = False) -> None:
         super().__init__()
-        self.folds = nn.ModuleList(folds)
+        self.folds, self.one_backbone = nn.ModuleList(folds), one_backbone
 
     def forward(self, **raw: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean (B, C), and what each fold says (K, B, C)."""
-        proba_KBC = torch.stack([fold(**raw) for fold in self.folds])
+        if self.one_backbone:
+            first: Any = self.folds[0]
+            features_BD = first.model.encode(**first.inputs(**raw))
+            proba_KBC = torch.stack([fold.of_features(features_BD) for fold in self.folds])  # type: ignore[operator]
+        else:
+            proba_KBC = torch.stack([fold(**raw) for fold in self.folds])
         return proba_KBC.mean(dim=0), proba_KBC

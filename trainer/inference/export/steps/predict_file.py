@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from trainer.inference.export.steps.cells import Cells
 from trainer.inference.export.steps.csv_rows import form_of, in_blocks, opened_csv
 from trainer.inference.export.steps.deciding import Decided, Runs, decided
+from trainer.inference.export.steps.texts import passes
 from trainer.inference.export.steps.writing import csv_file, header_of, rows_of
 
-BLOCK_ROWS = {"table": 1 << 16}  # read at a time
-PASS_ROWS = {"table": 8192}  # through the model at a time
+BLOCK_ROWS = {"table": 1 << 16, "words": 1 << 12, "tokens": 1 << 11}  # read at a time
+PASS_ROWS = {"table": 8192, "words": 256, "tokens": 64}  # through the model at a time
 NO_IDS = "none"
 
 
@@ -85,7 +86,7 @@ def predict_file(folder: Path, facts: Mapping[str, Any], asked: argparse.Namespa
     run, n_rows, notes = model_of(folder, facts), 0, list[str]()
     with csv_file(asked.output) as writer:
         writer.writerow(header_of(facts, raw=asked.raw))
-        for block in blocks_of(facts, asked, notes):
+        for block in blocks_of(reader_of(folder, facts), facts, asked, notes):
             found = predicted(run, block.inputs, facts, raw=asked.raw, n_rows=asked.batch_size)
             writer.writerows(rows_of(block.ids, block.readable, found, facts))
             n_rows += len(block.ids)
@@ -96,26 +97,35 @@ def predict_file(folder: Path, facts: Mapping[str, Any], asked: argparse.Namespa
 
 def model_of(folder: Path, facts: Mapping[str, Any]) -> Runs:
     """Return what runs the model in a folder."""
-    from trainer.inference.export.steps.onnx_model import open_model
-
+    if facts["format"] == "onnx":
+        from trainer.inference.export.steps.onnx_model import open_model
+    else:
+        from trainer.inference.export.steps.torch_model import open_model
     return open_model(folder, facts)
+
+
+def reader_of(folder: Path, facts: Mapping[str, Any]) -> Any:
+    """Return what reads cells as the model takes them: has ``names``, ``read`` and ``notes``."""
+    if facts["kind"] == "table":
+        return Cells(**facts["columns"])
+    from trainer.inference.export.steps.texts import open_texts
+
+    return open_texts(folder, facts)
 
 
 def predicted(
     run: Runs, inputs: Mapping[str, NDArray[Any]], facts: Mapping[str, Any], *, raw: bool, n_rows: int | None = None
 ) -> Decided:
     """Return what is said of the rows of a block, so many at a time through the model."""
-    total, step = len(next(iter(inputs.values()))), n_rows or PASS_ROWS[facts["kind"]]
-    parts = [
-        run({name: rows[start : start + step] for name, rows in inputs.items()}) for start in range(0, total, step)
-    ]
+    parts = [run(part) for part in passes(inputs, n_rows or PASS_ROWS[facts["kind"]])]
     return decided(np.concatenate(parts, axis=1), facts, raw=raw)
 
 
-def blocks_of(facts: Mapping[str, Any], asked: argparse.Namespace, notes: list[str]) -> Iterator[Block]:
+def blocks_of(columns: Any, facts: Mapping[str, Any], asked: argparse.Namespace, notes: list[str]) -> Iterator[Block]:
     """Yield the rows of a file as the model takes them.
 
     Args:
+        columns: reads cells.
         facts: of model.json.
         asked: the options.
         notes: added to.
@@ -124,7 +134,6 @@ def blocks_of(facts: Mapping[str, Any], asked: argparse.Namespace, notes: list[s
         ValueError: a column is missing, or a cell does not fit.
     """
     form = form_of(asked.data, facts["reading"], asked.encoding, asked.delimiter)
-    columns = Cells(**facts["columns"])
     ids = None if asked.id == NO_IDS else asked.id or facts["id"]
     with opened_csv(asked.data, form) as (names, rows):
         require_columns([*columns.names, *([ids] if ids else [])], names, ids)
