@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from trainer.evidence.slices import Slice
     from trainer.inference.decide import Decided
     from trainer.inference.export.against_torch import Compared
     from trainer.inference.fold_check import FoldCheck
+    from trainer.inference.worst_rows import Inspection
     from trainer.results import CVResult
 
 # a frame of its own keeps the page's style from the notebook's
@@ -157,6 +159,54 @@ class Run:
 
         given = None if data is None else as_data(data).load(None)
         return verify(self.path, given=given, **options)
+
+    def inspect(self, data: Any = None, *, by: str = "loss", top: int = 20, plugins: Sequence[str] = ()) -> Any:
+        """Return the rows that are predicted worst, by models not trained on them: a frame, as ``oof`` is.
+
+        Args:
+            data: the rows it was trained on, where they were in memory; None = read where the run says.
+            by: ``loss``, ``wrong``, ``issue`` (labels that are probably wrong, by cleanlab) or ``disagreement``.
+            top: rows at most; 0 = all.
+            plugins: packages of yours that the run's classes are from.
+
+        Raises:
+            ConfigError: there is no such order, or not for this run.
+
+        Example:
+            >>> import trainer as fw
+            >>> quick = {"cv": {"n_splits": 2}, "max_epochs": 1, "runtime": {"progress": "off"}}
+            >>> worst = fw.cross_validate("iris", **quick).inspect(top=3)
+            >>> list(worst)[:4], len(worst)
+            (['id', 'label', 'predicted', 'probability_of_label'], 3)
+        """
+        from trainer.inference.show_inspection import rows_as_table
+        from trainer.inference.worst_rows import worst
+
+        found = self._inspected(data, plugins)
+        return _as_frame(rows_as_table(found, worst(found, by, top)))
+
+    def slices(self, data: Any = None, *, plugins: Sequence[str] = ()) -> "list[Slice]":
+        """Return how parts of the data are predicted (by column, category, length, group), by false discovery rate.
+
+        Args:
+            data: as for ``inspect``.
+            plugins: likewise.
+
+        Example:
+            >>> import trainer as fw
+            >>> quick = {"cv": {"n_splits": 2}, "max_epochs": 1, "runtime": {"progress": "off"}}
+            >>> one = fw.cross_validate("iris", **quick).slices()[0]
+            >>> one.low <= one.value <= one.high
+            True
+        """
+        return list(self._inspected(data, plugins).slices)
+
+    def _inspected(self, data: Any, plugins: Sequence[str]) -> "Inspection":
+        from trainer.api.given import as_data
+        from trainer.inference.worst_rows import inspect_run
+
+        given = None if data is None else as_data(data).load(None)
+        return inspect_run(self.path, given=given, plugins=plugins)
 
     def decide(
         self,

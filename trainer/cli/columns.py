@@ -29,6 +29,7 @@ METAVARS = {
     "delimiter": "C",
     "label_delimiter": "C",
     "encoding": "NAME",
+    "exclude": "FILE",
     "format": "NAME",
     "table": "NAME",
     "task": "TASK",

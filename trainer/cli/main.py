@@ -23,6 +23,8 @@ from trainer.cli.decide import EXAMPLES as DECIDE_EXAMPLES
 from trainer.cli.decide import decide
 from trainer.cli.export import EXAMPLES as EXPORT_EXAMPLES
 from trainer.cli.export import export
+from trainer.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
+from trainer.cli.inspect import inspect
 from trainer.cli.look import EXAMPLES as LOOK_EXAMPLES
 from trainer.cli.look import look
 from trainer.cli.merge import merge, report
@@ -48,6 +50,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (report, None),
     (predict, PREDICT_EXAMPLES),
     (verify, None),
+    (inspect, INSPECT_EXAMPLES),
     (blend, BLEND_EXAMPLES),
     (decide, DECIDE_EXAMPLES),
     (export, EXPORT_EXAMPLES),

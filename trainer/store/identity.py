@@ -21,6 +21,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "cv.parallel",
     "cv.path",
     "data.path",
+    "data.exclude",
     "data.images",
     "data.preprocess.memory",
     "init.path",

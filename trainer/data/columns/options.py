@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from trainer.system.paths import PathText
+
 Names = str | int | Sequence[str | int]
 ClassName = str | int | float | bool | None  # as YAML has it; None = none is named
 
@@ -56,4 +58,7 @@ class ColumnOptions:
     positive: Annotated[
         ClassName,
         "the positive one of two classes; null = as their names say (yes, 1, pos, ...), else the rarer one",
+    ] = None
+    exclude: Annotated[
+        PathText | None, "file with the ids of rows to leave out, such as foldwise inspect writes; null = none"
     ] = None

@@ -1,7 +1,7 @@
 """How the rows of a run were read, in plain values: kept in the run, so that new rows are read alike."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from trainer.data.columns.options import ColumnOptions
@@ -20,7 +20,7 @@ def reading_of(kind: str, columns: ColumnOptions, label: Sequence[str], **more: 
         label: the columns that ``columns.label`` turned out to name.
         **more: what only this kind has.
     """
-    return {"kind": kind, **asdict(columns), "label": list(label), **more}
+    return {"kind": kind, **asdict(replace(columns, exclude=None)), "label": list(label), **more}
 
 
 def features_read(inputs: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.tables import open_table
 from trainer.data.readers.unpacked import table_name
 from trainer.data.samples import DataSpec, Samples, SparseColumns, TableColumns
+from trainer.data.sources.excluded import without_excluded
 from trainer.system.paths import PathText
 
 
@@ -98,7 +99,7 @@ def table_samples(
     notes = (*file_notes, *labels.notes, *notes)
     reading = reading_of(TABLE, columns, roles.label, written=written, missing=list(missing))
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
-    return samples.only(~labels.left_out_N), spec
+    return without_excluded(samples.only(~labels.left_out_N), spec, columns.exclude)
 
 
 def _sparse_note(sparse: SparseColumns) -> str:

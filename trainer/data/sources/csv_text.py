@@ -15,6 +15,7 @@ from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.tables import open_table
 from trainer.data.readers.unpacked import table_name
 from trainer.data.samples import DataSpec, Samples, Texts
+from trainer.data.sources.excluded import without_excluded
 from trainer.errors import ConfigError, DataError
 from trainer.system.arrow_files import Column
 from trainer.system.paths import PathText
@@ -67,7 +68,7 @@ def text_samples(
     named = {name: list(roles.others[name]) for name in ("text", "pair")}
     reading = reading_of(TEXT, columns, roles.label, **named)
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
-    return samples.only(~labels.left_out_N), spec
+    return without_excluded(samples.only(~labels.left_out_N), spec, columns.exclude)
 
 
 def _texts(table: pa.Table, names: Sequence[str], path: str, option: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -17,6 +17,7 @@ from trainer.data.images.array_files import ArrayPart, find_arrays
 from trainer.data.images.image_files import hash_images
 from trainer.data.images.pixel_arrays import load_array
 from trainer.data.samples import DataSpec, Samples
+from trainer.data.sources.excluded import without_excluded
 from trainer.errors import ConfigError, DataError
 from trainer.system.paths import PathText, path_problem
 
@@ -30,6 +31,7 @@ def load_image_arrays(
     task: str | None = None,
     missing_labels: Sequence[str | int] = (),
     positive: ClassName = None,
+    exclude: PathText | None = None,
 ) -> tuple[Samples, DataSpec]:
     """Load images and labels from arrays; one argument per line of conf/data/image_arrays.yaml.
 
@@ -44,6 +46,7 @@ def load_image_arrays(
         task: binary, multiclass or multilabel; None = by the labels.
         missing_labels: labels that mean "no label"; their images are left out.
         positive: the positive one of two classes; None = by their names, else the rarer one.
+        exclude: file with the ids of images to leave out; None = none.
 
     Raises:
         DataError: files are damaged or hold no such arrays; names them.
@@ -69,7 +72,7 @@ def load_image_arrays(
     notes = (*labels.notes, *((f"images by part: {counts}",) if counts else ()))
     reading = {"kind": IMAGE_FOLDER, "spellings": "refuse", "missing_labels": list(missing_labels)}
     spec = DataSpec(place.resolve().stem, labels.task, labels.classes, notes, labels.positive_because, reading)
-    return samples.only(~labels.left_out_N), spec
+    return without_excluded(samples.only(~labels.left_out_N), spec, exclude)
 
 
 def _rows_of(array: ArrayPart) -> tuple[list[str], NDArray[Any]]:

@@ -20,6 +20,7 @@ from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.tables import open_table
 from trainer.data.readers.unpacked import table_name
 from trainer.data.samples import DataSpec, Samples
+from trainer.data.sources.excluded import without_excluded
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.paths import PathText
 from trainer.system.spellings import difference, spelling_key
@@ -94,7 +95,7 @@ def image_samples(
     notes = (*opened.notes, *labels.notes, *again, *(archive.notes if archive else ()))
     reading = reading_of(IMAGE_TABLE, columns, roles.label, file=roles.others["file"][0], suffix=suffix)
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
-    return samples.only(~labels.left_out_N), spec
+    return without_excluded(samples.only(~labels.left_out_N), spec, columns.exclude)
 
 
 def find_images(

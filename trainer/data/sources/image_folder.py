@@ -16,6 +16,7 @@ from trainer.data.columns.options import ClassName
 from trainer.data.columns.reading import IMAGE_FOLDER
 from trainer.data.images.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
 from trainer.data.samples import DataSpec, Samples
+from trainer.data.sources.excluded import without_excluded
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.paths import PathText
 from trainer.tasks import TASKS
@@ -53,6 +54,7 @@ def load_image_folder(
     spellings: str = "refuse",
     missing_labels: Sequence[str | int] = (),
     positive: ClassName = None,
+    exclude: PathText | None = None,
     zip_encoding: str | None = None,
 ) -> tuple[Samples, DataSpec]:
     """Load images whose class is the folder they are in; one argument per line of conf/data/image_folder.yaml.
@@ -70,6 +72,7 @@ def load_image_folder(
         spellings: of one class in two writings: ``refuse``, ``join`` or ``apart``.
         missing_labels: class folders that mean "no label"; their images are left out.
         positive: the positive one of two classes; None = by their names, else the rarer one.
+        exclude: file with the ids of images to leave out; None = none.
         zip_encoding: of the names in a zip file that do not say theirs; None = guess.
 
     Raises:
@@ -97,7 +100,8 @@ def load_image_folder(
     task_named = TASKS[task] if task else labels.task
     reading = {"kind": IMAGE_FOLDER, "spellings": spellings, "missing_labels": list(missing_labels)}
     name = Path(root).resolve().stem
-    return samples, DataSpec(name, task_named, labels.classes, notes, labels.positive_because, reading)
+    spec = DataSpec(name, task_named, labels.classes, notes, labels.positive_because, reading)
+    return without_excluded(samples, spec, exclude)
 
 
 @dataclass(frozen=True)
