@@ -14,7 +14,7 @@ Examples:
   foldwise export runs/a1 -o model --mode fold=0
   foldwise export runs/a1 -o model --format torch --legacy"""
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="to write: a new folder, or an empty one")]
-Format = Annotated[str, typer.Option("--format", metavar="onnx|torch|safetensors", help="of the model")]
+Format = Annotated[str, typer.Option("--format", metavar="onnx|torch|safetensors|hf", help="of the model")]
 Legacy = Annotated[
     bool, typer.Option("--legacy", help="of --format torch: pickled as before torch 1.6, for an old reader")
 ]

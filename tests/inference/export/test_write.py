@@ -178,7 +178,7 @@ def test_what_cannot_be_is_said_before_the_folder_is_made(mixed, exported, tmp_p
         assert main(["export", str(mixed), "-o", str(tmp_path / "model"), *options]) == code
         return capsys.readouterr().err
 
-    assert "give one of onnx, torch, safetensors" in refused("--format", "tflite")
+    assert "give one of onnx, torch, safetensors, hf" in refused("--format", "tflite")
     assert "give ensemble, all" in refused("--mode", "best")
     assert "no such" in refused("--data", str(tmp_path / "nowhere.csv"), code=3).lower()
     with pytest.raises(ConfigError, match="is there already"):

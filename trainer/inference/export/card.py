@@ -5,7 +5,7 @@ from typing import Any
 
 from trainer.inference.decision import Decision
 from trainer.inference.export.against_torch import Compared
-from trainer.inference.export.wanted import ONNX, SAFETENSORS, TORCH, Request
+from trainer.inference.export.wanted import HF, ONNX, SAFETENSORS, TORCH, Request
 from trainer.inference.predictor import Predictor
 from trainer.inference.verify import DATA
 from trainer.report.formatting import interval, metric_label, number
@@ -17,6 +17,7 @@ USE = {
     ONNX: "needs numpy and onnxruntime, neither torch nor Foldwise",
     TORCH: "needs numpy and torch, not Foldwise",
     SAFETENSORS: "needs numpy, torch and safetensors, not Foldwise",
+    HF: "needs numpy, torch, tokenizers and transformers, not Foldwise",
 }
 STATE = "the weights of all folds by name; steps/torch_model.py puts them into the network"
 OUTPUTS = "`proba` (rows, classes), the mean, and `proba_by_fold` (folds, rows, classes)"
@@ -24,6 +25,8 @@ FILES = {
     ONNX: f"model.onnx: one graph for all folds; its outputs are {OUTPUTS}",
     TORCH: f"model.pth: {STATE}",
     SAFETENSORS: f"model.safetensors: {STATE}",
+    HF: "config.json, model.safetensors: `AutoModelForSequenceClassification.from_pretrained` and `AutoTokenizer` load "
+    "this folder",
 }
 CARD = """# {name}
 
@@ -74,7 +77,7 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], done: Compared, r
         folds="The model of all rows" if names == ["all"] else f"The mean of folds {', '.join(names)}",
         foldwise=facts["versions"]["foldwise"],
         torch=facts["versions"]["torch"],
-        use=USE[request.form].replace("numpy", "numpy, tokenizers", 1) if "tokens" in facts else USE[request.form],
+        use=_use(request.form, facts),
         columns=_columns(facts),
         file=FILES[request.form],
         tokenizer="- tokenizer.json: how texts become tokens\n" if "tokens" in facts else "",
@@ -86,6 +89,10 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], done: Compared, r
         decision=_decision(predictor.decision, spec.classes),
         checked=done.line[0].upper() + done.line[1:],
     )
+
+
+def _use(form: str, facts: Mapping[str, Any]) -> str:
+    return USE[form].replace("numpy", "numpy, tokenizers", 1) if "tokens" in facts and form != HF else USE[form]
 
 
 def _columns(facts: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from trainer.errors import ConfigError
 from trainer.inference.export.steps.cells import MISSING as MISSING_CODE
 from trainer.inference.export.steps.cells import UNSEEN
 from trainer.inference.export.steps.texts import FILE, UNKNOWN
-from trainer.inference.export.wanted import FORMATS, ONNX, SAFETENSORS, TORCH
+from trainer.inference.export.wanted import FORMATS, HF, ONNX, SAFETENSORS, TORCH
 from trainer.inference.fold_model import FoldModel
 from trainer.inference.needed_columns import known_features
 from trainer.inference.predictor import Predictor
@@ -29,7 +29,12 @@ KINDS = (  # model, what it is given, and what such rows are called here
     (RNN, FittedVocabulary, "words"),
     (Transformer, FittedTokenizer, "tokens"),
 )
-OF_FORMAT = {ONNX: ("table", "words", "tokens"), TORCH: ("table", "words"), SAFETENSORS: ("table", "words")}
+OF_FORMAT = {
+    ONNX: ("table", "words", "tokens"),
+    TORCH: ("table", "words"),
+    SAFETENSORS: ("table", "words"),
+    HF: ("tokens",),
+}
 NAMED = "model=mlp on a table, text_cnn, rnn and transformer on texts"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from trainer.errors import ConfigError, did_you_mean
 from trainer.store.own_files import is_blend, run_around
 
-ONNX, TORCH, SAFETENSORS = FORMATS = ("onnx", "torch", "safetensors")
+ONNX, TORCH, SAFETENSORS, HF = FORMATS = ("onnx", "torch", "safetensors", "hf")
 ENSEMBLE, ALL = "ensemble", "all"
 PACKAGES = {ONNX: ("onnx", "onnxruntime", "onnxscript")}  # of the extra ``onnx``
 

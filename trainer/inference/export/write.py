@@ -15,11 +15,12 @@ from trainer.inference.export import steps
 from trainer.inference.export.against_torch import Compared, compared, some_rows
 from trainer.inference.export.card import model_card
 from trainer.inference.export.facts import facts_of
+from trainer.inference.export.hf_folder import require_hf, write_hf
 from trainer.inference.export.kinds import write_tokenizer
 from trainer.inference.export.networks import network_of, raw_inputs
 from trainer.inference.export.onnx_file import write_onnx
 from trainer.inference.export.steps.predict_file import model_of
-from trainer.inference.export.wanted import ONNX, TORCH, checked_request
+from trainer.inference.export.wanted import HF, ONNX, TORCH, checked_request
 from trainer.inference.export.weight_file import write_weights
 from trainer.inference.predictor import open_predictor
 from trainer.inference.verify import samples_of
@@ -29,6 +30,7 @@ HOME = Path(steps.__file__).parents[3]  # of the package trainer
 STEPS = ("predict_file", "cells", "csv_rows", "deciding", "writing", "texts")
 OF_FORMAT = {  # modules that only one format needs
     ONNX: ("inference/export/steps/onnx_model.py",),
+    HF: ("inference/export/steps/hf_model.py", "inference/export/steps/graphs.py"),
     TORCH: (
         *("inference/export/steps/torch_model.py", "inference/export/steps/graphs.py"),
         *("models/mlp.py", "models/text_cnn.py", "models/rnn.py"),
@@ -87,15 +89,19 @@ def export_run(
     request = checked_request(directory, output, form=form, mode=mode, legacy=legacy)
     predictor = open_predictor(directory, folds=request.folds, device="cpu", plugins=plugins)
     facts = facts_of(predictor, form)
+    if form == HF:
+        require_hf(predictor)
     inputs, rows = some_rows(samples_of(predictor.run, given, dict(places or {})), facts["kind"])
     with _new_folder(output) as folder:
-        write_steps(folder, facts)
         write_tokenizer(predictor, facts["kind"], folder)
-        network, raw = network_of(predictor, facts), raw_inputs(folder, facts, inputs)
+        raw = raw_inputs(folder, facts, inputs)
         if form == ONNX:
-            write_onnx(network, raw, folder)
+            write_onnx(network_of(predictor, facts), raw, folder)
+        elif form == HF:
+            write_hf(predictor, facts, folder)
         else:
-            write_weights(network, folder, form=form, legacy=legacy)
+            write_weights(network_of(predictor, facts), folder, form=form, legacy=legacy)
+        write_steps(folder, facts)
         done = compared(predictor, inputs, rows, raw, model_of(folder, facts))
         (folder / "README.md").write_text(model_card(predictor, facts, done, request), encoding="utf-8")
     return done
@@ -107,7 +113,7 @@ def write_steps(folder: Path, facts: Mapping[str, Any]) -> None:
     (folder / "predict.py").write_text(PREDICT, encoding="utf-8")
     (folder / "steps").mkdir()
     (folder / "steps" / "__init__.py").touch()
-    of_format = OF_FORMAT[ONNX if facts["format"] == ONNX else TORCH]
+    of_format = OF_FORMAT.get(facts["format"], OF_FORMAT[TORCH])
     for path in (*(f"inference/export/steps/{name}.py" for name in STEPS), *ALSO, *of_format):
         source = (HOME / path).read_text(encoding="utf-8")
         (folder / "steps" / Path(path).name).write_text(OURS.sub(r"\1from steps.\2 import", source), encoding="utf-8")

@@ -99,6 +99,8 @@ def model_of(folder: Path, facts: Mapping[str, Any]) -> Runs:
     """Return what runs the model in a folder."""
     if facts["format"] == "onnx":
         from trainer.inference.export.steps.onnx_model import open_model
+    elif facts["format"] == "hf":
+        from trainer.inference.export.steps.hf_model import open_model
     else:
         from trainer.inference.export.steps.torch_model import open_model
     return open_model(folder, facts)
