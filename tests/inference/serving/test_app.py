@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import socket
 import threading
 
 import numpy as np
@@ -345,6 +346,14 @@ def test_what_takes_too_long_is_answered_and_its_place_freed_when_it_ends(runs, 
             yield b"}"
 
         assert client.post("/predict", content=slowly()).status_code == 408
+
+
+def test_a_request_that_is_broken_off_is_no_fault_of_the_server(table, capsys):
+    with socket.create_connection((table.base_url.host, table.base_url.port)) as asker:
+        head = f"POST /predict HTTP/1.1\r\nHost: {table.base_url.netloc.decode()}\r\nContent-Length: 100\r\n\r\n"
+        asker.sendall(f"{head}{{".encode())
+    assert ask(table, ROW)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("error", [RuntimeError("of a plugin, /secret"), CheckpointError("/secret"), SystemExit(3)])

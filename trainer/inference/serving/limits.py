@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import python_multipart  # noqa: F401 forms are read by it: its absence is told at the start
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from trainer.errors import DataError, shown
@@ -56,6 +56,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
                 received += piece
                 if len(received) > limits.max_bytes:
                     raise _too_large(limits)
+    except ClientDisconnect as gone:
+        raise RequestError(400, "the request was broken off") from gone  # nobody reads it, and nothing failed here
     except TimeoutError as late:
         raise RequestError(408, f"the request was not received within {limits.timeout_seconds:g} seconds") from late
     return bytes(received)
