@@ -15,7 +15,7 @@ NO_IDS = "none"
 def needed_columns(reading: Reading, kind: str, file: str | None) -> list[str]:
     """Return the columns without which there is no prediction."""
     if kind == TABLE:
-        return [*reading["numeric"], *reading["categorical"]]
+        return [*reading.get("numeric", ()), *reading.get("categorical", ())]  # neither where they are sparse
     if kind == TEXT:
         return [*reading["text"], *reading["pair"]]
     return [file or reading.get("file", "file")]

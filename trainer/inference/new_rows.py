@@ -20,10 +20,11 @@ from trainer.data.sources.csv_text import joined_texts
 from trainer.data.sources.image_csv import find_images
 from trainer.errors import CheckpointError, DataError, shown
 from trainer.inference.ids import IdCheck, hashed
+from trainer.inference.indexed_columns import sparse_columns, with_zero_columns
 from trainer.inference.known_labels import KnownLabels
 from trainer.inference.needed_columns import NO_IDS, known_features, needed_columns, plain_numbers, require_columns
 from trainer.inference.predictor import Predictor
-from trainer.inference.table_blocks import open_blocks, written_as
+from trainer.inference.table_blocks import cut_up, open_blocks, written_as
 from trainer.store.run_files import read_run_rows
 
 BLOCK_ROWS = {TABLE: 1 << 16, TEXT: 1 << 13, IMAGE_TABLE: 512, IMAGE_FOLDER: 512}
@@ -155,6 +156,8 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
     asked_for = Wanted(frozenset([*wanted, *optional, *named_ids]), *plain_numbers(reading))
     in_blocks = kind in (TABLE, TEXT)  # all images are looked for before the first is predicted
     opened = open_blocks(data, columns, asked_for if in_blocks else None, BLOCK_ROWS[kind], named)
+    if opened.opened is not None and "numeric" in reading:
+        opened = cut_up(with_zero_columns(opened.opened, wanted, named), BLOCK_ROWS[kind])
     ids = None if columns.id in (None, NO_IDS) else columns.id
     if columns.id is None and asked.sample_id in opened.names:
         ids = asked.sample_id
@@ -222,6 +225,10 @@ def _inputs(
 ) -> tuple[Inputs_of, Callable[[], list[str]]]:
     """Return what makes inputs of the rows of a block, and what says what was seen."""
     reading = predictor.run.spec.reading
+    if kind == TABLE and "numeric" not in reading:
+        fitted: Any = predictor.models[0].fitted  # all folds have the same columns
+        sparse, said = sparse_columns(opened.opened, named, first=fitted.first, n_columns=len(fitted.scales_F))
+        return lambda table, start: (sparse.only(start + np.arange(table.num_rows)), _all(table)), lambda: said
     if kind == TABLE:
         features = known_features(predictor)
         return lambda table, start: (features.read(table, named, start), _all(table)), features.notes

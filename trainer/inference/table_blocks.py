@@ -33,14 +33,14 @@ def open_blocks(
         ConfigError: an option does not fit the file.
     """
     if is_frame(data):
-        return _cut(open_frame(data, named), n_rows)
+        return cut_up(open_frame(data, named), n_rows)
     file = Path(data)
     if wanted is not None and file.is_file() and file.stat().st_size >= LEAST_BYTES and not is_packed(file):
         read_blocks = getattr(find_reader(file, columns), "read_blocks", None)
         large: TableBlocks | None = read_blocks and read_blocks(file, columns, wanted, n_rows)
         if large is not None:
             return large
-    return _cut(open_table(file, columns), n_rows)
+    return cut_up(open_table(file, columns), n_rows)
 
 
 def written_as(file: Path, columns: ColumnOptions, before: str) -> ColumnOptions:
@@ -57,7 +57,8 @@ def written_as(file: Path, columns: ColumnOptions, before: str) -> ColumnOptions
     return replace(columns, **{name: getattr(default, name) for name in (*FORM, "format")})
 
 
-def _cut(opened: OpenTable, n_rows: int) -> TableBlocks:
+def cut_up(opened: OpenTable, n_rows: int) -> TableBlocks:
+    """Return a table that is in memory as blocks of so many rows."""
     table = opened.rows
 
     def read() -> Iterator[pa.Table]:

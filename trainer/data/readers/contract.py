@@ -29,6 +29,8 @@ class OpenTable:
             ``categorical`` which are categories, though they may look like numbers.
         folder: that the table is in, in the archive that it was unpacked from.
         sparse: features that are no columns of ``rows``, since there are many and most of them are zero.
+        first_index: the number that columns f0, f1, ... count from where the format has only what is not zero, so that
+            a column that no row has is one of zeros; else None.
     """
 
     rows: pa.Table
@@ -37,6 +39,7 @@ class OpenTable:
     known: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
     sparse: SparseColumns | None = None
+    first_index: int | None = None
 
     def complete(self, columns: ColumnOptions) -> ColumnOptions:
         """Return the options with what the format knows, where a person has left them as they are.

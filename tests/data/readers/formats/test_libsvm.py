@@ -78,6 +78,11 @@ def test_files_are_recognized_by_what_is_in_them(tmp_path, name):
     assert open_table(other, ColumnOptions()).rows.column_names == ["time", "label"]
 
 
+def test_a_byte_order_mark_is_no_label(tmp_path):
+    samples, spec = loaded(written(tmp_path, "\ufeff+1 1:2\n-1 2:1\n", "x.txt"))
+    assert (spec.classes, samples.inputs.numeric_NF.tolist()) == (("-1", "1"), [[2, 0], [0, 1]])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -85,6 +90,7 @@ def test_files_are_recognized_by_what_is_in_them(tmp_path, name):
         ("# x\n1 2:2 2:3\n", r"row 1 \(line 2\) has the index 2 after 2"),
         ("1 1:2\n\nspam 1:2\n", r"row 2 \(line 3\) is no label with index:value: spam 1:2"),
         ("1 1:2\n1 -1:2\n", r"row 2 \(line 2\) is no label"),
+        ("1 1:2\n1 4294967297:2\n", r"row 2 \(line 2\) has the index 4294967297, beyond 2147483646"),
         ("1 1:2\n1 a:2\n", r"row 2 \(line 2\) is no label"),
         ("1 1:2\n 1:2\n", r"row 2 \(line 2\) has no label"),
         ("1 1:2 3:nan\n", r"row 1 .*is not finite"),

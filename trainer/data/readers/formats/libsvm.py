@@ -2,6 +2,7 @@
 
 import io
 import re
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 LINE = re.compile(
     rf"\s*(?:{NUMBER}(?:,{NUMBER})*)?(?:\s+qid:\d+)?(?P<pairs>(?:\s+\d+:{NUMBER})*)\s*(?:#.*)?$", re.ASCII
 )
+MOST_INDEX = 2**31 - 2  # that scikit-learn takes
 SURE_LINES = 20  # of a file, by which it is recognized
 SEVERAL = re.compile(rb"^[ \t]*[^\s#:]+,", re.MULTILINE)
 QUERY = re.compile(rb"^[^\s#]+[ \t]+qid:", re.MULTILINE)
@@ -32,7 +34,7 @@ MOST_DENSE_CELLS = 1 << 26  # ... cells in all (512 MiB) become plain columns, f
 def recognizes(path: Path, head: bytes) -> bool:
     """Return whether its first lines are labels with ``index:value``."""
     try:
-        lines = head.decode("ascii").splitlines()[:SURE_LINES]
+        lines = head.removeprefix(BOM_UTF8).decode("ascii").splitlines()[:SURE_LINES]
     except UnicodeDecodeError:
         return False
     found = [LINE.match(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
@@ -43,7 +45,7 @@ def recognizes(path: Path, head: bytes) -> bool:
 
 def read(path: Path, columns: ColumnOptions) -> OpenTable:
     """Return the labels (several joined by commas), the query as group, and the features."""
-    payload = path.read_bytes()
+    payload = path.read_bytes().removeprefix(BOM_UTF8)
     if not payload.strip():
         raise DataError(f"{path}: the file is empty ({len(payload)} bytes)")
     several, query = bool(SEVERAL.search(payload)), bool(QUERY.search(payload))
@@ -57,10 +59,10 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     n_rows, n_columns = matrix.shape
     if sparse.n_columns > MOST_DENSE_COLUMNS or n_rows * n_columns > MOST_DENSE_CELLS:
         notes = (f"{notes[0]}, kept sparse", *notes[1:])
-        return OpenTable(pa.table(named), notes=notes, known=known, sparse=sparse)
+        return OpenTable(pa.table(named), notes=notes, known=known, sparse=sparse, first_index=sparse.first)
     dense_NF = sparse.matrix().toarray()
     named |= {sparse.name(place): pa.array(values_N) for place, values_N in enumerate(dense_NF.T)}
-    return OpenTable(pa.table(named), notes=notes, known=known)
+    return OpenTable(pa.table(named), notes=notes, known=known, first_index=sparse.first)
 
 
 def _loaded(payload: bytes, path: Path, *, several: bool, query: bool) -> tuple[Any, ...]:
@@ -89,6 +91,8 @@ def _first_wrong(payload: bytes) -> str:
             return f"{where} is no label with index:value: {shown(line, 80)}"
         indices = [int(pair.partition(":")[0]) for pair in found["pairs"].split()]
         later = next((place for place in range(1, len(indices)) if indices[place] <= indices[place - 1]), None)
+        if indices and max(indices) > MOST_INDEX:
+            return f"{where} has the index {max(indices)}, beyond {MOST_INDEX}"
         if later is not None:
             return f"{where} has the index {indices[later]} after {indices[later - 1]}: sort them, each once"
         if not re.match(r"\s*[^\s:]+(\s|$)", line) or line[0].isspace():
