@@ -26,6 +26,7 @@ SHARED_NAMES = {
     "blend": "foldwise blend, and what it does",
     "build": "parts from their configuration, trackers from theirs",
     "decide": "foldwise decide, and what it does",
+    "compare": "foldwise compare, and what it does",
     "contract": "what a model, a loss and a preprocessor must have",
     "features": "columns of a table, and the check of them",
     "find": "metrics by name, and the reader of a file",

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from trainer.api.audit import audit
     from trainer.api.blending import blend
     from trainer.api.classifier import Classifier
+    from trainer.api.comparing import compare
     from trainer.api.data import Data, images, read_table, table, texts
     from trainer.api.given import arrays, dataset
     from trainer.api.look import look
     from trainer.api.runs import Run, open_run
     from trainer.api.training import cross_validate
 
-# compare and search join them when there is something behind the names
+# search joins them when there is something behind the name
 PLACES = {
     "read_table": "trainer.api.data",
     "table": "trainer.api.data",
@@ -37,6 +38,7 @@ PLACES = {
     "open_run": "trainer.api.runs",
     "Run": "trainer.api.runs",
     "blend": "trainer.api.blending",
+    "compare": "trainer.api.comparing",
     "Classifier": "trainer.api.classifier",
     "errors": "trainer.errors",
     "__version__": "trainer.system.version",
@@ -53,6 +55,7 @@ __all__ = [
     "arrays",
     "audit",
     "blend",
+    "compare",
     "cross_validate",
     "dataset",
     "errors",

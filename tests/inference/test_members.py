@@ -101,6 +101,8 @@ def test_one_run_and_the_same_run_twice_are_refused(first):
     with pytest.raises(ConfigError, match="two runs at least"):
         read_members([first])
     with pytest.raises(ConfigError, match="named twice"):
+        read_members([first, first])
+    with pytest.raises(ConfigError, match="named twice"):
         read_members([first, first.parent / "." / "a"])
 
 

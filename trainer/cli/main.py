@@ -18,6 +18,8 @@ from trainer.cli.audit import EXAMPLES as AUDIT_EXAMPLES
 from trainer.cli.audit import audit
 from trainer.cli.blend import EXAMPLES as BLEND_EXAMPLES
 from trainer.cli.blend import blend
+from trainer.cli.compare import EXAMPLES as COMPARE_EXAMPLES
+from trainer.cli.compare import compare
 from trainer.cli.convert import convert
 from trainer.cli.decide import EXAMPLES as DECIDE_EXAMPLES
 from trainer.cli.decide import decide
@@ -55,6 +57,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (decide, DECIDE_EXAMPLES),
     (export, EXPORT_EXAMPLES),
     (serve, SERVE_EXAMPLES),
+    (compare, COMPARE_EXAMPLES),
     (split, SPLIT_EXAMPLES),
     (audit, AUDIT_EXAMPLES),
     (convert, None),

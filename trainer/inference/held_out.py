@@ -106,5 +106,5 @@ def _require_finite(directory: Path, fold: int, ids_V: NDArray[np.str_], proba_V
     if wrong_V.any():
         raise CheckpointError(
             f"{directory}: predictions of {int(wrong_V.sum())} rows of fold {fold} are not finite, "
-            f"the first that of row '{ids_V[wrong_V.argmax()]}'\ntrain the run again: nothing can be fitted on them"
+            f"the first that of row '{ids_V[wrong_V.argmax()]}'\ntrain the run again: nothing can be computed of them"
         )

@@ -1,4 +1,4 @@
-"""The runs of a blend, brought to the same rows and folds, or refused with what differs."""
+"""Several runs, brought to the same rows and folds, or refused with what differs: to be blended, or compared."""
 
 import hashlib
 import json
@@ -22,12 +22,37 @@ FLATTERS = (
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What runs are brought together for, as it is said where they do not fit.
+
+    Attributes:
+        few: of fewer than two.
+        twice: of one that is named twice.
+        other_rows: what to do about other rows.
+        other_folds: what else than training them again helps against other folds.
+    """
+
+    few: str
+    twice: str
+    other_rows: str
+    other_folds: str
+
+
+BLEND = Purpose(
+    few="a blend needs two runs at least: foldwise blend RUN RUN ... --out DIR",
+    twice="a run counts once, its weight says how much",
+    other_rows="blend runs of the same rows",
+    other_folds="add --allow-different-folds: the score then flatters",
+)
+
+
+@dataclass(frozen=True)
 class Members:
-    """The runs of a blend.
+    """Runs of the same rows.
 
     Attributes:
         runs: K of them, their rows in the order of the first.
-        plan: the folds of the blend.
+        plan: their folds, those of a blend of them.
         proba_KRNC: what each predicted.
         scores_KRNC: the same as ``log_scores``.
         notes: what a reader of the score must know.
@@ -41,33 +66,36 @@ class Members:
 
     @property
     def first(self) -> HeldOut:
-        """The run whose rows, classes and metrics the blend has."""
+        """The run whose rows, classes and metrics a blend of them has."""
         return self.runs[0]
 
 
-def read_members(directories: Sequence[Path], *, allow_different_folds: bool = False) -> Members:
+def read_members(
+    directories: Sequence[Path], *, allow_different_folds: bool = False, purpose: Purpose = BLEND
+) -> Members:
     """Read the runs and bring them together.
 
     Args:
         directories: of two runs at least.
-        allow_different_folds: blend runs all the same that hold out the same rows in other folds.
+        purpose: what for.
+        allow_different_folds: take runs all the same that hold out the same rows in other folds.
 
     Raises:
         ConfigError: fewer than two runs, or one of them twice.
         DataError: they differ in task, classes, rows, labels or folds; says in what.
         CheckpointError: one of them is not finished, or damaged.
     """
-    _require_several(directories)
+    require_several(directories, purpose)
     runs = [read_held_out(directory) for directory in directories]
     first, *others = runs
-    aligned = [first, *(_aligned(first, other) for other in others)]
+    aligned = [first, *(_aligned(first, other, purpose) for other in others)]
     plan, notes = first.plan, _alike(aligned)
     differing = [line for other in aligned[1:] if (line := _folds_difference(first, other))]
     if differing:
         if not allow_different_folds:
             raise DataError(
-                f"{differing[0]}\ntrain the runs on the same folds (the same cv options and data), or add "
-                "--allow-different-folds: the score then flatters"
+                f"{differing[0]}\ntrain the runs on the same folds (the same cv options and data), or "
+                f"{purpose.other_folds}"
             )
         plan, notes = _common_plan(aligned), [FLATTERS, *differing, *notes]
     proba, scores = (
@@ -76,17 +104,23 @@ def read_members(directories: Sequence[Path], *, allow_different_folds: bool = F
     return Members(tuple(aligned), plan, proba, scores, tuple(notes))
 
 
-def _require_several(directories: Sequence[Path]) -> None:
+def require_several(directories: Sequence[Path], purpose: Purpose) -> None:
+    """Refuse fewer than two runs, and one that is named twice.
+
+    Raises:
+        ConfigError: it is so.
+    """
     if len(directories) < 2:
-        raise ConfigError("a blend needs two runs at least: foldwise blend RUN RUN ... --out DIR")
-    seen: dict[Path, Path] = {}
+        raise ConfigError(purpose.few)
+    seen: set[Path] = set()
     for directory in directories:
-        before = seen.setdefault(directory.resolve(), directory)
-        if before is not directory:
-            raise ConfigError(f"{directory} is named twice: a run counts once, its weight says how much")
+        place = directory.resolve()
+        if place in seen:
+            raise ConfigError(f"{directory} is named twice: {purpose.twice}")
+        seen.add(place)
 
 
-def _aligned(first: HeldOut, other: HeldOut) -> HeldOut:
+def _aligned(first: HeldOut, other: HeldOut, purpose: Purpose) -> HeldOut:
     """Return the other run with its rows in the order of the first."""
     here, there = first.directory, other.directory
     if not first.task.fits(other.task.name):
@@ -98,7 +132,7 @@ def _aligned(first: HeldOut, other: HeldOut) -> HeldOut:
             f"{there} does not fit {here}: {what}: {first_few(other.classes)} there, {first_few(first.classes)} here"
             "\ntrain them on the same data with the same data.positive"
         )
-    moved = other if np.array_equal(first.ids_N, other.ids_N) else other.in_order(_places(first, other))
+    moved = other if np.array_equal(first.ids_N, other.ids_N) else other.in_order(_places(first, other, purpose))
     unlike_N = (moved.target != first.target).reshape(len(first.ids_N), -1).any(axis=1)
     if unlike_N.any():
         row = int(unlike_N.argmax())
@@ -110,7 +144,7 @@ def _aligned(first: HeldOut, other: HeldOut) -> HeldOut:
     return moved
 
 
-def _places(first: HeldOut, other: HeldOut) -> NDArray[np.int64]:
+def _places(first: HeldOut, other: HeldOut, purpose: Purpose) -> NDArray[np.int64]:
     """Return where in the other run each row of the first is."""
     here, there = np.unique(first.ids_N), np.unique(other.ids_N)
     lacking, extra = np.setdiff1d(here, there), np.setdiff1d(there, here)
@@ -120,7 +154,7 @@ def _places(first: HeldOut, other: HeldOut) -> NDArray[np.int64]:
         raise DataError(
             f"{other.directory} does not fit {first.directory}: other rows: {len(other.ids_N)} there, "
             f"{len(first.ids_N)} here ({' and '.join(filter(None, [one, two])) or 'some ids are there twice'})\n"
-            "blend runs of the same rows"
+            f"{purpose.other_rows}"
         )
     if len(here) < len(first.ids_N):
         raise DataError(f"{other.directory} does not fit {first.directory}: ids that are there twice, in another order")

@@ -6,6 +6,8 @@ Application", 1997, section 3.8; Field, Welsh, "Bootstrapping clustered data", 2
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ _FULL_CELLS = 200_000  # rows x classes; above it fewer resamples are drawn
 _MIN_RESAMPLES = 200
 _MAX_CALLS = 200  # resamples of a metric without ``make_meter``: it is called once for each
 _MIN_CALLS = 50
+_FEW_DRAWS = 16  # at a time: each then lies together in memory, which makes sums over its rows several times as fast
 _MIN_DEFINED = 0.9  # share of resamples in which a metric must be defined
 
 
@@ -87,21 +90,89 @@ def resample(
     drawn_from = len(target) if n_rows is None else n_rows
     cells = drawn_from * proba.shape[1]
     n_resamples = _fewer(n_resamples, cells, _MIN_RESAMPLES)
-    calls = min(n_resamples, _fewer(_MAX_CALLS, cells, _MIN_CALLS))
-    wanted = {name: calls if metric_named(name).make_meter is None else n_resamples for name in names}
+    wanted = {name: _affordable(name, n_resamples, cells) for name in names}
     if len(target) == 0 or not np.isfinite(proba).all():
         return {name: np.full(wanted[name], math.nan) for name in names}
     meters = weighted_metrics(names, task, target, proba)
     values: dict[str, list[Floats]] = {name: [] for name in names}
     for drawn_NB in _draws(drawn_from, n_resamples, seed, group_N):
-        weights_NB = drawn_NB if rows is None else drawn_NB[rows]
-        nothing_B = np.asarray(~weights_NB.any(axis=0))  # none of these rows was drawn
-        weights_NB[:, nothing_B] = 1.0
+        weights_NB, nothing_B = _of_rows(drawn_NB, rows)
         for name, meter in meters.items():
             b = min(len(nothing_B), wanted[name] - sum(map(len, values[name])))
             if b > 0:
                 values[name].append(np.where(nothing_B[:b], math.nan, meter(weights_NB[:, :b])))
     return {name: np.concatenate(parts) for name, parts in values.items()}
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of some of the rows that are drawn from.
+
+    Attributes:
+        target: (N,) class index; multi-label (N, L).
+        proba: (N, C), with C=2 for binary; multi-label (N, L).
+        rows: (N,) distinct numbers of these rows among those that are drawn; None = these are all.
+    """
+
+    target: Target
+    proba: NDArray[Any]
+    rows: NDArray[np.int64] | None = None
+
+
+def resample_together(
+    name: str,
+    task: Task,
+    predictions: Sequence[Predictions],
+    *,
+    n_rows: int,
+    group_N: NDArray[np.int64] | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Floats:
+    """Compute one metric of several predictions on the same rows, or groups of rows, drawn with replacement.
+
+    Fewer resamples are drawn as in ``resample``, where all predictions together are what is counted.
+
+    Args:
+        name: of a metric.
+        task: what was to be predicted.
+        predictions: K of them, of the same rows or of others among those that are drawn from.
+        n_rows: how many rows are drawn from.
+        group_N: (n_rows,) the group of each, numbered from 0; None = rows are drawn.
+        n_resamples: R.
+        seed: of the drawing.
+
+    Returns:
+        (K, R) values, or fewer; NaN where undefined.
+    """
+    cells = n_rows * sum(one.proba.shape[1] for one in predictions)
+    n_resamples = _affordable(name, _fewer(n_resamples, cells, _MIN_RESAMPLES), cells)
+    meters = [weighted_metrics([name], task, one.target, one.proba)[name] for one in predictions]
+    values: list[Floats] = []
+    for drawn_NB in _draws(n_rows, n_resamples, seed, group_N):
+        of_each = []
+        for one, meter in zip(predictions, meters, strict=True):
+            weights_NB, nothing_B = _of_rows(drawn_NB, one.rows)
+            of_each.append(np.where(nothing_B, math.nan, meter(weights_NB)))
+        values.append(np.stack(of_each))
+    return np.concatenate(values, axis=1)
+
+
+def _of_rows(drawn_NB: Floats, rows: NDArray[np.int64] | None) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return how often these rows are drawn, all once where none of them is, and in which draws none is."""
+    if rows is None:
+        return drawn_NB, np.zeros(drawn_NB.shape[1], dtype=bool)
+    weights_NB = _taken(drawn_NB, rows)
+    nothing_B = np.asarray(~weights_NB.any(axis=0))
+    weights_NB[:, nothing_B] = 1.0
+    return weights_NB, nothing_B
+
+
+def _affordable(name: str, n_resamples: int, cells: int) -> int:
+    """Return for how many resamples a metric is computed; one without ``make_meter`` is called once for each."""
+    if metric_named(name).make_meter is not None:
+        return n_resamples
+    return min(n_resamples, _fewer(_MAX_CALLS, cells, _MIN_CALLS))
 
 
 def _fewer(n_resamples: int, cells: int, least: int) -> int:
@@ -117,6 +188,15 @@ def _draws(n_rows: int, n_resamples: int, seed: int, group_N: NDArray[np.int64] 
     for start in range(0, n_resamples, chunk):
         b = min(chunk, n_resamples - start)
         units = rng.integers(n_units, size=(n_units, b))
-        cells = (units * b + np.arange(b)).ravel()
-        drawn_UB = np.bincount(cells, minlength=n_units * b).astype(np.float64).reshape(n_units, b)
-        yield drawn_UB if group_N is None else drawn_UB[group_N]
+        if chunk <= _FEW_DRAWS:
+            cells = (units + n_units * np.arange(b)).ravel()
+            drawn_UB = np.bincount(cells, minlength=n_units * b).astype(np.float64).reshape(b, n_units).T
+        else:
+            cells = (units * b + np.arange(b)).ravel()
+            drawn_UB = np.bincount(cells, minlength=n_units * b).astype(np.float64).reshape(n_units, b)
+        yield drawn_UB if group_N is None else _taken(drawn_UB, group_N)
+
+
+def _taken(drawn_UB: Floats, rows: NDArray[np.int64]) -> Floats:
+    """Return some rows of the draws, in memory as these are."""
+    return drawn_UB.T[:, rows].T if drawn_UB.flags.f_contiguous else drawn_UB[rows]

@@ -93,11 +93,11 @@ def require_same_conditions(before: Identity, now: Identity, *, what: str, force
 
 def describe_differences(found: Mapping[str, tuple[Any, Any]], most: int = 3) -> list[str]:
     """Return one line per difference, the last one a count where there are more than ``most``."""
-    lines = [f"{key}: {' there, '.join(_short(before, now))} here" for key, (before, now) in found.items()]
+    lines = [f"{key}: {' there, '.join(short_texts(before, now))} here" for key, (before, now) in found.items()]
     return lines if len(lines) <= most else [*lines[:most], f"... and {len(lines) - most} more"]
 
 
-def _short(*values: object) -> list[str]:
+def short_texts(*values: object) -> list[str]:
     """Return the values as text, long ones cut so that they still look different."""
     texts = [json.dumps(value, ensure_ascii=False) if value is None else str(value) for value in values]
     if max(map(len, texts)) <= LONGEST:

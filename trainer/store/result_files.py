@@ -28,9 +28,7 @@ def write_cv_json(path: Path, result: CVResult) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    text = json.dumps(
-        _plain(asdict(result) | {"task": result.task.name}), indent=2, ensure_ascii=False, allow_nan=False
-    )
+    text = json.dumps(plain(asdict(result) | {"task": result.task.name}), indent=2, ensure_ascii=False, allow_nan=False)
     write_bytes(path, (text + "\n").encode(), root=path.parent, what=N_("result"))
 
 
@@ -45,14 +43,14 @@ def read_cv_json(path: Path) -> CVResult:
     return CVResult(**fields)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as JSON knows it."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -1,0 +1,95 @@
+"""What there is to say of two runs, figure by figure: a text each, and why where there is none."""
+
+from collections.abc import Iterator
+
+from trainer.evidence.correlated_bayes import Posterior
+from trainer.evidence.delong import DeLong
+from trainer.evidence.mcnemar import McNemar
+from trainer.evidence.not_defined import NotDefined
+from trainer.evidence.paired_bootstrap import Drawn
+from trainer.evidence.resampled_t import FoldSpread
+from trainer.inference.compare import Comparison
+from trainer.inference.compared_pairs import Pair, Smallest
+from trainer.report.formatting import number, signed
+
+_LEAST_P = 1e-4
+
+
+def pair_rows(comparison: Comparison, pair: Pair) -> Iterator[tuple[str, str]]:
+    """Yield a name and a text for each figure of two runs."""
+    corrected = f" (p-values corrected for {pair.n_pairs} pairs, Holm)" if pair.n_pairs > 1 else ""
+    yield "difference", f"{signed(pair.lead)}, positive: {pair.b.name} is better{corrected}"
+    yield "95 % CI", rows_text(comparison, pair.rows)
+    if pair.mcnemar is not None:
+        yield "McNemar, exact", mcnemar_text(pair, pair.mcnemar)
+    if pair.delong is not None:
+        yield "DeLong", delong_text(pair, pair.delong)
+    yield "corrected t-test", folds_text(pair, pair.folds)
+    yield "Bayesian t-test", probable_text(pair, pair.probable)
+    yield "power", smallest_text(pair.smallest)
+
+
+def rows_text(comparison: Comparison, rows: Drawn | NotDefined) -> str:
+    """Return the interval over rows, or groups."""
+    if isinstance(rows, NotDefined):
+        return not_defined(rows)
+    unit = "rows" if comparison.n_groups is None else f"{comparison.n_groups} groups"
+    drawn = "the same drawn for both" if comparison.is_paired else "drawn for each by itself"
+    return f"{_ends(rows.ci95)}, over {unit}: {drawn}, {rows.n_draws} times"
+
+
+def mcnemar_text(pair: Pair, found: McNemar | NotDefined) -> str:
+    """Return how many predictions only one of them has right."""
+    if isinstance(found, NotDefined):
+        return not_defined(found)
+    signs = {"group": ", signs of whole groups", "row": ", signs of rows" * (pair.a.run.plan.repeats > 1)}[found.unit]
+    right = f"only {pair.a.name} is right {found.only_a} times, only {pair.b.name} {found.only_b} times"
+    return f"{p_text(pair.p['mcnemar'])}{signs}; {right}"
+
+
+def delong_text(pair: Pair, found: DeLong | NotDefined) -> str:
+    """Return the test of two areas with its interval."""
+    return (
+        not_defined(found)
+        if isinstance(found, NotDefined)
+        else f"{p_text(pair.p['delong'])}, 95 % CI {_ends(found.ci95)}"
+    )
+
+
+def folds_text(pair: Pair, found: FoldSpread | NotDefined) -> str:
+    """Return the test over folds with its interval."""
+    if isinstance(found, NotDefined):
+        return not_defined(found)
+    return f"{p_text(pair.p['folds'])}, 95 % CI {_ends(found.ci95)}, over {found.df + 1} folds"
+
+
+def probable_text(pair: Pair, found: Posterior | NotDefined) -> str:
+    """Return ``a better 3 %, equal 61 % (within 0.01), b better 36 %``."""
+    if isinstance(found, NotDefined):
+        return not_defined(found)
+    a, equal, b = (f"{100 * share:.0f} %" for share in (found.a_better, found.equal, found.b_better))
+    return f"{pair.a.name} better {a}, equal {equal} (within {found.rope:.3g}), {pair.b.name} better {b}"
+
+
+def smallest_text(found: Smallest | NotDefined) -> str:
+    """Return what the folds can show, and what more repeats could."""
+    if isinstance(found, NotDefined):
+        return not_defined(found)
+    said = f"the smallest difference these folds can show is {number(found.now)}"
+    if found.repeats is None or found.then is None:
+        return said
+    return f"{said}; cv.repeats={found.repeats} would make it {number(found.then)}"
+
+
+def not_defined(found: NotDefined) -> str:
+    """Return why there is no figure."""
+    return f"– ({found.why})"
+
+
+def p_text(p: float) -> str:
+    """Return ``p = 0.013``, or ``p < 0.0001``."""
+    return f"p < {_LEAST_P:.4f}" if p < _LEAST_P else f"p = {p:.{4 if p < 0.001 else 3}f}"
+
+
+def _ends(ci95: tuple[float, float]) -> str:
+    return f"{signed(ci95[0])} to {signed(ci95[1])}"
