@@ -75,9 +75,7 @@ class Pair:
     @property
     def is_level(self) -> bool:
         """Whether the metric is the same on all draws of rows."""
-        return (
-            not isinstance(self.rows, NotDefined) and self.lead == 0 and self.rows.ci95 == (0, 0) and self.rows.p == 1
-        )
+        return not isinstance(self.rows, NotDefined) and max(map(abs, (self.lead, self.rows.se, *self.rows.ci95))) == 0
 
     @property
     def by_rows(self) -> bool | None:
