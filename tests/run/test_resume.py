@@ -204,6 +204,14 @@ def test_folds_of_another_split_are_kept_aside_when_forced(train, killed, tmp_pa
     assert len(list((runs / "a1").glob("fold_?.split-*"))) == 2
 
 
+def test_force_also_joins_the_finished_folds_of_a_run_whose_plan_is_lost(train, killed, tmp_path):
+    killed(STEPS * 3 + 2, *WINE, "run=a1")
+    (tmp_path / "runs/a1/folds.json").unlink()
+    forced = train(*WINE, "run=a1", "optimizer.lr=0.02", "force_resume=true")
+    assert forced.code == 0, forced.err
+    assert "fold 0 differing from the run, joined by force: optimizer.lr: 0.001 there, 0.02 here" in forced.out
+
+
 def table(path, shift=0.0):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 2))

@@ -101,6 +101,7 @@ def predict(
     from trainer.inference.predict import predict_to_file
     from trainer.inference.predict_blend import Models, predict_blend_to_file
     from trainer.inference.predictor import open_predictor
+    from trainer.report.formatting import folds_named
     from trainer.report.terminal import terminal
     from trainer.store.own_files import is_blend
     from trainer.system import interrupts
@@ -120,8 +121,7 @@ def predict(
                 directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [], raw=raw
             )
             predict_rows = partial(predict_to_file, predictor, average=average)
-            names = [str(one.name) for one in predictor.models]
-            by = f"fold{'s' if len(names) > 1 else ''} {','.join(names)} of {directory}"
+            by = f"{folds_named([one.name for one in predictor.models])} of {directory}"
         asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
         with named_as_flags():
             outcome = predict_rows(

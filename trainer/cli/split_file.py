@@ -7,9 +7,10 @@ from trainer.audit.describe_split import describe_split
 from trainer.cli.columns import given_columns
 from trainer.cli.flags import as_flags, named_as_flags
 from trainer.config.bounds import bound_problems
-from trainer.config.overrides import in_shell, listed, quoted
+from trainer.config.help import REPOSITORY_DOOR
+from trainer.config.overrides import command, written
 from trainer.config.schema import CvConfig
-from trainer.data.columns.options import ColumnOptions
+from trainer.data.columns.options import LISTS_OF_ONE, ColumnOptions
 from trainer.data.readers.contract import NONE
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.csv_tabular import load_csv_tabular
@@ -21,8 +22,6 @@ from trainer.folds.request import SplitOptions
 from trainer.report.split_table import show
 from trainer.report.terminal import terminal
 from trainer.tasks import Task
-
-NO_WORD = ("missing_labels", "header")  # a list even of one
 
 
 @dataclass(frozen=True)
@@ -182,19 +181,8 @@ def training_command(table: Table, out: Path, spec: DataSpec, *, has_split: bool
         values["split"] = NONE
     elif used and table.text is None:
         values["drop"] = [*(table.drop or ()), used]
-    given = [f"data.{name}={_typed(name, value)}" for name, value in values.items() if value]
+    given = [f"data.{name}={written(value, in_list=name in LISTS_OF_ONE)}" for name, value in values.items() if value]
     model = [] if table.text is None else ["model=text_cnn"]
     loss = [spec.task.first_loss] if spec.task.first_loss else []
-    items = [f"data={source}", *given, *model, *loss, "cv=predefined", f"cv.path={_value(str(out))}"]
-    return " ".join(["python train.py", *map(in_shell, items)])
-
-
-def _value(value: str | list[str]) -> str:
-    """Write a value for Hydra, quoted where its grammar would read more than a word."""
-    if isinstance(value, list):
-        return _value(value[0]) if len(value) == 1 else listed(value)
-    return quoted(value)
-
-
-def _typed(name: str, value: str | list[str]) -> str:
-    return listed(value) if isinstance(value, list) and name in NO_WORD else _value(value)
+    items = [f"data={source}", *given, *model, *loss, "cv=predefined", f"cv.path={written(str(out))}"]
+    return command(REPOSITORY_DOOR, items)

@@ -22,6 +22,7 @@ from trainer.config.keys import CONF, flatten
 from trainer.config.near_keys import known_keys, unknown_key
 from trainer.config.plugins import find_here
 from trainer.config.problems import closed_keys, composition_problems, explain
+from trainer.config.saved import open_schema
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
 from trainer.system.paths import at_home
@@ -66,16 +67,11 @@ class Launch:
 
 
 def register_schema() -> None:
-    """Make the typed sections known to Hydra; the open ones accept any key, ``build.py`` checks them."""
+    """Make the typed sections known to Hydra."""
     # two sweeps of one second never share a place; the processes of one sweep do
     OmegaConf.register_new_resolver("pid", os.getpid, replace=True, use_cache=True)
     OmegaConf.register_new_resolver("at_home", at_home, replace=True)
-    node = OmegaConf.structured(RunConfig)
-    for name in (*OPEN_SECTIONS, *LISTED_SECTIONS):
-        OmegaConf.set_struct(node[name], False)
-    OmegaConf.set_struct(node.cv.inner.grid, False)
-    OmegaConf.set_struct(node.cv.arguments, False)
-    ConfigStore.instance().store(name="schema", node=node)
+    ConfigStore.instance().store(name="schema", node=open_schema())
 
 
 def hydra_main(run: Callable[[RunConfig, Launch], object]) -> Callable[[], object]:

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 
 def key_of(override: str) -> str:
@@ -28,6 +29,29 @@ def quoted(text: str) -> str:
 def listed(values: Sequence[str]) -> str:
     """Return a list as Hydra reads it."""
     return f"[{','.join(map(quoted, values))}]"
+
+
+def written(value: Any, *, in_list: bool = False) -> str:
+    """Return a value as Hydra reads it.
+
+    Args:
+        value: a word, a truth value, or several words.
+        in_list: whether one word of several is a list too.
+    """
+    if isinstance(value, list | tuple):
+        words = list(map(str, value))
+        return listed(words) if in_list or len(words) != 1 else quoted(words[0])
+    return str(value).lower() if isinstance(value, bool) else quoted(str(value))
+
+
+def command(door: str, items: Sequence[str]) -> str:
+    """Return a command as it is typed in a shell.
+
+    Args:
+        door: what trains, such as ``INSTALLED_DOOR`` of ``trainer.config.help``.
+        items: overrides.
+    """
+    return " ".join([door, *map(in_shell, items)])
 
 
 def in_shell(item: str) -> str:

@@ -17,7 +17,7 @@ from yaml import MarkedYAMLError
 from trainer.config.bounds import options_of
 from trainer.config.help import described_as
 from trainer.config.keys import CONF, choices
-from trainer.config.near_keys import unknown_key
+from trainer.config.near_keys import is_known, unknown_key
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, did_you_mean
 from trainer.wording.printable import one_line
@@ -140,7 +140,7 @@ def explain(error: Exception, override: str = "") -> str:
         return f"{key}: cannot read the value: quote it twice, \"{key}='{value}'\""
     if "merging" in text and key in _lists():
         return f"{key} is a list: {key}=[{value}]"
-    if "merging" in text and override.startswith("~"):
+    if override.startswith("~") and ("merging" in text or ("Could not delete" in text and is_known(key))):
         return f"{override}: cannot be taken away, only set: {key}=VALUE"
     if "Unsupported item value in defaults : bool" in text:
         return "defaults: a choice is a word; YAML reads off, on, yes and no without quotes as truth values: quote it"
@@ -154,7 +154,9 @@ def explain(error: Exception, override: str = "") -> str:
         return _unknown_option(key, unknown[1] if key in LISTED_SECTIONS else value, _offered(error, key))
     if "Could not override 'data/preprocess'" in text:
         return f"{override}: goes with data=csv_text, or data of your own with defaults: [preprocess: ...]"
-    if re.search(r"Could not (override|append)|is not in struct|Key '.*' not in '", text):
+    if override.startswith("+") and re.search(r"already at|Multiple values|more than once", text):
+        return f"{override}: is there already, and nothing is added: type {override.lstrip('+')}"
+    if re.search(r"Could not (override|append|delete)|is not in struct|Key '.*' not in '", text):
         return unknown_key(key)
     if isinstance(error, RecursionError) or "Recursive interpolation" in text:
         return f"{key}: the interpolation ${{...}} refers to itself".removeprefix(": ")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf, SCMode
+from omegaconf import DictConfig, OmegaConf, SCMode
 from omegaconf.errors import OmegaConfBaseException
 
 from trainer.config.problems import explain
@@ -37,14 +37,18 @@ def read_config(text: str, path: str, plugins: Sequence[str] = ()) -> RunConfig:
     return replace(_typed(values, path), plugins=list(plugins))
 
 
+def open_schema() -> DictConfig:
+    """Return the typed sections of a run; the open ones accept any key, ``build.py`` checks them."""
+    node: DictConfig = OmegaConf.structured(RunConfig)
+    named = [node[name] for name in (*OPEN_SECTIONS, *LISTED_SECTIONS)]
+    for section in (*named, node.cv.inner.grid, node.cv.arguments):
+        OmegaConf.set_struct(section, False)
+    return node
+
+
 def _typed(values: dict[str, Any], path: str) -> RunConfig:
-    node = OmegaConf.structured(RunConfig)
-    for name in (*OPEN_SECTIONS, *LISTED_SECTIONS):
-        OmegaConf.set_struct(node[name], False)
-    OmegaConf.set_struct(node.cv.inner.grid, False)
-    OmegaConf.set_struct(node.cv.arguments, False)
     try:
-        merged = OmegaConf.merge(node, OmegaConf.create(values))
+        merged = OmegaConf.merge(open_schema(), OmegaConf.create(values))
         config = OmegaConf.to_container(merged, structured_config_mode=SCMode.INSTANTIATE)
     except (OmegaConfBaseException, TypeError, ValueError) as error:
         said = explain(error) if isinstance(error, OmegaConfBaseException) else first_line_of(error)

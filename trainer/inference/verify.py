@@ -21,6 +21,7 @@ from trainer.inference.fold_model import load_fold_model
 from trainer.inference.predictor import Predictor
 from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
 from trainer.inference.verify_blend import verify_blend
+from trainer.report.formatting import folds_named
 from trainer.results import OutOfFold
 from trainer.run.identify import sha256_of
 from trainer.run.prepare import data_section, load_data
@@ -107,7 +108,7 @@ def _require_equal(run: TrainedRun, checks: Sequence[FoldCheck], samples: Sample
     if not wrong:
         return
     worst = max(wrong, key=lambda check: check.largest)
-    folds = f"fold{'s' if len(wrong) > 1 else ''} {','.join(str(check.fold) for check in wrong)}"
+    folds = folds_named([check.fold for check in wrong])
     raise CheckpointError(
         f"{run.directory}: {folds} no longer predict{'' if len(wrong) > 1 else 's'} what oof.parquet says: row "
         f"'{shown(worst.row, 60)}' is {worst.largest:.2g} apart (more than {tolerance:g})\n"

@@ -3,7 +3,8 @@
 import shlex
 from pathlib import Path
 
-from trainer.config.overrides import in_shell, quoted
+from trainer.config.help import INSTALLED_DOOR
+from trainer.config.overrides import command, written
 from trainer.data.images.array_files import find_arrays
 from trainer.data.images.pixel_arrays import load_array
 from trainer.data.sources.image_arrays import read_array_labels
@@ -34,7 +35,7 @@ def look_at_arrays(path: Path, name: str) -> Look | None:
     except FoldwiseError as problem:
         return Look(name, "arrays of images", refusals=_refusal(problem, path, name), advice="mend what is refused")
     parts = [part for part in dict.fromkeys(array.part for array in found) if part]
-    items = ["data=image_arrays", f"data.path={quoted(name)}", f"model={MODELS['image_folder']}"]
+    items = ["data=image_arrays", f"data.path={written(name)}", f"model={MODELS['image_folder']}"]
     items += ["data.split=true", "cv=predefined"] if len(parts) > 1 else []
     items += [] if labels.task.one_class_each else ["loss=bce"]
     items += ["cv=multilabel"] if labels.task.several_labels and len(parts) < 2 else []
@@ -48,7 +49,7 @@ def look_at_arrays(path: Path, name: str) -> Look | None:
         facts=(f"{images.shape[1]} x {images.shape[2]} (height x width), {colour}",),
         candidates={"split": (Candidate("parts", ", ".join(parts)),)} if len(parts) > 1 else {},
         notes=labels.notes,
-        train=" ".join(["foldwise train", *map(in_shell, items)]),
+        train=command(INSTALLED_DOOR, items),
     )
 
 

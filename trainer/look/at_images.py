@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from trainer.config.overrides import in_shell, listed, quoted
+from trainer.config.help import INSTALLED_DOOR
+from trainer.config.overrides import command, written
 from trainer.data.images.decoding import look as look_at_image
 from trainer.data.images.image_files import Listing, is_image_name, list_files, read_bytes
 from trainer.data.readers.find import endings
@@ -122,7 +123,7 @@ def _settled(listing: Listing) -> tuple[dict[str, Any], tuple[Refusal, ...], Fou
             if not setting:
                 return options, (*refusals, Refusal(str(refusal))), None
             options |= setting
-            remedy = " ".join(f"data.{name}={_written(value)}" for name, value in setting.items())
+            remedy = " ".join(f"data.{name}={written(value, in_list=True)}" for name, value in setting.items())
             refusals.append(Refusal(str(refusal), remedy))
         else:
             return options, tuple(refusals), found
@@ -130,15 +131,9 @@ def _settled(listing: Listing) -> tuple[dict[str, Any], tuple[Refusal, ...], Fou
 
 
 def _train_command(name: str, options: dict[str, Any], cv: Sequence[str]) -> str:
-    data = [f"data.{key}={_written(value)}" for key, value in {"path": name, **options}.items()]
+    data = [f"data.{key}={written(value, in_list=True)}" for key, value in {"path": name, **options}.items()]
     items = ["data=image_folder", *data, f"model={MODELS['image_folder']}", *cv]
-    return " ".join(["foldwise train", *map(in_shell, items)])
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, list):
-        return listed(value)
-    return str(value).lower() if isinstance(value, bool) else quoted(str(value))
+    return command(INSTALLED_DOOR, items)
 
 
 def _sizes(listing: Listing, names: Sequence[str]) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from trainer.config.overrides import in_shell, listed, quoted
-from trainer.data.columns.options import ColumnOptions
+from trainer.config.help import INSTALLED_DOOR
+from trainer.config.overrides import command, written
+from trainer.data.columns.options import LISTS_OF_ONE, ColumnOptions
 from trainer.data.readers.contract import OpenTable
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.csv_tabular import table_samples
@@ -18,7 +19,7 @@ from trainer.data.sources.image_csv import image_samples
 MODELS = {"csv_tabular": "mlp", "csv_text": "text_cnn", "image_csv": "image_cnn", "image_folder": "image_cnn"}
 ANY_LABEL = "any label"  # a column that stands for the label while files are looked for
 MOST_IMAGES = 64  # of a table whose files are looked for
-LISTS = ("missing_labels", "header")  # a list even of one
+LISTS = (*LISTS_OF_ONE, "drop", "categorical")
 IN_AUDIT = ("text", "drop", "images", "file")  # options that foldwise audit has besides those of columns
 
 
@@ -83,9 +84,9 @@ class LoadingPlan:
     def train_command(self, path: str) -> str:
         """Return the command that trains, as it is typed in a shell."""
         values = {"path": path, **given_fields(self.columns), **self.others}
-        data = [f"data.{name}={written(name, value)}" for name, value in values.items() if value not in ((), [], "")]
+        data = [_option(name, value) for name, value in values.items() if value not in ((), [], "")]
         items = [f"data={self.source}", *data, f"model={MODELS[self.source]}", *filter(None, [self.loss]), *self.cv]
-        return " ".join(["foldwise train", *map(in_shell, items)])
+        return command(INSTALLED_DOOR, items)
 
     def data_call(self) -> str:
         """Return the rows of a frame as a Python program names them."""
@@ -156,14 +157,10 @@ def _as_list(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
 
 
-def written(name: str, value: Any) -> str:
-    """Return the value of an option as Hydra reads it."""
-    if isinstance(value, list | tuple):
-        texts = list(map(str, value))
-        return listed(texts) if len(texts) > 1 or name in (*LISTS, "drop", "categorical") else quoted(texts[0])
-    return quoted(str(value))
+def _option(name: str, value: Any) -> str:
+    return f"data.{name}={written(value, in_list=name in LISTS)}"
 
 
 def as_options(setting: Mapping[str, Any]) -> str:
     """Write settings as they stand in the command."""
-    return " ".join(f"data.{name}={written(name, value)}" for name, value in setting.items() if value != ())
+    return " ".join(_option(name, value) for name, value in setting.items() if value != ())

@@ -1,6 +1,7 @@
 """How numbers and names are shown to people, the same in every table."""
 
 import math
+from collections.abc import Sequence
 
 from trainer.metrics.find import metric_or_none
 from trainer.results import CVResult, FoldResult, MetricSummary
@@ -16,6 +17,11 @@ def plain_label(name: str) -> str:
     """Return a metric's label; the name itself where the metric's package is not imported."""
     metric = metric_or_none(name)
     return metric.label if metric else name
+
+
+def folds_named(names: Sequence[object]) -> str:
+    """Return ``fold 2`` or ``folds 0,2``."""
+    return f"fold{'s' if len(names) > 1 else ''} {','.join(map(str, names))}"
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -286,7 +286,7 @@ def finish(
         console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
         require_none_elsewhere(directory, wanted, config.max_epochs)
         return None
-    merged = merge(directory, force=bool(resume_plan.forced))
+    merged = merge(directory, force=config.force_resume or bool(resume_plan.forced))
     for tracker in make_trackers(config.tracker, config.plugins, directory, line_printer(console)):
         tracker.finished(merged.result, hparams(asdict(config)))
     show_merged(console, merged)

@@ -15,7 +15,7 @@ from trainer.metrics.scores import score
 from trainer.metrics.summary import count_groups, optimism, pool_out_of_fold, summarise
 from trainer.metrics.undefined import undefined_reasons
 from trainer.report.baseline_table import baseline_lines
-from trainer.report.formatting import interval_lines, undefined_lines
+from trainer.report.formatting import folds_named, interval_lines, undefined_lines
 from trainer.report.hints import hints
 from trainer.report.markdown import write_report
 from trainer.report.tables import folds_table, results_table
@@ -241,7 +241,7 @@ def _undecided(folds: Sequence[FoldResult], plan: FoldPlan, primary: str) -> lis
         if scores and np.isnan(scores).all():
             numbers.append(part.repeat * plan.n_splits + part.fold)
     what = f"{primary} was undefined in every epoch on the rows that pick it: the last epoch was kept"
-    return [f"{_folds(numbers)}: {what}"] if numbers else []
+    return [f"{folds_named(numbers)}: {what}"] if numbers else []
 
 
 def _few_groups(result: CVResult) -> list[str]:
@@ -257,17 +257,14 @@ def _few_groups(result: CVResult) -> list[str]:
 def _differing(found: Mapping[int, FoundFold]) -> list[str]:
     lines = {line for fold in found.values() for line in fold.accepted}
     folds_of = {line: [number for number, fold in found.items() if line in fold.accepted] for line in sorted(lines)}
-    return [f"{_folds(numbers)} differing from the run, joined by force: {line}" for line, numbers in folds_of.items()]
+    return [f"{folds_named(folds)} differing from the run, joined by force: {line}" for line, folds in folds_of.items()]
 
 
 def _hardware_note(saved: Sequence[SavedFold]) -> list[str]:
     places = [hardware_text(fold.identity) for fold in saved]
-    parts = [f"{_folds([i for i, at in enumerate(places) if at == one])} on {one}" for one in dict.fromkeys(places)]
+    folds_on = {one: [i for i, at in enumerate(places) if at == one] for one in places}
+    parts = [f"{folds_named(folds)} on {one}" for one, folds in folds_on.items()]
     return [f"{'; '.join(parts)}: the last digits can differ"] if len(parts) > 1 else []
-
-
-def _folds(numbers: Sequence[int]) -> str:
-    return f"fold{'s' if len(numbers) > 1 else ''} {','.join(map(str, numbers))}"
 
 
 def show(console: Console, merged: Merged) -> None:

@@ -8,6 +8,7 @@ from trainer.system.paths import PathText
 
 Names = str | int | Sequence[str | int]
 ClassName = str | int | float | bool | None  # as YAML has it; None = none is named
+LISTS_OF_ONE = ("missing_labels", "header")  # options whose value is a list, even of one word
 
 
 @dataclass(frozen=True)
