@@ -11,7 +11,7 @@ import typer
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError
-from trainer.system.paths import PathText
+from trainer.system.paths import PathText, is_path
 from trainer.wording.translations import _
 
 File = Annotated[PathText, typer.Argument(metavar="FILE", help="a table: docs/guide/formats.md")]
@@ -72,7 +72,8 @@ def _field_parameters() -> list[Parameter]:
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     without_cv = re.sub(r" \([^)]*\bcv=[^)]*\)", "", hint.__metadata__[0])
     about = without_cv.replace("null = ", "default: ")
-    kind: Any = str if isinstance(default, str) else str | None
+    text = PathText if is_path(hint) else str
+    kind: Any = text if isinstance(default, str) else text | None
     if name in LISTS:
         kind, default, about = list[str] | None, None, f"{about}; repeat for several"
     elif name == "header":
