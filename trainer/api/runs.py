@@ -256,7 +256,7 @@ class Run:
             format: of the model (docs/guide/export.md).
             mode: ``ensemble``, ``all`` or one fold, such as ``fold=0``.
             data: the rows it was trained on, where they were in memory; None = read where the run says.
-            **more: ``plugins``, as of ``predict``.
+            **more: ``legacy``, ``reduce`` (``half`` or ``int8``) and ``plugins``.
         """
         from trainer.api.given import as_data
         from trainer.inference.export.write import export_run

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from trainer.cli.predict import Plugins, Run
+from trainer.errors import ConfigError
 from trainer.system.paths import PathText
 
 EXAMPLES = """\b
@@ -21,6 +22,8 @@ Legacy = Annotated[
 Mode = Annotated[
     str, typer.Option(metavar="ensemble|all|fold=N", help="mean of all folds, the model of cv.fold=all, or one fold")
 ]
+Half = Annotated[bool, typer.Option("--half", help="of --format onnx: in half precision, with what that costs")]
+Int8 = Annotated[bool, typer.Option("--int8", help="of --format onnx: weights in 8 bits, with what that costs")]
 Data = Annotated[
     PathText | None, typer.Option(metavar="PATH", help="where the run's data is now; default: where it was")
 ]
@@ -33,6 +36,8 @@ def export(
     form: Format = "onnx",
     mode: Mode = "ensemble",
     legacy: Legacy = False,
+    half: Half = False,
+    int8: Int8 = False,
     data: Data = None,
     plugins: Plugins = None,
 ) -> None:
@@ -44,7 +49,12 @@ def export(
     from trainer.inference.export.write import export_run
     from trainer.report.terminal import line_printer, terminal
 
+    if half and int8:
+        raise ConfigError("--half and --int8 exclude each other: give one of them")
+    reduce = "half" if half else "int8" if int8 else None
     places = {} if data is None else {"path": data}
-    done = export_run(directory, output, form=form, mode=mode, legacy=legacy, places=places, plugins=plugins or [])
+    done = export_run(
+        directory, output, form=form, mode=mode, legacy=legacy, reduce=reduce, places=places, plugins=plugins or []
+    )
     print_line = line_printer(terminal())
     print_line(f"{output}: {done.line}")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from trainer.data.samples import Inputs, Samples
 from trainer.errors import CheckpointError, first_line_of, shown
 from trainer.inference.export.networks import Raw, in_float32
+from trainer.inference.export.reduced import Cost
 from trainer.inference.export.steps.deciding import Runs
 from trainer.inference.export.steps.texts import passes
 from trainer.inference.predictor import Predictor
@@ -29,16 +30,21 @@ class Compared:
         largest: difference from torch in float32, of numbers in standard deviations of the target.
         held_out: largest difference from oof.parquet, of held-out rows; None where no fold holds any of them out.
         level: the opt level that those were predicted at.
+        cost: of the smaller graph that was asked for, or None.
     """
 
     n_rows: int
     largest: float
     held_out: float | None
     level: str
+    cost: Cost | None = None
 
     @property
     def line(self) -> str:
         """What was found, in words."""
+        return self._found() if self.cost is None else f"{self._found()}; {self.cost.line}"
+
+    def _found(self) -> str:
         found = f"the exported model and torch differ by {self.largest:.2g} at most, on {self.n_rows} rows of the run"
         if self.held_out is None:
             return found
@@ -70,7 +76,7 @@ def compared(predictor: Predictor, inputs: Inputs, rows: NDArray[np.int64], raw:
     unit = max((fold.scale.sd for fold in predictor.models if fold.scale is not None), default=1.0)
     largest = 0.0
     for n_rows in (*BATCHES, len(rows)):
-        found_KBC = _by_passes(run, raw, n_rows)
+        found_KBC = said_by(run, {name: values[: FEW * n_rows] for name, values in raw.items()}, n_rows)
         largest = max(largest, _difference(found_KBC, wanted_KBC[:, : found_KBC.shape[1]], unit))
     few = {name: values[:FEW] for name, values in raw.items()}  # texts beside padding as long as the longest of all
     largest = max(largest, _difference(_run(run, few), wanted_KBC[:, :FEW], unit))
@@ -84,10 +90,9 @@ def compared(predictor: Predictor, inputs: Inputs, rows: NDArray[np.int64], raw:
     return Compared(len(rows), largest, held_out, str(predictor.run.recipe.level.opt_level))
 
 
-def _by_passes(run: Runs, raw: Raw, n_rows: int) -> NDArray[np.float64]:
-    total = min(len(next(iter(raw.values()))), FEW * n_rows)
-    parts = [_run(run, part) for part in passes({name: rows[:total] for name, rows in raw.items()}, n_rows)]
-    return np.concatenate(parts, axis=1)
+def said_by(run: Runs, raw: Raw, n_rows: int) -> NDArray[np.float64]:
+    """Return what each fold of an exported model says (K, B, C), so many rows at a time."""
+    return np.concatenate([_run(run, part) for part in passes(raw, n_rows)], axis=1)
 
 
 def _run(run: Runs, raw: Raw) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from trainer.store.own_files import is_blend, run_around
 
 ONNX, TORCH, SAFETENSORS, HF = FORMATS = ("onnx", "torch", "safetensors", "hf")
 ENSEMBLE, ALL = "ensemble", "all"
+REDUCED = HALF, INT8 = ("half", "int8")  # graphs of less memory
 PACKAGES = {ONNX: ("onnx", "onnxruntime", "onnxscript")}  # of the extra ``onnx``
 
 
@@ -31,7 +32,9 @@ class Request:
     legacy: bool = False
 
 
-def checked_request(directory: Path, output: Path, *, form: str, mode: str, legacy: bool = False) -> Request:
+def checked_request(
+    directory: Path, output: Path, *, form: str, mode: str, legacy: bool = False, reduce: str | None = None
+) -> Request:
     """Return what was asked for.
 
     Args:
@@ -40,12 +43,15 @@ def checked_request(directory: Path, output: Path, *, form: str, mode: str, lega
         form: as ``--format`` has it.
         mode: as ``--mode`` has it: ``ensemble``, ``all`` or one fold, such as ``fold=0``.
         legacy: as ``--legacy`` has it.
+        reduce: ``half`` or ``int8``, or None.
 
     Raises:
         ConfigError: it cannot be; says why.
     """
     if form not in FORMATS:
         raise ConfigError(f"--format {form}: give one of {', '.join(FORMATS)}{did_you_mean(form, FORMATS)}")
+    if reduce is not None and (form != ONNX or reduce not in REDUCED):
+        raise ConfigError(f"--{reduce} is of --format onnx: give --half or --int8 with it, or keep float32")
     if legacy and form != TORCH:
         raise ConfigError("--legacy is of --format torch: no other format has an older form")
     folds = _folds(mode)

@@ -7,24 +7,30 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trainer.data.sources.in_memory import Given
 from trainer.inference.export import steps
-from trainer.inference.export.against_torch import Compared, compared, some_rows
+from trainer.inference.export.against_torch import Compared, compared, said_by, some_rows
 from trainer.inference.export.card import model_card
 from trainer.inference.export.facts import facts_of
 from trainer.inference.export.hf_folder import require_hf, write_hf
 from trainer.inference.export.kinds import write_tokenizer
-from trainer.inference.export.networks import network_of, raw_inputs
+from trainer.inference.export.networks import Raw, network_of, raw_inputs
 from trainer.inference.export.onnx_file import write_onnx
-from trainer.inference.export.steps.predict_file import model_of
+from trainer.inference.export.reduced import Cost, cost_of, reduce_graph
+from trainer.inference.export.steps.predict_file import PASS_ROWS, model_of
 from trainer.inference.export.wanted import HF, ONNX, TORCH, checked_request
 from trainer.inference.export.weight_file import write_weights
-from trainer.inference.predictor import open_predictor
+from trainer.inference.predictor import Predictor, open_predictor
 from trainer.inference.verify import samples_of
 from trainer.system.files import storage_error
+from trainer.tasks import Target
 
 HOME = Path(steps.__file__).parents[3]  # of the package trainer
 STEPS = ("predict_file", "cells", "csv_rows", "deciding", "writing", "texts")
@@ -64,6 +70,7 @@ def export_run(
     form: str = "onnx",
     mode: str = "ensemble",
     legacy: bool = False,
+    reduce: str | None = None,
     given: Given | None = None,
     places: Mapping[str, str] | None = None,
     plugins: Sequence[str] = (),
@@ -76,6 +83,7 @@ def export_run(
         form: of the model.
         mode: ``ensemble``, ``all`` or ``fold=0``.
         legacy: weights of ``form="torch"`` are pickled as before torch 1.6.
+        reduce: ``half`` or ``int8``: a graph of less memory, whose cost is measured.
         given: rows of the run, where they were in memory when it was trained.
         places: where its files are now, by option: ``{"path": ...}``.
         plugins: packages whose classes may be built.
@@ -86,12 +94,13 @@ def export_run(
         DataError: the rows of the run, on which it is compared, are not here.
         StorageError: the folder cannot be written.
     """
-    request = checked_request(directory, output, form=form, mode=mode, legacy=legacy)
+    request = checked_request(directory, output, form=form, mode=mode, legacy=legacy, reduce=reduce)
     predictor = open_predictor(directory, folds=request.folds, device="cpu", plugins=plugins)
     facts = facts_of(predictor, form)
     if form == HF:
         require_hf(predictor)
-    inputs, rows = some_rows(samples_of(predictor.run, given, dict(places or {})), facts["kind"])
+    samples = samples_of(predictor.run, given, dict(places or {}))
+    inputs, rows = some_rows(samples, facts["kind"])
     with _new_folder(output) as folder:
         write_tokenizer(predictor, facts["kind"], folder)
         raw = raw_inputs(folder, facts, inputs)
@@ -103,8 +112,26 @@ def export_run(
             write_weights(network_of(predictor, facts), folder, form=form, legacy=legacy)
         write_steps(folder, facts)
         done = compared(predictor, inputs, rows, raw, model_of(folder, facts))
+        if reduce is not None:
+            done = replace(done, cost=_reduced(predictor, facts, folder, (rows, samples.target[rows], raw), reduce))
         (folder / "README.md").write_text(model_card(predictor, facts, done, request), encoding="utf-8")
     return done
+
+
+def _reduced(
+    predictor: Predictor,
+    facts: Mapping[str, Any],
+    folder: Path,
+    compared_rows: tuple[NDArray[np.int64], Target, Raw],
+    how: str,
+) -> Cost:
+    """Make the graph smaller; return what that costs on rows, given by their numbers, targets and inputs."""
+    rows, target, raw = compared_rows
+    n_rows = PASS_ROWS[facts["kind"]]
+    before_KBC = said_by(model_of(folder, facts), raw, n_rows)
+    share = reduce_graph(folder, how)
+    after_KBC = said_by(model_of(folder, facts), raw, n_rows)
+    return cost_of(predictor, rows, target, (before_KBC, after_KBC), how=how, share=share)
 
 
 def write_steps(folder: Path, facts: Mapping[str, Any]) -> None:
