@@ -29,3 +29,10 @@ def test_what_is_refused_is_said(tmp_path):
         look = look_at(str(write(folder)))
         assert words in look.refusals[0].why
         assert not look.train
+
+
+def test_arrays_without_images_are_called_so(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 2)), y=np.array([1, 0, 1, 0]))
+    look = look_at(str(tmp_path / "a.npz"))
+    assert (look.what, look.train) == ("arrays without images (x: 4 x 2)", "")
+    assert "fw.cross_validate((X, y))" in look.advice

@@ -34,6 +34,10 @@ def look_at_arrays(path: Path, name: str) -> Look | None:
         images = load_array(*found[0].images)
     except FoldwiseError as problem:
         return Look(name, "arrays of images", refusals=_refusal(problem, path, name), advice="mend what is refused")
+    if images.ndim not in (3, 4):
+        said = "arrays are trained on from Python: fw.cross_validate((X, y))"
+        shape = " x ".join(map(str, images.shape))
+        return Look(name, f"arrays without images ({found[0].images[1]}: {shape})", advice=said)
     parts = [part for part in dict.fromkeys(array.part for array in found) if part]
     items = ["data=image_arrays", f"data.path={written(name)}", f"model={MODELS['image_folder']}"]
     items += ["data.split=true", "cv=predefined"] if len(parts) > 1 else []

@@ -40,14 +40,21 @@ def test_a_file_of_another_format_than_its_ending_says(tmp_path):
 def test_the_format_named_wins_over_the_ending(tmp_path):
     path = tmp_path / "x.rows"
     path.write_text("a,label\n1,x\n2,y\n")
-    with pytest.raises(DataError, match=r"tables end in .*data\.format=NAME"):
+    with pytest.raises(DataError, match=r"(?s)tables end in .*data\.format=NAME"):
         open_table(path, ColumnOptions())
     rows = open_table(path, ColumnOptions(format="delimited")).rows
     assert rows.to_pydict() == {"a": ["1", "2"], "label": ["x", "y"]}
 
 
 @pytest.mark.parametrize(
-    ("ending", "advice"), [("rds", r"write_parquet"), ("RData", r"write\.csv"), ("ods", "save it as .xlsx")]
+    ("ending", "advice"),
+    [
+        ("rds", r"write_parquet"),
+        ("RData", r"write\.csv"),
+        ("ods", "save it as .xlsx"),
+        ("xls", "as .xlsx"),
+        ("npz", "image_arrays"),
+    ],
 )
 def test_files_of_other_programs_are_refused_with_the_way_out(tmp_path, ending, advice):
     path = tmp_path / f"x.{ending}"

@@ -66,7 +66,7 @@ MALFORMED = [
     ("array.jsonl", b'[{"a": 1}]', "JSON array"),
     ("broken.jsonl", b'{"a": 1}\n{"a": 2\n', "line 2: not JSON"),
     ("number.jsonl", b'{"a": 1}\n5\n', "line 2: not a JSON object"),
-    ("mixed.jsonl", b'{"a": null}\n{"a": 1}\n{"a": [2]}\n', "'a' holds lists or objects beside other values"),
+    ("mixed.jsonl", b'{"a": null}\n{"a": 1}\n{"a": [2]}\n', "'a' holds another value in line 2 and a list in line 3"),
     ("twice.jsonl", b'{"a": 1, "a": 2}\n', "line 1: not JSON .*key 'a' twice"),
     ("nothing.jsonl", b"{}\n{}\n", "no columns"),
     ("nul.jsonl", b'{"a": 1}\n\0{"a": 1}\n', r"NUL byte in row 2 \(line 2"),

@@ -175,3 +175,15 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(unpacked, "_copy", write)
     with pytest.raises(StorageError, match=r"no space to unpack it in .*set TMPDIR"):
         cells(written(tmp_path / "x.csv.gz", gzip.compress(TABLE)))
+
+
+def test_a_workbook_that_is_called_zip_is_told(tmp_path):
+    path = written(tmp_path / "x.zip", zipped({"[Content_Types].xml": b"", "xl/workbook.xml": b"", "xl/s.xml": b""}))
+    with pytest.raises(DataError, match=r"x\.zip: this is an Excel workbook.*rename it to end in \.xlsx"):
+        cells(path)
+
+
+def test_of_several_tables_the_one_to_train_on_is_advised(tmp_path):
+    path = written(tmp_path / "x.zip", zipped({"sample.csv": TABLE, "test.csv": TABLE, "train_v2.csv": TABLE}))
+    with pytest.raises(DataError, match=r"several tables in it .*such as data\.table=train_v2\.csv$"):
+        cells(path)

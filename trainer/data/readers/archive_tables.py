@@ -10,6 +10,8 @@ from trainer.data.readers.find import endings, readers
 from trainer.errors import DataError, did_you_mean
 from trainer.wording.lists import first_few
 
+WORKBOOK = "xl/workbook.xml"
+TRAIN = re.compile(r"(.*[^a-z])?train", re.IGNORECASE)  # begins the name of the table that is meant of several
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 ABOUT = re.compile(r"(read.?me|licen[cs]e|copying|notice|changes|changelog|citation|authors)\b", re.IGNORECASE)
 NO_TABLES = re.compile(
@@ -49,6 +51,8 @@ def choose_table(names: Sequence[str], table: str | None, path: Path, *, any_end
         DataError: there is none, or there are several.
     """
     files = sorted(name for name in names if not is_system_file(name))
+    if WORKBOOK in files:
+        raise DataError(f"{path}: this is an Excel workbook, which its ending does not say: rename it to end in .xlsx")
     named = [name for name in files if table in (name, name.rpartition("/")[2])] if table else []
     if len(named) == 1:
         return Choice(named[0], _beside(named[0], files), None, ())
@@ -72,7 +76,8 @@ def _undecided(tables: Sequence[str], table: str | None, path: Path) -> DataErro
     if table and table not in [name.rpartition("/")[2] for name in tables]:
         return DataError(f"{path}: data.table={table}: there is no such table in it{did_you_mean(table, tables)}")
     listed = first_few(tables, rest=", ...")
-    return DataError(f"{path}: several tables in it ({listed}): name one, such as data.table={tables[0]}")
+    usual = next((name for name in tables if TRAIN.match(PurePosixPath(name).name)), tables[0])
+    return DataError(f"{path}: several tables in it ({listed}): name one, such as data.table={usual}")
 
 
 def _tables(files: Sequence[str], any_ending: bool) -> list[str]:

@@ -19,6 +19,11 @@ OF_PROGRAMS = {  # what is refused, and how it is written as something that is r
     ),
     "SAS": ((".sas7bdat", ".xpt"), "export it as CSV, or as .sav"),
     "LibreOffice": ((".ods",), "save it as .xlsx"),
+    "NumPy": (
+        (".npy", ".npz"),
+        "images in arrays: data=image_arrays; other arrays are given from Python: fw.cross_validate((X, y))",
+    ),
+    "Excel before 2007": ((".xls",), "open it in Excel or LibreOffice, and save it as .xlsx"),
     "7-Zip or RAR": ((".7z", ".rar"), "unpack it, or pack the table as .zip"),
 }
 
@@ -80,8 +85,8 @@ def _find(path: Path) -> str:
             raise DataError(f"{path}: a file of {program}, which is not read: {advice}")
     if not usual:
         raise DataError(
-            f"{path}: tables end in {' '.join(endings())}, not '{path.suffix}'; data.format=NAME says what "
-            f"it is: {', '.join(readers())}"
+            f"{path}: tables end in {' '.join(endings())}, not '{path.suffix}'\n"
+            f"data.format=NAME says what it is: {', '.join(readers())}"
         )
     return usual[0]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from trainer.data.readers.typed_cells import typed_column
-from trainer.errors import DataError, shown
+from trainer.errors import DataError
 from trainer.system.arrow_files import Column
 
 
@@ -65,7 +65,13 @@ def _column(cells: Sequence[Any], name: str, path: Path, place: Callable[[int], 
     except UnicodeEncodeError as problem:
         raise DataError(f"{path}: column '{name}' has half of a surrogate pair (\\ud800 to \\udfff alone)") from problem
     except (pa.ArrowException, TypeError, ValueError) as problem:
+        kinds = [(row, _word(cell)) for row, cell in enumerate(cells) if cell is not None]
+        other = next((row for row, word in kinds if word != kinds[0][1]), kinds[0][0])
         raise DataError(
-            f"{path}: column '{name}' holds lists or objects beside other values ({shown(str(problem), 100)}): make "
-            "all of them the same"
+            f"{path}: column '{name}' holds {kinds[0][1]} in {place(kinds[0][0])} and {_word(cells[other])} in "
+            f"{place(other)}: make all of them the same"
         ) from problem
+
+
+def _word(cell: Any) -> str:
+    return "a list" if isinstance(cell, list) else "an object" if isinstance(cell, dict) else "another value"

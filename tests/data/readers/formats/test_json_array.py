@@ -84,7 +84,7 @@ def test_lines_in_a_file_of_this_ending(saved):
         ('[{"a": 1},]', r"not JSON \(.*line 1, column"),
         ('[{"a": 1, "a": 2}]', "key 'a' twice"),
         ('{"name": "x", "size": 3}', r"one JSON object \(name, size\), not an array"),
-        ('[{"a": [1]}, {"a": 1}]', "column 'a' holds lists or objects beside other values"),
+        ('[{"a": [1]}, {"a": 1}]', "column .a. holds a list in row 1 and another value in row 2"),
         ('[{"a": "\\ud800"}]', "half of a surrogate pair"),
         ('[{"\\ud800": 1}]', "a key has half of a surrogate pair"),
         ('{"columns": ["a"], "data": [[1], [1, 2]]}', "a row of 'data' has not 1 values"),

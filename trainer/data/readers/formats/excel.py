@@ -52,6 +52,8 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
 def _refuse_other_forms(path: Path) -> None:
     with path.open("rb") as file:
         content = file.read(1 << 20)
+    if not content:
+        raise DataError(f"{path}: the file is empty (0 bytes)")
     if content.startswith(OLD):
         if ENCRYPTED in content:
             raise DataError(f"{path}: the workbook is encrypted: open it with its password, save it without one")
