@@ -30,7 +30,7 @@ from trainer.inference.fold_model import FoldModel, load_fold_model
 from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
 from trainer.run.frozen_features import body_sha256, encode, why_not
 
-DENSE_BATCH = 8192  # rows of numbers that one forward pass takes
+DENSE_BATCH = 2048  # rows of numbers that one forward pass takes: what it makes of them fits a cache
 
 
 @dataclass(frozen=True)
