@@ -284,6 +284,10 @@ def test_images_come_as_bytes_and_are_never_opened_by_name(images, runs):
     assert refused.status_code == 422
     assert refused.json()["error"]["message"].startswith("'../../etc/bad.png': damaged or cut off")
     assert "foldwise-serve" not in refused.text
+    for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
+        damaged = images.post("/predict", content=b"abc", headers={"Content-Type": kind})
+        assert damaged.status_code == 422
+        assert "the form is damaged" in damaged.json()["error"]["message"]
 
 
 def test_images_that_are_too_large_or_too_many_are_not_decoded(images, monkeypatch):
@@ -304,6 +308,12 @@ def test_bodies_and_rows_beyond_the_limits_are_refused(runs):
         assert [rows.status_code, told.status_code, in_pieces.status_code] == [413, 413, 413]
         assert "3 rows, at most 2" in rows.json()["error"]["message"]
         assert ask(client, [ROW] * 2)
+
+
+def test_a_million_columns_make_no_table(table):
+    wide = table.post("/predict", json=dict.fromkeys(map(str, range(2000)), 0))
+    assert wide.status_code == 413
+    assert "2000 columns, at most 1003" in wide.json()["error"]["message"]
 
 
 def test_requests_wait_for_their_turn_and_no_more_than_may(runs, monkeypatch):

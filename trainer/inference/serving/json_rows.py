@@ -33,13 +33,14 @@ class JsonRows:
     notes: list[str]
 
 
-def read_json_rows(payload: bytes, id_column: str | None, most_rows: int) -> JsonRows:
+def read_json_rows(payload: bytes, id_column: str | None, most_rows: int, most_columns: int) -> JsonRows:
     """Read one object, or a list of them.
 
     Args:
         payload: of the request.
         id_column: that names the rows of the run, or None; a request need not have it.
         most_rows: that are taken.
+        most_columns: likewise, of all rows together: a million keys fit into a few bytes each.
 
     Raises:
         DataError: it is no JSON, or holds something else than objects; names the row.
@@ -50,6 +51,8 @@ def read_json_rows(payload: bytes, id_column: str | None, most_rows: int) -> Jso
         raise RequestError(413, f"{NAMED} has {len(rows)} rows, at most {most_rows} are taken: send them in parts")
     values = [{name: value for name, value in row.items() if name != id_column} for row in rows]
     names = list(dict.fromkeys(name for row in values for name in row))
+    if len(names) > most_columns:
+        raise RequestError(413, f"{NAMED} has {len(names)} columns, at most {most_columns} are taken: leave others out")
     if not names:
         raise DataError(f"{NAMED}: the rows have no values: give an object with a value for each column")
     ids = [_name_of(row.get(id_column) if id_column else None, number) for number, row in enumerate(rows)]

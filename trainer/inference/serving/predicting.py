@@ -16,6 +16,7 @@ from trainer.inference.serving.uploads import Upload, image_directory
 
 WARM = {DATE: "2000-01-01", TEXT: "a"}  # a cell of each kind; of numbers it is 0
 SIDE = 8  # pixels
+MORE_COLUMNS = 1000  # that a row may have and the run does not use
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def answer_rows(served: Served, payload: bytes, wanted: Wanted, limits: Limits) 
         DataError: they do not fit the run.
         RequestError: there are too many.
     """
-    rows = read_json_rows(payload, served.spec.reading.get("id"), limits.max_rows)
+    most_columns = served.n_columns + MORE_COLUMNS
+    rows = read_json_rows(payload, served.spec.reading.get("id"), limits.max_rows, most_columns)
     return _answer(served, rows.table, rows.ids, wanted, rows.notes)
 
 

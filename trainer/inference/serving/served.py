@@ -52,6 +52,13 @@ class Served:
         """Whether a row is an image; else it is values by column."""
         return self.spec.reading["kind"] in IMAGES
 
+    @property
+    def n_columns(self) -> int:
+        """How many columns a row needs at most."""
+        kinds = ("numeric", "categorical", "text", "pair")
+        readings = (predictor.run.spec.reading for predictor in self.predictors)
+        return sum(len(reading.get(kind) or ()) for reading in readings for kind in kinds)
+
 
 @dataclass(frozen=True)
 class Block:

@@ -1,6 +1,7 @@
 """The socket, and the server on it until a signal ends it."""
 
 import ipaddress
+import logging
 import socket
 
 import uvicorn
@@ -57,6 +58,7 @@ def make_server(app: ASGIApp, most_waiting: int) -> uvicorn.Server:
         app: that answers.
         most_waiting: requests that wait; so many connections and some more are taken.
     """
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # who sends a damaged form is told so
     config = uvicorn.Config(
         app,
         http="h11",
