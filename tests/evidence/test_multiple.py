@@ -1,13 +1,14 @@
 """Holm by statsmodels; Friedman and Nemenyi by SciPy and by the table of Demšar 2006."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy.stats import f as f_distribution
 from scipy.stats import friedmanchisquare
 
-from trainer.evidence.multiple import friedman, holm
+from trainer.evidence.multiple import friedman, holm, signed_ranks
 from trainer.evidence.not_defined import NotDefined
 
 SCORES = np.random.default_rng(3).normal([0.8, 0.81, 0.8, 0.82], 0.02, size=(14, 4)).round(2)  # some are equal
@@ -44,3 +45,13 @@ def test_data_sets_that_all_rank_alike_and_those_that_cannot_be_ranked():
     assert "cannot stand for several" in friedman(SCORES[:1]).why
     assert friedman(np.ones((3, 3))) == NotDefined("all models are equal on every data set")
     assert "undefined" in friedman(np.where(SCORES[0, 0] == SCORES, math.nan, SCORES)).why
+
+
+def test_signed_ranks_of_two_models_by_hand():
+    lead = np.array([0.03, 0.02, 0.05, 0.04, 0.01, -0.06])  # the negative one has rank 6
+    sums = np.array([np.dot(signs, np.arange(1, 7)) for signs in product((0, 1), repeat=6)])
+    assert signed_ranks(lead) == pytest.approx(2 * (sums <= 6).mean())
+    assert signed_ranks(np.abs(lead)) == pytest.approx(2 / 2**6)
+    assert "fewer than 6" in signed_ranks(lead[:5]).why
+    assert "undefined" in signed_ranks(np.full(6, math.nan)).why
+    assert "equal" in signed_ranks(np.zeros(6)).why

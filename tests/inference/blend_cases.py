@@ -33,6 +33,7 @@ def write_predictions(
     groups=None,
     proba_RNC=None,
     n_epochs: int = 0,
+    config=None,
 ) -> Path:
     """Write a run whose folds predicted what the logits (R, N, C) or (N, C) say."""
     logits_RNC = np.asarray(logits_RNC, dtype=np.float64)
@@ -51,7 +52,7 @@ def write_predictions(
     metrics = list(metrics or task.default_metrics)
     ids = np.array([f"row{i}" for i in range(n_rows)]) if ids is None else ids
     identity = {
-        "config": {"optimizer.lr": 0.01},
+        "config": config or {"optimizer.lr": 0.01},
         "content": {"data (sha256)": "d" * 64, "folds (fingerprint)": plan.fingerprint},
         "software": {"torch": "2.14.1"},
         "hardware": {"device": "cpu", "threads": 1},

@@ -2,17 +2,21 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from trainer.errors import ConfigError
 
 EXAMPLES = """\b
 Examples:
   foldwise compare runs/a1 runs/b7
   foldwise compare runs/a1 runs/b7 runs/c3 --metric roc_auc
   foldwise compare runs/a1 runs/b7 --rope 0.005 --plot differences.png
-  foldwise compare runs/a1 runs/other --unpaired --json"""
+  foldwise compare runs/a1 runs/other --unpaired --json
+  foldwise compare runs/*_iris runs/*_wine runs/*_digits --over-data-sets"""
 
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN", help="run directories, two at least; blends too")]
 Metric = Annotated[str | None, typer.Option(metavar="METRIC", help="to compare by; default: that of the first run")]
@@ -22,6 +26,9 @@ Rope = Annotated[
 ]
 Unpaired = Annotated[
     bool, typer.Option("--unpaired", help="runs of other rows, labels or folds too: a wider interval, no other test")
+]
+OverDataSets = Annotated[
+    bool, typer.Option("--over-data-sets", help="rank ways of training: a run of every way on every data set")
 ]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="write the differences as a .png, or all as an .html")]
 AsJson = Annotated[bool, typer.Option("--json", help="print all figures as JSON")]
@@ -38,6 +45,7 @@ def compare(
     metric: Metric = None,
     rope: Rope = None,
     unpaired: Unpaired = False,
+    over_data_sets: OverDataSets = False,
     plot: Plot = None,
     as_json: AsJson = False,
     seed: Seed = 0,
@@ -52,6 +60,11 @@ def compare(
     from trainer.inference.compare_page import require_picture, show, to_dict, write_picture
     from trainer.report.terminal import terminal
 
+    if over_data_sets:
+        if unpaired or plot is not None or rope is not None:
+            raise ConfigError("--over-data-sets goes with --metric, --json and --plugins only")
+        _rank(runs, metric, plugins or (), as_json=as_json)
+        return
     if plot is not None:
         require_picture(plot)
     found = compare_runs(runs, metric=metric, rope=rope, unpaired=unpaired, seed=seed, plugins=plugins or ())
@@ -62,3 +75,18 @@ def compare(
         print()
         return
     show(terminal(), found)
+
+
+def _rank(runs: list[Path], metric: str | None, plugins: Sequence[str], *, as_json: bool) -> None:
+    from trainer.inference.compare_data_sets import compare_over_data_sets, rows_of
+    from trainer.inference.compare_page import rows_table
+    from trainer.report.terminal import line_printer, terminal
+
+    found = compare_over_data_sets(runs, metric, plugins=plugins)
+    if as_json:
+        json.dump(found.to_dict(), sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
+        print()
+        return
+    console = terminal()
+    line_printer(console)(found.answer)
+    console.print(rows_table("Data sets", *rows_of(found)))

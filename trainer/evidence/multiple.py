@@ -1,4 +1,4 @@
-"""More than two models: Holm's correction; over data sets Friedman's test and Nemenyi's critical difference.
+"""More than two models: Holm's correction; over data sets Wilcoxon's, Friedman's and Nemenyi's tests.
 
 Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979; Demšar,
 "Statistical comparisons of classifiers over multiple data sets", JMLR 2006, with the F form of Iman and Davenport 1980.
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trainer.evidence.not_defined import NotDefined
 
 Floats = NDArray[np.float64]
+_FEWEST_FOR_WILCOXON = 6  # 2 / 2^5 is above 5 %, 2 / 2^6 below
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,23 @@ def holm(p_P: Floats) -> Floats:
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p_P[order] * factors)) if len(order) else []
     return adjusted
+
+
+def signed_ranks(lead_D: Floats) -> float | NotDefined:
+    """Return the p-value of Wilcoxon's signed ranks of two models.
+
+    Args:
+        lead_D: by how much one is better on each data set.
+    """
+    if len(lead_D) < _FEWEST_FOR_WILCOXON:
+        return NotDefined(f"{len(lead_D)} data sets: signed ranks of fewer than {_FEWEST_FOR_WILCOXON} show nothing")
+    if not np.isfinite(lead_D).all():
+        return NotDefined("undefined on some data sets")
+    if not lead_D.any():
+        return NotDefined("both are equal on every data set")
+    from scipy.stats import wilcoxon
+
+    return float(wilcoxon(lead_D).pvalue)
 
 
 def friedman(score_DM: Floats) -> Friedman | NotDefined:

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ NOTHING = "nothing of the configuration that decides the numbers"
 PICTURES = (".png", ".html")
 ONE_DATA_SET = (
     "Friedman's and Nemenyi's tests rank runs over data sets: folds of one share their training rows, so they cannot "
-    "stand for several, and no such figure is given"
+    "stand for several; runs on several data sets are ranked with --over-data-sets"
 )
 
 
@@ -43,9 +43,9 @@ def show(console: Console, comparison: Comparison) -> None:
     """Print the answer, then the runs, the pairs, and what a reader must know."""
     print_line = line_printer(console)
     print_line(answer(comparison))
-    console.print(_table("Runs", run_headings(comparison), run_rows(comparison)))
+    console.print(rows_table("Runs", run_headings(comparison), run_rows(comparison)))
     if len(comparison.pairs) > FEW_PAIRS:
-        console.print(_table("Pairs", PAIR_HEADINGS, map(_pair_cells, comparison.pairs)))
+        console.print(rows_table("Pairs", PAIR_HEADINGS, map(_pair_cells, comparison.pairs)))
     else:
         for pair in comparison.pairs:
             facts = facts_table(pair_name(pair))
@@ -120,7 +120,8 @@ def _pair_cells(pair: Pair) -> tuple[str, ...]:
     return pair_name(pair), signed(pair.lead), rows, *p, probable
 
 
-def _table(title: str, headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Table:
+def rows_table(title: str, headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
+    """Return a table with numbers to the right."""
     table = headed_table(title)
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place else "left", overflow="fold")

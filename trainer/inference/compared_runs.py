@@ -95,7 +95,7 @@ def compared_runs(metric: str, runs: Sequence[HeldOut], drawing: Drawing, *, see
     drawn_KD = _drawn(metric, runs, drawing, seed)
     folds = [_by_fold(metric, run) for run in runs]
     return [
-        ComparedRun(name, run, _score(metric, run), values, drawn_D, _undefined(values, run))
+        ComparedRun(name, run, mean_score(metric, run), values, drawn_D, _undefined(values, run))
         for name, run, values, drawn_D in zip(names, runs, folds, drawn_KD, strict=True)
     ]
 
@@ -111,7 +111,8 @@ def held_out_rows(run: HeldOut, repeat: int) -> NDArray[np.int64]:
     return np.flatnonzero(run.plan.fold_of_row[repeat] >= 0)
 
 
-def _score(metric: str, run: HeldOut) -> float:
+def mean_score(metric: str, run: HeldOut) -> float:
+    """Return a metric on the held-out rows, mean over repeats; NaN where it is undefined in all."""
     values = []
     for repeat in range(run.plan.repeats):
         rows = held_out_rows(run, repeat)
