@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import socket
+import sys
 import threading
 
 import numpy as np
@@ -288,6 +289,30 @@ def test_images_come_as_bytes_and_are_never_opened_by_name(images, runs):
         damaged = images.post("/predict", content=b"abc", headers={"Content-Type": kind})
         assert damaged.status_code == 422
         assert "the form is damaged" in damaged.json()["error"]["message"]
+
+
+def test_no_value_of_a_request_is_opened(images, table, tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(png(8, 8))
+    touched, listening = [], True
+
+    def note(event, arguments):  # a hook of Python's cannot be taken away again
+        if listening and event in ("open", "os.listdir", "os.scandir"):
+            touched.append(str(arguments[0]))
+
+    sys.addaudithook(note)
+    try:
+        name, headers = str(secret), {"Accept-Language": f"{tmp_path}/zh", "Referer": f"file://{secret}"}
+        for client in (images, table):
+            client.get("/", headers=headers)
+            client.get(f"/{secret}")
+            client.post("/predict", json={**ROW, "colour": name, "share": name, "file": name, "path": name})
+            client.post("/predict", json={**ROW, "colour": name, "key": name}, params={"folds": "1", "data": name})
+            client.post("/predict", files={"file": (name, png(8, 8))}, data={"file": name, "images": str(tmp_path)})
+    finally:
+        listening = False
+    assert any("foldwise-serve" in path for path in touched)  # the hook hears
+    assert [path for path in touched if str(tmp_path) in path] == []
 
 
 def test_images_that_are_too_large_or_too_many_are_not_decoded(images, monkeypatch):
