@@ -14,6 +14,7 @@ from trainer.cli.main import main as foldwise
 from trainer.errors import CheckpointError, ConfigError
 from trainer.inference.blend_run import blend_runs, read_blend
 from trainer.inference.combine import combine
+from trainer.inference.decide import Wanted, decide_run
 from trainer.inference.held_out import read_held_out
 from trainer.inference.trained import open_trained
 from trainer.inference.verify_blend import verify_blend
@@ -181,3 +182,8 @@ def test_the_command_prints_weights_and_both_figures(runs, tmp_path, capsys, mon
     assert foldwise(["blend", "a", "--out", "x"]) == 2
     assert foldwise(["blend", "a", "absent", "--out", "x"]) == 4
     assert "absent" in capsys.readouterr().err
+
+
+def test_sets_are_not_decided_on_a_blend_and_it_says_why(blended):
+    with pytest.raises(ConfigError, match="sets are made from what each fold's own model says"):
+        decide_run(blended.merged.report.parent, Wanted(coverage=0.9))

@@ -138,7 +138,9 @@ def test_what_means_the_same_is_predicted_the_same(runs, predict, tmp_path, chan
     SAME[change](frame).to_csv(tmp_path / "other.csv", index=False)
     second, printed = predict(run, tmp_path / "other.csv", output="second.csv")
     pd.testing.assert_frame_equal(first, second)
-    assert ("column 'size' holds numbers with a decimal comma" in printed) == (change == "a decimal comma, sure")
+    assert ("column 'size' holds numbers with a decimal comma, in the run's data numbers" in printed) == (
+        change == "a decimal comma, sure"
+    )
 
 
 def test_types_of_a_parquet_file_do_not_matter(runs, predict, tmp_path):
@@ -281,7 +283,7 @@ def test_labels_of_the_new_file(runs, predict, tmp_path):
     run = runs(table_options)
     new_table(folder_of(run), tmp_path / "new.csv", label=lambda labels: ["YES ", "maybe", "", *labels[3:]])
     _, printed = predict(run, tmp_path / "new.csv")
-    assert "1 labels are none of the run's ('maybe'; the run has no, yes): not scored" in printed
+    assert "1 label is none of the run's ('maybe'; the run has no, yes): not scored" in printed
     assert "scores of 38 rows with a label" in printed
     new_table(folder_of(run), tmp_path / "new.csv", label=lambda labels: "yes")
     _, printed = predict(run, tmp_path / "new.csv", output="second.csv")
@@ -292,6 +294,32 @@ def test_rows_of_the_run_itself_are_told(runs, predict):
     run = runs(table_options)
     _, printed = predict(run, folder_of(run) / "table.csv")
     assert "warning: 40 ids are of rows that the run was trained on" in printed
+
+
+def test_rows_of_the_run_without_ids_are_told_by_their_file_or_their_labels(runs, predict, tmp_path):
+    run = runs(table_options, "data.id=null", "data.drop=[key]")
+    _, printed = predict(run, folder_of(run) / "table.csv")
+    assert "table.csv is the file that the run was trained on: their predictions" in printed.replace("\n", " ")
+    frame = pd.read_csv(folder_of(run) / "table.csv", dtype=str, keep_default_na=False)
+    frame.to_csv(tmp_path / "copy.csv", index=False)
+    _, printed = predict(run, tmp_path / "copy.csv", output="copy_out.csv")
+    assert "the labels are, row by row, those of the rows that the run was trained on" in printed
+    frame[::-1].to_csv(tmp_path / "other.csv", index=False)
+    _, printed = predict(run, tmp_path / "other.csv", output="other_out.csv")
+    assert "trained on" not in printed
+
+
+def test_ids_keep_their_zeros(runs, predict, tmp_path):
+    run = runs(table_options)
+    new_table(folder_of(run), tmp_path / "new.csv", key=lambda ids: [f"{number:04}" for number in range(len(ids))])
+    out, _ = predict(run, tmp_path / "new.csv", output="out.parquet")
+    assert out["id"].tolist() == [f"{number:04}" for number in range(40)]
+    write_rows(tmp_path / "sample.csv", [["key", "p"], ["0007", 0.5], ["0000", 0.5]])
+    predict(run, tmp_path / "new.csv", "--submission", str(tmp_path / "sample.csv"), output="mine.csv")
+    assert pd.read_csv(tmp_path / "mine.csv", dtype=str)["key"].tolist() == ["0007", "0000"]
+    write_rows(tmp_path / "sample.csv", [["key", "p"], ["7", 0.5]])
+    err = predict(run, tmp_path / "new.csv", "--submission", str(tmp_path / "sample.csv"), output="no.csv", code=3)
+    assert "1 of its 1 ids has no prediction: '7' (here '0007': zeros in front)" in err
 
 
 def test_numbers_are_in_the_unit_of_the_target(runs, predict, tmp_path):
@@ -330,6 +358,10 @@ def test_texts_empty_ones_and_another_order_of_the_rows(runs, predict, tmp_path)
     back, _ = predict(run, tmp_path / "back.csv", output="back_out.csv")
     np.testing.assert_allclose(out["proba_good"], back["proba_good"][::-1], atol=1e-6)
     assert "scores" not in printed
+    assert "unknown" not in printed
+    write_rows(tmp_path / "new.csv", [["text"], *[[text] for text in [*texts[:4], "", "zzz qqq", "xxx"]]])
+    _, printed = predict(run, tmp_path / "new.csv", output="strange.csv")
+    assert "in 2 of 7 texts half of the words or more are unknown to the run" in printed
 
 
 def test_a_pretrained_model_needs_no_directory_and_its_frozen_body_runs_once(runs, predict, monkeypatch, tmp_path):
@@ -402,7 +434,7 @@ def test_a_competition_s_file_is_filled(runs, predict, tmp_path, header, value, 
     assert found == expected if column == "prediction" else np.allclose(found, expected, atol=1e-6)
     write_rows(tmp_path / "sample.csv", [list(header), ["elsewhere", *[value] * (len(header) - 1)]])
     err = predict(run, tmp_path / "new.csv", "--submission", str(tmp_path / "sample.csv"), output="no.csv", code=3)
-    assert "1 of its 1 ids have no prediction: 'elsewhere'" in err
+    assert "1 of its 1 ids has no prediction: 'elsewhere'" in err
 
 
 def test_a_run_without_weights_or_with_folds_missing_says_what_to_do(train, tmp_path, capsys):
@@ -458,7 +490,6 @@ def test_blocks_say_the_same_as_the_whole(runs, predict, tmp_path, monkeypatch):
     parts, _ = predict(run, tmp_path / "new.csv", output="parts.csv")
     pd.testing.assert_frame_equal(whole, parts, atol=1e-6)
     monkeypatch.setattr("trainer.inference.table_blocks.LEAST_BYTES", 1)
-    monkeypatch.setattr("trainer.data.readers.csv_fast.LEAST_BYTES", 1)
     streamed, _ = predict(run, tmp_path / "new.csv", output="streamed.csv")
     pd.testing.assert_frame_equal(whole, streamed, atol=1e-6)
     pd.read_csv(tmp_path / "new.csv").to_parquet(tmp_path / "new.parquet", index=False)

@@ -61,7 +61,6 @@ def large(monkeypatch):
 
     def patch():
         monkeypatch.setattr("trainer.inference.table_blocks.LEAST_BYTES", 1)
-        monkeypatch.setattr("trainer.data.readers.csv_fast.LEAST_BYTES", 1)
         monkeypatch.setattr("trainer.data.readers.csv_blocks.SMALL_BYTES", 120)  # of a block: a few rows
 
     return patch

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from trainer.system.thread_map import AHEAD, FIRST, threaded
+from trainer.system.thread_map import AHEAD, FIRST, ahead, threaded
 
 
 def with_threads(seconds, n_items, n_threads=4):
@@ -60,3 +60,29 @@ def test_an_error_reaches_the_caller_at_its_place(broken):
     results = threaded(one, range(100), 2)
     with pytest.raises(KeyError, match=str(broken)):
         list(results)
+
+
+def test_the_next_item_is_made_while_one_is_used():
+    made = []
+
+    def items():
+        for number in range(4):
+            made.append(number)
+            yield number
+
+    for number in ahead(items()):
+        deadline = time.monotonic() + 10
+        while len(made) < min(number + 2, 4) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert made == list(range(min(number + 2, 4)))
+
+
+def test_an_error_of_an_item_comes_where_it_would_have_been():
+    def items():
+        yield 1
+        raise ValueError("second")
+
+    found = ahead(items())
+    assert next(found) == 1
+    with pytest.raises(ValueError, match="second"):
+        next(found)

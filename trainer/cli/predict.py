@@ -99,7 +99,6 @@ def predict(
     """
     from trainer.inference.new_rows import Asked
     from trainer.inference.predict import predict_to_file
-    from trainer.inference.predict_blend import Models, predict_blend_to_file
     from trainer.inference.predictor import open_predictor
     from trainer.report.formatting import folds_named
     from trainer.report.terminal import terminal
@@ -111,6 +110,8 @@ def predict(
     predict_rows: Callable[..., Outcome]
     with interrupts.handled(), interrupts.deferred():
         if is_blend(directory):
+            from trainer.inference.predict_blend import Models, predict_blend_to_file
+
             _require_plain(directory, folds, model, average)
             models = Models(device, batch_size, plugins or [])
             predict_rows = partial(predict_blend_to_file, directory, models=models, raw=raw)

@@ -216,15 +216,15 @@ def predict(learner: Predicts, data: TrainingSet, rows: NDArray[np.int64], batch
     if not len(rows):
         return np.zeros((0, learner.loss.n_outputs), dtype=np.float32)
     logits: list[Tensor] = []
-    order = evaluation_order(rows, batch_size, data.rows.lengths())
+    lengths_N = data.rows.lengths()
+    order = evaluation_order(rows, batch_size, lengths_N)
     batches = data.batches(order, key=None)
     with learner.evaluation_weights(), evaluating(learner.model), closing(batches), learner.as_message():
         for batch in batches:
             interrupts.check()
             logits.append(_logits(learner, batch))
-    in_row_order = np.argsort(np.concatenate(order))
     everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
-    return everything[in_row_order]
+    return everything if lengths_N is None else everything[np.argsort(np.concatenate(order))]
 
 
 def predict_views(

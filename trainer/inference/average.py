@@ -63,12 +63,12 @@ def averaged(models: Sequence[FoldModel], outputs_K: Sequence[FoldOutput], how: 
 
 def entropy(proba_BC: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
     """Return (B,) in nats: of one choice, or the sum over labels of the entropy of each."""
-    from scipy.special import entr
-
-    found: NDArray[np.float64] = entr(proba_BC).sum(axis=1)
+    proba = torch.from_numpy(proba_BC)
+    found = torch.special.entr(proba).sum(dim=1)
     if task.several_labels:
-        found = found + entr(1 - proba_BC).sum(axis=1)
-    return found
+        found += torch.special.entr(1 - proba).sum(dim=1)
+    entropy_B: NDArray[np.float64] = found.numpy()
+    return entropy_B
 
 
 def mean_ranks(proba_KNC: NDArray[Any]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from trainer.inference.reliability import Reliability, reliability
 from trainer.inference.thresholds import find_offsets
 from trainer.metrics.find import metric_named
 from trainer.metrics.summary import mean_of_defined
+from trainer.store.own_files import is_blend
 from trainer.tasks import Target
 
 
@@ -248,6 +249,11 @@ def _value(run: HeldOut, objective: Objective, target: Target, labels: Target) -
 def _require_coverage(coverage: float, run: HeldOut) -> None:
     if not 0 < coverage < 1:
         raise ConfigError(f"--coverage {coverage:g}: must lie between 0 and 1, such as 0.9")
+    if is_blend(run.directory):
+        raise ConfigError(
+            f"--coverage: {run.directory} is a blend, and sets are made from what each fold's own model says of a row\n"
+            "decide it on one of its runs, and predict with that one"
+        )
     if run.task.several_labels:
         raise ConfigError("--coverage is for one class per row, or for numbers: a row of this run has several labels")
     if len(np.unique(run.plan.fold_of_row[0][run.plan.fold_of_row[0] >= 0])) < 2:

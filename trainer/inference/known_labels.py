@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.data.columns.joined import split_labels
 from trainer.data.columns.list_labels import is_list, read_lists
+from trainer.data.columns.number_forms import FORMS, PLAIN_NUMBERS, read_written_as
 from trainer.data.columns.roles import is_blank, text_cells
 from trainer.data.columns.spellings import NUMBER, canonical
 from trainer.data.columns.unlabelled import left_out
@@ -19,6 +21,7 @@ from trainer.system.arrow_files import as_numpy
 from trainer.tasks import Target, Task
 
 MOST_NAMED = 3
+COMMAS = ("decimal comma", "comma thousands")  # forms of numbers that are told from others by their cells
 TRUTH = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
 
 
@@ -33,6 +36,7 @@ class KnownLabels:
         delimiter: between labels of one cell, or None.
         missing: labels that mean no label.
         unknown: labels that are no class of the run, and their rows.
+        form: how numbers are written here.
     """
 
     task: Task
@@ -41,6 +45,7 @@ class KnownLabels:
     delimiter: str | None = None
     missing: Sequence[object] = ()
     unknown: Counter[str] = field(default_factory=Counter)
+    form: str = PLAIN_NUMBERS
 
     def read(self, table: pa.Table, file: str) -> tuple[Target, NDArray[np.bool_]]:
         """Return the target of a block, and (B,) which of its rows have a label that the run knows."""
@@ -64,8 +69,7 @@ class KnownLabels:
         encoded = encoded.dictionary_encode()
         texts, codes_B = encoded.dictionary.to_pylist(), as_numpy(encoded.indices.fill_null(-1))
         if not self.task.has_classes:
-            values = [float(text) if NUMBER.fullmatch(text.strip()) else np.nan for text in texts]
-            target_B = np.array([*values, np.nan])[codes_B]
+            target_B = np.array([*self._numbers(texts, np.unique(codes_B[~has_none])), np.nan])[codes_B]
             known_B = np.isfinite(target_B) & ~has_none
         else:
             places = np.array([*self._places(texts), -1], dtype=np.int64)[codes_B]
@@ -75,12 +79,43 @@ class KnownLabels:
 
     def note(self) -> list[str]:
         """Return what to say of labels that are no class of the run."""
+        said = [f"labels hold {FORMS[self.form][0]}: read as such"] if self.form != PLAIN_NUMBERS else []
         if not self.unknown:
-            return []
-        named = ", ".join(f"'{shown(word, 30)}'" for word in list(self.unknown)[:MOST_NAMED])
+            return said
+        words = list(self.unknown)[:MOST_NAMED]
+        named = ", ".join(f"'{shown(word, 30)}'{self._near(word)}" for word in words)
         more = ", ..." if len(self.unknown) > MOST_NAMED else ""
         have = f"the run has {shown(', '.join(self.classes), 80)}" if self.task.has_classes else "the run has numbers"
-        return [f"warning: {self.unknown.total()} labels are none of the run's ({named}{more}; {have}): not scored"]
+        n_labels = self.unknown.total()
+        are = "1 label is" if n_labels == 1 else f"{n_labels} labels are"
+        return [*said, f"warning: {are} none of the run's ({named}{more}; {have}): not scored"]
+
+    def _near(self, word: str) -> str:
+        """Return the class that a label may mean: a few letters differ, or one of them has a prefix."""
+        folded = {label.strip().casefold(): label for label in self.classes}
+        written = word.strip().casefold()
+        near = get_close_matches(written, folded, n=1, cutoff=0.8)
+        near = near or [label for label in folded if label and _end_alike(label, written)][:1]
+        return f" (did you mean '{shown(folded[near[0]], 30)}'?)" if near else ""
+
+    def _numbers(self, texts: Sequence[str], codes: NDArray[np.int64]) -> list[float]:
+        """Return the number in each text, NaN where there is none.
+
+        Args:
+            texts: of a block, each once.
+            codes: places of those that are labels.
+        """
+        values = [float(text) if NUMBER.fullmatch(text.strip()) else np.nan for text in texts]
+        labels = [texts[code].strip() for code in codes.tolist()]
+        if not self.task.has_classes and labels and np.isnan([values[code] for code in codes.tolist()]).any():
+            for form in COMMAS if self.form == PLAIN_NUMBERS else (self.form,):
+                found = read_written_as(labels, form, sure=form == self.form)
+                if found is not None:
+                    self.form = form
+                    for code, value in zip(codes.tolist(), found, strict=True):
+                        values[code] = value
+                    break
+        return values
 
     def _places(self, texts: Sequence[str]) -> list[int]:
         """Return the class of each text; another writing of exactly one class is that class; -1 = none."""
@@ -115,3 +150,10 @@ class KnownLabels:
         known_B[rows_P[~known_P]] = False
         self._count(found, codes_P[~known_P])
         return target_BL, known_B
+
+
+def _end_alike(one: str, other: str) -> bool:
+    """Whether one is the other behind a prefix: __label__good and good, class_1 and 1."""
+    short, long = sorted((one, other), key=len)
+    before = long[: -len(short)]
+    return bool(short) and long.endswith(short) and bool(before) and not before[-1].isalnum()

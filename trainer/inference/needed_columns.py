@@ -41,10 +41,11 @@ def require_columns(wanted: Sequence[str], have: Sequence[str], named: str, ids:
     for name in missing[:5]:
         near = get_close_matches(name.strip().casefold(), spare, n=1, cutoff=0.6)
         said.append(f"'{shown(name, 40)}'" + (f" (here '{shown(spare[near[0]], 40)}'?)" if near else ""))
+    are = "is" if len(missing) == 1 else "are"
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     advice = f"\n--id {NO_IDS} numbers the rows, --id COL takes another column" if missing == [ids] else ""
     raise DataError(
-        f"{named}: {len(missing)} of the {len(wanted)} columns the run needs are missing: {', '.join(said)}{more}\n"
+        f"{named}: {len(missing)} of the {len(wanted)} columns the run needs {are} missing: {', '.join(said)}{more}\n"
         f"have: {shown(', '.join(map(repr, have)), 200)}\nname them as in the run's data{advice}"
     )
 

@@ -19,15 +19,16 @@ from trainer.data.samples import Images, Inputs, Texts
 from trainer.data.sources.csv_text import joined_texts
 from trainer.data.sources.image_csv import find_images
 from trainer.errors import CheckpointError, DataError, shown
-from trainer.inference.ids import IdCheck, hashed
+from trainer.inference.ids import IdCheck
 from trainer.inference.indexed_columns import sparse_columns, with_zero_columns
 from trainer.inference.known_labels import KnownLabels
+from trainer.inference.known_rows import KnownRows
 from trainer.inference.needed_columns import NO_IDS, known_features, needed_columns, plain_numbers, require_columns
 from trainer.inference.predictor import Predictor
 from trainer.inference.table_blocks import cut_up, open_blocks, written_as
-from trainer.store.run_files import read_run_rows
+from trainer.system.thread_map import ahead
 
-BLOCK_ROWS = {TABLE: 1 << 16, TEXT: 1 << 13, IMAGE_TABLE: 512, IMAGE_FOLDER: 512}
+BLOCK_ROWS = {TABLE: 1 << 14, TEXT: 1 << 13, IMAGE_TABLE: 512, IMAGE_FOLDER: 512}
 LABEL = "label"  # the column of folders' names
 
 
@@ -166,7 +167,7 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
     present = [name for name in optional if name in opened.names]
     labels = KnownLabels(spec.task, spec.classes, optional, columns.label_delimiter, columns.missing_labels)
     inputs_of, notes_of = _inputs(predictor, kind, opened, named, asked)
-    check = IdCheck(named, ids or "")
+    check, known = IdCheck(named, ids or ""), KnownRows(predictor, data)
     notes: list[str] = []
     if present and len(present) < len(optional):
         notes.append(f"only {len(present)} of {len(optional)} label columns are there: nothing is scored")
@@ -179,6 +180,7 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
         for table in opened.read():
             ids_B = check.add(table, start) if ids else np.arange(start, start + table.num_rows).astype(np.str_)
             found = labels.read(table, named) if len(present) == len(optional) and present else None
+            known.add(found)
             inputs, readable_B = inputs_of(table, start)
             yield Block(ids_B, inputs, readable_B, found)
             start += table.num_rows
@@ -188,23 +190,10 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
     return NewRows(
         opened.n_rows,
         n_blocks,
-        blocks,
-        lambda: [*opened.notes, *notes, *notes_of(), *labels.note(), *_trained_on(predictor, check)],
+        (lambda: ahead(blocks())) if in_blocks else blocks,
+        lambda: [*opened.notes, *notes, *notes_of(), *labels.note(), *known.notes(check)],
         numbered=ids is None,
     )
-
-
-def _trained_on(predictor: Predictor, check: IdCheck) -> list[str]:
-    """Say that rows are those of the run: folds that were trained on a row predict it too well."""
-    run = predictor.run
-    if not check.hashes or not run.spec.reading.get("id"):
-        return []
-    hashes_N = hashed(read_run_rows(run.directory, run.spec.task)[0])
-    n_same = sum(int(np.isin(of_block, hashes_N).sum()) for of_block in check.hashes)
-    if not n_same:
-        return []
-    said = f"{n_same} ids are of rows that the run was trained on: their predictions, and scores, are too good"
-    return [f"warning: {said}; those of the folds that held them out are in oof.parquet"]
 
 
 def _options(predictor: Predictor, data: Any, asked: Asked, kind: str) -> ColumnOptions:

@@ -23,6 +23,7 @@ from trainer.store.result_files import class_columns
 from trainer.system import interrupts
 from trainer.tasks import Target
 
+LEAST_UNKNOWN = 0.05  # share of the texts from which on unknown words are told
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
@@ -32,6 +33,7 @@ class Seen:
 
     Attributes:
         n_rows: of them.
+        n_unknown: texts of which at least half of the words are unknown to the run.
         targets: of rows whose label is known, block by block.
         probas: of the same rows.
         ids: of all rows, kept only where a file is to be put into another order.
@@ -40,11 +42,24 @@ class Seen:
     """
 
     n_rows: int = 0
+    n_unknown: int = 0
     targets: list[Target] = field(default_factory=list)
     probas: list[NDArray[Any]] = field(default_factory=list)
     ids: list[NDArray[np.str_]] = field(default_factory=list)
     all_probas: list[NDArray[np.float64]] = field(default_factory=list)
     all_labels: list[Target] = field(default_factory=list)
+
+    def count(self, predictor: Predictor, block: Block) -> None:
+        """Count the rows of a block that was predicted just now."""
+        self.n_rows += len(block.ids_B)
+        self.n_unknown += getattr(predictor.models[0].fitted, "n_unknown", 0)
+
+    def notes(self) -> list[str]:
+        """Return what a person should know of the words of the texts."""
+        if not self.n_unknown or self.n_unknown < LEAST_UNKNOWN * self.n_rows:
+            return []
+        said = f"in {self.n_unknown} of {self.n_rows} texts half of the words or more are unknown to the run"
+        return [f"warning: {said}: is it the right column, and the right language?"]
 
 
 @dataclass(frozen=True)
@@ -142,7 +157,7 @@ def outcome_of(predictor: Predictor, rows: NewRows, seen: Seen, said: Sequence[s
     if n_scored:
         target, proba = np.concatenate(seen.targets), np.concatenate(seen.probas)
         scores = score(predictor.run.recipe.settings.metrics, predictor.run.spec.task, target, proba)
-    return Outcome(seen.n_rows, scores, n_scored, (*predictor.run.notes, *rows.notes(), *said))
+    return Outcome(seen.n_rows, scores, n_scored, (*predictor.run.notes, *rows.notes(), *seen.notes(), *said))
 
 
 def predicted(
@@ -184,7 +199,7 @@ def _of_block(
     found = averaged(predictor.models, outputs_K, average, spec.task)
     names, proba_K = [model.name for model in predictor.models], [output.proba for output in outputs_K]
     found = with_decision(found, predictor.decision, names, proba_K)
-    seen.n_rows += len(block.ids_B)
+    seen.count(predictor, block)
     if block.labels is not None:
         target, known_B = block.labels
         known_B = known_B & readable_B

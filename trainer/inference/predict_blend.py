@@ -18,7 +18,7 @@ from trainer.inference.combine import combine
 from trainer.inference.decision import decision_for
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.output import output_file, result_table
-from trainer.inference.predict import Outcome, Track, all_labels, all_rows, outputs_of, refuse_same
+from trainer.inference.predict import Outcome, Seen, Track, all_labels, all_rows, outputs_of, refuse_same
 from trainer.inference.predictor import Predictor, open_predictor
 from trainer.inference.submission import filled, read_sample
 from trainer.metrics.scores import score
@@ -198,19 +198,20 @@ def _predicted(
         blended = blend_rows(member, data, asked, track)
         return replace(blended.first, proba_NC=all_rows(blended.found, blended.readable_N), spec=blended.spec)
     predictor = member()
-    rows, spec = open_new_rows(predictor, data, asked), predictor.run.spec
+    rows, spec, seen = open_new_rows(predictor, data, asked), predictor.run.spec, Seen()
     ids, probas = list[NDArray[np.str_]](), list[Floats]()
     targets, known = list[Target](), list[NDArray[np.bool_]]()
     for block in track(rows.blocks(), f"predicting with {place.name}", rows.n_blocks):
         interrupts.check()
         outputs = outputs_of(predictor, block)
+        seen.count(predictor, block)
         ids.append(block.ids_B)
         probas.append(all_rows(averaged(predictor.models, outputs, PROBA, spec.task), block.readable_B))
         if block.labels is not None:
             targets.append(block.labels[0])
             known.append(block.labels[1] & block.readable_B)
     labels = (np.concatenate(targets), np.concatenate(known)) if targets else None
-    notes = (*predictor.run.notes, *rows.notes())
+    notes = (*predictor.run.notes, *rows.notes(), *seen.notes())
     return _Predicted(np.concatenate(ids), np.concatenate(probas), labels, spec, notes, rows.numbered)
 
 

@@ -1,6 +1,6 @@
 """The file of a competition: its columns, its order and its ids, filled with predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,16 +131,24 @@ def _places(sample: Sample, ids_N: Sequence[str]) -> NDArray[np.int64]:
     place = {name: number for number, name in enumerate(ids_N)}
     missing = [name for name in sample.ids if name not in place]
     if missing:
-        named = ", ".join(f"'{shown(name, 40)}'" for name in missing[:MOST_NAMED])
+        bare = {name.lstrip("0"): name for name in ids_N}
+        named = ", ".join(f"'{shown(name, 40)}'{_with_zeros(name, bare)}" for name in missing[:MOST_NAMED])
+        have = "has" if len(missing) == 1 else "have"
         more = ", ..." if len(missing) > MOST_NAMED else ""
         raise DataError(
-            f"{sample.path}: {len(missing)} of its {len(sample.ids)} ids have no prediction: {named}{more}\n"
+            f"{sample.path}: {len(missing)} of its {len(sample.ids)} ids {have} no prediction: {named}{more}\n"
             f"the data has ids such as '{shown(str(ids_N[0]) if len(ids_N) else '', 40)}': predict all rows of the "
             "sample, and name the column with their ids by --id"
         )
     if len(set(sample.ids)) < len(sample.ids):
         raise DataError(f"{sample.path}: an id occurs twice in column '{sample.id}'")
     return np.array([place[name] for name in sample.ids], dtype=np.int64)
+
+
+def _with_zeros(name: str, bare: Mapping[str, str]) -> str:
+    """Return the id that differs by zeros in front, which a program lost that took it for a number."""
+    here = bare.get(name.lstrip("0"))
+    return f" (here '{shown(here, 40)}': zeros in front)" if here is not None and name.isdigit() else ""
 
 
 def _classes_of(sample: Sample, spec: DataSpec) -> list[int] | None:

@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import FORM, OpenTable, TableBlocks, Wanted
-from trainer.data.readers.csv_fast import LEAST_BYTES
 from trainer.data.readers.find import find_reader
 from trainer.data.readers.frames import is_frame, open_frame
 from trainer.data.readers.tables import open_table
 from trainer.data.readers.unpacked import is_packed
+
+LEAST_BYTES = 1 << 22  # a smaller file is read whole
 
 
 def open_blocks(

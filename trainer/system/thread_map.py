@@ -2,10 +2,10 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from trainer.system.resources import usable_cores
 
@@ -42,3 +42,14 @@ def threaded(one: Callable[[Item], Result], items: Sequence[Item], n_threads: in
             result = pending.pop(0).result()
             pending += [threads.submit(one, item) for item in islice(rest, 1)]
             yield result
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items in order; a thread makes the next one while one is used."""
+    nothing = object()
+    with ThreadPoolExecutor(1) as thread:
+        rest = iter(items)
+        following: Future[Any] = thread.submit(next, rest, nothing)
+        while (item := following.result()) is not nothing:
+            following = thread.submit(next, rest, nothing)
+            yield item

@@ -26,6 +26,7 @@ from trainer.system.arrow_files import Column, as_numpy
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"([+-]?\d+)\.0*", re.ASCII)
 MOST_NAMED = 3
+MOST_LINES = 4  # on columns of one kind
 
 
 @dataclass
@@ -40,6 +41,8 @@ class KnownFeatures:
         known: by column, the categories of the run's rows; none of columns whose categories are not known.
         found: how columns of numbers are written in the new file.
         unseen: by column, categories that are not known, and their rows.
+        with_values: columns of numbers with a value in some row.
+        examples: by column of ``found``, what became of its first cell.
     """
 
     numeric: Sequence[str]
@@ -49,6 +52,8 @@ class KnownFeatures:
     known: Mapping[str, frozenset[str]]
     found: dict[str, str] = field(default_factory=dict)
     unseen: dict[str, Counter[str]] = field(default_factory=dict)
+    with_values: set[str] = field(default_factory=set)
+    examples: dict[str, str] = field(default_factory=dict)
 
     def read(self, table: pa.Table, file: str, first_row: int) -> TableColumns:
         """Return the features of a block.
@@ -63,21 +68,25 @@ class KnownFeatures:
         """
         numeric_NF = np.empty((table.num_rows, len(self.numeric)))
         for place, name in enumerate(self.numeric):
-            numeric_NF[:, place] = self._numbers(table[name], name, file, first_row)
+            values_N = numeric_NF[:, place] = self._numbers(table[name], name, file, first_row)
+            if name not in self.with_values and not np.isnan(values_N).all():
+                self.with_values.add(name)
         categorical_NK = np.empty((table.num_rows, len(self.categorical)), dtype=object)
         for place, name in enumerate(self.categorical):
             categorical_NK[:, place] = self._categories(table, name, file)
         return TableColumns(numeric_NF, categorical_NK, tuple(self.numeric), tuple(self.categorical))
 
     def notes(self) -> list[str]:
-        """Return what differs from the run's file, one line per column."""
+        """Return what differs from the run's file, one line per column, of many columns a few."""
         said = [
-            f"column '{name}' holds {FORMS[DATES if form.startswith(DATES) else form][0]}; in the run's data "
-            f"{FORMS[DATES if _form(self.written, name).startswith(DATES) else _form(self.written, name)][0]}"
+            f"column '{name}' holds {_in_words(form)}, in the run's data {_in_words(_form(self.written, name))}: "
+            f"read as {self.examples[name]}"
             for name, form in self.found.items()
             if form != _form(self.written, name) and form != PLAIN_NUMBERS
         ]
-        return [*said, *(self._unseen_note(name) for name in self.unseen)]
+        empty = [name for name in self.numeric if name not in self.with_values]
+        none = f"no value in any row of column {shown(', '.join(map(repr, empty)), 160)}: the run's medians stand in"
+        return [*([none] if empty else []), *_few(said), *_few([self._unseen_note(name) for name in self.unseen])]
 
     def _unseen_note(self, name: str) -> str:
         counts = self.unseen[name]
@@ -139,7 +148,7 @@ class KnownFeatures:
         for form, sure in ((usual, True), *((form, False) for form in (others or [DATES]))):
             values = read_written_as(texts, form, sure=sure)
             if values is not None:
-                self.found[name] = form
+                self.found[name], self.examples[name] = form, f"{values[0]:g} ('{shown(texts[0], 30)}')"
                 return values
         return None
 
@@ -193,6 +202,15 @@ class KnownFeatures:
         cells = cells if isinstance(cells, pa.ChunkedArray) else pa.chunked_array([cells])
         tokens = ["", *("null" if token is None else str(token) for token in self.missing)]  # YAML: null, nan
         return pc.if_else(pc.is_in(cells, pa.array(tokens, cells.type)), None, cells)
+
+
+def _in_words(form: str) -> str:
+    return FORMS[DATES if form.startswith(DATES) else form][0]
+
+
+def _few(lines: Sequence[str]) -> list[str]:
+    more = [f"and {len(lines) - MOST_LINES} more columns likewise"] if len(lines) > MOST_LINES else []
+    return [*lines[:MOST_LINES], *more]
 
 
 def _form(written: Mapping[str, str], name: str) -> str:

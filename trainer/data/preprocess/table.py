@@ -155,7 +155,8 @@ class FittedTable:
 
     def _scale(self, numeric_BF: NDArray[np.float64], out_BW: NDArray[np.float32], first_row: int) -> None:
         missing_BF = np.isnan(numeric_BF)
-        scaled_BF = (np.where(missing_BF, self.medians_F, numeric_BF) - self.means_F) / self.scales_F
+        filled_BF = np.where(missing_BF, self.medians_F, numeric_BF) if missing_BF.any() else numeric_BF
+        scaled_BF = (filled_BF - self.means_F) / self.scales_F
         too_large_BF = ~(np.abs(scaled_BF) <= np.finfo(np.float32).max)
         if too_large_BF.any():
             place = int(too_large_BF.any(axis=0).argmax())

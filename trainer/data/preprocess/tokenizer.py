@@ -17,7 +17,7 @@ from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Inputs, Texts
 from trainer.data.texts import hf_tokenizer
 from trainer.data.texts.hf_tokenizer import Lengths, TokenMaker, Tokens
-from trainer.data.texts.known_tokens import unknown_note
+from trainer.data.texts.known_tokens import mostly_unknown, unknown_note
 from trainer.data.texts.lengths import character_note, cut_note, length_note
 from trainer.data.texts.load_tokenizer import load_tokenizer, trained_length_note
 from trainer.errors import ConfigError
@@ -181,6 +181,7 @@ class FittedTokenizer:
         max_length: most tokens per row.
         pretrained: where the tokenizer came from.
         notes: on the texts transformed last.
+        n_unknown: of new ones, those of which at least half of the tokens are unknown.
     """
 
     def __init__(self, maker: TokenMaker, max_length: int, pretrained: str) -> None:
@@ -188,6 +189,7 @@ class FittedTokenizer:
         self.max_length = max_length
         self.pretrained = pretrained
         self.notes: tuple[str, ...] = ()
+        self.n_unknown = 0
 
     @property
     def model_arguments(self) -> dict[str, Any]:
@@ -214,6 +216,7 @@ class FittedTokenizer:
         if not isinstance(inputs, Texts):
             raise ConfigError(NOT_TEXTS)
         tokens = self.maker.encode(inputs, lambda _: self.max_length)
+        self.n_unknown = int(mostly_unknown(tokens.tokens_T == self.maker.empty_id, tokens.offsets).sum())
         self.notes = (length_note(tokens.full_lengths_N, "tokens"), cut_note(tokens.full_lengths_N, self.max_length))
         return tokens
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from trainer.data.loading.batches import TokenRows
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Inputs, Texts
+from trainer.data.texts.known_tokens import mostly_unknown
 from trainer.data.texts.words import NumberedWords, Unit, split_words
 from trainer.errors import ConfigError
 
@@ -90,6 +91,7 @@ class FittedVocabulary:
         max_length: tokens kept per text.
         unit: words or characters.
         notes: on the texts transformed last: lengths, share of texts cut off and of unknown words.
+        n_unknown: of these texts, those of which at least half of the words are unknown.
     """
 
     def __init__(self, words: Sequence[str], lowercase: bool, max_length: int, unit: Unit = "words") -> None:
@@ -98,6 +100,7 @@ class FittedVocabulary:
         self.max_length = max_length
         self.unit: Unit = unit
         self.notes: tuple[str, ...] = ()
+        self.n_unknown = 0
 
     @property
     def model_arguments(self) -> dict[str, Any]:
@@ -130,6 +133,7 @@ class FittedVocabulary:
             out_C = tokens_T[offsets[chunk.start] : offsets[chunk.stop]]
             out_C[filled_C] = ids_W[inputs.tokens_T[first:last][kept_C]]
         self.notes = (*self._describe(lengths_N, tokens_T), *inputs.notes)
+        self.n_unknown = int((mostly_unknown(tokens_T == UNKNOWN, offsets) & (lengths_N > 0)).sum())
         return TokenRows(tokens_T, offsets, pad_id=PAD)
 
     def _ids(self, inputs: NumberedWords) -> NDArray[np.int32]:

@@ -36,18 +36,13 @@ def read_sound_csv(file: Path, encoding: str, form: CsvForm) -> pa.Table | None:
     if encoding.lower() not in UTF8:
         return None
     try:
-        if not is_large(file) or count_quotes(file, form) is None:
+        if file.stat().st_size < LEAST_BYTES or count_quotes(file, form) is None:
             return None
         names = names_in(file, form)
         with arrow_files.opened(file) as stream:
             return parse_rows(stream, file.stat().st_size, form, names)
     except (OSError, pa.ArrowException):
         return None
-
-
-def is_large(file: Path) -> bool:
-    """Return whether a file is too large to be read whole without need."""
-    return file.stat().st_size >= LEAST_BYTES
 
 
 def names_in(file: Path, form: CsvForm) -> list[str]:

@@ -45,7 +45,7 @@ def parse_csv(payload: bytes, file: Path, form: CsvForm) -> tuple[pa.Table, CsvF
     first_line = line_at(payload, len(payload) - len(rest))
     if form.quoted:
         _check_quotes(rest, form, file, first_line)
-    lines = form.rows(io.TextIOWrapper(io.BytesIO(rest), encoding="utf-8", newline=""))
+    lines = form.rows(_lines(rest))
     header: list[str] = next(lines, [])
     check_delimiter(header, form.delimiter, file)
     form = replace(form, row_names=form.has_header and _begins_with_row_name(header, lines))
@@ -54,9 +54,9 @@ def parse_csv(payload: bytes, file: Path, form: CsvForm) -> tuple[pa.Table, CsvF
         table = parse_rows(arrow_files.copied(rest), len(rest), form, names)
     except pa.ArrowException as problem:
         n_columns = len(names) - form.row_names
-        raise _row_problem(rest, form, n_columns, file, str(problem), first_line) from problem
+        raise row_problem(_lines(rest), form, n_columns, file, str(problem), first_line) from problem
     if form.row_names and len(pc.unique(table[ROW_NAMES])) < max(2, table.num_rows):  # no names: a cell too many
-        raise _row_problem(rest, form, len(header), file, "", first_line)
+        raise row_problem(_lines(rest), form, len(header), file, "", first_line)
     return table, form, (*marks, *notes)
 
 
@@ -150,11 +150,24 @@ def _reading(form: CsvForm, names: list[str], block_bytes: int, wanted: Wanted |
     }
 
 
-def _row_problem(
-    payload: bytes, form: CsvForm, n_columns: int, file: Path, parser_words: str, first_line: int
+def _lines(payload: bytes) -> TextIO:
+    return io.TextIOWrapper(io.BytesIO(payload), encoding="utf-8", newline="")
+
+
+def row_problem(
+    lines: TextIO, form: CsvForm, n_columns: int, file: Path, parser_words: str, first_line: int = 1
 ) -> DataError:
-    """Find the first row that is longer or shorter than the header."""
-    reader = form.rows(io.TextIOWrapper(io.BytesIO(payload), encoding="utf-8", newline=""))
+    """Find the first row that is longer or shorter than the header.
+
+    Args:
+        lines: of the file from the header on, their ends as they are there.
+        form: how it is written.
+        n_columns: that a row should have.
+        file: named in the message.
+        parser_words: what the parser said, for want of such a row.
+        first_line: number of the first of the lines.
+    """
+    reader = form.rows(lines)
     what = "the header has" if form.has_header else "the first row has"
     first, n_wrong, row = "", 0, -int(form.has_header)
     try:

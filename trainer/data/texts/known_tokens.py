@@ -1,6 +1,7 @@
 """Whether a tokenizer knows the texts: without its vocabulary it makes the same of all of them, and no error."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainer.data.samples import Texts
 from trainer.data.texts.hf_tokenizer import TokenMaker, Tokens
@@ -8,6 +9,19 @@ from trainer.errors import ConfigError
 
 MANY_UNKNOWN = 0.2  # share of all tokens from which on it is said
 SPACES = "▁ĠĊ "  # how tokenizers write spaces and line ends
+
+
+def mostly_unknown(unknown_T: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return (N,) whether at least half of the tokens of a text are unknown.
+
+    Args:
+        unknown_T: of every token.
+        offsets: (N + 1,) where each text starts; none is empty.
+    """
+    if len(offsets) == 1:
+        return np.zeros(0, dtype=bool)
+    counts_N = np.add.reduceat(unknown_T.astype(np.int64), offsets[:-1])
+    return np.asarray(counts_N * 2 >= np.diff(offsets))
 
 
 def unknown_note(pretrained: str, maker: TokenMaker, texts: Texts, tokens: Tokens) -> str:

@@ -24,7 +24,7 @@ MAGIC = (b"PAR1",)
 USES = frozenset[str]()
 
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"  # of a partition column, in the name of a folder
-READ_BYTES = 1 << 20  # of a column at a time, where rows are read in blocks; else all of a row group's
+READ_BYTES = 1 << 16  # of a column at a time, where rows are read in blocks; else all of a row group's
 VERSIONED = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}  # keep rows that were deleted
 
 
@@ -86,8 +86,8 @@ def _raw_blocks(path: Path, names: list[str], n_rows: int) -> Iterator[pa.Table]
 
     try:
         with arrow_files.opened(path) as stream:
-            file = parquet.ParquetFile(stream, buffer_size=READ_BYTES)
-            for batch in file.iter_batches(n_rows, columns=names):
+            file = parquet.ParquetFile(stream, buffer_size=READ_BYTES, pre_buffer=False)
+            for batch in file.iter_batches(n_rows, columns=names, use_threads=False):
                 yield pa.Table.from_batches([batch]).select(names)
     except (pa.ArrowException, OSError) as problem:
         raise _unreadable(path, problem) from problem
