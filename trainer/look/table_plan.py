@@ -198,7 +198,7 @@ def _split_and_groups(samples: Samples, columns: Sequence[ColumnLook]) -> tuple[
 
 
 def _some(cells_N: Any) -> str:
-    return ", ".join(sorted(set(map(str, cells_N.tolist())))[:4])
+    return ", ".join(sorted({str(cell) for cell in cells_N.tolist() if cell == cell and cell not in (None, "")})[:4])
 
 
 def _with_ids(plan: LoadingPlan, columns: Sequence[ColumnLook], taken: set[str]) -> tuple[LoadingPlan, dict[str, str]]:

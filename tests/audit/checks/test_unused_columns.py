@@ -45,7 +45,14 @@ def test_other_columns_are_no_groups(name, cells):
 
 
 @pytest.mark.parametrize(
-    ("name", "cells"), [("part", ["train", "test"] * 6), ("x", ["Train", "dev", "Test"] * 4), ("fold", [0, 1, 2] * 4)]
+    ("name", "cells"),
+    [
+        ("part", ["train", "test"] * 6),
+        ("x", ["Train", "dev", "Test"] * 4),
+        ("x", ["train", "test", None, ""] * 3),
+        ("fold", [0, 1, 2] * 4),
+        ("fold", [0.0, 1.0, np.nan] * 4),
+    ],
 )
 def test_a_column_that_looks_like_a_split(name, cells):
     (finding,) = found(name, cells)

@@ -75,16 +75,20 @@ def _columns(table: TableColumns) -> dict[str, Cells]:
 
 def _is_split(name: str, cells_N: Cells) -> bool:
     if cells_N.dtype == object:
-        if not {str(cell).lower() for cell in cells_N[:1000]} <= SPLIT_WORDS:
+        if not _words(cells_N[:1000]) <= SPLIT_WORDS:
             return False
-        words = {str(cell).lower() for cell in cells_N}  # of all rows: those of train often come first
+        words = _words(cells_N)  # of all rows: those of train often come first
         return len(words) > 1 and words <= SPLIT_WORDS
     if not SPLIT_NAME.fullmatch(name):
         return False
-    values = np.unique(cells_N)
-    if np.isnan(values).any() or not 1 < len(values) <= MOST_FOLDS:
+    values = np.unique(cells_N[~np.isnan(cells_N)])  # some may be empty, as where tables were merged
+    if not 1 < len(values) <= MOST_FOLDS:
         return False
     return bool((values == np.arange(len(values)) + round(values[0])).all())
+
+
+def _words(cells_N: Cells) -> set[str]:
+    return {str(cell).lower() for cell in cells_N if cell is not None and cell != ""}
 
 
 def _repeats(cells_N: Cells) -> bool:

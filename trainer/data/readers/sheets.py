@@ -58,9 +58,19 @@ class Grid:
     rows: Sequence[Sequence[Any]]
     numbers: Sequence[int]
 
+    @property
+    def width(self) -> int:
+        """The number of columns, empty ones among them too."""
+        return max(map(len, (self.header, *self.rows)))
+
+    def under(self, names: Sequence[str]) -> "Grid":
+        """Return the same cells under these names; the first row is one of values."""
+        numbers = (self.header_number, *self.numbers)
+        return Grid(self.title, names, self.header_number, (self.header, *self.rows), numbers)
+
     def columns(self) -> list[int]:
         """Return the numbers (from 1) of the columns that have a name or a value."""
-        width = max(map(len, (self.header, *self.rows)))
+        width = self.width
         filled: set[int] = set()
         for cells in (self.header, *self.rows):
             if len(filled) == width:

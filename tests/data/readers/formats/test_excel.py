@@ -191,3 +191,21 @@ def test_without_openpyxl_the_extra_is_named(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(ConfigError, match=r"pip install 'foldwise\[formats\]'"):
         opened(path)
+
+
+def test_a_sheet_without_names_keeps_its_first_row(path):
+    rows = [[5.1, "00123", "setosa"], [4.9, "00007", "setosa"], [6.3, None, "virginica"]]
+    book(path, rows)
+    with pytest.raises(
+        DataError, match=r"first line looks like data \('5\.1', '00123', 'setosa'\)(.|\n)*data\.header=none"
+    ):
+        opened(path)
+    assert opened(path, header="none").rows.to_pydict() == {
+        "c1": [5.1, 4.9, 6.3],
+        "c2": ["00123", "00007", None],
+        "c3": ["setosa", "setosa", "virginica"],
+    }
+    assert opened(path, header=["width", "code", "kind"]).rows.column_names == ["width", "code", "kind"]
+    assert opened(path, header="first").rows.column_names == ["5.1", "00123", "setosa"]
+    with pytest.raises(ConfigError, match=r"names 2 columns, the first line of .* has 3 cells"):
+        opened(path, header=["width", "code"])

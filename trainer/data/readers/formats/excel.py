@@ -14,8 +14,10 @@ import pyarrow as pa
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.columns.roles import setting
 from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.csv_form import csv_form
 from trainer.data.readers.sheet_layout import Layout, address, read_layout
 from trainer.data.readers.sheets import Grid, read_grid
+from trainer.data.readers.table_checks import LOOKED_AT, check_first_line
 from trainer.data.readers.typed_cells import typed_column
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.wording.lists import first_few
@@ -24,7 +26,7 @@ NAME = "an Excel workbook"
 ENDINGS = (".xlsx", ".xlsm")
 ALSO = (".xls", ".xlsb", ".xlt", ".xltx")
 MAGIC = ()
-USES = frozenset({"table"})
+USES = frozenset({"table", "header"})
 
 ZIP, OLD = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -44,9 +46,20 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
             sheet, notes = _choose_sheet(book, columns.table, path)
             layout = read_layout(path, sheet)
             grid = read_grid(sheet, layout.number_formats)
+    form = csv_form(None, ",", header=columns.header)
+    if not form.has_header:
+        grid = grid.under(form.names([""] * grid.width, path))
     grid.refuse_oddities(layout, path)
     table, said = _as_table(grid, path)
+    if form.header is None:
+        check_first_line(_as_words(table), path)
     return OpenTable(table, notes=(*notes, *_hidden_note(grid, layout), *grid.notes(), *said))
+
+
+def _as_words(table: pa.Table) -> pa.Table:
+    """Return the first cells as text, as the check of a CSV file's first line takes them."""
+    first = table.slice(0, LOOKED_AT)
+    return pa.table([cells.cast(pa.string()) for cells in first.columns], first.column_names)
 
 
 def _refuse_other_forms(path: Path) -> None:
