@@ -45,6 +45,7 @@ from trainer.wording.printable import let_print_anything, printable_message
 from trainer.wording.streams import let_output_be_lost
 
 NO_VALUE = re.compile(r"(--[a-z-]+=)?")
+MAY_BE_EMPTY = "--missing-labels"  # its value is what a cell holds
 UsageError: Any = typer.BadParameter.__base__  # click's, or that of the copy which typer brings along
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (look, LOOK_EXAMPLES),
@@ -83,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if typed[:1] == ["train"]:  # its words are Hydra's, -m and --cfg among them
         return train_main(typed[1:])
     let_output_be_lost()
-    if empty := [place for place, word in enumerate(typed, 1) if NO_VALUE.fullmatch(word)]:
+    before = ["", *typed]
+    empty = [n for n, word in enumerate(typed, 1) if NO_VALUE.fullmatch(word) and before[n - 1] != MAY_BE_EMPTY]
+    if empty:
         said = f"argument {empty[0]} is empty: leave it out (a variable of the shell that is not set?)"
         print(f"{ConfigError.kind}: {said}", file=sys.stderr)
         return ConfigError.exit_code

@@ -196,9 +196,7 @@ def test_without_openpyxl_the_extra_is_named(path, monkeypatch):
 def test_a_sheet_without_names_keeps_its_first_row(path):
     rows = [[5.1, "00123", "setosa"], [4.9, "00007", "setosa"], [6.3, None, "virginica"]]
     book(path, rows)
-    with pytest.raises(
-        DataError, match=r"first line looks like data \('5\.1', '00123', 'setosa'\)(.|\n)*data\.header=none"
-    ):
+    with pytest.raises(DataError, match=r"first line looks like data \('5\.1', '00123', 'setosa'\)"):
         opened(path)
     assert opened(path, header="none").rows.to_pydict() == {
         "c1": [5.1, 4.9, 6.3],
