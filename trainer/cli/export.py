@@ -20,7 +20,11 @@ Legacy = Annotated[
     bool, typer.Option("--legacy", help="of --format torch: pickled as before torch 1.6, for an old reader")
 ]
 Mode = Annotated[
-    str, typer.Option(metavar="ensemble|all|fold=N", help="mean of all folds, the model of cv.fold=all, or one fold")
+    str,
+    typer.Option(
+        metavar="ensemble|soup|all|fold=N",
+        help="mean of all folds, or of their weights, the model of cv.fold=all, or one fold",
+    ),
 ]
 Half = Annotated[bool, typer.Option("--half", help="of --format onnx: in half precision, with what that costs")]
 Int8 = Annotated[bool, typer.Option("--int8", help="of --format onnx: weights in 8 bits, with what that costs")]

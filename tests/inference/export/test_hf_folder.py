@@ -47,7 +47,7 @@ def test_transformers_alone_says_what_the_run_says(run, tmp_path, capsys):
 
 
 def test_what_such_a_directory_cannot_hold_is_said(run, tmp_path):
-    with pytest.raises(ConfigError, match="holds one model: give --mode fold=0"):
+    with pytest.raises(ConfigError, match="holds one model: give --mode fold=0, soup or all"):
         export_run(run, tmp_path / "model", form="hf")
 
     def predictor(model_type, pool=None):

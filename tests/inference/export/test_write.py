@@ -146,7 +146,7 @@ def graph_of(exported, monkeypatch):
     """What the exported graph says, changed, is what the next export is taken for."""
 
     def use(change):
-        right = predict_file.model_of(exported, {})
+        right = predict_file.model_of(exported, {"format": "onnx"})
         monkeypatch.setattr(write, "write_onnx", lambda *_: None)
         monkeypatch.setattr(write, "model_of", lambda *_: lambda inputs: change(right(inputs)))
 
@@ -179,7 +179,7 @@ def test_what_cannot_be_is_said_before_the_folder_is_made(mixed, exported, tmp_p
         return capsys.readouterr().err
 
     assert "give one of onnx, torch, safetensors, hf" in refused("--format", "tflite")
-    assert "give ensemble, all" in refused("--mode", "best")
+    assert "give ensemble, soup, all" in refused("--mode", "best")
     assert "no such" in refused("--data", str(tmp_path / "nowhere.csv"), code=3).lower()
     with pytest.raises(ConfigError, match="is there already"):
         export_run(mixed, exported)

@@ -12,7 +12,7 @@ from trainer.inference.export.reduced import Cost
 from trainer.inference.export.steps.deciding import Runs
 from trainer.inference.export.steps.texts import passes
 from trainer.inference.predictor import Predictor
-from trainer.store.fold_files import ALL, fold_directory, load_fold
+from trainer.store.fold_files import fold_directory, load_fold
 
 TOLERANCE = 1e-4
 EQUAL = 1e-6  # probabilities so near each other are equally likely: float32 rounds off a tenth of it
@@ -31,6 +31,7 @@ class Compared:
         held_out: largest difference from oof.parquet, of held-out rows; None where no fold holds any of them out.
         level: the opt level that those were predicted at.
         cost: of the smaller graph that was asked for, or None.
+        soup: what was measured of the mean of weights, or "".
     """
 
     n_rows: int
@@ -38,11 +39,13 @@ class Compared:
     held_out: float | None
     level: str
     cost: Cost | None = None
+    soup: str = ""
 
     @property
     def line(self) -> str:
         """What was found, in words."""
-        return self._found() if self.cost is None else f"{self._found()}; {self.cost.line}"
+        parts = [self._found(), self.soup, "" if self.cost is None else self.cost.line]
+        return "; ".join(part for part in parts if part)
 
     def _found(self) -> str:
         found = f"the exported model and torch differ by {self.largest:.2g} at most, on {self.n_rows} rows of the run"
@@ -129,7 +132,7 @@ def _from_held_out(
     """Return how far folds are from what they said of the rows they held out."""
     largest = None
     for fold, found_BC in zip(predictor.models, found_KBC, strict=True):
-        if fold.name == ALL:
+        if isinstance(fold.name, str):  # it has seen all rows
             continue
         kept = load_fold(fold_directory(predictor.run.directory, int(fold.name))).result
         _, here, there = np.intersect1d(rows, kept.rows, return_indices=True)

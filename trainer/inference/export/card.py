@@ -5,7 +5,7 @@ from typing import Any
 
 from trainer.inference.decision import Decision
 from trainer.inference.export.against_torch import Compared
-from trainer.inference.export.wanted import HF, ONNX, SAFETENSORS, TORCH, Request
+from trainer.inference.export.wanted import ALL, HF, ONNX, SAFETENSORS, SOUP, TORCH, Request
 from trainer.inference.predictor import Predictor
 from trainer.inference.verify import DATA
 from trainer.report.formatting import interval, metric_label, number
@@ -20,6 +20,7 @@ USE = {
     HF: "needs numpy, torch, tokenizers and transformers, not Foldwise",
 }
 STATE = "the weights of all folds by name; steps/torch_model.py puts them into the network"
+BY = {ALL: "The model of all rows", SOUP: "One model of the mean weights of all folds"}
 OUTPUTS = "`proba` (rows, classes), the mean, and `proba_by_fold` (folds, rows, classes)"
 FILES = {
     ONNX: f"model.onnx: one graph for all folds; its outputs are {OUTPUTS}",
@@ -74,7 +75,7 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], done: Compared, r
     return CARD.format(
         name=run.directory.name,
         task=spec.task.described(len(spec.classes)).capitalize(),
-        folds="The model of all rows" if names == ["all"] else f"The mean of folds {', '.join(names)}",
+        folds=BY.get(names[0], f"The mean of folds {', '.join(names)}"),
         foldwise=facts["versions"]["foldwise"],
         torch=facts["versions"]["torch"],
         use=_use(request.form, facts),

@@ -39,7 +39,7 @@ def require_hf(predictor: Predictor) -> None:
         ConfigError: several folds, another architecture or pooling; says what holds it.
     """
     if len(predictor.models) > 1:
-        raise ConfigError("--format hf holds one model: give --mode fold=0, or --mode all; onnx holds all folds")
+        raise ConfigError("--format hf holds one model: give --mode fold=0, soup or all; onnx holds all folds")
     model: Any = predictor.models[0].model
     if model.body.config.model_type not in FORMS:
         raise ConfigError(

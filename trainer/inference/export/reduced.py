@@ -18,7 +18,6 @@ from trainer.inference.export.wanted import HALF, INT8
 from trainer.inference.predictor import Predictor
 from trainer.metrics.scores import score
 from trainer.report.formatting import metric_label, number
-from trainer.store.fold_files import ALL
 from trainer.tasks import Target
 
 NAMES = {HALF: "in half precision", INT8: "with weights in 8 bits"}
@@ -142,7 +141,7 @@ def _held_out(predictor: Predictor, rows: NDArray[np.int64]) -> list[NDArray[np.
     """Return which of the rows (their places) each fold held out."""
     plan, found = predictor.run.plan, []
     for fold in predictor.models:
-        if fold.name != ALL:
+        if not isinstance(fold.name, str):
             valid = plan.rows(*divmod(int(fold.name), plan.n_splits))[1]
             found.append(np.flatnonzero(np.isin(rows, valid)))
     return found

@@ -8,7 +8,7 @@ from trainer.errors import ConfigError, did_you_mean
 from trainer.store.own_files import is_blend, run_around
 
 ONNX, TORCH, SAFETENSORS, HF = FORMATS = ("onnx", "torch", "safetensors", "hf")
-ENSEMBLE, ALL = "ensemble", "all"
+ENSEMBLE, ALL, SOUP = "ensemble", "all", "soup"
 REDUCED = HALF, INT8 = ("half", "int8")  # graphs of less memory
 PACKAGES = {ONNX: ("onnx", "onnxruntime", "onnxscript")}  # of the extra ``onnx``
 
@@ -41,7 +41,7 @@ def checked_request(
         directory: of the run.
         output: to write.
         form: as ``--format`` has it.
-        mode: as ``--mode`` has it: ``ensemble``, ``all`` or one fold, such as ``fold=0``.
+        mode: as ``--mode`` has it: ``ensemble``, ``soup``, ``all`` or one fold, such as ``fold=0``.
         legacy: as ``--legacy`` has it.
         reduce: ``half`` or ``int8``, or None.
 
@@ -66,13 +66,15 @@ def checked_request(
 
 
 def _folds(mode: str) -> Sequence[int | str] | None:
-    if mode == ENSEMBLE:
+    if mode in (ENSEMBLE, SOUP):
         return None
     if mode == ALL:
         return [ALL]
     word, _, number = mode.partition("=")
     if word != "fold" or not number.isdecimal():
-        raise ConfigError(f"--mode {mode}: give ensemble, all (the model of cv.fold=all), or one fold such as fold=0")
+        raise ConfigError(
+            f"--mode {mode}: give ensemble, soup, all (the model of cv.fold=all), or one fold such as fold=0"
+        )
     return [int(number)]
 
 

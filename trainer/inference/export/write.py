@@ -20,12 +20,13 @@ from trainer.inference.export.against_torch import Compared, compared, said_by, 
 from trainer.inference.export.card import model_card
 from trainer.inference.export.facts import facts_of
 from trainer.inference.export.hf_folder import require_hf, write_hf
-from trainer.inference.export.kinds import write_tokenizer
+from trainer.inference.export.kinds import kind_of, write_tokenizer
 from trainer.inference.export.networks import Raw, network_of, raw_inputs
 from trainer.inference.export.onnx_file import write_onnx
 from trainer.inference.export.reduced import Cost, cost_of, reduce_graph
+from trainer.inference.export.soup import souped
 from trainer.inference.export.steps.predict_file import PASS_ROWS, model_of
-from trainer.inference.export.wanted import HF, ONNX, TORCH, checked_request
+from trainer.inference.export.wanted import HF, ONNX, SOUP, TORCH, checked_request
 from trainer.inference.export.weight_file import write_weights
 from trainer.inference.predictor import Predictor, open_predictor
 from trainer.inference.verify import samples_of
@@ -81,7 +82,7 @@ def export_run(
         directory: of the run.
         output: to write: not there, or an empty folder.
         form: of the model.
-        mode: ``ensemble``, ``all`` or ``fold=0``.
+        mode: ``ensemble``, ``soup``, ``all`` or ``fold=0``.
         legacy: weights of ``form="torch"`` are pickled as before torch 1.6.
         reduce: ``half`` or ``int8``: a graph of less memory, whose cost is measured.
         given: rows of the run, where they were in memory when it was trained.
@@ -96,26 +97,32 @@ def export_run(
     """
     request = checked_request(directory, output, form=form, mode=mode, legacy=legacy, reduce=reduce)
     predictor = open_predictor(directory, folds=request.folds, device="cpu", plugins=plugins)
+    samples, soup = samples_of(predictor.run, given, dict(places or {})), ""
+    inputs, rows = some_rows(samples, kind_of(predictor, form))
+    if mode == SOUP:
+        predictor, soup = souped(predictor, inputs, samples.target[rows])
     facts = facts_of(predictor, form)
     if form == HF:
         require_hf(predictor)
-    samples = samples_of(predictor.run, given, dict(places or {}))
-    inputs, rows = some_rows(samples, facts["kind"])
     with _new_folder(output) as folder:
         write_tokenizer(predictor, facts["kind"], folder)
         raw = raw_inputs(folder, facts, inputs)
-        if form == ONNX:
-            write_onnx(network_of(predictor, facts), raw, folder)
-        elif form == HF:
-            write_hf(predictor, facts, folder)
-        else:
-            write_weights(network_of(predictor, facts), folder, form=form, legacy=legacy)
+        _write_model(predictor, facts, raw, folder, legacy=legacy)
         write_steps(folder, facts)
-        done = compared(predictor, inputs, rows, raw, model_of(folder, facts))
+        done = replace(compared(predictor, inputs, rows, raw, model_of(folder, facts)), soup=soup)
         if reduce is not None:
             done = replace(done, cost=_reduced(predictor, facts, folder, (rows, samples.target[rows], raw), reduce))
         (folder / "README.md").write_text(model_card(predictor, facts, done, request), encoding="utf-8")
     return done
+
+
+def _write_model(predictor: Predictor, facts: dict[str, Any], raw: Raw, folder: Path, *, legacy: bool) -> None:
+    if facts["format"] == ONNX:
+        write_onnx(network_of(predictor, facts), raw, folder)
+    elif facts["format"] == HF:
+        write_hf(predictor, facts, folder)
+    else:
+        write_weights(network_of(predictor, facts), folder, form=facts["format"], legacy=legacy)
 
 
 def _reduced(
