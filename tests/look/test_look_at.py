@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 
 import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 import trainer as fw
@@ -98,6 +99,12 @@ def test_a_split_that_training_refuses_is_no_part_of_the_command(tmp_path):
     assert "predefined" not in found.train
     assert "data.drop=[split]" in found.train
     assert "'dev' in row 1 is no fold" in found.refusals[-1].why
+
+
+def test_the_current_folder_is_looked_at_as_any_other(tmp_path, monkeypatch):
+    pyarrow.parquet.write_table(pyarrow.table({"x": range(20), "label": ["a", "b"] * 10}), tmp_path / "part-0.parquet")
+    monkeypatch.chdir(tmp_path)
+    assert (look_at(".").n_rows, look_at(".").repair) == (20, ())
 
 
 def test_what_is_not_there_is_an_error():

@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from trainer.config.bounds import LARGEST
 from trainer.config.keys import choices
 from trainer.config.value_types import describe, fits, is_storable
-from trainer.errors import ConfigError, FoldwiseError, did_you_mean
+from trainer.errors import ConfigError, FoldwiseError, did_you_mean, shown
 from trainer.wording.translations import _
 
 Section = Mapping[str, Any]
@@ -64,8 +64,10 @@ STEP_COUNTS = (
 )  # words a scheduler's arguments may use for this fold's numbers
 
 
-def check_section(name: str, section: Section, plugins: Sequence[str] = ()) -> list[str]:
+def check_section(name: str, section: object, plugins: Sequence[str] = ()) -> list[str]:
     """Return every problem of one open section: target, unknown, missing and wrongly typed arguments."""
+    if not isinstance(section, Mapping):
+        return [f"{name}: refers to {shown(repr(section), 60)}, and must be a section"]
     if "_target_" not in section:
         group = name.replace(".", "/")
         offered = f"; choose {group}={' | '.join(choices(group))}" if choices(group) else ""

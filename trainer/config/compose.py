@@ -21,7 +21,7 @@ from trainer.config.help import REPOSITORY_DOOR
 from trainer.config.keys import CONF, flatten
 from trainer.config.near_keys import known_keys, unknown_key
 from trainer.config.plugins import find_here
-from trainer.config.problems import closed_keys, composition_problems, explain
+from trainer.config.problems import closed_keys, composition_problems, explain, misplaced
 from trainer.config.saved import open_schema
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
@@ -159,6 +159,8 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     except (OmegaConfBaseException, RecursionError) as error:
         raise ConfigError(explain(error)) from error
     assert isinstance(config, RunConfig)
+    if wrong := list(misplaced(config)):
+        raise ConfigError.from_problems(wrong)
     unknown = [key for key in closed_keys(cfg) if key not in known_keys()]
     if unknown:
         raise ConfigError.from_problems([unknown_key(key) for key in unknown])

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import get_origin
+from typing import Any, get_origin, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -19,7 +20,8 @@ from trainer.config.help import described_as
 from trainer.config.keys import CONF, choices
 from trainer.config.near_keys import is_known, unknown_key
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
-from trainer.errors import ConfigError, did_you_mean
+from trainer.config.value_types import describe, fits
+from trainer.errors import ConfigError, did_you_mean, shown
 from trainer.wording.printable import one_line
 from trainer.wording.translations import _
 
@@ -212,6 +214,22 @@ def _data_place(value: str) -> str | None:
 @cache
 def _lists() -> frozenset[str]:
     return frozenset(option.key for option in options_of(RunConfig) if get_origin(option.kind) is list)
+
+
+def misplaced(record: Any, kind: type[Any] = RunConfig, prefix: str = "") -> Iterator[str]:
+    """Yield what is no section, list or mapping where one belongs, as an interpolation may put it: ``plugins=${seed}``.
+
+    Of words and numbers OmegaConf itself looks at what they refer to.
+    """
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        key, hint, value = f"{prefix}{field.name}", hints[field.name], getattr(record, field.name)
+        is_section: bool = is_dataclass(hint)
+        if is_section and isinstance(value, hint):
+            yield from misplaced(value, hint, f"{key}.")
+        elif is_section or (get_origin(hint) in (list, dict) and not fits(value, hint)):
+            wanted = "a section" if is_section else describe(hint)
+            yield f"{key}: refers to {shown(repr(value), 60)}, and must be {wanted}"
 
 
 def closed_keys(cfg: DictConfig) -> list[str]:

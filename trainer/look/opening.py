@@ -109,13 +109,13 @@ def repair_steps(opened: Opened, name: str) -> tuple[tuple[str, ...], str]:
         opened: what ``repaired`` returned, or a table that needs no repair.
         name: of the file as it was given.
     """
+    if not (opened.title_lines or opened.damaged):  # it may be a folder then, "." among them
+        return (), name
     path = Path(name)
     target = str(path.with_name(f"{path.stem}_repaired{path.suffix}"))
     if opened.title_lines:
         return (f"tail -n +{opened.title_lines + 1} {shlex.quote(name)} > {shlex.quote(target)}",), target
-    if opened.damaged:
-        return (f"iconv -c -f {opened.damaged} -t utf-8 {shlex.quote(name)} > {shlex.quote(target)}",), target
-    return (), name
+    return (f"iconv -c -f {opened.damaged} -t utf-8 {shlex.quote(name)} > {shlex.quote(target)}",), target
 
 
 def _without_titles(path: Path, opened: Opened, folder: Path) -> tuple[Path, Opened] | None:
