@@ -11,13 +11,12 @@ SETTING = re.compile(rf"\b(data|cv)\.([a-z_]+)=(\[(?:{ITEM})?(?:,(?:{ITEM}))*\]|
 PLACEHOLDERS = ("NAME", "COLUMN", "COL", "FILE", "SHEET", "KEY", "WORD", "TABLE")
 
 
-def advised(refusal: FoldwiseError, allowed: Collection[str], section: str = "data") -> dict[str, Any]:
+def advised(refusal: FoldwiseError, allowed: Collection[str]) -> dict[str, Any]:
     r"""Return the first setting that a refusal advises, by its name; nothing where it advises none of those allowed.
 
     Args:
         refusal: of a loader.
         allowed: names of settings, such as ``encoding``.
-        section: of the configuration.
 
     Example:
         >>> from trainer.errors import DataError
@@ -29,7 +28,7 @@ def advised(refusal: FoldwiseError, allowed: Collection[str], section: str = "da
     for found in SETTING.finditer(str(refusal)):
         value = _value(found[3])
         named = value[0] if isinstance(value, list) and value else value
-        if found[1] == section and found[2] in allowed and named not in PLACEHOLDERS:
+        if found[1] == "data" and found[2] in allowed and named not in PLACEHOLDERS:
             return {found[2]: value}
     return {}
 

@@ -19,6 +19,7 @@ from trainer.look.answer import ColumnLook
 from trainer.look.languages import guess_language
 from trainer.system.arrow_files import Column
 
+N_EXAMPLES = 3
 MOST_CELLS = 2000  # of a column of words, by which its kind is told
 LONG, LONG_EAST_ASIAN = 25, 8  # characters of a text, half of them at least
 WORDS = 4  # of a text, half of them at least
@@ -137,12 +138,12 @@ def _mostly_digits(cells: Column) -> bool:
     return bool(some) and _share(some, lambda cell: any(char.isdigit() for char in cell)) > 0.5
 
 
-def _examples(cells: Column, most: int = 3) -> tuple[str, ...]:
+def _examples(cells: Column) -> tuple[str, ...]:
     """Return the first different values, the frequent ones first where there are few."""
     some = [value for value in cells.slice(0, MOST_CELLS).to_pylist() if value is not None]
     texts = [" ".join(str(value).split()) for value in some]
     counts = Counter(text for text in texts if text and text not in MISSING)
-    return tuple(shown(text, 200) for text, _ in counts.most_common(most))
+    return tuple(shown(text, 200) for text, _ in counts.most_common(N_EXAMPLES))
 
 
 def _count_values(cells: Column) -> int:

@@ -17,12 +17,11 @@ from trainer.data.columns.reading import IMAGE_FOLDER
 from trainer.data.images.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.excluded import without_excluded
+from trainer.data.sources.part_folders import HELD_OUT, TRAIN, is_part, part_folders, single_top
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.paths import PathText
 from trainer.tasks import TASKS
 
-TRAIN = ("train", "training")
-HELD_OUT = ("test", "testing", "dev", "val", "valid", "validation")
 MOST_NAMED = 5  # files in a note
 ONE_CLASS = [name for name, task in TASKS.items() if task.one_class_each]  # what folders can say
 
@@ -141,8 +140,8 @@ def find_classes(
     names = listing.images()
     if not names:
         raise DataError(f"{listing.root}: {_no_images(listing)}")
-    top = _single_top(names)
-    parts = _part_folders(names, top)
+    top = single_top(names)
+    parts = part_folders(names, top)
     _check_folders(folders, split, parts, listing.root)
     found = [_place(name, top, parts) for name in names]
     inside = [place for place in found if place.label and (folders is None or place.part in folders)]
@@ -156,7 +155,7 @@ def find_classes(
 def split_folders(path: str) -> list[str]:
     """Return the folders called train, val, test and the like, where they are the split and no classes."""
     names = list_files(path).images()
-    return [part for part in _part_folders(names, _single_top(names)) if _is_part(part)] if names else []
+    return [part for part in part_folders(names, single_top(names)) if is_part(part)] if names else []
 
 
 def _no_images(listing: Listing) -> str:
@@ -167,37 +166,10 @@ def _no_images(listing: Listing) -> str:
     return f"no image files in it (endings read: {' '.join(ENDINGS)}); it holds {have}"
 
 
-def _single_top(names: Sequence[str]) -> str:
-    """Return the folders, ending in ``/``, that hold all images and still have class folders inside; else ""."""
-    top = ""
-    while True:
-        heads = {name[len(top) :].split("/", 1)[0] for name in names}
-        if len(heads) > 1 or any(name[len(top) :].count("/") < 2 for name in names):
-            return top
-        top += f"{heads.pop()}/"
-
-
-def _part_folders(names: Sequence[str], top: str) -> tuple[str, ...]:
-    """Return the train, val and test folders, and others next to them; none where the folders at the top are classes.
-
-    They are classes where one is called otherwise, unless train and a held-out folder have class folders in common.
-    """
-    folders = [name[len(top) :].split("/")[:-1] for name in names]
-    heads = sorted({path[0] for path in folders if path})
-    below = {(path[0].lower(), path[1]) for path in folders if len(path) > 1}
-    in_train, in_held_out = ({label for head, label in below if head in words} for words in (TRAIN, HELD_OUT))
-    is_split = len(heads) > 1 and bool(below) and all(map(_is_part, heads))
-    return tuple(heads) if is_split or in_train & in_held_out else ()
-
-
-def _is_part(folder: str) -> bool:
-    return folder.lower() in (*TRAIN, *HELD_OUT)
-
-
 def _check_folders(folders: Sequence[str] | None, split: bool, parts: Sequence[str], root: str) -> None:
-    others = [part for part in parts if not _is_part(part)]
+    others = [part for part in parts if not is_part(part)]
     if others and folders is None:
-        raise ConfigError(_ask_which([part for part in parts if _is_part(part)], others, root))
+        raise ConfigError(_ask_which([part for part in parts if is_part(part)], others, root))
     if parts and folders is None and not split:
         raise ConfigError(
             f"{root} is split into {', '.join(parts)}: say what that is for\n"
