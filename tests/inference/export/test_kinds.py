@@ -15,7 +15,7 @@ from trainer.cli.main import main
 from trainer.data.preprocess.vocabulary import TextVocabulary
 from trainer.data.samples import Texts
 from trainer.errors import ConfigError
-from trainer.inference.export.kinds import fitted_facts, write_tokenizer
+from trainer.inference.export.kinds import fitted_facts, kind_of, write_tokenizer
 from trainer.inference.export.steps import predict_file
 from trainer.inference.export.steps.masked_rnn import MaskedRNN
 from trainer.inference.export.steps.texts import open_texts
@@ -143,3 +143,9 @@ def test_a_frozen_transformer_is_in_the_graph_once(tmp_path):
     predicted_by_the_run(run, new, tmp_path / "run.csv")
     assert predict_file.main(tmp_path / "model", [str(new), "-o", str(tmp_path / "alone.csv")]) == 0
     require_same_rows(tmp_path / "alone.csv", tmp_path / "run.csv")
+
+
+def test_what_cannot_be_exported_is_named():
+    predictor = SimpleNamespace(models=[SimpleNamespace(model=torch.nn.Linear(1, 1), fitted=SMALL)])
+    with pytest.raises(ConfigError, match="Linear on tuple cannot be exported: what can is model=mlp on a table"):
+        kind_of(predictor, "onnx")
