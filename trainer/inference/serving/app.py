@@ -1,7 +1,7 @@
 """What is asked for and what answers it: ``POST /predict``, ``GET /``, ``/about``, ``/health``."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from trainer.errors import FoldwiseError, as_foldwise_error
 from trainer.inference.serving.about import about
+from trainer.inference.serving.answers import Answer
 from trainer.inference.serving.described import PREDICT, predict_request
 from trainer.inference.serving.guard import CSP, guarded_app
 from trainer.inference.serving.limits import FORM, IMAGE, JSON, Limits, content_type, read_body, read_uploads
@@ -52,7 +53,7 @@ def serving_app(
         else:
             _require_json(request)
             work = partial(answer_rows, served, body, wanted, limits)
-        return JSONResponse(await turns.take(work))
+        return await _answered(turns, work)
 
     @app.get("/", response_class=HTMLResponse, summary="A page to try it")
     async def show(request: Request) -> Response:
@@ -73,6 +74,15 @@ def serving_app(
     app.add_exception_handler(FoldwiseError, _foldwise)
     app.add_exception_handler(Exception, _unexpected)
     return guarded_app(app, names)
+
+
+async def _answered(turns: Turns, work: Callable[[], Answer]) -> Response:
+    try:
+        return JSONResponse(await turns.take(work))
+    except (RequestError, FoldwiseError):
+        raise
+    except Exception as error:  # what passes the app's handlers has its connection closed, though it can be used
+        return _fault(error)
 
 
 def _require_json(request: Request) -> None:
