@@ -9,6 +9,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 JOBS ?= 2
+# A file stays in one worker, with what its tests share. In the order of the folders: by number of tests, as is usual,
+# the slowest files (few tests, whole processes) come last, and one worker waits for the other.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help train test coverage test-real test-browser battery bench check format reference docs messages lock clean
@@ -20,14 +23,14 @@ train: $(INSTALLED) ## cross-validate; overrides go in ARGS="loss=focal amp=O1"
 	@set -f; $(PY) train.py $(ARGS)
 
 test: $(INSTALLED) ## run the tests; ARGS="-k focal" picks some
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) $(BY_FILE) $(ARGS)
 
 coverage: $(INSTALLED) ## run the tests and fail under 90 % line coverage
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile --cov --cov-report=term-missing:skip-covered \
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) $(BY_FILE) --cov --cov-report=term-missing:skip-covered \
 		--cov-fail-under=90 $(ARGS)
 
 test-real: $(INSTALLED) ## run the tests of whole public data sets in FOLDWISE_REAL_DATA
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) --dist loadfile -m real_data $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -n $(JOBS) $(BY_FILE) -m real_data $(ARGS)
 
 test-browser: $(INSTALLED) ## run the tests of pages in headless Chromium, where it is installed
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -m browser $(ARGS)

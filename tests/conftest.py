@@ -37,6 +37,14 @@ def _composed_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def without_pictures() -> Iterator[None]:
+    """Reports without their figures, where a test makes many: slow, and tests/report draws them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.report.markdown._draw", lambda *_: {})
+        yield
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
         pytest.fail("set FOLDWISE_REAL_DATA to the directory of the public data sets (CONTRIBUTING.md)", pytrace=False)

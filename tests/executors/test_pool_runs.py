@@ -12,6 +12,7 @@ from trainer.errors import ConfigError, DataError
 from trainer.run.identify import identity_of
 from trainer.trackers.console import FoldBar, PlainLines
 
+TWO_THREADS = ("runtime.threads=2", "model.hidden=[600]", "batch_size=100")
 WINE = ("data=wine", "model.hidden=[16]", "max_epochs=3", "cv.n_splits=3", "tracker.name=none", "profile=off")
 
 
@@ -25,11 +26,11 @@ def bits(run):
 @pytest.mark.parametrize(
     "options",
     [
-        ("cv.select=inner", "fit.ema_decay=0.9", "scheduler=onecycle", "preflight=off"),
         ("cv.inner.n_splits=2", "cv.inner.grid={optimizer.lr:[0.01,0.1]}", "cv.select=inner", "max_epochs=2"),
-        ("runtime.threads=2", "model.hidden=[600]", "batch_size=100"),  # enough for OpenMP to compute with both threads
+        # 600 units and 100 rows: enough for OpenMP to compute with both threads
+        ("cv.select=inner", "fit.ema_decay=0.9", "scheduler=onecycle", "preflight=off", *TWO_THREADS),
     ],
-    ids=["selected epoch", "nested", "two threads"],
+    ids=["nested", "selected epoch, two threads"],
 )
 def test_folds_side_by_side_are_the_same_bits(train, tmp_path, options):
     one_by_one = train(*WINE, *options, "run=one", "cv.parallel=1")

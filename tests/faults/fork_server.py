@@ -113,11 +113,8 @@ def train(request: dict) -> int:
     import train as script
     from trainer.config.compose import composed
     from trainer.errors import guarded
-    from trainer.report import plots
 
-    Hydra.get_mode = composed_once.mode
-    if not os.environ.get("FOLDWISE_TEST_FIGURES"):
-        plots.png_bytes = lambda figure: ONE_WHITE_PIXEL
+    composed_once.quicken()
     return guarded(lambda: composed(script.main, script.check))
 
 
@@ -150,10 +147,8 @@ if __name__ == "__main__":
     for name in ("train", *PRELOADED):
         importlib.import_module(name)
     importlib.import_module("trainer.metrics.find").house_metrics()  # imports them
-    from hydra._internal.hydra import Hydra
 
     from tests import composed_once
-    from tests.places import ONE_WHITE_PIXEL
 
     if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208
         sys.exit("the fork server has threads: a child could hang")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests import composed_once
 from tests.faults.harness import LONGEST_SECONDS
-from tests.places import ONE_WHITE_PIXEL, REPOSITORY
+from tests.places import REPOSITORY
 
 MOST_BYTES = 12 * 2**30  # of data: a model of terabytes is refused at once, whatever the machine would promise
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1"}
@@ -95,17 +95,12 @@ class InTurn:
 
 def serve() -> None:
     """Answer requests until the input ends."""
-    from hydra._internal.hydra import Hydra
-
     import train as script
     import trainer.run.cross_validate  # noqa: F401 not in the time of the first command line
     from trainer.config.compose import composed
     from trainer.errors import guarded
-    from trainer.report import plots
 
-    Hydra.get_mode = composed_once.mode
-    if not os.environ.get("FOLDWISE_TEST_FIGURES"):
-        plots.png_bytes = lambda figure: ONE_WHITE_PIXEL
+    composed_once.quicken()
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     print("ready", file=answers, flush=True)

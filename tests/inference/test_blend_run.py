@@ -18,7 +18,6 @@ from trainer.inference.decide import Wanted, decide_run
 from trainer.inference.held_out import read_held_out
 from trainer.inference.trained import open_trained
 from trainer.inference.verify_blend import verify_blend
-from trainer.report import markdown
 from trainer.run.copies import open_copy
 from trainer.run.decided import folds_sha256
 from trainer.store.result_files import read_cv_json, read_oof
@@ -26,13 +25,7 @@ from trainer.store.result_files import read_cv_json, read_oof
 N = 60
 TARGET = np.random.default_rng(1).integers(0, 3, N)
 METRICS = ("accuracy", "log_loss")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _without_pictures():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(markdown, "_draw", lambda *_: {})  # slow, and not at hand
-        yield
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 @pytest.fixture(scope="module")

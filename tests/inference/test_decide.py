@@ -13,7 +13,6 @@ from trainer.inference import decide, decision_run
 from trainer.inference.decide import Wanted, decide_run
 from trainer.inference.decision import load_decision
 from trainer.inference.held_out import read_held_out
-from trainer.report import markdown
 from trainer.run.copies import open_copy
 from trainer.tasks import BINARY, MULTILABEL, REGRESSION
 
@@ -21,13 +20,13 @@ N = 200
 TARGET = (np.random.default_rng(0).random(N) < 0.25).astype(np.int64)
 METRICS = ("accuracy",)
 CLASSES = ("no", "yes")
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _without_pictures():
+def _without_its_own_picture():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decision_run, "png_bytes", lambda figure: b"picture")
-        patch.setattr(markdown, "_draw", lambda *_: {})  # slow, and not at hand
         yield
 
 

@@ -30,7 +30,6 @@ from tests.run.merge_cases import (
     write_fold,
 )
 from trainer.cli.main import main as foldwise
-from trainer.report import markdown
 from trainer.report.formatting import interval
 from trainer.run import copies as copies_module
 from trainer.run.merge import merge
@@ -39,12 +38,7 @@ from trainer.store.result_files import read_cv_json
 from trainer.store.run_files import has_rows, rows_table
 from trainer.system.files import write_bytes
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _without_pictures():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(markdown, "_draw", lambda *_: {})  # slow, and not at hand
-        yield
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 @pytest.fixture(scope="module")

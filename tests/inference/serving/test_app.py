@@ -26,9 +26,9 @@ from trainer.cli.main import main as foldwise
 from trainer.errors import CheckpointError
 from trainer.inference.serving import app
 from trainer.inference.serving.limits import Limits
-from trainer.report import markdown
 from trainer.store.result_files import read_cv_json
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
 HERE = "cv.parallel=1"  # a process is not forked beside a server's threads, and starts slowly
 ROW = {"size": 0.5, "share": "12.5%", "colour": "red"}
 OPTIONS = {
@@ -39,13 +39,6 @@ OPTIONS = {
     "regression": regression_options,
 }
 FILES = {"table": "table.csv", "text": "reviews.csv", "image": "pictures", "multilabel": "tags.csv"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _without_pictures():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(markdown, "_draw", lambda *_: {})  # slow, and not at hand
-        yield
 
 
 @pytest.fixture(scope="module")
