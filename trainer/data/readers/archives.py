@@ -129,7 +129,7 @@ def _problem_of(name: str, info: zipfile.ZipInfo, largest_bytes: int) -> str:
     if stat.S_ISLNK(info.external_attr >> 16):
         return IS_LINK
     if info.flag_bits & ENCRYPTED:
-        return "is encrypted: unpack it with its password and give the directory"
+        return "is encrypted: unpack it with its password and give what was in it"
     if info.file_size > largest_bytes:
         return f"is {info.file_size:,} bytes unpacked, more than {largest_bytes:,}: no such file is that large"
     if info.file_size > max(SMALL, LARGEST_RATIO * info.compress_size):
