@@ -13,6 +13,7 @@ from trainer.errors import CheckpointError
 if TYPE_CHECKING:
     from trainer.evidence.slices import Slice
     from trainer.inference.decide import Decided
+    from trainer.inference.drift import Watched
     from trainer.inference.export.against_torch import Compared
     from trainer.inference.fold_check import FoldCheck
     from trainer.inference.worst_rows import Inspection
@@ -114,6 +115,7 @@ class Run:
         device: str | None = None,
         batch_size: int | None = None,
         plugins: Sequence[str] = (),
+        drift: str | PathLike[str] | None = None,
         **asked: Any,
     ) -> Any:
         """Predict new rows: id, prediction, probabilities, spread between folds, entropy; a frame, as ``oof`` is.
@@ -126,6 +128,7 @@ class Run:
             device: to predict on; None = as the run was configured.
             batch_size: rows of one forward pass.
             plugins: packages of yours that the run's classes are from.
+            drift: page (.html) to write on how the rows differ from the training rows; a frame has it in ``attrs`` too.
             **asked: ``id``, ``file``, ``images``, ``encoding``, ``delimiter``, ``skip_broken`` of ``foldwise predict``.
 
         Example:
@@ -142,7 +145,9 @@ class Run:
 
         wanted = [folds] if isinstance(folds, str) else folds
         predictor = open_predictor(self.path, folds=wanted, device=device, batch_size=batch_size, plugins=plugins)
-        return _as_frame(predict_in_memory(predictor, data, average=average, asked=Asked(**asked))[0])
+        page, said = Path(drift) if drift else None, Asked(**asked)
+        table, outcome = predict_in_memory(predictor, data, average=average, asked=said, drift=page)
+        return _as_frame(table, outcome.drift)
 
     def verify(self, data: Any = None, **options: Any) -> "list[FoldCheck]":
         """Predict every held-out row again from the saved files and compare with the out-of-fold predictions.
@@ -285,13 +290,16 @@ class Run:
         )
 
 
-def _as_frame(table: Any) -> Any:
-    """Return a pandas frame; without pandas the Arrow table."""
+def _as_frame(table: Any, drift: "Watched | None" = None) -> Any:
+    """Return a pandas frame, which has ``attrs`` to keep the drift in; without pandas the Arrow table."""
     try:
         import pandas  # noqa: F401 (to_pandas needs it)
     except ImportError:
         return table
-    return table.to_pandas()
+    frame = table.to_pandas()
+    if drift is not None:
+        frame.attrs["drift"] = drift.values()
+    return frame
 
 
 class Metrics(dict[str, dict[str, Any]]):

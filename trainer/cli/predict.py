@@ -21,7 +21,8 @@ Examples:
   foldwise predict runs/a1 test.csv -o out.csv
   foldwise predict runs/a1 test.csv -o out.parquet --folds 0,2 --average logits
   foldwise predict runs/a1 test.csv -o mine.csv --submission sample_submission.csv
-  foldwise predict runs/a1 photos/ -o out.csv --skip-broken"""
+  foldwise predict runs/a1 photos/ -o out.csv --skip-broken
+  foldwise predict runs/a1 today.csv -o out.csv --drift drift.html"""
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="run directory, such as runs/a1")]
 Folds = Annotated[str | None, typer.Option(metavar="0,2", help="folds to take, by number; default: all of them")]
 Device = Annotated[
@@ -68,6 +69,9 @@ SkipBroken = Annotated[
     bool, typer.Option("--skip-broken", help="write rows without a prediction for images that cannot be read")
 ]
 
+Drift = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="page (.html) to write: how DATA differs from the training rows")
+]
 Raw = Annotated[bool, typer.Option("--raw", help="without what foldwise decide has kept with the run")]
 
 
@@ -90,12 +94,13 @@ def predict(
     delimiter: Delimiter = None,
     skip_broken: SkipBroken = False,
     raw: Raw = False,
+    drift: Drift = None,
     plugins: Plugins = None,
 ) -> None:
     """Predict new rows with the folds of a run: id, prediction, probabilities, spread between folds, entropy.
 
     Columns are found by the run's names; ones it does not use do no harm. Where the label is among them the scores are
-    printed.
+    printed. Columns whose values are not like those of the training rows are named.
     """
     from trainer.inference.new_rows import Asked
     from trainer.inference.predict import predict_to_file
@@ -112,7 +117,7 @@ def predict(
         if is_blend(directory):
             from trainer.inference.predict_blend import Models, predict_blend_to_file
 
-            _require_plain(directory, folds, model, average)
+            _require_plain(directory, folds, model, average, drift)
             models = Models(device, batch_size, plugins or [])
             predict_rows = partial(predict_blend_to_file, directory, models=models, raw=raw)
             by = f"the runs of {directory}"
@@ -121,7 +126,7 @@ def predict(
             predictor = open_predictor(
                 directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [], raw=raw
             )
-            predict_rows = partial(predict_to_file, predictor, average=average)
+            predict_rows = partial(predict_to_file, predictor, average=average, drift=drift)
             by = f"{folds_named([one.name for one in predictor.models])} of {directory}"
         asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
         with named_as_flags():
@@ -131,7 +136,9 @@ def predict(
     show_outcome(outcome, f"{output}: {outcome.n_rows} rows, by {by}", console)
 
 
-def _require_plain(directory: Path, folds: str | None, model: str | None, average: str) -> None:
+def _require_plain(directory: Path, folds: str | None, model: str | None, average: str, drift: Path | None) -> None:
+    if drift is not None:
+        raise ConfigError(f"{directory} is a blend: --drift goes with one run, such as the first of it")
     if folds or model or average != "proba":
         raise ConfigError(f"{directory} is a blend: its runs predict with all their folds, by their probabilities")
 

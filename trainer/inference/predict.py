@@ -13,6 +13,8 @@ from trainer.data.samples import DataSpec
 from trainer.errors import DataError
 from trainer.inference.apply_decision import with_decision
 from trainer.inference.average import PROBA, RANKS, Averaged, averaged, mean_ranks, require_average
+from trainer.inference.drift import Watched, watch
+from trainer.inference.drift_report import require_page, write_page
 from trainer.inference.given_rows import open_rows
 from trainer.inference.new_rows import Asked, Block, NewRows, open_new_rows
 from trainer.inference.output import labels_of, output_file, result_table
@@ -71,12 +73,14 @@ class Outcome:
         scores: by metric, where rows had labels.
         n_scored: rows that had one.
         notes: what a person should know.
+        drift: how the rows differ from those of the run; of a blend, None.
     """
 
     n_rows: int
     scores: dict[str, float]
     n_scored: int
     notes: tuple[str, ...]
+    drift: Watched | None = None
 
 
 def predict_to_file(
@@ -88,6 +92,7 @@ def predict_to_file(
     asked: Asked | None = None,
     submission: Path | None = None,
     fill: str | None = None,
+    drift: Path | None = None,
     track: Track = lambda items, *_: items,
 ) -> Outcome:
     """Predict rows and write the result; the file is whole or not there.
@@ -100,6 +105,7 @@ def predict_to_file(
         asked: what is said of the rows.
         submission: a competition's sample, whose columns, order and ids the file gets.
         fill: what is written into it: label or proba.
+        drift: page to write on how the rows differ from those of the run.
         track: shows the progress over the blocks.
 
     Raises:
@@ -111,8 +117,10 @@ def predict_to_file(
     require_average(predictor, average)
     sample = None if submission is None else read_sample(submission)
     refuse_same(output, data)
+    require_page(drift)
     asked = asked or Asked()
     rows = open_new_rows(predictor, data, asked if sample is None else replace(asked, sample_id=sample.id))
+    rows, watched = watch(predictor.run, rows)
     seen, said = Seen(), list[str]()
     delimiter = None if sample is None else sample.delimiter or None
     with output_file(output, delimiter, exact=sample is not None) as write:
@@ -126,11 +134,16 @@ def predict_to_file(
             table, what = filled(sample, ids_N.tolist(), proba_NC, spec, fill, labels=labels, numbered=rows.numbered)
             write(table)
             said.append(what)
-    return outcome_of(predictor, rows, seen, said)
+    return replace(outcome_of(predictor, rows, seen, _told(watched, drift, data, said)), drift=watched)
 
 
 def predict_in_memory(
-    predictor: Predictor, data: Any, *, average: str = PROBA, asked: Asked | None = None
+    predictor: Predictor,
+    data: Any,
+    *,
+    average: str = PROBA,
+    asked: Asked | None = None,
+    drift: Path | None = None,
 ) -> tuple[pa.Table, Outcome]:
     """Predict rows, those of a program among them, and return the table that ``predict_to_file`` would write.
 
@@ -139,15 +152,26 @@ def predict_in_memory(
         data: file, folder, frame, array, arrays by name, or list of texts.
         average: of the folds.
         asked: what is said of the rows.
+        drift: page to write on how the rows differ from those of the run.
 
     Raises:
         DataError: the rows do not fit the run.
         ConfigError: an option does not fit.
+        StorageError: the page cannot be written.
     """
     require_average(predictor, average)
-    rows, seen = open_rows(predictor, data, asked or Asked()), Seen()
+    require_page(drift)
+    (rows, watched), seen = watch(predictor.run, open_rows(predictor, data, asked or Asked())), Seen()
     table = pa.concat_tables(predicted(predictor, rows, average, seen))
-    return table, outcome_of(predictor, rows, seen)
+    outcome = outcome_of(predictor, rows, seen, _told(watched, drift, data))
+    return table, replace(outcome, drift=watched)
+
+
+def _told(watched: Watched, page: Path | None, data: Any, said: Sequence[str] = ()) -> list[str]:
+    """Return what is said of the rows, their drift among it; writes the page where one is wanted."""
+    if page is not None:
+        write_page(page, watched, data)
+    return [*said, *watched.notes(page)]
 
 
 def outcome_of(predictor: Predictor, rows: NewRows, seen: Seen, said: Sequence[str] = ()) -> Outcome:

@@ -16,6 +16,7 @@ from trainer.inference.average import PROBA, Averaged, averaged, entropy
 from trainer.inference.blend_run import SavedBlend, read_blend
 from trainer.inference.combine import combine
 from trainer.inference.decision import decision_for
+from trainer.inference.drift import watch
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.output import output_file, result_table
 from trainer.inference.predict import Outcome, Seen, Track, all_labels, all_rows, outputs_of, refuse_same
@@ -198,7 +199,8 @@ def _predicted(
         blended = blend_rows(member, data, asked, track)
         return replace(blended.first, proba_NC=all_rows(blended.found, blended.readable_N), spec=blended.spec)
     predictor = member()
-    rows, spec, seen = open_new_rows(predictor, data, asked), predictor.run.spec, Seen()
+    rows, watched = watch(predictor.run, open_new_rows(predictor, data, asked))
+    spec, seen = predictor.run.spec, Seen()
     ids, probas = list[NDArray[np.str_]](), list[Floats]()
     targets, known = list[Target](), list[NDArray[np.bool_]]()
     for block in track(rows.blocks(), f"predicting with {place.name}", rows.n_blocks):
@@ -211,7 +213,7 @@ def _predicted(
             targets.append(block.labels[0])
             known.append(block.labels[1] & block.readable_B)
     labels = (np.concatenate(targets), np.concatenate(known)) if targets else None
-    notes = (*predictor.run.notes, *rows.notes(), *seen.notes())
+    notes = (*predictor.run.notes, *rows.notes(), *seen.notes(), *watched.notes())
     return _Predicted(np.concatenate(ids), np.concatenate(probas), labels, spec, notes, rows.numbered)
 
 

@@ -18,6 +18,7 @@ from trainer.config.compose import to_yaml
 from trainer.config.grid import candidates, describe_selection, is_nested
 from trainer.config.schema import OPEN_SECTIONS, CvConfig, RunConfig
 from trainer.data.columns.reading import features_read
+from trainer.data.row_statistics import row_statistics
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.in_memory import Given
 from trainer.engine.precision.opt_levels import OptLevel, resolve_opt_level, show
@@ -35,6 +36,7 @@ from trainer.run.rebuild import pretrained_file
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels
 from trainer.run.validate import check_data, require_fold, require_model_files
+from trainer.store.own_files import TRAINING_ROWS
 from trainer.store.run_files import ROWS, rows_table
 from trainer.system.files import sealed
 from trainer.tasks import TASKS, Target
@@ -252,6 +254,7 @@ def run_files(
         "config.yaml": to_yaml(config).encode(),
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
         ROWS: rows,
+        TRAINING_ROWS: sealed(row_statistics(samples.inputs)),
         **pretrained_file(experiment),
         "folds.json": experiment.plan.to_json().encode(),
         "split.json": (json.dumps(split, ensure_ascii=False) + "\n").encode(),

@@ -18,10 +18,11 @@ MARK = "folds.json"  # of a run; written last: a directory without it holds no r
 LOCK = "LOCK"
 PRETRAINED = "pretrained.json"  # the plans of pretrained transformers
 BLEND = "blend.json"  # of what runs a blend is made
+TRAINING_ROWS = "training_rows.json"  # statistics of the rows, for later ones to be compared with
 DECISION = "decision.json"  # thresholds and calibration that were fitted on held-out rows
 EVENTS = r"events\.out\.tfevents\..+"
 RUN_FILE = re.compile(
-    r"(config\.yaml|(manifest|folds|split|profile|cv|pretrained|blend|decision)\.json|rows\.parquet|oof\.(parquet|csv)"
+    r"(config\.yaml|(manifest|folds|split|profile|cv|pretrained|blend|decision|training_rows)\.json|rows\.parquet|oof\.(parquet|csv)"
     rf"|report\.(md|html)|{EVENTS})"
 )
 FOLD_FILE = re.compile(
