@@ -64,6 +64,7 @@ def test_each_column_that_drifts_is_told_worst_first_and_on_the_page(people, tol
     page = (tmp_path / "page.html").read_text()
     assert "3 of 3 columns drift" in page
     assert page.index("<td>height</td>") < page.index("<td>age</td>") < page.index("<td>town</td>")
+    assert f"<td>&lt; {smallest:.4g}</td>" in page  # the median of the new rows lies below all training rows
     assert "data:image/png;base64," in page
     assert not re.search(r'(src|href)="(?!data:)', page)  # it needs no other file
 

@@ -41,13 +41,11 @@ class Watched:
         run: directory of the run.
         watch: over its columns, or None where the run keeps no statistics of them.
         why_not: then, why.
-        asked: what else was asked for and found.
     """
 
     run: Path
     watch: Watch | None
     why_not: str = ""
-    asked: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> list[ColumnDrift]:

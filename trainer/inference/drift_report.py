@@ -69,7 +69,6 @@ def page(watched: Watched, data: Any) -> str:
         why_not=watched.why_not,
         n_drifting=len(watched.drifting),
         summary=_summary(watched),
-        notes=watched.asked,
         rows=[_row(column) for column in columns],
         picture=base64.b64encode(_picture(drawn)).decode() if drawn else "",
         pictured=f", the {MOST_DRAWN} columns that differ most" if len(columns) > MOST_DRAWN else "",
@@ -109,12 +108,12 @@ def _middles(column: ColumnDrift) -> tuple[str, str]:
     """Return the median of training and new rows (to the next kept percentile), or the most common category."""
     counted = column.counted
     before = counted.before["counts"]
+    training = _middle(counted.before, before if counted.is_number else list(before.values()))
     if not counted.n_present:
-        return _middle(counted.before, before if counted.is_number else list(before.values())), ""
-    return (
-        _middle(counted.before, before if counted.is_number else list(before.values())),
-        _middle(counted.before, counted.counts.tolist()),
-    )
+        return training, ""
+    if counted.is_number and counted.below > counted.n_present / 2:
+        return training, f"< {counted.before['edges'][0]:.4g}"
+    return training, _middle(counted.before, counted.counts.tolist())
 
 
 def _middle(before: Any, counts: Sequence[int]) -> str:
