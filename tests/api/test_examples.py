@@ -50,5 +50,5 @@ def test_the_face_is_quick_lists_its_names_and_keeps_them():
 
     assert callable(trainer.audit)
     assert trainer.errors.DataError.exit_code == 3
-    with pytest.raises(AttributeError, match="no attribute 'compare'"):
-        _ = trainer.compare
+    with pytest.raises(AttributeError, match="no attribute 'comparison'"):
+        _ = trainer.comparison

@@ -16,7 +16,7 @@ from trainer.config.reference import _yaml_options
 from trainer.config.schema import RunConfig
 from trainer.system.paths import PathText, is_path
 
-NAMES_A_FILE = re.compile(r"(^|: )(a )?(directory|table file|\.npz|file of weights|file of folds)")
+NAMES_A_FILE = re.compile(r"(^|: )(a )?(directory|table file|\.npz|file of weights|file of folds|file with the ids)")
 
 
 def closed(record=RunConfig, prefix=()):
@@ -39,7 +39,9 @@ def sections():
         name = group.replace("/", ".")
         section = content.get(group, content)
         if name in PARTS and isinstance(section, dict) and "_target_" in section:
-            described = {key: about for key, _value, about in _yaml_options(path, group)}
+            shared = [path.with_name("_columns.yaml")] if "_columns" in section.get("defaults", ()) else []
+            options = [option for file in (*shared, path) for option in _yaml_options(file, group)]
+            described = {key: about for key, _value, about in options}
             yield pytest.param(name, section["_target_"], described, id=f"{name}-{path.stem}")
 
 

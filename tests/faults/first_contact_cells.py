@@ -86,7 +86,7 @@ NUMBERS_AS_TEXT: Mapping[str, Case] = {
     "a dash for none": feature(["1.5", "-", "2.5", "3"], None, "'-' is not a number", "data.missing"),
     "a word for none": feature(["1.5", "NA", "2.5", "?"], [1.5, float("nan"), 2.5, float("nan")]),
     "infinite": feature(["1.5", "inf", "2.5", "3"], None, "infinite in 6 rows (2, 6, "),
-    "truth": feature(["TRUE", "FALSE", "FALSE"], ["TRUE", "FALSE", "FALSE"]),
+    "truth": feature(["TRUE", "FALSE", "FALSE"], [1, 0, 0]),
 }
 
 CODES: Mapping[str, Case] = {

@@ -166,7 +166,7 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "data.delimiter=';'", "data.task=multiclass", "data.quote=none", "data.header=none",
          "data.spellings=join", "data.missing_labels=[b]", "data.positive=b", "data.numeric=[word]",
          "data.categorical=[y]", "data.drop=[x]", "data.missing=[low]", "data.numbers=strict",
-         "data.format=json_lines", "data.table=rows"],
+         "data.format=json_lines", "data.table=rows", "data.exclude=out.txt"],
     ),
     "texts": (
         TEXTS,
@@ -245,6 +245,7 @@ def tiny_data(tmp_path: Path) -> None:
          str(2000 + i // 2), str(i // 2 % 2), f"{1 + i % 3}", "ab"[i % 2]]
         for i in range(48)
     ]  # fmt: skip
+    (tmp_path / "out.txt").write_text("0\n")
     for name, between in (("table.csv", ","), ("table.tsv", "\t")):
         (tmp_path / name).write_text("\n".join(between.join(row) for row in [head, *rows]) + "\n")
     counts = [f"{i % 2} {1 + i % 9}:{1 + i % 3} 2000:5\n" for i in range(48)]

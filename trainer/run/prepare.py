@@ -254,7 +254,7 @@ def run_files(
         "config.yaml": to_yaml(config).encode(),
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
         ROWS: rows,
-        TRAINING_ROWS: sealed(row_statistics(samples.inputs)),
+        TRAINING_ROWS: sealed(row_statistics(samples.inputs), indent=None),
         **pretrained_file(experiment),
         "folds.json": experiment.plan.to_json().encode(),
         "split.json": (json.dumps(split, ensure_ascii=False) + "\n").encode(),

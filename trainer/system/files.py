@@ -113,9 +113,9 @@ def sweep_partial(
             remove(directory / name, root)
 
 
-def sealed(values: Mapping[str, Any]) -> bytes:
-    """Return a record as JSON with the sha256 of its values."""
-    return (json.dumps({**values, "seal": _seal(values)}, indent=2, ensure_ascii=False) + "\n").encode()
+def sealed(values: Mapping[str, Any], indent: int | None = 2) -> bytes:
+    """Return a record as JSON with the sha256 of its values; without ``indent`` on one line, for long lists."""
+    return (json.dumps({**values, "seal": _seal(values)}, indent=indent, ensure_ascii=False) + "\n").encode()
 
 
 def unsealed(path: Path, root: Path | None = None) -> dict[str, Any]:
