@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from trainer.cli.merge import Plugins
+
 EXAMPLES = """\b
 Examples:
   foldwise blend runs/a1 runs/b7 --out runs/blend
@@ -22,10 +24,6 @@ DifferentFolds = Annotated[
     bool, typer.Option("--allow-different-folds", help="blend runs of other folds too: the score then flatters")
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="of the bags of greedy selection", min=0)]
-Plugins = Annotated[
-    list[str] | None,
-    typer.Option(metavar="PACKAGE", help="package that the metrics are from; repeat for several"),
-]
 
 
 def blend(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from scipy.stats import binom, chi2
 
+from trainer.evidence.multiple import holm
 from trainer.inference.drift_counts import Counted
 
 MODERATE_PSI, LARGE_PSI = 0.1, 0.25
@@ -99,12 +100,7 @@ def compared(columns: Sequence[Counted]) -> list[ColumnDrift]:
 
 def significant(p_values: Sequence[float]) -> NDArray[np.bool_]:
     """Return which hypotheses Holm's step-down procedure rejects, so that ``ERROR_RATE`` is that of a whole file."""
-    order = np.argsort(p_values, kind="stable")
-    n_tests = len(p_values)
-    passed = np.asarray(p_values, dtype=np.float64)[order] <= ERROR_RATE / (n_tests - np.arange(n_tests))
-    kept = np.zeros(n_tests, dtype=bool)
-    kept[order] = np.logical_and.accumulate(passed)
-    return kept
+    return holm(np.asarray(p_values, dtype=np.float64)) <= ERROR_RATE
 
 
 def bins_of(counted: Counted) -> NDArray[np.int64]:

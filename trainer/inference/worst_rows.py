@@ -4,7 +4,8 @@ All of it is of held-out predictions: no row is judged by a model that was train
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,6 @@ class Inspection:
         loss_N: log loss of a row (of labels their mean), of numbers the absolute error.
         spread_N: standard deviation over repeats of the probability of its label, of labels their mean, of numbers of
             the prediction; None where there is one repeat.
-        issues: (N,) or (N, L) whose label is suspected, or why that is not known.
-        slices: that were compared, by ``q``; empty where the rows themselves are not at hand.
         samples: the rows, or None.
         notes: what a reader must know.
     """
@@ -53,10 +52,21 @@ class Inspection:
     predicted: NDArray[Any]
     loss_N: Floats
     spread_N: Floats | None
-    issues: NDArray[np.bool_] | NotDefined
-    slices: tuple[Slice, ...]
     samples: Samples | None
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def issues(self) -> NDArray[np.bool_] | NotDefined:
+        """(N,) or (N, L) whose label is suspected, or why that is not known."""
+        return label_issues(self.run.task, self.run.target, self.proba_NC)
+
+    @cached_property
+    def slices(self) -> tuple[Slice, ...]:
+        """The slices that were compared, by ``q``; none where the rows themselves are not at hand."""
+        if self.samples is None:
+            return ()
+        value_N = _right(self) if self.run.task.has_classes else self.loss_N
+        return tuple(compare_slices(value_N, slices_of(self.samples.inputs, self.samples.groups_N)))
 
     @property
     def wrong_N(self) -> NDArray[np.bool_]:
@@ -106,16 +116,9 @@ def inspect_run(
     if run.plan.repeats > 1:
         parts = [_probability_of_label(run, proba) if task.has_classes else proba for proba in run.proba_RNC]
         spread_N = np.std(parts, axis=0, ddof=1).mean(axis=1)
-    found = Inspection(
-        run, proba_NC, task.predicted(proba_NC), loss_N, spread_N, label_issues(task, run.target, proba_NC), (), samples
-    )
-    if samples is None:
-        return replace(found, notes=notes)
-    value_N = _right(found) if task.has_classes else loss_N
-    if samples.groups_N is not None:
+    if samples is not None and samples.groups_N is not None:
         notes = (*notes, "rows of one group are alike: the intervals of slices, which draw rows, are too narrow")
-    slices = compare_slices(value_N, slices_of(samples.inputs, samples.groups_N))
-    return replace(found, slices=tuple(slices), notes=notes)
+    return Inspection(run, proba_NC, task.predicted(proba_NC), loss_N, spread_N, samples, notes)
 
 
 def worst(found: Inspection, by: str, most: int = 0) -> NDArray[np.int64]:

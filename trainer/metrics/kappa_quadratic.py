@@ -1,11 +1,7 @@
 """Quadratic weighted kappa (QWK) of ordered classes: a mistake counts by the square of how many classes it is off."""
 
-import math
-
-import numpy as np
-
 from trainer.metrics.contract import SINGLE_LABEL, Floats, Targets, metric
-from trainer.metrics.predictions import predicted_like
+from trainer.metrics.kappa import agreement
 
 
 @metric(greater_is_better=True, limits=(-1, 1), tasks=SINGLE_LABEL, label="kappa (quadratic)")
@@ -14,9 +10,4 @@ def kappa_quadratic(target: Targets, proba: Floats, weights: Floats | None = Non
 
     The order of the classes is that of their numbers, which is that of their labels as the report lists them.
     """
-    from sklearn.metrics import cohen_kappa_score
-
-    if len(np.unique(target)) < 2:
-        return math.nan
-    labels, predicted = np.arange(proba.shape[1]), predicted_like(target, proba)
-    return float(cohen_kappa_score(target, predicted, labels=labels, weights="quadratic", sample_weight=weights))
+    return agreement(target, proba, weights, "quadratic")
