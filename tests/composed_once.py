@@ -1,22 +1,86 @@
-"""What makes a command line of the tests quick: it is composed once, and its figures are made but not rendered.
+"""What makes a command line of the tests quick: nothing is composed twice, and figures are made but not rendered.
 
-Hydra's main composes a command line twice; here once, unless it sets an option of Hydra.
+Hydra's main composes a command line twice; here once, unless it sets an option of Hydra. And what Hydra makes of the
+choices of groups (``loss=focal``), three quarters of a composition, is kept for the next command line with the same
+choices; values are set on a copy, as ever. Only compositions of the repository's ``conf/`` alone are kept.
 """
 
+import copy
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from hydra._internal import config_loader_impl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.defaults_list import DefaultsList
 from hydra._internal.hydra import Hydra
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
 
-from tests.places import ONE_WHITE_PIXEL
+from tests.places import CONF, ONE_WHITE_PIXEL
 
 ask = Hydra.get_mode
+list_defaults = config_loader_impl.create_defaults_list
+merge_defaults = ConfigLoaderImpl._compose_config_from_defaults_list
+THE_HOUSE_ALONE = ("hydra.conf", str(CONF), "")
+
+
+MOST_KEPT = 50  # a megabyte each
+
+
+@dataclass
+class Kept:
+    """What was composed of some choices of groups; ``merged`` once it has been asked for."""
+
+    listed: DefaultsList
+    merged: DictConfig | None = None
+
+
+kept: dict[object, Kept] = {}
 
 
 def mode(hydra: Hydra, config_name: str | None, overrides: Sequence[str]) -> Any:
     """Stand for ``Hydra.get_mode``: it composes for ``hydra.mode`` alone, which is None where nobody sets it."""
     return ask(hydra, config_name, overrides) if any("hydra" in item for item in overrides) else None
+
+
+def listed_once(
+    repo: IConfigRepository,
+    config_name: str | None,
+    overrides_list: list[Override],
+    prepend_hydra: bool,
+    skip_missing: bool,
+) -> DefaultsList:
+    """Stand for ``create_defaults_list``: which files of ``conf/`` are merged, and in which order."""
+    if tuple(source.path for source in repo.get_sources()) != THE_HOUSE_ALONE:
+        return list_defaults(repo, config_name, overrides_list, prepend_hydra, skip_missing)
+    sets = [sets_a_value(item, repo) for item in overrides_list]
+    chosen = [item for item, value in zip(overrides_list, sets, strict=True) if not value]
+    key = (config_name, tuple(item.input_line for item in chosen), prepend_hydra, skip_missing)
+    if key not in kept:
+        listed = list_defaults(repo, config_name, chosen, prepend_hydra, skip_missing)
+        if len(kept) == MOST_KEPT:
+            kept.clear()
+        kept[key] = Kept(listed)
+    values = [item for item, value in zip(overrides_list, sets, strict=True) if value]
+    return replace(kept[key].listed, config_overrides=values)
+
+
+def sets_a_value(item: Override, repo: IConfigRepository) -> bool:
+    """Whether an override sets values, by the rule of Hydra's ``Overrides``, and chooses no file of a group."""
+    return not item.is_sweep_override() and (isinstance(item.value(), dict) or not repo.group_exists(item.key_or_group))
+
+
+def merged_once(loader: ConfigLoaderImpl, defaults: list[Any], repo: IConfigRepository) -> DictConfig:
+    """Stand for ``ConfigLoaderImpl._compose_config_from_defaults_list``: what stands in these files."""
+    found = next((one for one in kept.values() if one.listed.defaults is defaults), None)
+    if found is None:
+        return merge_defaults(loader, defaults, repo)
+    if found.merged is None:
+        found.merged = merge_defaults(loader, defaults, repo)
+    return copy.deepcopy(found.merged)
 
 
 def quicken() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import yaml
@@ -37,8 +38,12 @@ def read_config(text: str, path: str, plugins: Sequence[str] = ()) -> RunConfig:
     return replace(_typed(values, path), plugins=list(plugins))
 
 
+@cache
 def open_schema() -> DictConfig:
-    """Return the typed sections of a run; the open ones accept any key, ``build.py`` checks them."""
+    """Return the typed sections of a run; the open ones accept any key, ``build.py`` checks them.
+
+    Made once, a tenth of the time of a composition; Hydra's store and ``OmegaConf.merge`` copy what they are given.
+    """
     node: DictConfig = OmegaConf.structured(RunConfig)
     named = [node[name] for name in (*OPEN_SECTIONS, *LISTED_SECTIONS)]
     for section in (*named, node.cv.inner.grid, node.cv.arguments):
