@@ -56,6 +56,8 @@ format: $(INSTALLED) ## format the code and fix what ruff can fix
 reference: $(INSTALLED) ## write docs/reference/ and docs/architecture.svg from the code
 	@$(PY) -m trainer.config.reference > docs/reference/options.md
 	@$(PY) -m trainer.cli.reference > docs/reference/commands.md
+	@$(PY) -m benchmarks.look_formats > docs/reference/looks.md
+	@$(PY) -m benchmarks.look_formats zh > docs/zh/reference/looks.md
 	@$(PY) -m benchmarks.architecture
 
 docs: $(INSTALLED) ## build the pages as a site in site/ (installs mkdocs-material)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.audit.picture_cases import jpeg, photo, written
+from tests.look.format_files import write_text_folder, write_zip
 from trainer.cli.flags import fix_as_flags
 from trainer.cli.main import main as foldwise
 
@@ -84,6 +85,21 @@ def test_folders_beside_the_split_are_left_out(folder, capsys):
 def test_a_folder_without_a_split_is_audited_as_a_whole(folder, capsys):
     assert foldwise(["audit", str(folder / "train"), "--strict"]) == 0
     assert "nothing found" in capsys.readouterr().out.lower()
+
+
+def test_a_folder_of_texts_is_audited_under_the_split_of_its_format(tmp_path, capsys):
+    write_text_folder(tmp_path)
+    given = ["audit", str(tmp_path / "aclImdb"), "--label", "label", "--text", "text"]
+    assert foldwise([*given, "--strict"]) == 3
+    assert "10 of 10 held-out rows are nearly the same as training rows" in " ".join(capsys.readouterr().out.split())
+    assert foldwise([*given, "--split", "none"]) == 0
+    assert "held out" not in capsys.readouterr().out
+
+
+def test_a_zip_file_without_images_is_a_table(tmp_path, capsys):
+    write_zip(tmp_path)
+    assert foldwise(["audit", str(tmp_path / "archive.zip"), "--label", "label"]) == 0
+    assert "labels: ill -> 0, well -> 1" in capsys.readouterr().out
 
 
 def test_a_table_that_names_images(folder, tmp_path, capsys):

@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 
 import trainer as fw
+from tests.look.format_files import FILES
 from tests.look.made_files import RIGHT, write_files
 from trainer.cli.main import main as foldwise
 from trainer.data.columns.options import ColumnOptions
@@ -139,3 +140,16 @@ def test_a_table_in_a_zip_file_names_the_images_beside_it(files, tmp_path):
     assert "data=image_csv" in found.train
     assert "data.file=file" in found.train
     assert look_at(str(files / "named")).train == look_at(str(files / "named" / "table.csv")).train
+
+
+def test_what_a_format_knows_is_said(tmp_path):
+    for name, what, header in (("tar", "a CSV file in a .tar.gz file", "the first line"), ("uci", "a .data", "none")):
+        FILES[name].write(tmp_path)
+        found = look_at(str(tmp_path / FILES[name].path))
+        assert found.what.startswith(what)
+        assert found.form["header"] == header
+    FILES["keel"].write(tmp_path)
+    found = look_at(str(tmp_path / FILES["keel"].path))
+    assert {column.name: column.kind for column in found.columns}["colour"] == "category"  # codes, by its header
+    FILES["arff_mulan"].write(tmp_path)
+    assert [one.name for one in look_at(str(tmp_path / "moods.arff")).candidates["label"]] == ["calm, sad"]

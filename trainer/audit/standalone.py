@@ -18,6 +18,7 @@ from trainer.audit.split_column import WHOLE_FILE, ColumnSplit, read_split, read
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.rows import assign_roles, read_ids
 from trainer.data.columns.unread import without_columns
+from trainer.data.readers.contract import NONE
 from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.csv_tabular import load_csv_tabular
@@ -46,7 +47,8 @@ def audit_file(
     Args:
         path: of a format of docs/guide/formats.md.
         columns: as a run reads them, except that ``time`` and ``split`` may be the group or the id too, and ``split``
-            may name its parts (train, dev, test); without it the whole file is audited.
+            may name its parts (train, dev, test); without it the split that the format knows of is audited, else the
+            whole file, and so it is where it is ``none``.
         text: column with the text; None = every column without another role is a feature.
         drop: feature columns to leave out.
         measure: whether probes say what the leak is worth.
@@ -59,9 +61,9 @@ def audit_file(
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    time, split = columns.time, columns.split
+    time, split = columns.time, None if columns.split == NONE else columns.split
     table = None if split is None and time is None else _role_columns(path, columns, text)
-    others = replace(columns, time=None, split=None)
+    others = replace(columns, time=None, split=NONE if columns.split == NONE else None)
     if text is not None:
         samples, spec = load_csv_text(str(path), others, text=text)
         samples = replace(samples, beside=without_columns(samples.beside, {time, split}))
@@ -69,11 +71,11 @@ def audit_file(
         no_features = {name for name in (time, split) if name is not None} - {columns.group, columns.id}
         samples, spec = load_csv_tabular(str(path), others, drop=[*drop, *sorted(no_features)])
     if table is None:
-        return _audited(samples, spec, WHOLE_FILE, None, measure, tell)
+        return _audited(samples, spec, _parts(samples, "split", path), None, measure, tell)
     if len(samples) < table.num_rows:  # rows without a label are left out
         ids_N = read_ids(table, columns.id, path, columns.spellings)
         table = table.filter(pa.array(np.isin(ids_N, samples.ids_N)))
-    parts = WHOLE_FILE if split is None else read_split(table, split, path)
+    parts = _parts(samples, "split", path) if split is None else read_split(table, split, path)
     times_N = None if time is None else read_times(table, time, path)
     return _audited(samples, spec, parts, times_N, measure, tell)
 

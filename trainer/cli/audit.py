@@ -75,8 +75,9 @@ def audit(
     going backwards, a column that is the label or an id, labels in file order. Rows are named, none is dropped.
 
     FILE is a table; with --images or --file a table that names image files; or a directory or .zip with one folder of
-    images per class. With --split the split of that column is audited, of images in train, val and test folders that
-    one, else the whole file. Tables and texts need --label, images that a table names too.
+    images per class. With --split the split of that column is audited, else the one that the format has (images in
+    train, val and test folders, datasets, KEEL; --split none does without), else the whole file. Tables and texts need
+    --label, images that a table names too.
     """
     from trainer.audit.findings import count
     from trainer.report.audit_table import show
@@ -99,7 +100,7 @@ def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
     from trainer.audit.standalone import audit_file, audit_images
 
     names_images = bool(what.images or what.image_file)
-    if not names_images and (Path(what.file).is_dir() or what.file.lower().endswith(".zip")):
+    if not names_images and _is_of_images(what.file):
         _require_none(
             what, given_columns(what.columns), f"{what.file} is read as images, one folder per class; {IN_A_TABLE}"
         )
@@ -112,6 +113,16 @@ def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
     if what.text and what.drop:
         raise ConfigError("--drop has no effect with --text: only the text is read")
     return audit_file(what.file, what.columns, text=what.text, drop=what.drop or (), measure=what.measure, tell=tell)
+
+
+def _is_of_images(file: str) -> bool:
+    """Return whether a path is a folder that no format of tables has, or a zip file with images."""
+    from trainer.data.images.image_files import list_files
+    from trainer.data.readers.find import is_format_of_folders
+
+    if Path(file).is_dir():
+        return not is_format_of_folders(Path(file))
+    return file.lower().endswith(".zip") and bool(list_files(file).images())
 
 
 def _audited_folder(what: What, tell: Callable[[str], None]) -> "list[Finding]":

@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 from trainer.audit.duplicate_rows import input_codes
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.find import find_reader, readers
-from trainer.data.readers.unpacked import is_archive, is_packed
+from trainer.data.readers.unpacked import is_packed
 from trainer.data.samples import Samples
 from trainer.errors import DataError, FoldwiseError
 from trainer.look.answer import Candidate, ColumnLook, Look, Refusal
@@ -34,6 +33,7 @@ MIN_STEMS = 3
 MOST_COMPARED = 5_000  # rows, for those that repeat another one
 MOST_LABELS = 4  # tried, and shown
 NEAR_CONSTANT = 0.99  # share of the rows that have the most frequent value
+ROLES = ("group", "split", "id")  # that a format may know of, besides the label
 DELIMITERS = {"\t": "TAB", " ": "space"}
 
 
@@ -105,7 +105,7 @@ def _look(opened: Opened, name: str, sample: Sample, n_rows: int | None) -> Look
     steps, target = repair_steps(opened, name)
     look = Look(
         name,
-        _format(Path(name) if sample.said else sample.path, opened),
+        _format(Path(name) if sample.said else sample.path, table),
         form=_form(opened, table),
         n_rows=n_all,
         estimated=estimated,
@@ -127,13 +127,12 @@ def _some_rows(rows: pa.Table, n_rows: int | None) -> pa.Table:
     return pa.concat_tables(pieces) if further else pieces[0]
 
 
-def _format(path: Path, opened: Opened) -> str:
-    """Return what the format is called; of a table in an archive, that it is in one."""
+def _format(path: Path, table: OpenTable) -> str:
+    """Return what the format is called; of a table that is packed, that it is so."""
     if not is_packed(path):
-        return find_reader(path, opened.columns).NAME
-    inner = Path(path.stem).suffix.lower()
-    named = [reader.NAME for reader in readers().values() if inner in reader.ENDINGS and not is_archive(path)]
-    return f"{named[0] if named else 'a table'} in a {path.suffix.lower()} file"
+        return table.kind
+    ending = "".join(path.suffixes[-2:] if Path(path.stem).suffix.lower() == ".tar" else path.suffixes[-1:])
+    return f"{table.kind} in a {ending.lower()} file"
 
 
 def _form(opened: Opened, table: OpenTable) -> dict[str, str]:
@@ -142,7 +141,7 @@ def _form(opened: Opened, table: OpenTable) -> dict[str, str]:
     if table.delimiter:
         form["encoding"] = opened.damaged or columns.encoding
         form["delimiter"] = DELIMITERS.get(table.delimiter, table.delimiter)
-        form["header"] = "none" if columns.header == "none" else "the first line"
+        form["header"] = "the first line" if table.has_header else "none"
     if columns.quote != ColumnOptions.quote:
         form["quote"] = columns.quote
     if columns.table is not None:
@@ -151,12 +150,14 @@ def _form(opened: Opened, table: OpenTable) -> dict[str, str]:
 
 
 def _analysed(opened: OpenTable, name: str, form: ColumnOptions, *, whole: bool) -> _Found:
-    columns = look_at_columns(opened.rows, name, semicolon=opened.delimiter == ";")
+    columns = look_at_columns(opened, name)
     guesses = label_guesses(opened.rows, columns)
     known = opened.known.get("label")
     if known is not None:
         names = (known,) if isinstance(known, str) else tuple(map(str, known))
-        guesses = [LabelGuess(names, "the format says so", 100), *(one for one in guesses if one.names != names)]
+        taken = {*names, *(str(opened.known[role]) for role in ROLES if role in opened.known)}
+        others = [one for one in guesses if not taken & set(one.names)]
+        guesses = [LabelGuess(names, "the format says so", 100), *others]
     plan, failed = None, tuple[Refusal, ...]()
     for guess in guesses[:MOST_LABELS]:
         if guess.score < guesses[0].score - MUCH_LIKELIER:
@@ -181,7 +182,7 @@ def _answer(look: Look, found: _Found, target: str) -> Look:
     known = {
         role: (Candidate(str(name), "the format says so"),)
         for role, name in found.opened.known.items()
-        if role in ("group", "split", "id") and name in found.opened.rows.column_names
+        if role in ROLES and name in found.opened.rows.column_names
     }
     candidates = {"label": labels, "group": plan.groups, "split": plan.splits, "id": plan.ids, **known}
     look = replace(

@@ -13,6 +13,7 @@ from trainer.audit.checks.features import numbered_columns
 from trainer.data.columns.features import MISSING, read_features
 from trainer.data.columns.joined import LIST
 from trainer.data.images.image_files import is_image_name
+from trainer.data.readers.contract import OpenTable
 from trainer.data.samples import TableColumns
 from trainer.errors import FoldwiseError, shown
 from trainer.look.answer import ColumnLook
@@ -38,22 +39,22 @@ ID_NAME = re.compile(
 EAST_ASIAN = ("zh", "ja", "ko")
 
 
-def look_at_columns(table: pa.Table, name: str, *, semicolon: bool = False) -> list[ColumnLook]:
+def look_at_columns(opened: OpenTable, name: str) -> list[ColumnLook]:
     """Tell what each column is.
 
     Args:
-        table: the rows looked at.
+        opened: the rows looked at, and what their format knows of the columns.
         name: of the file, in messages.
-        semicolon: whether cells are separated by semicolons.
     """
-    return [_look_at_column(table, column, name, semicolon) for column in table.column_names]
+    return [_look_at_column(opened, column, name) for column in opened.rows.column_names]
 
 
-def _look_at_column(table: pa.Table, column: str, name: str, semicolon: bool) -> ColumnLook:
-    cells = table[column]
+def _look_at_column(opened: OpenTable, column: str, name: str) -> ColumnLook:
+    cells, codes = opened.rows[column], [one for one in opened.known.get("categorical", ()) if one == column]
     examples, n_values = _examples(cells), _count_values(cells)
+    semicolon = opened.delimiter == ";"  # a comma may be the decimal point then
     try:
-        found, notes = read_features({column: cells}, name, free=[column], semicolon=semicolon)[:2]
+        found, notes = read_features({column: cells}, name, free=[column], categorical=codes, semicolon=semicolon)[:2]
     except FoldwiseError as refusal:
         is_list = pa.types.is_nested(cells.type)
         return ColumnLook(

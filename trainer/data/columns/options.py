@@ -63,3 +63,8 @@ class ColumnOptions:
     exclude: Annotated[
         PathText | None, "file with the ids of rows to leave out, such as foldwise inspect writes; null = none"
     ] = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns, or patterns of columns, of the label: ``--label COL`` has a list of one, an option one name."""
+        return (str(self.label),) if isinstance(self.label, str | int) else tuple(map(str, self.label))

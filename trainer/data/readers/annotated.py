@@ -90,7 +90,7 @@ def annotated_table(
     shared = [item.votes for item in items if len(item.votes) > 1]
     notes = [*notes, *([f"{len(items) - len(kept)} of {len(items)} rows left out: {said}"] if reasons else [])]
     notes += [agreement_note(shared, "rows")] if shared else []
-    name = label if columns.label == label else "label"
+    name = label if columns.labels == (label,) else "label"
     table = _table([item for item, _ in kept], [labels for _, labels in kept], name, several)
     known = {"label": name, "id": "id", **({"split": split} if split else {})}
     return OpenTable(table, notes=tuple(notes), known=known)
@@ -101,14 +101,14 @@ def one_vote(labels: Collection[str]) -> dict[str, Labels]:
     return {"": tuple(sorted(labels))} if labels else {}
 
 
-def choose(path: Path, wanted: object, names: Collection[str], what: str) -> str:
+def choose(path: Path, wanted: Sequence[str], names: Collection[str], what: str) -> str:
     """Return which of several things that were labelled is read: the one that ``data.label`` names, or the only one.
 
     Raises:
         DataError: there are several, or none.
     """
-    if wanted in names:
-        return str(wanted)
+    if len(wanted) == 1 and wanted[0] in names:
+        return wanted[0]
     if not names:
         raise DataError(f"{path}: no {what} in it: is it an export of a classification?")
     if len(names) > 1:

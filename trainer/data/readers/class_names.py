@@ -52,10 +52,12 @@ def with_class_names(
     table, known, notes = opened.rows, dict(opened.known), []
     if len(names) == 1:
         known.setdefault("label", next(iter(names)))
-    label = OpenTable(table, known=known).complete(columns).label
+    labels = OpenTable(table, known=known).complete(columns).labels
     for name, classes in names.items():
-        cells = _named(table[name], classes, f"{file}: column '{name}'", is_label=name == label, first_row=first_row)
-        if name == label and _has_unlabelled(cells):
+        cells = _named(
+            table[name], classes, f"{file}: column '{name}'", is_label=labels == (name,), first_row=first_row
+        )
+        if labels == (name,) and _has_unlabelled(cells):
             known["missing_labels"] = (UNLABELLED,)
         table = table.set_column(table.column_names.index(name), name, cells)
         notes.append(f"column '{name}' has classes by number: read as their names ({shown(', '.join(classes), 100)})")

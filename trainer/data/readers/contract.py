@@ -31,6 +31,8 @@ class OpenTable:
         sparse: features that are no columns of ``rows``, since there are many and most of them are zero.
         first_index: the number that columns f0, f1, ... count from where the format has only what is not zero, so that
             a column that no row has is one of zeros; else None.
+        has_header: whether the first line has the names of the columns, in a file of lines.
+        kind: of file, for people: the ``NAME`` of its reader.
     """
 
     rows: pa.Table
@@ -40,6 +42,8 @@ class OpenTable:
     folder: str = ""
     sparse: SparseColumns | None = None
     first_index: int | None = None
+    has_header: bool = True
+    kind: str = ""
 
     def complete(self, columns: ColumnOptions) -> ColumnOptions:
         """Return the options with what the format knows, where a person has left them as they are.

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -48,44 +49,39 @@ class Grid:
         title: of the sheet.
         header: cells of the first of these rows.
         header_number: of that row in the sheet, from 1.
-        rows: cells of the others; a row may be shorter than others.
+        cells: of the others, column by column, as many in each; as many columns as the header has cells.
         numbers: of these rows in the sheet, from 1.
     """
 
     title: str
     header: Sequence[Any]
     header_number: int
-    rows: Sequence[Sequence[Any]]
+    cells: Sequence[Sequence[Any]]
     numbers: Sequence[int]
 
     @property
     def width(self) -> int:
         """The number of columns, empty ones among them too."""
-        return max(map(len, (self.header, *self.rows)))
+        return len(self.header)
 
     def under(self, names: Sequence[str]) -> "Grid":
         """Return the same cells under these names; the first row is one of values."""
-        numbers = (self.header_number, *self.numbers)
-        return Grid(self.title, names, self.header_number, (self.header, *self.rows), numbers)
+        cells = [(first, *column) for first, column in zip(self.header, self.cells, strict=True)]
+        return Grid(self.title, names, self.header_number, cells, (self.header_number, *self.numbers))
 
     def columns(self) -> list[int]:
         """Return the numbers (from 1) of the columns that have a name or a value."""
-        width = self.width
-        filled: set[int] = set()
-        for cells in (self.header, *self.rows):
-            if len(filled) == width:
-                break
-            filled.update(place for place, cell in enumerate(cells, start=1) if cell is not None)
-        return sorted(filled)
+        filled = (name is not None or _count(cells) for name, cells in zip(self.header, self.cells, strict=True))
+        return [place for place, is_filled in enumerate(filled, start=1) if is_filled]
 
     def name(self, column: int) -> str:
         """Return the name of a column, ``unnamed_<position>`` where it has none."""
-        cell = self.header[column - 1] if column <= len(self.header) else None
+        cell = self.header[column - 1]
         return f"unnamed_{column}" if cell is None else as_text(cell).strip()
 
-    def values(self, column: int) -> list[Any]:
+    def values(self, column: int) -> Sequence[Any]:
         """Return the values below the name; None = empty, or #N/A."""
-        cells = [row[column - 1] if column <= len(row) else None for row in self.rows]
+        cells = self.cells[column - 1]
         return [None if type(cell) is ErrorCell else cell for cell in cells] if self._errors else cells
 
     def notes(self) -> tuple[str, ...]:
@@ -122,12 +118,14 @@ class Grid:
 
     @cached_property
     def _errors(self) -> list[tuple[int, int, ErrorCell]]:
-        return [
+        """Row and column (from 1) of each cell with an error, row by row."""
+        return sorted(
             (number, place, cell)
-            for number, row in zip(self.numbers, self.rows, strict=True)
-            for place, cell in enumerate(row, start=1)
+            for place, cells in enumerate(self.cells, start=1)
+            if ErrorCell in set(map(type, cells))
+            for number, cell in zip(self.numbers, cells, strict=True)
             if type(cell) is ErrorCell
-        ]
+        )
 
     def _refuse_title(self, where: str) -> None:
         """Refuse a first line with names for less than half of the columns: it is above the table, not of it."""
@@ -136,8 +134,8 @@ class Grid:
         alone = len(named) == 1 and len(columns) > 1 and named[0] == columns[0]  # pandas leaves A1 empty, not B1
         if not alone and len(named) * 2 >= len(columns):
             return
-        fullest = max(map(_count, self.rows))
-        number = next(number for number, row in zip(self.numbers, self.rows, strict=True) if _count(row) == fullest)
+        counts = [_count(row) for row in zip(*self.cells, strict=True)]
+        number = self.numbers[counts.index(max(counts))]
         first = shown(as_text(self.header[named[0] - 1]), 40)
         raise DataError(
             f"{where}: {address(self.header_number, named[0])} '{first}' stands above the table, whose names seem to "
@@ -168,16 +166,27 @@ def read_grid(sheet: Any, number_formats: Sequence[str]) -> Grid:
     if any(map(_code_mask, number_formats)):
         found = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
     else:
-        found = (
-            [
-                value if type(value) in AS_THEY_ARE or (type(value) is str and value > "$") else _plain(value)
-                for value in row
-            ]
-            for row in sheet.iter_rows(values_only=True)
-        )
-    kept = [(number, cells) for number, cells in enumerate(found, start=1) if _count(cells)]
-    rows, numbers = [cells for _, cells in kept], [number for number, _ in kept]
-    return Grid(sheet.title, rows[0] if rows else (), numbers[0] if rows else 1, rows[1:], numbers[1:])
+        found = sheet.iter_rows(values_only=True)
+    numbered = [(number, row) for number, row in enumerate(found, start=1) if _count(row)]
+    columns = [_plain_cells(cells) for cells in zip_longest(*(row for _, row in numbered))]
+    kept = [place for place, row in enumerate(zip(*columns, strict=True)) if _count(row)]
+    if len(kept) < len(numbered):  # rows of empty texts
+        columns = [[cells[place] for place in kept] for cells in columns]
+    numbers = [numbered[place][0] for place in kept]
+    header = [cells[0] for cells in columns] if kept else []
+    return Grid(sheet.title, header, numbers[0] if kept else 1, [cells[1:] for cells in columns], numbers[1:])
+
+
+def _plain_cells(cells: Sequence[Any]) -> Sequence[Any]:
+    """Return the cells of a column, of which most are as they are."""
+    kinds = set(map(type, cells)) - AS_THEY_ARE
+    if not kinds:
+        return cells
+    return [value if type(value) in AS_THEY_ARE or _is_plain_text(value) else _plain(value) for value in cells]
+
+
+def _is_plain_text(value: Any) -> bool:
+    return type(value) is str and value > "$"  # neither empty nor an error
 
 
 def _shown(cell: Any) -> Any:

@@ -47,7 +47,7 @@ def _open(file: Path, columns: ColumnOptions) -> OpenTable:
     _check_columns(opened.rows, file)
     opened = _without_declined(opened, columns)
     rows, left_out = without_index(opened.rows, _named(opened.complete(columns)))
-    return replace(opened, rows=rows, notes=(*opened.notes, *left_out))
+    return replace(opened, rows=rows, notes=(*opened.notes, *left_out), kind=reader.NAME)
 
 
 def _without_declined(opened: OpenTable, columns: ColumnOptions) -> OpenTable:

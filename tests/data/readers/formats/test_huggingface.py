@@ -26,9 +26,9 @@ def saved(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["one", "one.parquet"])
-def test_classes_are_words_and_rows_without_one_are_left_out(saved, name):
-    samples, spec = load_csv_text(str(saved / name), ColumnOptions(), text="text")
+@pytest.mark.parametrize(("name", "label"), [("one", "label"), ("one.parquet", ["label"])])  # as foldwise audit has it
+def test_classes_are_words_and_rows_without_one_are_left_out(saved, name, label):
+    samples, spec = load_csv_text(str(saved / name), ColumnOptions(label=label), text="text")
     assert [spec.classes[code] for code in samples.target] == ["pos", "neg", "pos"]
     assert samples.inputs.texts == ("so", "lala", "ja")
     assert any("1 of 4 rows left out" in note and "(-1)" in note for note in spec.notes)

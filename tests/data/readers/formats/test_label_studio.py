@@ -87,6 +87,13 @@ def test_the_short_exports_say_the_same(tmp_path):
         assert table.notes[1].endswith("Cohen's kappa 0.400")
 
 
+def test_a_task_may_be_called_0(tmp_path):
+    rows = opened(
+        as_array(tmp_path / "min.json", minimal([(0, "good", "Positive", 1), (1, "bad", "Negative", 1)]))
+    ).rows
+    assert rows["id"].to_pylist() == ["0", "1"]
+
+
 def test_several_choices_of_one_task(tmp_path):
     whole = [task(1, "a", said(1, "x", "y")), task(2, "b", said(1, "y"))]
     short = [
@@ -106,6 +113,7 @@ def test_several_questions_are_asked_about(tmp_path):
         opened(path)
     table = opened(path, label="topic")
     assert table.rows.to_pydict() == {"text": ["a"], "topic": ["food"], "id": ["1"]}
+    assert opened(path, label=["topic"]).rows == table.rows  # as --label topic has it
 
 
 def test_a_choice_that_the_project_has_not(tmp_path):

@@ -36,7 +36,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     questions = dict.fromkeys(name for names in each_record(file, nested, _answered, "Argilla") for name in names)
     listed = _listed(file.parent)
     names = list(questions) or list(listed)
-    question = choose(file, columns.label, names, "question")
+    question = choose(file, columns.labels, names, "question")
     items = each_record(file, nested, lambda record: _item(file, record, question), "Argilla")
     return annotated_table(file, items, columns, label=question, listed=listed.get(question))
 

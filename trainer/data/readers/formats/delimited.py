@@ -41,7 +41,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     if form.row_names:
         table, left_out = without_row_names(table, columns.id)
         notes = (*notes, *left_out)
-    return OpenTable(table, form.delimiter, notes)
+    return OpenTable(table, form.delimiter, notes, has_header=form.has_header)
 
 
 def read_blocks(path: Path, columns: ColumnOptions, wanted: Wanted, n_rows: int) -> TableBlocks | None:

@@ -47,9 +47,9 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     else:
         records = read_records(path, columns.encoding)
     if _is_whole(records[0].values):
-        name, items = _items(path, records, columns.label)
+        name, items = _items(path, records, columns.labels)
     else:
-        name, items = _flat_items(path, records, columns.label)
+        name, items = _flat_items(path, records, columns.labels)
     return annotated_table(path, items, columns, label=name, listed=_listed(path.parent, name))
 
 
@@ -58,7 +58,7 @@ def _is_whole(values: Mapping[str, Any]) -> bool:
     return isinstance(values.get("data"), dict) and isinstance(annotations, list)
 
 
-def _items(path: Path, records: Sequence[Record], wanted: object) -> tuple[str, list[Item]]:
+def _items(path: Path, records: Sequence[Record], wanted: Sequence[str]) -> tuple[str, list[Item]]:
     """Return what was labelled, and the tasks, of the export that has everything."""
     for record in records:
         if not _is_whole(record.values):
@@ -128,7 +128,7 @@ def _table_records(path: Path, encoding: str) -> list[Record]:
     return records
 
 
-def _flat_items(path: Path, records: Sequence[Record], wanted: object) -> tuple[str, list[Item]]:
+def _flat_items(path: Path, records: Sequence[Record], wanted: Sequence[str]) -> tuple[str, list[Item]]:
     """Return what was labelled, and the tasks, of an export with a row for each annotation.
 
     Raises:
@@ -144,7 +144,8 @@ def _flat_items(path: Path, records: Sequence[Record], wanted: object) -> tuple[
         annotated = values["annotation_id"] not in (None, "")
         votes = {_annotator(values["annotator"], int(record.place.split()[1])): labels} if labels else {}
         why_not = WITHOUT if annotated else NOT_ANNOTATED
-        return Item(str(values.get("id") or record.place), record.place, data, votes, why_not)
+        name = record.place if values.get("id") in (None, "") else str(values["id"])
+        return Item(name, record.place, data, votes, why_not)
 
     return label, merged(each_record(path, records, item, TOOL))
 

@@ -34,7 +34,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         for name, said in record.values.items()
         if name.endswith(METADATA) and isinstance(said, dict) and _is_classification(said)
     )
-    job = choose(path, columns.label, jobs, "labelling job")
+    job = choose(path, columns.labels, jobs, "labelling job")
     items = each_record(path, records, lambda record: _item(path, record, job), "SageMaker")
     return annotated_table(path, items, columns, label=job)
 

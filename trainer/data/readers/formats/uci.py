@@ -52,7 +52,8 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     names, notes = _named(path, columns, lines[0])
     table = pa.Table.from_arrays([pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)], names=names)
     label = next((name for name in names if name.lower() in CLASSES), None)
-    return OpenTable(table, delimiter, notes, {"label": label} if label else {})
+    known = {"label": label} if label else {}
+    return OpenTable(table, delimiter, notes, known, has_header=columns.header == "first")
 
 
 def _is_header(lines: Sequence[Sequence[str]]) -> bool:
