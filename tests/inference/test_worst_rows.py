@@ -15,12 +15,16 @@ from trainer.inference.worst_rows import inspect_run, worst
 from trainer.store.result_files import read_oof
 
 
-def inspected(*arguments):
-    """Return exit code, output and errors of the command."""
+def output_of(*arguments):
+    """Return exit code, output and errors of a command."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = main(["inspect", *map(str, arguments)])
+        code = main([*map(str, arguments)])
     return code, out.getvalue(), err.getvalue()
+
+
+def inspected(*arguments):
+    return output_of("inspect", *arguments)
 
 
 @pytest.fixture(scope="module")

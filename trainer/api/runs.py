@@ -1,6 +1,7 @@
 """A run as a program sees it: its result, its predictions, its report."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -205,6 +206,44 @@ class Run:
             True
         """
         return list(self._inspected(data, plugins).slices)
+
+    def importance(
+        self,
+        data: Any = None,
+        *,
+        metric: str | None = None,
+        draws: int = 5,
+        alike: float = 0.9,
+        sample: int = 5_000,
+        plugins: Sequence[str] = (),
+    ) -> Any:
+        """Return how much worse held-out rows are predicted when columns are permuted: a frame, as ``oof`` is.
+
+        Args:
+            data: the rows it was trained on, where they were in memory; None = read where the run says.
+            metric: that gets worse; None = the first of the run.
+            draws: how often each column is permuted.
+            alike: absolute rank correlation from which columns are permuted together.
+            sample: rows of a fold, drawn at random where it holds out more; 0 = all.
+            plugins: packages of yours that the run's classes are from.
+
+        Raises:
+            ConfigError: the rows have no columns, or an option cannot be.
+
+        Example:
+            >>> import trainer as fw
+            >>> quick = {"cv": {"n_splits": 2}, "max_epochs": 1, "runtime": {"progress": "off"}}
+            >>> frame = fw.cross_validate("iris", **quick).importance(draws=1)
+            >>> list(frame)[:4], len(frame)
+            (['columns', 'importance', 'low', 'high'], 3)
+        """
+        from trainer.api.given import as_data
+        from trainer.inference.importance import Wanted, importance
+        from trainer.inference.show_importance import importance_table
+
+        given = None if data is None else as_data(data).load(None)
+        wanted = Wanted(metric, draws=draws, rows=sample, alike=alike, minutes=math.inf)
+        return _as_frame(importance_table(importance(self.path, wanted, given=given, plugins=plugins)))
 
     def _inspected(self, data: Any, plugins: Sequence[str]) -> "Inspection":
         from trainer.api.given import as_data

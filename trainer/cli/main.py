@@ -23,6 +23,8 @@ from trainer.cli.compare import compare
 from trainer.cli.convert import convert
 from trainer.cli.decide import EXAMPLES as DECIDE_EXAMPLES
 from trainer.cli.decide import decide
+from trainer.cli.explain import EXAMPLES as EXPLAIN_EXAMPLES
+from trainer.cli.explain import explain
 from trainer.cli.export import EXAMPLES as EXPORT_EXAMPLES
 from trainer.cli.export import export
 from trainer.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
@@ -54,6 +56,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (predict, PREDICT_EXAMPLES),
     (verify, None),
     (inspect, INSPECT_EXAMPLES),
+    (explain, EXPLAIN_EXAMPLES),
     (blend, BLEND_EXAMPLES),
     (decide, DECIDE_EXAMPLES),
     (export, EXPORT_EXAMPLES),

@@ -1,7 +1,8 @@
 """A run as its directory says it: configuration, split, classes, plans. Nothing of it is executed, no link followed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,18 @@ def open_trained(directory: Path, *, device: str | None = None, plugins: Sequenc
         kept.get("tokenizer"),
         notes,
     )
+
+
+@contextmanager
+def threads_of(run: TrainedRun) -> Iterator[None]:
+    """Compute with as many threads as the run was trained with: more make a small model wait on a busy machine."""
+    before, threads = torch.get_num_threads(), run.facts["identity"]["hardware"].get("threads")
+    try:
+        if run.recipe.device.type == "cpu" and threads:
+            torch.set_num_threads(threads)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def wanted_folds(run: TrainedRun, folds: Sequence[int | str] | None = None) -> list[int | str]:

@@ -19,14 +19,13 @@ from trainer.errors import CheckpointError, ConfigError, DataError, shown
 from trainer.inference.fold_check import TOLERANCE, FoldCheck, compared
 from trainer.inference.fold_model import load_fold_model
 from trainer.inference.predictor import Predictor
-from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
+from trainer.inference.trained import TrainedRun, open_trained, threads_of, wanted_folds
 from trainer.inference.verify_blend import verify_blend
 from trainer.report.formatting import folds_named
 from trainer.results import OutOfFold
 from trainer.run.identify import sha256_of
 from trainer.run.prepare import data_section, load_data
 from trainer.run.source_hash import code, versions
-from trainer.run.steps.threads import same_threads
 from trainer.store.fold_files import fold_directory, load_fold
 from trainer.store.identity import describe_differences
 from trainer.store.own_files import BLEND
@@ -74,10 +73,7 @@ def verify(
     names = wanted_folds(run, folds)
     samples = samples_of(run, given, places or {})
     kept = _kept(run)
-    with same_threads():
-        threads = run.facts["identity"]["hardware"].get("threads")
-        if run.recipe.device.type == "cpu" and threads:
-            torch.set_num_threads(threads)
+    with threads_of(run):
         numbers = [int(name) for name in names]
         parts = [numbers[place : place + AT_A_TIME] for place in range(0, len(numbers), AT_A_TIME)]
         at_work = track(parts, "predicting held-out rows", len(parts))

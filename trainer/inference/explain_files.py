@@ -1,0 +1,49 @@
+"""What explains a run, as files: a table, JSON, or a page."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from trainer.errors import ConfigError
+from trainer.inference.explain_page import page
+from trainer.inference.importance import Importances
+from trainer.inference.output import output_file
+from trainer.inference.show_importance import importance_table, importance_values
+from trainer.store.own_files import write_given
+from trainer.wording.translations import N_
+
+TABLES, PAGES, JSON = (".csv", ".tsv", ".parquet", ".pq"), (".html", ".htm"), ".json"
+WHAT = N_("report")
+
+
+def require_files(paths: Sequence[Path]) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
+
+    Raises:
+        ConfigError: it is of another kind, a directory, or in a directory that is not there.
+    """
+    for path in paths:
+        if path.suffix.lower() not in (*TABLES, *PAGES, JSON):
+            raise ConfigError(f"-o {path}: give a name that ends in .csv, .tsv, .parquet, .json or .html")
+        if path.is_dir():
+            raise ConfigError(f"-o {path} is a directory: give the name of a file to write")
+        if not path.parent.is_dir():
+            raise ConfigError(f"-o {path}: there is no directory {path.parent}: make it first")
+
+
+def write_files(paths: Sequence[Path], found: Importances) -> None:
+    """Write each file as its name ends.
+
+    Raises:
+        StorageError: one cannot be written.
+    """
+    for path in paths:
+        ending = path.suffix.lower()
+        if ending in TABLES:
+            with output_file(path) as write:
+                write(importance_table(found))
+        elif ending == JSON:
+            text = json.dumps(importance_values(found), ensure_ascii=False, indent=1, allow_nan=False)
+            write_given(path, f"{text}\n".encode(), WHAT)
+        else:
+            write_given(path, page(found).encode(), WHAT)
