@@ -303,10 +303,10 @@ class Run:
             **more: ``legacy``, ``reduce`` (``half`` or ``int8``) and ``plugins``.
         """
         from trainer.api.given import as_data
-        from trainer.inference.export.write import export_run
+        from trainer.inference.export.blended import export
 
         place, given = Path(out).expanduser(), None if data is None else as_data(data).load(None)
-        return export_run(self.path, place, form=format, mode=mode, given=given, **more)
+        return export(self.path, place, form=format, mode=mode, given=given, **more)
 
     def report(self) -> Report:
         """Return the report; in a notebook it is shown."""

@@ -50,14 +50,14 @@ def export(
     predict.py needs numpy and onnxruntime (or torch) only, and writes what foldwise predict writes. The model is
     compared with torch on rows of the run before the folder appears.
     """
-    from trainer.inference.export.write import export_run
+    from trainer.inference.export.blended import export as export_any
     from trainer.report.terminal import line_printer, terminal
 
     if half and int8:
         raise ConfigError("--half and --int8 exclude each other: give one of them")
     reduce = "half" if half else "int8" if int8 else None
     places = {} if data is None else {"path": data}
-    done = export_run(
+    done = export_any(
         directory, output, form=form, mode=mode, legacy=legacy, reduce=reduce, places=places, plugins=plugins or []
     )
     print_line = line_printer(terminal())

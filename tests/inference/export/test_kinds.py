@@ -12,6 +12,7 @@ import torch
 from tests.inference.export.alone import NEEDED, predict_alone, require_same_rows, site_with
 from tests.inference.run_cases import QUICK, text_options, trained_in, transformer_options, write_rows
 from trainer.cli.main import main
+from trainer.data.preprocess.sparse import FittedSparse
 from trainer.data.preprocess.vocabulary import TextVocabulary
 from trainer.data.samples import Texts
 from trainer.errors import ConfigError
@@ -147,5 +148,8 @@ def test_a_frozen_transformer_is_in_the_graph_once(tmp_path):
 
 def test_what_cannot_be_exported_is_named():
     predictor = SimpleNamespace(models=[SimpleNamespace(model=torch.nn.Linear(1, 1), fitted=SMALL)])
-    with pytest.raises(ConfigError, match="Linear on tuple cannot be exported: what can is model=mlp on a table"):
+    with pytest.raises(ConfigError, match="rows made by tuple, of a plugin, cannot be exported"):
+        kind_of(predictor, "onnx")
+    predictor.models[0].fitted = FittedSparse(1, np.ones(3))
+    with pytest.raises(ConfigError, match=r"sparse columns cannot be exported.*\nfoldwise predict, and serve"):
         kind_of(predictor, "onnx")

@@ -14,7 +14,7 @@ from trainer.errors import CheckpointError, ConfigError, DataError
 from trainer.inference.decide import Wanted, decide_run
 from trainer.inference.decision_run import save_decision
 from trainer.inference.export import against_torch, write
-from trainer.inference.export.steps import predict_file
+from trainer.inference.export.steps import predict_file, row_blocks
 from trainer.inference.export.write import export_run
 
 FORM = ("data.delimiter=';'", "data.encoding=cp1252", "data.missing=['-','?']", "data.id=key")
@@ -85,7 +85,7 @@ def test_the_folder_predicts_alone_as_the_run_does(mixed, exported, site, tmp_pa
 def test_rows_are_the_same_in_blocks_and_passes_of_any_size(mixed, exported, tmp_path, monkeypatch):
     table = mixed.parents[1] / "table.csv"
     assert predict_file.main(exported, [str(table), "-o", str(tmp_path / "whole.csv")]) == 0
-    monkeypatch.setattr(predict_file, "BLOCK_ROWS", {"table": 5})
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", {"table": 5})
     assert predict_file.main(exported, [str(table), "-o", str(tmp_path / "parts.csv"), "--batch-size", "2"]) == 0
     require_same_rows(tmp_path / "parts.csv", tmp_path / "whole.csv", 1e-6)
 
@@ -104,6 +104,16 @@ def test_the_graph_stands_by_itself_and_the_card_says_what_it_is(mixed, exported
     manifest = json.loads((mixed / "manifest.json").read_text(encoding="utf-8"))
     assert all(value in card for value in manifest["identity"]["content"].values() if isinstance(value, str))
     assert "calibrated by temperature" in card
+    oof = Run(mixed).oof
+    truth = np.eye(3)[oof["target"].to_numpy(np.int64)]
+    brier = ((oof[["proba_high", "proba_low", "proba_mid"]].to_numpy(np.float64) - truth) ** 2).sum(axis=1).mean()
+    assert f"| Brier score | {brier:.4f} | " in card
+    kept = json.loads((mixed / "decision.json").read_text(encoding="utf-8"))
+    error = f"| {kept['before']['ece']:.4f} | {kept['after']['ece']:.4f} |"
+    assert f"| calibration error (ECE, 15 bins of equally many rows) {error}" in card
+    [worth] = kept["figures"]
+    values = " | ".join(f"{worth[name]:.4f}" for name in ("before", "cross_fitted", "in_sample"))
+    assert f"| F1 (macro) ↑ | {values} |" in card
     assert "Intended use\n\n(to be filled in" in card
 
 

@@ -1,6 +1,6 @@
 """Images as batches: gathered from memory or read from the files, augmented by a row's own seed, normalised last."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
@@ -14,6 +14,7 @@ from torch import Tensor
 from trainer.data.images.decoded import PreparedImages
 from trainer.data.images.decoding import quiet
 from trainer.data.images.transforms import augmented
+from trainer.data.images.views import VIEWS
 from trainer.data.loading.streamed import CPU, StreamedRows
 from trainer.errors import DataError
 
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
     from trainer.data.images.transforms import Pipeline
 
 DEVICE_SHARE = 0.25  # of a GPU's free memory that pixels may take
-VIEWS: Mapping[str, Callable[[Tensor], Tensor]] = {  # of (B, C, H, W)
-    "hflip": lambda images: images.flip(-1),
-    "vflip": lambda images: images.flip(-2),
-    "rot180": lambda images: images.flip(-1, -2),
-    "rot90": lambda images: images.rot90(1, (-2, -1)),
-    "rot270": lambda images: images.rot90(3, (-2, -1)),
-}
-TURNING = ("rot90", "rot270")  # height becomes width
 
 
 @dataclass(frozen=True)

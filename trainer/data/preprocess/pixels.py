@@ -16,8 +16,9 @@ from trainer.data.images.decoded import (
     parse_memory,
 )
 from trainer.data.images.decoding import check_resize
-from trainer.data.images.image_rows import TURNING, VIEWS, ImageRows, PixelReader
+from trainer.data.images.image_rows import ImageRows, PixelReader
 from trainer.data.images.transforms import Pipeline, build_pipeline, check_pipeline
+from trainer.data.images.views import TURNING, VIEWS
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Images
 from trainer.errors import ConfigError, DataError, did_you_mean

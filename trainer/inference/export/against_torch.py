@@ -16,7 +16,7 @@ from trainer.store.fold_files import fold_directory, load_fold
 
 TOLERANCE = 1e-4
 EQUAL = 1e-6  # probabilities so near each other are equally likely: float32 rounds off a tenth of it
-MOST_ROWS = {"table": 2000, "words": 256, "tokens": 64}
+MOST_ROWS = {"table": 2000, "words": 256, "tokens": 64, "images": 64}
 BATCHES = (1, 7)  # rows of a pass, besides all of them at once
 FEW = 40  # passes of each of these
 
@@ -32,6 +32,7 @@ class Compared:
         level: the opt level that those were predicted at.
         cost: of the smaller graph that was asked for, or None.
         soup: what was measured of the mean of weights, or "".
+        members: the same of each run of a blend.
     """
 
     n_rows: int
@@ -40,6 +41,7 @@ class Compared:
     level: str
     cost: Cost | None = None
     soup: str = ""
+    members: tuple["Compared", ...] = ()
 
     @property
     def line(self) -> str:
@@ -49,6 +51,9 @@ class Compared:
 
     def _found(self) -> str:
         found = f"the exported model and torch differ by {self.largest:.2g} at most, on {self.n_rows} rows of the run"
+        held_out = [one.held_out for one in self.members if one.held_out is not None]
+        if held_out:
+            return f"{found}; its runs from their oof.parquet by {max(held_out):.2g}"
         if self.held_out is None:
             return found
         return f"{found}; from oof.parquet held-out rows by {self.held_out:.2g} (amp={self.level})"
@@ -80,9 +85,9 @@ def compared(predictor: Predictor, inputs: Inputs, rows: NDArray[np.int64], raw:
     largest = 0.0
     for n_rows in (*BATCHES, len(rows)):
         found_KBC = said_by(run, {name: values[: FEW * n_rows] for name, values in raw.items()}, n_rows)
-        largest = max(largest, _difference(found_KBC, wanted_KBC[:, : found_KBC.shape[1]], unit))
+        largest = max(largest, difference(found_KBC, wanted_KBC[:, : found_KBC.shape[1]], unit))
     few = {name: values[:FEW] for name, values in raw.items()}  # texts beside padding as long as the longest of all
-    largest = max(largest, _difference(_run(run, few), wanted_KBC[:, :FEW], unit))
+    largest = max(largest, difference(_run(run, few), wanted_KBC[:, :FEW], unit))
     held_out = _from_held_out(predictor, found_KBC, rows, unit)
     exact = not predictor.run.recipe.level.computes_in_half
     if exact and held_out is not None and not held_out <= TOLERANCE:
@@ -106,8 +111,13 @@ def _run(run: Runs, raw: Raw) -> NDArray[np.float64]:
         raise CheckpointError(f"the exported model cannot be run, so nothing was written: {said}") from error
 
 
-def _difference(found_KBC: NDArray[np.float64], wanted_KBC: NDArray[np.float64], unit: float) -> float:
+def difference(found_KBC: NDArray[np.float64], wanted_KBC: NDArray[np.float64], unit: float) -> float:
     """Return the largest difference.
+
+    Args:
+        found_KBC: by the exported model.
+        wanted_KBC: by torch.
+        unit: of numbers that are predicted.
 
     Raises:
         CheckpointError: it is too large, or another class is the likeliest.

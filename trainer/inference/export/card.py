@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.inference.decision import Decision
 from trainer.inference.export.against_torch import Compared
+from trainer.inference.export.card_parts import calibration_and_decision, score_table
 from trainer.inference.export.wanted import ALL, HF, ONNX, SAFETENSORS, SOUP, TORCH, Request
 from trainer.inference.predictor import Predictor
 from trainer.inference.verify import DATA
-from trainer.report.formatting import interval, metric_label, number
 from trainer.run.copies import FOLDS
-from trainer.store.result_files import read_cv_json
-from trainer.system.folders import is_there
 
 USE = {
     ONNX: "needs numpy and onnxruntime, neither torch nor Foldwise",
@@ -39,7 +36,7 @@ CARD = """# {name}
 python predict.py new.csv -o predictions.csv
 ```
 
-It {use}. Columns of the new file are found by name, further ones do no harm. {columns}
+It {use}. {columns}
 
 - {file}
 - model.json: how rows are read, preprocessing of each fold, classes, decision, versions
@@ -86,49 +83,24 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], done: Compared, r
         data=run.config.data.get("path") or run.facts["about"].get("data", "a program"),
         sha256=content.get(DATA, "unknown"),
         fingerprint=content[FOLDS],
-        score=_score(predictor),
-        decision=_decision(predictor.decision, spec.classes),
+        score=score_table(run.directory),
+        decision=calibration_and_decision(run.directory, predictor.decision, spec.classes),
         checked=done.line[0].upper() + done.line[1:],
     )
 
 
 def _use(form: str, facts: Mapping[str, Any]) -> str:
-    return USE[form].replace("numpy", "numpy, tokenizers", 1) if "tokens" in facts and form != HF else USE[form]
+    also = {"words": "tokenizers", "tokens": "tokenizers", "images": "pillow"}.get(facts["kind"])
+    return USE[form].replace("numpy", f"numpy, {also}", 1) if also and form != HF else USE[form]
 
 
 def _columns(facts: Mapping[str, Any]) -> str:
+    if facts["kind"] == "images":
+        return (
+            f"Images are a folder, a zip file, or those that a table names in its column `{facts['columns']['file']}`; "
+            f"they are brought to {' x '.join(map(str, facts['pixels']['size']))} pixels."
+        )
     columns = facts["columns"]
     named = [name for part in ("numeric", "categories", "text", "pair") for name in columns.get(part, ())]
     listed = ", ".join(f"`{name}`" for name in named[:20]) + (f" and {len(named) - 20} more" if len(named) > 20 else "")
-    return f"Needed: {listed}."
-
-
-def _score(predictor: Predictor) -> str:
-    run = predictor.run
-    path = run.directory / "cv.json"
-    if not is_there(path, run.directory):
-        return "None: folds are missing."
-    result = read_cv_json(path)
-    lines = ["| metric | mean ± sd over folds | all held-out rows | 95 % interval |", "|---|---|---|---|"]
-    for name, found in result.metrics.items():
-        lines.append(
-            f"| {metric_label(name)} | {number(found.mean)} ± {number(found.sd)} | {number(found.oof)} | "
-            f"{interval(found.ci95)} |"
-        )
-    return "\n".join(lines)
-
-
-def _decision(decision: Decision | None, classes: tuple[str, ...]) -> str:
-    if decision is None:
-        return "None: probabilities are as training left them, and the likeliest class is predicted."
-    said = []
-    if decision.calibration is not None:
-        said.append(f"probabilities calibrated by {decision.calibration.line}")
-    if decision.thresholds:
-        named = zip(classes, decision.thresholds, strict=True)
-        said.append(f"thresholds for {decision.metric}: " + ", ".join(f"{name} {value:.4g}" for name, value in named))
-    if decision.cost:
-        said.append("the class of least expected cost is predicted")
-    if decision.conformal is not None:
-        said.append(f"sets or intervals that hold the truth in {decision.conformal.coverage:g} of the rows")
-    return f"Fitted on held-out rows, applied by predict.py (`--raw` leaves it out): {'; '.join(said)}."
+    return f"Columns of the new file are found by name, further ones do no harm. Needed: {listed}."

@@ -53,8 +53,13 @@ def facts_of(predictor: Predictor, form: str) -> Facts:
         "folds": [str(fold.name) for fold in predictor.models],
         "fitted": [{**of_fold, **_of_fold(fold)} for of_fold, fold in zip(fitted, predictor.models, strict=True)],
         "decision": None if predictor.decision is None else predictor.decision.to_plain(),
-        "versions": {"foldwise": __version__, **{name: version(name) for name in ("torch", "numpy")}},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return what the model was made with."""
+    return {"foldwise": __version__, **{name: version(name) for name in ("torch", "numpy")}}
 
 
 def _of_fold(fold: FoldModel) -> Facts:

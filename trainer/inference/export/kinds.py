@@ -5,6 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from trainer.data.columns.features import MISSING
+from trainer.data.preprocess.estimator import FittedEstimator
+from trainer.data.preprocess.pixels import FittedImages
+from trainer.data.preprocess.raw import FittedRaw
+from trainer.data.preprocess.sparse import FittedSparse
 from trainer.data.preprocess.table import FittedTable
 from trainer.data.preprocess.tokenizer import FittedTokenizer
 from trainer.data.preprocess.vocabulary import SPECIAL_TOKENS, FittedVocabulary
@@ -13,29 +17,35 @@ from trainer.errors import ConfigError
 from trainer.inference.export.steps.cells import MISSING as MISSING_CODE
 from trainer.inference.export.steps.cells import UNSEEN
 from trainer.inference.export.steps.texts import FILE, UNKNOWN
-from trainer.inference.export.wanted import FORMATS, HF, ONNX, SAFETENSORS, TORCH
+from trainer.inference.export.wanted import HF, ONNX, SAFETENSORS, TORCH
 from trainer.inference.fold_model import FoldModel
 from trainer.inference.needed_columns import known_features
 from trainer.inference.predictor import Predictor
+from trainer.models.image_cnn import ImageCNN
 from trainer.models.mlp import MLP
 from trainer.models.rnn import RNN
 from trainer.models.text_cnn import TextCNN
 from trainer.models.transformer import Transformer
 
 Facts = dict[str, Any]
-KINDS = (  # model, what it is given, and what such rows are called here
-    (MLP, FittedTable, "table"),
-    (TextCNN, FittedVocabulary, "words"),
-    (RNN, FittedVocabulary, "words"),
-    (Transformer, FittedTokenizer, "tokens"),
+KINDS: tuple[tuple[Any, str], ...] = (  # what a model is given, and what such rows are called here
+    (FittedTable, "table"),
+    (FittedVocabulary, "words"),
+    (FittedTokenizer, "tokens"),
+    (FittedImages, "images"),
 )
-OF_FORMAT = {
-    ONNX: ("table", "words", "tokens"),
-    TORCH: ("table", "words"),
-    SAFETENSORS: ("table", "words"),
-    HF: ("tokens",),
+HELD: dict[str, tuple[Any, ...]] = {  # whose code the folder has, or transformers
+    TORCH: (MLP, TextCNN, RNN, ImageCNN),
+    SAFETENSORS: (MLP, TextCNN, RNN, ImageCNN),
+    HF: (Transformer,),
 }
-NAMED = "model=mlp on a table, text_cnn, rnn and transformer on texts"
+INSTEAD = "foldwise predict, and serve, answer with this run"
+NO_WAY = {
+    FittedSparse: "sparse columns cannot be exported: a graph takes rows of all columns, zeros written out",
+    FittedEstimator: "data/preprocess=estimator cannot be exported: scikit-learn runs it, which predict.py has not",
+    FittedRaw: "data/preprocess=raw cannot be exported: it takes arrays as they are, which no file has; "
+    "columns of a table can be with data/preprocess=table",
+}
 
 
 def kind_of(predictor: Predictor, form: str) -> str:
@@ -47,25 +57,24 @@ def kind_of(predictor: Predictor, form: str) -> str:
     found = {_kind(fold) for fold in predictor.models}
     if len(found) > 1 or len({type(fold.model) for fold in predictor.models}) > 1:
         raise ConfigError("the folds have models of several kinds: export one of them, --mode fold=0")
-    kind = found.pop()
-    if kind not in OF_FORMAT[form]:
-        others = [other for other in FORMATS if kind in OF_FORMAT[other]]
-        name = type(predictor.models[0].model).__name__
-        raise ConfigError(f"--format {form} has no way to hold a {name}: give --format {' or '.join(others)}")
-    return kind
+    model = type(predictor.models[0].model)
+    if form != ONNX and model not in HELD[form]:
+        others = [ONNX, *(other for other, held in HELD.items() if model in held)]
+        raise ConfigError(f"--format {form} has no way to hold a {model.__name__}: give --format {' or '.join(others)}")
+    return found.pop()
 
 
 def _kind(fold: FoldModel) -> str:
-    for model, fitted, kind in KINDS:
-        if type(fold.model) is model and isinstance(fold.fitted, fitted):
+    for fitted, kind in KINDS:
+        if type(fold.fitted) is fitted:
             return kind
-    what = f"{type(fold.model).__name__} on {type(fold.fitted).__name__}"
-    raise ConfigError(f"a {what} cannot be exported: what can is {NAMED}\nfoldwise predict answers with this run")
+    made = f"rows made by {type(fold.fitted).__name__}, of a plugin, cannot be exported: predict.py would not have it"
+    raise ConfigError(f"{NO_WAY.get(type(fold.fitted), made)}\n{INSTEAD}")
 
 
 def fitted_facts(kind: str, predictor: Predictor) -> tuple[Facts, list[Facts]]:
     """Return what model.json says of the rows, and what of each fold."""
-    return {"table": _tables, "words": _words, "tokens": _tokens}[kind](predictor)
+    return {"table": _tables, "words": _words, "tokens": _tokens, "images": _images}[kind](predictor)
 
 
 def _tables(predictor: Predictor) -> tuple[Facts, list[Facts]]:
@@ -128,6 +137,17 @@ def _tokens(predictor: Predictor) -> tuple[Facts, list[Facts]]:
     return {"columns": _text_columns(predictor), "tokens": tokens}, [{} for _ in fitted]
 
 
+def _images(predictor: Predictor) -> tuple[Facts, list[Facts]]:
+    fitted = [fold.fitted for fold in predictor.models]
+    _require_alike([one.shape for one in fitted], "take images of different sizes")
+    shape, reading = fitted[0].shape, predictor.run.spec.reading
+    columns = {"file": reading.get("file", "file"), "suffix": reading.get("suffix", "")}
+    pixels = {"size": list(shape.size), "channels": shape.channels, "resize": shape.resize}
+    said = [one.to_json() for one in fitted]
+    of_folds = [{name: one[name] for name in ("mean", "std", "views")} for one in said]
+    return {"columns": columns, "pixels": pixels}, of_folds
+
+
 def _text_columns(predictor: Predictor) -> Facts:
     reading = predictor.run.spec.reading
     return {part: list(reading.get(part) or []) for part in ("text", "pair")}
@@ -140,7 +160,7 @@ def _require_alike(values: Sequence[Any], said: str) -> None:
 
 def write_tokenizer(predictor: Predictor, kind: str, folder: Path) -> None:
     """Write tokenizer.json beside a model of texts."""
-    if kind == "table":
+    if kind not in ("words", "tokens"):
         return
     fitted = predictor.models[0].fitted
     if kind == "words":

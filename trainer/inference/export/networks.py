@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer.config.schema import AmpConfig
-from trainer.data.samples import Inputs, TableColumns, Texts
+from trainer.data.images.decoding import brought_to
+from trainer.data.images.image_files import read_image
+from trainer.data.samples import Images, Inputs, TableColumns, Texts
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.inference.export.steps.cells import FIRST_CATEGORY, MISSING, UNSEEN
@@ -22,6 +24,7 @@ from trainer.inference.export.steps.texts import open_texts
 from trainer.inference.export.wanted import ONNX
 from trainer.inference.fold_model import FoldModel
 from trainer.inference.predictor import Predictor
+from trainer.models.contract import Encoder
 from trainer.models.rnn import RNN
 from trainer.models.text_cnn import TextCNN
 
@@ -35,16 +38,24 @@ def network_of(predictor: Predictor, facts: Mapping[str, Any]) -> Ensemble:
         model = float32_model(fold)
         model = _for_graph(model) if facts["format"] == ONNX else model
         inputs = INPUTS[facts["kind"]](fitted)
-        folds.append(Fold(inputs, model, to_proba=PROBA[fitted["proba"]], scale=fitted["scale"]))
-    backbones = set(predictor.body_sha256_K)
-    return Ensemble(folds, one_backbone=len(backbones) == 1 and "" not in backbones).eval()
+        views = fitted.get("views", ())
+        folds.append(Fold(inputs, model, to_proba=PROBA[fitted["proba"]], scale=fitted["scale"], views=views))
+    return Ensemble(folds, one_backbone=_one_backbone(predictor)).eval()
+
+
+def _one_backbone(predictor: Predictor) -> bool:
+    """Return whether what is below the heads makes the same of the same rows in all folds."""
+    alike = {(fold.fitted_sha256, body) for fold, body in zip(predictor.models, predictor.body_sha256_K, strict=True)}
+    first = predictor.models[0]
+    encodes = getattr(first.model, "encodes", True) and not getattr(first.fitted, "views", ())
+    return len(alike) == 1 and bool(predictor.body_sha256_K[0]) and isinstance(first.model, Encoder) and bool(encodes)
 
 
 def _for_graph(model: nn.Module) -> nn.Module:
     """Return a model that says the same in operations that ONNX has."""
-    if isinstance(model, RNN):
+    if type(model) is RNN:
         return MaskedRNN(model)
-    if isinstance(model, TextCNN) and model.max_norm is not None:
+    if type(model) is TextCNN and model.max_norm is not None:
         with torch.no_grad():
             model.head.weight.copy_(model.head.weight.renorm(2, 0, model.max_norm))
         model.max_norm = None
@@ -74,6 +85,10 @@ def raw_inputs(folder: Path, facts: Mapping[str, Any], inputs: Inputs) -> Raw:
         facts: of model.json.
         inputs: rows.
     """
+    if isinstance(inputs, Images):
+        size, channels, how = tuple(facts["pixels"]["size"]), facts["pixels"]["channels"], facts["pixels"]["resize"]
+        decoded = (read_image(inputs, row) for row in range(len(inputs.names)))
+        return {"pixels": np.stack([brought_to(image, size, channels, how) for image in decoded])}
     if isinstance(inputs, Texts):
         return open_texts(folder, facts).encode(inputs.texts, inputs.pairs)
     assert isinstance(inputs, TableColumns)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.errors import ConfigError, did_you_mean
-from trainer.store.own_files import is_blend, run_around
+from trainer.store.own_files import run_around
 
 ONNX, TORCH, SAFETENSORS, HF = FORMATS = ("onnx", "torch", "safetensors", "hf")
 ENSEMBLE, ALL, SOUP = "ensemble", "all", "soup"
@@ -55,11 +55,6 @@ def checked_request(
     if legacy and form != TORCH:
         raise ConfigError("--legacy is of --format torch: no other format has an older form")
     folds = _folds(mode)
-    if is_blend(directory):
-        raise ConfigError(
-            f"{directory} is a blend, whose runs predict for it and have no graph in common\n"
-            "export its runs one by one; foldwise predict, or serve, answers with the blend itself"
-        )
     _require_free(output)
     _require_packages(form)
     return Request(directory, output, form, folds, legacy)

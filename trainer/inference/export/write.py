@@ -34,15 +34,18 @@ from trainer.system.files import storage_error
 from trainer.tasks import Target
 
 HOME = Path(steps.__file__).parents[3]  # of the package trainer
-STEPS = ("predict_file", "cells", "csv_rows", "deciding", "writing", "texts")
+STEPS = ("predict_file", "row_blocks", "cells", "csv_rows", "proba_scores", "combining", "deciding", "writing", "texts")
+GRAPHS = ("inference/export/steps/graphs.py", "data/images/views.py")
 OF_FORMAT = {  # modules that only one format needs
     ONNX: ("inference/export/steps/onnx_model.py",),
-    HF: ("inference/export/steps/hf_model.py", "inference/export/steps/graphs.py"),
+    HF: ("inference/export/steps/hf_model.py", *GRAPHS),
     TORCH: (
-        *("inference/export/steps/torch_model.py", "inference/export/steps/graphs.py"),
-        *("models/mlp.py", "models/text_cnn.py", "models/rnn.py"),
+        *("inference/export/steps/torch_model.py", *GRAPHS),
+        *("models/mlp.py", "models/text_cnn.py", "models/rnn.py", "models/image_cnn.py"),
     ),
 }
+OF_IMAGES = ("inference/export/steps/pictures.py", "inference/export/steps/plain_errors.py", "data/images/decoding.py")
+CALLED = {"plain_errors.py": "errors.py"}  # what stands there for trainer.errors
 ALSO = (  # modules on numpy alone that the steps share with the framework
     "data/columns/number_forms.py",
     "data/columns/written_dates.py",
@@ -104,7 +107,7 @@ def export_run(
     facts = facts_of(predictor, form)
     if form == HF:
         require_hf(predictor)
-    with _new_folder(output) as folder:
+    with new_folder(output) as folder:
         write_tokenizer(predictor, facts["kind"], folder)
         raw = raw_inputs(folder, facts, inputs)
         _write_model(predictor, facts, raw, folder, legacy=legacy)
@@ -148,13 +151,15 @@ def write_steps(folder: Path, facts: Mapping[str, Any]) -> None:
     (folder / "steps").mkdir()
     (folder / "steps" / "__init__.py").touch()
     of_format = OF_FORMAT.get(facts["format"], OF_FORMAT[TORCH])
-    for path in (*(f"inference/export/steps/{name}.py" for name in STEPS), *ALSO, *of_format):
+    of_kind = OF_IMAGES if "images" in facts.get("kinds", [facts["kind"]]) else ()
+    for path in (*(f"inference/export/steps/{name}.py" for name in STEPS), *ALSO, *of_format, *of_kind):
         source = (HOME / path).read_text(encoding="utf-8")
-        (folder / "steps" / Path(path).name).write_text(OURS.sub(r"\1from steps.\2 import", source), encoding="utf-8")
+        name = CALLED.get(Path(path).name, Path(path).name)
+        (folder / "steps" / name).write_text(OURS.sub(r"\1from steps.\2 import", source), encoding="utf-8")
 
 
 @contextmanager
-def _new_folder(output: Path) -> Iterator[Path]:
+def new_folder(output: Path) -> Iterator[Path]:
     """Yield a folder beside the one that is to be written; it gets the name when all is well, else it is deleted.
 
     Raises:

@@ -8,10 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.inference.conformal import Conformal
+from trainer.inference.export.steps.combining import combined
+from trainer.inference.export.steps.proba_scores import (
+    Floats,
+    log_scores,
+    log_sum,
+    rescaled,
+    sigmoid,
+    softmax,
+    summing_to_one,
+)
 
-Floats = NDArray[np.float64]
 Runs = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]  # inputs of B rows -> what each fold says (K, B, C)
-SMALLEST = float(np.finfo(np.float32).tiny)  # below it a probability is taken for this
 
 
 @dataclass(frozen=True)
@@ -34,16 +42,16 @@ class Decided:
 
 
 def decided(proba_KBC: NDArray[Any], facts: Mapping[str, Any], *, raw: bool = False) -> Decided:
-    """Return the mean of the folds, and what is decided by it.
+    """Return the mean of the folds, or the blend of the runs, and what is decided by it.
 
     Args:
-        proba_KBC: what each fold says.
-        facts: of model.json: ``task``, ``folds`` and ``decision``.
+        proba_KBC: what each fold, or run, says.
+        facts: of model.json: ``task``, ``folds``, ``decision`` and of a blend ``combination``.
         raw: the likeliest class, whatever was decided.
     """
     task, decision = facts["task"], {} if raw else facts["decision"] or {}
     proba_KBC = proba_KBC.astype(np.float64)
-    proba_BC, spread_B = rescaled(proba_KBC.mean(axis=0), task), proba_KBC.std(axis=0).max(axis=1)
+    proba_BC, spread_B = mean_of(proba_KBC, facts), proba_KBC.std(axis=0).max(axis=1)
     cover = _cover(proba_KBC, task, facts["folds"], decision.get("conformal"))
     if not task["has_classes"]:
         return Decided(proba_BC, spread_B, None, None, cover)
@@ -55,18 +63,11 @@ def decided(proba_KBC: NDArray[Any], facts: Mapping[str, Any], *, raw: bool = Fa
     return Decided(proba_BC, spread_B, _entropy(proba_BC, task), labels, cover)
 
 
-def rescaled(proba: Floats, task: Mapping[str, Any]) -> Floats:
-    """Return the probabilities of one choice rescaled to sum to 1."""
-    one_each = task["has_classes"] and not task["several_labels"]
-    return proba / proba.sum(axis=-1, keepdims=True) if one_each and len(proba) else proba
-
-
-def log_scores(proba_BC: Floats, task: Mapping[str, Any]) -> Floats:
-    """Return log probabilities, of labels log odds."""
-    if not task["several_labels"]:
-        return np.asarray(np.log(np.maximum(proba_BC, SMALLEST)))
-    clipped = np.clip(proba_BC, SMALLEST, 1 - np.finfo(np.float64).epsneg)
-    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+def mean_of(proba_KBC: Floats, facts: Mapping[str, Any]) -> Floats:
+    """Return (B, C) the mean of the folds, or what the runs of a blend say together."""
+    if facts.get("combination"):
+        return combined(facts["combination"], facts["task"], proba_KBC)
+    return rescaled(proba_KBC.mean(axis=0), facts["task"])
 
 
 def calibrated(fitted: Mapping[str, Any], scores_BC: Floats, task: Mapping[str, Any]) -> Floats:
@@ -74,16 +75,16 @@ def calibrated(fitted: Mapping[str, Any], scores_BC: Floats, task: Mapping[str, 
     slopes, intercepts = np.asarray(fitted["slopes"]), np.asarray(fitted["intercepts"] or 0.0)
     if fitted["method"] in ("temperature", "vector"):
         moved = scores_BC * slopes + intercepts
-        return _sigmoid(moved) if task["several_labels"] else _softmax(moved)
+        return sigmoid(moved) if task["several_labels"] else softmax(moved)
     odds_BK = _columns(scores_BC, task)
     if fitted["method"] == "platt":
-        proba_BK = _sigmoid(odds_BK * slopes + intercepts)
+        proba_BK = sigmoid(odds_BK * slopes + intercepts)
     else:
-        pairs = zip(_sigmoid(odds_BK).T, fitted["curves"], strict=True)
+        pairs = zip(sigmoid(odds_BK).T, fitted["curves"], strict=True)
         proba_BK = np.stack([np.interp(values, *curve) for values, curve in pairs], axis=1)
     if task["several_labels"]:
         return proba_BK
-    return np.hstack([1 - proba_BK, proba_BK]) if proba_BK.shape[1] == 1 else _summing_to_one(proba_BK)
+    return np.hstack([1 - proba_BK, proba_BK]) if proba_BK.shape[1] == 1 else summing_to_one(proba_BK)
 
 
 def _columns(scores_BC: Floats, task: Mapping[str, Any]) -> Floats:
@@ -92,7 +93,7 @@ def _columns(scores_BC: Floats, task: Mapping[str, Any]) -> Floats:
         return scores_BC
     if scores_BC.shape[1] == 2:
         return scores_BC[:, 1:] - scores_BC[:, :1]
-    rest = [_log_sum(np.delete(scores_BC, one, axis=1)) for one in range(scores_BC.shape[1])]
+    rest = [log_sum(np.delete(scores_BC, one, axis=1)) for one in range(scores_BC.shape[1])]
     return np.asarray(scores_BC - np.stack(rest, axis=1))
 
 
@@ -126,24 +127,3 @@ def _entropy(proba_BC: Floats, task: Mapping[str, Any]) -> Floats:
 def _minus_p_log_p(proba: Floats) -> Floats:
     safe = np.where(proba > 0, proba, 1.0)
     return np.asarray(-safe * np.log(safe))
-
-
-def _sigmoid(values: Floats) -> Floats:
-    small = np.exp(-np.abs(values))
-    return np.asarray(np.where(values >= 0, 1 / (1 + small), small / (1 + small)))
-
-
-def _softmax(values: Floats) -> Floats:
-    shifted = np.exp(values - values.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def _log_sum(values: Floats) -> Floats:
-    largest = values.max(axis=1)
-    return np.asarray(largest + np.log(np.exp(values - largest[:, None]).sum(axis=1)))
-
-
-def _summing_to_one(values: Floats) -> Floats:
-    total = values.sum(axis=1, keepdims=True)
-    even = np.full_like(values, 1 / values.shape[1])
-    return np.asarray(np.divide(values, total, out=even, where=total > 0))

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainer.data.images.views import VIEWS
+
 Proba = Callable[[Tensor], Tensor]
 PROBA: dict[str, Proba] = {  # from logits (B, n_outputs)
     "softmax": lambda logits: logits.softmax(dim=1),
@@ -80,10 +82,29 @@ class TokenInputs(nn.Module):
         return raw
 
 
+class ImageInputs(nn.Module):
+    """Pixels of 8 bits to normalised ones.
+
+    Args:
+        fitted: ``mean`` and ``std`` per channel, of pixels in 0..1.
+    """
+
+    def __init__(self, fitted: Mapping[str, Any]) -> None:
+        super().__init__()
+        mean_C, std_C = (torch.tensor(fitted[name], dtype=torch.float64) for name in ("mean", "std"))
+        for name, values_C in (("scale", 1 / (255 * std_C)), ("shift", -mean_C / std_C)):
+            self.register_buffer(name, values_C.float()[:, None, None], persistent=False)
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Return ``images`` (B, C, H, W)."""
+        return {"images": pixels.float() * self.get_buffer("scale") + self.get_buffer("shift")}
+
+
 INPUTS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     "table": TableInputs,
     "words": WordInputs,
     "tokens": TokenInputs,
+    "images": ImageInputs,
 }
 
 
@@ -95,17 +116,30 @@ class Fold(nn.Module):
         model: in float32, whatever it was trained in.
         to_proba: from its logits.
         scale: ``mean`` and ``sd`` of a target that was standardised, or None.
+        views: of images: the logits of the image and of each of these are averaged.
     """
 
     def __init__(
-        self, inputs: nn.Module, model: nn.Module, *, to_proba: Proba, scale: Mapping[str, float] | None
+        self,
+        inputs: nn.Module,
+        model: nn.Module,
+        *,
+        to_proba: Proba,
+        scale: Mapping[str, float] | None,
+        views: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.inputs, self.model, self.to_proba, self.scale = inputs, model, to_proba, scale
+        self.views = tuple(views)
 
     def forward(self, **raw: Tensor) -> Tensor:
         """Return (B, C) float32 probabilities, or numbers (B, 1) float64."""
-        return self._as_said(self.model(**self.inputs(**raw)))
+        inputs = self.inputs(**raw)
+        if not self.views:
+            return self._as_said(self.model(**inputs))
+        images = inputs["images"]
+        turned = [images, *(VIEWS[view](images).contiguous() for view in self.views)]
+        return self._as_said(torch.stack([self.model(images=one) for one in turned]).mean(dim=0))
 
     def of_features(self, features_BD: Tensor) -> Tensor:
         """Return the same of what the backbone makes of the inputs."""

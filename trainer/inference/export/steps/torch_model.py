@@ -39,6 +39,7 @@ def load_network(folder: Path, facts: Mapping[str, Any]) -> Ensemble:
             model_class(fitted["model"]["class"])(**fitted["model"]["arguments"]),
             to_proba=PROBA[fitted["proba"]],
             scale=fitted["scale"],
+            views=fitted.get("views", ()),
         )
         for fitted in facts["fitted"]
     ]
@@ -57,6 +58,10 @@ def model_class(name: str) -> Callable[..., nn.Module]:
         from trainer.models.text_cnn import TextCNN
 
         return TextCNN
+    if name == "ImageCNN":
+        from trainer.models.image_cnn import ImageCNN
+
+        return ImageCNN
     from trainer.models.rnn import RNN
 
     return RNN
