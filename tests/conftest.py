@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -39,6 +40,24 @@ def _composed_once() -> Iterator[None]:
         patch.setattr(Hydra, "get_mode", composed_once.mode)
         patch.setattr(config_loader_impl, "create_defaults_list", composed_once.listed_once)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", composed_once.merged_once)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_fold_at_a_time() -> Iterator[None]:
+    """In this process ``cv.parallel=auto`` is 1, whatever the machine: the numbers are the same by contract.
+
+    Processes for tiny folds cost more than they save, seconds each where a test before has left a thread alive, which
+    has them started and not forked. What ``auto`` is: tests/run/steps/test_parallel.py, tests/executors.
+    """
+    from trainer.run.steps.parallel import AUTO, count_workers
+
+    def counted(wanted: int | str, *arguments: Any, **options: Any) -> tuple[int, list[str]]:
+        return count_workers(1 if wanted == AUTO else wanted, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.run.cross_validate.count_workers", counted)
+        patch.setattr("trainer.run.steps.profile.count_workers", counted)
         yield
 
 

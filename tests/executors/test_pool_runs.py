@@ -10,6 +10,7 @@ import trainer.run.cross_validate
 from tests.transformer_files import write_reviews
 from trainer.errors import ConfigError, DataError
 from trainer.run.identify import identity_of
+from trainer.run.steps.parallel import count_workers
 from trainer.trackers.console import FoldBar, PlainLines
 
 TWO_THREADS = ("runtime.threads=2", "model.hidden=[600]", "batch_size=100")
@@ -115,9 +116,24 @@ def test_one_fold_starts_no_processes(train, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(trainer.run.cross_validate, "train_side_by_side", refuse)
+        patch.setattr(trainer.run.cross_validate, "count_workers", count_workers)
         assert train(*WINE, "run=a1", "cv.parallel=2", "cv.fold=1").code == 0
         assert train(*WINE, "run=a1", "cv.parallel=auto", "cv.fold=0").code == 0
         assert train(*WINE, "run=a1", "cv.parallel=2").code == 0  # the one that is missing
+
+
+def test_as_many_folds_as_there_are_cores_are_trained_at_a_time(train, monkeypatch):
+    asked = []
+    monkeypatch.setattr(trainer.run.cross_validate, "count_workers", count_workers)
+    monkeypatch.setattr("trainer.run.steps.parallel.usable_cores", lambda: 2)
+    monkeypatch.setattr("trainer.run.steps.parallel.fitting_into_memory", lambda: 100)
+    monkeypatch.setattr(
+        trainer.run.cross_validate,
+        "train_side_by_side",
+        lambda folds, train, n_workers, **_: asked.append(([one for one in folds if one in range(3)], n_workers)),
+    )
+    assert train(*WINE).code == 0
+    assert asked == [([0, 1, 2], 2)]
 
 
 def test_a_run_goes_on_with_any_number_of_processes(train, tmp_path):
