@@ -38,6 +38,7 @@ SHARED_NAMES = {
     "precision": "of numbers in training, and of what is predicted positive",
     "predict": "foldwise predict, and what it does",
     "preflight": "the checks, and the step of a run",
+    "runs": "foldwise runs, and a run from Python",
     "serve": "foldwise serve, and what it does",
     "split": "foldwise split, and the audit of a split file",
     "spellings": "of a number or word, and of the classes of a column",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trainer.api.comparing import compare
     from trainer.api.data import Data, images, read_table, table, texts
     from trainer.api.given import arrays, dataset
+    from trainer.api.listing import runs
     from trainer.api.look import look
     from trainer.api.runs import Run, open_run
     from trainer.api.training import cross_validate
@@ -39,6 +40,7 @@ PLACES = {
     "Run": "trainer.api.runs",
     "blend": "trainer.api.blending",
     "compare": "trainer.api.comparing",
+    "runs": "trainer.api.listing",
     "Classifier": "trainer.api.classifier",
     "errors": "trainer.errors",
     "__version__": "trainer.system.version",
@@ -63,6 +65,7 @@ __all__ = [
     "look",
     "open_run",
     "read_table",
+    "runs",
     "table",
     "texts",
 ]

@@ -83,9 +83,10 @@ def try_command(folder, seed, number, figures):
 
 
 def outputs(line):
-    """Return the words of a line that may name what it writes: of ``--out``, a second file, the run that is merged."""
-    values = [word.removeprefix("--out=") for word in line if word.startswith("--out=")]
-    values += [line[place + 1] for place, word in enumerate(line[:-1]) if word == "--out"]
+    """Return the words of a line that may name what it writes: of ``--out`` and such, a second file, the merged run."""
+    options = ("--out", "--csv", "--html")
+    values = [word.partition("=")[2] for word in line if word.partition("=")[0] in options]
+    values += [line[place + 1] for place, word in enumerate(line[:-1]) if word in options]
     return values + (line[1:] if line[0] in ("convert", "decide", "merge", "report") else [])
 
 

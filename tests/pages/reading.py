@@ -10,7 +10,7 @@ DOCS = REPOSITORY / "docs"
 CHINESE = DOCS / "zh"
 GUIDE = (
     "look tables formats texts images labels numbers splits audit epochs class-weights sweeps jobs results resume "
-    "predict blend inspect explain compare decide export serve parts python weights"
+    "predict blend inspect explain compare runs decide export serve parts python weights"
 )
 README = REPOSITORY / "README.md"
 PAGES = [

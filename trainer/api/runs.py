@@ -97,7 +97,7 @@ class Run:
         from trainer.system.folders import read_file
 
         _ = self.result
-        return _as_frame(pq.read_table(arrow_files.copied(read_file(self.path / "oof.parquet", self.path))))
+        return as_frame(pq.read_table(arrow_files.copied(read_file(self.path / "oof.parquet", self.path))))
 
     @property
     def audit(self) -> list[dict[str, Any]]:
@@ -148,7 +148,7 @@ class Run:
         predictor = open_predictor(self.path, folds=wanted, device=device, batch_size=batch_size, plugins=plugins)
         page, said = Path(drift) if drift else None, Asked(**asked)
         table, outcome = predict_in_memory(predictor, data, average=average, asked=said, drift=page)
-        return _as_frame(table, outcome.drift)
+        return as_frame(table, outcome.drift)
 
     def verify(self, data: Any = None, **options: Any) -> "list[FoldCheck]":
         """Predict every held-out row again from the saved files and compare with the out-of-fold predictions.
@@ -189,7 +189,7 @@ class Run:
         from trainer.inference.worst_rows import worst
 
         found = self._inspected(data, plugins)
-        return _as_frame(rows_as_table(found, worst(found, by, top)))
+        return as_frame(rows_as_table(found, worst(found, by, top)))
 
     def slices(self, data: Any = None, *, plugins: Sequence[str] = ()) -> "list[Slice]":
         """Return how parts of the data are predicted (by column, category, length, group), by false discovery rate.
@@ -243,7 +243,7 @@ class Run:
 
         given = None if data is None else as_data(data).load(None)
         wanted = Wanted(metric, draws=draws, rows=sample, alike=alike, minutes=math.inf)
-        return _as_frame(importance_table(importance(self.path, wanted, given=given, plugins=plugins)))
+        return as_frame(importance_table(importance(self.path, wanted, given=given, plugins=plugins)))
 
     def _inspected(self, data: Any, plugins: Sequence[str]) -> "Inspection":
         from trainer.api.given import as_data
@@ -329,7 +329,7 @@ class Run:
         )
 
 
-def _as_frame(table: Any, drift: "Watched | None" = None) -> Any:
+def as_frame(table: Any, drift: "Watched | None" = None) -> Any:
     """Return a pandas frame, which has ``attrs`` to keep the drift in; without pandas the Arrow table."""
     try:
         import pandas  # noqa: F401 (to_pandas needs it)

@@ -34,6 +34,8 @@ from trainer.cli.look import look
 from trainer.cli.merge import merge, report
 from trainer.cli.predict import EXAMPLES as PREDICT_EXAMPLES
 from trainer.cli.predict import predict
+from trainer.cli.runs import EXAMPLES as RUNS_EXAMPLES
+from trainer.cli.runs import runs
 from trainer.cli.serve import EXAMPLES as SERVE_EXAMPLES
 from trainer.cli.serve import serve
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
@@ -62,6 +64,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (export, EXPORT_EXAMPLES),
     (serve, SERVE_EXAMPLES),
     (compare, COMPARE_EXAMPLES),
+    (runs, RUNS_EXAMPLES),
     (split, SPLIT_EXAMPLES),
     (audit, AUDIT_EXAMPLES),
     (convert, None),

@@ -48,6 +48,10 @@ class SweepJob:
     number: int
     overrides: tuple[str, ...]
 
+    def facts(self) -> dict[str, Any]:
+        """Return what its run says of the sweep."""
+        return {"sweep": {"name": self.directory.name, "job": self.number}}
+
 
 @dataclass(frozen=True)
 class Launch:

@@ -206,6 +206,7 @@ def open_run(
             "command": list(launch.command),
             "forced": list(resume_plan.forced),
             "audit": findings.audit,
+            **({} if launch.sweep is None or config.cv.fold is not None else launch.sweep.facts()),
         }
         warnings = [*map(as_message, findings.audit), *findings.warnings]
         files = run_files(config, experiment, origin, findings.profile, findings.weights, warnings)

@@ -23,10 +23,11 @@ from trainer.run.fold_data import prepare_fold
 from trainer.run.nested import choose_recipe
 from trainer.run.rebuild import fitted_facts
 from trainer.store.checkpoints import remove_all
-from trainer.store.fold_files import DIVERGED, fold_directory, save_fold
+from trainer.store.fold_files import fold_directory, save_fold
 from trainer.store.identity import Identity
 from trainer.store.inner_fits import remove_fits
 from trainer.store.lock import FoldLock
+from trainer.store.own_files import DIVERGED
 from trainer.store.status import survey
 from trainer.system import interrupts
 from trainer.system.files import write_bytes

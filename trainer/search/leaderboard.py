@@ -95,12 +95,12 @@ def show(sweep_dir: Path, console: Console) -> None:
 
 def swept_parameters(jobs: Sequence[Job]) -> list[str]:
     """Return the parameters in which jobs differ, in the order first seen by job number."""
-    in_order = [_overrides(job) for job in sorted(jobs, key=lambda job: job["num"])]
+    in_order = [overrides_of(job) for job in sorted(jobs, key=lambda job: job["num"])]
     keys = dict.fromkeys(key for overrides in in_order for key in overrides)
     return [key for key in keys if len({overrides.get(key) for overrides in in_order}) > 1]
 
 
-def _overrides(job: Job) -> dict[str, str]:
+def overrides_of(job: Job) -> dict[str, str]:
     """Return the value per parameter; ``+key=value`` and ``~key`` are Hydra's add and delete."""
     pairs = (text.partition("=") for text in job["overrides"])
     return {key.lstrip("+"): value for key, _, value in pairs}
@@ -120,7 +120,7 @@ def _score_columns(jobs: Sequence[Job]) -> range:
 
 def _cells(job: Job, jobs: Sequence[Job]) -> list[str]:
     several = len({other["primary"] for other in jobs if other.get("primary")}) > 1
-    overrides = _overrides(job)
+    overrides = overrides_of(job)
     return [
         str(job["num"]),
         *(overrides.get(key, "") for key in swept_parameters(jobs)),
@@ -143,7 +143,7 @@ def _sheet_rows(jobs: Sequence[Job]) -> list[list[Any]]:
     numbers = ("mean", "sd", "oof", "seconds")
     rows: list[list[Any]] = [["num", *parameters, "metric", *numbers, "status", "error", "run_dir"]]
     for job in jobs:
-        overrides = _overrides(job)
+        overrides = overrides_of(job)
         texts = [job["status"], job.get("error") or "", job.get("run_dir") or ""]
         values = [overrides.get(key, "") for key in parameters] + [job.get("primary") or ""]
         rows.append([job["num"], *map(defused, values), *(job.get(k) for k in numbers), *map(defused, texts)])

@@ -16,6 +16,8 @@ from trainer.system.folders import PLAIN, is_there, opened, read_file, require_k
 
 MARK = "folds.json"  # of a run; written last: a directory without it holds no run
 LOCK = "LOCK"
+DONE = "DONE"  # the mark of a finished fold
+DIVERGED = "DIVERGED"  # why the last attempt of a fold ended
 PRETRAINED = "pretrained.json"  # the plans of pretrained transformers
 BLEND = "blend.json"  # of what runs a blend is made
 TRAINING_ROWS = "training_rows.json"  # statistics of the rows, for later ones to be compared with

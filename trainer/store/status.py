@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from trainer.store.checkpoints import newest_position
-from trainer.store.fold_files import DIVERGED, fold_directory, read_done, trained_epochs
+from trainer.store.fold_files import fold_directory, read_done, trained_epochs
 from trainer.store.inner_fits import count_fits
 from trainer.store.lock import running_elsewhere
+from trainer.store.own_files import DIVERGED
 from trainer.system.folders import is_there, read_file
 
 Action = Literal["skip", "continue", "start"]
