@@ -213,6 +213,15 @@ class RuntimeConfig:
 
 
 @dataclass
+class ReportConfig:
+    """How the report is written."""
+
+    language: Annotated[
+        str, one_of("auto", "en", "zh"), "of report.html; auto = that of the messages (FOLDWISE_LANG, LANG)"
+    ] = "auto"
+
+
+@dataclass
 class PathsConfig:
     """Where results go."""
 
@@ -257,6 +266,7 @@ class RunConfig:
         default_factory=list
     )
     paths: PathsConfig = field(default_factory=PathsConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
     data: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     loss: dict[str, Any] = field(default_factory=dict)

@@ -15,10 +15,10 @@ from trainer.errors import shown
 from trainer.evidence.not_defined import NotDefined
 from trainer.evidence.slices import FALSE_DISCOVERIES
 from trainer.inference.output import output_file
-from trainer.inference.row_words import content_columns, content_words
 from trainer.inference.worst_rows import ORDERS, Inspection, rows_written
 from trainer.report.formatting import number
 from trainer.report.rich_tables import headed_table
+from trainer.report.row_words import content_columns, content_words
 
 if TYPE_CHECKING:
     import pyarrow as pa

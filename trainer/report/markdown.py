@@ -22,9 +22,10 @@ from trainer.report.formatting import (
     signed,
     undefined_lines,
 )
-from trainer.report.html import self_contained_html
 from trainer.report.markdown_text import cell
 from trainer.report.nested_table import nested_table
+from trainer.report.page.html_page import report_page
+from trainer.report.page.run_facts import PageFacts
 from trainer.report.rendering import render
 from trainer.results import CVResult, FoldResult, OutOfFold
 from trainer.system.files import make_directory, write_bytes
@@ -43,8 +44,9 @@ def write_report(
     notes: Mapping[str, Any],
     warnings: Sequence[str] = (),
     hints: Sequence[str] = (),
+    page: PageFacts | None = None,
 ) -> Path:
-    """Write ``report.md`` with its pictures in ``plots/``, and the same as one file ``report.html``.
+    """Write ``report.md`` with its pictures in ``plots/``, and the page ``report.html``.
 
     Args:
         run_dir: exists.
@@ -55,6 +57,7 @@ def write_report(
             reproduce it, and ``decision`` one of its own.
         warnings: what a reader must know before believing the numbers; shown at the top.
         hints: what to try next; shown below them.
+        page: what else the page shows of the run; None = nothing, in English.
 
     Returns:
         The path of ``report.md``.
@@ -63,9 +66,14 @@ def write_report(
         StorageError: a file cannot be written.
     """
     pictures = _draw(result, oof, folds)
-    text = report_markdown(result, oof, folds, notes, warnings, hints)
+    in_order = sorted(folds, key=lambda part: (part.repeat, part.fold))
+    shared = _shared(result, in_order, notes, warnings, hints)
+    text = _markdown(result, oof, in_order, shared)
+    by_name = {Path(path).stem: data for path, data in pictures.items()}
+    facts = page or PageFacts(name=run_dir.name)
+    whole = report_page(result, oof, in_order, shared, by_name, facts)
     make_directory(run_dir / _PLOTS, run_dir)
-    pages = {"report.html": self_contained_html(text, pictures).encode(), "report.md": text.encode()}
+    pages = {"report.html": whole.encode(), "report.md": text.encode()}
     for name, data in (pictures | pages).items():
         write_bytes(run_dir / name, data, root=run_dir, what=N_("report"))
     return run_dir / "report.md"
@@ -81,30 +89,46 @@ def report_markdown(
 ) -> str:
     """Return ``report.md``: the text is in ``templates/report.md.j2``, the arguments are those of ``write_report``."""
     in_order = sorted(folds, key=lambda part: (part.repeat, part.fold))
+    return _markdown(result, oof, in_order, _shared(result, in_order, notes, warnings, hints))
+
+
+def _shared(
+    result: CVResult,
+    folds: Sequence[FoldResult],
+    notes: Mapping[str, Any],
+    warnings: Sequence[str],
+    hints: Sequence[str],
+) -> dict[str, Any]:
+    """Return what both reports say, unescaped."""
     about = {key: value for key, value in notes.items() if key not in ("command", "decision")}
-    about |= {"training time": duration(result.seconds), "fingerprint of the folds": result.fingerprint}
+    return {
+        "warnings": warnings,
+        "hints": hints,
+        "undefined_lines": undefined_lines(result),
+        "optimism_rows": [[metric_label(name), signed(value)] for name, value in (result.optimism or {}).items()],
+        "nested": nested_table(result, folds),
+        "baselines": baseline_table(result),
+        "amp": {key: value for key, value in result.amp.items() if key != "folds"},
+        "scaling_rows": _scaling_rows(result, folds),
+        "notes": about | {"training time": duration(result.seconds), "fingerprint of the folds": result.fingerprint},
+        "decision": notes.get("decision", ()),
+        "command": printable(str(notes.get("command") or "").strip()),
+    }
+
+
+def _markdown(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult], shared: dict[str, Any]) -> str:
     return render(
         "report.md.j2",
+        **shared | {"command": shared["command"].replace("```", "'''")},
         result=result,
         primary=result.metrics[result.primary],
         label=plain_label(result.primary),
         has_epochs=any(part.epochs for part in folds),
-        warnings=warnings,
-        hints=hints,
         metric_rows=_metric_rows(result),
-        undefined_lines=undefined_lines(result),
         fold_heading=[*FOLD_HEADING, *map(metric_label, primary_first(result)), "time"],
-        fold_rows=_fold_rows(result, in_order),
-        optimism_rows=[[metric_label(name), signed(value)] for name, value in (result.optimism or {}).items()],
-        nested=nested_table(result, in_order),
-        baselines=baseline_table(result),
+        fold_rows=_fold_rows(result, folds),
         class_rows=per_class(result, oof) if result.task.has_classes else [],
         residual_row=[] if result.task.has_classes else _residual_row(result, oof),
-        amp={key: value for key, value in result.amp.items() if key != "folds"},
-        scaling_rows=_scaling_rows(result, in_order),
-        about=about,
-        decision=notes.get("decision", ()),
-        command=printable(str(notes.get("command") or "").replace("```", "'''").strip()),
     )
 
 

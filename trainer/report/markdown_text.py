@@ -28,6 +28,18 @@ def mapping_section(title: str, values: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def plain_facts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return names and values as ``mapping_section`` has them, unescaped, what is nested left out."""
+    there = [(key, value) for key, value in values.items() if value is not None and not _is_nested(value)]
+    return [(readable_name(key), readable_value(key, value)) for key, value in there]
+
+
+def nested_facts(values: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the mappings in ``values``, unescaped: what each is called, and its names and values."""
+    nested = [(key, value) for key, value in values.items() if isinstance(value, Mapping) and value]
+    return [(readable_name(key).capitalize(), plain_facts(value)) for key, value in nested]
+
+
 def _is_nested(value: Any) -> bool:
     if isinstance(value, Mapping):
         return bool(value)
@@ -49,11 +61,21 @@ def _row(key: str, value: Any) -> list[str]:
 
 
 def _words(key: Any) -> str:
+    return cell(readable_name(key))
+
+
+def readable_name(key: Any) -> str:
+    """Return the name of a fact as people read it: ``peak memory`` of ``peak_bytes``."""
     name = re.sub(r"bytes$", "memory", re.sub(r"seconds$", "time", str(key)))
-    return cell(name.replace("_", " "))
+    return name.replace("_", " ")
 
 
 def _value(key: str, value: Any) -> str:
+    return cell(readable_value(key, value))
+
+
+def readable_value(key: str, value: Any) -> str:
+    """Return the value of a fact as people read it, with the unit that its name ends in."""
     if value is None or isinstance(value, bool):
         return "–" if value is None else "yes" if value else "no"
     if isinstance(value, int | float) and key.endswith("bytes"):
@@ -65,8 +87,8 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}" if not math.isfinite(value) or abs(value) < 1e4 else f"{value:,.0f}"
     if isinstance(value, list | tuple):
-        return ", ".join(_value(key, item) for item in value) or "–"
-    return cell(str(value))
+        return ", ".join(readable_value(key, item) for item in value) or "–"
+    return str(value)
 
 
 def _bytes(count: float) -> str:

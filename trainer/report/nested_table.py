@@ -6,7 +6,6 @@ from typing import Any
 
 from trainer.config.keys import values_text
 from trainer.report.formatting import fold_name, number, plain_label
-from trainer.report.markdown_text import cell
 from trainer.results import CVResult, FoldResult
 
 
@@ -30,7 +29,7 @@ class NestedTable:
     Attributes:
         inner_folds: how many picked it in each fold.
         heading: of the columns.
-        rows: one per fold, of Markdown.
+        rows: one per fold, unescaped.
     """
 
     inner_folds: int
@@ -47,7 +46,7 @@ def nested_table(result: CVResult, folds: Sequence[FoldResult]) -> NestedTable |
     rows = [
         [
             fold_name(fold, result.repeats),
-            cell(values_text(fold.picked["values"])) or "–",
+            values_text(fold.picked["values"]) or "–",
             str(fold.picked["epoch"]),
             number(fold.picked["score"]),
             number(fold.metrics.get(metric)),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.report.formatting import folds_text, interval, number, plus_minus
-from trainer.report.markdown_text import cell, mapping_section, table
+from trainer.report.markdown_text import cell, mapping_section, nested_facts, plain_facts, table
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,6 +28,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for function in (cell, folds_text, interval, mapping_section, number, plus_minus, table):
+    for function in (cell, folds_text, interval, mapping_section, nested_facts, number, plain_facts, plus_minus, table):
         environment.globals[function.__name__] = function
+    environment.filters["cell"] = cell
     return environment

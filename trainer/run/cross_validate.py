@@ -12,6 +12,7 @@ from trainer.config.compose import Launch
 from trainer.config.grid import is_nested
 from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
+from trainer.data.samples import Samples
 from trainer.data.sources.in_memory import Given
 from trainer.engine.observer import Observer
 from trainer.errors import Interrupted, no_exit
@@ -28,6 +29,7 @@ from trainer.run.identify import identity_of, prepare_again
 from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
 from trainer.run.missing import command_to_go_on, missing_folds, missing_message
+from trainer.run.page_facts import PageRequest
 from trainer.run.prepare import prepare, run_files
 from trainer.run.resume import (
     ResumePlan,
@@ -116,7 +118,7 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     except Interrupted as stop:
         stop.advice = f"; resume with: {command_to_go_on(launch.command, directory, launch.door)}"
         raise
-    return finish(config, directory, resume_plan, wanted[1], console)
+    return finish(config, directory, resume_plan, wanted[1], console, experiment.samples)
 
 
 def named_run(config: RunConfig) -> Path | None:
@@ -276,7 +278,12 @@ def train_folds(
 
 
 def finish(
-    config: RunConfig, directory: Path, resume_plan: ResumePlan, wanted: Sequence[int | str], console: Console
+    config: RunConfig,
+    directory: Path,
+    resume_plan: ResumePlan,
+    wanted: Sequence[int | str],
+    console: Console,
+    samples: Samples,
 ) -> Merged | None:
     """Merge and print the result where all folds are there; else say what is missing."""
     if config.cv.fold == ALL:
@@ -287,7 +294,8 @@ def finish(
         console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
         require_none_elsewhere(directory, wanted, config.max_epochs)
         return None
-    merged = merge(directory, force=config.force_resume or bool(resume_plan.forced))
+    request = PageRequest(config.report.language, samples)
+    merged = merge(directory, force=config.force_resume or bool(resume_plan.forced), page=request)
     for tracker in make_trackers(config.tracker, config.plugins, directory, line_printer(console)):
         tracker.finished(merged.result, hparams(asdict(config)))
     show_merged(console, merged)

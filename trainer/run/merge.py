@@ -32,6 +32,7 @@ from trainer.run.copies import (
 )
 from trainer.run.decided import decided_lines
 from trainer.run.missing import missing_message
+from trainer.run.page_facts import PageRequest, page_facts
 from trainer.store.fold_files import SavedFold, fold_directory
 from trainer.store.own_files import sweep_run
 from trainer.store.result_files import write_cv_json, write_oof
@@ -66,7 +67,14 @@ class Merged:
 
 
 @no_exit()
-def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugins: Sequence[str] = ()) -> Merged:
+def merge(
+    run: Path,
+    others: Sequence[Path] = (),
+    *,
+    force: bool = False,
+    plugins: Sequence[str] = (),
+    page: PageRequest | None = None,
+) -> Merged:
     """Check that all folds are of one run, take over those finished in copies of it, and write the result.
 
     The same folds give the same bytes of oof.parquet, wherever they were trained.
@@ -76,6 +84,7 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
         others: copies of it in which other folds were finished.
         force: join folds of different options or software all the same; the report says so.
         plugins: packages whose metrics may be computed; a run cannot name them, whoever reads it does.
+        page: what report.html is to have; None = what the files of the run tell, in its language.
 
     Raises:
         ConfigError: a metric is of a package that ``plugins`` does not name.
@@ -114,7 +123,8 @@ def merge(run: Path, others: Sequence[Path] = (), *, force: bool = False, plugin
     warnings = [*opened.facts.get("warnings", []), *_never_held_out(plan), *notes]
     tips = hints(result, folds, opened.max_epochs)
     about = opened.facts["about"] | {"decision": decided_lines(opened)}
-    report = write_report(run, result, oof, folds, about, warnings, tips)
+    facts = page_facts(opened, result, oof, page or PageRequest())
+    report = write_report(run, result, oof, folds, about, warnings, tips, page=facts)
     return Merged(result, folds, oof, report, (*taken, *notes), tuple(tips))
 
 

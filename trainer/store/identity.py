@@ -32,6 +32,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "preflight",
     "paths",
     "profile",
+    "report",
     "runtime.threads",  # counts as hardware
     "runtime.progress",
     "runtime.loader_timeout_seconds",

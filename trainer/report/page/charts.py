@@ -1,0 +1,180 @@
+"""What the page's charts draw, as plain values: lists of rounded numbers, however many rows there are."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.report.formatting import fold_name, plain_label
+from trainer.report.page.curves import (
+    GRID_G,
+    Line,
+    band,
+    counts_above,
+    precision_recall,
+    ranking,
+    reliability,
+    roc,
+    thinned,
+)
+from trainer.results import CVResult, FoldResult, OutOfFold
+
+Floats = NDArray[np.float64]
+
+MOST_CLASSES = 12  # with curves of their own
+MOST_FOLDS = 20  # with curves of their own; the band is of all
+MOST_VALUES = 2_000_000  # rows times classes; more, and the curves (not the counts) are of a sample of the rows
+POINTS, POINTS_OF_FOLD = 200, 80
+STEPS = {True: 1000, False: 100}  # of the slider: where there is one curve, where there are several
+MOST_EPOCHS = 200
+MOST_DOTS = 2000
+DECIDED_AT = 0.5  # what a label, or the second of two classes, has to exceed
+
+
+def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> dict[str, Any]:
+    """Return the curves of each class against the rest; of two classes those of the positive one.
+
+    Args:
+        result: of the run.
+        oof: of all rows.
+        weakest: class numbers, those to be drawn first.
+    """
+    truth_MK, score_MK = result.task.one_against_rest(oof.target, oof.proba.astype(np.float64))
+    alone = truth_MK.shape[1] == 1
+    drawn = [0] if alone else [k for k in weakest if truth_MK[:, k].any()][:MOST_CLASSES]
+    steps = STEPS[alone]
+    thresholds_T = np.arange(steps + 1) / steps
+    part_M, names = _parts(oof, result.repeats)
+    shown_M = _sampled(len(part_M), max(1, len(drawn)))
+    classes = []
+    for k in drawn:
+        truth_M, score_M = truth_MK[:, k].astype(np.bool_), score_MK[:, k]
+        counts = counts_above(truth_M, score_M, thresholds_T)
+        classes.append(
+            {
+                "name": result.classes[-1 if alone else k],
+                "n": [int(truth_M.sum()), int((~truth_M).sum())],
+                "hits": counts.hits_T.tolist(),
+                "false": counts.false_T.tolist(),
+                **_curves(truth_M[shown_M], score_M[shown_M], part_M[shown_M], len(names)),
+            }
+        )
+    return {
+        "classes": classes,
+        "n_classes": 1 if alone else truth_MK.shape[1],
+        "folds": names[:MOST_FOLDS],
+        "n_folds": len(names),
+        "steps": steps,
+        "at": round(DECIDED_AT * steps),
+        "grid": _rounded(GRID_G),
+        "n_rows": len(part_M),
+        "sample": None if len(shown_M) == len(part_M) else len(shown_M),
+    }
+
+
+def _parts(oof: OutOfFold, repeats: int) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the number (M,) of the fold of each row among all folds of all repeats, and what they are called."""
+    pairs, part_M = np.unique(np.stack([oof.repeat, oof.fold], axis=1), axis=0, return_inverse=True)
+    names = [str(fold) if repeats == 1 else f"r{repeat} f{fold}" for repeat, fold in pairs.tolist()]
+    return part_M.reshape(-1), names
+
+
+def _sampled(n_rows: int, n_classes: int) -> NDArray[np.int64]:
+    """Return the rows that the curves are drawn of: all, or as many as there is time for, always the same."""
+    most = MOST_VALUES // n_classes
+    if n_rows <= most:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(0).choice(n_rows, most, replace=False))
+
+
+def _curves(
+    truth_M: NDArray[np.bool_], score_M: Floats, part_M: NDArray[np.int64], n_parts: int
+) -> dict[str, dict[str, Any]]:
+    order = np.argsort(part_M, kind="stable")
+    cuts = np.searchsorted(part_M[order], np.arange(n_parts + 1))
+    rows_of = [order[start:end] for start, end in pairwise(cuts)]
+    whole = ranking(truth_M, score_M)
+    ranked = [ranking(truth_M[rows], score_M[rows]) for rows in rows_of if len(rows)]
+    found: dict[str, dict[str, Any]] = {}
+    for name, curve, stepped in (("roc", roc, False), ("pr", precision_recall, True)):
+        lines = [curve(one) for one in ranked]
+        there = [line for line in lines if line is not None]
+        around = band(there, stepped=stepped)
+        found[name] = {
+            "all": _points(curve(whole), POINTS),
+            "folds": [_points(line, POINTS_OF_FOLD) for line in lines[:MOST_FOLDS]],
+            "band": None if around is None else [_rounded(end) for end in around],
+        }
+    bins = reliability(truth_M, score_M)
+    found["reliability"] = {
+        "all": [_rounded(bins.said_B), _rounded(bins.share_B)],
+        "n": bins.n_B.tolist(),
+        "band": [_rounded(bins.low_B), _rounded(bins.high_B)],
+        "folds": [_bins_of(truth_M[rows], score_M[rows]) for rows in rows_of[:MOST_FOLDS]],
+    }
+    return found
+
+
+def _bins_of(truth_M: NDArray[np.bool_], score_M: Floats) -> list[list[float]] | None:
+    if not len(truth_M):
+        return None
+    bins = reliability(truth_M, score_M)
+    return [_rounded(bins.said_B), _rounded(bins.share_B)]
+
+
+def _points(line: Line | None, most: int) -> list[list[float]] | None:
+    return None if line is None else [_rounded(one) for one in thinned(line, most)]
+
+
+def learning_charts(result: CVResult, folds: Sequence[FoldResult]) -> dict[str, Any] | None:
+    """Return the training loss of every fold per epoch and, where monitored, the leading metric; None of no epochs."""
+    trained = [part for part in sorted(folds, key=lambda part: (part.repeat, part.fold)) if part.epochs]
+    if not trained:
+        return None
+    monitored = all(result.primary in record.monitor for part in trained for record in part.epochs)
+    lines = []
+    for part in trained[:MOST_FOLDS]:
+        apart = max(1, -(-len(part.epochs) // MOST_EPOCHS))
+        chosen = [record for i, record in enumerate(part.epochs) if i % apart == 0 or record.epoch == part.best_epoch]
+        scores = [record.monitor[result.primary] for record in chosen] if monitored else []
+        lines.append(
+            {
+                "name": fold_name(part, result.repeats),
+                "epochs": [record.epoch for record in chosen],
+                "loss": _finite([record.train_loss for record in chosen]),
+                "score": _finite(scores),
+                "best": part.best_epoch,
+            }
+        )
+    return {"folds": lines, "metric": plain_label(result.primary) if monitored else None, "n_folds": len(trained)}
+
+
+def residual_charts(result: CVResult, oof: OutOfFold) -> dict[str, Any]:
+    """Return predicted over true numbers, of at most ``MOST_DOTS`` rows, and how often which residual occurs."""
+    predicted_M = result.task.predicted(oof.proba)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(predicted_M))[:MOST_DOTS])
+    residual_M = oof.target - predicted_M
+    counts, edges = np.histogram(residual_M, bins=min(60, max(8, int(np.sqrt(len(residual_M))))))
+    return {
+        "true": _figures(oof.target[chosen]),
+        "predicted": _figures(predicted_M[chosen]),
+        "ids": [str(one) for one in oof.ids[chosen].tolist()],
+        "n_rows": len(residual_M),
+        "counts": counts.tolist(),
+        "middles": _figures((edges[1:] + edges[:-1]) / 2),
+    }
+
+
+def _rounded(values: Floats) -> list[float]:
+    return [float(one) for one in np.round(values, 4).tolist()]
+
+
+def _figures(values: NDArray[Any]) -> list[float]:
+    """Return numbers of any size with six digits."""
+    return [float(f"{one:.6g}") for one in values.tolist()]
+
+
+def _finite(values: Sequence[float]) -> list[float | None]:
+    return [float(f"{one:.5g}") if np.isfinite(one) else None for one in values]

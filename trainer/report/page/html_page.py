@@ -1,0 +1,124 @@
+"""report.html: the report as one file that a person sorts, filters and asks, and that needs nothing else."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trainer.metrics.summary import row_numbers
+from trainer.report.formatting import folds_text, interval, number, plain_label, plus_minus
+from trainer.report.page.charts import class_charts, learning_charts, residual_charts
+from trainer.report.page.class_scores import ClassScores, class_scores
+from trainer.report.page.page_words import FOR_THE_SCRIPT, LANG, page_words
+from trainer.report.page.run_facts import PageFacts, RowContent
+from trainer.report.page.sections import (
+    about_rows,
+    classes_table,
+    confusion_tables,
+    folds_tables,
+    metrics_table,
+    residual_cells,
+    slices_table,
+    split_facts,
+)
+from trainer.report.page.worst import worst_rows
+from trainer.report.rendering import render
+from trainer.results import CVResult, FoldResult, OutOfFold
+
+BUNDLED = Path(__file__).parents[1] / "bundled"
+LIBRARY = "plotly-basic-*.min.js.gz"
+
+
+def report_page(
+    result: CVResult,
+    oof: OutOfFold,
+    folds: Sequence[FoldResult],
+    shown: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+    facts: PageFacts,
+) -> str:
+    """Return the page.
+
+    Args:
+        result: of the whole cross validation.
+        oof: of all rows.
+        folds: every fold, in order.
+        shown: what the Markdown report says too: warnings, hints, command, decision, notes about the run, ...
+        pictures: PNG bytes by name, which stand for the charts where there is no script.
+        facts: what else is known of the run.
+    """
+    words = page_words(facts.language)
+    scores = class_scores(result, oof) if result.task.has_classes else None
+    data = _data(result, oof, folds, scores) | {"words": {name: words[name] for name in FOR_THE_SCRIPT}}
+    worst = worst_rows(result, oof)
+    return page_html(
+        "report.html.j2",
+        data,
+        language=facts.language,
+        words=words,
+        result=result,
+        facts=facts,
+        answer=_answer(result, words),
+        metric_table=metrics_table(result, words),
+        about=about_rows(result, words),
+        split=split_facts(result, oof, facts, words),
+        folds_tables=folds_tables(result, folds, facts, words),
+        class_table=None if scores is None else classes_table(result, scores, words),
+        confusion=confusion_tables(result, oof, words),
+        residual_table=None if scores else residual_cells(result, oof, words),
+        slices=slices_table(result, facts, words),
+        worst=worst,
+        held=_held(facts, [row.id for row in worst]),
+        n_rows=int(row_numbers(oof).max()) + 1,
+        pictures={name: _as_address(picture) for name, picture in pictures.items()},
+        **shown,
+    )
+
+
+def page_html(template: str, data: Mapping[str, Any], *, language: str, **values: Any) -> str:
+    """Return a page with its data, its script and the plotting library inside, under a policy that loads nothing else.
+
+    Args:
+        template: of the page.
+        data: for the script, plain values.
+        language: of the page.
+        **values: for the template.
+    """
+    library = plotting_library()
+    digest = hashlib.sha256(json.dumps(data, allow_nan=False).encode())
+    return render(template, lang=LANG[language], nonce=digest.hexdigest()[:32], library=library, data=data, **values)
+
+
+@cache
+def plotting_library() -> str:
+    """Return the plotting library, compressed and in base64; empty where it was not installed with the rest."""
+    found = sorted(BUNDLED.glob(LIBRARY))
+    return base64.b64encode(found[-1].read_bytes()).decode() if found else ""
+
+
+def _data(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult], scores: ClassScores | None) -> dict[str, Any]:
+    charts: dict[str, Any] = {"learning": learning_charts(result, folds)}
+    if scores is None:
+        return charts | {"residuals": residual_charts(result, oof)}
+    return charts | {"curves": class_charts(result, oof, scores.weakest())}
+
+
+def _answer(result: CVResult, words: Mapping[str, str]) -> list[str]:
+    primary = result.metrics[result.primary]
+    said = {"label": plain_label(result.primary), "mean": plus_minus(primary), "folds": folds_text(result)}
+    return [
+        words["answer"].format(**said),
+        words["answer_oof"].format(oof=number(primary.oof), interval=interval(primary.ci95)),
+    ]
+
+
+def _held(facts: PageFacts, ids: Sequence[str]) -> list[RowContent]:
+    held = [] if facts.rows is None else facts.rows(ids)
+    return held if any(one.text or one.picture for one in held) else []
+
+
+def _as_address(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"

@@ -1,0 +1,111 @@
+"""The rows that are predicted worst, for the page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.metrics.summary import row_numbers
+from trainer.results import CVResult, OutOfFold
+
+MOST_ROWS = 200
+SMALLEST = 1e-38  # a probability of 0 counts as this
+
+
+@dataclass(frozen=True)
+class WorstRow:
+    """A row and how it was predicted, the mean over repeats.
+
+    Attributes:
+        id: of the row.
+        folds: that held it out.
+        label: what it is.
+        predicted: what it was taken for.
+        of_label: probability of its label (of labels the mean); of numbers NaN.
+        of_predicted: of what it was taken for; NaN of labels and numbers.
+        loss: log loss, of numbers the absolute error.
+        wrong: whether the prediction is wrong; numbers always are.
+    """
+
+    id: str
+    folds: str
+    label: str
+    predicted: str
+    of_label: float
+    of_predicted: float
+    loss: float
+    wrong: bool
+
+
+@dataclass(frozen=True)
+class RowsTogether:
+    """Held-out rows in the order of the data, each once: the mean of its repeats.
+
+    Attributes:
+        ids_U: of the rows.
+        target_U: what they are.
+        proba_UC: what they were given.
+        predicted_U: what they are taken for.
+        probable_UK: probability of the label of a row (U, 1), of each label (U, L); of numbers the error (U, 1).
+        loss_U: log loss, of numbers the absolute error.
+        row_M: number of the row of each out-of-fold prediction.
+    """
+
+    ids_U: NDArray[np.str_]
+    target_U: NDArray[Any]
+    proba_UC: NDArray[np.float64]
+    predicted_U: NDArray[Any]
+    probable_UK: NDArray[np.float64]
+    loss_U: NDArray[np.float64]
+    row_M: NDArray[np.int64]
+
+
+def rows_together(result: CVResult, oof: OutOfFold) -> RowsTogether:
+    """Return each held-out row once."""
+    task, row_M = result.task, row_numbers(oof)
+    sums = [np.bincount(row_M, weights=column) for column in oof.proba.T.astype(np.float64)]
+    proba_UC: NDArray[np.float64] = (np.stack(sums, axis=1) / np.bincount(row_M)[:, None]).astype(np.float64)
+    first_U = np.full(len(proba_UC), -1)
+    first_U[row_M[::-1]] = np.arange(len(row_M))[::-1]
+    target_U = oof.target[first_U]
+    probable_UK = _of_label(result, target_U, proba_UC)
+    loss_U = -np.log(probable_UK.clip(SMALLEST)).mean(axis=1) if task.has_classes else probable_UK[:, 0]
+    return RowsTogether(oof.ids[first_U], target_U, proba_UC, task.predicted(proba_UC), probable_UK, loss_U, row_M)
+
+
+def worst_rows(result: CVResult, oof: OutOfFold, most: int = MOST_ROWS) -> list[WorstRow]:
+    """Return the rows whose label was least probable, or whose number is furthest off, the worst first."""
+    task, whole = result.task, rows_together(result, oof)
+    rows = []
+    for row in np.argsort(-whole.loss_U, kind="stable")[:most].tolist():
+        held_out = np.flatnonzero(whole.row_M == row) if result.repeats > 1 else [row]
+        rows.append(
+            WorstRow(
+                str(whole.ids_U[row]),
+                ", ".join(_fold(result, oof, int(place)) for place in held_out),
+                task.label_text(whole.target_U[row], result.classes),
+                task.label_text(whole.predicted_U[row], result.classes),
+                float(whole.probable_UK[row].mean()) if task.has_classes else np.nan,
+                float(whole.proba_UC[row].max()) if task.one_class_each else np.nan,
+                float(whole.loss_U[row]),
+                bool(np.any(whole.predicted_U[row] != whole.target_U[row])),
+            )
+        )
+    return rows
+
+
+def _fold(result: CVResult, oof: OutOfFold, place: int) -> str:
+    fold = int(oof.fold[place])
+    return str(fold) if result.repeats == 1 else f"r{int(oof.repeat[place])} f{fold}"
+
+
+def _of_label(result: CVResult, target_U: NDArray[Any], proba_UC: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (U, 1) what the label of a row was given, (U, L) of each label; of numbers the error (U, 1)."""
+    if not result.task.has_classes:
+        error_U1: NDArray[np.float64] = np.abs(proba_UC - target_U[:, None])
+        return error_U1
+    if result.task.several_labels:
+        return np.where(target_U > 0, proba_UC, 1 - proba_UC)
+    probable_U1: NDArray[np.float64] = np.take_along_axis(proba_UC, target_U[:, None], axis=1)
+    return probable_U1
