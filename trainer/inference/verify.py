@@ -72,7 +72,7 @@ def verify(
     run = open_trained(directory, device=device, plugins=plugins)
     names = wanted_folds(run, folds)
     samples = samples_of(run, given, places or {})
-    kept = _kept(run)
+    kept = kept_oof(run)
     with threads_of(run):
         numbers = [int(name) for name in names]
         parts = [numbers[place : place + AT_A_TIME] for place in range(0, len(numbers), AT_A_TIME)]
@@ -128,7 +128,7 @@ def _reasons(run: TrainedRun, samples: Samples) -> list[str]:
     return [*reasons, *describe_differences(changed, most=1)][:3]
 
 
-def _kept(run: TrainedRun) -> OutOfFold | None:
+def kept_oof(run: TrainedRun) -> OutOfFold | None:
     """Return the merged out-of-fold predictions; None where the run is not merged."""
     path = run.directory / "oof.parquet"
     return read_oof(path) if is_there(path, run.directory) else None
@@ -141,7 +141,7 @@ def _checks(run: TrainedRun, numbers: Sequence[int], samples: Samples, kept: Out
     checks = []
     for model, rows, output in zip(models, rows_K, Predictor(run, models).predict(samples.inputs, rows_K), strict=True):
         number = int(model.name)
-        before = _kept_proba(run, number, kept)
+        before = kept_proba(run, number, kept)
         if output.proba.shape != before.shape:
             said = f"fold {number} kept {before.shape} predictions, and makes {output.proba.shape}"
             raise CheckpointError(f"{run.directory}: {said}")
@@ -150,7 +150,8 @@ def _checks(run: TrainedRun, numbers: Sequence[int], samples: Samples, kept: Out
     return checks
 
 
-def _kept_proba(run: TrainedRun, number: int, kept: OutOfFold | None) -> NDArray[Any]:
+def kept_proba(run: TrainedRun, number: int, kept: OutOfFold | None) -> NDArray[Any]:
+    """Return what a fold predicted for the rows it held out, of which oof.parquet may have been read."""
     if kept is None:
         return load_fold(fold_directory(run.directory, number)).result.proba
     repeat, fold = divmod(number, run.plan.n_splits)

@@ -79,6 +79,10 @@ def test_a_blend_predicts_alone(blend, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "torch differ by" in said
     assert "its runs from their oof.parquet by" in said
+    assert main(["verify", str(blend), "--export", str(tmp_path / "model")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert [f"{name}: 40 held-out predictions" in said for name in ("0_table", "1_texts")] == [True, True]
+    assert "the blend: the exported model and torch differ by" in said
     site = site_with(tmp_path / "site", (*NEEDED, "tokenizers"))
     new = write_rows(
         tmp_path / "new.csv", [["said", "key", "size"], ["good 1", "a", "0.3"], ["", "b", ""], ["x", "c", "9"]]

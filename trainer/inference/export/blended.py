@@ -18,6 +18,7 @@ from trainer.inference.export.blend_card import blend_card
 from trainer.inference.export.facts import FORMAT_VERSION, versions
 from trainer.inference.export.kinds import kind_of
 from trainer.inference.export.networks import in_float32, raw_inputs
+from trainer.inference.export.of_run import DONE_SHA256
 from trainer.inference.export.steps.deciding import mean_of
 from trainer.inference.export.steps.predict_file import BLEND, facts_in, model_of, said_by
 from trainer.inference.export.wanted import ENSEMBLE, HF, checked_request
@@ -34,7 +35,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What holds for the blend and each of its runs."""
 
     options: Mapping[str, Any]
@@ -76,10 +77,10 @@ def export(
             f"{directory} is a blend, all folds of whose runs predict: --mode ensemble, in any format but hf\n"
             "export one of its runs by itself"
         )
-    return _export_blend(directory, output, _Asked(options, given, places or {}, plugins))
+    return _export_blend(directory, output, Asked(options, given, places or {}, plugins))
 
 
-def _export_blend(directory: Path, output: Path, asked: _Asked) -> Compared:
+def _export_blend(directory: Path, output: Path, asked: Asked) -> Compared:
     opened = open_blend(directory, Models("cpu", plugins=asked.plugins))
     with new_folder(output) as folder:
         names = [f"{place}_{member.name}" for place, member in enumerate(opened.saved.members)]
@@ -91,7 +92,7 @@ def _export_blend(directory: Path, output: Path, asked: _Asked) -> Compared:
         }
         facts = _facts(opened, [facts_in(folder / name) for name in names], names)
         write_steps(folder, facts)
-        done = replace(_compared(opened, folder, facts, asked), members=tuple(found.values()))
+        done = replace(compared_blend(opened, folder, facts, asked), members=tuple(found.values()))
         (folder / "README.md").write_text(blend_card(directory, facts, done), encoding="utf-8")
     return done
 
@@ -107,13 +108,14 @@ def _facts(opened: OpenBlend, of_runs: Sequence[Mapping[str, Any]], names: Seque
         **{name: first[name] for name in ("task", "classes", "label_delimiter", "outputs")},
         "members": list(names),
         "folds": list(names),
+        DONE_SHA256: {name: one[DONE_SHA256] for name, one in zip(names, of_runs, strict=True)},
         "combination": opened.saved.combination.to_plain(),
         "decision": None if decision is None else decision.to_plain(),
         "versions": versions(),
     }
 
 
-def _compared(opened: OpenBlend, folder: Path, facts: Mapping[str, Any], asked: _Asked) -> Compared:
+def compared_blend(opened: OpenBlend, folder: Path, facts: Mapping[str, Any], asked: Asked) -> Compared:
     """Compare what the folder says with what torch does, on rows of the blend.
 
     Raises:
@@ -128,7 +130,7 @@ def _compared(opened: OpenBlend, folder: Path, facts: Mapping[str, Any], asked: 
 
 
 def _said(
-    opened: OpenBlend, folder: Path, facts: Mapping[str, Any], ids_B: NDArray[np.str_], asked: _Asked
+    opened: OpenBlend, folder: Path, facts: Mapping[str, Any], ids_B: NDArray[np.str_], asked: Asked
 ) -> tuple[Floats, Floats]:
     """Return what the folder and what torch say of rows by their ids, (B, C) each."""
     pairs = [
@@ -141,7 +143,7 @@ def _said(
     return mean_of(found_KBC, facts), combine(opened.saved.combination, opened.copy.task, wanted_KBC)
 
 
-def _said_by_run(place: Path, folder: Path, ids_B: NDArray[np.str_], asked: _Asked) -> tuple[Floats, Floats]:
+def _said_by_run(place: Path, folder: Path, ids_B: NDArray[np.str_], asked: Asked) -> tuple[Floats, Floats]:
     predictor = in_float32(open_predictor(place, device="cpu", plugins=asked.plugins, raw=True))
     samples = samples_of(predictor.run, asked.given, dict(asked.places))
     part = samples.only(np.isin(samples.ids_N, ids_B))

@@ -1,6 +1,7 @@
 """What model.json says: how rows are read, what each fold was fitted with, what is decided, by which versions."""
 
 import inspect
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import torch
 
 from trainer.errors import ConfigError
 from trainer.inference.export.kinds import fitted_facts, kind_of
+from trainer.inference.export.of_run import DONE_SHA256, folds_done
 from trainer.inference.export.steps.csv_rows import WRITTEN
 from trainer.inference.export.steps.graphs import PROBA
+from trainer.inference.export.wanted import SOUP
 from trainer.inference.fold_model import FoldModel
 from trainer.inference.predictor import Predictor
 from trainer.store.result_files import class_columns
@@ -51,6 +54,7 @@ def facts_of(predictor: Predictor, form: str) -> Facts:
         "reading": {"suffix": suffix, **{name: reading.get(name) for name in WRITTEN}},
         **of_kind,
         "folds": [str(fold.name) for fold in predictor.models],
+        DONE_SHA256: folds_done(run.directory, _names(predictor)),
         "fitted": [{**of_fold, **_of_fold(fold)} for of_fold, fold in zip(fitted, predictor.models, strict=True)],
         "decision": None if predictor.decision is None else predictor.decision.to_plain(),
         "versions": versions(),
@@ -60,6 +64,12 @@ def facts_of(predictor: Predictor, form: str) -> Facts:
 def versions() -> dict[str, str]:
     """Return what the model was made with."""
     return {"foldwise": __version__, **{name: version(name) for name in ("torch", "numpy")}}
+
+
+def _names(predictor: Predictor) -> Sequence[int | str]:
+    """Return the folds that were read; a mean of weights is of all."""
+    names = [fold.name for fold in predictor.models]
+    return range(predictor.run.plan.n_folds) if names == [SOUP] else names
 
 
 def _of_fold(fold: FoldModel) -> Facts:

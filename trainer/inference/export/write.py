@@ -114,6 +114,8 @@ def export_run(
         write_steps(folder, facts)
         done = replace(compared(predictor, inputs, rows, raw, model_of(folder, facts)), soup=soup)
         if reduce is not None:
+            facts["reduced"] = reduce
+            write_facts(folder, facts)
             done = replace(done, cost=_reduced(predictor, facts, folder, (rows, samples.target[rows], raw), reduce))
         (folder / "README.md").write_text(model_card(predictor, facts, done, request), encoding="utf-8")
     return done
@@ -146,7 +148,7 @@ def _reduced(
 
 def write_steps(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write model.json, predict.py and the modules it is made of, which import each other and nothing of Foldwise."""
-    (folder / "model.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+    write_facts(folder, facts)
     (folder / "predict.py").write_text(PREDICT, encoding="utf-8")
     (folder / "steps").mkdir()
     (folder / "steps" / "__init__.py").touch()
@@ -156,6 +158,11 @@ def write_steps(folder: Path, facts: Mapping[str, Any]) -> None:
         source = (HOME / path).read_text(encoding="utf-8")
         name = CALLED.get(Path(path).name, Path(path).name)
         (folder / "steps" / name).write_text(OURS.sub(r"\1from steps.\2 import", source), encoding="utf-8")
+
+
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write model.json."""
+    (folder / "model.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
 
 
 @contextmanager

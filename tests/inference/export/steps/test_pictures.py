@@ -13,6 +13,7 @@ from trainer.data.samples import Images
 from trainer.inference.export.steps import predict_file
 from trainer.inference.export.steps.pictures import Place, read_pictures
 from trainer.inference.export.write import export_run
+from trainer.inference.verify_export import verify_export
 
 SMALL = ("model=image_cnn", "model.widths=[4]", *QUICK)
 
@@ -60,6 +61,7 @@ def exported(tmp_path_factory):
     run = trained_in(folder, *options, "data.preprocess.size=10", "data.preprocess.resize=crop", *SMALL)
     done = export_run(run, folder / "model")
     assert max(done.largest, done.held_out) <= 1e-5
+    assert sum(check.n_rows for check in verify_export(run, folder / "model", tolerance=1e-5).folds) == 16
     return run, folder / "model"
 
 
