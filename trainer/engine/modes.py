@@ -29,6 +29,13 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def evaluating_with_gradients(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode with autograd, for the length of the block: how a prediction changes with its inputs."""
+    with _mode(model, train=False), torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+@contextmanager
 def _mode(model: nn.Module, *, train: bool) -> Iterator[None]:
     flags = [(module, module.training) for module in model.modules()]
     model.train(train)

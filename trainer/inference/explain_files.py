@@ -1,13 +1,18 @@
 """What explains a run, as files: a table, JSON, or a page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from trainer.errors import ConfigError
+from trainer.inference.attributed_rows import AttributedRow
+from trainer.inference.attribution_page import attribution_page
 from trainer.inference.explain_page import page
 from trainer.inference.importance import Importances
 from trainer.inference.output import output_file
+from trainer.inference.show_attributions import attribution_table, attribution_values
 from trainer.inference.show_importance import importance_table, importance_values
 from trainer.store.own_files import write_given
 from trainer.wording.translations import N_
@@ -31,7 +36,32 @@ def require_files(paths: Sequence[Path]) -> None:
             raise ConfigError(f"-o {path}: there is no directory {path.parent}: make it first")
 
 
-def write_files(paths: Sequence[Path], found: Importances) -> None:
+@dataclass(frozen=True)
+class Forms:
+    """What explains a run, in each form that can be written.
+
+    Attributes:
+        table: returns it as a ``pyarrow.Table``.
+        values: returns it as plain values.
+        page: returns it as HTML.
+    """
+
+    table: Callable[[], Any]
+    values: Callable[[], dict[str, Any]]
+    page: Callable[[], str]
+
+
+def of_importances(found: Importances) -> Forms:
+    """Return the forms of how important columns are."""
+    return Forms(lambda: importance_table(found), lambda: importance_values(found), lambda: page(found))
+
+
+def of_rows(run: str, rows: Sequence[AttributedRow]) -> Forms:
+    """Return the forms of explained rows."""
+    return Forms(lambda: attribution_table(rows), lambda: attribution_values(rows), lambda: attribution_page(run, rows))
+
+
+def write_files(paths: Sequence[Path], found: Forms) -> None:
     """Write each file as its name ends.
 
     Raises:
@@ -41,9 +71,9 @@ def write_files(paths: Sequence[Path], found: Importances) -> None:
         ending = path.suffix.lower()
         if ending in TABLES:
             with output_file(path) as write:
-                write(importance_table(found))
+                write(found.table())
         elif ending == JSON:
-            text = json.dumps(importance_values(found), ensure_ascii=False, indent=1, allow_nan=False)
+            text = json.dumps(found.values(), ensure_ascii=False, indent=1, allow_nan=False)
             write_given(path, f"{text}\n".encode(), WHAT)
         else:
-            write_given(path, page(found).encode(), WHAT)
+            write_given(path, found.page().encode(), WHAT)
