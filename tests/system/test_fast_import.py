@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from tests import transformer_files
+from tests.battery import some_of
 from tests.picture_files import write_pictures
 from tests.places import REPOSITORY
 
@@ -14,9 +15,17 @@ def in_a_process(code):
     return result.stdout.splitlines()
 
 
-def test_an_optimizer_steps_and_a_dispatch_mode_counts_without_the_compiler():
-    code = """
-import sys, torch
+FIRST_USE = {  # whole runs that compile: tests/engine/precision/test_compiled.py
+    "import": "import torch._dynamo.config",
+    "compile": 'assert torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item() == 2.0',
+}
+
+
+@pytest.mark.parametrize("first", some_of(FIRST_USE, ["import"]))
+def test_what_needs_no_compiler_works_without_it_and_the_same_with_it(first):
+    """A step of an optimizer, a dispatch mode, a decorator; then the same once the compiler is used."""
+    code = f"""
+import inspect, sys, torch
 from trainer.system.fast_import import import_compiler_when_needed
 from torch.utils.flop_counter import FlopCounterMode
 def weights():
@@ -31,36 +40,31 @@ def weights():
         optimizer.step()
         schedule.step()
     return model.weight.detach(), counted.get_total_flops()
+def taken(function):
+    return [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
 import_compiler_when_needed()
 import_compiler_when_needed()
 without, flops = weights()
 print("torch._dynamo.config" in sys.modules, flops)
-print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item(), "torch._dynamo.config" in sys.modules)
-print(torch.equal(weights()[0], without), torch._dynamo.is_compiling())
-"""
-    assert in_a_process(code) == ["False 96", "2.0 True", "True False"]
-
-
-def test_a_module_of_the_compiler_can_be_imported_and_its_stand_in_takes_what_it_takes():
-    code = """
-import inspect, sys
-from trainer.system.fast_import import import_compiler_when_needed
-import_compiler_when_needed()
-import torch
 assert not hasattr(torch._dynamo, "__nothing__")
 inspect.getmodule(sys._getframe())
-def taken(function):
-    return [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
-stand_in = {name: getattr(torch._dynamo, name) for name in ("disable", "graph_break")}
+stand_in = {{name: getattr(torch._dynamo, name) for name in ("disable", "graph_break")}}
 @torch.compiler.disable(recursive=False, reason="a reason")
 def double(x):
     return 2 * x
 print(double(2), double.__module__, "torch._dynamo.config" in sys.modules)
-import torch._dynamo.config
+{FIRST_USE[first]}
 print(torch._dynamo.config.recompile_limit > 0, hasattr(torch._dynamo, "nothing"), torch._dynamo.disable.__module__)
 print([taken(function) == taken(getattr(torch._dynamo, name)) for name, function in stand_in.items()])
+print("torch._dynamo.config" in sys.modules, torch.equal(weights()[0], without), torch._dynamo.is_compiling())
 """
-    assert in_a_process(code) == ["4 __main__ False", "True False torch._dynamo.decorators", "[True, True]"]
+    assert in_a_process(code) == [
+        "False 96",
+        "4 __main__ False",
+        "True False torch._dynamo.decorators",
+        "[True, True]",
+        "True True False",
+    ]
 
 
 def test_what_is_imported_first_is_never_looked_through_for_garbage_and_later_imports_change_nothing():
@@ -83,7 +87,7 @@ def test_a_whole_run_imports_no_compiler_and_help_no_torch(tmp_path):
 import sys
 import train as script
 from trainer.config.compose import composed
-sys.argv = ["train.py", "max_epochs=1", "cv.n_splits=2", "paths.runs={tmp_path}", "runtime.progress=off"]
+sys.argv = ["train.py", "data=iris", "max_epochs=1", "cv.n_splits=2", "paths.runs={tmp_path}", "runtime.progress=off"]
 assert "torch" not in sys.modules
 composed(script.main, script.check)
 print("torch" in sys.modules, "torch._dynamo.config" in sys.modules)
@@ -148,9 +152,10 @@ def pictures(folder):
     ("data", "options"),
     [
         (reviews_and_bert, ["run=a", "loss=focal", "amp=O1"]),
-        (
+        pytest.param(
             pictures,
             ["-m", "model=torchvision,timm", "model.name=resnet18", "optimizer.lr=1e-3", "profile=off", "cv.fold=0"],
+            marks=pytest.mark.battery,
         ),
     ],
     ids=["transformers", "torchvision and timm"],
