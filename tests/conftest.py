@@ -44,6 +44,14 @@ def _composed_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _not_flushed() -> Iterator[None]:
+    """No waiting for the disk, a quarter of a second of a short run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", composed_once.not_flushed)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_fold_at_a_time() -> Iterator[None]:
     """In this process ``cv.parallel=auto`` is 1, whatever the machine: the numbers are the same by contract.
 
