@@ -46,6 +46,10 @@ By = Annotated[
     list[str] | None,
     typer.Option("--group", metavar="KEY", help="the mean over runs that have a setting in common; repeat for several"),
 ]
+Best = Annotated[
+    bool,
+    typer.Option("--best", help="say what the best run is worth, corrected for having been picked (BBC-CV), by group"),
+]
 Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="write all figures, and do not print them")]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="write a page that sorts and filters")]
 
@@ -57,6 +61,7 @@ def runs(
     sort: Sort = "name",
     where: Where = None,
     group: By = None,
+    best: Best = False,
     csv: Csv = None,
     html: Html = None,
     plugins: Plugins = None,
@@ -80,8 +85,12 @@ def runs(
         return
     if group:
         _show_groups(listing, group, csv, html)
-        return
-    _write(listing, folder, csv, html)
+    else:
+        _write(listing, folder, csv, html)
+    if best:
+        from trainer.search.picked import best_lines
+
+        print("\n".join(best_lines(folder, listing, group or [])))
 
 
 def _write(listing: "Listing", folder: Path, csv: Path | None, html: Path | None) -> None:

@@ -158,6 +158,36 @@ def resample_together(
     return np.concatenate(values, axis=1)
 
 
+def resample_with_rest(
+    name: str,
+    task: Task,
+    predictions: Sequence[Predictions],
+    *,
+    n_rows: int,
+    group_N: NDArray[np.int64] | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[Floats, Floats]:
+    """Compute one metric on rows drawn as in ``resample_together``, and on those that each draw leaves out.
+
+    Returns:
+        (K, R) values on the rows drawn and (K, R) on the others, or fewer; NaN where undefined.
+    """
+    cells = n_rows * sum(one.proba.shape[1] for one in predictions)
+    n_resamples = _affordable(name, _fewer(n_resamples, cells, _MIN_RESAMPLES), cells)
+    meters = [weighted_metrics([name], task, one.target, one.proba)[name] for one in predictions]
+    values: list[list[Floats]] = [[], []]
+    for drawn_NB in _draws(n_rows, n_resamples, seed, group_N):
+        for found, of_draw_NB in zip(values, (drawn_NB, (drawn_NB == 0).astype(np.float64)), strict=True):
+            of_each = []
+            for one, meter in zip(predictions, meters, strict=True):
+                weights_NB, nothing_B = _of_rows(of_draw_NB, np.arange(n_rows) if one.rows is None else one.rows)
+                of_each.append(np.where(nothing_B, math.nan, meter(weights_NB)))
+            found.append(np.stack(of_each))
+    drawn_KR, rest_KR = (np.concatenate(found, axis=1) for found in values)
+    return drawn_KR, rest_KR
+
+
 def _of_rows(drawn_NB: Floats, rows: NDArray[np.int64] | None) -> tuple[Floats, NDArray[np.bool_]]:
     """Return how often these rows are drawn, all once where none of them is, and in which draws none is."""
     if rows is None:

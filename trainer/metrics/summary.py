@@ -116,7 +116,7 @@ def summarise(
     row_M = row_numbers(oof)
     parts = [oof.repeat == repeat for repeat in np.unique(oof.repeat)]
     points = [score(names, task, oof.target[part_M], oof.proba[part_M]) for part_M in parts]
-    group_U, n_groups = _groups_of_rows(oof, row_M), count_groups(oof)
+    group_U, n_groups = groups_of_rows(oof, row_M), count_groups(oof)
     draws = [
         resample(
             names,
@@ -156,7 +156,7 @@ def count_groups(oof: OutOfFold) -> int | None:
     return n_groups if n_groups < n_rows else None
 
 
-def _groups_of_rows(oof: OutOfFold, row_M: NDArray[np.int64]) -> NDArray[np.int64] | None:
+def groups_of_rows(oof: OutOfFold, row_M: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """Return (U,) the group of each row that ``row_M`` numbers, groups numbered from 0; None where rows are drawn."""
     if oof.group is None or count_groups(oof) is None:
         return None
@@ -181,7 +181,7 @@ def lead_interval(
         seed: of the drawing.
     """
     row_M, drawn = row_numbers(oof), []
-    group_U = _groups_of_rows(oof, row_M)
+    group_U = groups_of_rows(oof, row_M)
     if count_groups(oof) == 1:
         return None
     for repeat in np.unique(oof.repeat):

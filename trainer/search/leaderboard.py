@@ -16,6 +16,7 @@ from rich.text import Text
 
 from trainer.report.formatting import duration, number, plain_label
 from trainer.report.markdown_text import cell, table
+from trainer.search.picked import sweep_line
 from trainer.system.files import make_directory, write_bytes
 from trainer.system.folders import plain_files, read_file
 from trainer.system.spreadsheets import defused
@@ -68,6 +69,7 @@ def write(sweep_dir: Path) -> None:
     jobs = leaderboard(sweep_dir)
     heading, rows = _heading(jobs), [_cells(job, jobs) for job in jobs]
     text = "# Leaderboard\n\n" + table([cell(h) for h in heading], [[cell(c) for c in row] for row in rows])
+    text += "".join(f"\n\n{cell(line)}" for line in _picking(sweep_dir, jobs))
     write_bytes(sweep_dir / "leaderboard.md", (text + "\n").encode(), root=sweep_dir, what=N_("leaderboard"))
     sheet = io.StringIO()
     csv.writer(sheet, lineterminator="\n").writerows(_sheet_rows(jobs))
@@ -86,11 +88,19 @@ def show(sweep_dir: Path, console: Console) -> None:
         style = "bold" if best else "red" if job["status"] == "failed" else ""
         shown.add_row(*(Text(text) for text in [*_cells(job, jobs)[:-1], job["status"]]), style=style)
     console.print(shown)
+    for line in _picking(sweep_dir, jobs):
+        console.print(Text(line), soft_wrap=True)
     for job in jobs:
         if job["status"] == "failed":
             console.print(Text(f"job {job['num']} {_status(job)}", style="red"), soft_wrap=True)
         elif job.get("undefined"):
             console.print(Text(f"job {job['num']} {_status(job)}"), soft_wrap=True)
+
+
+def _picking(sweep_dir: Path, jobs: Sequence[Job]) -> list[str]:
+    """Return what picking the best costs, where there is one to pick."""
+    done = [job["num"] for job in jobs if job["status"] == "done" and job.get("mean") is not None]
+    return [sweep_line(sweep_dir, sorted(done))] if len(done) > 1 else []
 
 
 def swept_parameters(jobs: Sequence[Job]) -> list[str]:

@@ -48,7 +48,7 @@ def grouped(listing: Listing, keys: Sequence[str]) -> tuple[str, list[Group]]:
     Raises:
         ConfigError: the runs lead with different metrics, or have no such setting.
     """
-    names = [key if key in FACTS else known_key("--group", key, listing.records) for key in keys]
+    names = group_keys(listing, keys)
     metrics = listing.metrics
     if len(metrics) > 1:
         said = f"the runs lead with different metrics ({first_few(metrics, 3)}), of which there is no mean"
@@ -57,14 +57,24 @@ def grouped(listing: Listing, keys: Sequence[str]) -> tuple[str, list[Group]]:
         raise ConfigError("--group: no run is finished, so there is nothing to take the mean of")
     members: dict[tuple[str, ...], list[RunRecord]] = {}
     for record in listing.records:
-        members.setdefault(tuple(_value(record, name) for name in names), []).append(record)
+        members.setdefault(tuple(group_value(record, name) for name in names), []).append(record)
     better = metric_or_none(metrics[0])
     sign = -1.0 if better is None or better.greater_is_better else 1.0
     groups = [_group(values, records, listing, sign) for values, records in members.items()]
     return metrics[0], sorted(groups, key=lambda group: (math.isnan(group.mean), sign * group.mean, group.values))
 
 
-def _value(record: RunRecord, key: str) -> str:
+def group_keys(listing: Listing, keys: Sequence[str]) -> list[str]:
+    """Return the settings that are meant, such as ``amp.opt_level`` by ``amp``.
+
+    Raises:
+        ConfigError: no run has such a setting.
+    """
+    return [key if key in FACTS else known_key("--group", key, listing.records) for key in keys]
+
+
+def group_value(record: RunRecord, key: str) -> str:
+    """Return a fact of a run, or a setting."""
     return str(getattr(record, key) or ABSENT) if key in FACTS else setting(record, key)
 
 

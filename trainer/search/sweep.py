@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from trainer.config.compose import Launch, SweepJob
-from trainer.errors import as_foldwise_error
+from trainer.errors import CheckpointError, ConfigError, as_foldwise_error
 from trainer.metrics.find import metric_named
 from trainer.report.terminal import make_console
 from trainer.run.cross_validate import cross_validate
 from trainer.run.merge import Merged
 from trainer.run.steps.threads import same_threads
 from trainer.search import leaderboard
+from trainer.search.picked import drawn_run, keep
 from trainer.system import interrupts
 
 if TYPE_CHECKING:
@@ -69,8 +71,17 @@ def run_job(train: Callable[[], Merged | None], sweep: SweepJob, console: Consol
     except Exception as error:  # a user's model may raise anything; the sweep goes on
         enter({"status": "failed", "error": str(as_foldwise_error(error)).splitlines()[0]})
         raise
+    if merged is not None:
+        _keep_draws(sweep, merged)
     enter({"status": "done", **_scores(merged)})
     return merged
+
+
+def _keep_draws(sweep: SweepJob, merged: Merged) -> None:
+    """Keep what the leaderboard needs to say what picking the best costs; without it, it says that it cannot."""
+    with suppress(CheckpointError, ConfigError):
+        drawn = drawn_run(merged.report.parent, f"job {sweep.number}")
+        keep(sweep.directory, sweep.number, drawn)
 
 
 def _scores(merged: Merged | None) -> dict[str, Any]:
