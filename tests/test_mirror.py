@@ -37,6 +37,7 @@ SHARED_NAMES = {
     "reference": "the page of all options, and that of all commands",
     "precision": "of numbers in training, and of what is predicted positive",
     "predict": "foldwise predict, and what it does",
+    "table": "foldwise table, and the preprocessing of tables",
     "preflight": "the checks, and the step of a run",
     "runs": "foldwise runs, and a run from Python",
     "serve": "foldwise serve, and what it does",

@@ -40,6 +40,8 @@ from trainer.cli.serve import EXAMPLES as SERVE_EXAMPLES
 from trainer.cli.serve import serve
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
 from trainer.cli.split import split
+from trainer.cli.table import EXAMPLES as TABLE_EXAMPLES
+from trainer.cli.table import table
 from trainer.cli.tensorboard import tensorboard
 from trainer.cli.train import train, train_main
 from trainer.cli.verify import verify
@@ -64,6 +66,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (export, EXPORT_EXAMPLES),
     (serve, SERVE_EXAMPLES),
     (compare, COMPARE_EXAMPLES),
+    (table, TABLE_EXAMPLES),
     (runs, RUNS_EXAMPLES),
     (split, SPLIT_EXAMPLES),
     (audit, AUDIT_EXAMPLES),

@@ -11,6 +11,7 @@ from trainer.evidence.resampled_t import FoldSpread
 from trainer.inference.compare import Comparison
 from trainer.inference.compared_pairs import Pair, Smallest
 from trainer.report.formatting import number, signed
+from trainer.wording.translations import _
 
 _LEAST_P = 1e-4
 
@@ -75,10 +76,11 @@ def smallest_text(found: Smallest | NotDefined) -> str:
     """Return what the folds can show, and what more repeats could."""
     if isinstance(found, NotDefined):
         return not_defined(found)
-    said = f"the smallest difference these folds can show is {number(found.now)}"
+    said = _("the smallest difference these folds can show is {size}").format(size=number(found.now))
     if found.repeats is None or found.then is None:
         return said
-    return f"{said}; cv.repeats={found.repeats} would make it {number(found.then)}"
+    more = _("; cv.repeats={n} would make it {size}").format(n=found.repeats, size=number(found.then))
+    return said + more
 
 
 def not_defined(found: NotDefined) -> str:

@@ -29,6 +29,7 @@ MOST_VALUES = 2_000_000  # rows times classes; more, and the curves (not the cou
 POINTS, POINTS_OF_FOLD = 200, 80
 STEPS = {True: 1000, False: 100}  # of the slider: where there is one curve, where there are several
 MOST_EPOCHS = 200
+FEWEST_IN_BIN = 5  # rows of a fold; of fewer the share says nothing
 MOST_DOTS = 2000
 DECIDED_AT = 0.5  # what a label, or the second of two classes, has to exceed
 
@@ -121,7 +122,8 @@ def _bins_of(truth_M: NDArray[np.bool_], score_M: Floats) -> list[list[float]] |
     if not len(truth_M):
         return None
     bins = reliability(truth_M, score_M)
-    return [_rounded(bins.said_B), _rounded(bins.share_B)]
+    many = bins.n_B >= FEWEST_IN_BIN
+    return [_rounded(bins.said_B[many]), _rounded(bins.share_B[many])]
 
 
 def _points(line: Line | None, most: int) -> list[list[float]] | None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from trainer.metrics.summary import row_numbers
-from trainer.report.formatting import folds_text, interval, number, plain_label, plus_minus
+from trainer.report.formatting import interval, number, plain_label, plus_minus
 from trainer.report.page.charts import class_charts, learning_charts, residual_charts
 from trainer.report.page.class_scores import ClassScores, class_scores
 from trainer.report.page.page_words import FOR_THE_SCRIPT, LANG, page_words
 from trainer.report.page.run_facts import PageFacts, RowContent
 from trainer.report.page.sections import (
     about_rows,
+    baseline_heading,
     classes_table,
     confusion_tables,
     folds_tables,
@@ -64,6 +65,7 @@ def report_page(
         answer=_answer(result, words),
         metric_table=metrics_table(result, words),
         about=about_rows(result, words),
+        baseline_heading=baseline_heading(result, words),
         split=split_facts(result, oof, facts, words),
         folds_tables=folds_tables(result, folds, facts, words),
         class_table=None if scores is None else classes_table(result, scores, words),
@@ -108,11 +110,17 @@ def _data(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult], scores:
 
 def _answer(result: CVResult, words: Mapping[str, str]) -> list[str]:
     primary = result.metrics[result.primary]
-    said = {"label": plain_label(result.primary), "mean": plus_minus(primary), "folds": folds_text(result)}
+    said = {"label": plain_label(result.primary), "mean": plus_minus(primary), "folds": _in_folds(result, words)}
     return [
         words["answer"].format(**said),
         words["answer_oof"].format(oof=number(primary.oof), interval=interval(primary.ci95)),
     ]
+
+
+def _in_folds(result: CVResult, words: Mapping[str, str]) -> str:
+    if result.repeats > 1:
+        return words["in_repeats"].format(n=result.n_splits, r=result.repeats)
+    return words["one_fold"] if result.n_splits == 1 else words["in_folds"].format(n=result.n_splits)
 
 
 def _held(facts: PageFacts, ids: Sequence[str]) -> list[RowContent]:

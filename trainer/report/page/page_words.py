@@ -9,6 +9,9 @@ WORDS = {
     "skip": N_("Skip to the results"),
     "sections": N_("Sections"),
     "answer": N_("{label} {mean} over {folds}"),
+    "one_fold": N_("1 fold"),
+    "in_folds": N_("{n} folds"),
+    "in_repeats": N_("{n} folds x {r} repeats"),
     "answer_oof": N_("out of fold {oof}, interval {interval} (95 %)"),
     "note": N_("Note"),
     "hint": N_("Hint"),
@@ -36,7 +39,7 @@ WORDS = {
     "decided_labels": N_("Precision, recall and F1 stand for labels with a probability above 0.5."),
     "split": N_("How the rows were split"),
     "strategy": N_("strategy"),
-    "n_folds": N_("folds"),
+    "n_folds": N_("folds of each repeat"),
     "repeats": N_("repeats"),
     "groups": N_("groups"),
     "no_groups": N_("none: each row is by itself"),
@@ -81,6 +84,7 @@ WORDS = {
         "the threshold chosen below."
     ),
     "chance": N_("by chance"),
+    "each_fold": N_("each fold"),
     "band": N_("folds, mean ± sd"),
     "wilson": N_("interval (95 %)"),
     "ideal": N_("calibrated"),
@@ -149,6 +153,12 @@ WORDS = {
     "picture": N_("picture of row {id}"),
     "sort": N_("sort by {name}"),
     "baselines": N_("Baselines"),
+    "this_model": N_("this model, out of fold"),
+    "linear": N_("linear probe"),
+    "boosting": N_("boosting"),
+    "baseline_oof": N_("{name}, out of fold"),
+    "baseline_mean": N_("{name}, mean ± sd"),
+    "ahead": N_("this model ahead by, over folds"),
     "optimism": N_("Optimism of picking the epoch on the held-out fold"),
     "optimism_column": N_("optimism"),
     "optimism_note": N_(
@@ -175,7 +185,18 @@ WORDS = {
 }
 FOR_THE_SCRIPT = (
     *("every_class", "fpr", "tpr", "recall", "precision", "said", "share", "chance", "band", "wilson", "ideal", "oof"),
-    *("fold", "roc", "pr", "reliability", "learning", "learning_score", "loss_axis", "epoch_axis", "threshold"),
+    *(
+        "fold",
+        "each_fold",
+        "roc",
+        "pr",
+        "reliability",
+        "learning",
+        "learning_score",
+        "loss_axis",
+        "epoch_axis",
+        "threshold",
+    ),
     *("threshold_label", "count", "against", "residuals", "residual", "rows", "true", "predicted", "no_library"),
 )
 

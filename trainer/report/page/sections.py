@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from trainer.metrics.summary import row_numbers
+from trainer.report.baseline_table import fitted
 from trainer.report.formatting import (
     duration,
     epoch_scored,
@@ -68,6 +69,19 @@ def about_rows(result: CVResult, words: Words) -> list[str]:
     elif result.task.has_classes:
         lines.append(words["decided_multiclass"])
     return lines
+
+
+def baseline_heading(result: CVResult, words: Words) -> list[str]:
+    """Return what stands above the columns of ``baseline_table``."""
+    heading = [words["metric"], words["this_model"]]
+    for name in fitted(result):
+        called = words.get(name, name)
+        heading += [
+            words["baseline_oof"].format(name=called),
+            words["baseline_mean"].format(name=called),
+            words["ahead"],
+        ]
+    return heading
 
 
 def split_facts(result: CVResult, oof: OutOfFold, facts: PageFacts, words: Words) -> list[tuple[str, str]]:
