@@ -29,6 +29,8 @@ from trainer.cli.export import EXAMPLES as EXPORT_EXAMPLES
 from trainer.cli.export import export
 from trainer.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
 from trainer.cli.inspect import inspect
+from trainer.cli.kubernetes import EXAMPLES as KUBERNETES_EXAMPLES
+from trainer.cli.kubernetes import kubernetes
 from trainer.cli.look import EXAMPLES as LOOK_EXAMPLES
 from trainer.cli.look import look
 from trainer.cli.merge import merge, report
@@ -40,6 +42,7 @@ from trainer.cli.serve import EXAMPLES as SERVE_EXAMPLES
 from trainer.cli.serve import serve
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
 from trainer.cli.split import split
+from trainer.cli.status import status, stop
 from trainer.cli.table import EXAMPLES as TABLE_EXAMPLES
 from trainer.cli.table import table
 from trainer.cli.tensorboard import tensorboard
@@ -55,6 +58,9 @@ MAY_BE_EMPTY = "--missing-labels"  # its value is what a cell holds
 UsageError: Any = typer.BadParameter.__base__  # click's, or that of the copy which typer brings along
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (look, LOOK_EXAMPLES),
+    (status, None),
+    (stop, None),
+    (kubernetes, KUBERNETES_EXAMPLES),
     (merge, None),
     (report, None),
     (predict, PREDICT_EXAMPLES),

@@ -1,18 +1,18 @@
 """One run, in the order it happens: check, read the data, split, profile, train the folds, merge, report."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from trainer.config.compose import Launch
 from trainer.config.grid import is_nested
 from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
-from trainer.data.samples import Samples
 from trainer.data.sources.in_memory import Given
 from trainer.engine.observer import Observer
 from trainer.errors import Interrupted, no_exit
@@ -21,21 +21,20 @@ from trainer.report.start import show_data, show_precision
 from trainer.report.terminal import line_printer, make_console, show_notes
 from trainer.run.baselines.beside import BASELINES, train_or_compare, trains_again
 from trainer.run.baselines.fit_folds import Wanted, fit_baselines
+from trainer.run.elsewhere import Elsewhere, check_elsewhere, follow_later
 from trainer.run.experiment import Experiment
+from trainer.run.finish import finish
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold, training_sizes
 from trainer.run.fold_job import Saving, train_fold
 from trainer.run.identify import identity_of, prepare_again
-from trainer.run.merge import Merged, merge
-from trainer.run.merge import show as show_merged
-from trainer.run.missing import command_to_go_on, missing_folds, missing_message
-from trainer.run.page_facts import PageRequest
+from trainer.run.merge import Merged
+from trainer.run.missing import command_to_go_on
 from trainer.run.prepare import prepare, run_files
 from trainer.run.resume import (
     ResumePlan,
     plan_resume,
     recorded_threads,
-    require_none_elsewhere,
     require_resumable,
     wait_for_others,
     wanted_folds,
@@ -50,13 +49,12 @@ from trainer.run.steps.threads import set_threads
 from trainer.run.steps.weights import weights_start
 from trainer.run.validate import check_config
 from trainer.run.without_effect import idle_here, idle_options
-from trainer.store.fold_files import ALL, fold_directory
 from trainer.store.identity import Identity
 from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
+from trainer.store.stop_request import obeyed
 from trainer.system.files import claim_directory, make_directory
 from trainer.trackers.build import make_progress, make_trackers
 from trainer.trackers.console import progress_on
-from trainer.trackers.hparams import hparams
 from trainer.weights.load import LoadReport
 
 
@@ -89,6 +87,7 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     config = with_home(config)
     console, run = make_console(config.runtime.progress), named_run(config)
     check_config(config)
+    check_elsewhere(config, in_memory=given is not None)
     require_resumable(run, resume=config.resume, fold=config.cv.fold)
     experiment = prepare(config, given)
     show_start(experiment, console)
@@ -107,16 +106,24 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     directory = open_run(config, experiment, identity, findings, resume_plan, launch)
     saving = Saving(directory, identity, config.checkpoint, config.force_resume)
     peak_bytes = findings.profile.get("peak_bytes")
-    train = partial(train_folds, config, given, experiment, saving, fold, peak_bytes, console)
+    here = partial(train_folds, config, given, experiment, saving, fold, peak_bytes, console)
+    is_here = config.executor.name == "local"
+    train = here if is_here else Elsewhere(config, launch, directory, line_printer(console)).train
     wanted = directory, wanted_folds(config.cv.fold, experiment.plan.n_folds), config.max_epochs
     baselines = Wanted(directory, identity["content"], config.baseline)
     try:
-        train(resume_plan.folds)
-        while config.resume == "wait" and (folds := wait_for_others(*wanted, line_printer(console))):
-            train(folds)
-        fit_baselines(experiment, wanted[1], baselines, line_printer(console))
+        with obeyed(directory):
+            train(resume_plan.folds)
+            if config.executor.detach and resume_plan.folds:
+                console.print(follow_later(directory, launch), highlight=False, soft_wrap=True)
+                return None
+            while config.resume == "wait" and (folds := wait_for_others(*wanted, line_printer(console))):
+                train(folds)
+            fit_baselines(experiment, wanted[1], baselines, line_printer(console))
     except Interrupted as stop:
-        stop.advice = f"; resume with: {command_to_go_on(launch.command, directory, launch.door)}"
+        going_on = command_to_go_on(launch.command, directory, launch.door)
+        left = f"; the jobs go on, foldwise stop {directory} ends them; follow them with: {going_on}"
+        stop.advice = f"; resume with: {going_on}" if is_here else left
         raise
     return finish(config, directory, resume_plan, wanted[1], console, experiment.samples)
 
@@ -143,6 +150,9 @@ def choose_threads(config: RunConfig, experiment: Experiment, fold: Fold, run: P
         parallel=config.cv.parallel,
         n_folds=experiment.plan.n_folds,
     )
+    asked = config.runtime.threads or recorded_threads(run)
+    if config.executor.name != "local" and not asked and torch.get_num_threads() > 1:
+        torch.set_num_threads(config.executor.cpus)
 
 
 def show_profile(config: RunConfig, experiment: Experiment, fold: Fold, console: Console) -> None:
@@ -275,28 +285,3 @@ def train_folds(
                 train(name, observers, print_line, alone=alone, track=track)
     finally:
         shown.close()
-
-
-def finish(
-    config: RunConfig,
-    directory: Path,
-    resume_plan: ResumePlan,
-    wanted: Sequence[int | str],
-    console: Console,
-    samples: Samples,
-) -> Merged | None:
-    """Merge and print the result where all folds are there; else say what is missing."""
-    if config.cv.fold == ALL:
-        console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
-        return None
-    missing = missing_folds(directory)
-    if missing:
-        console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
-        require_none_elsewhere(directory, wanted, config.max_epochs)
-        return None
-    request = PageRequest(config.report.language, samples)
-    merged = merge(directory, force=config.force_resume or bool(resume_plan.forced), page=request)
-    for tracker in make_trackers(config.tracker, config.plugins, directory, line_printer(console)):
-        tracker.finished(merged.result, hparams(asdict(config)))
-    show_merged(console, merged)
-    return merged

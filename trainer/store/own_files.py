@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from trainer.errors import CheckpointError, ForeignFileError
@@ -18,6 +19,7 @@ MARK = "folds.json"  # of a run; written last: a directory without it holds no r
 LOCK = "LOCK"
 DONE = "DONE"  # the mark of a finished fold
 DIVERGED = "DIVERGED"  # why the last attempt of a fold ended
+STOP = "STOP"  # of a run: asks whoever trains it to save and end
 PRETRAINED = "pretrained.json"  # the plans of pretrained transformers
 BLEND = "blend.json"  # of what runs a blend is made
 TRAINING_ROWS = "training_rows.json"  # statistics of the rows, for later ones to be compared with
@@ -25,7 +27,7 @@ DECISION = "decision.json"  # thresholds and calibration that were fitted on hel
 EVENTS = r"events\.out\.tfevents\..+"
 RUN_FILE = re.compile(
     r"(config\.yaml|(manifest|folds|split|profile|cv|pretrained|blend|decision|training_rows)\.json|rows\.parquet|oof\.(parquet|csv)"
-    rf"|report\.(md|html)|{EVENTS})"
+    rf"|report\.(md|html)|STOP|{EVENTS})"
 )
 FOLD_FILE = re.compile(
     r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner)\.json|model\.(safetensors|pth)"
@@ -33,7 +35,9 @@ FOLD_FILE = re.compile(
 )
 BASELINE_FILE = re.compile(r"baselines\.json|baseline-(linear|boosting)\.parquet")  # beside those of the fold
 PLOT_FILE = re.compile(r"(learning_curves|confusion_matrix|precision_recall|residuals|reliability)\.png")
-FOLD, PLOTS = re.compile(r"fold_(\d+|all)"), "plots"
+JOB_FILE = re.compile(r"submitted\.json|fold_(\d+|all)\.(json|log)")  # of folds that were trained as jobs of an engine
+FOLD, PLOTS, JOBS = re.compile(r"fold_(\d+|all)"), "plots", "jobs"
+FILES_OF = {PLOTS: PLOT_FILE, JOBS: JOB_FILE}
 
 
 def is_run_file(name: str) -> bool:
@@ -54,6 +58,10 @@ def is_fold_file(name: str) -> bool:
     return FOLD_FILE.fullmatch(name) is not None or _is_baseline(name)
 
 
+def _fits(files: re.Pattern[str], name: str) -> bool:
+    return files.fullmatch(name) is not None
+
+
 def _is_baseline(name: str) -> bool:
     return BASELINE_FILE.fullmatch(name) is not None
 
@@ -66,8 +74,9 @@ def is_fold_folder(name: str) -> bool:
 def sweep_run(run: Path) -> None:
     """Delete what killed processes left half written of a run's own files."""
     sweep_partial(run, run, is_run_file)
-    if (run / PLOTS).is_dir():
-        sweep_partial(run / PLOTS, run, lambda name: PLOT_FILE.fullmatch(name) is not None)
+    for folder, files in FILES_OF.items():
+        if (run / folder).is_dir():
+            sweep_partial(run / folder, run, partial(_fits, files))
 
 
 def sweep_fold(directory: Path, older_than_seconds: float = STALE_SECONDS) -> None:
@@ -91,7 +100,7 @@ def require_own(run: Path) -> None:
     """
     try:
         for folder in _require_kinds(run, run, is_run_file):
-            is_own = is_fold_file if is_fold_folder(folder) else lambda name: PLOT_FILE.fullmatch(name) is not None
+            is_own = is_fold_file if is_fold_folder(folder) else partial(_fits, FILES_OF[folder])
             list(_require_kinds(run / folder, run, is_own))
     except (FileNotFoundError, NotADirectoryError):  # no run is there
         return
@@ -106,7 +115,7 @@ def _require_kinds(folder: Path, run: Path, is_own: Callable[[str], bool]) -> It
     found: list[str] = []
     with opened(folder, run) as descriptor, os.scandir(descriptor) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            within = folder == run and (is_fold_folder(entry.name) or entry.name == PLOTS)
+            within = folder == run and (is_fold_folder(entry.name) or entry.name in FILES_OF)
             if within or is_own(entry.name):
                 require_kind(entry.stat(follow_symlinks=False).st_mode, folder / entry.name, folder=within)
                 found += [entry.name] if within else []

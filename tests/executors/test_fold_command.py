@@ -1,0 +1,95 @@
+"""What a job does on its machine: the command is a process of its own, and its end is noted."""
+
+import os
+import pickle
+import signal
+import sys
+import threading
+
+import pytest
+
+from trainer.executors.contract import FoldJob
+from trainer.executors.fold_command import RunFold, last_line, log_path, read_attempt
+
+WAITS = """
+import signal, sys
+signal.signal(signal.{name}, lambda *_: sys.exit(7))
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def job(tmp_path):
+    """``job(code)``: run a line of Python as the command of fold 0."""
+    (tmp_path / "folds.json").touch()
+    return lambda code: FoldJob(0, (sys.executable, "-c", code), tmp_path, tmp_path)
+
+
+def test_words_and_end_of_a_command_are_kept(job, tmp_path):
+    assert RunFold(job("print('fold 0 epoch 1'); print()"))() == 0
+    first = read_attempt(tmp_path, 0)
+    assert (first.number, first.code, first.said) == (1, 0, "")
+    assert last_line(tmp_path, 0) == "fold 0 epoch 1"
+    broken = "import sys; print('x'); print('data error: rows.csv: no rows\\nread another file'); sys.exit(3)"
+    assert RunFold(job(broken))() == 3
+    second = read_attempt(tmp_path, 0)
+    assert (second.number, second.code) == (2, 3)
+    assert second.said == "data error: rows.csv: no rows\nread another file"
+    assert log_path(tmp_path, 0).read_text().startswith("fold 0 epoch 1\n")  # of both tries
+
+
+def test_a_command_that_says_nothing_is_known_by_its_last_lines(job, tmp_path):
+    assert RunFold(job("import os; print('a'); print('b', flush=True); os.kill(os.getpid(), 9)"))() == -9
+    assert read_attempt(tmp_path, 0).said == "a\nb"
+
+
+def test_a_machine_that_does_not_see_the_run_says_so(job, tmp_path):
+    (tmp_path / "folds.json").unlink()
+    with pytest.raises(FileNotFoundError, match="must lie on a shared file system"):
+        RunFold(job("pass"))()
+
+
+def wait_until_ready(tmp_path):
+    while not log_path(tmp_path, 0).exists() or "ready" not in log_path(tmp_path, 0).read_text():
+        pass
+
+
+def test_a_signal_to_the_job_reaches_its_command(job, tmp_path):
+    def send():
+        wait_until_ready(tmp_path)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    threading.Thread(target=send).start()
+    assert RunFold(job(WAITS.format(name="SIGTERM")))() == 7
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_is_requeued_is_the_same_job_and_its_command_has_ended(job, tmp_path):
+    """The handler is called, as submitit's is, in the thread that waits for the command."""
+    running, requeued = RunFold(job(WAITS.format(name="SIGUSR1"))), []
+
+    def send():
+        wait_until_ready(tmp_path)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: requeued.append(running.checkpoint()))
+    try:
+        threading.Thread(target=send).start()
+        assert running() == 7
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert pickle.loads(pickle.dumps(requeued[0])).function.job == running.job
+
+
+def test_the_machine_is_called_as_the_engine_calls_it(job, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURMD_NODENAME", "n17")
+    RunFold(job("pass"))()
+    assert read_attempt(tmp_path, 0).host == "n17"
+
+
+def test_a_damaged_note_of_a_job_is_none(job, tmp_path):
+    RunFold(job("pass"))()
+    (tmp_path / "jobs/fold_0.json").write_text("{")
+    assert read_attempt(tmp_path, 0) is None

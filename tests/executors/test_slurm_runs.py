@@ -1,0 +1,215 @@
+"""Runs on a real Slurm of three nodes (make test-slurm): whatever becomes of jobs, the bits are one machine's."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.executors import slurm_cluster
+from tests.places import REPOSITORY
+from trainer.executors.fold_command import read_attempt
+
+pytestmark = pytest.mark.slurm
+
+SLOW = """
+import time
+
+from torch import nn
+
+
+class Slow(nn.Module):
+    def __init__(self, n_features, n_outputs, seconds=0.0, factor=1.0):
+        super().__init__()
+        self.seconds, self.factor = seconds, factor
+        self.layer = nn.Linear(n_features, n_outputs)
+
+    def forward(self, numeric):
+        time.sleep(self.seconds if self.training else 0)
+        return self.layer(numeric) * self.factor
+"""
+OPTIONS = (
+    *("data=wine", "plugins=[slow_net]", "model._target_=slow_net.Slow", "max_epochs=6", "batch_size=30"),
+    *(
+        "cv.n_splits=3",
+        "profile=off",
+        "audit=off",
+        "baseline=off",
+        "tracker=none",
+        "runtime.progress=plain",
+        "checkpoint.every_n_epochs=1",
+    ),
+)
+SLURM = ("executor=slurm", "executor.hours=1", "model.seconds=0.3")  # about 10 s of a fold, then less
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    if not slurm_cluster.is_there():
+        pytest.fail("needs Debian's slurm-wlm and munge, and root: apt-get install slurm-wlm munge", pytrace=False)
+    with slurm_cluster.cluster(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "slow_net.py").write_text(SLOW)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def begin(up, place):
+    """``begin(*options)``: a command to train, as a process."""
+
+    def start(*options):
+        environment = os.environ | up.environment | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "trainer", "train", *OPTIONS, *options]
+        return subprocess.Popen(command, cwd=place, env=environment, stdout=-1, stderr=-1, text=True)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def alone(begin, place):
+    """sha256 of what one machine finds without an engine; how slow the model is does not matter."""
+    assert ended(begin("run=alone"))[0] == 0
+    return oof(place, "alone")
+
+
+def ended(process):
+    out, err = process.communicate(timeout=400)
+    return process.returncode, out, err
+
+
+def oof(place, run):
+    return hashlib.sha256((place / f"runs/{run}/oof.parquet").read_bytes()).hexdigest()
+
+
+def wait_for(what, seconds=120):
+    until = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.2)
+    return found
+
+
+def training(place, run, fold):
+    """Whether a job has trained some of a fold, and goes on."""
+    folder = place / f"runs/{run}/fold_{fold}"
+    return (folder / "LOCK").exists() and list(folder.glob("step-*.json"))
+
+
+def job_of(place, run, fold):
+    return json.loads((place / f"runs/{run}/jobs/submitted.json").read_text())["jobs"][str(fold)]
+
+
+def test_an_array_over_the_folds_finds_the_same_bits(begin, place, alone):
+    code, out, err = ended(begin("run=array", "executor=slurm", "executor.options={comment: tests}"))
+    assert (code, err) == (0, ""), out
+    assert oof(place, "array") == alone
+    assert "slurm: jobs of fold 0, 1, 2 (" in out
+    assert all(f"fold {fold}: done on n" in out for fold in range(3))
+    [script] = (place / "runs/array/jobs/slurm").glob("*_submission.sh")
+    text = script.read_text()
+    assert "#SBATCH --array=0-2%3" in text
+    assert "#SBATCH --comment=tests" in text
+    assert "#SBATCH --signal=USR1@120" in text
+
+
+def test_a_sweep_submits_an_array_for_each_of_its_jobs(begin, place):
+    code, out, err = ended(begin("-m", "loss=ce,focal", "executor=slurm", "max_epochs=1"))
+    assert (code, err) == (0, ""), out
+    assert out.count("slurm: jobs of fold 0, 1, 2 (") == 2
+    assert "Leaderboard" in out
+
+
+def test_a_job_that_is_warned_saves_and_goes_on_from_there(begin, up, place, alone):
+    process = begin("run=warned", *SLURM)
+    wait_for(lambda: training(place, "warned", 1))
+    up.run("scancel", "--signal=USR1", job_of(place, "warned", 1))
+    code, out, err = ended(process)
+    assert (code, err) == (0, ""), out
+    assert "fold 1: done on n" in out
+    assert read_attempt(place / "runs/warned", 1).number == 2
+    assert "-> continue" in (place / "runs/warned/jobs/fold_1.log").read_text()
+    assert oof(place, "warned") == alone
+
+
+def test_jobs_that_are_pre_empted_go_on_when_the_others_are_done(begin, up, place, alone):
+    process = begin("run=preempted", *SLURM)
+    wait_for(lambda: training(place, "preempted", 0))
+    up.run("sbatch", "--partition=high", "--array=0-2", f"--output={place}/high-%a", "--wrap=sleep 1")
+    code, out, err = ended(process)
+    assert (code, err) == (0, ""), out
+    assert max(read_attempt(place / "runs/preempted", fold).number for fold in range(3)) == 2
+    assert oof(place, "preempted") == alone
+
+
+def test_a_node_that_dies_costs_no_fold(begin, up, place, alone):
+    process = begin("run=lost", *SLURM)
+    wait_for(lambda: training(place, "lost", 0))
+    node = up.run("squeue", "--array", "--noheader", f"--jobs={job_of(place, 'lost', 0)}", "--format=%N").strip()
+    up.kill_node(node)
+    code, out, err = ended(process)
+    up.run("slurmd", "-c", "-N", node, "-f", str(up.place / "slurm.conf"))
+    assert (code, err) == (0, ""), out
+    assert f"fold 0: running ({node})" in out
+    assert read_attempt(place / "runs/lost", 0).number == 2
+    assert oof(place, "lost") == alone
+
+
+def test_a_job_that_is_killed_is_started_again(begin, place, alone):
+    process = begin("run=killed", *SLURM)
+    wait_for(lambda: training(place, "killed", 2))
+    os.kill(json.loads((place / "runs/killed/fold_2/LOCK").read_text())["pid"], 9)
+    code, out, err = ended(process)
+    assert (code, err) == (0, ""), out
+    assert "fold 2: killed by signal 9 (out of memory?); submitted again (1 of 3)" in out
+    assert oof(place, "killed") == alone
+
+
+def test_a_fold_that_fails_is_told_and_not_tried_again(begin, place):
+    wrong = ("model._target_=torch.nn.Linear", "preflight=off")  # not allowed: the same on every machine
+    code, out, err = ended(begin("run=wrong", "executor=slurm", *wrong))
+    assert (code, len(err.splitlines())) == (2, 1), out
+    code, out, err = ended(
+        begin("run=diverged", "executor=slurm", "optimizer=sgd", "optimizer.lr=1e30", "preflight=off")
+    )
+    assert code == 5, out + err
+    assert "fold 0: " in err
+    assert len(err.splitlines()) <= 5
+    assert read_attempt(place / "runs/diverged", 0).number == 1
+
+
+@pytest.mark.parametrize("partition", ["nowhere", "closed"])
+def test_a_partition_that_is_refused_is_named(begin, partition):
+    code, out, err = ended(begin(f"run=to_{partition}", "executor=slurm", f"executor.partition={partition}"))
+    assert code == 2, out
+    assert err.startswith("configuration error: executor=slurm: sbatch refuses the job: ")
+
+
+def test_jobs_are_left_looked_at_stopped_and_taken_up_again(begin, up, place, alone):
+    code, out, err = ended(begin("run=left", *SLURM, "executor.detach=true"))
+    assert (code, err) == (0, ""), out
+    assert "foldwise status runs/left" in out
+    wait_for(lambda: training(place, "left", 0))
+    seen = foldwise(up, place, "status", "runs/left")
+    assert "training" in seen
+    said = foldwise(up, place, "stop", "runs/left")
+    assert "asked to save and end: fold 0 on " in said
+    wait_for(lambda: not list((place / "runs/left").glob("fold_*/LOCK")), 60)
+    assert read_attempt(place / "runs/left", 0).code in (143, None)
+    code, out, err = ended(begin("run=left", *SLURM))
+    assert (code, err) == (0, ""), out
+    assert oof(place, "left") == alone
+
+
+def foldwise(up, place, *arguments):
+    environment = os.environ | up.environment | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "140"}
+    command = [sys.executable, "-m", "trainer", *arguments]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout

@@ -1,0 +1,149 @@
+"""Folds as jobs of an engine: here one whose jobs are threads of this process; tests/executors has a real Slurm."""
+
+import hashlib
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from tests.places import REPOSITORY
+from trainer.config.executor import ExecutorConfig
+from trainer.config.schema import RunConfig
+from trainer.errors import CheckpointError, ConfigError, NonFiniteError
+from trainer.executors.contract import FoldJob, JobState
+from trainer.executors.fold_command import RunFold, read_attempt
+from trainer.run import elsewhere
+from trainer.run.elsewhere import Elsewhere, check_elsewhere
+
+QUICK = ("data=wine", "cv.n_splits=2", "profile=off", "audit=off", "executor.max_restarts=2")
+DIES = "import os, pathlib, signal; os.kill(os.getpid(), signal.SIGKILL)"
+DONE = "import pathlib; pathlib.Path('fold_0').mkdir(exist_ok=True); pathlib.Path('fold_0/ok').touch()"
+DIES_ONCE = f"import pathlib\nif pathlib.Path('second').exists():\n    {DONE}\n    raise SystemExit\n"
+DIES_ONCE += f"pathlib.Path('second').touch(); {DIES}"
+DIVERGES = "import sys; print('epoch 1'); print('training stopped: the loss is nan\\nlower optimizer.lr'); sys.exit(5)"
+
+
+class Threads:
+    """An engine that runs jobs at once, in threads.
+
+    Args:
+        begins: False = its jobs end before they begin.
+    """
+
+    def __init__(self, begins=True, reason=""):
+        self.begins, self.reason, self.jobs = begins, reason, {}
+
+    def __call__(self, config):
+        return self
+
+    def submit(self, jobs):
+        names = [str(len(self.jobs) + n) for n in range(len(jobs))]
+        for name, job in zip(names, jobs, strict=True):
+            self.jobs[name] = threading.Thread(target=RunFold(job) if self.begins else int)
+            self.jobs[name].start()
+        return names
+
+    def states(self, ids):
+        alive = [name in self.jobs and self.jobs[name].is_alive() for name in ids]
+        return {n: JobState("running") if a else JobState("gone", self.reason) for n, a in zip(ids, alive, strict=True)}
+
+    def cancel(self, ids):
+        self.cancelled = ids
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(elsewhere, "LOOK_SECONDS", 0.02)
+
+
+def test_folds_trained_as_jobs_have_the_bits_of_those_trained_here(train, tmp_path, monkeypatch):
+    monkeypatch.setitem(elsewhere.ENGINES, "slurm", Threads())
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    here, there = train(*QUICK, "run=here"), train(*QUICK, "run=there", "executor=slurm")
+    assert (here.code, there.code) == (0, 0), there.err
+    assert "fold 1: done on " in there.out
+    first, second = ((tmp_path / f"runs/{run}/oof.parquet").read_bytes() for run in ("here", "there"))
+    assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
+    assert "fold 1: epoch 1/1" in (tmp_path / "runs/there/jobs/fold_1.log").read_text()
+
+
+@pytest.fixture
+def follow(tmp_path, monkeypatch):
+    """``follow(code, engine)``: follow fold 0, whose job is a line of Python, and return what was printed."""
+    (tmp_path / "folds.json").touch()
+    done = lambda run, folds, epochs: [SimpleNamespace(fold=f, done=(run / f"fold_{f}/ok").exists()) for f in folds]  # noqa: E731
+    monkeypatch.setattr(elsewhere, "survey", done)
+
+    def start(code, engine):
+        job = FoldJob(0, (sys.executable, "-c", code), tmp_path, tmp_path)
+        monkeypatch.setattr(elsewhere, "fold_job", lambda *_: job)
+        monkeypatch.setitem(elsewhere.ENGINES, "slurm", engine)
+        printed = []
+        config = RunConfig(executor=ExecutorConfig(name="slurm", max_restarts=2))
+        Elsewhere(config, SimpleNamespace(command=()), tmp_path, printed.append).train([0])
+        return printed
+
+    return start
+
+
+def test_a_job_that_is_killed_is_started_again(follow, tmp_path):
+    printed = follow(DIES_ONCE, Threads())
+    assert printed[0] == "slurm: job of fold 0 (0) submitted"
+    assert "fold 0: killed by signal 9 (out of memory?); submitted again (1 of 2)" in printed
+    assert printed[-1].startswith("fold 0: done on ")
+    assert printed[-1].endswith(", at try 2")
+
+
+def test_a_job_that_is_killed_every_time_is_given_up(follow, tmp_path):
+    with pytest.raises(CheckpointError) as failed:
+        follow(DIES, Threads())
+    lines = str(failed.value).splitlines()
+    assert lines[0].startswith("fold 0: killed by signal 9 (out of memory?), for the 3. time: ")
+    assert len(lines) <= 5
+    assert read_attempt(tmp_path, 0).number == 3
+
+
+def test_what_another_try_would_not_mend_is_told_in_the_words_of_the_job(follow, tmp_path):
+    with pytest.raises(NonFiniteError) as failed:
+        follow(DIVERGES, Threads())
+    assert str(failed.value).splitlines()[:2] == ["fold 0: training stopped: the loss is nan", "lower optimizer.lr"]
+    assert read_attempt(tmp_path, 0).number == 1
+
+
+def test_a_job_that_never_begins_asks_whether_the_machine_sees_the_folder(follow, tmp_path):
+    with pytest.raises(CheckpointError, match="its job ended before it began") as failed:
+        follow(DONE, Threads(begins=False))
+    assert f"does the machine see {tmp_path}?" in str(failed.value)
+
+
+def test_a_job_that_somebody_cancels_is_not_started_again(follow):
+    with pytest.raises(CheckpointError, match="its job was cancelled"):
+        follow(DONE, Threads(begins=False, reason="cancelled"))
+
+
+def test_jobs_of_before_are_followed_not_submitted_again(follow, tmp_path):
+    engine = Threads()
+    gate = threading.Event()
+    engine.jobs["7"] = threading.Thread(target=gate.wait)
+    engine.jobs["7"].start()
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs/submitted.json").write_text('{"engine": "slurm", "jobs": {"0": "7"}}')
+    (tmp_path / "fold_0").mkdir()
+    (tmp_path / "fold_0/ok").touch()
+    printed = follow(DIES, engine)
+    gate.set()
+    assert printed == ["slurm: following job of fold 0 (7) of before", "fold 0: done"]
+
+
+def test_what_no_other_machine_can_do_is_refused():
+    remote = RunConfig(executor=ExecutorConfig(name="slurm", gpus=1))
+    check_elsewhere(RunConfig(), in_memory=True)
+    check_elsewhere(remote, in_memory=False)
+    with pytest.raises(ConfigError, match="write them to a file"):
+        check_elsewhere(remote, in_memory=True)
+    remote.amp.opt_level = "O1"
+    with pytest.raises(ConfigError, match=r"set amp\.dtype=fp16 or bf16"):
+        check_elsewhere(remote, in_memory=False)
+    remote.amp.dtype = "bf16"
+    check_elsewhere(remote, in_memory=False)

@@ -1,0 +1,133 @@
+"""Slurm, through submitit: one array job over the folds.
+
+submitit writes the batch script, and requeues a job that Slurm warns of its time limit or of a pre-emption. The warning
+is SIGUSR1, which the command of a fold answers by saving. States come from squeue, which every cluster has: sacct,
+which submitit asks, needs an accounting data base, and without one a lost job looks alive for ever.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from trainer.config.executor import ExecutorConfig
+from trainer.config.keys import PACKAGE
+from trainer.errors import ConfigError, shown
+from trainer.executors.contract import FoldJob, JobState, State
+from trainer.executors.fold_command import RunFold
+from trainer.store.own_files import JOBS
+
+WARNING_SECONDS = 120  # before the time limit; Slurm may warn a minute earlier still
+ANSWER_SECONDS = 60  # a Slurm command that takes longer has no answer
+WAITS = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SUSPENDED", "SPECIAL_EXIT", "STOPPED")
+RUNS = ("RUNNING", "COMPLETING", "CONFIGURING", "RESIZING", "STAGE_OUT", "SIGNALING")
+
+
+class Slurm:
+    """Runs folds as the tasks of one array job.
+
+    Args:
+        config: the ``executor`` section.
+    """
+
+    def __init__(self, config: ExecutorConfig) -> None:
+        self.config = config
+
+    def submit(self, jobs: Sequence[FoldJob]) -> list[str]:
+        """Submit one array job; return what Slurm calls each of its tasks.
+
+        Raises:
+            ConfigError: submitit is not installed, there is no sbatch, or it refuses the job.
+        """
+        if find_spec("submitit") is None:
+            raise ConfigError("executor=slurm needs submitit: pip install 'foldwise[slurm]'")
+        if shutil.which("sbatch") is None or shutil.which("srun") is None:
+            raise ConfigError("executor=slurm: there is no sbatch here: type this on a login node of the cluster")
+        import submitit
+
+        folder = jobs[0].run / JOBS / "slurm"
+        with _as_jobs_see_it():
+            engine = submitit.SlurmExecutor(folder=folder, max_num_timeout=self.config.max_restarts)
+            engine.update_parameters(**_parameters(self.config, jobs[0].run.name))
+            try:
+                with engine.batch():
+                    made = [engine.submit(RunFold(job)) for job in jobs]
+            except submitit.core.utils.FailedJobError as error:
+                raise ConfigError(f"executor=slurm: sbatch refuses the job: {_last_line(str(error))}") from error
+        return [str(job.job_id) for job in made]
+
+    def states(self, ids: Sequence[str]) -> Mapping[str, JobState]:
+        """Ask squeue; a job that it does not list is gone."""
+        arrays = sorted({name.partition("_")[0] for name in ids})
+        asked = ("squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%R", f"--jobs={','.join(arrays)}")
+        try:
+            done = subprocess.run(asked, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return dict.fromkeys(ids, JobState("unknown", str(error)))
+        if done.returncode and "invalid job id" not in done.stderr.lower():
+            return dict.fromkeys(ids, JobState("unknown", _last_line(done.stderr)))
+        rows = [line.split("|", 2) for line in done.stdout.splitlines() if line.count("|") >= 2]
+        listed = {name: _job_state(word, reason) for name, word, reason in rows}
+        return {name: listed.get(name, JobState("gone")) for name in ids}
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Cancel by scancel."""
+        if ids:
+            subprocess.run(["scancel", *ids], capture_output=True, timeout=ANSWER_SECONDS, check=False)
+
+
+def _parameters(config: ExecutorConfig, name: str) -> dict[str, Any]:
+    """Return what submitit writes into the batch script."""
+    minutes = max(1, round(config.hours * 60))
+    where_given = {
+        "partition": config.partition,
+        "mem": None if config.memory_gib is None else f"{round(config.memory_gib * 1024)}M",
+        "gpus_per_node": config.gpus or None,
+    }
+    return {
+        "job_name": name,
+        "time": minutes,
+        "nodes": 1,
+        "ntasks_per_node": 1,
+        "cpus_per_task": config.cpus,
+        "signal_delay_s": min(WARNING_SECONDS, minutes * 20),
+        "array_parallelism": config.at_once,
+        "stderr_to_stdout": True,
+        "setup": list(config.setup),
+        "additional_parameters": {"requeue": True, **config.options},
+        **{key: value for key, value in where_given.items() if value is not None},
+    }
+
+
+def _job_state(word: str, reason: str) -> JobState:
+    state: State = "waiting" if word in WAITS else "running" if word in RUNS else "gone"
+    told = reason.strip("()") if state != "gone" else word.lower().replace("_", " ")
+    return JobState(state, "" if told == "None" else told)
+
+
+@contextmanager
+def _as_jobs_see_it() -> Iterator[None]:
+    """Set what a job inherits: the signal of submitit's that the fold's command answers, and where Foldwise lies."""
+    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    wanted = {"SUBMITIT_PREEMPT_SIGNAL": "USR1", "PYTHONPATH": os.pathsep.join(paths)}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    from submitit.core.job_environment import JobEnvironment
+
+    JobEnvironment.USR_SIG = "USR1"  # read once, when submitit is imported
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return shown(lines[-1], 200) if lines else "no word"

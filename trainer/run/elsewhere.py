@@ -1,0 +1,273 @@
+"""Folds trained as jobs of an engine: submitted, followed by what is in the run directory, started again when lost.
+
+Whoever follows may come and go: the same command finds the jobs that are waiting or running and goes on following.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from trainer.config.compose import Launch
+from trainer.config.executor import ExecutorConfig
+from trainer.config.overrides import key_of, quoted
+from trainer.config.schema import RunConfig
+from trainer.errors import CheckpointError, ConfigError, FoldwiseError
+from trainer.executors.contract import Executor, FoldJob, JobState
+from trainer.executors.fold_command import last_line, log_path, read_attempt
+from trainer.executors.slurm import Slurm
+from trainer.store.fold_files import fold_directory
+from trainer.store.lock import running_elsewhere
+from trainer.store.own_files import JOBS
+from trainer.store.status import survey
+from trainer.system import interrupts
+from trainer.system.files import make_directory, write_bytes
+from trainer.system.folders import read_file
+
+ENGINES: dict[str, Callable[[ExecutorConfig], Executor]] = {"slurm": Slurm}
+SUBMITTED = "submitted.json"
+LOOK_SECONDS = 2.0
+TOLD_SECONDS = 10.0  # between two lines about a fold that trains
+QUIET_LOOKS = 3  # a job has to be gone for so many looks: files of another machine may arrive late
+FINAL_CODES = (1, 2, 3, 4, 5)  # what another try would not mend: 6 may be the disk of one machine
+SAID_ALREADY = ("run", "resume", "cv.fold", "cv.parallel", "paths.runs", "runtime.progress", "audit", "preflight")
+
+
+@dataclass
+class _Followed:
+    """A fold whose job is followed.
+
+    Attributes:
+        job: to be submitted.
+        id: what the engine calls it.
+        restarts: so far.
+        tries_before: its job had noted when it was submitted.
+        gone_looks: it has been gone for.
+        told: last line printed about it, and when.
+    """
+
+    job: FoldJob
+    id: str = ""
+    restarts: int = 0
+    tries_before: int = 0
+    gone_looks: int = 0
+    told: tuple[str, float] = ("", 0.0)
+
+
+@dataclass
+class Elsewhere:
+    """Trains folds by an engine.
+
+    Args:
+        config: of the run.
+        launch: how it was asked for.
+        run: directory of the run.
+        print_line: prints one line.
+    """
+
+    config: RunConfig
+    launch: Launch
+    run: Path
+    print_line: Callable[[str], None]
+    failed: dict[int | str, tuple[int, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.engine = ENGINES[self.config.executor.name](self.config.executor)
+
+    def train(self, folds: Sequence[int | str]) -> None:
+        """Submit the folds whose jobs do not wait or run already, and follow all until they are done.
+
+        Raises:
+            ConfigError: the engine is not there, or refuses the jobs.
+            FoldwiseError: folds have failed, of the kind of the first.
+            Interrupted: a signal has come; the jobs go on.
+        """
+        followed = {fold: _Followed(fold_job(self.config, self.launch, self.run, fold)) for fold in folds}
+        self._attach(followed)
+        waiting = [one for one in followed.values() if not one.id]
+        if waiting:
+            self._submit(waiting)
+            self.print_line(f"{self.config.executor.name}: {_jobs(waiting)} submitted")
+        if not self.config.executor.detach:
+            self._follow(followed)
+
+    def _attach(self, followed: Mapping[int | str, _Followed]) -> None:
+        known = {
+            fold: name for fold, name in submitted(self.run, self.config.executor.name).items() if fold in followed
+        }
+        if not known:
+            return
+        states = self.engine.states(list(known.values()))
+        for fold, name in known.items():
+            if states[name].state != "gone":
+                followed[fold].id = name
+        there = [one for one in followed.values() if one.id]
+        if there:
+            self.print_line(f"{self.config.executor.name}: following {_jobs(there)} of before")
+
+    def _submit(self, wanted: Sequence[_Followed]) -> None:
+        for one in wanted:
+            before = read_attempt(self.run, one.job.fold)
+            one.tries_before, one.gone_looks = 0 if before is None else before.number, 0
+        for one, name in zip(wanted, self.engine.submit([one.job for one in wanted]), strict=True):
+            one.id = name
+        ids = {**submitted(self.run, self.config.executor.name), **{one.job.fold: one.id for one in wanted}}
+        note = {"engine": self.config.executor.name, "jobs": {str(fold): name for fold, name in ids.items()}}
+        make_directory(self.run / JOBS, self.run)
+        write_bytes(self.run / JOBS / SUBMITTED, json.dumps(note).encode(), root=self.run, what="record of the jobs")
+
+    def _follow(self, followed: dict[int | str, _Followed]) -> None:
+        while followed:
+            states = self.engine.states([one.id for one in followed.values()])
+            folds = survey(self.run, list(followed), self.config.max_epochs)
+            for fold in folds:
+                one = followed[fold.fold]
+                if fold.done:
+                    self.print_line(f"fold {fold.fold}: done{_where(self.run, fold.fold)}")
+                    del followed[fold.fold]
+                elif self._has_ended(one, states[one.id]):
+                    if self._start_again(one, states[one.id]):
+                        continue
+                    del followed[fold.fold]
+                else:
+                    self._tell(one, states[one.id])
+            interrupts.check()
+            if followed:
+                time.sleep(LOOK_SECONDS)
+        if self.failed:
+            raise _failure(self.run, self.failed)
+
+    def _has_ended(self, one: _Followed, state: JobState) -> bool:
+        """Whether a fold's job is gone for good, and no process writes the fold."""
+        running = running_elsewhere(fold_directory(self.run, one.job.fold))
+        one.gone_looks = one.gone_looks + 1 if state.state == "gone" and running is None else 0
+        return one.gone_looks >= QUIET_LOOKS
+
+    def _start_again(self, one: _Followed, state: JobState) -> bool:
+        """Submit a job again that was lost; note why not, where another try would not help."""
+        fold, last = one.job.fold, read_attempt(self.run, one.job.fold)
+        began = last is not None and last.number > one.tries_before
+        code = last.code if last is not None and began else None
+        how = _how(code, state, began=began)
+        if code in FINAL_CODES and last is not None:
+            self.failed[fold] = code or 1, last.said
+        elif state.reason == "cancelled":
+            self.failed[fold] = CheckpointError.exit_code, "its job was cancelled: the same command goes on with it"
+        elif one.restarts >= self.config.executor.max_restarts:
+            log = log_path(self.run, fold) if began else f"does the machine see {self.run}?"
+            self.failed[fold] = CheckpointError.exit_code, f"{how}, for the {one.restarts + 1}. time: {log}"
+        if fold in self.failed:
+            self.print_line(f"fold {fold}: failed: {self.failed[fold][1].splitlines()[0]}")
+            return False
+        one.restarts += 1
+        self._submit([one])
+        self.print_line(f"fold {fold}: {how}; submitted again ({one.restarts} of {self.config.executor.max_restarts})")
+        return True
+
+    def _tell(self, one: _Followed, state: JobState) -> None:
+        fold, now = one.job.fold, time.monotonic()
+        line = last_line(self.run, fold) if state.state == "running" else ""
+        said = line if line.startswith(f"fold {fold} epoch") else ""
+        words = f"fold {fold}: {state.state}{f' ({state.reason})' if state.reason else ''}{f': {said}' if said else ''}"
+        before, at = one.told
+        if words != before and (not said or now - at >= TOLD_SECONDS or not before):
+            self.print_line(words)
+            one.told = words, now
+
+
+def fold_job(config: RunConfig, launch: Launch, run: Path, fold: int | str) -> FoldJob:
+    """Return the job of one fold: the command that was typed, for this fold alone, in the run that is there."""
+    kept = [item for item in launch.command if key_of(item) not in SAID_ALREADY and not _of_executor(item)]
+    place = run.absolute()
+    own = [
+        f"run={quoted(place.name)}",
+        f"paths.runs={quoted(str(place.parent))}",
+        f"cv.fold={fold}",
+        *("executor=local", "cv.parallel=1", "resume=must", "runtime.progress=plain", "audit=off", "preflight=off"),
+    ]
+    program = (sys.executable, "-m", "trainer", "train")
+    return FoldJob(fold, (*program, *_config_folder(), *kept, *own), place, Path.cwd())
+
+
+def _of_executor(item: str) -> bool:
+    return key_of(item).partition(".")[0] == "executor"
+
+
+def _config_folder() -> list[str]:
+    """Return ``--config-dir DIR`` as it was typed: it is no override, so that no run keeps it."""
+    typed = sys.argv[1:]
+    pairs = zip(typed, [*typed[1:], ""], strict=True)
+    return [part for word, after in pairs if word in ("--config-dir", "-cd") for part in (word, after)] + [
+        word for word in typed if word.startswith("--config-dir=")
+    ]
+
+
+def submitted(run: Path, engine: str) -> dict[int | str, str]:
+    """Return what an engine calls the job of each fold that was submitted last, by fold."""
+    try:
+        note = json.loads(read_file(run / JOBS / SUBMITTED, run))
+        jobs = note["jobs"] if note["engine"] == engine else {}
+        return {int(fold) if fold.isdecimal() else fold: str(name) for fold, name in jobs.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def check_elsewhere(config: RunConfig, *, in_memory: bool) -> None:
+    """Refuse what no other machine can do.
+
+    Raises:
+        ConfigError: rows in memory, or a level of precision whose half type the machines would choose differently.
+    """
+    if config.executor.name == "local":
+        return
+    named = f"executor={config.executor.name}"
+    if in_memory:
+        raise ConfigError(f"{named}: the rows are in the memory of this process: write them to a file jobs can read")
+    half = config.amp.opt_level != "O0" and config.amp.dtype == "auto"
+    if half and config.executor.gpus and not torch.cuda.is_available():
+        raise ConfigError(
+            f"{named} executor.gpus={config.executor.gpus}: amp.dtype=auto is bf16 on this machine, which has no GPU, "
+            "and fp16 on one that has: set amp.dtype=fp16 or bf16"
+        )
+
+
+def follow_later(run: Path, launch: Launch) -> str:
+    """Say how jobs that were left in the queue are found again."""
+    same = f"{launch.door} with run={run.name} and the same options"
+    return f"{run}: the jobs go on; {same} follows them, foldwise status {run} looks at them"
+
+
+def _jobs(followed: Sequence[_Followed]) -> str:
+    names = ", ".join(str(one.job.fold) for one in followed)
+    return f"{'job' if len(followed) == 1 else 'jobs'} of fold {names} ({followed[0].id.partition('_')[0]})"
+
+
+def _where(run: Path, fold: int | str) -> str:
+    last = read_attempt(run, fold)
+    if last is None:
+        return ""
+    return f" on {last.host}" + (f", at try {last.number}" if last.number > 1 else "")
+
+
+def _how(code: int | None, state: JobState, *, began: bool) -> str:
+    """Say how a job ended that did not finish its fold."""
+    if not began:
+        return f"its job ended before it began{f' ({state.reason})' if state.reason else ''}"
+    if code is None:
+        return f"its job was lost{f' ({state.reason})' if state.reason else ''}"
+    if code < 0:
+        return f"killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
+    return f"ended with exit code {code}"
+
+
+def _failure(run: Path, failed: Mapping[int | str, tuple[int, str]]) -> FoldwiseError:
+    """Return the error of the first fold that failed, of the kind its exit code stands for."""
+    fold, (code, said) = next(iter(failed.items()))
+    kinds = {kind.exit_code: kind for kind in reversed(FoldwiseError.__subclasses__())}
+    lines = f"fold {fold}: {said}".splitlines()[:3]
+    others = [f"fold {', '.join(map(str, list(failed)[1:]))} failed too"] if len(failed) > 1 else []
+    return kinds.get(code, FoldwiseError)("\n".join([*lines, *others, f"what the job printed: {log_path(run, fold)}"]))

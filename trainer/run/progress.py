@@ -1,0 +1,132 @@
+"""How far each fold of a run is, and who trains it: what ``foldwise status`` shows, from the run directory."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.config.executor import ExecutorConfig
+from trainer.errors import CheckpointError, ForeignFileError
+from trainer.executors.contract import JobState
+from trainer.executors.fold_command import Attempt, last_line, read_attempt
+from trainer.run.copies import open_copy
+from trainer.run.elsewhere import ENGINES, submitted
+from trainer.store.fold_files import fold_directory
+from trainer.store.lock import running_elsewhere
+from trainer.store.own_files import MARK
+from trainer.store.status import FoldState, survey
+from trainer.store.stop_request import ask_to_stop
+
+EPOCH = re.compile(r"fold \S+ epoch (\d+)  .*  ([\d.]+) s")
+
+
+@dataclass(frozen=True)
+class FoldProgress:
+    """How far a fold is.
+
+    Attributes:
+        fold: its number.
+        state: in words.
+        done: whether it is finished.
+        holder: machine and process that train it, or "".
+        heartbeat_seconds: since that process gave a sign of life, or None.
+        tries: how many jobs have begun it.
+        seconds_left: about so long until its last epoch, where its job has said how long one takes.
+    """
+
+    fold: int
+    state: str
+    done: bool = False
+    holder: str = ""
+    heartbeat_seconds: float | None = None
+    tries: int = 0
+    seconds_left: float | None = None
+
+
+def progress_of(run: Path) -> list[FoldProgress]:
+    """Return how far each fold is; the engine is asked about jobs that wait.
+
+    Raises:
+        CheckpointError: it is not a run, or a mark of a finished fold is damaged.
+    """
+    opened = open_copy(run)
+    states = survey(run, range(opened.n_folds), opened.max_epochs)
+    jobs = {} if all(state.done for state in states) else _asked(run)
+    found = []
+    for state in states:
+        fold = int(state.fold)
+        attempt, running = read_attempt(run, fold), running_elsewhere(fold_directory(run, fold))
+        tries = 0 if attempt is None else attempt.number
+        if running is None:
+            found.append(FoldProgress(fold, _words(state, jobs.get(fold), attempt), done=state.done, tries=tries))
+            continue
+        left, holder = _seconds_left(run, fold, opened.max_epochs), f"{running.host} (pid {running.pid})"
+        found.append(FoldProgress(fold, "training", False, holder, running.heartbeat_seconds, tries, left))
+    return found
+
+
+def _words(state: FoldState, job: JobState | None, attempt: Attempt | None) -> str:
+    """Return the state of a fold that nobody trains, with what is known of its job."""
+    if state.done:
+        return state.state
+    if job is not None and job.state != "gone":
+        return f"{state.state}; its job is {job.state}" + (f" ({job.reason})" if job.reason else "")
+    if attempt is not None and attempt.code:
+        return f"{state.state}; its last job ended with exit code {attempt.code}"
+    return state.state
+
+
+def runs_below(place: Path) -> list[Path]:
+    """Return the run directories in a folder, or the folder itself where it is one.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    if (place / MARK).is_file():
+        return [place]
+    try:
+        found = sorted(mark.parent for mark in place.glob(f"*/{MARK}"))
+    except OSError as error:
+        raise CheckpointError(f"{place} cannot be looked at: {error.strerror}") from error
+    if not found:
+        raise CheckpointError(f"{place} holds no run: give a run directory such as runs/a1, or the folder of several")
+    return found
+
+
+def _asked(run: Path) -> Mapping[int | str, JobState]:
+    """Return what the engine says of each fold's job, where the run has jobs."""
+    for name, engine in ENGINES.items():
+        try:
+            ids = submitted(run, name)
+        except ForeignFileError:
+            continue
+        if ids:
+            states = engine(ExecutorConfig(name=name)).states(list(ids.values()))
+            return {fold: states[job] for fold, job in ids.items()}
+    return {}
+
+
+def _seconds_left(run: Path, fold: int, max_epochs: int) -> float | None:
+    said = EPOCH.fullmatch(last_line(run, fold).strip())
+    return None if said is None else max(0, max_epochs - int(said[1])) * float(said[2])
+
+
+def stop_run(run: Path) -> str:
+    """Ask what trains a run to save and end, cancel its jobs that wait, and return what was done.
+
+    Raises:
+        CheckpointError: it is not a run.
+    """
+    folds = progress_of(run)
+    training = [fold for fold in folds if fold.holder]
+    jobs = _asked(run)
+    waiting = [fold for fold, job in jobs.items() if job.state == "waiting"]
+    for name, engine in ENGINES.items():
+        ids = submitted(run, name)
+        engine(ExecutorConfig(name=name)).cancel([ids[fold] for fold in waiting if fold in ids])
+    ask_to_stop(run)
+    held = ", ".join(f"{fold.fold} on {fold.holder}" for fold in training)
+    cancelled = ", ".join(map(str, waiting))
+    said = [f"asked to save and end: fold {held}"] if held else ["no process trains a fold of it"]
+    said += [f"cancelled: the waiting job of fold {cancelled}"] if cancelled else []
+    return f"{run}: {'; '.join(said)}"
