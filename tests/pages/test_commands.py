@@ -22,6 +22,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import train as script
+from tests.composed_once import white
 from tests.pages.reading import BLOCKS, DOCS, PAGES, README, Block, fences, in_chinese
 from tests.pages.samples import write_samples
 from tests.places import ONE_WHITE_PIXEL, REPOSITORY
@@ -93,13 +94,17 @@ KILLED_COMMANDS = [command for block in BLOCKS for command in block.commands if 
 def shortened(arguments: list[str]) -> list[str]:
     """What is appended to a command that trains, less what the page shows of its output."""
     named = any(item.startswith("run=") for item in arguments)  # the page merges all of its folds
-    profiled = arguments == ["train.py"] or "model=text_cnn" in arguments
+    plain = arguments == ["train.py"]  # as it is typed by everybody: audited, compared, profiled
+    profiled = plain or "model=text_cnn" in arguments
+    few_steps = not profiled and not any(item.startswith("batch_size=") for item in arguments)
     return [
         *("max_epochs=1", "runtime.threads=1"),
         *([] if named else ["cv.n_splits=2", "cv.parallel=1"]),
         *(["data.preprocess.size=32"] if "model=torchvision" in arguments else []),
         *([] if "run=a1" in arguments else ["tracker=none"]),  # its curves are served
         *([] if profiled else ["profile=off"]),
+        *([] if plain else ["audit=off", "baseline=off"]),
+        *(["batch_size=256"] if few_steps else []),
     ]
 
 
@@ -151,6 +156,7 @@ def outcomes(folder: Path) -> dict[str, Outcome]:
         serve = SimpleNamespace(run=lambda line, **_: served.append(line))
         monkeypatch.setattr("trainer.cli.tensorboard.subprocess", serve)
         monkeypatch.setattr("trainer.report.plots.png_bytes", lambda figure: ONE_WHITE_PIXEL)  # tests/report draws them
+        monkeypatch.setattr("trainer.trackers.tensorboard.pixels", white)
         done = {command: run(command, monkeypatch) for command in PYTHON_COMMANDS}
     sys.modules.pop("my_net", None)
     assert [line[line.index("--logdir") + 1] for line in served] == ["runs/a1"]
