@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
-from trainer.data.samples import TableColumns, Texts
+from trainer.data.samples import Images, TableColumns, Texts
 from trainer.evidence.slices import compare_slices, slices_of
 
 
@@ -32,10 +33,31 @@ def test_tables_are_cut_by_quarters_categories_and_what_is_missing():
     }
 
 
-def test_texts_are_cut_by_length_and_rows_by_group():
+def test_texts_are_cut_by_length_and_script():
     texts = Texts(tuple("x" * n for n in (1, 2, 3, 4, 5, 6, 7, 8)))
-    found = dict(slices_of(texts, np.array(list("aabbbbcc"))))
+    found = dict(slices_of(texts))
     assert np.flatnonzero(found["characters 1 to 2"]).tolist() == [0, 1]
+    pairs = dict(slices_of(Texts(("Zimmer", "房间", "12"), ("a", "bb", ""))))
+    assert np.flatnonzero(pairs["script = Han"]).tolist() == [1]
+    assert np.flatnonzero(pairs["characters of the second text = 2"]).tolist() == [1]
+    assert np.flatnonzero(pairs["script of the second text missing"]).tolist() == [2]
+
+
+def test_images_are_cut_by_size_brightness_and_colour(tmp_path):
+    names = []
+    for number, (size, gray) in enumerate(((8, 0), (8, 40), (16, 80), (16, 250))):
+        names.append(f"{number}.png")
+        Image.new("RGB" if number else "L", (size, 5), (gray, 0, 0) if number else gray).save(tmp_path / names[-1])
+    found = {
+        name: np.flatnonzero(inside).tolist()
+        for name, inside in slices_of(Images(str(tmp_path), tuple(names), ("",) * 4))
+    }
+    assert (found["width = 8"], found["height = 5"]) == ([0, 1], [0, 1, 2, 3])
+    assert (found["channels = gray"], found["brightness = 0"]) == ([0], [0])
+
+
+def test_rows_are_cut_by_group():
+    found = dict(slices_of(Texts(("x",) * 8), np.array(list("aabbbbcc"))))
     assert np.flatnonzero(found["group = b"]).tolist() == [2, 3, 4, 5]
 
 

@@ -1,14 +1,24 @@
 """``foldwise inspect``: the rows, their order and what is written of them, by hand from oof.parquet."""
 
+import base64
 import csv
 import io
 from contextlib import redirect_stderr, redirect_stdout
+from html import escape
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import trainer as fw
-from tests.inference.run_cases import multilabel_options, regression_options, table_options, trained_in
+from tests.inference.run_cases import (
+    image_options,
+    multilabel_options,
+    regression_options,
+    table_options,
+    text_options,
+    trained_in,
+)
 from trainer.cli.main import main
 from trainer.errors import ConfigError, DataError
 from trainer.inference.worst_rows import inspect_run, worst
@@ -123,3 +133,27 @@ def test_rows_of_a_program_are_given_again(tmp_path, monkeypatch):
     assert {one.name.split()[0] for one in run.slices((X, X[:, 0] > 0))} <= {"x0", "x1", "x2"}
     with pytest.raises(DataError, match="not those it was trained on"):
         run.inspect((X[:-1], X[:-1, 0] > 0))
+
+
+@pytest.mark.parametrize("options", [image_options, text_options])
+def test_the_page_has_texts_and_pictures_beside_the_rows(tmp_path, options, monkeypatch):
+    run, page = trained_in(tmp_path, *options(tmp_path)), tmp_path / "worst.html"
+    monkeypatch.setenv("FOLDWISE_LANG", "zh")
+    code, _, err = inspected(run, "--top", 3, "-o", page)
+    assert (code, err) == (0, "")
+    written, found = page.read_text(), inspect_run(run)
+    assert 'lang="zh-CN"' in written
+    assert "预测得最差的行" in written
+    assert "http" not in written
+    rows = worst(found, "loss", 3).tolist()
+    if options is text_options:
+        assert all(escape(found.samples.inputs.texts[row]) in written for row in rows)
+        assert {one.name.split()[0] for one in found.slices} <= {"characters", "script"}
+    else:
+        pictures = [
+            Image.open(io.BytesIO(base64.b64decode(part.partition('"')[0]))) for part in written.split("base64,")[1:]
+        ]
+        originals = [Image.open(tmp_path / "pictures" / found.samples.inputs.names[row]) for row in rows]
+        assert [one.size for one in pictures] == [(160, 160)] * 3
+        assert [one.getpixel((159, 0)) for one in pictures] == [one.getpixel((7, 0)) for one in originals]
+    assert inspected(run, "-o", tmp_path / "no" / "x.html")[0] == 2

@@ -185,11 +185,11 @@ class Run:
             >>> list(worst)[:4], len(worst)
             (['id', 'label', 'predicted', 'probability_of_label'], 3)
         """
-        from trainer.inference.show_inspection import rows_as_table
+        from trainer.inference.show_inspection import look_up, rows_as_table
         from trainer.inference.worst_rows import worst
 
         found = self._inspected(data, plugins)
-        return as_frame(rows_as_table(found, worst(found, by, top)))
+        return as_frame(rows_as_table(look_up(found, worst(found, by, top))))
 
     def slices(self, data: Any = None, *, plugins: Sequence[str] = ()) -> "list[Slice]":
         """Return how parts of the data are predicted (by column, category, length, group), by false discovery rate.

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.samples import Inputs, SparseColumns, TableColumns, Texts
+from trainer.data.row_measures import NUMBER, measure_rows
+from trainer.data.samples import Images, Inputs, SparseColumns, TableColumns, Texts, count_rows
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -19,6 +20,8 @@ Mask = NDArray[np.bool_]
 FEWEST = 20  # rows of a slice, and of the rest
 MOST_VALUES = 30  # of a column, the most frequent first
 N_BINS = 4
+MOST_IMAGES = 5_000  # more are not decoded for their sizes and brightness: that takes as long as to train on them
+MEASURED = ("characters", "script", "width", "height", "brightness", "channels")  # of texts and images
 FALSE_DISCOVERIES = 0.05  # share of the slices that are named
 
 
@@ -51,7 +54,9 @@ class Slice:
 
 
 def slices_of(inputs: Inputs, group_N: NDArray[np.str_] | None = None) -> Iterator[tuple[str, Mask]]:
-    """Yield the slices of rows, by quarters of numbers, by categories, by length of texts, by groups.
+    """Yield the slices of rows: by quarters of numbers, by categories, by groups.
+
+    Texts are cut by length and script, images by size, brightness and whether they are gray.
 
     Args:
         inputs: the rows.
@@ -62,10 +67,10 @@ def slices_of(inputs: Inputs, group_N: NDArray[np.str_] | None = None) -> Iterat
             yield from _by_number(name, values_N)
         for name, words_N in zip(inputs.categorical, inputs.categorical_NK.T, strict=True):
             yield from _by_word(name, words_N)
-    if isinstance(inputs, Texts):
-        pairs = inputs.pairs or ("",) * len(inputs.texts)
-        lengths = [len(text) + len(pair) for text, pair in zip(inputs.texts, pairs, strict=True)]
-        yield from _by_number("characters", np.array(lengths, dtype=np.float64))
+    if isinstance(inputs, Texts) or (isinstance(inputs, Images) and count_rows(inputs) <= MOST_IMAGES):
+        for one in measure_rows(inputs):
+            if one.name.startswith(MEASURED):
+                yield from (_by_number if one.kind == NUMBER else _by_word)(one.name, one.values)
     if group_N is not None:
         yield from _by_word("group", group_N.astype(object))
 

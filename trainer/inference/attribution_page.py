@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainer.inference.attributed_rows import AttributedRow
 from trainer.inference.show_attributions import is_map
+from trainer.report.page.page_words import LANG, page_language
 from trainer.report.rendering import render
 from trainer.wording.translations import N_, translated
 
@@ -44,9 +45,7 @@ LEAST_PIXELS = 192  # on the longer side of a picture
 
 def attribution_page(run: str, rows: Sequence[AttributedRow]) -> str:
     """Return the page as HTML, in the language of the user."""
-    from trainer.inference.serving.web_page import LANG, page_language
-
-    language = page_language(None)
+    language = page_language("auto")
     say = translated(language)
     words = {name: say(text) for name, text in WORDS.items()}
     kind = "tokens" if rows and rows[0].tokens else "maps" if rows and is_map(rows[0]) else "patches"

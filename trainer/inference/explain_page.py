@@ -6,6 +6,7 @@ from trainer.evidence.not_defined import NotDefined
 from trainer.inference.importance import Importance, Importances
 from trainer.inference.show_importance import interval_of, matters, mean_score
 from trainer.report.formatting import number, plain_label, signed
+from trainer.report.page.page_words import LANG, page_language
 from trainer.report.rendering import render
 from trainer.wording.translations import N_, translated
 
@@ -29,9 +30,7 @@ WORDS = {
 
 def page(found: Importances) -> str:
     """Return the page as HTML, in the language of the user."""
-    from trainer.inference.serving.web_page import LANG, page_language
-
-    language = page_language(None)
+    language = page_language("auto")
     say = translated(language)
     words = {name: say(text) for name, text in WORDS.items()}
     low, high = _ends(found.columns)

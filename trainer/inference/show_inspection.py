@@ -1,8 +1,9 @@
 """What ``foldwise inspect`` prints, and the list of rows that it writes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,38 @@ LENGTHS = {"id": 24, "label": 20, "predicted": 20}  # characters shown
 LEAST_CONTENT = 20
 
 
-def show(console: Console, found: Inspection, rows: NDArray[np.int64], by: str) -> None:
+@dataclass(frozen=True)
+class Listed:
+    """Rows, looked up once.
+
+    Attributes:
+        rows: their numbers.
+        columns: what is known of them, by name.
+        held: what they hold, by column of the data; empty where they are not at hand.
+    """
+
+    rows: tuple[int, ...]
+    columns: dict[str, list[Any]]
+    held: dict[str, list[object]]
+
+    def first(self, most: int) -> "Listed":
+        """Return the first of them."""
+        cut = [{name: values[:most] for name, values in columns.items()} for columns in (self.columns, self.held)]
+        return Listed(self.rows[:most], *cut)
+
+
+def look_up(found: Inspection, rows: NDArray[np.int64]) -> Listed:
+    """Return what is known of rows, and what they hold."""
+    numbers = rows.tolist()
+    held = {} if found.samples is None else content_columns(found.samples.inputs, numbers)
+    return Listed(tuple(numbers), rows_written(found, numbers), held)
+
+
+def show(console: Console, found: Inspection, listed: Listed, by: str) -> None:
     """Print the rows of an order, and what is known of labels and slices."""
-    if len(rows):
-        console.print(_rows_table(found, rows, by, console.width))
-    for line in _lines(found, rows):
+    if listed.rows:
+        console.print(_rows_table(listed, by, console.width))
+    for line in _lines(found, len(listed.rows)):
         console.print(line, highlight=False, soft_wrap=True)
     if found.worse:
         console.print(_slices_table(found))
@@ -40,7 +68,7 @@ def show(console: Console, found: Inspection, rows: NDArray[np.int64], by: str) 
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
 
 
-def write_rows(path: Path, found: Inspection, rows: NDArray[np.int64]) -> None:
+def write_rows(path: Path, listed: Listed) -> None:
     """Write rows and what they hold: a list to relabel from, or for ``data.exclude``.
 
     Raises:
@@ -48,29 +76,27 @@ def write_rows(path: Path, found: Inspection, rows: NDArray[np.int64]) -> None:
         StorageError: it cannot be written.
     """
     with output_file(path) as write:
-        write(rows_as_table(found, rows))
+        write(rows_as_table(listed))
 
 
-def rows_as_table(found: Inspection, rows: NDArray[np.int64]) -> "pa.Table":
+def rows_as_table(listed: Listed) -> "pa.Table":
     """Return what is known of rows and what they hold, a column of the data that has a name of ours as ``x (data)``."""
     import pyarrow as pa
 
-    columns = rows_written(found, rows.tolist())
-    held = {} if found.samples is None else content_columns(found.samples.inputs, rows.tolist())
-    more = {(name if name not in columns else f"{name} (data)"): values for name, values in held.items()}
+    columns = listed.columns
+    more = {(name if name not in columns else f"{name} (data)"): values for name, values in listed.held.items()}
     return pa.table({**columns, **more})
 
 
-def _rows_table(found: Inspection, rows: NDArray[np.int64], by: str, width: int) -> Table:
-    columns = rows_written(found, rows.tolist())
-    held = {} if found.samples is None else content_columns(found.samples.inputs, rows.tolist())
+def _rows_table(listed: Listed, by: str, width: int) -> Table:
+    columns, held = listed.columns, listed.held
     cells = {name: [shown(str(one), LENGTHS[name]) for one in columns[name]] for name in LENGTHS}
     for name in (name for name in columns if name not in (*LENGTHS, "issue", "probability_of_predicted")):
         cells[name.replace("probability_of_label", "p(label)")] = [number(value) for value in columns[name]]
     used = sum(max(len(name), *map(cell_len, values)) + 3 for name, values in cells.items())
     if held:
         room = max(LEAST_CONTENT, width - used - 2)
-        cells["what it holds"] = [shown(content_words(held, place), room) for place in range(len(rows))]
+        cells["what it holds"] = [shown(content_words(held, place), room) for place in range(len(listed.rows))]
     table = headed_table(f"Rows by {by}: {ORDERS[by]}")
     for name in cells:
         figure = name not in (*LENGTHS, "what it holds")
@@ -80,9 +106,9 @@ def _rows_table(found: Inspection, rows: NDArray[np.int64], by: str, width: int)
     return table
 
 
-def _lines(found: Inspection, rows: NDArray[np.int64]) -> Iterator[str]:
+def _lines(found: Inspection, n_listed: int) -> Iterator[str]:
     n_rows, task = len(found.loss_N), found.run.task
-    if not len(rows):
+    if not n_listed:
         yield "no such row"
     if task.has_classes:
         n_wrong = int(found.wrong_N.sum())

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.samples import Samples
+from trainer.data.samples import Images, Samples
 from trainer.data.sources.in_memory import Given
 from trainer.errors import ConfigError, FoldwiseError, first_line_of
 from trainer.evidence.label_issues import label_issues
 from trainer.evidence.not_defined import NotDefined
-from trainer.evidence.slices import Slice, compare_slices, slices_of
+from trainer.evidence.slices import MOST_IMAGES, Slice, compare_slices, slices_of
 from trainer.inference.held_out import Floats, HeldOut, read_held_out
 from trainer.inference.log_scores import SMALLEST
 from trainer.inference.trained import open_trained
@@ -118,6 +118,8 @@ def inspect_run(
         spread_N = np.std(parts, axis=0, ddof=1).mean(axis=1)
     if samples is not None and samples.groups_N is not None:
         notes = (*notes, "rows of one group are alike: the intervals of slices, which draw rows, are too narrow")
+    if samples is not None and isinstance(samples.inputs, Images) and len(samples) > MOST_IMAGES:
+        notes = (*notes, f"more than {MOST_IMAGES} images: they are not cut by size and brightness")
     return Inspection(run, proba_NC, task.predicted(proba_NC), loss_N, spread_N, samples, notes)
 
 
