@@ -17,7 +17,22 @@ CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 SHELL = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for text in SHELL for line in text.splitlines() if "my_net" not in line]  # tests/pages has that one
-QUICK = ("max_epochs=1", "cv.n_splits=2", "cv.parallel=1", "runtime.threads=1", "profile=off", "audit=off")
+QUICK = (
+    "max_epochs=1",
+    "cv.n_splits=2",
+    "cv.parallel=1",
+    "runtime.threads=1",
+    "profile=off",
+    "audit=off",
+    "baseline=off",
+)
+ONE_AFTER_THE_OTHER = """
+import shlex, sys
+import train
+for line in sys.argv[1:]:
+    sys.argv[1:] = shlex.split(line)
+    train.main()
+"""
 HOUSE = {"metrics": "qwk", "trackers": "lines"}
 
 
@@ -123,11 +138,10 @@ def test_the_contract_tests_find_parts_of_the_house_without_an_edit(house):
 
 
 def test_parts_of_the_house_train_by_their_short_names(house):
-    quick = ("max_epochs=2", "cv.n_splits=2", "profile=off", "runtime.progress=off")
+    quick = ("max_epochs=2", "cv.n_splits=2", "profile=off", "runtime.progress=off", *QUICK[2:])
     data = ("data=csv_tabular", "data.path=rows.csv", "data.label=label:*", "loss=dice", "tracker=[lines,tensorboard]")
-    done = python(house, "train.py", *data, *quick, "run=dice")
+    several = ((*data, *quick, "run=dice"), ("data=iris", "metrics.names=[qwk]", "tracker=lines", *quick, "run=qwk"))
+    done = python(house, "-c", ONE_AFTER_THE_OTHER, *map(shlex.join, several))
     assert done.returncode == 0, done.stderr
     assert len((house / "runs/dice/lines.txt").read_text().splitlines()) == 4
-    done = python(house, "train.py", "data=iris", "metrics.names=[qwk]", "tracker=lines", *quick, "run=qwk")
-    assert done.returncode == 0, done.stderr
     assert "**quadratic kappa " in (house / "runs/qwk/report.md").read_text()
