@@ -12,6 +12,7 @@ import pytest
 import trainer as fw
 from tests.look.format_files import FILES
 from tests.look.made_files import RIGHT, write_files
+from tests.picture_files import write_pictures
 from trainer.cli.main import main as foldwise
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.sources.csv_tabular import load_csv_tabular
@@ -153,3 +154,20 @@ def test_what_a_format_knows_is_said(tmp_path):
     assert {column.name: column.kind for column in found.columns}["colour"] == "category"  # codes, by its header
     FILES["arff_mulan"].write(tmp_path)
     assert [one.name for one in look_at(str(tmp_path / "moods.arff")).candidates["label"]] == ["calm, sad"]
+
+
+def test_a_parquet_file_among_others_is_not_all_there_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = pyarrow.table({"x": [n * 7 % 5 for n in range(20)], "label": ["a", "b"] * 10})
+    for folder in ("photos", "parts", "tables"):
+        (tmp_path / folder).mkdir()
+        pyarrow.parquet.write_table(rows, f"{folder}/meta.parquet")
+    write_pictures(tmp_path / "photos" / "all", 3)
+    (tmp_path / "tables" / "more.csv").write_text("x,label\n1,a\n")
+    (tmp_path / "parts" / "cover.png").write_bytes(b"x")
+    photos, parts, tables = map(look_at, ("photos", "parts", "tables"))
+    assert "data=image_folder" in photos.train
+    assert photos.facts[-1] == "beside the images: meta.parquet; foldwise look photos/meta.parquet looks at it"
+    assert foldwise(shlex.split(photos.audit)[1:]) == 0
+    assert (parts.n_rows, parts.facts[-1]) == (20, "other files of the folder are not read: 1 .png")
+    assert [name.split(" ")[0] for name in tables.files] == ["meta.parquet", "more.csv"]

@@ -10,8 +10,16 @@ import torch
 from PIL import Image
 from torchvision.models import resnet18
 
+from tests.data.readers.formats.test_exports import doccano as write_doccano
+from tests.data.readers.formats.test_exports import label_studio as write_label_studio
+from tests.data.readers.formats.test_keel import family
 from tests.transformer_files import save_model
 from trainer.models.mlp import MLP
+
+OPENML = (
+    "@relation splits\n@attribute type {TRAIN,TEST}\n@attribute rowid numeric\n@attribute repeat numeric\n"
+    "@attribute fold numeric\n@data\n"
+)
 
 
 def write_table(path: Path, header: list[str], rows: list[list[object]], encoding: str = "utf-8") -> None:
@@ -46,6 +54,9 @@ def write_samples(folder: Path) -> None:
         [[*row[:2], i // 2, int(i % 8 < 2)] for i, row in enumerate(numbers)],
     )
     write_looked_at(folder)
+    write_given_folds(folder)
+    write_doccano(folder / "hotels")
+    write_label_studio(folder / "project-1")
     letters = {f"module.{name}": value for name, value in MLP(64, 26).state_dict().items()}
     torch.save({"epoch": 20, "state_dict": letters}, folder / "letters.pth")
     save_model(folder / "models" / "bert")
@@ -67,6 +78,22 @@ def write_looked_at(folder: Path) -> None:
         for i in range(80)
     ]
     write_table(folder / "评论.csv", ["评论", "标签", "split"], rows, encoding="gb18030")
+
+
+def write_given_folds(folder: Path) -> None:
+    """Write splits as KEEL, OpenML and others make them: rows 0 and 1 in fold 0, 2 and 3 in fold 1, ..., of 12 rows."""
+    family(folder / "wine-3-fold", stem="wine")
+    header, folds = ["id", "age", "savings", "class"], [row // 2 % 3 for row in range(12)]
+    rows = [[f"r{row}", 20 + row * 5 % 7, row * 5 % 11, ("good", "bad")[row % 2]] for row in range(12)]
+    write_table(folder / "credit.csv", header, rows)
+    merged = [[*row, "" if row[0] == "r5" else f"{fold}.0"] for row, fold in zip(rows, folds, strict=True)]
+    write_table(folder / "merged.csv", [*header, "kfold"], merged)
+    lines = [OPENML]
+    for fold in range(3):
+        held_out = [row for row in range(12) if folds[row] == fold]
+        lines += [f"{'TEST' if row in held_out else 'TRAIN'},{row},0,{fold}\n" for row in range(12)]
+        (folder / f"fold_{fold}.txt").write_text("".join(f"r{row}\n" for row in held_out))
+    (folder / "openml_splits.arff").write_text("".join(lines))
 
 
 def write_photos(path: Path) -> None:

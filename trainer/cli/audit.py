@@ -118,10 +118,10 @@ def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
 def _is_of_images(file: str) -> bool:
     """Return whether a path is a folder that no format of tables has, or a zip file with images."""
     from trainer.data.images.image_files import list_files
-    from trainer.data.readers.find import is_format_of_folders
+    from trainer.look.at_folder import is_one_table
 
     if Path(file).is_dir():
-        return not is_format_of_folders(Path(file))
+        return not is_one_table(Path(file))
     return file.lower().endswith(".zip") and bool(list_files(file).images())
 
 

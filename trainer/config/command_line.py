@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from trainer.config.near_keys import is_known, nearest_key
+from trainer.config.near_keys import is_known, known_keys, nearest_key
+from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS
 from trainer.errors import ConfigError, shown
 
 FLAGS = {  # of Hydra -> what it may be given; None = nothing, empty = anything
@@ -94,6 +95,10 @@ def _problem_at(options: Sequence[str], place: int) -> tuple[int, str | None]:
     meant = as_meant(option)
     if meant != option:
         return 1, f"{shown(option)}: has signs of another keyboard; type {shown(meant)}"
+    if joined := _joined_by_wide_sign(option):
+        return 1, f"{shown(option)}: has signs of another keyboard; type {shown(joined)}"
+    if option[:1] == "~" and _is_closed(option[1:]):  # Hydra would take it for its default without a word
+        return 1, f"{option}: cannot be taken away, only set: {option[1:]}=VALUE"
     if "".join(words).startswith("="):
         return 1, f"{shown(option)}: has no key; options are KEY=VALUE"
     if len(words) == 1 and ("=" in option or option.startswith("~")):
@@ -105,6 +110,17 @@ def _problem_at(options: Sequence[str], place: int) -> tuple[int, str | None]:
         return len(words), f'{shown(typed)}: quote a value that has spaces: "{shown(typed)}"'
     meant = signs if "=" in signs else f"{words[0]}={'_'.join(words[1:])}"
     return len(words), f"{shown(typed)}: options are KEY=VALUE without spaces: type {shown(meant)}"
+
+
+def _joined_by_wide_sign(option: str) -> str | None:
+    """Return the options that a full-width comma or semicolon stands between, with a space for it; None of one."""
+    found = re.search(r"[，；、]\s*([\w.]+)[=＝]", option)
+    return f"{option[: found.start()]} {option[found.start(1) :]}" if found and is_known(found[1]) else None
+
+
+def _is_closed(key: str) -> bool:
+    """Return whether a key is one of the schema: what is left out of it has its default."""
+    return key in known_keys() and key not in (*OPEN_SECTIONS, *LISTED_SECTIONS)
 
 
 def _words(options: Sequence[str]) -> list[str]:

@@ -9,12 +9,15 @@ from itertools import islice
 from pathlib import Path
 
 from trainer.audit.findings import count
-from trainer.data.readers.find import endings
+from trainer.data.readers.find import endings, formats_of_folder
 from trainer.errors import FoldwiseError
 from trainer.look.answer import Look
+from trainer.look.at_images import holds_images
 from trainer.store.run_files import is_run
 from trainer.wording.lists import first_few
 
+PARQUET = (".parquet", ".pq")
+PARTS = (*PARQUET, ".crc", ".json")  # with the files of Spark and Delta beside them
 WEIGHTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".onnx", ".gguf")
 MOST_LISTED = 12
 MOST_FILES = 20_000  # counted
@@ -43,6 +46,29 @@ def look_at_folder(path: Path, name: str) -> Look:
         advice = f"look at one of them: foldwise look {shlex.quote(str(Path(name, tables[0].name)))}"
         return Look(name, f"a folder with {count(len(tables), 'table')}", files=listed, advice=advice)
     return _other(path, name)
+
+
+def is_one_table(folder: Path) -> bool:
+    """Return whether a folder is read as a whole.
+
+    Any Parquet file makes parts of Parquet of its folder: here only where no other table lies beside it, and images are
+    not most of what there is.
+    """
+    formats = formats_of_folder(folder)
+    if formats != ["parquet"]:
+        return bool(formats)
+    others = [entry for entry in folder.iterdir() if entry.is_file() and _is_table(entry)]
+    return all(entry.suffix.lower() in PARQUET for entry in others) and holds_images(folder) is None
+
+
+def unread_files(folder: Path) -> list[str]:
+    """Return a note on what else is in a folder of Parquet's parts; none for another folder."""
+    if formats_of_folder(folder) != ["parquet"]:
+        return []
+    every = (Path(place, name) for place, _, names in os.walk(folder) for name in names if name[0] not in "_.")
+    others = Counter(file.suffix.lower() for file in islice(every, MOST_FILES) if file.suffix.lower() not in PARTS)
+    said = first_few([f"{times:,} {ending or 'without an ending'}" for ending, times in others.most_common()], 5)
+    return [f"other files of the folder are not read: {said}"] if others else []
 
 
 def _is_run(path: Path) -> bool:

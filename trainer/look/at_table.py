@@ -37,8 +37,8 @@ ROLES = ("group", "split", "id")  # that a format may know of, besides the label
 DELIMITERS = {"\t": "TAB", " ": "space"}
 
 
-def look_at_table(path: Path, name: str, n_rows: int | None = None) -> Look | None:
-    """Look at a table file; None where no reader takes it for one.
+def look_at_table(path: Path, name: str, n_rows: int | None = None) -> Look | FoldwiseError:
+    """Look at a table file; where no reader takes it for one, return why.
 
     Args:
         path: of the file.
@@ -51,7 +51,7 @@ def look_at_table(path: Path, name: str, n_rows: int | None = None) -> Look | No
         if opened.table is None:
             better = repaired(sample.path, opened, Path(folder))
             if better is None:
-                return None
+                return _refusal(opened, sample, path)
             read, opened = better
         look = _look(opened, name, sample, n_rows)
         return _renamed(look, {str(read): name, str(sample.path): name})
@@ -73,13 +73,12 @@ def look_at_frame(opened: OpenTable, name: str, n_rows: int | None = None) -> Lo
     return replace(look, train=plan.plan.train_call(), audit=plan.plan.audit_call()) if plan and look.train else look
 
 
-def refusal_of(path: Path) -> FoldwiseError | None:
-    """Return why no reader takes a file."""
-    with sampled(path) as sample:
-        refusal = open_advised(sample.path, ColumnOptions()).refusal
-        if refusal is None or not sample.said:
-            return refusal
-        return DataError(f"{str(refusal).replace(str(sample.path), str(path))}\n({sample.said})")
+def _refusal(opened: Opened, sample: Sample, path: Path) -> FoldwiseError:
+    """Return why no reader takes a file, by its own name."""
+    assert opened.refusal is not None
+    if not sample.said:
+        return opened.refusal
+    return DataError(f"{str(opened.refusal).replace(str(sample.path), str(path))}\n({sample.said})")
 
 
 @dataclass(frozen=True)

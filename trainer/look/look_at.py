@@ -4,13 +4,13 @@ import shlex
 from pathlib import Path
 
 from trainer.data.images.image_files import Listing
-from trainer.data.readers.find import is_format_of_folders
 from trainer.data.readers.tables import check_is_file
+from trainer.errors import FoldwiseError
 from trainer.look.answer import Look, Refusal
 from trainer.look.at_arrays import look_at_arrays
-from trainer.look.at_folder import look_at_folder
+from trainer.look.at_folder import is_one_table, look_at_folder, unread_files
 from trainer.look.at_images import holds_images, look_at_images, table_among
-from trainer.look.at_table import look_at_table, refusal_of
+from trainer.look.at_table import look_at_table
 from trainer.look.foreign import JSON, PLAIN_TEXT, what_it_is
 from trainer.system.paths import ADDRESS
 
@@ -31,7 +31,7 @@ def look_at(path: str, n_rows: int | None = None) -> Look:
     place = Path(path)
     if not place.is_dir():
         check_is_file(place)
-    is_table_folder = place.is_dir() and is_format_of_folders(place)
+    is_table_folder = place.is_dir() and is_one_table(place)
     may_hold_images = not is_table_folder and (place.is_dir() or place.suffix.lower() == ".zip")
     listing = holds_images(place) if may_hold_images else None
     if listing is not None:
@@ -41,7 +41,10 @@ def look_at(path: str, n_rows: int | None = None) -> Look:
         return arrays
     if place.is_dir() and not is_table_folder:
         return look_at_folder(place, path)
-    return look_at_table(place, path, n_rows) or _foreign(place, path)
+    found = look_at_table(place, path, n_rows)
+    if isinstance(found, FoldwiseError):
+        return _foreign(place, path, found)
+    return found.with_facts(*unread_files(place)) if is_table_folder else found
 
 
 def _images(path: Path, name: str, listing: Listing, n_rows: int | None) -> Look:
@@ -53,15 +56,19 @@ def _images(path: Path, name: str, listing: Listing, n_rows: int | None) -> Look
             if path.is_file()
             else look_at_table(path / table, str(Path(name, table)), n_rows)
         )
-        if found is not None and "data=image_csv" in found.train:
+        if isinstance(found, Look) and "data=image_csv" in found.train:
             return found.with_facts(f"{len(listing.images()):,} images lie beside the table")
-    return look_at_images(listing, name)
+    look = look_at_images(listing, name)
+    if table is None or path.is_file():
+        return look
+    return look.with_facts(
+        f"beside the images: {table}; foldwise look {shlex.quote(str(Path(name, table)))} looks at it"
+    )
 
 
-def _foreign(path: Path, name: str) -> Look:
+def _foreign(path: Path, name: str, refusal: FoldwiseError) -> Look:
     what, advice = what_it_is(path) if path.is_file() else ("a folder", "")
-    refusal = refusal_of(path)
-    is_known = refusal is None or "tables end in" in str(refusal)  # what it is says more
+    is_known = "tables end in" in str(refusal)  # what it is says more
     refusals = () if is_known else (Refusal(str(refusal).replace(str(path), name)),)
     if refusals and what in (JSON, PLAIN_TEXT):  # a reader took it, and its words are better
         return Look(name, "a table that cannot be read as it is", refusals=refusals, advice="mend what is refused")

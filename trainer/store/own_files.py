@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from trainer.errors import CheckpointError, ForeignFileError
+from trainer.errors import CheckpointError, DataError, ForeignFileError
 from trainer.system.files import STALE_SECONDS, storage_error, sweep_partial, write_bytes
 from trainer.system.folders import PLAIN, is_there, opened, read_file, require_kind
 
@@ -160,6 +160,18 @@ def read_given(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "it is no plain file")
         return file.read()
+
+
+def given_text(path: Path) -> str:
+    """Return the text of a file that a user names, without a byte order mark.
+
+    Raises:
+        DataError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return read_given(path).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DataError(f"{path}: cannot be read as UTF-8 text: {problem}") from problem
 
 
 def is_given(path: Path) -> bool:

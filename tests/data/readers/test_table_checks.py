@@ -189,3 +189,12 @@ def test_a_first_row_that_comes_again_is_no_header(tmp_path):
         opened(tmp_path, "low,red\nhigh,red\nlow,red\nlow,blue\n")
     with pytest.raises(DataError, match="row 2 is the header again"):
         opened(tmp_path, "level,colour\nhigh,red\nlevel,colour\nlow,red\n")
+
+
+@pytest.mark.parametrize("sign", "，；")
+def test_commas_of_a_chinese_keyboard_are_named(tmp_path, sign):
+    (tmp_path / "t.csv").write_text(f"文本{sign}label\n好{sign}p\n坏{sign}q\n", encoding="utf-8")
+    with pytest.raises(DataError, match=rf"t\.csv: there is '{sign}' \(U\+FF..\) between the cells"):
+        open_table(tmp_path / "t.csv", ColumnOptions())
+    (tmp_path / "t.csv").write_text(f"评论{sign}标题\n很好{sign}再来\n没有\n", encoding="utf-8")  # texts of one column
+    assert open_table(tmp_path / "t.csv", ColumnOptions()).rows.num_rows == 2

@@ -41,6 +41,12 @@ def test_rows_are_left_out_by_id_and_it_is_said(table, tmp_path, name, text):
     assert spec.notes[-1] == f"data.exclude: 3 of 13 rows are left out, as {name} lists them"
 
 
+def test_a_list_in_another_encoding_is_refused(table, tmp_path):
+    (tmp_path / "list.txt").write_bytes("行三\n".encode("gb18030"))
+    with pytest.raises(DataError, match=r"list\.txt: cannot be read as UTF-8 text"):
+        load(table, tmp_path / "list.txt")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

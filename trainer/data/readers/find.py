@@ -93,7 +93,12 @@ def _find(path: Path) -> str:
 
 def is_format_of_folders(folder: Path) -> bool:
     """Return whether a reader takes a folder as a whole, as those of Parquet's parts."""
-    return any(reader.recognizes(folder, b"") for reader in readers().values())
+    return bool(formats_of_folder(folder))
+
+
+def formats_of_folder(folder: Path) -> list[str]:
+    """Return the formats whose readers take a folder as a whole."""
+    return [name for name, reader in readers().items() if reader.recognizes(folder, b"")]
 
 
 def _begins_like(head: bytes, but: Sequence[str]) -> list[str]:

@@ -167,14 +167,12 @@ def read_grid(sheet: Any, number_formats: Sequence[str]) -> Grid:
         found = ([_shown(cell) for cell in row] for row in sheet.iter_rows())
     else:
         found = sheet.iter_rows(values_only=True)
-    numbered = [(number, row) for number, row in enumerate(found, start=1) if _count(row)]
-    columns = [_plain_cells(cells) for cells in zip_longest(*(row for _, row in numbered))]
-    kept = [place for place, row in enumerate(zip(*columns, strict=True)) if _count(row)]
-    if len(kept) < len(numbered):  # rows of empty texts
-        columns = [[cells[place] for place in kept] for cells in columns]
-    numbers = [numbered[place][0] for place in kept]
-    header = [cells[0] for cells in columns] if kept else []
-    return Grid(sheet.title, header, numbers[0] if kept else 1, [cells[1:] for cells in columns], numbers[1:])
+    columns = [_plain_cells(cells) for cells in zip_longest(*found)]
+    numbers = [number for number, row in enumerate(zip(*columns, strict=True), start=1) if _count(row)]
+    if columns and len(numbers) < len(columns[0]):  # without the empty rows
+        columns = [[cells[number - 1] for number in numbers] for cells in columns]
+    header = [cells[0] for cells in columns] if numbers else []
+    return Grid(sheet.title, header, numbers[0] if numbers else 1, [cells[1:] for cells in columns], numbers[1:])
 
 
 def _plain_cells(cells: Sequence[Any]) -> Sequence[Any]:

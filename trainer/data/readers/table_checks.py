@@ -1,6 +1,7 @@
 """What a table that could be read may hide: a first line that is data, rows inside a cell, row numbers as a column."""
 
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +22,7 @@ UNNAMED = re.compile(r"unnamed_1|Unnamed: ?\d+(\.\d+)?(_level_\d+)?")
 SAVED_INDEX = re.compile(r"__index_level_\d+__")
 LEAST_SHUFFLED = 20  # rows; in fewer, different numbers say nothing
 MOST_ROWS = 5  # named
+WIDE = {"，": ",", "；": ";"}  # signs of a Chinese keyboard
 
 
 def check_first_line(table: pa.Table, file: Path) -> None:
@@ -34,6 +36,7 @@ def check_first_line(table: pa.Table, file: Path) -> None:
         DataError: names the cells, and the options.
     """
     rows, names = table.slice(0, LOOKED_AT), table.column_names
+    _refuse_wide_signs(rows, file)
     numbers = [name for name in names if NUMBER.fullmatch(name.strip())]
     if len(numbers) > 1 and _count_up(numbers):  # as columns without names are called, or those of years
         numbers = []
@@ -51,6 +54,20 @@ def check_first_line(table: pa.Table, file: Path) -> None:
         "set data.header=none (the columns are then c1, c2, ...) or data.header=[NAME,NAME,...] where there are no "
         "names,\nor data.header=first if these are the names"
     )
+
+
+def _refuse_wide_signs(rows: pa.Table, file: Path) -> None:
+    """Refuse one column whose every cell, and its name, has as many full-width commas, as a Chinese keyboard types."""
+    if rows.num_columns != 1:
+        return
+    [name], cells = rows.column_names, rows.columns[0].to_pylist()
+    for wide, plain in WIDE.items():
+        if wide in name and all(cell and cell.count(wide) == name.count(wide) for cell in cells):
+            raise DataError(
+                f"{file}: there is '{wide}' (U+{ord(wide):04X}) between the cells, of a Chinese keyboard, and not "
+                f"'{plain}': replace it, sed 's/{wide}/{plain}/g' {shlex.quote(str(file))} > NEW.csv\n"
+                f"header: {shown(name)}"
+            )
 
 
 def _count_up(numbers: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from trainer.data.columns.roles import text_cells
 from trainer.data.readers.tables import check_is_file, open_table
 from trainer.data.samples import DataSpec, Samples
 from trainer.errors import DataError, shown
+from trainer.store.own_files import given_text
 from trainer.system.paths import at_home
 from trainer.wording.lists import first_few
 
@@ -48,7 +49,7 @@ def without_excluded(samples: Samples, spec: DataSpec, file: str | None) -> tupl
 def _read_ids(file: Path) -> list[str]:
     if file.suffix.lower() == ".txt":
         check_is_file(file)
-        return list(dict.fromkeys(line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()))
+        return list(dict.fromkeys(line.strip() for line in given_text(file).splitlines() if line.strip()))
     table = open_table(file, ColumnOptions()).rows
     name = table.column_names[0] if table.num_columns == 1 else ID
     if name not in table.column_names:

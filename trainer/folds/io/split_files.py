@@ -26,7 +26,7 @@ from trainer.folds.io.split_npz import npz_bytes, read_npz
 from trainer.folds.io.split_openml import openml_text, read_openml
 from trainer.folds.plan import FoldPlan
 from trainer.folds.strategies.predefined import Predefined, from_cells
-from trainer.store.own_files import is_given, read_given, write_given
+from trainer.store.own_files import given_text, is_given, write_given
 from trainer.system.spreadsheets import defused_id
 from trainer.wording.translations import N_, _
 
@@ -61,12 +61,8 @@ def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
         raise DataError(_("{file}: no such file of folds").format(file=file))
     if kind == "npz":
         return read_npz(file, finder)
-    try:
-        text = read_given(file).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read as UTF-8 text: {error}") from error
     read = {"table": _read_table, "openml": read_openml}.get(kind, read_json)
-    return read(file, text, finder)
+    return read(file, given_text(file), finder)
 
 
 def given_folds(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from trainer.errors import ConfigError, DataError
 from trainer.folds.io.matching import RowFinder
 from trainer.folds.plan import FoldPlan
-from trainer.store.own_files import read_given, write_given
+from trainer.store.own_files import given_text, write_given
 from trainer.wording.lists import first_few
 from trainer.wording.translations import N_
 
@@ -44,7 +44,8 @@ def read_lists(path: Path, finder: RowFinder) -> NDArray[np.int64]:
         raise DataError(f"{path}: wants a file for each fold, with a number of its own: fold_0.txt, ...; has {have}")
     fold_N = np.full(len(finder), -1, dtype=np.int64)
     for file, number in number_of.items():
-        rows = finder.rows([finder.plain(one) for one in _ids(file)], file.name)
+        ids = [line.strip() for line in given_text(file).splitlines() if line.strip()]
+        rows = finder.rows([finder.plain(one) for one in ids], file.name)
         twice = rows[fold_N[rows] >= 0]
         if len(twice):
             other = next(name.name for name, one in number_of.items() if one == fold_N[twice[0]])
@@ -71,11 +72,3 @@ def write_lists(path: Path, plan: FoldPlan, ids: list[str]) -> None:
     for fold, file in enumerate(files):
         held_out = [ids[row] for row in plan.rows(0, fold)[1].tolist()]
         write_given(file, "".join(f"{one}\n" for one in held_out).encode(), N_("folds"))
-
-
-def _ids(file: Path) -> list[str]:
-    try:
-        text = read_given(file).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read as UTF-8 text: {error}") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -93,10 +93,7 @@ def from_cells(cells: Sequence[str], source: str) -> Predefined:
     _refuse_unmatched(words, source)
     numbers_N = np.array([int(float(word or -1)) if word != UNUSED else -1 for word in words], dtype=np.int64)
     used_N = np.array([word != UNUSED for word in words])
-    folds = np.unique(numbers_N[numbers_N >= 0])
-    if used_N.all() or not len(folds):
-        return numbers_N
-    return tuple((np.flatnonzero(used_N & (numbers_N != fold)), np.flatnonzero(numbers_N == fold)) for fold in folds)
+    return numbers_N if used_N.all() else _pairs(numbers_N, used_N) or numbers_N
 
 
 def _refuse_unmatched(words: Sequence[str], source: str) -> None:
@@ -124,10 +121,16 @@ def _from_words(words: Sequence[str], source: str) -> Predefined:
 def _pairs_of_numbers(numbers_N: NDArray[np.int64], n_rows: int) -> tuple[Pair, ...]:
     if len(numbers_N) != n_rows:
         raise DataError(f"given folds: {len(numbers_N)} fold numbers for {n_rows} rows: they are of other data")
-    folds = np.unique(numbers_N[numbers_N >= 0])
-    if not len(folds):
+    pairs = _pairs(numbers_N, np.ones(n_rows, dtype=bool))
+    if not pairs:
         raise DataError("given folds: every row is -1 (never held out): number the folds from 0")
-    return tuple((np.flatnonzero(numbers_N != fold), np.flatnonzero(numbers_N == fold)) for fold in folds)
+    return pairs
+
+
+def _pairs(numbers_N: NDArray[np.int64], used_N: NDArray[np.bool_]) -> tuple[Pair, ...]:
+    """Return the pair of each fold that is numbered, of the rows that are used."""
+    folds = np.unique(numbers_N[numbers_N >= 0])
+    return tuple((np.flatnonzero(used_N & (numbers_N != fold)), np.flatnonzero(numbers_N == fold)) for fold in folds)
 
 
 def _require_rows(pair: Pair, fold: int, n_rows: int) -> None:
