@@ -1,7 +1,10 @@
+import ast
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix
 
+from tests.places import REPOSITORY
 from trainer.report import fonts, plots
 from trainer.tasks import BINARY, MULTICLASS, MULTILABEL
 
@@ -109,3 +112,17 @@ def test_png_is_deterministic_and_pixels_match(fake_result):
     picture = plots.pixels(plots.confusion_matrix(*args))
     assert picture.shape[2] == 3
     assert picture.std() > 0
+
+
+def test_every_legend_says_where_it_stands():
+    """loc="best" warns after a second of searching, by the clock: on a busy machine, and here that is an error."""
+    without = []
+    for path in sorted((REPOSITORY / "trainer").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if ".legend(" in text:
+            calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+            legends = [call for call in calls if getattr(call.func, "attr", "") == "legend"]
+            without += [
+                f"{path}:{call.lineno}" for call in legends if "loc" not in {keyword.arg for keyword in call.keywords}
+            ]
+    assert without == []

@@ -135,7 +135,7 @@ def _picture(columns: Sequence[ColumnDrift]) -> bytes:
         _panel(ax, column, name)
     for ax in axes[len(columns) :]:
         ax.set_axis_off()
-    axes[0].legend(frameon=False, fontsize=8)
+    axes[0].legend(frameon=False, loc="upper right", fontsize=8)
     return png_bytes(fig, 110)
 
 

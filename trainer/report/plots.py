@@ -59,7 +59,7 @@ def learning_curves(folds: Sequence[FoldResult], primary: str) -> "Figure":
             plain_label(primary),
         )
     if len(folds) <= _LONGEST_FOLDS_LEGEND:
-        axes[0].legend(title="fold", frameon=False, ncols=1 if len(folds) <= 5 else 2)
+        axes[0].legend(title="fold", frameon=False, loc="upper right", ncols=1 if len(folds) <= 5 else 2)
     return fig
 
 
