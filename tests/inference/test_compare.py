@@ -1,6 +1,7 @@
 """Comparisons of runs whose predictions the test chose: the figures, the sentence, and what cannot be compared."""
 
 import json
+import re
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -247,6 +248,37 @@ def test_unpaired_takes_other_rows_and_is_wider(tmp_path, weak):
     assert answer(found).startswith("c is better than weak")
     assert "as runs that have nothing in common" in answer(found)
     assert "takes the same rows in the same folds" in found.pairs[0].folds.why
+
+
+def page_data(page: str):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])["compared"]
+
+
+def test_the_page_draws_both_runs_on_the_same_axes(tmp_path, weak, strong):
+    drawn = page_data(whole_page(compare([weak, strong])))
+    assert (drawn["runs"], drawn["folds"]) == (["weak", "strong"], ["0", "1", "2", "3"])
+    for one, run_drawn in zip(compare([weak, strong]).runs, drawn["classes"][0]["runs"], strict=True):
+        x, y = run_drawn["roc"]
+        assert np.trapezoid(y, x) == pytest.approx(roc_auc_score(TARGET, one.run.proba_RNC[0, :, 1]), abs=2e-3)
+    others = run(tmp_path / "c", target=TARGET[:60], ids=np.array([f"x{i}" for i in range(60)]))
+    apart = page_data(whole_page(compare([weak, others], unpaired=True)))
+    assert apart["folds"] == []
+    assert len(apart["classes"][0]["runs"]) == 2
+
+
+def test_the_page_of_numbers_and_of_labels_and_of_names_that_are_markup(tmp_path):
+    value = np.linspace(-1, 1, N)
+    logits = [value[:, None] + 0.1 * np.random.default_rng(seed).normal(size=(N, 1)) for seed in (1, 2)]
+    numbers = {"task": REGRESSION, "metrics": ("rmse",), "target": value}
+    paths = [run(tmp_path / f"<b>{i}", logits=one, **numbers) for i, one in enumerate(logits)]
+    page = whole_page(compare(paths))
+    assert page_data(page)["classes"] == []
+    assert "<b>0" not in page
+    labels = np.random.default_rng(0).integers(0, 2, (N, 3))
+    several = {"task": MULTILABEL, "metrics": ("f1_macro",), "target": labels}
+    scores = [4.0 * labels - 2 + np.random.default_rng(seed).normal(size=(N, 3)) for seed in (1, 2)]
+    paths = [run(tmp_path / f"l{i}", logits=one, **several) for i, one in enumerate(scores)]
+    assert len(page_data(whole_page(compare(paths)))["classes"]) == 3
 
 
 def test_the_command_prints_json_and_writes_pictures_and_a_page(tmp_path, weak, strong, capsys):

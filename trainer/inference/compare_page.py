@@ -19,7 +19,6 @@ from trainer.inference.compared_pairs import Pair
 from trainer.report.compare_plot import Difference, differences_plot
 from trainer.report.formatting import interval, metric_label, number, signed
 from trainer.report.plots import png_bytes
-from trainer.report.rendering import render
 from trainer.report.rich_tables import facts_table, headed_table
 from trainer.report.terminal import Terminal, line_printer
 from trainer.store.identity import short_texts
@@ -195,15 +194,9 @@ def require_picture(path: Path) -> None:
 
 def whole_page(comparison: Comparison) -> str:
     """Return the comparison as one HTML page that needs nothing else."""
-    return render(
-        "compare.html.j2",
-        answer=answer(comparison),
-        headings=run_headings(comparison),
-        runs=list(run_rows(comparison)),
-        pairs=[(pair_name(pair), list(pair_rows(comparison, pair))) for pair in comparison.pairs],
-        lines=lines_below(comparison),
-        picture=base64.b64encode(_picture(comparison)).decode(),
-    )
+    from trainer.inference.compare_html import whole_page as page
+
+    return page(comparison, base64.b64encode(_picture(comparison)).decode())
 
 
 def _picture(comparison: Comparison) -> bytes:

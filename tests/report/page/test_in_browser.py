@@ -157,11 +157,35 @@ def test_no_column_is_lost_in_print(page, reports, task):
     assert len(page.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"]) > 20_000
 
 
+def test_the_page_of_a_comparison_draws_its_runs(page, tmp_path):
+    drawn = comparison(tmp_path)
+    opened(page, f"file://{drawn}")
+    names = "document.getElementById('roc').data.map(one => one.name)"
+    assert page.run(names)[1:] == ["weak", "strong"]
+    assert page.run("[...document.querySelectorAll('.chart')].every(one => one.querySelector('.trace'))")
+    if AXE is not None:
+        require_no_serious(page)
+
+
+def comparison(folder):
+    from tests.inference.test_compare import run
+    from trainer.inference.compare import compare
+    from trainer.inference.compare_page import whole_page
+
+    runs = [run(folder / "weak"), run(folder / "strong", strength=4.0, seed=2)]
+    (folder / "c.html").write_text(whole_page(compare(runs)), encoding="utf-8")
+    return folder / "c.html"
+
+
 @pytest.mark.skipif(AXE is None, reason="FOLDWISE_AXE names axe.min.js of the npm package axe-core (npm pack axe-core)")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("task", [BINARY, MULTICLASS, REGRESSION], ids=str)
 def test_axe_finds_nothing_serious(page, reports, task, dark):
     opened(page, reports(task), dark=dark)
+    require_no_serious(page)
+
+
+def require_no_serious(page):
     page.run(Path(AXE).read_text())
     found = page.run("axe.run().then(found => found.violations.map(one => [one.impact, one.id, one.nodes[0].html]))")
     assert [one for one in found if one[0] in ("serious", "critical")] == [], json.dumps(found, indent=1)

@@ -48,7 +48,7 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
     steps = STEPS[alone]
     thresholds_T = np.arange(steps + 1) / steps
     part_M, names = _parts(oof, result.repeats)
-    shown_M = _sampled(len(part_M), max(1, len(drawn)))
+    shown_M = sampled_rows(len(part_M), max(1, len(drawn)))
     classes = []
     for k in drawn:
         truth_M, score_M = truth_MK[:, k].astype(np.bool_), score_MK[:, k]
@@ -69,7 +69,7 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
         "n_folds": len(names),
         "steps": steps,
         "at": round(DECIDED_AT * steps),
-        "grid": _rounded(GRID_G),
+        "grid": rounded(GRID_G),
         "n_rows": len(part_M),
         "sample": None if len(shown_M) == len(part_M) else len(shown_M),
     }
@@ -82,7 +82,7 @@ def _parts(oof: OutOfFold, repeats: int) -> tuple[NDArray[np.int64], list[str]]:
     return part_M.reshape(-1), names
 
 
-def _sampled(n_rows: int, n_classes: int) -> NDArray[np.int64]:
+def sampled_rows(n_rows: int, n_classes: int) -> NDArray[np.int64]:
     """Return the rows that the curves are drawn of: all, or as many as there is time for, always the same."""
     most = MOST_VALUES // n_classes
     if n_rows <= most:
@@ -104,15 +104,15 @@ def _curves(
         there = [line for line in lines if line is not None]
         around = band(there, stepped=stepped)
         found[name] = {
-            "all": _points(curve(whole), POINTS),
-            "folds": [_points(line, POINTS_OF_FOLD) for line in lines[:MOST_FOLDS]],
-            "band": None if around is None else [_rounded(end) for end in around],
+            "all": points_of(curve(whole), POINTS),
+            "folds": [points_of(line, POINTS_OF_FOLD) for line in lines[:MOST_FOLDS]],
+            "band": None if around is None else [rounded(end) for end in around],
         }
     bins = reliability(truth_M, score_M)
     found["reliability"] = {
-        "all": [_rounded(bins.said_B), _rounded(bins.share_B)],
+        "all": [rounded(bins.said_B), rounded(bins.share_B)],
         "n": bins.n_B.tolist(),
-        "band": [_rounded(bins.low_B), _rounded(bins.high_B)],
+        "band": [rounded(bins.low_B), rounded(bins.high_B)],
         "folds": [_bins_of(truth_M[rows], score_M[rows]) for rows in rows_of[:MOST_FOLDS]],
     }
     return found
@@ -123,11 +123,12 @@ def _bins_of(truth_M: NDArray[np.bool_], score_M: Floats) -> list[list[float]] |
         return None
     bins = reliability(truth_M, score_M)
     many = bins.n_B >= FEWEST_IN_BIN
-    return [_rounded(bins.said_B[many]), _rounded(bins.share_B[many])]
+    return [rounded(bins.said_B[many]), rounded(bins.share_B[many])]
 
 
-def _points(line: Line | None, most: int) -> list[list[float]] | None:
-    return None if line is None else [_rounded(one) for one in thinned(line, most)]
+def points_of(line: Line | None, most: int) -> list[list[float]] | None:
+    """Return x and y of at most so many points of a curve; None where there is none."""
+    return None if line is None else [rounded(one) for one in thinned(line, most)]
 
 
 def learning_charts(result: CVResult, folds: Sequence[FoldResult]) -> dict[str, Any] | None:
@@ -169,7 +170,8 @@ def residual_charts(result: CVResult, oof: OutOfFold) -> dict[str, Any]:
     }
 
 
-def _rounded(values: Floats) -> list[float]:
+def rounded(values: Floats) -> list[float]:
+    """Return shares with four decimals."""
     return [float(one) for one in np.round(values, 4).tolist()]
 
 

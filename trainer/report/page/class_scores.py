@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.results import CVResult, OutOfFold
+from trainer.tasks import Target, Task
 
 MOST_CLASSES = 200  # listed
 MOST_IN_MATRIX = 20
@@ -39,13 +40,16 @@ class ClassScores:
 
 def class_scores(result: CVResult, oof: OutOfFold) -> ClassScores:
     """Return how each class or label fares by the decision of the run, each row counted once per repeat."""
-    n_classes, task = len(result.classes), result.task
-    predicted = task.predicted(oof.proba)
+    return scores_of_classes(result.task, len(result.classes), oof.target, oof.proba)
+
+
+def scores_of_classes(task: Task, n_classes: int, target: Target, proba: NDArray[Any]) -> ClassScores:
+    """Return how each class or label fares on rows with these predictions."""
+    predicted = task.predicted(proba)
     hits_C, taken_C, support_C = (
-        task.class_counts(one, n_classes)
-        for one in (_both(oof.target, predicted, task.several_labels), predicted, oof.target)
+        task.class_counts(one, n_classes) for one in (_both(target, predicted, task.several_labels), predicted, target)
     )
-    n_rows = len(oof.target)
+    n_rows = len(target)
     others_C, false_C = n_rows - support_C, taken_C - hits_C
     return ClassScores(
         support_C,

@@ -6,6 +6,13 @@ SHIPPED = ("en", "zh")
 LANG = {"en": "en", "zh": "zh-CN"}
 WORDS = {
     "report": N_("Cross validation report"),
+    "comparison": N_("Comparison of runs"),
+    "runs": N_("Runs"),
+    "pairs": N_("Pairs"),
+    "by_fold": N_("{metric} by fold"),
+    "differences": N_("Differences with their intervals; the figures are in the tables"),
+    "compared_classes": N_("F1 of each class, out of fold"),
+    "compared_labels": N_("F1 of each label, out of fold"),
     "skip": N_("Skip to the results"),
     "sections": N_("Sections"),
     "answer": N_("{label} {mean} over {folds}"),

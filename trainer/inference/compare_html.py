@@ -1,0 +1,72 @@
+"""A comparison as one HTML page: the answer, the runs, every pair, and their curves on the same axes."""
+
+import numpy as np
+
+from trainer.inference.compare import Comparison
+from trainer.inference.compare_answer import answer
+from trainer.inference.compare_figures import pair_rows
+from trainer.inference.compare_page import lines_below, pair_name, run_headings, run_rows
+from trainer.inference.compared_runs import ComparedRun, held_out_rows
+from trainer.report.formatting import number
+from trainer.report.page.class_scores import MOST_CLASSES, scores_of_classes
+from trainer.report.page.compared_charts import RunToDraw, compared_charts
+from trainer.report.page.html_page import page_html
+from trainer.report.page.page_words import FOR_THE_SCRIPT, page_language, page_words
+from trainer.report.page.sections import Cells
+
+
+def whole_page(comparison: Comparison, picture: str) -> str:
+    """Return the comparison as a page that needs nothing else.
+
+    Args:
+        comparison: of the runs.
+        picture: PNG of the differences, in base64.
+    """
+    language = page_language("auto")
+    words, first = page_words(language), comparison.runs[0].run
+    drawn = [_to_draw(one) for one in comparison.runs]
+    plan = first.plan
+    folds = [
+        str(fold) if plan.repeats == 1 else f"r{repeat} f{fold}"
+        for repeat in range(plan.repeats)
+        for fold in range(plan.n_splits)
+    ]
+    compared = compared_charts(
+        first.task, first.classes, drawn, folds if comparison.is_paired else [], comparison.label
+    )
+    return page_html(
+        "compare.html.j2",
+        {"compared": compared, "words": {name: words[name] for name in FOR_THE_SCRIPT}},
+        language=language,
+        words=words,
+        names=[run.name for run in comparison.runs],
+        answer=answer(comparison),
+        headings=run_headings(comparison),
+        runs=list(run_rows(comparison)),
+        pairs=[(pair_name(pair), list(pair_rows(comparison, pair))) for pair in comparison.pairs],
+        lines=lines_below(comparison),
+        picture=picture,
+        classes=_classes(comparison, drawn, words["label" if first.task.several_labels else "class"]),
+        several_labels=first.task.several_labels,
+        n_classes=len(first.classes),
+    )
+
+
+def _to_draw(one: ComparedRun) -> RunToDraw:
+    """Return the held-out rows of a run, repeat after repeat."""
+    run = one.run
+    rows = [held_out_rows(run, repeat) for repeat in range(run.plan.repeats)]
+    target = np.concatenate([run.target[part] for part in rows])
+    proba = np.concatenate([run.proba_RNC[repeat, part] for repeat, part in enumerate(rows)])
+    return RunToDraw(one.name, target, proba.astype(np.float64), one.folds)
+
+
+def _classes(comparison: Comparison, drawn: list[RunToDraw], noun: str) -> Cells:
+    """Return the F1 of each class by run, the lowest of the first run first where they are many."""
+    task, classes = comparison.runs[0].run.task, comparison.runs[0].run.classes
+    if not task.has_classes:
+        return Cells([], [])
+    scores = [scores_of_classes(task, len(classes), one.target, one.proba) for one in drawn]
+    order = range(len(classes)) if len(classes) <= MOST_CLASSES else scores[0].weakest()[:MOST_CLASSES]
+    rows = [[classes[k], *(number(float(one.f1[k])) for one in scores)] for k in order]
+    return Cells([noun, *(one.name for one in drawn)], rows)
