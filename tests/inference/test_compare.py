@@ -116,6 +116,20 @@ def test_folds_that_do_not_bear_out_what_the_rows_say(tmp_path):
     assert "the folds do not bear it out (corrected t-test, p = 0.5" in answer(found)
 
 
+def test_folds_that_say_the_opposite_of_all_rows_together_bear_nothing_out(tmp_path):
+    """Scores on a scale of their own in each fold rank well within it, and badly among the others' rows."""
+    plan, lift = make_plan(N), np.array([[0.0, 0.0], [0.0, 6.0], [0.0, -6.0], [0.0, 3.0]])
+    logits = noisy_logits(TARGET, 2, 1.5, 3)
+    apart = noisy_logits(TARGET, 2, 2.0, 3) + lift[plan.fold_of_row[0]]
+    found = compare([run(tmp_path / "even", logits=logits), run(tmp_path / "apart", logits=apart)], metric="roc_auc")
+    [pair] = found.pairs
+    assert pair.lead < 0 < pair.folds.mean
+    assert pair.p["folds"] < 0.05
+    assert pair.by_folds is False
+    assert answer(found).startswith("even is ahead of apart on these rows")
+    assert "but the mean of the folds leans the other way (corrected t-test, p = 0.0" in answer(found)
+
+
 def test_more_than_two_runs_are_corrected_for_their_number(tmp_path):
     drawn = {"weak": (1.0, 1), "strong": (4.0, 2), "other": (1.0, 5)}
     plan = make_plan(N, 10)
@@ -190,6 +204,9 @@ def test_one_fold_says_nothing_of_other_training_rows(tmp_path):
     assert "of models trained on other rows nothing can be said (one fold" in answer(found)
     assert found.pairs[0].rows.n_draws == 1000
     assert accuracy_score(TARGET[:80], found.runs[0].run.proba_RNC[0, :80].argmax(axis=1)) == found.runs[0].score
+    all_held_out = make_plan(N, n_splits=1)  # nothing is left to train on, as where a program has written the run
+    paths = [run(tmp_path / name, strength=k, plan=all_held_out) for name, k in (("c", 0.2), ("d", 5.0))]
+    assert "of models trained on other rows nothing can be said (one fold" in answer(compare(paths))
 
 
 def test_tiny_folds_are_told(tmp_path):

@@ -39,6 +39,11 @@ def _found(comparison: Comparison, pair: Pair) -> str:
         return _("nothing can be said of whether it is chance: {best} {figures}")
     if pair.by_rows is not False and pair.by_folds is not False:
         return _("{best} is better than {other}: {figures}") + _plain(_bears(comparison, pair))
+    if pair.by_rows and pair.folds_lean_away:
+        return _(
+            "{best} is ahead of {other} on these rows: {figures}; but the mean of the folds leans the other way "
+            "(corrected t-test, {p}): trained on other rows it may turn round"
+        )
     if pair.by_rows:
         return _(
             "{best} is ahead of {other} on these rows: {figures}; but the folds do not bear it out (corrected t-test, "
@@ -84,6 +89,8 @@ def _folds_too(pair: Pair) -> str:
     if isinstance(pair.folds, NotDefined):
         return ""
     said = _(", corrected t-test {p}").format(p=p_text(pair.p["folds"]))
+    if pair.folds_lean_away:
+        said += _("; the mean of the folds leans the other way")
     if isinstance(pair.smallest, NotDefined):
         return said
     return said + _("; {smallest}").format(smallest=smallest_text(pair.smallest))

@@ -87,8 +87,18 @@ class Pair:
 
     @property
     def by_folds(self) -> bool | None:
-        """Whether the folds show one; None where they cannot say."""
-        return None if isinstance(self.folds, NotDefined) else self.p["folds"] < SIGNIFICANT
+        """Whether the folds show the one of the held-out rows; None where they cannot say."""
+        if isinstance(self.folds, NotDefined):
+            return None
+        return self.p["folds"] < SIGNIFICANT and not self.folds_lean_away
+
+    @property
+    def folds_lean_away(self) -> bool:
+        """Whether the mean of the folds is ahead the other way than the held-out rows together.
+
+        A ranking of all rows sets scores of different folds against each other, the mean of the folds does not.
+        """
+        return not isinstance(self.folds, NotDefined) and self.folds.mean * self.lead < 0
 
 
 def paired(a: ComparedRun, b: ComparedRun, metric: str, drawing: Drawing, rope: float) -> Pair:
@@ -172,7 +182,7 @@ def per_training_row(run: ComparedRun) -> float:
     """Return rows held out per row trained on, mean over folds."""
     plan = run.run.plan
     sizes = [tuple(map(len, plan.rows(*divmod(number, plan.n_splits)))) for number in range(plan.n_folds)]
-    return float(np.mean([n_test / n_train for n_train, n_test in sizes]))
+    return float(np.mean([n_test / n_train if n_train else np.inf for n_train, n_test in sizes]))
 
 
 def _probable(folds: FoldSpread, rope: float) -> Posterior | NotDefined:
