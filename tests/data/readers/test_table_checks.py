@@ -198,3 +198,17 @@ def test_commas_of_a_chinese_keyboard_are_named(tmp_path, sign):
         open_table(tmp_path / "t.csv", ColumnOptions())
     (tmp_path / "t.csv").write_text(f"评论{sign}标题\n很好{sign}再来\n没有\n", encoding="utf-8")  # texts of one column
     assert open_table(tmp_path / "t.csv", ColumnOptions()).rows.num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ('[{"x": 1, "label": "a"},{"x": 2, "label": "b"}]', "json_array"),
+        ('[\n {\n  "x": 1\n }\n]\n', "json_array"),
+        ('{"x": 1, "label": "a"}\n{"x": 2, "label": "b"}\n', "json_lines"),
+    ],
+)
+def test_json_under_another_ending_is_named(tmp_path, content, name):
+    with pytest.raises(DataError, match=rf"a\.csv: this is JSON, .* set data\.format={name}"):
+        opened(tmp_path, content)
+    assert opened(tmp_path, content, format=name).rows["x"][0].as_py() == 1

@@ -19,6 +19,7 @@ from trainer.data.readers.text_decoding import line_at
 from trainer.errors import DataError, shown
 from trainer.system import arrow_files
 
+JSON = re.compile(r'\s*(\[\s*(\{\s*("|$)|$)|\{\s*"[^"]*"\s*:)')  # of an array of objects, or a line of one
 USUAL_DELIMITERS = (";", "\t", ",", "|")
 EDGES = b'\n\r"'  # a quote that opens a cell has one of them, or the delimiter, before it; one that closes it, after it
 MARKS = re.compile(rb"(\A|[\r\n])(?:" + codecs.BOM_UTF8 + rb")+")
@@ -84,11 +85,17 @@ def read_header(lines: TextIO, form: CsvForm) -> list[str]:
 
 
 def check_delimiter(header: list[str], separator: str, file: Path) -> None:
-    """Refuse a header of one cell that holds another usual delimiter: it was split at the wrong character.
+    """Refuse JSON, and a header of one cell that holds another usual delimiter: it was split at the wrong character.
 
     Raises:
-        DataError: names the delimiter.
+        DataError: names the format, or the delimiter.
     """
+    if JSON.match(header[0] if header else ""):
+        name, ending = ("json_array", ".json") if header[0].lstrip()[0] == "[" else ("json_lines", ".jsonl")
+        raise DataError(
+            f"{file}: this is JSON, which its ending does not say: rename it to end in {ending}, or set "
+            f"data.format={name}"
+        )
     if len(header) > 1:
         return
     counts = {other: header[0].count(other) for other in USUAL_DELIMITERS if other != separator}

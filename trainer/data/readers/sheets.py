@@ -202,7 +202,14 @@ def _plain(value: Any) -> Any:
         return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
-    return str(value) if isinstance(value, dt.timedelta) else value
+    return _duration(value) if isinstance(value, dt.timedelta) else value
+
+
+def _duration(value: dt.timedelta) -> str:
+    """Return a duration as Excel shows it, hours first: 30:05:00, where Python has days."""
+    hours, rest = divmod(value, dt.timedelta(hours=1))
+    minutes, seconds = divmod(rest, dt.timedelta(minutes=1))
+    return f"{hours}:{minutes:02}:{seconds.seconds:02}"
 
 
 @lru_cache

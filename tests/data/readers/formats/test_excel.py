@@ -9,6 +9,7 @@ from openpyxl.styles import Font
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.tables import open_table
+from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.errors import ConfigError, DataError
 
 
@@ -49,6 +50,14 @@ def test_cells_keep_their_kind(path):
         "word": ["#1 ", None],
         "2020": [None, None],
     }
+
+
+def test_durations_are_hours_as_excel_shows_them(path):
+    """Python's text of one, 1 day, 6:05:00, would be a word to learn by heart."""
+    rows = [["took", "label"], [dt.timedelta(hours=30, minutes=5), "a"], [dt.timedelta(hours=2, seconds=7), "b"]]
+    assert opened(book(path, rows)).rows["took"].to_pylist() == ["30:05:00", "2:00:07"]
+    with pytest.raises(DataError, match="column 'took' looks like times or durations, such as '30:05:00' in 2 rows"):
+        load_csv_tabular(str(path), ColumnOptions())
 
 
 @pytest.mark.parametrize(
