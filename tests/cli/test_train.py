@@ -14,7 +14,7 @@ from tests.places import CONF, REPOSITORY
 from trainer.cli.main import main as foldwise
 
 PACKED = ("trainer", "conf", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
-QUICK = ("data=iris", "max_epochs=1", "cv.n_splits=2", "profile=off", "audit=off", "tracker=none")
+QUICK = ("data=iris", "max_epochs=1", "cv.n_splits=2", "profile=off", "audit=off", "baseline=off", "tracker=none")
 
 
 @pytest.fixture(scope="module")

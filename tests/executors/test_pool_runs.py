@@ -14,7 +14,15 @@ from trainer.run.steps.parallel import count_workers
 from trainer.trackers.console import FoldBar, PlainLines
 
 TWO_THREADS = ("runtime.threads=2", "model.hidden=[600]", "batch_size=100")
-WINE = ("data=wine", "model.hidden=[16]", "max_epochs=3", "cv.n_splits=3", "tracker.name=none", "profile=off")
+WINE = (
+    "data=wine",
+    "model.hidden=[16]",
+    "max_epochs=3",
+    "cv.n_splits=3",
+    "baseline=off",
+    "tracker.name=none",
+    "profile=off",
+)
 
 
 def bits(run):

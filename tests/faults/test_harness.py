@@ -9,7 +9,15 @@ from tests.faults import harness, scoreboard
 from tests.faults.fingerprints import differing, fingerprint, leftovers
 from tests.faults.harness import battery, train
 
-QUICKEST = ("data=iris", "max_epochs=1", "model.hidden=[8]", "cv.n_splits=2", "preflight=off", "profile.enabled=false")
+QUICKEST = (
+    "data=iris",
+    "max_epochs=1",
+    "model.hidden=[8]",
+    "cv.n_splits=2",
+    "baseline=off",
+    "preflight=off",
+    "profile.enabled=false",
+)
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,16 @@ def of_labels(target, proba, weights=None):
 def bare(target, proba, weights=None):
     return 1.0
 """
-QUICK = ("data=iris", "max_epochs=2", "cv.n_splits=2", "tracker=none", "profile=off", "audit=off", "cv.parallel=1")
+QUICK = (
+    "data=iris",
+    "max_epochs=2",
+    "cv.n_splits=2",
+    "tracker=none",
+    "profile=off",
+    "audit=off",
+    "baseline=off",
+    "cv.parallel=1",
+)
 
 
 @pytest.fixture

@@ -320,6 +320,7 @@ QUICK = (
     "tracker.name=none",
     "profile=off",
     "preflight=off",
+    "baseline=off",
     "checkpoint.background=false",
     "checkpoint.every_n_steps=3",
 )

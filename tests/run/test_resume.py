@@ -16,7 +16,14 @@ from trainer.engine import checkpointer
 from trainer.errors import StorageError
 from trainer.store import checkpoints
 
-QUICK = ("cv.parallel=1", "tracker.name=none", "profile=off", "preflight=off", "checkpoint.background=false")
+QUICK = (
+    "cv.parallel=1",
+    "tracker.name=none",
+    "profile=off",
+    "preflight=off",
+    "checkpoint.background=false",
+    "baseline=off",
+)
 WINE = ("data=wine", "max_epochs=3", "cv.n_splits=3", "checkpoint.every_n_steps=1", *QUICK)
 STEPS = 4  # of an epoch: 118 or 119 rows in batches of 32
 

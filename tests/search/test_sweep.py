@@ -6,7 +6,7 @@ import pytest
 
 from tests.places import REPOSITORY
 
-SHORT = ["max_epochs=1", "runtime.progress=off", "profile=off", "tracker=none", "runtime.threads=1"]
+SHORT = ["max_epochs=1", "runtime.progress=off", "profile=off", "tracker=none", "baseline=off", "runtime.threads=1"]
 
 
 def train(tmp_path, *arguments):
