@@ -2,8 +2,8 @@
 
 Each child is a process of its own, with its own pid, memory and open files: a SIGKILL ends it as it ends any other.
 Only the imports are shared; nothing is composed, read or computed before the fork, and the server has one thread.
-The figures of the report are made but not rendered, a fourth of a short run's time, unless ``FOLDWISE_TEST_FIGURES`` is
-set, as the battery does.
+The figures of the report are made but not rendered, a fourth of a short run's time, and no file is flushed to the disk,
+unless ``FOLDWISE_TEST_FIGURES`` is set, as the battery does.
 
 Requests are JSON lines on standard input: ``arguments`` of train.py, ``directory`` to run in, ``notes`` (where the
 server writes ``out``, ``err``, ``pid`` and, at the end, ``code``), ``environment``, ``largest_file_bytes``.
