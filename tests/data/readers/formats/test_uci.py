@@ -52,6 +52,14 @@ def test_names_in_the_form_of_c45(tmp_path):
     }
 
 
+def test_what_is_to_be_ignored_is_left_out(tmp_path):
+    path = write(tmp_path, "bob, 3, a\nal, 4, b\n", "a, b.\n\nname: ignore.\nage: continuous.\n")
+    table = opened(path)
+    assert table.rows.to_pydict() == {"age": ["3", "4"], "class": ["a", "b"]}
+    assert table.notes[-1] == "left out, since x.names says ignore: name"
+    assert opened(path, id="name").rows.column_names == ["name", "age", "class"]
+
+
 def test_names_that_do_not_fit_are_not_used(tmp_path):
     for names in (PROSE.replace("   5. class:", ""), PROSE.replace("petal width", "petal length"), "nothing"):
         table = opened(write(tmp_path, IRIS, names))

@@ -15,6 +15,7 @@ from trainer.data.readers.csv_form import csv_form
 from trainer.data.readers.table_checks import NUMBER
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import DataError, shown
+from trainer.wording.lists import first_few
 
 NAME = "a .data file of UCI"
 ENDINGS = (".data",)
@@ -51,6 +52,9 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     rows = lines[1:] if columns.header == "first" else lines
     names, notes = _named(path, columns, lines[0])
     table = pa.Table.from_arrays([pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)], names=names)
+    if ignored := _ignored(path, columns, names):
+        table = table.drop_columns(ignored)
+        notes = (*notes, f"left out, since {path.stem}.names says ignore: {first_few(ignored)}")
     label = next((name for name in names if name.lower() in CLASSES), None)
     known = {"label": label} if label else {}
     return OpenTable(table, delimiter, notes, known, has_header=columns.header == "first")
@@ -91,6 +95,16 @@ def _named(path: Path, columns: ColumnOptions, first: Sequence[str]) -> tuple[li
         said = f"{beside.name} names {len(found)} attributes, the rows have {len(first)} cells"
         return plain, (f"{said}: the columns are c1, c2, ... (data.header=[NAME,...] names them)",)
     return found, (f"columns named by {beside.name}: {shown(', '.join(found), 100)}",)
+
+
+def _ignored(path: Path, columns: ColumnOptions, names: Sequence[str]) -> list[str]:
+    """Return the columns that a .names file in C4.5's form says to ignore, but for those that an option names."""
+    beside = path.with_suffix(".names")
+    if columns.header is not None or not beside.is_file():
+        return []
+    listed = C45.findall(beside.read_bytes().decode("utf-8", "replace"))
+    named = {*columns.labels, columns.id, columns.group, columns.time, columns.split, columns.weight}
+    return [name.strip() for name, kind in listed if kind == "ignore" and name.strip() in set(names) - named]
 
 
 def attribute_names(text: str) -> list[str]:
