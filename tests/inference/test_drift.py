@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import trainer as fw
-from tests.inference.run_cases import QUICK, image_options, text_options, trained_in
+from tests.inference.run_cases import QUICK, image_options, text_options, trained_in, transformer_options
 from trainer.cli.main import main
 
 
@@ -129,3 +129,11 @@ def test_images_of_another_size(tmp_path, told):
         Image.fromarray(random.integers(0, 99, (40, 64, 3)).astype(np.uint8)).save(new / f"{number}.png")
     lines = told(run, new)
     assert any("'width'" in line and "up to 64" in line for line in lines)
+
+
+def test_tokens_that_a_pretrained_tokenizer_does_not_know(told, tmp_path):
+    run = trained_in(tmp_path, *transformer_options(tmp_path))
+    texts = pd.read_csv(tmp_path / "reviews.csv").drop(columns="label")
+    assert not [line for line in told(run, texts) if "unknown tokens" in line]
+    lines = told(run, texts.assign(text=texts["text"] + " zzzqqq ζζζ"))
+    assert [line for line in lines if line.startswith("drift in 'unknown tokens': 100 % of the values are above 0")]

@@ -72,6 +72,10 @@ SkipBroken = Annotated[
 Drift = Annotated[
     Path | None, typer.Option(metavar="FILE", help="page (.html) to write: how DATA differs from the training rows")
 ]
+Adversarial = Annotated[
+    bool,
+    typer.Option("--adversarial", help="how well a classifier tells DATA from the training rows, and by which columns"),
+]
 Raw = Annotated[bool, typer.Option("--raw", help="without what foldwise decide has kept with the run")]
 
 
@@ -95,6 +99,7 @@ def predict(
     skip_broken: SkipBroken = False,
     raw: Raw = False,
     drift: Drift = None,
+    adversarial: Adversarial = False,
     plugins: Plugins = None,
 ) -> None:
     """Predict new rows with the folds of a run: id, prediction, probabilities, spread between folds, entropy.
@@ -117,7 +122,9 @@ def predict(
         if is_blend(directory):
             from trainer.inference.predict_blend import Models, predict_blend_to_file
 
-            _require_plain(directory, folds, model, average, drift)
+            _require_plain(
+                directory, folds, model, average, drift="--drift" * (drift is not None) or "--adversarial" * adversarial
+            )
             models = Models(device, batch_size, plugins or [])
             predict_rows = partial(predict_blend_to_file, directory, models=models, raw=raw)
             by = f"the runs of {directory}"
@@ -128,7 +135,7 @@ def predict(
             )
             predict_rows = partial(predict_to_file, predictor, average=average, drift=drift)
             by = f"{folds_named([one.name for one in predictor.models])} of {directory}"
-        asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken)
+        asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken, adversarial=adversarial)
         with named_as_flags():
             outcome = predict_rows(
                 data, output, asked=asked, submission=submission, fill=fill, track=progress_on(console)
@@ -136,9 +143,9 @@ def predict(
     show_outcome(outcome, f"{output}: {outcome.n_rows} rows, by {by}", console)
 
 
-def _require_plain(directory: Path, folds: str | None, model: str | None, average: str, drift: Path | None) -> None:
-    if drift is not None:
-        raise ConfigError(f"{directory} is a blend: --drift goes with one run, such as the first of it")
+def _require_plain(directory: Path, folds: str | None, model: str | None, average: str, *, drift: str) -> None:
+    if drift:
+        raise ConfigError(f"{directory} is a blend: {drift} goes with one run, such as the first of it")
     if folds or model or average != "proba":
         raise ConfigError(f"{directory} is a blend: its runs predict with all their folds, by their probabilities")
 

@@ -1,7 +1,7 @@
 """What is measured of rows, to tell whether later ones are like them: columns of a table, lengths, scripts, sizes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -36,6 +36,8 @@ NO_LETTERS, OTHER = "no letters", "another script"
 LOOKED_AT = 500  # characters of a text in which its script is looked for
 NUMBER, CATEGORY = "number", "category"
 WORDS_UNKNOWN = "unknown words"
+TOKENS_UNKNOWN = "unknown tokens"  # of a pretrained tokenizer
+Shares = Callable[[Texts], Values]  # of each text
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.row_measures import CATEGORY, NUMBER, Measure, Values, measure_rows, unknown_words, words_of
+from trainer.data.row_measures import (
+    CATEGORY,
+    NUMBER,
+    TOKENS_UNKNOWN,
+    Measure,
+    Shares,
+    Values,
+    measure_rows,
+    unknown_words,
+    words_of,
+)
 from trainer.data.samples import Arrays, Images, Inputs, TableColumns, Texts, count_rows
 
 MOST_ROWS = 100_000  # drawn with a fixed seed where there are more
@@ -21,11 +31,12 @@ N_QUANTILES = 101
 SEED = 0
 
 
-def row_statistics(inputs: Inputs) -> dict[str, Any]:
+def row_statistics(inputs: Inputs, unknown_tokens: Shares | None = None) -> dict[str, Any]:
     """Return the statistics of rows as plain values; ``columns`` is empty where rows of this kind are not watched.
 
     Args:
         inputs: of all rows of the run.
+        unknown_tokens: returns the share of each text's tokens that a pretrained tokenizer does not know.
     """
     n_rows = count_rows(inputs)
     part = _drawn(inputs, n_rows)
@@ -37,6 +48,8 @@ def row_statistics(inputs: Inputs) -> dict[str, Any]:
         known, measure = _words(part.texts)
         if measure is not None:
             found["words"], measures = known, [*measures, measure]
+        if unknown_tokens is not None:
+            measures = [*measures, Measure(TOKENS_UNKNOWN, NUMBER, unknown_tokens(part))]
     columns = [of_numbers(one) if one.kind == NUMBER else of_categories(one) for one in measures]
     return {**found, "columns": [column for column in columns if column is not None]}
 

@@ -1,6 +1,6 @@
 """Whether new rows are like the training rows: watched while they are predicted, told by column, never refused.
 
-rows, watched = watch(predictor.run, rows)
+rows, watched = watch(predictor, rows)
 ...                      # the blocks of ``rows`` are predicted, and counted as they go by
 watched.notes()
 """
@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from trainer.data.preprocess.tokenizer import FittedTokenizer
+from trainer.data.samples import Inputs
 from trainer.errors import shown
 from trainer.inference.drift_counts import Watch, watch_of
 from trainer.inference.drift_tests import (
@@ -24,7 +26,7 @@ from trainer.inference.drift_tests import (
     compared,
 )
 from trainer.inference.new_rows import Block, NewRows
-from trainer.inference.trained import TrainedRun
+from trainer.inference.predictor import Predictor
 from trainer.store.own_files import TRAINING_ROWS
 from trainer.system.files import unsealed
 from trainer.system.folders import is_there
@@ -41,11 +43,13 @@ class Watched:
         run: directory of the run.
         watch: over its columns, or None where the run keeps no statistics of them.
         why_not: then, why.
+        kept: the rows that were counted, where a classifier shall tell them from training rows.
     """
 
     run: Path
     watch: Watch | None
     why_not: str = ""
+    kept: list[Inputs] | None = None
 
     @cached_property
     def columns(self) -> list[ColumnDrift]:
@@ -76,17 +80,18 @@ class Watched:
         return [_values(column) for column in self.columns]
 
 
-def watch(run: TrainedRun, rows: NewRows) -> tuple[NewRows, Watched]:
+def watch(predictor: Predictor, rows: NewRows, *, keep: bool = False) -> tuple[NewRows, Watched]:
     """Return rows that are counted as they are used, and what is then known of them.
 
     Args:
-        run: that predicts them.
+        predictor: of the run.
         rows: new.
+        keep: hold those that are counted in memory.
 
     Raises:
         CheckpointError: the statistics of the training rows are damaged.
     """
-    directory = run.directory
+    directory, fitted = predictor.run.directory, predictor.models[0].fitted
     if not is_there(directory / TRAINING_ROWS, directory):
         why = f"drift is not watched: {directory} keeps no {TRAINING_ROWS}, being of an older Foldwise"
         return rows, Watched(directory, None, why)
@@ -95,12 +100,18 @@ def watch(run: TrainedRun, rows: NewRows) -> tuple[NewRows, Watched]:
         why = f"drift is not watched: there are no statistics of rows of the kind of {directory}"
         return rows, Watched(directory, None, why)
 
+    if isinstance(fitted, FittedTokenizer):
+        counting.unknown_tokens = fitted.maker.unknown_shares
+    kept: list[Inputs] | None = [] if keep else None
+
     def blocks() -> Iterator[Block]:
         for block in rows.blocks():
-            counting.add(block.inputs, rows.n_rows)
+            counted = counting.add(block.inputs, rows.n_rows)
+            if kept is not None and counted is not None:
+                kept.append(counted)
             yield block
 
-    return replace(rows, blocks=blocks), Watched(directory, counting)
+    return replace(rows, blocks=blocks), Watched(directory, counting, kept=kept)
 
 
 def title(column: ColumnDrift) -> str:

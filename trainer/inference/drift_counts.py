@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.row_measures import NUMBER, WORDS_UNKNOWN, Measure, measure_rows, unknown_words
+from trainer.data.row_measures import (
+    NUMBER,
+    TOKENS_UNKNOWN,
+    WORDS_UNKNOWN,
+    Measure,
+    Shares,
+    measure_rows,
+    unknown_words,
+)
 from trainer.data.row_statistics import MOST_CATEGORIES, most_rows, present, take
 from trainer.data.samples import Inputs, Texts, count_rows
 from trainer.errors import CheckpointError
@@ -100,12 +108,14 @@ class Watch:
         known_words: of the training texts, as numbers.
         n_counted: new rows so far.
         n_rows: new rows that came by.
+        unknown_tokens: returns the share of each text's tokens that the run's tokenizer does not know, or None.
     """
 
     columns: dict[str, Counted]
     known_words: frozenset[int]
     n_counted: int = 0
     n_rows: int = 0
+    unknown_tokens: Shares | None = None
 
     def add(self, inputs: Inputs, n_rows_in_all: int | None) -> Inputs | None:
         """Count the rows of a block; where there are many, part of them, drawn with a fixed seed.
@@ -136,6 +146,8 @@ class Watch:
         if part is None:
             return ()
         measures = measure_rows(part)
+        if isinstance(part, Texts) and TOKENS_UNKNOWN in self.columns and self.unknown_tokens is not None:
+            measures = [*measures, Measure(TOKENS_UNKNOWN, NUMBER, self.unknown_tokens(part))]
         if isinstance(part, Texts) and WORDS_UNKNOWN in self.columns:
             return [*measures, unknown_words(part.texts, self.known_words)]
         return measures

@@ -45,6 +45,7 @@ class Asked:
         skip_broken: images that cannot be read have no prediction; else they are refused.
         sample_id: column with the ids in a competition's file: names the rows where neither ``id`` nor the run does.
         named: what a frame is called in messages.
+        adversarial: whether a classifier shall tell them from the training rows.
     """
 
     id: str | None = None
@@ -55,6 +56,7 @@ class Asked:
     skip_broken: bool = False
     sample_id: str | None = None
     named: str = "the frame"
+    adversarial: bool = False
 
 
 @dataclass(frozen=True)

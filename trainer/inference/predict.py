@@ -120,7 +120,7 @@ def predict_to_file(
     require_page(drift)
     asked = asked or Asked()
     rows = open_new_rows(predictor, data, asked if sample is None else replace(asked, sample_id=sample.id))
-    rows, watched = watch(predictor.run, rows)
+    rows, watched = watch(predictor, rows, keep=asked.adversarial)
     seen, said = Seen(), list[str]()
     delimiter = None if sample is None else sample.delimiter or None
     with output_file(output, delimiter, exact=sample is not None) as write:
@@ -134,6 +134,8 @@ def predict_to_file(
             table, what = filled(sample, ids_N.tolist(), proba_NC, spec, fill, labels=labels, numbered=rows.numbered)
             write(table)
             said.append(what)
+    if asked.adversarial:
+        said.append(_adversarial(predictor, watched))
     return replace(outcome_of(predictor, rows, seen, _told(watched, drift, data, said)), drift=watched)
 
 
@@ -161,9 +163,11 @@ def predict_in_memory(
     """
     require_average(predictor, average)
     require_page(drift)
-    (rows, watched), seen = watch(predictor.run, open_rows(predictor, data, asked or Asked())), Seen()
+    asked, seen = asked or Asked(), Seen()
+    rows, watched = watch(predictor, open_rows(predictor, data, asked), keep=asked.adversarial)
     table = pa.concat_tables(predicted(predictor, rows, average, seen))
-    outcome = outcome_of(predictor, rows, seen, _told(watched, drift, data))
+    said = [_adversarial(predictor, watched)] if asked.adversarial else []
+    outcome = outcome_of(predictor, rows, seen, _told(watched, drift, data, said))
     return table, replace(outcome, drift=watched)
 
 
@@ -172,6 +176,15 @@ def _told(watched: Watched, page: Path | None, data: Any, said: Sequence[str] = 
     if page is not None:
         write_page(page, watched, data)
     return [*said, *watched.notes(page)]
+
+
+def _adversarial(predictor: Predictor, watched: Watched) -> str:
+    """Return what a classifier that tells new rows from training rows finds, or why there is none."""
+    from trainer.inference.adversarial import adversarial_note
+
+    if watched.kept is None:
+        return f"adversarial AUC: not computed: {watched.why_not}"
+    return adversarial_note(predictor.run, watched.kept)
 
 
 def outcome_of(predictor: Predictor, rows: NewRows, seen: Seen, said: Sequence[str] = ()) -> Outcome:

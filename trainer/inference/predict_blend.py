@@ -199,7 +199,7 @@ def _predicted(
         blended = blend_rows(member, data, asked, track)
         return replace(blended.first, proba_NC=all_rows(blended.found, blended.readable_N), spec=blended.spec)
     predictor = member()
-    rows, watched = watch(predictor.run, open_new_rows(predictor, data, asked))
+    rows, watched = watch(predictor, open_new_rows(predictor, data, asked))
     spec, seen = predictor.run.spec, Seen()
     ids, probas = list[NDArray[np.str_]](), list[Floats]()
     targets, known = list[Target](), list[NDArray[np.bool_]]()

@@ -32,7 +32,7 @@ from trainer.losses.class_weights import weights_by_class
 from trainer.metrics.check import try_metrics
 from trainer.run.baselines.quick_models import require_fitting
 from trainer.run.experiment import Candidate, Experiment, Loaders, Recipe, StartingWeights
-from trainer.run.rebuild import pretrained_file
+from trainer.run.rebuild import pretrained_file, unknown_tokens
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels
 from trainer.run.validate import check_data, require_fold, require_model_files
@@ -254,7 +254,7 @@ def run_files(
         "config.yaml": to_yaml(config).encode(),
         "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
         ROWS: rows,
-        TRAINING_ROWS: sealed(row_statistics(samples.inputs), indent=None),
+        TRAINING_ROWS: sealed(row_statistics(samples.inputs, unknown_tokens(experiment)), indent=None),
         **pretrained_file(experiment),
         "folds.json": experiment.plan.to_json().encode(),
         "split.json": (json.dumps(split, ensure_ascii=False) + "\n").encode(),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trainer.data.preprocess.tokenizer import PretrainedTokenizer
+from trainer.data.row_measures import Shares
 from trainer.data.samples import DataSpec
 from trainer.models.blueprint import blueprint_of
 from trainer.models.pretrained import TRANSFORMER
@@ -32,6 +33,14 @@ def loss_counts(spec: DataSpec, target: Target) -> dict[str, Any]:
 def loss_told(spec: DataSpec, counts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a fold's loss is built with, of the ``LOSS_COUNTS`` that were kept."""
     return {"task": spec.task, "n_classes": len(spec.classes), **counts}
+
+
+def unknown_tokens(experiment: Experiment) -> Shares | None:
+    """Return what tells the share of each text's tokens that the run's pretrained tokenizer does not know, if any."""
+    if experiment.recipe.sections["model"]["_target_"] != TRANSFORMER:
+        return None
+    preprocess, _ = prepared_inputs(experiment)
+    return preprocess.maker.unknown_shares if isinstance(preprocess, PretrainedTokenizer) else None
 
 
 def pretrained_file(experiment: Experiment) -> dict[str, bytes]:

@@ -80,6 +80,17 @@ class TokenMaker:
         types_T = np.concatenate([types for _, types in rows]) if self.has_types else None
         return Tokens(np.concatenate([tokens for tokens, _ in rows]), types_T, offsets, lengths_N)
 
+    def unknown_shares(self, texts: Texts) -> NDArray[np.float64]:
+        """Return the share of each row's tokens that are unknown (N,), special ones not counted; NaN of empty texts."""
+        if not texts.texts:
+            return np.zeros(0)
+        tokens = self.encode(texts, lambda lengths_N: max(int(lengths_N.max()), 1))
+        unknown_N = np.add.reduceat((tokens.tokens_T == self.empty_id).astype(np.int64), tokens.offsets[:-1])
+        n_special = int(self.backend.num_special_tokens_to_add(texts.pairs is not None))
+        shares_N = np.minimum(unknown_N / np.maximum(np.diff(tokens.offsets) - n_special, 1), 1.0)
+        empty_N = np.array([not text.strip() for text in texts.texts])
+        return np.where(empty_N, np.nan, shares_N)
+
     def _encoded(
         self, texts: Texts, rows: NDArray[np.int64], track: ShowProgress, doing: str
     ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.uint8]]]:
