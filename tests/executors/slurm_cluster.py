@@ -57,7 +57,6 @@ PropagateResourceLimits=NONE
 NodeName=n[1-3] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] CPUs=1 RealMemory=4000 State=UNKNOWN
 PartitionName=main Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=10
 PartitionName=high Nodes=n[1-3] MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
-PartitionName=closed Nodes=n[1-3] MaxTime=INFINITE State=UP AllowAccounts=nobody AllowGroups=nogroup
 """
 
 
