@@ -186,7 +186,8 @@ def test_a_partition_that_is_refused_is_named(begin):
 
 
 def test_jobs_are_left_looked_at_stopped_and_taken_up_again(begin, up, place, alone):
-    code, out, err = ended(begin("run=left", *SLURM, "executor.detach=true"))
+    slower = (*SLURM[:2], "model.seconds=1.5")  # a command has time to look at it
+    code, out, err = ended(begin("run=left", *slower, "executor.detach=true"))
     assert (code, err) == (0, ""), out
     assert "foldwise status runs/left" in out
     wait_for(lambda: training(place, "left", 0))
@@ -196,7 +197,7 @@ def test_jobs_are_left_looked_at_stopped_and_taken_up_again(begin, up, place, al
     assert "asked to save and end: fold 0 on " in said
     wait_for(lambda: not list((place / "runs/left").glob("fold_*/LOCK")), 60)
     assert read_attempt(place / "runs/left", 0).code in (143, None)
-    code, out, err = ended(begin("run=left", *SLURM))
+    code, out, err = ended(begin("run=left", *slower))
     assert (code, err) == (0, ""), out
     assert oof(place, "left") == alone
 
