@@ -20,12 +20,13 @@ from trainer.report.page.curves import (
     thinned,
 )
 from trainer.results import CVResult, FoldResult, OutOfFold
+from trainer.tasks import Target
 
 Floats = NDArray[np.float64]
 
 MOST_CLASSES = 12  # with curves of their own
 MOST_FOLDS = 20  # with curves of their own; the band is of all
-MOST_VALUES = 2_000_000  # rows times classes; more, and the curves (not the counts) are of a sample of the rows
+MOST_VALUES = 500_000  # rows times classes; more, and the curves (not the counts) are of a sample of the rows
 POINTS, POINTS_OF_FOLD = 200, 80
 STEPS = {True: 1000, False: 100}  # of the slider: where there is one curve, where there are several
 MOST_EPOCHS = 200
@@ -42,20 +43,20 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
         oof: of all rows.
         weakest: class numbers, those to be drawn first.
     """
-    truth_MK, score_MK = result.task.one_against_rest(oof.target, oof.proba.astype(np.float64))
-    alone = truth_MK.shape[1] == 1
-    drawn = [0] if alone else [k for k in weakest if truth_MK[:, k].any()][:MOST_CLASSES]
+    alone = result.task.positive_class(result.classes) is not None
+    support_C = result.task.class_counts(oof.target, len(result.classes))
+    drawn = [1] if alone else [k for k in weakest if support_C[k]][:MOST_CLASSES]
     steps = STEPS[alone]
     thresholds_T = np.arange(steps + 1) / steps
     part_M, names = _parts(oof, result.repeats)
     shown_M = sampled_rows(len(part_M), max(1, len(drawn)))
     classes = []
     for k in drawn:
-        truth_M, score_M = truth_MK[:, k].astype(np.bool_), score_MK[:, k]
+        truth_M, score_M = one_class(oof.target, oof.proba, k)
         counts = counts_above(truth_M, score_M, thresholds_T)
         classes.append(
             {
-                "name": result.classes[-1 if alone else k],
+                "name": result.classes[k],
                 "n": [int(truth_M.sum()), int((~truth_M).sum())],
                 "hits": counts.hits_T.tolist(),
                 "false": counts.false_T.tolist(),
@@ -64,7 +65,7 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
         )
     return {
         "classes": classes,
-        "n_classes": 1 if alone else truth_MK.shape[1],
+        "n_classes": 1 if alone else len(result.classes),
         "folds": names[:MOST_FOLDS],
         "n_folds": len(names),
         "steps": steps,
@@ -73,6 +74,12 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
         "n_rows": len(part_M),
         "sample": None if len(shown_M) == len(part_M) else len(shown_M),
     }
+
+
+def one_class(target: Target, proba: NDArray[Any], k: int) -> tuple[NDArray[np.bool_], Floats]:
+    """Return which rows are of a class, or have a label, and what each was given; of one column, not of all."""
+    truth = target[:, k] > 0 if target.ndim == 2 else target == k
+    return np.asarray(truth, dtype=np.bool_), proba[:, k].astype(np.float64)
 
 
 def _parts(oof: OutOfFold, repeats: int) -> tuple[NDArray[np.int64], list[str]]:

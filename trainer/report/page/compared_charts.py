@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.report.page.charts import MOST_CLASSES, POINTS, points_of, rounded, sampled_rows
+from trainer.report.page.charts import MOST_CLASSES, POINTS, one_class, points_of, rounded, sampled_rows
 from trainer.report.page.class_scores import scores_of_classes
 from trainer.report.page.curves import precision_recall, ranking, reliability, roc
 from trainer.tasks import Target, Task
@@ -54,17 +54,16 @@ def compared_charts(
 
 def _classes(task: Task, classes: Sequence[str], runs: Sequence[RunToDraw]) -> list[dict[str, Any]]:
     weakest = scores_of_classes(task, len(classes), runs[0].target, runs[0].proba).weakest()
-    columns = [task.one_against_rest(run.target, run.proba) for run in runs]
-    alone = columns[0][0].shape[1] == 1
-    drawn = [0] if alone else [k for k in weakest if columns[0][0][:, k].any()][:MOST_CLASSES]
-    shown_M = [sampled_rows(len(truth), len(drawn) * len(runs)) for truth, _ in columns]
+    support_C = task.class_counts(runs[0].target, len(classes))
+    alone = task.positive_class(classes) is not None
+    drawn = [1] if alone else [k for k in weakest if support_C[k]][:MOST_CLASSES]
+    shown_M = [sampled_rows(len(run.target), len(drawn) * len(runs)) for run in runs]
     found = []
     for k in drawn:
         lines = [
-            _lines(truth[rows, k].astype(np.bool_), score[rows, k])
-            for (truth, score), rows in zip(columns, shown_M, strict=True)
+            _lines(*one_class(run.target[rows], run.proba[rows], k)) for run, rows in zip(runs, shown_M, strict=True)
         ]
-        found.append({"name": classes[-1 if alone else k], "runs": lines})
+        found.append({"name": classes[k], "runs": lines})
     return found
 
 

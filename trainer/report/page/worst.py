@@ -54,7 +54,7 @@ class RowsTogether:
 
     ids_U: NDArray[np.str_]
     target_U: NDArray[Any]
-    proba_UC: NDArray[np.float64]
+    proba_UC: NDArray[Any]
     predicted_U: NDArray[Any]
     probable_UK: NDArray[np.float64]
     loss_U: NDArray[np.float64]
@@ -64,8 +64,10 @@ class RowsTogether:
 def rows_together(result: CVResult, oof: OutOfFold) -> RowsTogether:
     """Return each held-out row once."""
     task, row_M = result.task, row_numbers(oof)
-    sums = [np.bincount(row_M, weights=column) for column in oof.proba.T.astype(np.float64)]
-    proba_UC: NDArray[np.float64] = (np.stack(sums, axis=1) / np.bincount(row_M)[:, None]).astype(np.float64)
+    proba_UC = oof.proba  # as they are where each row is there once: of many classes they take much memory
+    if result.repeats > 1:
+        sums = [np.bincount(row_M, weights=column) for column in oof.proba.T.astype(np.float64)]
+        proba_UC = np.stack(sums, axis=1) / np.bincount(row_M)[:, None]
     first_U = np.full(len(proba_UC), -1)
     first_U[row_M[::-1]] = np.arange(len(row_M))[::-1]
     target_U = oof.target[first_U]
@@ -100,12 +102,13 @@ def _fold(result: CVResult, oof: OutOfFold, place: int) -> str:
     return str(fold) if result.repeats == 1 else f"r{int(oof.repeat[place])} f{fold}"
 
 
-def _of_label(result: CVResult, target_U: NDArray[Any], proba_UC: NDArray[np.float64]) -> NDArray[np.float64]:
+def _of_label(result: CVResult, target_U: NDArray[Any], proba_UC: NDArray[Any]) -> NDArray[np.float64]:
     """Return (U, 1) what the label of a row was given, (U, L) of each label; of numbers the error (U, 1)."""
     if not result.task.has_classes:
         error_U1: NDArray[np.float64] = np.abs(proba_UC - target_U[:, None])
         return error_U1
     if result.task.several_labels:
-        return np.where(target_U > 0, proba_UC, 1 - proba_UC)
-    probable_U1: NDArray[np.float64] = np.take_along_axis(proba_UC, target_U[:, None], axis=1)
-    return probable_U1
+        proba64_UL = proba_UC.astype(np.float64)
+        return np.where(target_U > 0, proba64_UL, 1 - proba64_UL)
+    probable_U1: NDArray[Any] = np.take_along_axis(proba_UC, target_U[:, None], axis=1)
+    return probable_U1.astype(np.float64)
