@@ -37,6 +37,14 @@ class SummedWords(nn.Module):
         return self.head((self.words(padded) + places).sum(dim=1))
 
 
+class MeanWords(SummedWords):
+    """Divides by the number of tokens that are no padding, as recurrent networks stop at the last of them."""
+
+    def forward(self, tokens):
+        n_tokens = (tokens != PAD).sum(dim=1).clamp(min=1)
+        return self.head(self.words(tokens).sum(dim=1) / n_tokens[:, None])
+
+
 class Maps(nn.Module):
     """Two convolutions, and the mean of the maps."""
 
@@ -77,6 +85,16 @@ def test_tokens_of_a_linear_model_have_their_exact_share():
     assert found.change == pytest.approx(expected.sum(), abs=1e-5)
     assert abs(found.missed) < 1e-5
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_text_that_says_nothing_is_as_long_as_the_row():
+    model, tokens = MeanWords(), torch.tensor([[5, 7, 5, 2]])
+    label = log_odds(fold_model(model), TASKS["multilabel"], 0)
+    found = of_tokens(fold_model(model), {"tokens": tokens}, label, name="tokens", pad_id=PAD, kept=set())
+    expected = ((model.words.weight[tokens[0]] - model.words.weight[PAD]) @ model.head.weight[0]).detach().numpy() / 4
+    assert found.weights == pytest.approx(expected, abs=1e-6)
+    assert found.change == pytest.approx(expected.sum(), abs=1e-6)
+    assert found.missed < 1e-4
 
 
 def test_maps_are_weighed_as_by_hand():

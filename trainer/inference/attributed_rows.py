@@ -23,7 +23,6 @@ from trainer.inference.worst_rows import Inspection, inspect_run, worst
 from trainer.run.copies import open_copy
 from trainer.store.run_files import read_run_rows
 from trainer.system import interrupts
-from trainer.wording.lists import first_few
 
 Floats = NDArray[np.float64]
 PREDICTED, LABEL = "predicted", "label"  # what may be explained, besides a class
@@ -157,8 +156,7 @@ def _place(found: Inspection, row: int, explained: str) -> int:
     if explained == PREDICTED:
         return int(found.proba_NC[row].argmax())
     allowed = [PREDICTED, *([] if task.several_labels else [LABEL]), *classes]
-    close = did_you_mean(explained, allowed)
-    raise ConfigError(f"--of {explained}: no such {task.noun}{close}; have: {first_few(allowed, 12)}")
+    raise ConfigError(f"--of {explained}: no such {task.noun}{did_you_mean(explained, allowed)}")
 
 
 def _unseen_by(run: TrainedRun, ids: Sequence[str]) -> list[list[int]]:

@@ -104,20 +104,41 @@ def of_tokens(
     others = {key: value for key, value in inputs.items() if key != name}
     with _ready(model):
         layer, start = _embedding(model, inputs, tokens_1T)
-        method = LayerIntegratedGradients(_called(model, explained, (name, *others)), layer)
+        called = _called(model, explained, (name, *others))
+        method = LayerIntegratedGradients(called, layer)
 
-        def measure(steps: int) -> tuple[Tensor, Tensor]:
-            weights_1LE, missed = method.attribute(
+        def measure(steps: int) -> Tensor:
+            weights_1LE: Tensor = method.attribute(
                 tokens_1T,
                 baseline_1T,
                 additional_forward_args=tuple(others.values()) or None,
                 n_steps=steps,
                 internal_batch_size=AT_A_TIME,
-                return_convergence_delta=True,
             )
-            return weights_1LE[0].double().sum(dim=-1)[start : start + tokens_1T.shape[1]], missed
+            return weights_1LE[0].double().sum(dim=-1)[start : start + tokens_1T.shape[1]]
 
-        return _complete(measure)
+        def told(tokens: Tensor) -> float:
+            with torch.no_grad():
+                return called(tokens, *others.values()).double().item()
+
+        whole, nothing_1LE = told(tokens_1T), _output(layer, lambda: told(baseline_1T))
+        hook = layer.register_forward_hook(lambda *_: nothing_1LE)  # a model may ask the tokens how many there are
+        try:
+            change = whole - told(tokens_1T)
+        finally:
+            hook.remove()
+        return _complete(measure, change)
+
+
+def _output(layer: nn.Module, run: Callable[[], object]) -> Tensor:
+    """Return what a module gives when the model is run."""
+    caught = list[Tensor]()
+    hook = layer.register_forward_hook(lambda _module, _inputs, output: caught.append(output))
+    try:
+        run()
+    finally:
+        hook.remove()
+    return caught[0]
 
 
 def of_pixels(model: FoldModel, images_1CHW: Tensor, explained: Explained) -> Attribution:
@@ -170,31 +191,31 @@ def _cam(model: FoldModel, images_1CHW: Tensor, explained: Explained, layer: nn.
 def _patches(model: FoldModel, images_1CHW: Tensor, explained: Explained) -> Attribution:
     from captum.attr import IntegratedGradients
 
-    method = IntegratedGradients(_called(model, explained, ("images",)))
+    called = _called(model, explained, ("images",))
+    method = IntegratedGradients(called)
 
-    def measure(steps: int) -> tuple[Tensor, Tensor]:
-        weights_1CHW, missed = method.attribute(
-            images_1CHW, n_steps=steps, internal_batch_size=AT_A_TIME, return_convergence_delta=True
-        )
+    def measure(steps: int) -> Tensor:
+        weights_1CHW: Tensor = method.attribute(images_1CHW, n_steps=steps, internal_batch_size=AT_A_TIME)
         weights_HW = weights_1CHW[0].double().sum(dim=0)
         side = -(-max(weights_HW.shape) // PATCHES)
         height, width = (-(-length // side) for length in weights_HW.shape)
-        padded_HW = nn.functional.pad(
-            weights_HW, (0, width * side - weights_HW.shape[1], 0, height * side - weights_HW.shape[0])
-        )
-        return padded_HW.reshape(height, side, width, side).sum(dim=(1, 3)), missed
+        missing = (0, width * side - weights_HW.shape[1], 0, height * side - weights_HW.shape[0])
+        padded_HW = nn.functional.pad(weights_HW, missing)
+        return padded_HW.reshape(height, side, width, side).sum(dim=(1, 3))
 
-    return _complete(measure)
+    with torch.no_grad():
+        whole, nothing = (called(images).double().item() for images in (images_1CHW, torch.zeros_like(images_1CHW)))
+    return _complete(measure, whole - nothing)
 
 
-def _complete(measure: Callable[[int], tuple[Tensor, Tensor]]) -> Attribution:
+def _complete(measure: Callable[[int], Tensor], change: float) -> Attribution:
     """Return attributions in as many steps as it takes for their sum to be what it should be."""
     for steps in STEPS:
-        weights, delta = measure(steps)
-        missed, whole = float(delta.sum()), float(weights.abs().sum())
-        if abs(missed) <= MISSED * whole:
+        weights = measure(steps)
+        missed = abs(float(weights.sum()) - change) / max(float(weights.abs().sum()), 1e-12)
+        if missed <= MISSED:
             break
-    return Attribution(weights.detach().cpu().numpy(), float(weights.sum()) - missed, abs(missed) / max(whole, 1e-12))
+    return Attribution(weights.detach().cpu().numpy(), change, missed)
 
 
 def _called(model: FoldModel, explained: Explained, names: tuple[str, ...]) -> Callable[..., Tensor]:
