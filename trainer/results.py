@@ -185,6 +185,8 @@ class CVResult:
         baselines: quick models on the same folds, by name.
         positive: of a binary task, the class that precision, recall and ranking metrics speak of; else None.
         n_groups: how many groups the intervals are drawn from, each with all its rows; None = rows are drawn.
+        seeds: where the same folds were trained under several: ``seeds``, and by metric under ``metrics`` the value out
+            of fold under each, their ``sd``, and the variance of a fold's value from ``seed``, ``rows`` and ``folds``.
     """
 
     n_splits: int
@@ -203,3 +205,9 @@ class CVResult:
     positive: str | None = None
     n_groups: int | None = None
     baselines: dict[str, Baseline] = field(default_factory=dict)
+    seeds: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_different(self) -> int:
+        """Repeats that split the rows otherwise; the others have the same folds under another seed."""
+        return self.repeats // max(1, len(self.seeds.get("seeds", ())))

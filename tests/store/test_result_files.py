@@ -28,6 +28,7 @@ KEYS = [
     "positive",
     "n_groups",
     "baselines",
+    "seeds",
 ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from trainer.config.keys import typed
 from trainer.errors import did_you_mean, shown
 from trainer.wording.translations import _
 
@@ -68,6 +69,23 @@ class OneOf:
         return value in self.known or (self.dotted and isinstance(value, str) and "." in value)
 
 
+@dataclass(frozen=True)
+class Several:
+    """A whole number within the bound beside it, or a list of different ones."""
+
+    most: int = 1000
+
+    def problem(self, value: object, within: Within) -> str | None:
+        """Return what is wrong with a value, or None."""
+        numbers = value if isinstance(value, list) else [value]
+        whole = all(isinstance(one, int) and not isinstance(one, bool) and within.holds(one) for one in numbers)
+        if not whole or max([0, *numbers]) > LARGEST:
+            return f"must be a whole number, {within.words(whole=True)}, or a list of such"
+        if not numbers or len(set(numbers)) < len(numbers):
+            return "must be a list of different numbers, one at least"
+        return f"at most {self.most} of them" if len(numbers) > self.most else None
+
+
 def at_least(low: float) -> Within:
     """Return the bound of numbers from ``low`` on."""
     return Within(low)
@@ -99,6 +117,7 @@ class Option:
         about: what it is, in one line.
         within: bounds of a number.
         one_of: words.
+        several: whether a list of such numbers may stand in place of one.
     """
 
     key: str
@@ -107,6 +126,7 @@ class Option:
     about: str
     within: Within | None
     one_of: OneOf | None
+    several: Several | None = None
 
     def allowed(self) -> str:
         """Return what it may be beyond its type: ``at least 0, or all``; "" where the type says it all."""
@@ -119,6 +139,9 @@ class Option:
 
     def problem(self, value: Any) -> str | None:
         """Return what is wrong with a value of the right type, in one line with its key, or None."""
+        if self.several is not None and self.within is not None:
+            said = self.several.problem(value, self.within)
+            return None if said is None else f"{self.key}={shown(typed(value))}: {said}"
         if value is None or (self.one_of is not None and self.one_of.holds(value)):
             return None
         if isinstance(value, int) and abs(value) > LARGEST:
@@ -155,7 +178,8 @@ def options_of(record: type, prefix: str = "") -> Iterator[Option]:
             continue
         found = {type(item): item for item in beside}
         default = field.default if field.default_factory is MISSING else field.default_factory()
-        yield Option(key, kind, default, found.get(str, ""), found.get(Within), found.get(OneOf))
+        parts = found.get(Within), found.get(OneOf), found.get(Several)
+        yield Option(key, kind, default, found.get(str, ""), *parts)
 
 
 def bound_problems(record: Any, prefix: str = "") -> list[str]:

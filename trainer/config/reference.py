@@ -71,6 +71,8 @@ def _may_be(option: Option) -> str:
     kind = describe(option.kind)
     if option.within is None:
         return kind
+    if option.several is not None:
+        return f"whole number, {option.allowed()}, or a list `[1,2,3]`"
     number = "whole number" if int in (get_args(option.kind) or (option.kind,)) else "number"
     return f"{number}, {option.allowed()}"
 

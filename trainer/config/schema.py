@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from trainer.config.bounds import above, at_least, between, one_of
+from trainer.config.bounds import Several, above, at_least, between, one_of
 from trainer.config.executor import ExecutorConfig
 from trainer.system.paths import PATH
 from trainer.wording.translations import N_
@@ -245,7 +245,12 @@ class RunConfig:
         "whether to resume a run that is there; wait = also wait for folds that others train",
     ] = "auto"
     force_resume: Annotated[bool, "go on although something that alters the numbers has changed"] = False
-    seed: Annotated[int, at_least(0), "of weights, batches and augmentation, with repeat and fold"] = 42
+    seed: Annotated[
+        Any,
+        at_least(0),
+        Several(),
+        "of weights, batches and augmentation, with repeat and fold; a list trains the same folds once for each",
+    ] = 42
     max_epochs: Annotated[int, between(1, 10**9, "[]"), "epochs of each fold"] = 20
     batch_size: Annotated[int, at_least(1), "rows of a batch"] = 32
     device: Annotated[str, "auto, cpu, cuda or cuda:N; auto = cuda where there is one"] = "auto"

@@ -100,7 +100,7 @@ def _rest_of_epoch(
     data: TrainingSet, rows: FoldRows, settings: FitSettings, progress: FitState
 ) -> Iterator[Iterator[Batch]]:
     """Yield the batches that are left of the epoch at hand."""
-    key = (settings.seed, rows.repeat, rows.fold, progress.epoch)
+    key = (settings.seed, *rows.key, progress.epoch)
     order = training_order(rows.train, settings.batch_size, key, data.rows.lengths())
     done = progress.windows * settings.accumulate_steps
     with closing(data.batches(order[done:], key)) as batches, _same_signal():

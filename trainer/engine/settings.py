@@ -64,6 +64,7 @@ class FoldRows:
         held_out: scored at the end.
         monitor: scored after each epoch to pick one; None keeps the last epoch.
         name: what the fold is called: repeat x n_splits + fold, or ``all``.
+        split: which of the different splits it has, where repeats differ in the seed too; None = ``repeat``.
     """
 
     repeat: int
@@ -72,3 +73,9 @@ class FoldRows:
     held_out: RowNumbers
     monitor: RowNumbers | None = None
     name: int | str = 0
+    split: int | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What random numbers go by, beside the seed: split and fold, the same under every seed."""
+        return self.repeat if self.split is None else self.split, self.fold

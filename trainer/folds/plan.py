@@ -37,6 +37,8 @@ class FoldPlan:
         fingerprint: sha256 of ids, labels, groups, strategy, k and seed, and of what else decided the split.
         notes: what was decided about the split.
         train_rows: by (repeat, fold), where a fold trains on less than all rows it does not hold out.
+        seeds: of training, where the same folds are trained once for each: the repeats of the first seed come first,
+            then the same again for the next; empty where there is one seed.
     """
 
     strategy: str
@@ -47,6 +49,12 @@ class FoldPlan:
     fingerprint: str
     notes: tuple[str, ...] = ()
     train_rows: Mapping[tuple[int, int], RowNumbers] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def n_different(self) -> int:
+        """Repeats that split the rows otherwise; the others have the same folds under another seed."""
+        return self.repeats // max(1, len(self.seeds))
 
     @property
     def n_folds(self) -> int:
@@ -66,7 +74,8 @@ class FoldPlan:
         fields["train_rows"] = [
             {"repeat": repeat, "fold": fold, "runs": _runs(rows)} for (repeat, fold), rows in self.train_rows.items()
         ]
-        return json.dumps(fields if self.train_rows else {k: v for k, v in fields.items() if k != "train_rows"}) + "\n"
+        absent = [name for name in ("train_rows", "seeds") if not fields[name]]
+        return json.dumps({name: value for name, value in fields.items() if name not in absent}) + "\n"
 
 
 def read_plan(path: Path) -> FoldPlan:
@@ -82,7 +91,7 @@ def plan_of(fields: Mapping[str, Any]) -> FoldPlan:
         (part["repeat"], part["fold"]): np.concatenate([np.arange(*run) for run in part["runs"]])
         for part in values.get("train_rows", [])
     }
-    return FoldPlan(**{**values, "notes": tuple(values["notes"])})
+    return FoldPlan(**{**values, "notes": tuple(values["notes"]), "seeds": tuple(values.get("seeds", ()))})
 
 
 def make_folds(

@@ -97,7 +97,7 @@ def compare(
         is_paired=not unpaired,
         n_groups=drawing.n_groups,
         differs=_differs(compared),
-        notes=tuple(_notes(compared)),
+        notes=(*_notes(compared), *_within_seeds(pairs)),
     )
 
 
@@ -119,7 +119,7 @@ def _apart(
     compared = []
     for place, (name, run, drawing) in enumerate(zip(names, runs, drawings, strict=True)):
         (one,) = compared_runs(metric, [run], drawing, seed=seed + place)
-        compared.append(ComparedRun(name, run, one.score, one.folds, one.drawn_D, one.undefined))
+        compared.append(ComparedRun(name, run, one.score, one.folds, one.drawn_D, one.undefined, one.by_seed))
     return compared, [unpaired(a, b, metric) for a, b in combinations(compared, 2)], drawings[0]
 
 
@@ -149,6 +149,15 @@ def _differs(runs: Sequence[ComparedRun]) -> dict[str, dict[str, tuple[Any, Any]
         one.name: differences({"config": first["config"]}, {"config": one.run.run.identity["config"]}, hardware=False)
         for one in runs[1:]
     }
+
+
+def _within_seeds(pairs: Sequence[Pair]) -> list[str]:
+    """Warn of differences that another seed makes, too."""
+    return [
+        f"{pair.b.name} against {pair.a.name}: another seed changes as much as they differ by (sd {pair.seed_sd:.4f})"
+        for pair in pairs
+        if pair.within_seeds
+    ]
 
 
 def _notes(runs: Sequence[ComparedRun]) -> list[str]:

@@ -1,5 +1,6 @@
 """What there is to say of two runs, figure by figure: a text each, and why where there is none."""
 
+import math
 from collections.abc import Iterator
 
 from trainer.evidence.correlated_bayes import Posterior
@@ -28,6 +29,14 @@ def pair_rows(comparison: Comparison, pair: Pair) -> Iterator[tuple[str, str]]:
     yield "corrected t-test", folds_text(pair, pair.folds)
     yield "Bayesian t-test", probable_text(pair, pair.probable)
     yield "power", smallest_text(pair.smallest)
+    if not math.isnan(pair.seed_sd):
+        yield "seeds", seeds_text(pair)
+
+
+def seeds_text(pair: Pair) -> str:
+    """Return the difference in units of what another seed changes."""
+    sd = f"standard deviation of the seed ({number(pair.seed_sd)}, over {len(pair.a.by_seed)} seeds)"
+    return f"{pair.lead / pair.seed_sd:+.1f} times the {sd}" if pair.seed_sd > 0 else f"the {sd} is 0"
 
 
 def rows_text(comparison: Comparison, rows: Drawn | NotDefined) -> str:

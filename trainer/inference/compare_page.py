@@ -140,6 +140,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
             "folds": list(run.folds),
             "mean": run.mean,
             "sd": run.sd,
+            "by_seed": list(run.by_seed),
             "differs": {key: list(pair) for key, pair in comparison.differs.get(run.name, {}).items()},
         }
         for run in comparison.runs
@@ -165,6 +166,7 @@ def _pair_dict(pair: Pair) -> dict[str, Any]:
         "b": pair.b.name,
         "difference": pair.lead,
         "same": pair.same,
+        "seed_sd": pair.seed_sd,
         **found,
         "p_holm": dict(pair.p),
     }

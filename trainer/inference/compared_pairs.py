@@ -78,6 +78,16 @@ class Pair:
         return not isinstance(self.rows, NotDefined) and max(map(abs, (self.lead, self.rows.se, *self.rows.ci95))) == 0
 
     @property
+    def seed_sd(self) -> float:
+        """Standard deviation from seed to seed, that of both runs together; NaN where they have one seed."""
+        return math.sqrt((self.a.seed_sd**2 + self.b.seed_sd**2) / 2)
+
+    @property
+    def within_seeds(self) -> bool:
+        """Whether another seed changes the metric by as much as the runs differ; False where nobody knows."""
+        return not self.same and abs(self.lead) <= self.seed_sd
+
+    @property
     def by_rows(self) -> bool | None:
         """Whether the rows show a difference; None where they cannot say."""
         if isinstance(self.rows, NotDefined):
@@ -175,7 +185,17 @@ def _folds(a: ComparedRun, b: ComparedRun, metric: str, *, same: bool) -> FoldSp
     if undefined := a.undefined or b.undefined:
         return NotDefined(undefined)
     lead_J = np.array([_lead(metric, one, other) for one, other in zip(a.folds, b.folds, strict=True)])
-    return corrected_t(lead_J, per_training_row(a))
+    return corrected_t(_once_per_split(lead_J, a), per_training_row(a))
+
+
+def _once_per_split(lead_J: NDArray[np.float64], run: ComparedRun) -> NDArray[np.float64]:
+    """Return the mean over repeats that have the same folds: seeds are no further evidence of other training rows."""
+    plan = run.run.plan
+    different, split_R = np.unique(plan.fold_of_row, axis=0, return_inverse=True)
+    if len(different) == plan.repeats:
+        return lead_J
+    lead_RK = lead_J.reshape(plan.repeats, plan.n_splits)
+    return np.concatenate([lead_RK[split_R.ravel() == split].mean(axis=0) for split in range(len(different))])
 
 
 def per_training_row(run: ComparedRun) -> float:
@@ -195,7 +215,7 @@ def _smallest(folds: FoldSpread, run: ComparedRun) -> Smallest:
     now = smallest_difference(sd, n_results, ratio)
     if plan.strategy not in SHUFFLED or run.run.run.identity["config"].get("cv.shuffle") is False:
         return Smallest(now, None, None)
-    repeats = max(MORE_REPEATS, 2 * plan.repeats)
+    repeats = max(MORE_REPEATS, 2 * plan.n_different)
     return Smallest(now, repeats, smallest_difference(sd, plan.n_splits * repeats, ratio))
 
 

@@ -28,6 +28,7 @@ class ComparedRun:
         folds: in each fold, in (repeat, fold) order; NaN where it is undefined.
         drawn_D: on the rows of each draw.
         undefined: why it is in some folds, or in the score; or empty.
+        by_seed: the score under each seed; empty where there is one.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ComparedRun:
     folds: tuple[float, ...]
     drawn_D: Floats
     undefined: str = ""
+    by_seed: tuple[float, ...] = ()
 
     @property
     def ci95(self) -> tuple[float, float] | None:
@@ -46,6 +48,11 @@ class ComparedRun:
     def mean(self) -> float:
         """Over the folds in which it is defined."""
         return mean_of_defined(self.folds)
+
+    @property
+    def seed_sd(self) -> float:
+        """Standard deviation of the score from seed to seed; NaN where the run has one."""
+        return float(np.std(self.by_seed, ddof=1)) if len(self.by_seed) > 1 else math.nan
 
     @property
     def sd(self) -> float:
@@ -95,7 +102,7 @@ def compared_runs(metric: str, runs: Sequence[HeldOut], drawing: Drawing, *, see
     drawn_KD = _drawn(metric, runs, drawing, seed)
     folds = [_by_fold(metric, run) for run in runs]
     return [
-        ComparedRun(name, run, mean_score(metric, run), values, drawn_D, _undefined(values, run))
+        ComparedRun(name, run, mean_score(metric, run), values, drawn_D, _undefined(values, run), _by_seed(metric, run))
         for name, run, values, drawn_D in zip(names, runs, folds, drawn_KD, strict=True)
     ]
 
@@ -113,11 +120,17 @@ def held_out_rows(run: HeldOut, repeat: int) -> NDArray[np.int64]:
 
 def mean_score(metric: str, run: HeldOut) -> float:
     """Return a metric on the held-out rows, mean over repeats; NaN where it is undefined in all."""
-    values = []
-    for repeat in range(run.plan.repeats):
-        rows = held_out_rows(run, repeat)
-        values.append(_value(metric, run, repeat, rows))
-    return mean_of_defined(values)
+    return mean_of_defined(_by_repeat(metric, run))
+
+
+def _by_repeat(metric: str, run: HeldOut) -> list[float]:
+    return [_value(metric, run, repeat, held_out_rows(run, repeat)) for repeat in range(run.plan.repeats)]
+
+
+def _by_seed(metric: str, run: HeldOut) -> tuple[float, ...]:
+    """Return the score under each seed, mean over the repeats that split the rows otherwise."""
+    values, n = _by_repeat(metric, run), run.plan.n_different
+    return tuple(mean_of_defined(values[at : at + n]) for at in range(0, len(values), n)) if run.plan.seeds else ()
 
 
 def _by_fold(metric: str, run: HeldOut) -> tuple[float, ...]:

@@ -168,7 +168,8 @@ def _folds_difference(first: HeldOut, other: HeldOut) -> str:
         return ""
     said = f"{other.directory} does not fit {first.directory}: other folds: "
     if here.fold_of_row.shape != there.fold_of_row.shape or here.n_splits != there.n_splits:
-        return f"{said}{_named(there)} there, {_named(here)} here"
+        seeds = "" if len(here.seeds) == len(there.seeds) else " (as many seeds for both, such as seed=[1,2,3])"
+        return f"{said}{_named(there)} there, {_named(here)} here{seeds}"
     repeat, row = np.argwhere(here.fold_of_row != there.fold_of_row)[0]
     n_rows = int((here.fold_of_row != there.fold_of_row).any(axis=0).sum())
     folds = [
@@ -179,7 +180,8 @@ def _folds_difference(first: HeldOut, other: HeldOut) -> str:
 
 
 def _named(plan: FoldPlan) -> str:
-    return f"{plan.strategy}, {plan.n_splits} folds x {plan.repeats}"
+    seeds = f" x {len(plan.seeds)} seeds" if plan.seeds else ""
+    return f"{plan.strategy}, {plan.n_splits} folds x {plan.n_different}{seeds}"
 
 
 def _common_plan(runs: Sequence[HeldOut]) -> FoldPlan:
@@ -197,7 +199,7 @@ def _common_plan(runs: Sequence[HeldOut]) -> FoldPlan:
             )
     facts = json.dumps([[run.plan.fingerprint for run in runs], fold_of_row.tolist()])
     fingerprint = hashlib.sha256(facts.encode()).hexdigest()
-    return replace(plan, repeats=repeats, fold_of_row=fold_of_row, fingerprint=fingerprint, train_rows={})
+    return replace(plan, repeats=repeats, fold_of_row=fold_of_row, fingerprint=fingerprint, train_rows={}, seeds=())
 
 
 def _alike(runs: Sequence[HeldOut]) -> list[str]:

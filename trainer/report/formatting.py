@@ -61,6 +61,22 @@ def interval_lines(result: CVResult) -> list[str]:
     return [f"95 % CI: {result.n_groups} groups are drawn, each with all its rows, since rows of one group are alike"]
 
 
+def seed_lines(result: CVResult) -> list[str]:
+    """Return what the seeds of a run say of its leading metric; nothing where there is one seed."""
+    if not result.seeds:
+        return []
+    found, label = result.seeds["metrics"][result.primary], plain_label(result.primary)
+    values = ", ".join(map(number, found["oof"]))
+    line = f"seeds {', '.join(map(str, result.seeds['seeds']))} on the same folds: {label} out of fold {values}"
+    if "sd" not in found:
+        return [f"{line}; its spread: {found['undefined']}"]
+    line += f" (sd {number(found['sd'])})"
+    if found["shares"] is None:
+        return [line]
+    named = zip(("seed", "held-out rows", "folds"), found["shares"], strict=True)
+    return [f"{line}; of the variance of a fold's value: {', '.join(f'{what} {100 * s:.0f} %' for what, s in named)}"]
+
+
 def signed(value: float) -> str:
     """Return a difference with its sign."""
     return f"{round(value, 4) + 0.0:+.4f}" if math.isfinite(value) else "–"  # + 0.0 turns -0 into 0
@@ -86,7 +102,9 @@ def primary_first(result: CVResult) -> list[str]:
 def folds_text(result: CVResult) -> str:
     """Return how the rows were split, in words."""
     folds = f"{result.n_splits} fold{'s' if result.n_splits > 1 else ''}"
-    return folds if result.repeats == 1 else f"{folds} x {result.repeats} repeats"
+    n_seeds = len(result.seeds.get("seeds", [])) or 1
+    repeats = result.n_different
+    return f"{folds}{f' x {repeats} repeats' if repeats > 1 else ''}{f' x {n_seeds} seeds' if n_seeds > 1 else ''}"
 
 
 def fold_name(part: FoldResult, repeats: int) -> str:

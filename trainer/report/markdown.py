@@ -19,6 +19,7 @@ from trainer.report.formatting import (
     plain_label,
     plus_minus,
     primary_first,
+    seed_lines,
     signed,
     undefined_lines,
 )
@@ -105,6 +106,7 @@ def _shared(
         "warnings": warnings,
         "hints": hints,
         "undefined_lines": undefined_lines(result),
+        "seed_lines": seed_lines(result),
         "optimism_rows": [[metric_label(name), signed(value)] for name, value in (result.optimism or {}).items()],
         "nested": nested_table(result, folds),
         "baselines": baseline_table(result),

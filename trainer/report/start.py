@@ -15,7 +15,8 @@ SHOWN_CLASSES = 12
 
 def show_data(console: Console, spec: DataSpec, samples: Samples, plan: FoldPlan, device: str) -> None:
     """Print task, classes with their counts, the positive one, folds, and the notes on how the data was read."""
-    repeats = f" x {plan.repeats} repeats" if plan.repeats > 1 else ""
+    repeats = f" x {plan.n_different} repeats" if plan.n_different > 1 else ""
+    repeats += f" x {len(plan.seeds)} seeds" if plan.seeds else ""
     console.print(
         Text(
             f"{spec.name}: {len(samples)} rows, {spec.task.described(len(spec.classes))}, {device}",

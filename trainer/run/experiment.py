@@ -12,6 +12,7 @@ from trainer.data.samples import DataSpec, Samples
 from trainer.engine.precision.opt_levels import OptLevel
 from trainer.engine.settings import FitSettings
 from trainer.folds.plan import FoldPlan
+from trainer.store.own_files import ALL
 from trainer.weights.weight_files import WeightFile
 
 
@@ -112,3 +113,11 @@ class Experiment:
     loaders: Loaders
     cache: Path
     shared: dict[str, Any] = field(default_factory=dict)
+
+    def for_fold(self, name: int | str) -> "Experiment":
+        """Return the experiment under the seed of a fold; where there is one seed, and for ``all``, as it is."""
+        plan = self.plan
+        if not plan.seeds or name == ALL:
+            return self
+        seed = plan.seeds[int(name) // plan.n_splits // plan.n_different]
+        return replace(self, recipe=self.recipe.with_settings(seed=seed))

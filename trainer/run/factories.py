@@ -41,7 +41,7 @@ def fresh_learner(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module |
         fold: it is built for.
         model: used instead of a new one (the profiler's copy), and never compiled.
     """
-    seed_everything(seed_of(recipe.settings.seed, fold.rows.repeat, fold.rows.fold))
+    seed_everything(seed_of(recipe.settings.seed, *fold.rows.key))
     loss = make_loss(recipe, spec, fold)
     fold_model = make_model(recipe, spec, fold, loss.n_outputs) if model is None else model
     precision, optimizer = make_precision(

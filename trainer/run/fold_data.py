@@ -39,6 +39,7 @@ def prepare_fold(experiment: Experiment, name: int | str, track: ShowProgress = 
         name: number of the fold (repeat x n_splits + fold), or ``all``.
         track: shows the progress of what is computed once for all folds.
     """
+    experiment = experiment.for_fold(name)
     prepared_inputs(experiment, track)
     fold = preprocess(experiment, fold_rows(experiment, name))
     return fold if is_nested(experiment.cv) else with_features(experiment, fold, track)  # candidates have their own
@@ -49,17 +50,19 @@ def fold_rows(experiment: Experiment, name: int | str) -> FoldRows:
 
     Under nested cross validation the fold trains on all its training rows: ``trainer.run.nested`` picks the epoch.
     """
+    experiment = experiment.for_fold(name)
     plan, cv = experiment.plan, experiment.cv
     repeat, fold = divmod(plan.n_folds if name == ALL else int(name), plan.n_splits)
+    split = repeat % plan.n_different if plan.seeds and name != ALL else None
     everything = np.arange(len(experiment.samples))
     train, held_out = (everything, everything[:0]) if name == ALL else plan.rows(repeat, fold)
     if cv.select == "fold":
-        return FoldRows(repeat, fold, train, held_out, monitor=held_out, name=name)
+        return FoldRows(repeat, fold, train, held_out, held_out, name, split)
     if cv.select == "inner" and not is_nested(cv):
-        seed = seed_of(experiment.recipe.settings.seed, repeat, fold)
+        seed = seed_of(experiment.recipe.settings.seed, repeat if split is None else split, fold)
         train, monitor = inner_split(experiment.samples, experiment.spec, plan, cv, train, seed=seed)
-        return FoldRows(repeat, fold, train, held_out, monitor, name)
-    return FoldRows(repeat, fold, train, held_out, name=name)
+        return FoldRows(repeat, fold, train, held_out, monitor, name, split)
+    return FoldRows(repeat, fold, train, held_out, None, name, split)
 
 
 def training_sizes(experiment: Experiment) -> list[int]:

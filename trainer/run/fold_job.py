@@ -79,6 +79,7 @@ def train_fold(
         NonFiniteError: training diverged.
         Interrupted: a signal has come; the state is saved.
     """
+    experiment = experiment.for_fold(name)
     at_hand = prepared is not None and prepared.rows.name == name
     fold = prepared if prepared is not None and at_hand else prepare_fold(experiment, name, track)
     directory, spec = fold_directory(saving.run, name), experiment.spec

@@ -15,7 +15,7 @@ from trainer.metrics.scores import score
 from trainer.metrics.summary import count_groups, optimism, pool_out_of_fold, summarise
 from trainer.metrics.undefined import undefined_reasons
 from trainer.report.baseline_table import baseline_lines
-from trainer.report.formatting import folds_named, interval_lines, undefined_lines
+from trainer.report.formatting import folds_named, interval_lines, seed_lines, undefined_lines
 from trainer.report.hints import hints
 from trainer.report.markdown import write_report
 from trainer.report.tables import folds_table, results_table
@@ -33,6 +33,7 @@ from trainer.run.copies import (
 from trainer.run.decided import decided_lines
 from trainer.run.missing import missing_message
 from trainer.run.page_facts import PageRequest, page_facts
+from trainer.run.seed_facts import seed_facts
 from trainer.store.fold_files import SavedFold, fold_directory
 from trainer.store.own_files import sweep_run
 from trainer.store.result_files import write_cv_json, write_oof
@@ -229,6 +230,7 @@ def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: 
         undefined=undefined_reasons(metrics, oof, run.task, tuple(facts["classes"])),
         positive=run.task.positive_class(facts["classes"]),
         n_groups=count_groups(oof),
+        seeds=seed_facts(plan, metrics, oof, run.task),
     )
 
 
@@ -282,7 +284,9 @@ def show(console: Console, merged: Merged) -> None:
     if len(merged.folds) <= MOST_FOLDS_SHOWN:
         console.print(folds_table(merged.result, merged.folds))
     console.print(results_table(merged.result))
-    for line in [*interval_lines(merged.result), *undefined_lines(merged.result), *baseline_lines(merged.result)]:
+    result = merged.result
+    below = [*interval_lines(result), *seed_lines(result), *undefined_lines(result), *baseline_lines(result)]
+    for line in below:
         console.print(line, highlight=False, soft_wrap=True)
     for line in [*(f"note: {note}" for note in merged.notes), *(f"hint: {hint}" for hint in merged.hints)]:
         console.print(line, highlight=False, soft_wrap=True)

@@ -149,7 +149,7 @@ def inner_rows(experiment: Experiment, rows: FoldRows) -> list[FoldRows]:
         strata(experiment.spec.task, samples.target, rows.train, n_bins=cv.bins, fewest=n_splits),
         samples.groups_N,
         n_splits,
-        seed_of(experiment.plan.random_state, rows.repeat, rows.fold),
+        seed_of(experiment.plan.random_state, *rows.key),
         times_N=samples.times_N,
         ids_N=samples.ids_N,
         options=SplitOptions(cv.rare, cv.gap, cv.window, cv.holdout_fraction, cv.overlap),
@@ -184,7 +184,7 @@ def inner_experiment(experiment: Experiment, rows: FoldRows, number: int) -> Exp
     """
     samples = _without_others(experiment.samples, rows.train)
     settings = experiment.recipe.settings
-    seed = seed_of(settings.seed, rows.repeat, rows.fold, number + 1)
+    seed = seed_of(settings.seed, *rows.key, number + 1)
     recipe = experiment.recipe.with_settings(seed=seed, metrics=settings.metrics[:1])
     return replace(experiment, samples=samples, recipe=recipe)
 

@@ -24,6 +24,7 @@ from trainer.data.sources.in_memory import Given
 from trainer.engine.precision.opt_levels import OptLevel, resolve_opt_level, show
 from trainer.engine.settings import FitSettings, fit_values
 from trainer.errors import ConfigError
+from trainer.folds.each_seed import of_one_seed, with_seeds
 from trainer.folds.io.split_files import given_folds
 from trainer.folds.own import own_strategy
 from trainer.folds.plan import FoldPlan, make_folds
@@ -39,6 +40,7 @@ from trainer.run.validate import check_data, require_fold, require_model_files
 from trainer.store.own_files import TRAINING_ROWS
 from trainer.store.run_files import ROWS, rows_table
 from trainer.system.files import sealed
+from trainer.system.seeds import seeds_of
 from trainer.tasks import TASKS, Target
 from trainer.weights.load import LoadReport
 from trainer.weights.weight_files import WeightFile, read_weights
@@ -70,7 +72,10 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
     require_labels(samples, spec)
     require_fitting(config.baseline, samples.inputs)
     column = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
-    plan = split_rows(config.cv, samples, spec, column, plugins=config.plugins)
+    seeds = seeds_of(config.seed)
+    once = config.cv if len(seeds) == 1 else replace(config.cv, fold=None)  # whose number is of the seeds' folds
+    plan = with_seeds(split_rows(once, samples, spec, column, plugins=config.plugins), seeds)
+    require_fold(config.cv.fold, plan.n_folds)
     _require_metrics(config, samples, spec, plan)
     metrics = tuple(config.metrics.names) or spec.task.default_metrics
     recipe = make_recipe(config, level, device, metrics, init)
@@ -95,7 +100,7 @@ def make_recipe(
         batch_size=config.batch_size,
         patience_epochs=config.fit.patience_epochs,
         metrics=metrics,
-        seed=config.seed,
+        seed=seeds_of(config.seed)[0],
         **fit_values(config.fit),
     )
     return Recipe(
@@ -242,13 +247,15 @@ def run_files(
             "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
             **({} if weights is None else {"starts from": weights.summary()}),
             "selection": describe_selection(config.cv),
-            "seed": str(config.seed),
+            "seed": ", ".join(map(str, seeds_of(config.seed))),
             "device": f"{recipe.device}, {torch.get_num_threads()} threads",
             **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
         },
     }
     strata_N, strata_names = stratified_by(config.cv, samples, spec)
-    split = describe_split(experiment.plan, replace(samples, target=strata_N), replace(spec, classes=strata_names))
+    split = describe_split(
+        of_one_seed(experiment.plan), replace(samples, target=strata_N), replace(spec, classes=strata_names)
+    )
     rows = rows_table(samples.ids_N, samples.target, samples.groups_N)
     return {
         "config.yaml": to_yaml(config).encode(),

@@ -37,6 +37,7 @@ from trainer.store.fold_files import ALL
 from trainer.store.own_files import is_given
 from trainer.system.fast_import import import_compiler_when_needed
 from trainer.system.paths import path_problem
+from trainer.system.seeds import seeds_of
 from trainer.trackers.build import tracker_problems
 from trainer.wording.translations import _
 
@@ -61,7 +62,7 @@ def check_config(config: RunConfig) -> None:
 
 def _problems(config: RunConfig) -> list[str]:
     missing_plugins = plugin_problems(config.plugins)
-    problems = [*missing_plugins, *bound_problems(config), *_fold_problems(config.cv)]
+    problems = [*missing_plugins, *bound_problems(config), *_fold_problems(config.cv, len(seeds_of(config.seed)))]
     problems += _fit_problems(config.fit, config.cv.select) + _other_problems(config)
     if not missing_plugins:
         for name in OPEN_SECTIONS:
@@ -88,7 +89,7 @@ def _candidate_problems(config: RunConfig) -> list[str]:
     return list(found.values())
 
 
-def _fold_problems(cv: CvConfig) -> list[str]:
+def _fold_problems(cv: CvConfig, n_seeds: int) -> list[str]:
     problems = []
     if cv.path is not None and cv.strategy != "predefined":
         problems.append(f"cv.path has no effect with cv={cv.strategy}: leave it out, or use cv=predefined")
@@ -99,7 +100,7 @@ def _fold_problems(cv: CvConfig) -> list[str]:
         problems.append("cv.fold=all holds no fold out that could pick the epoch: set cv.select=last (or inner)")
     counted = cv.strategy in STRATEGIES and strategy_module(cv.strategy).N_SPLITS
     for require in (
-        partial(require_fold, cv.fold, cv.n_splits * cv.repeats if counted else None),
+        partial(require_fold, cv.fold, cv.n_splits * cv.repeats * n_seeds if counted else None),
         partial(require_seeds, cv.random_state, cv.repeats),
     ):
         try:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trainer.errors import CheckpointError
 from trainer.results import EpochRecord, FoldResult
 from trainer.store.identity import Identity
+from trainer.store.own_files import ALL as ALL
 from trainer.store.own_files import DIVERGED
 from trainer.store.run_files import parquet_bytes
 from trainer.system import arrow_files
@@ -23,7 +24,6 @@ from trainer.system.files import make_directory, remove, sealed, unsealed, write
 from trainer.system.folders import is_there, read_file
 from trainer.wording.translations import N_
 
-ALL = "all"  # the fold that holds out nothing
 CALLED = {"oof.parquet": "out-of-fold predictions", "metrics.jsonl": "curves", "preprocess.json": "preprocessing"}
 
 

@@ -17,6 +17,7 @@ from trainer.system.folders import PLAIN, is_there, opened, read_file, require_k
 
 MARK = "folds.json"  # of a run; written last: a directory without it holds no run
 LOCK = "LOCK"
+ALL = "all"  # the fold that holds out nothing
 DONE = "DONE"  # the mark of a finished fold
 DIVERGED = "DIVERGED"  # why the last attempt of a fold ended
 STOP = "STOP"  # of a run: asks whoever trains it to save and end

@@ -11,6 +11,11 @@ def seed_of(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
+def seeds_of(seed: int | list[int]) -> list[int]:
+    """Return the seeds of a run: one, or several under which the same folds are trained."""
+    return list(seed) if isinstance(seed, list | tuple) else [seed]
+
+
 def seed_everything(seed: int) -> None:
     """Seed torch (all devices), NumPy's legacy generator and Python's."""
     torch.manual_seed(seed)

@@ -131,7 +131,7 @@ def test_a_thousand_classes_are_limited_and_said_so(tmp_path, fake_result):
 
 
 def shown():
-    names = ("warnings", "hints", "undefined_lines", "optimism_rows", "decision", "scaling_rows")
+    names = ("warnings", "hints", "undefined_lines", "seed_lines", "optimism_rows", "decision", "scaling_rows")
     return dict.fromkeys(names, ()) | {"nested": None, "baselines": None, "amp": {}, "notes": {}, "command": ""}
 
 

@@ -88,7 +88,7 @@ def split_facts(result: CVResult, oof: OutOfFold, facts: PageFacts, words: Words
     """Return how the rows were split: strategy, folds, repeats, groups, fingerprint."""
     split, n_rows = facts.split, int(row_numbers(oof).max()) + 1
     found = [(words["strategy"], str(split["strategy"]))] if "strategy" in split else []
-    found += [(words["n_folds"], str(result.n_splits)), (words["repeats"], str(result.repeats))]
+    found += [(words["n_folds"], str(result.n_splits)), (words["repeats"], _repeats(result))]
     n_groups = None if oof.group is None else len(np.unique(oof.group))
     found.append((words["groups"], words["no_groups"] if n_groups is None else f"{n_groups:,}"))
     crossing = sum(int((part.get("groups") or {}).get("both_sides") or 0) for part in split.get("folds", ()))
@@ -98,6 +98,11 @@ def split_facts(result: CVResult, oof: OutOfFold, facts: PageFacts, words: Words
     found += [(words["never"], f"{never:,}")] if never else []
     found.append((words["fingerprint"], result.fingerprint[:12]))
     return found
+
+
+def _repeats(result: CVResult) -> str:
+    seeds = ", ".join(map(str, result.seeds.get("seeds", ())))
+    return f"{result.n_different} × seed={seeds}" if seeds else str(result.repeats)
 
 
 def folds_tables(result: CVResult, folds: Sequence[FoldResult], facts: PageFacts, words: Words) -> list[Cells]:
@@ -112,7 +117,7 @@ def folds_tables(result: CVResult, folds: Sequence[FoldResult], facts: PageFacts
         heading = [words["fold"], *([] if start else [*first, words["epoch"]]), *map(metric_label, part)]
         rows = []
         for fold in shown:
-            number_of = groups.get((fold.repeat, fold.fold))
+            number_of = groups.get((fold.repeat % result.n_different, fold.fold))
             sizes = [f"{fold.n_train:,}", f"{len(fold.rows):,}", *([str(number_of)] if groups else [])]
             cells = [] if start else [*sizes, epoch_scored(fold, " / ")]
             cells += [number(fold.metrics.get(name)) for name in part]

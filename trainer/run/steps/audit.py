@@ -11,6 +11,7 @@ from trainer.audit.measure import measure, not_measured
 from trainer.audit.run import audit
 from trainer.data.samples import DataSpec, Images, Inputs, Samples
 from trainer.errors import DataError
+from trainer.folds.each_seed import of_one_seed
 from trainer.folds.plan import FoldPlan
 from trainer.report.audit_table import show
 from trainer.wording.lists import first_few
@@ -40,6 +41,7 @@ def audit_start(
     """
     if mode == "off":
         return []
+    plan = of_one_seed(plan)
     started, strict = time.perf_counter(), mode == "strict"
     near = 0.8 if strict or len(samples) <= most_near(samples.inputs) else None
 

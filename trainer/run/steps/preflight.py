@@ -103,7 +103,7 @@ def require_schedule(recipe: Recipe, model: nn.Module, n_train: int) -> None:
 
 def probe_rows(settings: FitSettings, fold: Fold) -> NDArray[np.int64]:
     """Return the row numbers of the first training batch; of the first two where a batch is a single row."""
-    key = (settings.seed, fold.rows.repeat, fold.rows.fold, 0)
+    key = (settings.seed, *fold.rows.key, 0)
     order = training_order(fold.rows.train, settings.batch_size, key, fold.data.rows.lengths())
     return order[0] if len(order[0]) > 1 else np.concatenate(order[:2])
 
