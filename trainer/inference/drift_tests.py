@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
-from scipy.stats import binom, chi2
+from scipy.special import bdtrc, chdtrc, gammaln  # scipy.stats would take a fifth of the start of predict
 
 from trainer.evidence.multiple import holm
 from trainer.inference.drift_counts import Counted
@@ -200,7 +199,7 @@ def _measured(counted: Counted) -> ColumnDrift:
         p_values[OUTSIDE] = min(1.0, 2 * min(_beyond_p(counted, k) for k in (counted.below, counted.above)))
     elif counted.all_kept:
         before = counted.before
-        p_values[UNSEEN] = float(binom.sf(counted.counts[-1] - 1, counted.n_present, unseen_rate(before)))
+        p_values[UNSEEN] = float(bdtrc(counted.counts[-1] - 1, counted.n_present, unseen_rate(before)))
     return ColumnDrift(counted, psi, ks, p_values)
 
 
@@ -221,7 +220,7 @@ def _homogeneity_p(counts_2B: NDArray[np.int64], correction: float = 0.0) -> flo
     expected_2B = np.outer(total_2, total_B) / total_2.sum()
     away_2B = np.maximum(np.abs(counts_2B - expected_2B) - correction, 0)
     statistic = (away_2B**2 / np.maximum(expected_2B, 1e-300)).sum()
-    return float(chi2.sf(statistic, counts_2B.shape[1] - 1))
+    return float(chdtrc(counts_2B.shape[1] - 1, statistic))
 
 
 def _missing_p(counted: Counted) -> float:
