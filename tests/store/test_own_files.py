@@ -11,6 +11,7 @@ from trainer.store.own_files import (
     is_fold_file,
     is_fold_folder,
     is_run_file,
+    lies_in_run,
     read_given,
     require_no_links,
     require_own,
@@ -104,3 +105,12 @@ def test_a_program_that_follows_links_is_given_no_run_with_one(tmp_path):
     for directory in (tmp_path / "runs", run):
         with pytest.raises(ForeignFileError, match="old is a link"):
             require_no_links(directory)
+
+
+def test_a_folder_with_folds_of_a_users_own_is_no_run(tmp_path):
+    (tmp_path / MARK).touch()  # as foldwise split --out folds.json leaves it
+    assert not lies_in_run(tmp_path / "model.onnx")
+    (tmp_path / "manifest.json").touch()
+    assert lies_in_run(tmp_path / "model.onnx")
+    assert lies_in_run(tmp_path / "fold_0/model.onnx")
+    assert not lies_in_run(tmp_path / "a/b/model.onnx")

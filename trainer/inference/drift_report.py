@@ -14,7 +14,7 @@ from trainer.inference.drift_tests import ColumnDrift, bin_names, bins_of
 from trainer.report.fonts import drawable_names, font_family
 from trainer.report.plots import bare_figure, dress, line_look, png_bytes
 from trainer.report.rendering import render
-from trainer.store.own_files import run_around
+from trainer.store.own_files import lies_in_run
 from trainer.system.files import write_bytes
 from trainer.wording.translations import N_
 
@@ -40,7 +40,7 @@ def require_page(path: Path | None) -> None:
         raise ConfigError(f"--drift {path}: there is no directory {path.parent}: make it first")
     if path.is_dir():
         raise ConfigError(f"--drift {path} is a directory: give the name of a file to write")
-    if run_around(path) is not None:
+    if lies_in_run(path):
         raise ConfigError(f"--drift {path} lies in a run directory: write it elsewhere")
 
 

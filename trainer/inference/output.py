@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trainer.data.samples import DataSpec
 from trainer.errors import ConfigError, Interrupted
 from trainer.inference.average import Averaged
-from trainer.store.own_files import run_around
+from trainer.store.own_files import lies_in_run
 from trainer.store.result_files import class_columns
 from trainer.system.arrow_files import Column
 from trainer.system.files import PARTIAL, storage_error
@@ -146,7 +146,7 @@ def _require_writable(path: Path) -> None:
         raise ConfigError(f"-o {path}: there is no directory {path.parent}: make it first")
     if path.exists() and not path.is_file():
         raise ConfigError(f"-o {path} is not a file: give the name of a file to write")
-    if run_around(path) is not None:
+    if lies_in_run(path):
         raise ConfigError(f"-o {path} lies in a run directory: write it elsewhere, a run keeps what was trained")
 
 

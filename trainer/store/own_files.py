@@ -146,6 +146,15 @@ def run_around(path: Path) -> Path | None:
     return next((folder for folder in parents[:2] if os.path.lexists(folder / MARK)), None)
 
 
+def lies_in_run(path: Path) -> bool:
+    """Return whether a file would lie in a run directory, or in the folder of a fold.
+
+    ``foldwise split`` writes a folds.json wherever it is asked to: a folder that holds no other file of a run is none.
+    """
+    run = run_around(path)
+    return run is not None and any(os.path.lexists(run / name) for name in ("manifest.json", "rows.parquet"))
+
+
 def read_given(path: Path) -> bytes:
     """Read a file that a user names; where it is one of a run, no link out of the run is followed.
 

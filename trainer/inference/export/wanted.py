@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.errors import ConfigError, did_you_mean
-from trainer.store.own_files import run_around
+from trainer.store.own_files import lies_in_run
 
 ONNX, TORCH, SAFETENSORS, HF = FORMATS = ("onnx", "torch", "safetensors", "hf")
 ENSEMBLE, ALL, SOUP = "ensemble", "all", "soup"
@@ -76,7 +76,7 @@ def _folds(mode: str) -> Sequence[int | str] | None:
 def _require_free(output: Path) -> None:
     if output.is_symlink() or (output.exists() and (not output.is_dir() or any(output.iterdir()))):
         raise ConfigError(f"-o {output} is there already: give a new folder, or an empty one")
-    if run_around(output / "model") is not None:
+    if lies_in_run(output / "model"):
         raise ConfigError(f"-o {output} lies in a run directory: write it elsewhere, a run keeps what was trained")
 
 
