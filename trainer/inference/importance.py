@@ -199,7 +199,7 @@ def _require_sensible(wanted: Wanted) -> None:
         raise ConfigError("--draws is 1 or more, --sample 0 (all rows) or more")
     if not 0 < wanted.alike <= 1:
         raise ConfigError(f"--alike {wanted.alike:g}: a rank correlation above 0 and at most 1, such as {USUAL_ALIKE}")
-    if not 0 < wanted.minutes < math.inf:
+    if not wanted.minutes > 0:
         raise ConfigError(f"--minutes {wanted.minutes:g}: more than 0")
 
 
