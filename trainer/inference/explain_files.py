@@ -14,7 +14,7 @@ from trainer.inference.importance import Importances
 from trainer.inference.output import output_file
 from trainer.inference.show_attributions import attribution_table, attribution_values
 from trainer.inference.show_importance import importance_table, importance_values
-from trainer.store.own_files import run_around, write_given
+from trainer.store.own_files import lies_in_run, write_given
 from trainer.wording.translations import N_
 
 TABLES, PAGES, JSON = (".csv", ".tsv", ".parquet", ".pq"), (".html", ".htm"), ".json"
@@ -32,7 +32,7 @@ def require_files(paths: Sequence[Path]) -> None:
             raise ConfigError(f"-o {path}: give a name that ends in .csv, .tsv, .parquet, .json or .html")
         if path.is_dir():
             raise ConfigError(f"-o {path} is a directory: give the name of a file to write")
-        if run_around(path) is not None:
+        if lies_in_run(path):
             raise ConfigError(f"-o {path} lies in a run directory: write it elsewhere")
         if not path.parent.is_dir():
             raise ConfigError(f"-o {path}: there is no directory {path.parent}: make it first")
