@@ -279,7 +279,7 @@ def test_groups_are_drawn_and_every_door_says_so_with_one_interval(tmp_path, who
     for text in (*pages.values(), shown(run, capsys)):
         assert printed in text
         assert re.search("15 groups (are|were) drawn, each with all its rows", text)
-        assert "only" not in text
+        assert "groups only" not in text
     assert "over rows" in (whole / "report.md").read_text()
     assert "groups" not in shown(whole, capsys)
     assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")

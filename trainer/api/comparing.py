@@ -6,7 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.api.runs import FRAME, Run
+from trainer.api.in_notebooks import FRAME
+from trainer.api.runs import Run
 
 if TYPE_CHECKING:
     from trainer.inference.compare import Comparison

@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.api.runs import as_frame
+from trainer.api.in_notebooks import as_frame
 
 if TYPE_CHECKING:
     from trainer.search.run_list import Listing

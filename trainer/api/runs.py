@@ -2,47 +2,23 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainer.api.in_notebooks import Metrics, Report, as_frame
 from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
     from trainer.evidence.slices import Slice
     from trainer.inference.decide import Decided
-    from trainer.inference.drift import Watched
     from trainer.inference.export.against_torch import Compared
     from trainer.inference.fold_check import FoldCheck
     from trainer.inference.worst_rows import Inspection
     from trainer.results import CVResult
-
-# a frame of its own keeps the page's style from the notebook's
-FRAME = '<iframe srcdoc="{}" style="width: 100%; height: 40rem; border: 1px solid #ccc"></iframe>'
-
-
-@dataclass(frozen=True)
-class Report:
-    """The report of a run: a path, shown inline in a notebook.
-
-    Attributes:
-        path: of report.md; report.html lies beside it.
-    """
-
-    path: Path
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    def _repr_html_(self) -> str:
-        page = self.path.with_suffix(".html").read_text(encoding="utf-8")
-        return FRAME.format(escape(page))
 
 
 @dataclass(frozen=True)
@@ -82,7 +58,7 @@ class Run:
         return read_cv_json(self.path / "cv.json")
 
     @property
-    def metrics(self) -> "Metrics":
+    def metrics(self) -> Metrics:
         """Mean, standard deviation, out-of-fold value and interval of each metric."""
         from dataclasses import asdict
 
@@ -327,43 +303,6 @@ class Run:
             if done
             else f"<pre>{escape(repr(self))}</pre>"
         )
-
-
-def as_frame(table: Any, drift: "Watched | None" = None) -> Any:
-    """Return a pandas frame, which has ``attrs`` to keep the drift in; without pandas the Arrow table."""
-    try:
-        import pandas  # noqa: F401 (to_pandas needs it)
-    except ImportError:
-        return table
-    frame = table.to_pandas()
-    if drift is not None:
-        frame.attrs["drift"] = drift.values()
-    return frame
-
-
-class Metrics(dict[str, dict[str, Any]]):
-    """Metrics by name: ``folds``, ``mean``, ``sd``, ``oof`` and ``ci95`` of each; printed as a table."""
-
-    def __repr__(self) -> str:
-        return "\n".join(self._lines())
-
-    def _repr_html_(self) -> str:
-        from trainer.report.formatting import interval, metric_label, number
-        from trainer.report.rendering import render
-
-        rows = [
-            (
-                metric_label(name),
-                (f"{number(it['mean'])} ± {number(it['sd'])}", number(it["oof"]), interval(it["ci95"])),
-            )
-            for name, it in self.items()
-        ]
-        return render("metrics.html.j2", rows=rows)
-
-    def _lines(self) -> Iterator[str]:
-        width = max(map(len, self), default=0)
-        for name, values in self.items():
-            yield f"{name:<{width}}  {values['mean']:.4f} ± {values['sd']:.4f}  oof {values['oof']:.4f}"
 
 
 def open_run(path: str | PathLike[str]) -> Run:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.samples import DataSpec
-from trainer.errors import ConfigError, Interrupted
+from trainer.errors import ConfigError, DataError, Interrupted
 from trainer.inference.average import Averaged
 from trainer.store.own_files import lies_in_run
 from trainer.store.result_files import class_columns
@@ -192,3 +192,13 @@ def _harmless(table: pa.Table) -> pa.Table:
             safe: Column = pc.binary_join_element_wise("'", cells, "")
             table = table.set_column(place, name, pc.if_else(risky, safe, cells))
     return table
+
+
+def refuse_same(output: Path, data: Any) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        DataError: it is the same file.
+    """
+    if isinstance(data, str | Path) and output.exists() and Path(data).exists() and output.samefile(data):
+        raise DataError(f"-o {output} is the data itself, which would be replaced: give another name")

@@ -10,14 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trainer.data.samples import DataSpec
-from trainer.errors import DataError
 from trainer.inference.apply_decision import with_decision
 from trainer.inference.average import PROBA, RANKS, Averaged, averaged, mean_ranks, require_average
 from trainer.inference.drift import Watched, watch
 from trainer.inference.drift_report import require_page, write_page
 from trainer.inference.given_rows import open_rows
 from trainer.inference.new_rows import Asked, Block, NewRows, open_new_rows
-from trainer.inference.output import labels_of, output_file, result_table
+from trainer.inference.output import labels_of, output_file, refuse_same, result_table
 from trainer.inference.predictor import FoldOutput, Predictor
 from trainer.inference.submission import filled, read_sample
 from trainer.metrics.scores import score
@@ -290,13 +289,3 @@ def _with_ranks(table: pa.Table, proba_KNC: NDArray[Any], spec: DataSpec) -> pa.
         ranks_N[has_one_N] = ranks_NC[:, place]
         table = table.append_column(name, pa.array(ranks_N))
     return table
-
-
-def refuse_same(output: Path, data: Any) -> None:
-    """Refuse to write over what is read.
-
-    Raises:
-        DataError: it is the same file.
-    """
-    if isinstance(data, str | Path) and output.exists() and Path(data).exists() and output.samefile(data):
-        raise DataError(f"-o {output} is the data itself, which would be replaced: give another name")

@@ -18,8 +18,8 @@ from trainer.inference.combine import combine
 from trainer.inference.decision import decision_for
 from trainer.inference.drift import watch
 from trainer.inference.new_rows import Asked, open_new_rows
-from trainer.inference.output import output_file, result_table
-from trainer.inference.predict import Outcome, Seen, Track, all_labels, all_rows, outputs_of, refuse_same
+from trainer.inference.output import output_file, refuse_same, result_table
+from trainer.inference.predict import Outcome, Seen, Track, all_labels, all_rows, outputs_of
 from trainer.inference.predictor import Predictor, open_predictor
 from trainer.inference.submission import filled, read_sample
 from trainer.metrics.scores import score
