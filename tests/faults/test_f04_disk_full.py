@@ -24,7 +24,7 @@ STEPS = {  # what the message may call what failed
     "results": {"out-of-fold predictions", "curves", "result of the fold", "record of the run", "report", "result"},
     "tracker": {"events of the tracker"},
 }
-ROOM = {"checkpoint": 20_000, "results": 7_000, "tracker": 12_000}  # bytes a file may have, so that this fails first
+ROOM = {"checkpoint": 20_000, "results": 7_000, "tracker": 10_000}  # bytes a file may have, so that this fails first
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ from trainer.evidence.not_defined import NotDefined
 from trainer.inference.blend_run import blend_runs
 from trainer.inference.compare import compare
 from trainer.inference.compare_answer import answer
-from trainer.inference.compare_page import as_text, to_dict, whole_page
+from trainer.inference.compare_html import whole_page
+from trainer.inference.compare_page import as_text, to_dict
 from trainer.tasks import BINARY, MULTILABEL, REGRESSION
 
 N = 120

@@ -65,7 +65,7 @@ def test_folds_trained_as_jobs_have_the_bits_of_those_trained_here(train, tmp_pa
     assert "fold 1: done on " in there.out
     first, second = ((tmp_path / f"runs/{run}/oof.parquet").read_bytes() for run in ("here", "there"))
     assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
-    assert "fold 1: epoch 1/1" in (tmp_path / "runs/there/jobs/fold_1.log").read_text()
+    assert "fold 1: epoch 20/20" in (tmp_path / "runs/there/jobs/fold_1.log").read_text()
 
 
 @pytest.fixture

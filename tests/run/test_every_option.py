@@ -47,7 +47,10 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "runtime.threads=2", "runtime.progress=off", "runtime.loader_timeout_seconds=9",
          "runtime.stall_timeout_seconds=9", "checkpoint.every_n_steps=1", "checkpoint.every_n_epochs=1",
          "checkpoint.every_minutes=1", "checkpoint.background=false", "checkpoint.keep_final=true",
-         "checkpoint.save_weights=false", "checkpoint.format=zip"],
+         "checkpoint.save_weights=false", "checkpoint.format=zip", "report.language=zh", "executor.name=slurm",
+         "executor.partition=gpu", "executor.hours=1", "executor.cpus=2", "executor.gpus=1", "executor.memory_gib=4",
+         "executor.at_once=2", "executor.max_restarts=1", "executor.detach=true", "executor.setup=[date]",
+         "executor.options={qos:long}"],
     ),
     "profile": (["profile=default", *IRIS], ["profile.only=true", "profile.steps=9", "profile.top=1"]),
     "folds": (

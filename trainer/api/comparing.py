@@ -38,7 +38,7 @@ class Compared:
 
     def plot(self, path: str | PathLike[str]) -> Path:
         """Write the differences with their intervals as a picture (.png), or everything as a page (.html)."""
-        from trainer.inference.compare_page import write_picture
+        from trainer.inference.compare_html import write_picture
 
         place = Path(path).expanduser()
         write_picture(place, self.found)
@@ -55,7 +55,7 @@ class Compared:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from trainer.inference.compare_page import whole_page
+        from trainer.inference.compare_html import whole_page
 
         return FRAME.format(escape(whole_page(self.found)))
 

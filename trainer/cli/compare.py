@@ -57,7 +57,7 @@ def compare(
     that folds share their training rows. A figure that does not exist is not given, and the reason stands in its place.
     """
     from trainer.inference.compare import compare as compare_runs
-    from trainer.inference.compare_page import require_picture, show, to_dict, write_picture
+    from trainer.inference.compare_page import require_picture, show, to_dict
     from trainer.report.terminal import terminal
 
     if over_data_sets:
@@ -69,6 +69,8 @@ def compare(
         require_picture(plot)
     found = compare_runs(runs, metric=metric, rope=rope, unpaired=unpaired, seed=seed, plugins=plugins or ())
     if plot is not None:
+        from trainer.inference.compare_html import write_picture
+
         write_picture(plot, found)
     if as_json:
         json.dump(to_dict(found), sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)

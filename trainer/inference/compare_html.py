@@ -1,27 +1,43 @@
 """A comparison as one HTML page: the answer, the runs, every pair, and their curves on the same axes."""
 
+import base64
+from pathlib import Path
+
 import numpy as np
 
+from trainer.evidence.not_defined import NotDefined
 from trainer.inference.compare import Comparison
 from trainer.inference.compare_answer import answer
 from trainer.inference.compare_figures import pair_rows
-from trainer.inference.compare_page import lines_below, pair_name, run_headings, run_rows
+from trainer.inference.compare_page import lines_below, pair_name, require_picture, run_headings, run_rows
 from trainer.inference.compared_runs import ComparedRun, held_out_rows
+from trainer.report.compare_plot import Difference, differences_plot
 from trainer.report.formatting import number
 from trainer.report.page.class_scores import MOST_CLASSES, scores_of_classes
 from trainer.report.page.compared_charts import RunToDraw, compared_charts
 from trainer.report.page.html_page import page_html
 from trainer.report.page.page_words import FOR_THE_SCRIPT, page_language, page_words
 from trainer.report.page.sections import Cells
+from trainer.report.plots import png_bytes
+from trainer.store.own_files import write_given
+from trainer.wording.translations import N_
 
 
-def whole_page(comparison: Comparison, picture: str) -> str:
-    """Return the comparison as a page that needs nothing else.
+def write_picture(path: Path, comparison: Comparison) -> None:
+    """Write the differences as a PNG, or all of it as one HTML page.
 
-    Args:
-        comparison: of the runs.
-        picture: PNG of the differences, in base64.
+    Raises:
+        ConfigError: the file is to be of another kind.
+        StorageError: it cannot be written.
     """
+    require_picture(path)
+    data = _picture(comparison) if path.suffix.lower() == ".png" else whole_page(comparison).encode()
+    write_given(path, data, N_("report"))
+
+
+def whole_page(comparison: Comparison) -> str:
+    """Return the comparison as a page that needs nothing else."""
+    picture = base64.b64encode(_picture(comparison)).decode()
     language = page_language("auto")
     words, first = page_words(language), comparison.runs[0].run
     drawn = [_to_draw(one) for one in comparison.runs]
@@ -70,3 +86,16 @@ def _classes(comparison: Comparison, drawn: list[RunToDraw], noun: str) -> Cells
     order = range(len(classes)) if len(classes) <= MOST_CLASSES else scores[0].weakest()[:MOST_CLASSES]
     rows = [[classes[k], *(number(float(one.f1[k])) for one in scores)] for k in order]
     return Cells([noun, *(one.name for one in drawn)], rows)
+
+
+def _picture(comparison: Comparison) -> bytes:
+    differences = [
+        Difference(
+            pair_name(pair),
+            pair.lead,
+            None if isinstance(pair.rows, NotDefined) else pair.rows.ci95,
+            None if isinstance(pair.folds, NotDefined) else (pair.folds.mean, pair.folds.ci95),
+        )
+        for pair in comparison.pairs
+    ]
+    return png_bytes(differences_plot(differences, comparison.label, comparison.rope))

@@ -1,6 +1,5 @@
 """A comparison on the terminal, as plain values, as a picture and as a page."""
 
-import base64
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -16,16 +15,12 @@ from trainer.inference.compare import Comparison
 from trainer.inference.compare_answer import answer
 from trainer.inference.compare_figures import p_text, pair_rows
 from trainer.inference.compared_pairs import Pair
-from trainer.report.compare_plot import Difference, differences_plot
 from trainer.report.formatting import interval, metric_label, number, signed
-from trainer.report.plots import png_bytes
 from trainer.report.rich_tables import facts_table, headed_table
 from trainer.report.terminal import Terminal, line_printer
 from trainer.store.identity import short_texts
-from trainer.store.own_files import write_given
 from trainer.store.result_files import plain
 from trainer.wording.lists import first_few
-from trainer.wording.translations import N_
 
 TEXT_WIDTH = 110  # characters, where there is no terminal
 FEW_PAIRS = 3  # shown figure by figure; more, as a table
@@ -172,18 +167,6 @@ def _pair_dict(pair: Pair) -> dict[str, Any]:
     }
 
 
-def write_picture(path: Path, comparison: Comparison) -> None:
-    """Write the differences as a PNG, or all of it as one HTML page.
-
-    Raises:
-        ConfigError: the file is to be of another kind.
-        StorageError: it cannot be written.
-    """
-    require_picture(path)
-    data = _picture(comparison) if path.suffix.lower() == ".png" else whole_page(comparison).encode()
-    write_given(path, data, N_("report"))
-
-
 def require_picture(path: Path) -> None:
     """Refuse a file of another kind than can be written, before anything is computed.
 
@@ -192,23 +175,3 @@ def require_picture(path: Path) -> None:
     """
     if path.suffix.lower() not in PICTURES:
         raise ConfigError(f"--plot {path}: a name that ends in {' or '.join(PICTURES)}")
-
-
-def whole_page(comparison: Comparison) -> str:
-    """Return the comparison as one HTML page that needs nothing else."""
-    from trainer.inference.compare_html import whole_page as page
-
-    return page(comparison, base64.b64encode(_picture(comparison)).decode())
-
-
-def _picture(comparison: Comparison) -> bytes:
-    differences = [
-        Difference(
-            pair_name(pair),
-            pair.lead,
-            None if isinstance(pair.rows, NotDefined) else pair.rows.ci95,
-            None if isinstance(pair.folds, NotDefined) else (pair.folds.mean, pair.folds.ci95),
-        )
-        for pair in comparison.pairs
-    ]
-    return png_bytes(differences_plot(differences, comparison.label, comparison.rope))

@@ -114,7 +114,7 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     try:
         with obeyed(directory):
             train(resume_plan.folds)
-            if config.executor.detach and resume_plan.folds:
+            if config.executor.detach and not is_here and resume_plan.folds:
                 console.print(follow_later(directory, launch), highlight=False, soft_wrap=True)
                 return None
             while config.resume == "wait" and (folds := wait_for_others(*wanted, line_printer(console))):

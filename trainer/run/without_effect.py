@@ -5,8 +5,9 @@ and in the report, and only where the command line sets it: a preset may set mor
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
+from trainer.config.executor import ExecutorConfig
 from trainer.config.grid import is_nested
 from trainer.config.keys import flatten, typed
 from trainer.config.overrides import key_of
@@ -56,7 +57,7 @@ def _strategy(name: str, value: str) -> Callable[[RunConfig], bool]:
     return says
 
 
-RULES = (
+RULES: tuple[Rule, ...] = (
     Rule("optimizer.lr", _sets_own_rates, "the scheduler sets its own learning rate: set scheduler.max_lr"),
     Rule(
         "optimizer.lr",
@@ -111,6 +112,17 @@ RULES = (
         lambda config: config.cv.parallel == 1,
         "folds are trained one after the other, in this process: set cv.parallel",
     ),
+)
+
+
+RULES += tuple(
+    Rule(
+        f"executor.{option.name}",
+        lambda config: config.executor.name == "local",
+        "folds are trained by this machine: set executor=slurm, or leave it out",
+    )
+    for option in fields(ExecutorConfig)
+    if option.name != "name"
 )
 
 

@@ -170,7 +170,7 @@ def test_the_page_of_a_comparison_draws_its_runs(page, tmp_path):
 def comparison(folder):
     from tests.inference.test_compare import run
     from trainer.inference.compare import compare
-    from trainer.inference.compare_page import whole_page
+    from trainer.inference.compare_html import whole_page
 
     runs = [run(folder / "weak"), run(folder / "strong", strength=4.0, seed=2)]
     (folder / "c.html").write_text(whole_page(compare(runs)), encoding="utf-8")

@@ -20,7 +20,7 @@ from trainer.report.page.curves import (
     thinned,
 )
 from trainer.results import CVResult, FoldResult, OutOfFold
-from trainer.tasks import Target
+from trainer.tasks import Target, of_target
 
 Floats = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
 
 def one_class(target: Target, proba: NDArray[Any], k: int) -> tuple[NDArray[np.bool_], Floats]:
     """Return which rows are of a class, or have a label, and what each was given; of one column, not of all."""
-    truth = target[:, k] > 0 if target.ndim == 2 else target == k
+    truth = target == k if of_target(target).one_class_each else target[:, k] > 0
     return np.asarray(truth, dtype=np.bool_), proba[:, k].astype(np.float64)
 
 
