@@ -26,6 +26,13 @@ CASES = [  # what makes it idle, the option, what there is to do
     (["checkpoint.every_minutes=null"], "checkpoint.background=false", "set checkpoint.every_n_epochs"),
     ([], "runtime.loader_timeout_seconds=9.0", "set num_workers"),
     (["cv.parallel=1"], "runtime.stall_timeout_seconds=9.0", "set cv.parallel"),
+    *(
+        ([], f"executor.{option}", "set executor=slurm")
+        for option in (
+            *("partition=gpu", "hours=1.0", "cpus=2", "gpus=1", "memory_gib=4.0", "at_once=2", "max_restarts=1"),
+            *("detach=true", 'setup=["date"]', "options={qos:long}"),
+        )
+    ),
 ]
 
 
@@ -39,7 +46,8 @@ def composed_config(*overrides: str):
 def test_an_option_without_effect_is_told_where_it_is_set(idle, option, advice):
     config = composed_config(*idle, option)
     (said,) = idle_options(config, [*idle, option])
-    assert said.startswith(f"{option} has no effect: ")
+    as_json = option.replace("{qos:long}", '{"qos":"long"}')
+    assert said.startswith(f"{as_json} has no effect: ")
     assert advice in said
     assert idle_options(config, idle) == []  # a preset has set it
 
@@ -62,6 +70,7 @@ def test_an_option_without_effect_is_told_where_it_is_set(idle, option, advice):
         ["data=image_folder", "data.path=cats.zip", "data.zip_encoding=cp850"],
         ["data=image_csv", "data.path=cats.csv", "data.images=cats.ZIP", "data.zip_encoding=cp850"],
         ["num_workers=1", "runtime.loader_timeout_seconds=9"],
+        ["executor=slurm", "executor.hours=1", "executor.options={qos:long}"],
     ],
 )
 def test_options_with_effect_are_not(effective):
@@ -70,6 +79,7 @@ def test_options_with_effect_are_not(effective):
 
 def test_every_rule_has_a_case():
     assert len({(option.partition("=")[0], advice) for _, option, advice in CASES}) == len(RULES)
+    assert {option.partition("=")[0] for _, option, _ in CASES} == {rule.option for rule in RULES}
 
 
 def test_a_rate_that_the_inner_folds_would_choose_in_vain():

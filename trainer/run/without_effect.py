@@ -4,8 +4,9 @@ What contradicts itself is refused by ``validate.py``; what merely does nothing 
 and in the report, and only where the command line sets it: a preset may set more than a run of it uses.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from trainer.config.executor import ExecutorConfig
 from trainer.config.grid import is_nested
@@ -131,7 +132,7 @@ def idle_options(config: RunConfig, command: Sequence[str]) -> list[str]:
     values, varied = flatten(asdict(config)), flatten(config.cv.inner.grid)
     given = dict.fromkeys([key_of(item) for item in command] + list(varied))
     return [
-        f"{key}={typed(varied.get(key, values.get(key)))} has no effect: {rule.why}"
+        f"{key}={typed(varied.get(key, _value(values, key)))} has no effect: {rule.why}"
         for key in given
         for rule in RULES
         if key == rule.option and rule.idle(config)
@@ -140,6 +141,12 @@ def idle_options(config: RunConfig, command: Sequence[str]) -> list[str]:
         for key in varied
         if key in map(key_of, command)
     ]
+
+
+def _value(values: Mapping[str, Any], key: str) -> Any:
+    """Return a value of a flattened configuration; one that is a mapping itself is put together again."""
+    inner = {name.removeprefix(f"{key}."): value for name, value in values.items() if name.startswith(f"{key}.")}
+    return values.get(key, inner or None)
 
 
 def idle_here(config: RunConfig, fold: Fold) -> list[str]:
