@@ -107,7 +107,7 @@ def test_a_job_that_is_killed_every_time_is_given_up(follow, tmp_path):
 def test_what_another_try_would_not_mend_is_told_in_the_words_of_the_job(follow, tmp_path):
     with pytest.raises(NonFiniteError) as failed:
         follow(DIVERGES, Threads())
-    assert str(failed.value).splitlines()[:2] == ["fold 0: training stopped: the loss is nan", "lower optimizer.lr"]
+    assert str(failed.value).splitlines()[:2] == ["fold 0: the loss is nan", "lower optimizer.lr"]
     assert read_attempt(tmp_path, 0).number == 1
 
 
@@ -147,3 +147,9 @@ def test_what_no_other_machine_can_do_is_refused():
         check_elsewhere(remote, in_memory=False)
     remote.amp.dtype = "bf16"
     check_elsewhere(remote, in_memory=False)
+
+
+def test_the_first_of_several_folds_that_failed_is_told_whichever_ended_first(tmp_path):
+    error = elsewhere._failure(tmp_path, {2: (5, "training stopped: nan"), 0: (3, "data error: no rows"), 1: (5, "x")})
+    assert error.exit_code == 3
+    assert str(error).splitlines()[:2] == ["fold 0: no rows", "fold 1, 2 failed too"]

@@ -27,6 +27,7 @@ from trainer.store.status import survey
 from trainer.system import interrupts
 from trainer.system.files import make_directory, write_bytes
 from trainer.system.folders import read_file
+from trainer.wording.translations import _
 
 ENGINES: dict[str, Callable[[ExecutorConfig], Executor]] = {"slurm": Slurm}
 SUBMITTED = "submitted.json"
@@ -266,8 +267,9 @@ def _how(code: int | None, state: JobState, *, began: bool) -> str:
 
 def _failure(run: Path, failed: Mapping[int | str, tuple[int, str]]) -> FoldwiseError:
     """Return the error of the first fold that failed, of the kind its exit code stands for."""
-    fold, (code, said) = next(iter(failed.items()))
-    kinds = {kind.exit_code: kind for kind in reversed(FoldwiseError.__subclasses__())}
-    lines = f"fold {fold}: {said}".splitlines()[:3]
-    others = [f"fold {', '.join(map(str, list(failed)[1:]))} failed too"] if len(failed) > 1 else []
-    return kinds.get(code, FoldwiseError)("\n".join([*lines, *others, f"what the job printed: {log_path(run, fold)}"]))
+    fold, *others = sorted(failed, key=lambda name: (isinstance(name, str), name))
+    code, said = failed[fold]
+    kind = {one.exit_code: one for one in reversed(FoldwiseError.__subclasses__())}.get(code, FoldwiseError)
+    lines = f"fold {fold}: {said.removeprefix(f'{_(kind.kind)}: ')}".splitlines()[:3]
+    more = [f"fold {', '.join(map(str, others))} failed too"] if others else []
+    return kind("\n".join([*lines, *more, f"what the job printed: {log_path(run, fold)}"]))
