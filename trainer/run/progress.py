@@ -1,15 +1,15 @@
 """How far each fold of a run is, and who trains it: what ``foldwise status`` shows, from the run directory."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainer.config.executor import ExecutorConfig
 from trainer.errors import CheckpointError, ForeignFileError
-from trainer.executors.contract import JobState
+from trainer.executors.contract import Executor, JobState
 from trainer.executors.fold_command import Attempt, last_line, read_attempt
-from trainer.run.copies import open_copy
+from trainer.run.copies import RunCopy, open_copy
 from trainer.run.elsewhere import ENGINES, submitted
 from trainer.store.fold_files import fold_directory
 from trainer.store.lock import running_elsewhere
@@ -51,8 +51,12 @@ def progress_of(run: Path) -> list[FoldProgress]:
     """
     opened = open_copy(run)
     states = survey(run, range(opened.n_folds), opened.max_epochs)
-    jobs = {} if all(state.done for state in states) else _asked(run)
-    found = []
+    jobs = {} if all(state.done for state in states) else _jobs_of(run).states
+    return _with_jobs(opened, states, jobs)
+
+
+def _with_jobs(opened: RunCopy, states: Sequence[FoldState], jobs: Mapping[int | str, JobState]) -> list[FoldProgress]:
+    run, found = opened.directory, list[FoldProgress]()
     for state in states:
         fold = int(state.fold)
         attempt, running = read_attempt(run, fold), running_elsewhere(fold_directory(run, fold))
@@ -93,17 +97,33 @@ def runs_below(place: Path) -> list[Path]:
     return found
 
 
-def _asked(run: Path) -> Mapping[int | str, JobState]:
-    """Return what the engine says of each fold's job, where the run has jobs."""
-    for name, engine in ENGINES.items():
+@dataclass(frozen=True)
+class _Jobs:
+    """The jobs of a run, where it has some.
+
+    Attributes:
+        engine: that has them.
+        ids: what it calls the job of each fold.
+        states: what it says of each.
+    """
+
+    engine: Executor | None = None
+    ids: Mapping[int | str, str] = field(default_factory=dict)
+    states: Mapping[int | str, JobState] = field(default_factory=dict)
+
+
+def _jobs_of(run: Path) -> _Jobs:
+    """Find the jobs of a run and ask their engine about them, once."""
+    for name, make in ENGINES.items():
         try:
             ids = submitted(run, name)
         except ForeignFileError:
             continue
         if ids:
-            states = engine(ExecutorConfig(name=name)).states(list(ids.values()))
-            return {fold: states[job] for fold, job in ids.items()}
-    return {}
+            engine = make(ExecutorConfig(name=name))
+            states = engine.states(list(ids.values()))
+            return _Jobs(engine, ids, {fold: states[job] for fold, job in ids.items()})
+    return _Jobs()
 
 
 def _seconds_left(run: Path, fold: int, max_epochs: int) -> float | None:
@@ -117,15 +137,13 @@ def stop_run(run: Path) -> str:
     Raises:
         CheckpointError: it is not a run.
     """
-    folds = progress_of(run)
-    training = [fold for fold in folds if fold.holder]
-    jobs = _asked(run)
-    waiting = [fold for fold, job in jobs.items() if job.state == "waiting"]
-    for name, engine in ENGINES.items():
-        ids = submitted(run, name)
-        engine(ExecutorConfig(name=name)).cancel([ids[fold] for fold in waiting if fold in ids])
+    opened, jobs = open_copy(run), _jobs_of(run)
+    folds = _with_jobs(opened, survey(run, range(opened.n_folds), opened.max_epochs), jobs.states)
+    waiting = [fold for fold, job in jobs.states.items() if job.state == "waiting"]
+    if jobs.engine is not None:
+        jobs.engine.cancel([jobs.ids[fold] for fold in waiting])
     ask_to_stop(run)
-    held = ", ".join(f"{fold.fold} on {fold.holder}" for fold in training)
+    held = ", ".join(f"{fold.fold} on {fold.holder}" for fold in folds if fold.holder)
     cancelled = ", ".join(map(str, waiting))
     said = [f"asked to save and end: fold {held}"] if held else ["no process trains a fold of it"]
     said += [f"cancelled: the waiting job of fold {cancelled}"] if cancelled else []
