@@ -5,8 +5,8 @@ Application", 1997, section 3.8; Field, Welsh, "Bootstrapping clustered data", 2
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -145,17 +145,8 @@ def resample_together(
     Returns:
         (K, R) values, or fewer; NaN where undefined.
     """
-    cells = n_rows * sum(one.proba.shape[1] for one in predictions)
-    n_resamples = _affordable(name, _fewer(n_resamples, cells, _MIN_RESAMPLES), cells)
-    meters = [weighted_metrics([name], task, one.target, one.proba)[name] for one in predictions]
-    values: list[Floats] = []
-    for drawn_NB in _draws(n_rows, n_resamples, seed, group_N):
-        of_each = []
-        for one, meter in zip(predictions, meters, strict=True):
-            weights_NB, nothing_B = _of_rows(drawn_NB, one.rows)
-            of_each.append(np.where(nothing_B, math.nan, meter(weights_NB)))
-        values.append(np.stack(of_each))
-    return np.concatenate(values, axis=1)
+    n_resamples, of_each = _measuring(name, task, predictions, n_rows, n_resamples)
+    return np.concatenate([of_each(drawn_NB) for drawn_NB in _draws(n_rows, n_resamples, seed, group_N)], axis=1)
 
 
 def resample_with_rest(
@@ -173,19 +164,29 @@ def resample_with_rest(
     Returns:
         (K, R) values on the rows drawn and (K, R) on the others, or fewer; NaN where undefined.
     """
-    cells = n_rows * sum(one.proba.shape[1] for one in predictions)
-    n_resamples = _affordable(name, _fewer(n_resamples, cells, _MIN_RESAMPLES), cells)
-    meters = [weighted_metrics([name], task, one.target, one.proba)[name] for one in predictions]
-    values: list[list[Floats]] = [[], []]
-    for drawn_NB in _draws(n_rows, n_resamples, seed, group_N):
-        for found, of_draw_NB in zip(values, (drawn_NB, (drawn_NB == 0).astype(np.float64)), strict=True):
-            of_each = []
-            for one, meter in zip(predictions, meters, strict=True):
-                weights_NB, nothing_B = _of_rows(of_draw_NB, np.arange(n_rows) if one.rows is None else one.rows)
-                of_each.append(np.where(nothing_B, math.nan, meter(weights_NB)))
-            found.append(np.stack(of_each))
-    drawn_KR, rest_KR = (np.concatenate(found, axis=1) for found in values)
+    by_row = [replace(one, rows=np.arange(n_rows)) if one.rows is None else one for one in predictions]
+    n_resamples, of_each = _measuring(name, task, by_row, n_rows, n_resamples)
+    draws = _draws(n_rows, n_resamples, seed, group_N)
+    pairs = [(of_each(drawn_NB), of_each((drawn_NB == 0).astype(np.float64))) for drawn_NB in draws]
+    drawn_KR, rest_KR = (np.concatenate(found, axis=1) for found in zip(*pairs, strict=True))
     return drawn_KR, rest_KR
+
+
+def _measuring(
+    name: str, task: Task, predictions: Sequence[Predictions], n_rows: int, n_resamples: int
+) -> tuple[int, Callable[[Floats], Floats]]:
+    """Return how many resamples are affordable, and what measures each prediction (K, B) on rows as often as drawn."""
+    cells = n_rows * sum(one.proba.shape[1] for one in predictions)
+    meters = [weighted_metrics([name], task, one.target, one.proba)[name] for one in predictions]
+
+    def of_each(drawn_NB: Floats) -> Floats:
+        values = []
+        for one, meter in zip(predictions, meters, strict=True):
+            weights_NB, nothing_B = _of_rows(drawn_NB, one.rows)
+            values.append(np.where(nothing_B, math.nan, meter(weights_NB)))
+        return np.stack(values)
+
+    return _affordable(name, _fewer(n_resamples, cells, _MIN_RESAMPLES), cells), of_each
 
 
 def _of_rows(drawn_NB: Floats, rows: NDArray[np.int64] | None) -> tuple[Floats, NDArray[np.bool_]]:
