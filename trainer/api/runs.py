@@ -1,7 +1,6 @@
 """A run as a program sees it: its result, its predictions, its report."""
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,15 +8,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainer.api import inspecting
 from trainer.api.in_notebooks import Metrics, Report, as_frame
 from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from trainer.evidence.slices import Slice
     from trainer.inference.decide import Decided
     from trainer.inference.export.against_torch import Compared
     from trainer.inference.fold_check import FoldCheck
-    from trainer.inference.worst_rows import Inspection
     from trainer.results import CVResult
 
 
@@ -30,6 +28,10 @@ class Run:
     """
 
     path: Path
+
+    inspect = inspecting.inspect
+    slices = inspecting.slices
+    importance = inspecting.importance
 
     @property
     def name(self) -> str:
@@ -141,92 +143,6 @@ class Run:
 
         given = None if data is None else as_data(data).load(None)
         return verify(self.path, given=given, **options)
-
-    def inspect(self, data: Any = None, *, by: str = "loss", top: int = 20, plugins: Sequence[str] = ()) -> Any:
-        """Return the rows that are predicted worst, by models not trained on them: a frame, as ``oof`` is.
-
-        Args:
-            data: the rows it was trained on, where they were in memory; None = read where the run says.
-            by: ``loss``, ``wrong``, ``issue`` (labels that are probably wrong, by cleanlab) or ``disagreement``.
-            top: rows at most; 0 = all.
-            plugins: packages of yours that the run's classes are from.
-
-        Raises:
-            ConfigError: there is no such order, or not for this run.
-
-        Example:
-            >>> import trainer as fw
-            >>> quick = {"cv": {"n_splits": 2}, "max_epochs": 1, "runtime": {"progress": "off"}}
-            >>> worst = fw.cross_validate("iris", **quick).inspect(top=3)
-            >>> list(worst)[:4], len(worst)
-            (['id', 'label', 'predicted', 'probability_of_label'], 3)
-        """
-        from trainer.inference.show_inspection import look_up, rows_as_table
-        from trainer.inference.worst_rows import worst
-
-        found = self._inspected(data, plugins)
-        return as_frame(rows_as_table(look_up(found, worst(found, by, top))))
-
-    def slices(self, data: Any = None, *, plugins: Sequence[str] = ()) -> "list[Slice]":
-        """Return how parts of the data are predicted (by column, category, length, group), by false discovery rate.
-
-        Args:
-            data: as for ``inspect``.
-            plugins: likewise.
-
-        Example:
-            >>> import trainer as fw
-            >>> quick = {"cv": {"n_splits": 2}, "max_epochs": 1, "runtime": {"progress": "off"}}
-            >>> one = fw.cross_validate("iris", **quick).slices()[0]
-            >>> one.low <= one.value <= one.high
-            True
-        """
-        return list(self._inspected(data, plugins).slices)
-
-    def importance(
-        self,
-        data: Any = None,
-        *,
-        metric: str | None = None,
-        draws: int = 5,
-        alike: float = 0.9,
-        sample: int = 5_000,
-        plugins: Sequence[str] = (),
-    ) -> Any:
-        """Return how much worse held-out rows are predicted when columns are permuted: a frame, as ``oof`` is.
-
-        Args:
-            data: the rows it was trained on, where they were in memory; None = read where the run says.
-            metric: that gets worse; None = the first of the run.
-            draws: how often each column is permuted.
-            alike: absolute rank correlation from which columns are permuted together.
-            sample: rows of a fold, drawn at random where it holds out more; 0 = all.
-            plugins: packages of yours that the run's classes are from.
-
-        Raises:
-            ConfigError: the rows have no columns, or an option cannot be.
-
-        Example:
-            >>> import trainer as fw
-            >>> quick = {"cv": {"n_splits": 2}, "max_epochs": 1, "runtime": {"progress": "off"}}
-            >>> frame = fw.cross_validate("iris", **quick).importance(draws=1)
-            >>> list(frame)[:4], len(frame)
-            (['columns', 'importance', 'low', 'high'], 3)
-        """
-        from trainer.api.given import as_data
-        from trainer.inference.importance import Wanted, importance
-        from trainer.inference.show_importance import importance_table
-
-        given = None if data is None else as_data(data).load(None)
-        wanted = Wanted(metric, draws=draws, rows=sample, alike=alike, minutes=math.inf)
-        return as_frame(importance_table(importance(self.path, wanted, given=given, plugins=plugins)))
-
-    def _inspected(self, data: Any, plugins: Sequence[str]) -> "Inspection":
-        from trainer.api.given import as_data
-        from trainer.inference.worst_rows import inspect_run
-
-        given = None if data is None else as_data(data).load(None)
-        return inspect_run(self.path, given=given, plugins=plugins)
 
     def decide(
         self,
