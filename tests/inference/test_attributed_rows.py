@@ -10,7 +10,7 @@ import pytest
 from tests.inference.run_cases import image_options, table_options, text_options, trained_in, transformer_options
 from tests.inference.test_worst_rows import output_of
 from trainer.folds.plan import read_plan
-from trainer.inference.attributed_rows import attributed_rows
+from trainer.inference.attributed_rows import _whole_characters, attributed_rows
 from trainer.inference.attribution_page import AGAINST, FOR, overlay
 
 
@@ -32,6 +32,12 @@ def test_a_row_is_explained_by_the_models_that_were_not_trained_on_it(texts):
         assert row.weights.sum() == pytest.approx(row.change, abs=0.02 * np.abs(row.weights).sum())
     (of_label,) = attributed_rows(texts, rows=["5"], explained="label")
     assert of_label.explained == of_label.label
+
+
+def test_bytes_of_one_character_are_shown_as_it():
+    tokens, weights = _whole_characters(("a", "👍", "", "", " b"), np.array([1.0, 2.0, -0.5, 0.25, 3.0]))
+    assert tokens == ("a", "👍", " b")
+    assert weights.tolist() == [1.0, 1.75, 3.0]
 
 
 def test_the_command_prints_and_writes_texts(texts, tmp_path):

@@ -87,6 +87,29 @@ def test_tokens_of_a_linear_model_have_their_exact_share():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_what_both_texts_of_a_pair_say_together_is_halved_between_them():
+    """A product of sums: on the straight path from zero vectors each text has half of what the two say."""
+
+    class BothTexts(SummedWords):
+        def forward(self, tokens, token_type_ids):
+            words = self.words(tokens) - self.words.weight[PAD]
+            first, second = (words[..., 0] * (token_type_ids == one) for one in (0, 1))
+            return (first.sum(dim=1) * second.sum(dim=1))[:, None].expand(-1, 3)
+
+    model, tokens, types = BothTexts(), torch.tensor([[START, 5, 7, START, 2, 8, START]]), [[0, 0, 0, 0, 1, 1, 1]]
+    said = (model.words.weight[tokens[0], 0] - model.words.weight[PAD, 0]).detach().double()
+    inputs = {"tokens": tokens, "token_type_ids": torch.tensor(types)}
+    label = log_odds(fold_model(model), TASKS["multilabel"], 0)
+    found = of_tokens(fold_model(model), inputs, label, name="tokens", pad_id=PAD, kept={START})
+    special = tokens[0] == START  # in the text that says nothing, too
+    text = torch.tensor(types[0])
+    moved = torch.where(special, 0.0, said)
+    middle = [float((said - moved / 2)[text == one].sum()) for one in (0, 1)]
+    expected = [float(move) * middle[1 - one] for move, one in zip(moved, types[0], strict=True)]
+    assert found.weights == pytest.approx(expected, abs=1e-6)
+    assert found.change == pytest.approx(sum(expected), abs=1e-6)
+
+
 def test_the_text_that_says_nothing_is_as_long_as_the_row():
     model, tokens = MeanWords(), torch.tensor([[5, 7, 5, 2]])
     label = log_odds(fold_model(model), TASKS["multilabel"], 0)

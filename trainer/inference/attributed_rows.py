@@ -119,7 +119,8 @@ def attributed_rows(
             explain = _explainer(run, load_fold_model(run, number), samples)
             for place in asked:
                 interrupts.check()
-                answer, words[place], image = explain(order[place], places_R[place])
+                answer, read, image = explain(order[place], places_R[place])
+                words[place] = max(words.get(place, ()), read, key=len)  # a fold may cut a text shorter than others
                 answers[place].append(answer)
                 if image is not None:
                     pixels[place] = image
@@ -214,7 +215,8 @@ def _row(
     task, classes = found.run.task, found.run.classes
     change = float(np.mean([one.change for one in answers]))
     is_map = change != change
-    weights = [one.weights / max(one.weights.max(), 1e-300) if is_map else one.weights for one in answers]
+    weights_F = [one.weights / max(one.weights.max(), 1e-300) if is_map else one.weights for one in answers]
+    tokens, weights = _whole_characters(tokens, _mean(weights_F))
     return AttributedRow(
         id=str(found.run.ids_N[row]),
         label=task.label_text(found.run.target[row], classes),
@@ -222,11 +224,19 @@ def _row(
         explained=classes[place] if task.has_classes else "prediction",
         folds=folds,
         tokens=tokens,
-        weights=_mean(weights),
+        weights=weights,
         change=change,
         missed=max(one.missed for one in answers),
         pixels=pixels,
     )
+
+
+def _whole_characters(tokens: tuple[str, ...], weights: Floats) -> tuple[tuple[str, ...], Floats]:
+    """Put together the tokens that are bytes of one character: what they say of it is their sum."""
+    first = [place for place, token in enumerate(tokens) if token or not place]
+    if len(first) == len(tokens):
+        return tokens, weights
+    return tuple(tokens[place] for place in first), np.add.reduceat(weights, first)
 
 
 def _mean(weights: Sequence[Floats]) -> Floats:

@@ -80,6 +80,12 @@ class TokenMaker:
         types_T = np.concatenate([types for _, types in rows]) if self.has_types else None
         return Tokens(np.concatenate([tokens for tokens, _ in rows]), types_T, offsets, lengths_N)
 
+    def encode_one(self, texts: Texts, row: int, max_length: int) -> Any:
+        """Return the ``tokenizers.Encoding`` of one text (pair), cut to so many tokens where it has more."""
+        given = _given(texts, np.array([row]))[0]
+        with self._cutting(max_length):
+            return self.backend.encode(*((given,) if isinstance(given, str) else given))
+
     def unknown_shares(self, texts: Texts) -> NDArray[np.float64]:
         """Return the share of each row's tokens that are unknown (N,), special ones not counted; NaN of empty texts."""
         if not texts.texts:
