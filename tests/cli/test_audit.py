@@ -158,3 +158,21 @@ def test_the_fix_that_is_printed_is_one_that_the_command_takes(tmp_path, capsys)
     printed = " ".join(capsys.readouterr().out.split())
     assert "fix: --group user_id or --drop user_id (in a run: data.group=user_id cv=stratified_group" in printed
     assert foldwise(["audit", str(tmp_path / "t.csv"), "--label", "label", "--group", "user_id"]) == 0
+
+
+def test_arrays_of_images_are_audited_under_their_own_split(tmp_path, capsys):
+    images = np.random.default_rng(0).integers(0, 256, (8, 12, 12), dtype=np.uint8)
+    images[6] = images[1]
+    labels = np.arange(8, dtype=np.uint8)[:, None] % 2
+    parts = {"train": slice(0, 6), "test": slice(6, 8)}
+    arrays = {
+        f"{name}_{what}": all_of[rows]
+        for name, rows in parts.items()
+        for what, all_of in (("images", images), ("labels", labels))
+    }
+    np.savez(tmp_path / "med.npz", **arrays)
+    assert foldwise(["audit", str(tmp_path / "med.npz"), "--strict"]) == 3
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 of 2 held-out rows is a copy of training rows" in printed
+    assert foldwise(["audit", str(tmp_path / "med.npz"), "--label", "label"]) == 2
+    assert "--label has no effect" in capsys.readouterr().err

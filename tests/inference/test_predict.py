@@ -200,8 +200,8 @@ def test_a_category_is_known_by_what_it_is_not_by_its_type(predict, tmp_path, tr
 
 REFUSED = {
     "a missing and a renamed column": (
-        lambda frame: frame.drop(columns="share").rename(columns={"colour": "Color"}),
-        "2 of the 4 columns the run needs are missing: 'share', 'colour' (here 'Color'?)",
+        lambda frame: frame.drop(columns="share").rename(columns={"colour": "Ｃｏｌｏｒ"}),
+        "2 of the 4 columns the run needs are missing: 'share', 'colour' (here 'Ｃｏｌｏｒ'?)",
     ),
     "text where numbers were": (
         lambda frame: frame.assign(size=["abc", *frame["size"][1:]]),

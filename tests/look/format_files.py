@@ -285,6 +285,20 @@ def clue(folder: Path) -> None:
     as_lines(folder / "train.json", rows)
 
 
+def super_glue(folder: Path) -> None:
+    """The keys and the order of BoolQ's train.jsonl."""
+    rows = [
+        {
+            "question": f"is it {text}",
+            "passage": f"It was {text}, people say of house {n}.",
+            "idx": n,
+            "label": mood == "good",
+        }
+        for n, (text, mood) in enumerate(TEXTS)
+    ]
+    as_lines(folder / "train.jsonl", rows)
+
+
 FILES = {
     "delimited": FormatFile(
         ("CSV", "CSV"), "patients.csv", table(".csv", lambda path: FRAME.to_csv(path, index=False))
@@ -361,6 +375,7 @@ FILES = {
     ),
     "glue": FormatFile(("GLUE", "GLUE"), "train.tsv", glue),
     "clue": FormatFile(("CLUE", "CLUE"), "train.json", clue),
+    "superglue": FormatFile(("SuperGLUE", "SuperGLUE"), "train.jsonl", super_glue),
     "cnews": FormatFile(
         ("THUCNews", "THUCNews"),
         "cnews.train.txt",

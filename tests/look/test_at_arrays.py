@@ -15,6 +15,7 @@ def test_a_split_is_the_split(tmp_path):
     assert look.facts == ("5 x 7 (height x width), colour",)
     assert look.candidates["split"][0].why == "train, val, test"
     assert shlex.split(look.train)[2:] == ["data=image_arrays", f"data.path='{path}'", *END]
+    assert shlex.split(look.audit) == ["foldwise", "audit", path]
     assert look_at(mnist(tmp_path)).n_rows == 6
 
 

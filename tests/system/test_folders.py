@@ -72,5 +72,11 @@ def test_the_root_itself_may_be_reached_through_a_link(root, tmp_path):
 
 
 def test_what_cannot_be_written_is_named_with_what_it_is(root):
-    with pytest.raises(StorageError, match=r"cannot write the checkpoint to \S+/run/none/file: No such file"):
-        write_bytes(root / "none/file", b"", root=root, what="checkpoint")
+    with pytest.raises(StorageError, match=r"cannot write the checkpoint to \S+n+: File name too long\nchoose"):
+        write_bytes(root / ("n" * 300), b"", root=root, what="checkpoint")
+
+
+def test_a_missing_folder_is_named_and_no_word_said_of_room(root):
+    with pytest.raises(StorageError) as caught:
+        write_bytes(root / "none/file", b"", what="checkpoint")
+    assert str(caught.value) == f"cannot write to {root}/none/file: there is no directory {root}/none: make it first"

@@ -18,11 +18,13 @@ from trainer.audit.split_column import WHOLE_FILE, ColumnSplit, read_split, read
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.rows import assign_roles, read_ids
 from trainer.data.columns.unread import without_columns
+from trainer.data.images.array_files import find_arrays
 from trainer.data.readers.contract import NONE
 from trainer.data.readers.tables import open_table
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.csv_tabular import load_csv_tabular
 from trainer.data.sources.csv_text import load_csv_text
+from trainer.data.sources.image_arrays import load_image_arrays
 from trainer.data.sources.image_csv import load_image_csv
 from trainer.data.sources.image_folder import load_image_folder, split_folders
 
@@ -131,6 +133,22 @@ def audit_folder(path: str | Path, *, measure: bool = False, tell: Tell = _nowhe
     parts = split_folders(str(path))
     samples, spec = load_image_folder(str(path), folders=parts or None, split=bool(parts))
     return _audited(samples, spec, _parts(samples, "folder", path), None, measure, tell)
+
+
+def audit_arrays(path: str | Path, *, measure: bool = False, tell: Tell = _nowhere) -> list[Finding]:
+    """Audit images in arrays; where there are train, val and test arrays, that split alone.
+
+    Args:
+        path: an .npz file, an IDX file of images, a binary batch of CIFAR, or a directory of IDX files or batches.
+        measure: whether probes say what the leak is worth.
+        tell: is handed each note on how the data was read.
+
+    Raises:
+        DataError: there are no such arrays, or they cannot be read.
+    """
+    found, _ = find_arrays(Path(path), None)
+    samples, spec = load_image_arrays(str(path), split=len({array.part for array in found}) > 1)
+    return _audited(samples, spec, _parts(samples, "part", path), None, measure, tell)
 
 
 def _parts(samples: Samples, name: str, path: str | Path) -> ColumnSplit:

@@ -21,6 +21,7 @@ Examples:
   foldwise audit reviews.csv --text review --label sentiment --split split --measure
   foldwise audit subjects.csv --label label --group subject
   foldwise audit photos/
+  foldwise audit pathmnist.npz
   foldwise audit scans.csv --images scans.zip --file name --label finding --group patient"""
 IN_A_TABLE = "for images that a table names add --file COL"
 Images = Annotated[
@@ -36,10 +37,10 @@ Strict = Annotated[bool, typer.Option("--strict", help="end with exit code 3 whe
 
 @dataclass(frozen=True)
 class What:
-    """What is audited: a table, images that it names, or (neither) a folder of images.
+    """What is audited: a table, images that it names, or (neither) a folder or arrays of images.
 
     Attributes:
-        file: the table, the folder, or a zip file.
+        file: the table, the folder, a zip file or arrays.
         columns: of the table.
         text: columns with text.
         drop: columns left out.
@@ -74,10 +75,10 @@ def audit(
     Looks for what makes cross validation lie: copies and near copies on both sides of a split, groups torn apart, time
     going backwards, a column that is the label or an id, labels in file order. Rows are named, none is dropped.
 
-    FILE is a table; with --images or --file a table that names image files; or a directory or .zip with one folder of
-    images per class. With --split the split of that column is audited, else the one that the format has (images in
-    train, val and test folders, datasets, KEEL; --split none does without), else the whole file. Tables and texts need
-    --label, images that a table names too.
+    FILE is a table; with --images or --file a table that names image files; a directory or .zip with one folder of
+    images per class; or arrays of images (.npz, IDX, CIFAR). With --split the split of that column is audited, else the
+    one that the format has (images in train, val and test, datasets, KEEL; --split none does without), else the whole
+    file. Tables and texts need --label, images that a table names too.
     """
     from trainer.audit.findings import count
     from trainer.report.audit_table import show
@@ -97,9 +98,13 @@ def audit(
 
 
 def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
-    from trainer.audit.standalone import audit_file, audit_images
+    from trainer.audit.standalone import audit_arrays, audit_file, audit_images
+    from trainer.data.images.array_files import named_as_arrays
 
     names_images = bool(what.images or what.image_file)
+    if not names_images and named_as_arrays(Path(what.file)):
+        _require_none(what, given_columns(what.columns), f"{what.file} is read as arrays of images and their labels")
+        return audit_arrays(what.file, measure=what.measure, tell=tell)
     if not names_images and _is_of_images(what.file):
         _require_none(
             what, given_columns(what.columns), f"{what.file} is read as images, one folder per class; {IN_A_TABLE}"

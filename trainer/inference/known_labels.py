@@ -18,6 +18,7 @@ from trainer.data.columns.spellings import NUMBER, canonical
 from trainer.data.columns.unlabelled import left_out
 from trainer.errors import shown
 from trainer.system.arrow_files import as_numpy
+from trainer.system.spellings import spelling_key
 from trainer.tasks import Target, Task
 
 MOST_NAMED = 3
@@ -92,8 +93,8 @@ class KnownLabels:
 
     def _near(self, word: str) -> str:
         """Return the class that a label may mean: a few letters differ, or one of them has a prefix."""
-        folded = {label.strip().casefold(): label for label in self.classes}
-        written = word.strip().casefold()
+        folded = {spelling_key(label): label for label in self.classes}
+        written = spelling_key(word)
         near = get_close_matches(written, folded, n=1, cutoff=0.8)
         near = near or [label for label in folded if label and _end_alike(label, written)][:1]
         return f" (did you mean '{shown(folded[near[0]], 30)}'?)" if near else ""

@@ -8,6 +8,7 @@ from trainer.data.columns.known_features import KnownFeatures
 from trainer.data.columns.reading import TABLE, TEXT, Reading
 from trainer.errors import DataError, shown
 from trainer.inference.predictor import Predictor
+from trainer.system.spellings import spelling_key
 
 NO_IDS = "none"
 
@@ -36,10 +37,10 @@ def require_columns(wanted: Sequence[str], have: Sequence[str], named: str, ids:
     missing = [name for name in wanted if name not in have]
     if not missing:
         return
-    spare = {name.strip().casefold(): name for name in have if name not in wanted}
+    spare = {spelling_key(name): name for name in have if name not in wanted}
     said = []
     for name in missing[:5]:
-        near = get_close_matches(name.strip().casefold(), spare, n=1, cutoff=0.6)
+        near = get_close_matches(spelling_key(name), spare, n=1, cutoff=0.6)
         said.append(f"'{shown(name, 40)}'" + (f" (here '{shown(spare[near[0]], 40)}'?)" if near else ""))
     are = "is" if len(missing) == 1 else "are"
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""

@@ -54,6 +54,7 @@ def look_at_arrays(path: Path, name: str) -> Look | None:
         candidates={"split": (Candidate("parts", ", ".join(parts)),)} if len(parts) > 1 else {},
         notes=labels.notes,
         train=command(INSTALLED_DOOR, items),
+        audit=f"foldwise audit {shlex.quote(name)}",
     )
 
 

@@ -56,10 +56,10 @@ def _look_at_column(opened: OpenTable, column: str, name: str) -> ColumnLook:
     try:
         found, notes = read_features({column: cells}, name, free=[column], categorical=codes, semicolon=semicolon)[:2]
     except FoldwiseError as refusal:
-        is_list = pa.types.is_nested(cells.type)
+        nested = "record" if pa.types.is_struct(cells.type) else "list" if pa.types.is_nested(cells.type) else ""
         return ColumnLook(
             column,
-            "list" if is_list else "number" if _mostly_digits(cells) else "category",
+            nested or ("number" if _mostly_digits(cells) else "category"),
             "refused",
             examples,
             cells.null_count / max(len(cells), 1),

@@ -28,7 +28,10 @@ FEW_FEATURES = 3  # columns beside a text, below which the text is what there is
 LONG_TEXT = 60  # characters
 MOST_TEXTS = 3  # columns read together
 PAIR = re.compile(r"(.*?)[_ ]?(1|a|first|one|左)", re.I)
-PAIRS = (("premise", "hypothesis"), ("question", "answer"), ("question", "sentence"), ("query", "document"))
+PAIRS = (
+    *(("premise", "hypothesis"), ("question", "answer"), ("question", "sentence"), ("question", "passage")),
+    *(("query", "document"), ("query", "passage")),
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,9 @@ def _labels(plan: LoadingPlan, columns: Sequence[ColumnLook]) -> set[str]:
 
 
 def _is_no_feature(column: ColumnLook) -> bool:
-    return column.kind in ("text", "list") or any("data.drop=" in note for note in column.notes if column.kind != "id")
+    return column.kind in ("text", "list", "record") or any(
+        "data.drop=" in note for note in column.notes if column.kind != "id"
+    )
 
 
 def _is_for_texts(texts: Sequence[ColumnLook], free: Sequence[ColumnLook]) -> bool:

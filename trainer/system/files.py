@@ -204,15 +204,20 @@ def storage_error(error: OSError, path: Path, need_bytes: int, what: str = "") -
         errno.EIO: _("Input/output error"),
     }
     parent = next((folder for folder in (path, *path.parents) if _is_there(folder)), Path("/"))
+    if error.errno == errno.ENOENT and not _is_there(path.parent):
+        missing = _("cannot write to {path}: there is no directory {folder}: make it first")
+        return StorageError(missing.format(path=_shortened(str(path)), folder=_shortened(str(path.parent))))
     why = reason.get(error.errno or 0, error.strerror or str(error))
     full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-    room = {"need": f"{need_bytes / 2**20:.1f}", "free": f"{shutil.disk_usage(parent).free / 2**20:.0f}"}
-    named = _("cannot write the {what} to {path}: {why} (need {need} MiB, free {free} MiB)")
-    said = named if what else _("cannot write to {path}: {why} (need {need} MiB, free {free} MiB)")
+    named, plain = _("cannot write the {what} to {path}: {why}"), _("cannot write to {path}: {why}")
+    said = (named if what else plain).format(what=_(what) if what else "", path=_shortened(str(path)), why=why)
     freeing = _("free some space or choose another place (for runs: paths.runs=DIR)")
     advice = freeing if full else _("choose another place (for runs: paths.runs=DIR)")
-    names = {"what": _(what) if what else "", "path": _shortened(str(path)), "why": why}
-    return StorageError(f"{said.format(**names, **room)}\n{advice}")
+    if not full:
+        return StorageError(f"{said}\n{advice}")
+    room = {"need": f"{need_bytes / 2**20:.1f}", "free": f"{shutil.disk_usage(parent).free / 2**20:.0f}"}
+    needed = _(" (need {need} MiB, free {free} MiB)").format(**room)
+    return StorageError(f"{said}{needed}\n{advice}")
 
 
 def _is_there(path: Path) -> bool:

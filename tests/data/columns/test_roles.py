@@ -35,6 +35,7 @@ def test_find_columns(wanted, found: tuple[str, ...]) -> None:
     [
         ("labl:red", "did you mean 'label:red'"),
         ("label", "did you mean ' Label '\\? set \"data.label=' Label '\""),
+        ("ｌａｂｅｌ：ｒｅｄ", "did you mean 'label:red'"),
         ("zzz*", "no column 'zzz\\*'"),
         ("qqqq", "have: 'id', 'label:red'"),
     ],

@@ -89,10 +89,10 @@ def _on_both_sides(kind: str, what: str, inputs: Inputs, split: Split, found: Cr
         return []
     held_out, trained_on = found.pair
     doubt = _doubt(inputs, rows)
+    are = f"is {what.replace('copies', 'a copy')}" if len(rows) == 1 else f"are {what}"
     said = (
-        f"{len(rows):,} of {count(split.n_held_out, 'held-out row')} {'is' if len(rows) == 1 else 'are'} {what} "
-        f"training rows ({folds_said(found.folds)}). Row {named(inputs, held_out)} is held out while row "
-        f"{named(inputs, trained_on)} is trained on.{doubt}"
+        f"{len(rows):,} of {count(split.n_held_out, 'held-out row')} {are} training rows ({folds_said(found.folds)}). "
+        f"Row {named(inputs, held_out)} is held out while row {named(inputs, trained_on)} is trained on.{doubt}"
     )
     severity: Severity = "warning" if doubt else "leak"
     return [Finding(kind, severity, said, examples(rows), len(rows), tuple(found.folds), helps)]

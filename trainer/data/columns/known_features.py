@@ -22,6 +22,7 @@ from trainer.data.columns.written_dates import DATES
 from trainer.data.samples import TableColumns
 from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
+from trainer.system.spellings import spelling_key
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"([+-]?\d+)\.0*", re.ASCII)
@@ -231,6 +232,6 @@ def _as_known(word: str, known: frozenset[str], *, is_truth: bool) -> str:
 
 def _near(word: str, known: frozenset[str]) -> str:
     """Return what the run knows that looks like a category: another case, zeros in front, a letter more."""
-    folded = {other.strip().casefold().lstrip("0"): other for other in sorted(known)}
-    near = get_close_matches(word.strip().casefold().lstrip("0"), folded, n=1, cutoff=0.8)
+    folded = {spelling_key(other).lstrip("0"): other for other in sorted(known)}
+    near = get_close_matches(spelling_key(word).lstrip("0"), folded, n=1, cutoff=0.8)
     return f" (the run knows '{shown(folded[near[0]], 30)}')" if near else ""

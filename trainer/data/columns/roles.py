@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trainer.data.columns.options import Names
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
+from trainer.system.spellings import spelling_key
 from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
@@ -126,8 +127,8 @@ def _typed(value: str) -> str:
 
 
 def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> DataError:
-    folded = {column.strip().casefold(): column for column in have}
-    near = get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.6)
+    folded = {spelling_key(column): column for column in have}
+    near = get_close_matches(spelling_key(name), folded, n=1, cutoff=0.6)
     said = _("{file}: no column '{name}' ({option})\nhave: {columns}")
     columns = shown(", ".join(map(repr, have)), 200)
     if option == "data.label" and "test" in re.split(r"[\W_]+", Path(file).stem.lower()):

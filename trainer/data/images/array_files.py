@@ -40,6 +40,14 @@ class ArrayPart:
     labels: tuple[Path, str]
 
 
+def named_as_arrays(path: Path) -> bool:
+    """Return whether a file, or one in a directory, is called as files with arrays of images are."""
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return True
+    names = [file.name for file in path.iterdir()] if path.is_dir() else [path.name]
+    return any(form.fullmatch(name) for name in names for form in (CIFAR, IDX, CIFAR_PICKLE))
+
+
 def find_arrays(path: Path, label: str | None) -> tuple[list[ArrayPart], Path | None]:
     """Return the arrays, in the order of parts and files, and the file with the names of the classes, if any.
 

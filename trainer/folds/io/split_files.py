@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.errors import ConfigError, DataError, FoldwiseError, StorageError
+from trainer.errors import ConfigError, DataError, FoldwiseError
 from trainer.folds.io.matching import RowFinder, cell_text
 from trainer.folds.io.split_json import datalist_text, nnunet_text, plan_text, read_json
 from trainer.folds.io.split_lists import is_lists, list_files, read_lists, write_lists
@@ -139,11 +139,7 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
     else:
         text = {"plan": plan_text, "nnunet": nnunet_text, "datalist": datalist_text}[kind](plan, ids)
         content = text.encode()
-    try:
-        write_given(file, content, N_("folds"))
-    except StorageError as error:
-        cause = error.__cause__
-        raise StorageError(f"{file}: cannot be written: {getattr(cause, 'strerror', None) or cause}") from error
+    write_given(file, content, N_("folds"))
 
 
 def _rows_in_no_fold(plan: FoldPlan) -> int:
