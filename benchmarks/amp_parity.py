@@ -27,10 +27,11 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from trainer.config.schema import AmpConfig
 from trainer.data.loading.batches import Batch, DenseRows, TrainingSet, training_order
-from trainer.engine.loops import Learner, Totals, train_epoch, train_step
+from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import training
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
+from trainer.engine.stepwise import train_epoch
 from trainer.losses.ce import CrossEntropy
 from trainer.models.mlp import MLP
 from trainer.models.text_cnn import TextCNN

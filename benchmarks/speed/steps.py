@@ -22,7 +22,8 @@ from benchmarks.speed.workloads import LR, SEED, WORKLOADS, load, make_files, pr
 from trainer.config.compose import register_schema, to_run_config
 from trainer.config.keys import CONF
 from trainer.data.loading.batches import training_order
-from trainer.engine.loops import Totals, train_epoch
+from trainer.engine.loops import Totals
+from trainer.engine.stepwise import train_epoch
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold

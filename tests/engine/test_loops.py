@@ -20,8 +20,9 @@ from tests.engine.engine_cases import (
     totals,
 )
 from trainer.data.loading.batches import TokenRows, TrainingSet, training_order
-from trainer.engine.loops import predict, train_epoch, train_step
+from trainer.engine.loops import predict, train_step
 from trainer.engine.modes import training
+from trainer.engine.stepwise import train_epoch
 from trainer.errors import ConfigError, NonFiniteError
 from trainer.losses.bce import BinaryCrossEntropy
 from trainer.tasks import BINARY

@@ -323,7 +323,7 @@ def test_a_model_that_ends_the_process_is_an_error(train, monkeypatch, parallel)
     def leave(*_):
         sys.exit(0)
 
-    monkeypatch.setattr("trainer.run.fold_job.fit", leave)
+    monkeypatch.setattr("trainer.run.fold_job.fit_steps", leave)
     outcome = train("data=iris", *QUICK, f"cv.parallel={parallel}")
     assert outcome.code == 1
     assert f"sys.exit(0) was called ({__file__}:" in outcome.err
@@ -525,7 +525,7 @@ def test_five_calls_lead_from_a_run_to_its_training_step(train, monkeypatch):
 
     monkeypatch.setattr(MLP, "forward", seen)
     assert train("data=iris", "cv.n_splits=2", *QUICK).code == 0
-    assert ways == {("cross_validate", "train_folds", "train_fold", "fit", "train_epoch", "train_step")}
+    assert ways == {("cross_validate", "train_folds", "train_fold", "take_all", "take", "train_step")}
 
 
 def test_few_modules_know_the_whole_configuration():

@@ -11,11 +11,12 @@ from trainer.data.samples import DataSpec
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.freezing import freeze_for_epoch
-from trainer.engine.loops import Learner, Totals, train_epoch
+from trainer.engine.loops import Learner, Totals
 from trainer.engine.mixing import mixed_batches
 from trainer.engine.observer import Observer
 from trainer.engine.scoring import evaluation_state, picked_weights, score_fold, validation_scores
 from trainer.engine.settings import FitSettings, FoldRows
+from trainer.engine.stepwise import Steps, epoch_steps, take_all
 from trainer.errors import DataError, Interrupted
 from trainer.results import EpochRecord, FoldResult
 from trainer.store.checkpoints import Position
@@ -51,6 +52,19 @@ def fit(
         NonFiniteError: training diverged.
         Interrupted: a signal has come; the state is saved.
     """
+    return take_all(fit_steps(learner, data, rows, settings, spec, observers, checkpointer))
+
+
+def fit_steps(
+    learner: Learner,
+    data: TrainingSet,
+    rows: FoldRows,
+    settings: FitSettings,
+    spec: DataSpec,
+    observers: Sequence[Observer] = (),
+    checkpointer: Checkpointer | None = None,
+) -> Steps[tuple[FoldResult, dict[str, Tensor]]]:
+    """Yield the steps of ``fit``; what they come to is what it returns."""
     windows = settings.steps_per_epoch(len(rows.train))
     progress = FitState(Totals.start(data.target.device), Selection(settings.metrics[0], settings.patience_epochs))
     if checkpointer is not None:
@@ -62,7 +76,7 @@ def fit(
             freeze_for_epoch(learner.model, learner.precision.model_parameters, settings, progress.epoch)
             on_step = _after_step(learner, progress, windows, observers, checkpointer)
             with _rest_of_epoch(data, rows, settings, progress) as batches:
-                train_epoch(
+                yield from epoch_steps(
                     learner,
                     batches,
                     progress.totals,

@@ -1,10 +1,9 @@
 """The training step and the prediction pass: functions that own mode, gradients and averages."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.data.loading.batches import Batch, TrainingSet, evaluation_order, row_views
 from trainer.engine.ema import WeightAverage
-from trainer.engine.modes import evaluating, training
+from trainer.engine.modes import evaluating
 from trainer.engine.precision.apex_backend import AnyPrecision
 from trainer.engine.precision.compiled import compiler_errors
 from trainer.engine.precision.precision import RefuseProbabilities
@@ -25,7 +24,6 @@ from trainer.errors import NonFiniteError
 from trainer.losses.contract import Loss
 from trainer.system import interrupts
 
-CUDA_CHECK_STEPS = 20  # steps between looks at the loss where a look means waiting for the device
 WHAT_HELPS = "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
 
 
@@ -111,38 +109,6 @@ class Totals:
     def mean(self) -> float:
         """Return the weighted mean loss per row so far (NaN before the first step)."""
         return float(self.loss / self.weight)
-
-
-def train_epoch(
-    learner: Learner,
-    batches: Iterator[Batch],
-    totals: Totals,
-    *,
-    accumulate_steps: int,
-    clip_norm: float | None,
-    on_step: Callable[[Totals], None],
-) -> None:
-    """Train on every batch once.
-
-    Args:
-        learner: changed in place.
-        batches: of the epoch, or those that are left of it.
-        totals: the epoch's sums, added to.
-        accumulate_steps: batches per optimizer step; the last window may hold fewer and is averaged over its own rows.
-        clip_norm: largest L2 norm of the gradients, or None.
-        on_step: called after each optimizer step, when the model and the sums are whole.
-
-    Raises:
-        NonFiniteError: the loss is NaN or infinite, or every step overflows.
-    """
-    check_every = 1 if totals.loss.device.type == "cpu" else CUDA_CHECK_STEPS
-    with training(learner.model), learner.as_message():
-        for number, window in enumerate(_windows(batches, accumulate_steps), start=1):
-            train_step(learner, window, clip_norm, totals)
-            if number % check_every == 0:
-                require_finite(totals)
-            on_step(totals)
-    require_finite(totals)
 
 
 def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | None, totals: Totals) -> None:
@@ -257,8 +223,3 @@ def _weight(loss: Loss, batches: Sequence[Batch]) -> Tensor | float:
         return float(sum(len(batch.rows_B) for batch in batches))
     weights = [(loss.normaliser(batch.target) * batch.weights_B).sum() for batch in batches]
     return torch.stack(weights).sum()
-
-
-def _windows(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
-    while window := list(islice(batches, size)):
-        yield window

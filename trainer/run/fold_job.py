@@ -12,8 +12,9 @@ from torch import Tensor
 from trainer.config.schema import CheckpointConfig
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.engine.checkpointer import Checkpointer
-from trainer.engine.fit import fit
+from trainer.engine.fit import fit_steps
 from trainer.engine.observer import Observer
+from trainer.engine.stepwise import Steps, take_all
 from trainer.errors import FoldBusyError, NonFiniteError
 from trainer.report.terminal import PrintLine
 from trainer.run.experiment import Experiment
@@ -79,6 +80,32 @@ def train_fold(
         NonFiniteError: training diverged.
         Interrupted: a signal has come; the state is saved.
     """
+    take_all(
+        fold_steps(
+            name,
+            observers,
+            print_line,
+            experiment=experiment,
+            saving=saving,
+            prepared=prepared,
+            alone=alone,
+            track=track,
+        )
+    )
+
+
+def fold_steps(
+    name: int | str,
+    observers: list[Observer],
+    print_line: PrintLine,
+    *,
+    experiment: Experiment,
+    saving: Saving,
+    prepared: Fold | None = None,
+    alone: bool = False,
+    track: ShowProgress = no_progress,
+) -> Steps[None]:
+    """Yield the optimizer steps of ``train_fold``."""
     experiment = experiment.for_fold(name)
     at_hand = prepared is not None and prepared.rows.name == name
     fold = prepared if prepared is not None and at_hand else prepare_fold(experiment, name, track)
@@ -95,7 +122,8 @@ def train_fold(
             choice = choose_recipe(experiment, fold, observers[:1], checkpointer)
             learner = fresh_learner(choice.recipe, spec, choice.fold)
             settings = replace(choice.recipe.settings, max_epochs=choice.epochs)
-            result, weights = fit(learner, choice.fold.data, fold.rows, settings, spec, observers, checkpointer)
+            steps = fit_steps(learner, choice.fold.data, fold.rows, settings, spec, observers, checkpointer)
+            result, weights = yield from steps
         lock.require_ours()
         result = replace(result, picked=choice.picked, seconds=result.seconds + choice.seconds)
         scaler = learner.precision.scaler
