@@ -76,6 +76,24 @@ def test_accumulation_over_ragged_batches_is_one_full_batch(class_weights, weigh
         torch.testing.assert_close(found.double(), expected, rtol=2e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("class_weights", "smoothing"), [(None, 0.0), (None, 0.3), (WEIGHTS, 0.0)])
+def test_votes_are_torchs_cross_entropy_of_probabilities(class_weights, smoothing):
+    votes_NC = torch.rand(23, CLASSES, generator=torch.Generator().manual_seed(4))
+    votes_NC /= votes_NC.sum(dim=1, keepdim=True)
+    data, lr = replace(dataset(), votes_NC=votes_NC), 0.25
+    it = learner(lr=lr, loss=cross_entropy(class_weights=class_weights, label_smoothing=smoothing))
+    logits, before = it.model(data.rows.take(torch.arange(23))["x"]), state_of(it.model)
+    weight_C = torch.ones(CLASSES) if class_weights is None else torch.tensor(class_weights)
+    losses = F.cross_entropy(logits, votes_NC, weight=weight_C, reduction="sum", label_smoothing=smoothing)
+    mean = losses / (votes_NC * weight_C).sum()
+    gradient = torch.autograd.grad(mean, list(it.model.parameters()))
+    sums = totals()
+    one_step(it, data, [range(10), range(10, 23)], sums=sums)
+    assert sums.mean() == pytest.approx(float(mean.detach()), rel=1e-5)
+    for found, expected in zip(gradient_of_step(before, state_of(it.model), lr), gradient, strict=True):
+        torch.testing.assert_close(found, expected, rtol=2e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("class_weights", [None, WEIGHTS])
 @pytest.mark.parametrize("scale", ["1", "100"])
 def test_leaving_out_weights_of_one_does_not_change_a_bit(class_weights, scale):

@@ -228,6 +228,7 @@ SILENT = {  # option: why neither a byte nor a word differs
     "data.spellings": "no name is written in two ways",
 }
 UNTRIED = {  # option, or file of conf/: why no trial changes it
+    "data.votes": "needs a column of votes: tests/data/columns/test_votes.py",
     "runtime.compile": "needs a compiler, and half a minute",
     "init.path": "needs weights: tests/run/steps/test_weights.py",
     "timm": "an optional package",

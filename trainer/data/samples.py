@@ -169,6 +169,7 @@ class Samples:
         inputs: the features.
         target: (N,) int64 class index, or (N, L) int64 of 0/1 for multi-label.
         weights_N: float64 sample weights, or None.
+        votes_NC: float64, the share of each class in what people said of a row: what is trained on; None = the target.
         groups_N: text, or None.
         times_N: when each row happened, in any unit that grows, or None.
         split_N: text, the fold of each row as the file has it, or None.
@@ -183,6 +184,7 @@ class Samples:
     times_N: NDArray[np.float64] | NDArray[np.int64] | None = None
     split_N: NDArray[np.str_] | None = None
     beside: TableColumns | None = None
+    votes_NC: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids_N)
@@ -191,7 +193,8 @@ class Samples:
         """Return the rows (N,) that are kept, with the ids they have."""
         if kept_N.all():
             return self
-        rows: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__ if name.endswith("_N")}
+        names = [name for name in self.__dataclass_fields__ if name.endswith(("_N", "_NC"))]
+        rows: dict[str, Any] = {name: getattr(self, name) for name in names}
         kept: dict[str, Any] = {name: None if value is None else value[kept_N] for name, value in rows.items()}
         beside = None if self.beside is None else _table_only(self.beside, kept_N)
         return Samples(inputs=_only(self.inputs, kept_N), target=self.target[kept_N], beside=beside, **kept)

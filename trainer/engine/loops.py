@@ -169,12 +169,33 @@ def row_losses(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
     share. Every row is a partner once, so the sum of the normalisers is that of the rows as they were.
     """
     if batch.share == 1.0:
-        loss_B = loss(logits, batch.target)
+        loss_B = _of_votes(loss, logits, batch)
         plain = batch.unweighted and loss_B.shape == batch.weights_B.shape  # else a lone number counts for every row
         return loss_B if plain else loss_B * batch.weights_B
-    own_B = loss(logits, batch.target) * batch.weights_B
-    partner_B = loss(logits, batch.target.roll(1, 0)) * batch.weights_B.roll(1, 0)
+    own_B = _of_votes(loss, logits, batch) * batch.weights_B
+    partner_B = _of_votes(loss, logits, batch, shift=1) * batch.weights_B.roll(1, 0)
     return torch.add(own_B * batch.share, partner_B, alpha=1.0 - batch.share)
+
+
+def _of_votes(loss: Loss, logits: Tensor, batch: Batch, shift: int = 0) -> Tensor:
+    """Return the loss of each row's target, or the mean over classes by its votes; of the row ``shift`` before."""
+    target = batch.target.roll(shift, 0) if shift else batch.target
+    if batch.votes_BC is None:
+        return loss(logits, target)
+    votes_BC = batch.votes_BC.roll(shift, 0) if shift else batch.votes_BC
+    of_class = [loss(logits, torch.full_like(target, place)) * share_B for place, share_B in enumerate(votes_BC.T)]
+    return torch.stack(of_class).sum(dim=0)
+
+
+def _normaliser(loss: Loss, batch: Batch) -> Tensor:
+    """Return the weights that divide the losses of ``_of_votes``."""
+    if batch.votes_BC is None:
+        return loss.normaliser(batch.target)
+    of_class = [
+        loss.normaliser(torch.full_like(batch.target, place)) * share_B
+        for place, share_B in enumerate(batch.votes_BC.T)
+    ]
+    return torch.stack(of_class).sum(dim=0)
 
 
 def predict(learner: Predicts, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> NDArray[np.float32]:
@@ -221,5 +242,5 @@ def _weight(loss: Loss, batches: Sequence[Batch]) -> Tensor | float:
     """Return the sum over the rows of sample weight x normaliser; a plain number where that counts the rows."""
     if batches[0].unweighted and getattr(loss, "counts_rows", False):
         return float(sum(len(batch.rows_B) for batch in batches))
-    weights = [(loss.normaliser(batch.target) * batch.weights_B).sum() for batch in batches]
+    weights = [(_normaliser(loss, batch) * batch.weights_B).sum() for batch in batches]
     return torch.stack(weights).sum()

@@ -23,7 +23,7 @@ from trainer.inference.trained import TrainedRun, open_trained, threads_of, want
 from trainer.inference.verify_blend import verify_blend
 from trainer.report.formatting import folds_named
 from trainer.results import OutOfFold
-from trainer.run.identify import sha256_of
+from trainer.run.identify import deciding_rows, sha256_of
 from trainer.run.prepare import data_section, load_data
 from trainer.run.source_hash import code, versions
 from trainer.store.fold_files import fold_directory, load_fold
@@ -115,8 +115,7 @@ def _require_equal(run: TrainedRun, checks: Sequence[FoldCheck], samples: Sample
 def _reasons(run: TrainedRun, samples: Samples) -> list[str]:
     """Return what differs from when the run was trained, at most three lines."""
     identity, device = run.facts["identity"], run.recipe.device
-    times = () if samples.times_N is None else (samples.times_N,)
-    sha256, _ = sha256_of((samples.inputs, samples.weights_N, *times))
+    sha256, _ = sha256_of(deciding_rows(samples))
     reasons = ["the inputs are others than it was trained on"] if sha256 != identity["content"].get(DATA) else []
     trained_on = str(identity["hardware"].get("device"))
     here = device.type if device.type == "cpu" else f"{device.type} {torch.cuda.get_device_name(device)}"

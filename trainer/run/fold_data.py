@@ -147,6 +147,7 @@ def preprocess(experiment: Experiment, rows: FoldRows) -> Fold:
         torch.from_numpy(weights).float().to(device),
         unweighted=samples.weights_N is None,
         scale=scale,
+        votes_NC=None if samples.votes_NC is None else torch.from_numpy(samples.votes_NC).float().to(device),
     )
     return Fold(rows, fitted, data, fitted.notes, reads_ahead=reads_ahead)
 

@@ -37,7 +37,7 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
     if depends_on_length(config):
         keys["max_epochs"] = length["max_epochs"]
     keys["amp.dtype in force"] = show(recipe.level.dtype if recipe.level.computes_in_half else None)
-    data_sha256, unknown = sha256_of((samples.inputs, samples.weights_N, *_times(samples)))
+    data_sha256, unknown = sha256_of(deciding_rows(samples))
     content = {
         "data (sha256)": data_sha256,
         "folds (fingerprint)": experiment.plan.fingerprint,
@@ -103,8 +103,11 @@ def _pretrained(experiment: Experiment, keys: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _times(samples: Samples) -> tuple[Any, ...]:
-    return () if samples.times_N is None else (samples.times_N,)
+def deciding_rows(samples: Samples) -> tuple[Any, ...]:
+    """Return what decides the numbers of the rows, besides target and groups, which are in the folds' fingerprint."""
+    votes = () if samples.votes_NC is None else ("votes", samples.votes_NC)
+    times = () if samples.times_N is None else (samples.times_N,)
+    return (samples.inputs, samples.weights_N, *times, *votes)
 
 
 def depends_on_length(config: RunConfig) -> bool:

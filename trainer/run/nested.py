@@ -190,13 +190,14 @@ def inner_experiment(experiment: Experiment, rows: FoldRows, number: int) -> Exp
 
 
 def _without_others(samples: Samples, train: RowNumbers) -> Samples:
-    """Take label and weight from every row that is not trained on."""
+    """Take label, votes and weight from every row that is not trained on."""
     others_N = np.ones(len(samples), dtype=bool)
     others_N[train] = False
     target = samples.target.copy()
     target[others_N] = NO_LABEL if of_target(target).has_classes else np.nan  # a number would be one
     weights = None if samples.weights_N is None else np.where(others_N, np.nan, samples.weights_N)
-    return replace(samples, target=target, weights_N=weights)
+    votes = None if samples.votes_NC is None else np.where(others_N[:, None], np.nan, samples.votes_NC)
+    return replace(samples, target=target, weights_N=weights, votes_NC=votes)
 
 
 def with_candidate(experiment: Experiment, candidate: Candidate) -> Experiment:

@@ -23,6 +23,7 @@ class Labels:
         notes: the label map and what is odd about it.
         left_out_N: (N,) whether a row has no label and is left out: its target says nothing.
         positive_because: of two classes, why the second is the positive one.
+        votes_NC: share of each class in what people said of a row, or None.
     """
 
     target: Target
@@ -31,6 +32,7 @@ class Labels:
     notes: tuple[str, ...]
     left_out_N: NDArray[np.bool_]
     positive_because: str = ""
+    votes_NC: NDArray[np.float64] | None = None
 
 
 def sort_labels(labels: Sequence[str] | set[str]) -> tuple[str, ...]:

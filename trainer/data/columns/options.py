@@ -33,6 +33,10 @@ class ColumnOptions:
         str | None, "column with the fold of each row: 0, 1, ... or train and test (cv=predefined splits by it)"
     ] = None
     weight: Annotated[str | None, "column with sample weights, which are no feature"] = None
+    votes: Annotated[
+        str | None,
+        'column with how many people gave each class, such as \'{"good": 2, "bad": 1}\': trains on the shares',
+    ] = None
     label_delimiter: Annotated[str | None, "between the labels of one cell (multi-label), such as '|'"] = None
     encoding: Annotated[str, "of the table: utf-8, gb18030, big5, cp1252, utf-16, ..."] = "utf-8"
     delimiter: Annotated[

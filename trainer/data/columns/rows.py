@@ -1,7 +1,7 @@
 """What every table source shares: which column does what; ids, weights, groups and given folds by row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.roles import check_roles, find_columns, is_blank, rows_listed, text_cells
 from trainer.data.columns.spellings import joined_groups, require_distinct
 from trainer.data.columns.times import read_times
+from trainer.data.columns.votes import read_votes, votes_note
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import as_numpy, as_words
 
-SINGLE = ("id", "weight", "group", "time", "split")  # roles of one column
+SINGLE = ("id", "weight", "votes", "group", "time", "split")  # roles of one column
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Roles:
         label: one column, or several of 0/1.
         id: names the rows, or None.
         weight: sample weights, or None.
+        votes: how many people gave each class, or None.
         group: rows that belong together, or None.
         time: when each row happened, or None.
         split: the fold of each row, or None.
@@ -40,6 +42,7 @@ class Roles:
     label: tuple[str, ...]
     id: str | None
     weight: str | None
+    votes: str | None
     group: str | None
     time: str | None
     split: str | None
@@ -86,8 +89,8 @@ def assign_roles(
 
 
 def labels_of(table: pa.Table, roles: Roles, file: Path | str, columns: ColumnOptions) -> Labels:
-    """Return the labels that the options say; as ``read_labels``."""
-    return read_labels(
+    """Return the labels that the options say, and the votes for them; as ``read_labels`` and ``read_votes``."""
+    labels = read_labels(
         table,
         roles.label,
         file,
@@ -97,6 +100,11 @@ def labels_of(table: pa.Table, roles: Roles, file: Path | str, columns: ColumnOp
         missing=columns.missing_labels,
         positive=columns.positive,
     )
+    if roles.votes is None:
+        return labels
+    votes_NC = read_votes(table, roles.votes, file, labels)
+    note = votes_note(votes_NC[~labels.left_out_N], roles.votes)
+    return replace(labels, votes_NC=votes_NC, notes=(*labels.notes, note))
 
 
 def _only(names: Sequence[str]) -> str | None:

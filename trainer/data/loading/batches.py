@@ -174,6 +174,7 @@ class Batch:
         rows_B: row numbers in the data set.
         share: of each row in itself; the rest is of the row before it in the batch (``trainer.engine.mixing``).
         unweighted: whether every weight is known to be 1, which saves multiplying with them.
+        votes_BC: float32, the share of each class in what is trained on; None = the target is all of it.
     """
 
     inputs: dict[str, Tensor]
@@ -182,6 +183,7 @@ class Batch:
     rows_B: Tensor
     share: float = 1.0
     unweighted: bool = False
+    votes_BC: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,7 @@ class TrainingSet:
         weights_N: float32.
         unweighted: whether every weight is 1.
         scale: of numbers that are to be predicted; None where there are classes.
+        votes_NC: float32, the share of each class in what is trained on; None = the target is all of it.
     """
 
     rows: Rows
@@ -201,6 +204,7 @@ class TrainingSet:
     weights_N: Tensor
     unweighted: bool = False
     scale: TargetScale | None = None
+    votes_NC: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -237,7 +241,9 @@ class TrainingSet:
 
     def _labelled(self, inputs: dict[str, Tensor], rows_B: Tensor) -> Batch:
         weights_B = self.weights_N[: len(rows_B)] if self.unweighted else self.weights_N.index_select(0, rows_B)
-        return Batch(inputs, self.target.index_select(0, rows_B), weights_B, rows_B, unweighted=self.unweighted)
+        votes_BC = None if self.votes_NC is None else self.votes_NC.index_select(0, rows_B)
+        target = self.target.index_select(0, rows_B)
+        return Batch(inputs, target, weights_B, rows_B, unweighted=self.unweighted, votes_BC=votes_BC)
 
 
 def row_views(rows: Rows) -> Sequence[Rows]:

@@ -16,6 +16,7 @@ from trainer.wording.lists import first_few
 
 NOT_ANNOTATED = "not annotated"
 NO_MAJORITY = "without a majority"
+VOTES = "votes"  # the column with how many annotators gave each label, for those who ask for it
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def annotated_table(
     """Return a row for each item that has a label; tell how many have none, and how far annotators agree.
 
     Of several annotators the majority decides: for one label each, the label that most gave; for several, each label
-    that more than half gave. Rows without a majority are left out.
+    that more than half gave. Rows without a majority are left out; where the votes are asked for, they have the label
+    that is given more often in the whole export.
 
     Args:
         path: of the export, for messages.
@@ -80,6 +82,11 @@ def annotated_table(
     _require_listed(path, items, listed)
     several = any(len(labels) > 1 for item in items for labels in item.votes.values())
     chosen = [_majority(item.votes, several) if item.votes else None for item in items]
+    tied = [place for place, item in enumerate(items) if item.votes and not chosen[place]]
+    if columns.votes == VOTES and not several:
+        counts = Counter(labels for item in items for labels in item.votes.values())
+        for place in tied:
+            chosen[place] = _most_given(items[place].votes, counts)
     kept = [(item, labels) for item, labels in zip(items, chosen, strict=True) if labels]
     reasons = Counter(
         NO_MAJORITY if item.votes else item.why_not for item, labels in zip(items, chosen, strict=True) if not labels
@@ -90,8 +97,12 @@ def annotated_table(
     shared = [item.votes for item in items if len(item.votes) > 1]
     notes = [*notes, *([f"{len(items) - len(kept)} of {len(items)} rows left out: {said}"] if reasons else [])]
     notes += [agreement_note(shared, "rows")] if shared else []
+    if not several and any(len(set(votes.values())) > 1 for votes in shared):
+        notes.append(_votes_note(len(tied), asked=columns.votes == VOTES))
     name = label if columns.labels == (label,) else "label"
     table = _table([item for item, _ in kept], [labels for _, labels in kept], name, several)
+    if columns.votes == VOTES:
+        table = _with_votes(table, [item.votes for item, _ in kept])
     known = {"label": name, "id": "id", **({"split": split} if split else {})}
     return OpenTable(table, notes=tuple(notes), known=known)
 
@@ -148,6 +159,29 @@ def _majority(votes: Mapping[str, Labels], several: bool) -> Labels:
         return tuple(sorted(label for label, n in counts.items() if 2 * n > len(votes))) if least else ()
     ranked = Counter(votes.values()).most_common(2)
     return ranked[0][0] if len(ranked) == 1 or ranked[0][1] > ranked[1][1] else ()
+
+
+def _most_given(votes: Mapping[str, Labels], counts: Counter[Labels]) -> Labels:
+    """Return the label that most gave; of several, the one that is given more often in all (then by the alphabet)."""
+    of_row = Counter(votes.values())
+    return min(of_row, key=lambda labels: (-of_row[labels], -counts[labels], labels))
+
+
+def _votes_note(n_tied: int, asked: bool) -> str:
+    if not asked:
+        return f"data.votes={VOTES} trains on what each annotator said (soft labels), not on the majority alone"
+    rows = "1 row without a majority has" if n_tied == 1 else f"{n_tied} rows without a majority have"
+    return f"{rows} the class that is given more often in all: scores are against that"
+
+
+def _with_votes(table: pa.Table, votes: Sequence[Mapping[str, Labels]]) -> pa.Table:
+    """Return the table with a column of records: how many annotators gave each label."""
+    names = sorted({label for one in votes for labels in one.values() for label in labels})
+    counts = [Counter(label for labels in one.values() for label in labels) for one in votes]
+    records = [{name: of_row[name] for name in names} for of_row in counts]
+    if VOTES in table.column_names:
+        table = table.rename_columns([f"data_{one}" if one == VOTES else one for one in table.column_names])
+    return table.append_column(VOTES, pa.array(records, pa.struct([(name, pa.int64()) for name in names])))
 
 
 def _table(items: Sequence[Item], labels: Sequence[Labels], label: str, several: bool) -> pa.Table:

@@ -95,7 +95,7 @@ def table_samples(
             semicolon=delimiter == ";",
         )
     pa.default_memory_pool().release_unused()
-    samples = Samples(inputs=inputs, target=labels.target, **rows)
+    samples = Samples(inputs=inputs, target=labels.target, votes_NC=labels.votes_NC, **rows)
     notes = (*file_notes, *labels.notes, *notes)
     reading = reading_of(TABLE, columns, roles.label, written=written, missing=list(missing))
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)

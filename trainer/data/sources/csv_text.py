@@ -59,6 +59,7 @@ def text_samples(
     samples = Samples(
         inputs=Texts(texts, pairs),
         target=labels.target,
+        votes_NC=labels.votes_NC,
         beside=unread_columns(table, roles.free),
         **read_rows(table, roles, path, columns.spellings),
     )

@@ -90,7 +90,8 @@ def image_samples(
     if roles.id is None and not repeated:
         rows["ids_N"] = np.array(wanted, dtype=np.str_)
     beside = unread_columns(table, roles.free)
-    samples = Samples(inputs=hash_images(root, names), target=labels.target, beside=beside, **rows)
+    inputs = hash_images(root, names)
+    samples = Samples(inputs=inputs, target=labels.target, votes_NC=labels.votes_NC, beside=beside, **rows)
     again = (f"{repeated} of the rows name an image that an earlier row names too",) if repeated else ()
     notes = (*opened.notes, *labels.notes, *again, *(archive.notes if archive else ()))
     reading = reading_of(IMAGE_TABLE, columns, roles.label, file=roles.others["file"][0], suffix=suffix)

@@ -47,7 +47,8 @@ def given_rows(inputs: Inputs, n_rows: int, name: str, columns: ColumnOptions, v
     table = pa.table({key: as_column(value, n_rows, f"{name}: {key}") for key, value in values.items()})
     roles = assign_roles(table, name, columns, others={})
     labels = labels_of(table, roles, name, columns)
-    samples = Samples(inputs=inputs, target=labels.target, **read_rows(table, roles, name, columns.spellings))
+    rows = read_rows(table, roles, name, columns.spellings)
+    samples = Samples(inputs=inputs, target=labels.target, votes_NC=labels.votes_NC, **rows)
     kind = TABLE if isinstance(inputs, TableColumns) else ARRAYS
     reading = reading_of(kind, columns, roles.label)
     spec = DataSpec(name, labels.task, labels.classes, labels.notes, labels.positive_because, reading)

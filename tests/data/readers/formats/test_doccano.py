@@ -47,6 +47,12 @@ def test_a_file_of_each_annotator(tmp_path):
     assert table.rows["id"].to_pylist() == ["11", "12", "13"]
     assert table.notes[0] == "1 of 4 rows left out: 1 without a majority"
     assert table.notes[1].startswith("4 rows have several annotators, who agree on 1 (25.0 %): Fleiss' kappa ")
+    assert table.notes[2].startswith("data.votes=votes trains on what each annotator said")
+    soft = opened(folder, votes="votes")
+    assert soft.rows["label"].to_pylist() == ["pos", "neg", "neg", "pos"]  # the last is a tie, and pos said more often
+    counts = [(row["neg"], row["pos"]) for row in soft.rows["votes"].to_pylist()]
+    assert counts == [(0, 3), (2, 1), (2, 1), (1, 1)]
+    assert soft.notes[-1].startswith("1 row without a majority has the class that is given more often in all")
 
 
 def test_labels_that_the_project_has(tmp_path):
