@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from signal import Signals
+from signal import SIGTERM, Signals
 from traceback import extract_tb
 from typing import ClassVar
 
@@ -90,6 +90,13 @@ class FoldBusyError(FoldwiseError):
     kind = N_("busy")
 
 
+class BudgetError(FoldwiseError):
+    """The time of a run is up before all its folds are done: no fault, the same command goes on (exit 75 too)."""
+
+    exit_code = 75
+    kind = N_("out of time")
+
+
 class UnexpectedError(FoldwiseError):
     """Anything else, most often raised by a user's own model or loss (exit 1)."""
 
@@ -114,6 +121,13 @@ class Interrupted(BaseException):
 
     def __str__(self) -> str:
         return f"{Signals(self.args[0]).name}: stopped{self.advice}"
+
+
+class OutOfTime(Interrupted):
+    """The time a run was given is up (``budget.hours``); raised where a signal's ``Interrupted`` would be."""
+
+    def __init__(self) -> None:
+        super().__init__(SIGTERM)
 
 
 def as_foldwise_error(error: Exception) -> FoldwiseError:

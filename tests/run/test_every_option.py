@@ -50,7 +50,7 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "checkpoint.save_weights=false", "checkpoint.format=zip", "report.language=zh", "executor.name=slurm",
          "executor.partition=gpu", "executor.hours=1", "executor.cpus=2", "executor.gpus=1", "executor.memory_gib=4",
          "executor.at_once=2", "executor.max_restarts=1", "executor.detach=true", "executor.setup=[date]",
-         "executor.options={qos:long}"],
+         "executor.options={qos:long}", "budget.hours=9"],
     ),
     "profile": (["profile=default", *IRIS], ["profile.only=true", "profile.steps=9", "profile.top=1"]),
     "folds": (
@@ -213,6 +213,7 @@ SILENT = {  # option: why neither a byte nor a word differs
     "force_resume": "nothing has changed that it would accept",
     "paths.cache": "these data are held in memory: nothing is kept",
     "plugins": "a package that no part of the run is of",
+    "budget.hours": "there is time enough",
     "runtime.threads": "the same sums in this small model; manifest.json and the report say how many there were",
     "checkpoint.every_n_steps": "when the state of a fold is saved, which is taken away when the fold is done",
     "checkpoint.every_n_epochs": "likewise",

@@ -26,6 +26,7 @@ CASES = [  # what makes it idle, the option, what there is to do
     (["checkpoint.every_minutes=null"], "checkpoint.background=false", "set checkpoint.every_n_epochs"),
     ([], "runtime.loader_timeout_seconds=9.0", "set num_workers"),
     (["cv.parallel=1"], "runtime.stall_timeout_seconds=9.0", "set cv.parallel"),
+    (["executor=slurm"], "budget.hours=8.5", "set executor.hours"),
     *(
         ([], f"executor.{option}", "set executor=slurm")
         for option in (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from trainer.config.bounds import Several, above, at_least, between, one_of
+from trainer.config.budget import BudgetConfig
 from trainer.config.executor import ExecutorConfig
 from trainer.system.paths import PATH
 from trainer.wording.translations import N_
@@ -286,5 +287,6 @@ class RunConfig:
     profile: ProfileConfig = field(default_factory=ProfileConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     tracker: dict[str, Any] = field(default_factory=dict)  # name -> section with _target_

@@ -15,7 +15,7 @@ from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
 from trainer.data.sources.in_memory import Given
 from trainer.engine.observer import Observer
-from trainer.errors import Interrupted, no_exit
+from trainer.errors import Interrupted, OutOfTime, no_exit
 from trainer.executors.pool import train_side_by_side
 from trainer.report.start import show_data, show_precision
 from trainer.report.terminal import line_printer, make_console, show_notes
@@ -47,11 +47,13 @@ from trainer.run.steps.profile import profile_start
 from trainer.run.steps.selection import selection_start
 from trainer.run.steps.threads import set_threads
 from trainer.run.steps.weights import weights_start
+from trainer.run.time_limit import budget_of, in_order
 from trainer.run.validate import check_config
 from trainer.run.without_effect import idle_here, idle_options
 from trainer.store.identity import Identity
 from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
 from trainer.store.stop_request import obeyed
+from trainer.system import interrupts
 from trainer.system.files import claim_directory, make_directory
 from trainer.trackers.build import make_progress, make_trackers
 from trainer.trackers.console import progress_on
@@ -104,28 +106,36 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     findings = look(config, experiment, fold, resume_plan, console)
     findings = replace(findings, warnings=[*idle, *findings.warnings])
     directory = open_run(config, experiment, identity, findings, resume_plan, launch)
-    saving = Saving(directory, identity, config.checkpoint, config.force_resume)
+    is_here, wanted = config.executor.name == "local", wanted_folds(config.cv.fold, experiment.plan.n_folds)
+    budget = budget_of(config.budget.hours if is_here else None, launch.door, directory, resume_plan.folds)
+    budget = replace(budget, before=frozenset(wanted) - frozenset(resume_plan.folds))
+    saving = Saving(directory, identity, config.checkpoint, config.force_resume, budget)
     peak_bytes = findings.profile.get("peak_bytes")
     here = partial(train_folds, config, given, experiment, saving, fold, peak_bytes, console)
-    is_here = config.executor.name == "local"
     train = here if is_here else Elsewhere(config, launch, directory, line_printer(console)).train
-    wanted = directory, wanted_folds(config.cv.fold, experiment.plan.n_folds), config.max_epochs
     baselines = Wanted(directory, identity["content"], config.baseline)
+    going_on = command_to_go_on(launch.command, directory, launch.door)
     try:
-        with obeyed(directory):
+        with obeyed(directory), interrupts.until(budget.ends_at):
             train(resume_plan.folds)
             if config.executor.detach and not is_here and resume_plan.folds:
                 console.print(follow_later(directory, launch), highlight=False, soft_wrap=True)
                 return None
-            while config.resume == "wait" and (folds := wait_for_others(*wanted, line_printer(console))):
+            while config.resume == "wait" and (
+                folds := wait_for_others(directory, wanted, config.max_epochs, line_printer(console))
+            ):
                 train(folds)
-            fit_baselines(experiment, wanted[1], baselines, line_printer(console))
+                if budget.is_limited:  # what there was no time for is not asked for again
+                    break
+            if budget.has_time_for_baselines():
+                fit_baselines(experiment, wanted, baselines, line_printer(console))
+    except OutOfTime:
+        pass  # the folds that were being trained are saved
     except Interrupted as stop:
-        going_on = command_to_go_on(launch.command, directory, launch.door)
         left = f"; the jobs go on, foldwise stop {directory} ends them; follow them with: {going_on}"
         stop.advice = f"; resume with: {going_on}" if is_here else left
         raise
-    return finish(config, directory, resume_plan, wanted[1], console, experiment.samples)
+    return finish(config, directory, resume_plan, wanted, console, experiment.samples, going_on)
 
 
 def named_run(config: RunConfig) -> Path | None:
@@ -254,6 +264,8 @@ def train_folds(
     """
     if not folds:
         return
+    if saving.budget.is_limited:
+        folds = in_order(folds, saving.run, config.max_epochs)
     device, parallel, n_loaders = experiment.recipe.device, config.cv.parallel, config.num_workers
     n_workers, notes = count_workers(parallel, len(folds), device, n_loaders=n_loaders, peak_bytes=peak_bytes)
     show_notes(notes, console)

@@ -35,7 +35,17 @@ LOOK_SECONDS = 2.0
 TOLD_SECONDS = 10.0  # between two lines about a fold that trains
 QUIET_LOOKS = 3  # a job has to be gone for so many looks: files of another machine may arrive late
 FINAL_CODES = (1, 2, 3, 4, 5)  # what another try would not mend: 6 may be the disk of one machine
-SAID_ALREADY = ("run", "resume", "cv.fold", "cv.parallel", "paths.runs", "runtime.progress", "audit", "preflight")
+SAID_ALREADY = (
+    "run",
+    "resume",
+    "cv.fold",
+    "cv.parallel",
+    "paths.runs",
+    "runtime.progress",
+    "audit",
+    "preflight",
+    "budget.hours",
+)
 
 
 @dataclass

@@ -13,8 +13,10 @@ from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
 from trainer.run.missing import missing_folds, missing_message
 from trainer.run.page_facts import PageRequest
+from trainer.run.partial import merge_finished, out_of_time
 from trainer.run.resume import ResumePlan, require_none_elsewhere
 from trainer.store.fold_files import ALL, fold_directory
+from trainer.store.status import survey
 from trainer.system.folders import is_there
 from trainer.trackers.build import make_trackers
 from trainer.trackers.hparams import hparams
@@ -27,8 +29,16 @@ def finish(
     wanted: Sequence[int | str],
     console: Console,
     samples: Samples,
+    going_on: str,
 ) -> Merged | None:
-    """Merge and print the result where all folds are there; else say what is missing."""
+    """Merge and print the result where all folds are there; else say what is missing.
+
+    Raises:
+        FoldBusyError: other processes write folds that are wanted.
+        BudgetError: the time was up before they were done.
+    """
+    if config.budget.hours is not None and config.executor.name == "local":
+        _require_in_time(config, config.budget.hours, directory, wanted, console, going_on)
     if config.cv.fold == ALL:
         console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
         return None
@@ -45,3 +55,15 @@ def finish(
         tracker.finished(merged.result, hparams(asdict(config)))
     show_merged(console, merged)
     return merged
+
+
+def _require_in_time(
+    config: RunConfig, hours: float, directory: Path, wanted: Sequence[int | str], console: Console, going_on: str
+) -> None:
+    """Merge what there is and raise where the time was up before all wanted folds were done."""
+    lacking = [state.fold for state in survey(directory, wanted, config.max_epochs) if not state.done]
+    if not lacking:
+        return
+    require_none_elsewhere(directory, wanted, config.max_epochs)
+    merged = config.cv.fold is None and merge_finished(directory, missing_folds(directory), console)
+    raise out_of_time(directory, lacking, hours, going_on, merged=merged)

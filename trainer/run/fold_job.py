@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from trainer.report.terminal import PrintLine
 from trainer.run.experiment import Experiment
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
-from trainer.run.fold_data import prepare_fold
+from trainer.run.fold_data import fold_rows, prepare_fold
 from trainer.run.nested import choose_recipe
 from trainer.run.rebuild import fitted_facts
+from trainer.run.time_limit import Budget, Forecast, seconds_needed, why_not_begun
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import fold_directory, save_fold
 from trainer.store.identity import Identity
@@ -45,12 +46,14 @@ class Saving:
         identity: of the run.
         checkpoint: when a fold in training is saved, and what is kept of a finished one.
         force: take up a checkpoint of another identity all the same.
+        budget: the time there is.
     """
 
     run: Path
     identity: Identity
     checkpoint: CheckpointConfig
     force: bool = False
+    budget: Budget = field(default_factory=Budget)
 
 
 def train_fold(
@@ -106,7 +109,11 @@ def fold_steps(
     track: ShowProgress = no_progress,
 ) -> Steps[None]:
     """Yield the optimizer steps of ``train_fold``."""
-    experiment = experiment.for_fold(name)
+    experiment, max_epochs = experiment.for_fold(name), experiment.recipe.settings.max_epochs
+    if saving.budget.is_limited:
+        if not _has_time(name, experiment, saving, print_line):
+            return
+        observers = [*observers, Forecast(saving.budget, max_epochs, print_line)]
     at_hand = prepared is not None and prepared.rows.name == name
     fold = prepared if prepared is not None and at_hand else prepare_fold(experiment, name, track)
     directory, spec = fold_directory(saving.run, name), experiment.spec
@@ -116,7 +123,7 @@ def fold_steps(
         interrupts.deferred(),
         lock.explaining(),
     ):
-        if survey(saving.run, [name], experiment.recipe.settings.max_epochs)[0].done:
+        if survey(saving.run, [name], max_epochs)[0].done:
             return  # by another process, meanwhile
         with _checkpoints(directory, saving, lock, print_line) as checkpointer:
             choice = choose_recipe(experiment, fold, observers[:1], checkpointer)
@@ -133,6 +140,22 @@ def fold_steps(
         if not saving.checkpoint.keep_final:
             remove_all(directory)
         remove_fits(directory)
+
+
+def _has_time(name: int | str, experiment: Experiment, saving: Saving, print_line: PrintLine) -> bool:
+    """Return whether a fold may begin under the limit of time; say why where it may not."""
+    needed = seconds_needed(
+        name,
+        run=saving.run,
+        n_train=lambda fold: len(fold_rows(experiment, fold).train),
+        folds=range(experiment.plan.n_folds),
+        before=saving.budget.before,
+        max_epochs=experiment.recipe.settings.max_epochs,
+    )
+    why_not = why_not_begun(name, needed, saving.budget.seconds_left)
+    if why_not:
+        print_line(why_not)
+    return not why_not
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from trainer.store.fold_files import SavedFold, fold_directory
 from trainer.store.own_files import sweep_run
 from trainer.store.result_files import write_cv_json, write_oof
 from trainer.store.run_files import read_run_rows, write_manifest
+from trainer.system.files import remove
 from trainer.tasks import Target
 
 MOST_FOLDS_SHOWN = 20
@@ -101,7 +102,7 @@ def merge(
     for copy in copies:
         _require_equal_rows(opened, rows, copy)
     found = find_folds(opened, copies, force=force)
-    folds = tuple(_scored(opened, number, fold, target) for number, fold in found.items())
+    folds = tuple(scored_fold(opened, number, fold, target) for number, fold in found.items())
     _require_equal_outputs(found)
     if force:
         _remember(opened, [*lines, *(line for fold in found.values() for line in fold.accepted)])
@@ -113,7 +114,7 @@ def merge(
     saved = [fold.saved for fold in found.values()]
     plan = opened.plan
     oof = pool_out_of_fold(folds, ids_N, target, plan.repeats, fold_of_row=plan.fold_of_row, group_N=group_N)
-    result = _result(opened, folds, oof, saved)
+    result = result_of(opened, folds, oof, saved)
     whole = Run(result, oof, dict(zip(found, folds, strict=True)))
     places = {number: fold.directory for number, fold in found.items()}
     result = replace(result, baselines=baseline_results(whole, places, opened.identity["content"]))
@@ -121,6 +122,8 @@ def merge(
     notes += [*_differing(found), *_hardware_note(saved)]
     write_cv_json(run / "cv.json", result)
     write_oof(run, oof, result.classes, result.task)
+    for name in ("partial.json", "partial_oof.parquet", "partial_oof.csv"):  # of trainer.run.partial
+        remove(run / name, run)
     warnings = [*opened.facts.get("warnings", []), *_never_held_out(plan), *notes]
     tips = hints(result, folds, opened.max_epochs)
     about = opened.facts["about"] | {"decision": decided_lines(opened)}
@@ -171,7 +174,7 @@ def _require_metrics(run: RunCopy, plugins: Sequence[str]) -> None:
         raise CheckpointError(f"{run.directory}/manifest.json is damaged: metrics {names}")
 
 
-def _scored(run: RunCopy, number: int, found: FoundFold, target: Target) -> FoldResult:
+def scored_fold(run: RunCopy, number: int, found: FoundFold, target: Target) -> FoldResult:
     """Return a fold with every metric of the run; those it has must be the ones its labels give."""
     part, names = found.saved.result, run.facts["metrics"]
     values = score(names, run.task, target[part.rows], part.proba)
@@ -210,7 +213,8 @@ def _take_over(run: RunCopy, found: dict[int, FoundFold]) -> list[str]:
     return notes
 
 
-def _result(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: Sequence[SavedFold]) -> CVResult:
+def result_of(run: RunCopy, folds: tuple[FoldResult, ...], oof: OutOfFold, saved: Sequence[SavedFold]) -> CVResult:
+    """Return the numbers of folds; ``run.plan`` is to hold out the rows of no others."""
     plan, facts = run.plan, run.facts
     names = tuple(facts["metrics"])
     metrics = summarise(folds, oof, names=names, task=run.task)

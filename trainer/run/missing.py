@@ -7,6 +7,7 @@ from pathlib import Path
 from trainer.config.help import BLEND_DOOR, PYTHON_DOOR, REPOSITORY_DOOR
 from trainer.config.overrides import key_of, quoted, value_of, without
 from trainer.run.copies import RunCopy, open_copy
+from trainer.store.own_files import ALL
 from trainer.store.status import survey
 
 MOST_COMMANDS = 3
@@ -38,14 +39,23 @@ def missing_message(run: Path, missing: Sequence[int], others: Sequence[Path] = 
     wanted = [number for number in missing if number not in running]
     groups = [[number] for number in wanted] if len(wanted) <= MOST_COMMANDS else [wanted]
     commands = dict.fromkeys(_command(opened, group) for group in groups)
+    return "\n".join([*_lines(opened, missing, begun), *commands])
+
+
+def missing_lines(run: Path, missing: Sequence[int | str]) -> list[str]:
+    """Say in one or two lines which folds are missing and how far they are."""
+    opened = open_copy(run)
+    return _lines(opened, missing, _begun(opened, missing, (run,))[0])
+
+
+def _lines(run: RunCopy, missing: Sequence[int | str], begun: Sequence[str]) -> list[str]:
     more = [f"and {len(begun) - MOST_STATES} more"] if len(begun) > MOST_STATES else []
-    return "\n".join(
-        [
-            f"{run}: {len(missing)} of {opened.n_folds} folds are not finished: {','.join(map(str, missing))}",
-            *(["; ".join([*begun[:MOST_STATES], *more])] if begun else []),
-            *commands,
-        ]
-    )
+    names = ",".join(map(str, missing))
+    of = "" if ALL in missing else f" {len(missing)} of {run.n_folds} folds are not finished:"
+    return [
+        f"{run.directory}:{of} {names}" if of else f"{run.directory}: fold {names} is not finished",
+        *(["; ".join([*begun[:MOST_STATES], *more])] if begun else []),
+    ]
 
 
 def command_to_go_on(command: Sequence[str], run: Path, door: str = REPOSITORY_DOOR) -> str:
@@ -55,17 +65,17 @@ def command_to_go_on(command: Sequence[str], run: Path, door: str = REPOSITORY_D
     return f"{door} {shlex.join([*without(command, SAID_ANEW), f'run={quoted(run.name)}'])}"
 
 
-def _begun(run: RunCopy, missing: Sequence[int], places: Sequence[Path]) -> tuple[list[str], set[int]]:
+def _begun(run: RunCopy, missing: Sequence[int | str], places: Sequence[Path]) -> tuple[list[str], set[int | str]]:
     """Return how far the missing folds are, where they were begun, and which are being trained."""
     begun: list[str] = []
-    running: set[int] = set()
+    running: set[int | str] = set()
     for place in places:
         for state in survey(place, missing, run.max_epochs):
             if state.state != "absent":
                 where = "" if place == run.directory else f" in {place}"
                 begun.append(f"fold {state.fold}{where}: {state.state}")
             if state.state.startswith("running"):
-                running.add(int(state.fold))
+                running.add(state.fold)
     return begun, running
 
 

@@ -17,6 +17,7 @@ from trainer.store.lock import running_elsewhere
 from trainer.store.own_files import LOCK, is_fold_folder, require_own, sweep_fold, sweep_run
 from trainer.store.run_files import files_fit, is_run, longer_training, read_manifest, require_same_run
 from trainer.store.status import FoldState, survey
+from trainer.system import interrupts
 from trainer.system.files import claim_directory, remove
 from trainer.wording.translations import _
 
@@ -117,6 +118,7 @@ def wait_for_others(
         if names != said:
             print_line(f"waiting for fold {names}: fold {running[0].fold} is {running[0].state}")
         said = names
+        interrupts.check()
         time.sleep(WAIT_SECONDS)
 
 

@@ -113,6 +113,11 @@ RULES: tuple[Rule, ...] = (
         lambda config: config.cv.parallel == 1,
         "folds are trained one after the other, in this process: set cv.parallel",
     ),
+    Rule(
+        "budget.hours",
+        lambda config: config.executor.name != "local",
+        "folds are trained by jobs: set executor.hours, at which a job is saved and goes on in the queue",
+    ),
 )
 
 

@@ -38,6 +38,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "runtime.loader_timeout_seconds",
     "runtime.stall_timeout_seconds",
     "tracker",
+    "budget",
     "executor",
     "checkpoint",
 )

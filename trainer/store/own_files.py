@@ -27,7 +27,8 @@ TRAINING_ROWS = "training_rows.json"  # statistics of the rows, for later ones t
 DECISION = "decision.json"  # thresholds and calibration that were fitted on held-out rows
 EVENTS = r"events\.out\.tfevents\..+"
 RUN_FILE = re.compile(
-    r"(config\.yaml|(manifest|folds|split|profile|cv|pretrained|blend|decision|training_rows)\.json|rows\.parquet|oof\.(parquet|csv)"
+    r"(config\.yaml|(manifest|folds|split|profile|cv|pretrained|blend|decision|training_rows|partial)\.json"
+    r"|rows\.parquet|(partial_)?oof\.(parquet|csv)"
     rf"|report\.(md|html)|STOP|{EVENTS})"
 )
 FOLD_FILE = re.compile(

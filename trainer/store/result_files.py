@@ -86,8 +86,8 @@ def _baseline(values: dict[str, Any]) -> Baseline:
     return Baseline(values["model"], metrics, leads, values["seconds"], values["skipped"])
 
 
-def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Task) -> None:
-    """Write ``oof.parquet`` and ``oof.csv``: one row per input row and repeat, in input order.
+def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Task, *, stem: str = "oof") -> None:
+    """Write ``oof.parquet`` and ``oof.csv`` (or of another ``stem``): one row per input row and repeat, in input order.
 
     Columns: ``id``, ``fold``, ``repeat``, ``target`` (class index; multi-label: ``target_<label>`` of 0/1),
     ``proba_<class>``..., ``logit_<i>``..., ``loss``; of numbers ``target``, ``prediction`` and ``loss``. The Parquet
@@ -98,7 +98,7 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
         StorageError: it cannot be written.
     """
     table = oof_table(oof, classes, task)
-    for name, data in (("oof.parquet", _parquet_bytes(table)), ("oof.csv", _csv_bytes(table))):
+    for name, data in ((f"{stem}.parquet", _parquet_bytes(table)), (f"{stem}.csv", _csv_bytes(table))):
         write_bytes(directory / name, data, root=directory, what=N_("out-of-fold predictions"))
 
 

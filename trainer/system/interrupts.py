@@ -3,9 +3,11 @@
 Outside of training nothing has to be saved, and the signal ends the run where it is. While a fold trains the signal
 is only noted; ``check`` stands where stopping loses nothing. SIGTERM ends the process within 30 seconds at the latest.
 A second signal ends the process at once; one that follows within half a second is the same one, sent to the process and
-to its group (as ``timeout`` and some launchers do).
+to its group (as ``timeout`` and some launchers do). The end of a time that was set (``until``) is answered in the same
+places as a signal.
 """
 
+import math
 import os
 import signal
 import socket
@@ -16,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from trainer.errors import Interrupted
+from trainer.errors import Interrupted, OutOfTime
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # USR1: Slurm's warning before the time limit
 
@@ -24,7 +26,10 @@ SAME_SECONDS = 0.5
 END_SECONDS = 25.0  # to finish the step and save after SIGTERM: most launchers send SIGKILL after 30
 LINGER_SECONDS = 30.0  # for threads of a user's after the run: long enough to write or send something
 LAST_SECONDS = 3.0  # after them, for what is left: then the process ends wherever it is
+BEGAN = time.monotonic()  # this process, but for what it imported first
 
+clock = time.monotonic  # of the time that was set; a test sets another
+_ends_at = math.inf  # by that clock
 _received: int | None = None
 _received_at = 0.0
 _deferred = False
@@ -142,19 +147,33 @@ def deferred() -> Iterator[None]:
     check()
 
 
+@contextmanager
+def until(moment: float) -> Iterator[None]:
+    """Stop the block, where stopping loses nothing, when ``clock`` says that it is so late."""
+    global _ends_at
+    before, _ends_at = _ends_at, moment
+    try:
+        yield
+    finally:
+        _ends_at = before
+
+
 def check() -> None:
-    """Stop here if a signal has come.
+    """Stop here if a signal has come, or the time is up.
 
     Raises:
         Interrupted: one has.
+        OutOfTime: it is.
     """
     if _received is not None:
         raise Interrupted(_received)
+    if clock() >= _ends_at:
+        raise OutOfTime
 
 
 def received() -> int | None:
-    """Return the signal that has come, or None."""
-    return _received
+    """Return the signal that has come, or None; the end of the time counts as SIGTERM."""
+    return signal.SIGTERM if _received is None and clock() >= _ends_at else _received
 
 
 def obey_parent() -> None:
@@ -163,8 +182,8 @@ def obey_parent() -> None:
     SIGTERM is the parent's word to save and end, however often it comes; the others go to every process of a terminal
     or a job, and are the parent's to answer.
     """
-    global _received, _deferred
-    _received, _deferred = None, False
+    global _received, _deferred, _ends_at
+    _received, _deferred, _ends_at = None, False, math.inf  # when the time is up, the parent says so
     for number in SIGNALS:
         signal.signal(number, _on_parents_word if number == signal.SIGTERM else signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
