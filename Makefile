@@ -14,7 +14,7 @@ JOBS ?= 2
 BY_FILE := --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
-.PHONY: help train test coverage test-real test-browser test-slurm battery bench check format reference docs messages lock clean
+.PHONY: help train test coverage test-real test-browser test-slurm test-ray battery bench check format reference docs messages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ test-browser: $(INSTALLED) ## run the tests of pages in headless Chromium, where
 
 test-slurm: $(INSTALLED) ## run the tests on a real Slurm, where Debian's slurm-wlm and munge are installed
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -m slurm $(ARGS)
+
+test-ray: $(INSTALLED) ## run the tests on a real Ray cluster of several nodes, where the extra `ray` is installed
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -m ray $(ARGS)
 
 battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/record/robustness.md
 	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \

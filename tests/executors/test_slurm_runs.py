@@ -1,41 +1,16 @@
 """Runs on a real Slurm of three nodes (make test-slurm): whatever becomes of jobs, the bits are one machine's."""
 
-import hashlib
 import json
 import os
-import subprocess
-import sys
-import time
 
 import pytest
 
 from tests.executors import slurm_cluster
-from tests.places import REPOSITORY
+from tests.executors.slow_run import OPTIONS, SLOW, ended, foldwise, oof, training, wait_for
 from trainer.executors.fold_command import read_attempt
 
 pytestmark = pytest.mark.slurm
 
-SLOW = """
-import time
-
-from torch import nn
-
-
-class Slow(nn.Module):
-    def __init__(self, n_features, n_outputs, seconds=0.0, factor=1.0):
-        super().__init__()
-        self.seconds, self.factor = seconds, factor
-        self.layer = nn.Linear(n_features, n_outputs)
-
-    def forward(self, numeric):
-        time.sleep(self.seconds if self.training else 0)
-        return self.layer(numeric) * self.factor
-"""
-OPTIONS = (
-    *("data=wine", "plugins=[slow_net]", "model._target_=slow_net.Slow", "max_epochs=6", "batch_size=30"),
-    *("cv.n_splits=3", "profile=off", "audit=off", "baseline=off", "tracker=none", "runtime.progress=plain"),
-    "checkpoint.every_n_epochs=1",
-)
 SLURM = ("executor=slurm", "executor.hours=1", "model.seconds=0.3")  # about 10 s of a fold, then less
 
 
@@ -59,9 +34,7 @@ def begin(up, place):
     """``begin(*options)``: a command to train, as a process."""
 
     def start(*options):
-        environment = os.environ | up.environment | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "trainer", "train", *OPTIONS, *options]
-        return subprocess.Popen(command, cwd=place, env=environment, stdout=-1, stderr=-1, text=True)
+        return foldwise(place, up.environment, "train", *OPTIONS, *options)
 
     return start
 
@@ -71,29 +44,6 @@ def alone(begin, place):
     """sha256 of what one machine finds without an engine; how slow the model is does not matter."""
     assert ended(begin("run=alone"))[0] == 0
     return oof(place, "alone")
-
-
-def ended(process):
-    out, err = process.communicate(timeout=400)
-    return process.returncode, out, err
-
-
-def oof(place, run):
-    return hashlib.sha256((place / f"runs/{run}/oof.parquet").read_bytes()).hexdigest()
-
-
-def wait_for(what, seconds=120):
-    until = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < until, "waited too long"
-        time.sleep(0.2)
-    return found
-
-
-def training(place, run, fold):
-    """Whether a job has trained some of a fold, and goes on."""
-    folder = place / f"runs/{run}/fold_{fold}"
-    return (folder / "LOCK").exists() and list(folder.glob("step-*.json"))
 
 
 def job_of(place, run, fold):
@@ -191,19 +141,12 @@ def test_jobs_are_left_looked_at_stopped_and_taken_up_again(begin, up, place, al
     assert (code, err) == (0, ""), out
     assert "foldwise status runs/left" in out
     wait_for(lambda: training(place, "left", 0))
-    seen = foldwise(up, place, "status", "runs/left")
+    seen = ended(foldwise(place, up.environment, "status", "runs/left"))[1]
     assert "training" in seen
-    said = foldwise(up, place, "stop", "runs/left")
+    said = ended(foldwise(place, up.environment, "stop", "runs/left"))[1]
     assert "asked to save and end: fold 0 on " in said
     wait_for(lambda: not list((place / "runs/left").glob("fold_*/LOCK")), 60)
     assert read_attempt(place / "runs/left", 0).code in (143, None)
     code, out, err = ended(begin("run=left", *slower))
     assert (code, err) == (0, ""), out
     assert oof(place, "left") == alone
-
-
-def foldwise(up, place, *arguments):
-    environment = os.environ | up.environment | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "140"}
-    command = [sys.executable, "-m", "trainer", *arguments]
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout

@@ -31,6 +31,8 @@ class Threads:
         begins: False = its jobs end before they begin.
     """
 
+    address = None
+
     def __init__(self, begins=True, reason=""):
         self.begins, self.reason, self.jobs = begins, reason, {}
 

@@ -27,11 +27,23 @@ CASES = [  # what makes it idle, the option, what there is to do
     ([], "runtime.loader_timeout_seconds=9.0", "set num_workers"),
     (["cv.parallel=1"], "runtime.stall_timeout_seconds=9.0", "set cv.parallel"),
     (["executor=slurm"], "budget.hours=8.5", "set executor.hours"),
+    (["executor=ray"], "executor.hours=1.0", "slurm alone has it: leave it out"),
+    (["executor=ray"], "executor.partition=gpu", "slurm alone has it: leave it out"),
+    (["executor=slurm"], "executor.address=head", "ray alone has it: leave it out"),
     *(
         ([], f"executor.{option}", "set executor=slurm")
         for option in (
-            *("partition=gpu", "hours=1.0", "cpus=2", "gpus=1", "memory_gib=4.0", "at_once=2", "max_restarts=1"),
-            *("detach=true", 'setup=["date"]', "options={qos:long}"),
+            *(
+                "address=head",
+                "partition=gpu",
+                "hours=1.0",
+                "cpus=2",
+                "gpus=1",
+                "memory_gib=4.0",
+                "at_once=2",
+                "max_restarts=1",
+            ),
+            *("address=head", "detach=true", 'setup=["date"]', "options={qos:long}"),
         )
     ),
 ]

@@ -21,12 +21,14 @@ class FoldJob:
         command: program and arguments; run where the command to train was typed, under the same path.
         run: absolute path of the run directory, which every machine sees.
         folder: the command is run in.
+        memory_bytes: about what it takes, where that was measured.
     """
 
     fold: int | str
     command: tuple[str, ...]
     run: Path
     folder: Path
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,22 @@ class JobState:
     Attributes:
         state: ``unknown`` where the engine does not answer.
         reason: in the engine's words: why it waits, or where it runs.
+        final: the engine itself has tried again as often as it may.
     """
 
     state: State
     reason: str = ""
+    final: bool = False
 
 
 class Executor(Protocol):
-    """An engine."""
+    """An engine.
+
+    Attributes:
+        address: where it is found again by other commands; None where they need none.
+    """
+
+    address: str | None
 
     def submit(self, jobs: Sequence[FoldJob]) -> list[str]:
         """Hand jobs over; return what the engine calls each.

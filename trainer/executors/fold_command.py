@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -26,6 +27,14 @@ from trainer.wording.translations import _
 
 MOST_LINES = 5
 TAIL_BYTES = 4096
+FINAL_CODES = (1, 2, 3, 4, 5)  # what another try would not mend: 6 may be the disk of one machine
+ASKED_CODES = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # somebody has asked it to save and end
+TIED = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG of Linux
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
 
 
 @dataclass(frozen=True)
@@ -66,8 +75,9 @@ class RunFold:
         _note(job, attempt)
         with log_path(job.run, job.fold).open("ab") as log:
             start = log.tell()
+            command = _tied(job.command)
             self.child = subprocess.Popen(
-                job.command, cwd=job.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command, cwd=job.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
             with _passing_on(self.child):
                 code = self.child.wait()
@@ -109,6 +119,21 @@ class _passing_on:  # noqa: N801 a context manager, used like a function
     def _pass(self, number: int, frame: FrameType | None) -> None:
         if self.child.poll() is None:
             self.child.send_signal(number)
+
+
+def may_try_again(code: int) -> bool:
+    """Return whether another try may mend what a command ended with: killed, say, or no room on a disk."""
+    return code != 0 and code not in (*FINAL_CODES, *ASKED_CODES)
+
+
+def _tied(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command that is asked to save and end when this process dies.
+
+    Engines that kill no more than the process they have started would leave it to train beside its own next try.
+    """
+    if sys.platform != "linux":
+        return command
+    return (sys.executable, "-I", "-S", "-c", TIED, str(os.getpid()), *command)
 
 
 def machine() -> str:

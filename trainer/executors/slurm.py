@@ -35,6 +35,7 @@ class Slurm:
 
     def __init__(self, config: ExecutorConfig) -> None:
         self.config = config
+        self.address: str | None = None  # its commands know
 
     def submit(self, jobs: Sequence[FoldJob]) -> list[str]:
         """Submit one array job; return what Slurm calls each of its tasks.

@@ -3,8 +3,6 @@
 Whoever follows may come and go: the same command finds the jobs that are waiting or running and goes on following.
 """
 
-import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,38 +12,23 @@ import torch
 
 from trainer.config.compose import Launch
 from trainer.config.executor import ExecutorConfig
-from trainer.config.overrides import key_of, quoted
 from trainer.config.schema import RunConfig
 from trainer.errors import CheckpointError, ConfigError, FoldwiseError
 from trainer.executors.contract import Executor, FoldJob, JobState
-from trainer.executors.fold_command import last_line, log_path, read_attempt
+from trainer.executors.fold_command import FINAL_CODES, last_line, log_path, read_attempt
+from trainer.executors.ray_tasks import RayTasks
 from trainer.executors.slurm import Slurm
+from trainer.run.jobs import fold_job, note_submitted, submitted
 from trainer.store.fold_files import fold_directory
 from trainer.store.lock import running_elsewhere
-from trainer.store.own_files import JOBS
 from trainer.store.status import survey
 from trainer.system import interrupts
-from trainer.system.files import make_directory, write_bytes
-from trainer.system.folders import read_file
 from trainer.wording.translations import _
 
-ENGINES: dict[str, Callable[[ExecutorConfig], Executor]] = {"slurm": Slurm}
-SUBMITTED = "submitted.json"
+ENGINES: dict[str, Callable[[ExecutorConfig], Executor]] = {"slurm": Slurm, "ray": RayTasks}
 LOOK_SECONDS = 2.0
 TOLD_SECONDS = 10.0  # between two lines about a fold that trains
 QUIET_LOOKS = 3  # a job has to be gone for so many looks: files of another machine may arrive late
-FINAL_CODES = (1, 2, 3, 4, 5)  # what another try would not mend: 6 may be the disk of one machine
-SAID_ALREADY = (
-    "run",
-    "resume",
-    "cv.fold",
-    "cv.parallel",
-    "paths.runs",
-    "runtime.progress",
-    "audit",
-    "preflight",
-    "budget.hours",
-)
 
 
 @dataclass
@@ -97,7 +80,7 @@ class Elsewhere:
             FoldwiseError: folds have failed, of the kind of the first.
             Interrupted: a signal has come; the jobs go on.
         """
-        followed = {fold: _Followed(fold_job(self.config, self.launch, self.run, fold)) for fold in folds}
+        followed = {fold: _Followed(fold_job(self.launch, self.run, fold)) for fold in folds}
         self._attach(followed)
         waiting = [one for one in followed.values() if not one.id]
         if waiting:
@@ -107,9 +90,8 @@ class Elsewhere:
             self._follow(followed)
 
     def _attach(self, followed: Mapping[int | str, _Followed]) -> None:
-        known = {
-            fold: name for fold, name in submitted(self.run, self.config.executor.name).items() if fold in followed
-        }
+        before = submitted(self.run, self.config.executor.name)
+        known = {fold: name for fold, name in before.ids.items() if fold in followed}
         if not known:
             return
         states = self.engine.states(list(known.values()))
@@ -126,10 +108,8 @@ class Elsewhere:
             one.tries_before, one.gone_looks = 0 if before is None else before.number, 0
         for one, name in zip(wanted, self.engine.submit([one.job for one in wanted]), strict=True):
             one.id = name
-        ids = {**submitted(self.run, self.config.executor.name), **{one.job.fold: one.id for one in wanted}}
-        note = {"engine": self.config.executor.name, "jobs": {str(fold): name for fold, name in ids.items()}}
-        make_directory(self.run / JOBS, self.run)
-        write_bytes(self.run / JOBS / SUBMITTED, json.dumps(note).encode(), root=self.run, what="record of the jobs")
+        ids = {one.job.fold: one.id for one in wanted}
+        note_submitted(self.run, self.config.executor.name, self.engine.address, ids)
 
     def _follow(self, followed: dict[int | str, _Followed]) -> None:
         while followed:
@@ -168,9 +148,11 @@ class Elsewhere:
             self.failed[fold] = code or 1, last.said
         elif state.reason == "cancelled":
             self.failed[fold] = CheckpointError.exit_code, "its job was cancelled: the same command goes on with it"
-        elif one.restarts >= self.config.executor.max_restarts:
-            log = log_path(self.run, fold) if began else f"does the machine see {self.run}?"
-            self.failed[fold] = CheckpointError.exit_code, f"{how}, for the {one.restarts + 1}. time: {log}"
+        elif state.final or one.restarts >= self.config.executor.max_restarts:
+            tries = last.number - one.tries_before if last is not None and began and state.final else one.restarts + 1
+            where = f": {log_path(self.run, fold)}" if began else f": does the machine see {self.run}?"
+            said = "" if state.final and not began else f", for the {tries}. time{where}"
+            self.failed[fold] = CheckpointError.exit_code, f"{how}{said}"
         if fold in self.failed:
             self.print_line(f"fold {fold}: failed: {self.failed[fold][1].splitlines()[0]}")
             return False
@@ -180,51 +162,16 @@ class Elsewhere:
         return True
 
     def _tell(self, one: _Followed, state: JobState) -> None:
-        fold, now = one.job.fold, time.monotonic()
+        fold, now, last = one.job.fold, time.monotonic(), read_attempt(self.run, one.job.fold)
         line = last_line(self.run, fold) if state.state == "running" else ""
         said = line if line.startswith(f"fold {fold} epoch") else ""
-        words = f"fold {fold}: {state.state}{f' ({state.reason})' if state.reason else ''}{f': {said}' if said else ''}"
+        tries = 0 if last is None else last.number
+        about = ", ".join(filter(None, [state.reason, f"try {tries}" if tries > 1 else ""]))
+        words = f"fold {fold}: {state.state}{f' ({about})' if about else ''}{f': {said}' if said else ''}"
         before, at = one.told
         if words != before and (not said or now - at >= TOLD_SECONDS or not before):
             self.print_line(words)
             one.told = words, now
-
-
-def fold_job(config: RunConfig, launch: Launch, run: Path, fold: int | str) -> FoldJob:
-    """Return the job of one fold: the command that was typed, for this fold alone, in the run that is there."""
-    kept = [item for item in launch.command if key_of(item) not in SAID_ALREADY and not _of_executor(item)]
-    place = run.absolute()
-    own = [
-        f"run={quoted(place.name)}",
-        f"paths.runs={quoted(str(place.parent))}",
-        f"cv.fold={fold}",
-        *("executor=local", "cv.parallel=1", "resume=must", "runtime.progress=plain", "audit=off", "preflight=off"),
-    ]
-    program = (sys.executable, "-m", "trainer", "train")
-    return FoldJob(fold, (*program, *_config_folder(), *kept, *own), place, Path.cwd())
-
-
-def _of_executor(item: str) -> bool:
-    return key_of(item).partition(".")[0] == "executor"
-
-
-def _config_folder() -> list[str]:
-    """Return ``--config-dir DIR`` as it was typed: it is no override, so that no run keeps it."""
-    typed = sys.argv[1:]
-    pairs = zip(typed, [*typed[1:], ""], strict=True)
-    return [part for word, after in pairs if word in ("--config-dir", "-cd") for part in (word, after)] + [
-        word for word in typed if word.startswith("--config-dir=")
-    ]
-
-
-def submitted(run: Path, engine: str) -> dict[int | str, str]:
-    """Return what an engine calls the job of each fold that was submitted last, by fold."""
-    try:
-        note = json.loads(read_file(run / JOBS / SUBMITTED, run))
-        jobs = note["jobs"] if note["engine"] == engine else {}
-        return {int(fold) if fold.isdecimal() else fold: str(name) for fold, name in jobs.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
 
 
 def check_elsewhere(config: RunConfig, *, in_memory: bool) -> None:

@@ -10,7 +10,8 @@ from trainer.errors import CheckpointError, ForeignFileError
 from trainer.executors.contract import Executor, JobState
 from trainer.executors.fold_command import Attempt, last_line, read_attempt
 from trainer.run.copies import RunCopy, open_copy
-from trainer.run.elsewhere import ENGINES, submitted
+from trainer.run.elsewhere import ENGINES
+from trainer.run.jobs import submitted
 from trainer.store.fold_files import fold_directory
 from trainer.store.lock import running_elsewhere
 from trainer.store.own_files import MARK
@@ -116,13 +117,13 @@ def _jobs_of(run: Path) -> _Jobs:
     """Find the jobs of a run and ask their engine about them, once."""
     for name, make in ENGINES.items():
         try:
-            ids = submitted(run, name)
+            noted = submitted(run, name)
         except ForeignFileError:
             continue
-        if ids:
-            engine = make(ExecutorConfig(name=name))
-            states = engine.states(list(ids.values()))
-            return _Jobs(engine, ids, {fold: states[job] for fold, job in ids.items()})
+        if noted.ids:
+            engine = make(ExecutorConfig(name=name, address=noted.address))
+            states = engine.states(list(noted.ids.values()))
+            return _Jobs(engine, noted.ids, {fold: states[job] for fold, job in noted.ids.items()})
     return _Jobs()
 
 

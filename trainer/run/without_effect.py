@@ -6,6 +6,7 @@ and in the report, and only where the command line sets it: a preset may set mor
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any
 
 from trainer.config.executor import ExecutorConfig
@@ -19,6 +20,7 @@ from trainer.folds.plan import strategy_module
 from trainer.run.fold import Fold
 
 MLP = "trainer.models.mlp.MLP"
+OF_ONE_ENGINE = {"partition": "slurm", "hours": "slurm", "address": "ray"}
 EVERY = ("every_n_steps", "every_n_epochs", "every_minutes")
 
 
@@ -56,6 +58,11 @@ def _strategy(name: str, value: str) -> Callable[[RunConfig], bool]:
         return "." not in strategy and str(getattr(strategy_module(strategy), name)) == value
 
     return says
+
+
+def _is_of_other(engine: str, config: RunConfig) -> bool:
+    """Whether folds are trained by another engine than this one."""
+    return config.executor.name not in ("local", engine)
 
 
 RULES: tuple[Rule, ...] = (
@@ -125,10 +132,14 @@ RULES += tuple(
     Rule(
         f"executor.{option.name}",
         lambda config: config.executor.name == "local",
-        "folds are trained by this machine: set executor=slurm, or leave it out",
+        "folds are trained by this machine: set executor=slurm or ray, or leave it out",
     )
     for option in fields(ExecutorConfig)
     if option.name != "name"
+)
+RULES += tuple(
+    Rule(f"executor.{option}", partial(_is_of_other, engine), f"{engine} alone has it: leave it out")
+    for option, engine in OF_ONE_ENGINE.items()
 )
 
 
