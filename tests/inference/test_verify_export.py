@@ -6,9 +6,10 @@ import shutil
 import pytest
 import torch
 
+import trainer as fw
 from tests.inference.run_cases import regression_options, table_options, trained_in
 from trainer.cli.main import main
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, ConfigError
 from trainer.inference.export.write import export_run
 from trainer.inference.verify_export import verify_export
 
@@ -34,10 +35,12 @@ def test_every_row_is_asked_of_the_fold_that_held_it_out(run, exported, capsys):
 
 
 def test_folds_that_are_not_in_the_folder_are_told(run, tmp_path):
-    export_run(run, tmp_path / "one", form="torch", mode="fold=1")
-    found = verify_export(run, tmp_path / "one")
+    export_run(run, tmp_path / "one", form="safetensors", mode="fold=1")
+    found = fw.open_run(run).verify(export=tmp_path / "one")
     assert [check.fold for check in found.folds] == [1]
     assert "folds 0,2,3 not in the folder" in found.notes[0]
+    with pytest.raises(ConfigError, match="folds and device are of the run itself"):
+        fw.open_run(run).verify(export=tmp_path / "one", folds=[1])
 
 
 def test_a_model_of_all_rows_is_compared_with_torch(tmp_path):

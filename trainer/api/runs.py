@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from html import escape
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from trainer.api import inspecting
 from trainer.api.in_notebooks import Metrics, Report, as_frame
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from trainer.inference.decide import Decided
     from trainer.inference.export.against_torch import Compared
     from trainer.inference.fold_check import FoldCheck
+    from trainer.inference.verify_export import ExportCheck
     from trainer.results import CVResult
 
 
@@ -128,21 +129,38 @@ class Run:
         table, outcome = predict_in_memory(predictor, data, average=average, asked=said, drift=page)
         return as_frame(table, outcome.drift)
 
-    def verify(self, data: Any = None, **options: Any) -> "list[FoldCheck]":
+    @overload
+    def verify(self, data: Any = None, *, export: None = None, **options: Any) -> "list[FoldCheck]": ...
+
+    @overload
+    def verify(self, data: Any = None, *, export: str | PathLike[str], **options: Any) -> "ExportCheck": ...
+
+    def verify(
+        self, data: Any = None, *, export: str | PathLike[str] | None = None, **options: Any
+    ) -> "list[FoldCheck] | ExportCheck":
         """Predict every held-out row again from the saved files and compare with the out-of-fold predictions.
 
         Args:
             data: the rows it was trained on, where they were in memory; None = read where the run says.
-            **options: ``device``, ``folds``, ``plugins``, ``tolerance``.
+            export: a folder of ``export``, whose model predicts the rows instead; the answer is its ``folds`` and
+                ``notes`` on what else was compared.
+            **options: ``plugins``, ``tolerance``; without ``export`` also ``device``, ``folds``.
 
         Raises:
             CheckpointError: a row is predicted otherwise than it was.
         """
         from trainer.api.given import as_data
-        from trainer.inference.verify import verify
 
         given = None if data is None else as_data(data).load(None)
-        return verify(self.path, given=given, **options)
+        if export is None:
+            from trainer.inference.verify import verify
+
+            return verify(self.path, given=given, **options)
+        from trainer.inference.verify_export import verify_export
+
+        if options.keys() & {"folds", "device"}:
+            raise ConfigError("folds and device are of the run itself: an exported folder is compared as a whole")
+        return verify_export(self.path, Path(export), given=given, **options)
 
     def decide(
         self,

@@ -22,7 +22,7 @@ from trainer.inference.export.blended import Asked, compared_blend
 from trainer.inference.export.facts import FORMAT_VERSION
 from trainer.inference.export.networks import in_float32, raw_inputs
 from trainer.inference.export.of_run import DONE_SHA256, folds_done
-from trainer.inference.export.soup import souped
+from trainer.inference.export.soup import mean_weights
 from trainer.inference.export.steps.predict_file import BLEND, PASS_ROWS, facts_in, model_of, said_by
 from trainer.inference.export.wanted import ALL, SOUP
 from trainer.inference.fold_check import FoldCheck, compared
@@ -172,7 +172,7 @@ def _of_one(
     rows = np.arange(min(len(samples), PASSES * PASS_ROWS[facts["kind"]]))
     part = samples.only(np.arange(len(samples)) < len(rows))
     if facts["folds"] == [SOUP]:
-        predictor, _ = souped(predictor, part.inputs, part.target)
+        predictor = mean_weights(predictor)
     wanted = [output.proba for output in in_float32(predictor).predict(part.inputs)]
     now = _said(samples, rows, folder, facts)
     unit = _unit(predictor)

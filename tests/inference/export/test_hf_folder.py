@@ -15,6 +15,7 @@ from trainer.errors import ConfigError
 from trainer.inference.export.hf_folder import FORMS, _last_layer, _let_through, require_hf
 from trainer.inference.export.steps import predict_file
 from trainer.inference.export.write import export_run
+from trainer.inference.verify_export import verify_export
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,8 @@ def test_transformers_alone_says_what_the_run_says(run, tmp_path, capsys):
 
     assert main(["export", str(run), "-o", str(tmp_path / "model"), "--format", "hf", "--mode", "fold=1"]) == 0
     assert "differ by" in capsys.readouterr().out
+    [check] = verify_export(run, tmp_path / "model").folds
+    assert (check.fold, check.largest < 1e-4) == (1, True)
     texts = ["room clean", "staff rude , view loud " * 40, "房间 很好", "!"]
     new = write_rows(tmp_path / "new.csv", [["text"], *[[text] for text in texts]])
     assert main(["predict", str(run), str(new), "-o", str(tmp_path / "run.csv"), "--folds", "1"]) == 0

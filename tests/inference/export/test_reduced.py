@@ -8,11 +8,12 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from tests.inference.run_cases import table_options, trained_in
 from trainer.cli.main import main
-from trainer.errors import ConfigError
+from trainer.errors import CheckpointError, ConfigError
 from trainer.inference.export import write
 from trainer.inference.export.reduced import cost_of
 from trainer.inference.export.steps.predict_file import model_of
 from trainer.inference.predictor import open_predictor
+from trainer.inference.verify_export import verify_export
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,12 @@ def test_a_smaller_graph_is_written_with_what_it_costs(run, float32, how, tmp_pa
     raw = {"numeric": np.array([[0.1, 50.0], [np.nan, 3.0]]), "categorical": np.array([[2], [1]])}
     exact, smaller = (model_of(folder, {"format": "onnx"})(raw) for folder in (float32, tmp_path / "model"))
     assert 0 < np.abs(exact - smaller).max() < 0.05
+    found = verify_export(run, tmp_path / "model")
+    assert sum(check.n_rows for check in found.folds) == 40
+    assert 1e-6 < max(check.largest for check in found.folds) < 0.05
+    assert f"the graph was made smaller ({how}): --tolerance says" in found.notes[0]
+    with pytest.raises(CheckpointError, match=r"predicts otherwise than .* \(more than 1e-06\)"):
+        verify_export(run, tmp_path / "model", tolerance=1e-6)
 
 
 def test_scores_are_of_the_rows_that_each_fold_held_out(run):

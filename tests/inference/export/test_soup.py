@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from tests.inference.run_cases import table_options, trained_in, transformer_options
-from trainer.errors import ConfigError
+from trainer.errors import CheckpointError, ConfigError
 from trainer.inference.export.soup import souped
 from trainer.inference.export.write import export_run
 from trainer.inference.predictor import open_predictor
 from trainer.inference.verify import samples_of
+from trainer.inference.verify_export import verify_export
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +24,24 @@ def test_the_mean_of_weights_is_one_model_that_transformers_loads(run, tmp_path)
     done = export_run(run, tmp_path / "model", form="hf", mode="soup")
     assert (done.held_out, done.largest <= 1e-4) == (None, True)
     assert "the mean of weights has" in (tmp_path / "model/README.md").read_text("utf-8")
+    found = verify_export(run, tmp_path / "model")
+    assert found.folds == ()
+    assert "the mean of weights has seen every row, so it has no held-out rows: compared with torch" in found.notes[0]
     folds = [load_file(path) for path in sorted(run.glob("fold_*/model.safetensors"))]
     name = next(name for name in folds[0] if name.endswith("word_embeddings.weight"))
     found = load_file(tmp_path / "model/model.safetensors")["bert." + name.removeprefix("body.")]
     torch.testing.assert_close(found, (folds[0][name] + folds[1][name]) / 2)
+
+
+def test_a_mean_of_other_weights_is_told_from_the_folds_by_the_proof(run, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    export_run(run, tmp_path / "model", form="hf", mode="soup")
+    weights = load_file(tmp_path / "model/model.safetensors")
+    weights["bert.embeddings.word_embeddings.weight"] *= 1.5
+    save_file(weights, tmp_path / "model/model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointError, match="predicts otherwise than"):
+        verify_export(run, tmp_path / "model")
 
 
 def test_a_mean_that_hurts_is_refused_with_what_was_measured(run):

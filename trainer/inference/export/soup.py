@@ -38,16 +38,21 @@ def souped(predictor: Predictor, inputs: Inputs, target: Target) -> tuple[Predic
         ConfigError: the folds did not start from the same weights, or the mean is worse than a fold is on average.
     """
     _require_one_start(predictor)
+    mixed = mean_weights(predictor)
+    return mixed, _measured(predictor, mixed, inputs, target)
+
+
+def mean_weights(predictor: Predictor) -> Predictor:
+    """Return the mean of the folds' weights as a single fold, of folds that started from the same."""
     weights = [float32_model(fold).state_dict() for fold in predictor.models]
     model = float32_model(predictor.models[0])
     model.load_state_dict({name: _mean([of_fold[name] for of_fold in weights]) for name in weights[0]})
     decision = predictor.decision
-    mixed = replace(
+    return replace(
         predictor,
         models=(replace(predictor.models[0], name=SOUP, model=model),),
         decision=None if decision is None else replace(decision, conformal=None),
     )
-    return mixed, _measured(predictor, mixed, inputs, target)
 
 
 def _require_one_start(predictor: Predictor) -> None:
