@@ -13,6 +13,7 @@ from trainer.run.validate import check_config
 
 CHOICES = [(path.parent.relative_to(CONF).as_posix(), path.stem) for path in sorted(CONF.rglob("*/[!_]*.yaml"))]
 NEEDED = {
+    **{key: ["search.space={optimizer.lr:[0.1,1]}"] for key in ("tpe", "random", "grid", "cmaes", "gp")},
     "csv_text": ["data.path=x.csv"],
     "csv_tabular": ["data.path=x.csv"],
     "image_arrays": ["data.path=x.npz"],

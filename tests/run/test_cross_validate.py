@@ -534,7 +534,8 @@ def test_few_modules_know_the_whole_configuration():
     doors = {"cli/train.py", "api/training.py", "api/classifier.py"}  # which compose one and hand it on
     of_runs = ("cross_validate", "elsewhere", "finish", "identify", "prepare", "validate", "without_effect")
     back = {"inference/trained.py", "search/sweep.py"}  # which reads one of a finished run, and runs several
-    assert outside == doors | back | {f"run/{name}.py" for name in of_runs}
+    trials = {"search/search.py", "search/trial.py", "search/trial_configs.py"}  # each with one of its own
+    assert outside == doors | back | trials | {f"run/{name}.py" for name in of_runs}
 
 
 def test_no_function_of_a_run_takes_more_than_nine_arguments():

@@ -46,6 +46,10 @@ CASES = [  # what makes it idle, the option, what there is to do
             *("address=head", "detach=true", 'setup=["date"]', "options={qos:long}"),
         )
     ),
+    *(
+        ([], f"search.{option}", "set search=tpe")
+        for option in ("trials=2", "space={batch_size:[8]}", "seed=1", "prune=off", "final=refit")
+    ),
 ]
 
 
@@ -59,7 +63,7 @@ def composed_config(*overrides: str):
 def test_an_option_without_effect_is_told_where_it_is_set(idle, option, advice):
     config = composed_config(*idle, option)
     (said,) = idle_options(config, [*idle, option])
-    as_json = option.replace("{qos:long}", '{"qos":"long"}')
+    as_json = option.replace("{qos:long}", '{"qos":"long"}').replace("{batch_size:[8]}", '{"batch_size":[8]}')
     assert said.startswith(f"{as_json} has no effect: ")
     assert advice in said
     assert idle_options(config, idle) == []  # a preset has set it
@@ -84,6 +88,7 @@ def test_an_option_without_effect_is_told_where_it_is_set(idle, option, advice):
         ["data=image_csv", "data.path=cats.csv", "data.images=cats.ZIP", "data.zip_encoding=cp850"],
         ["num_workers=1", "runtime.loader_timeout_seconds=9"],
         ["executor=slurm", "executor.hours=1", "executor.options={qos:long}"],
+        ["search=tpe", "search.trials=2", "search.space={batch_size:[8]}", "search.prune=off"],
     ],
 )
 def test_options_with_effect_are_not(effective):

@@ -38,6 +38,8 @@ from trainer.cli.predict import EXAMPLES as PREDICT_EXAMPLES
 from trainer.cli.predict import predict
 from trainer.cli.runs import EXAMPLES as RUNS_EXAMPLES
 from trainer.cli.runs import runs
+from trainer.cli.search import EXAMPLES as SEARCH_EXAMPLES
+from trainer.cli.search import search, search_main
 from trainer.cli.serve import EXAMPLES as SERVE_EXAMPLES
 from trainer.cli.serve import serve
 from trainer.cli.split import EXAMPLES as SPLIT_EXAMPLES
@@ -98,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = sys.argv[1:] if arguments is None else list(arguments)
     if typed[:1] == ["train"]:  # its words are Hydra's, -m and --cfg among them
         return train_main(typed[1:])
+    if typed[:1] == ["search"]:
+        return search_main(typed[1:])
     let_output_be_lost()
     before = ["", *typed]
     empty = [n for n, word in enumerate(typed, 1) if NO_VALUE.fullmatch(word) and before[n - 1] != MAY_BE_EMPTY]
@@ -127,6 +131,7 @@ def application() -> typer.Typer:
     )
     app.callback()(_options)
     app.command()(train)
+    app.command(epilog=SEARCH_EXAMPLES)(search)
     for command, epilog in COMMANDS:
         app.command(epilog=epilog)(_with_exit_code(command))
     return app

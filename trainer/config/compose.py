@@ -3,17 +3,21 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, SCMode, open_dict
+from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException
 
 from trainer.config.command_line import arranged
@@ -24,6 +28,7 @@ from trainer.config.plugins import find_here
 from trainer.config.problems import closed_keys, composition_problems, explain, misplaced
 from trainer.config.saved import open_schema
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
+from trainer.config.search_space import with_quoted_ranges
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
 from trainer.system.paths import at_home
 from trainer.wording.printable import printable_message
@@ -101,7 +106,7 @@ def compose_run(overrides: Sequence[str], check: Callable[[RunConfig], None]) ->
     register_schema()
     typed = [with_quotes(item) for item in _one_tracker(overrides)]
     try:
-        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        with _apart(), hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = hydra.compose("config", overrides=typed, return_hydra_config=True)
         node = cfg.hydra
         OmegaConf.set_struct(cfg, False)
@@ -111,6 +116,17 @@ def compose_run(overrides: Sequence[str], check: Callable[[RunConfig], None]) ->
         raise
     except Exception as error:  # what Hydra makes of a value may raise anything
         raise ConfigError.from_problems(composition_problems(error, typed, to_run_config, check)) from error
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Let a configuration be composed where a Hydra main is at work, as in a search."""
+    place = GlobalHydra.instance()
+    main, place.hydra = place.hydra, None
+    try:
+        yield
+    finally:
+        place.hydra = main
 
 
 def launch_config(cfg: DictConfig, node: DictConfig | None = None) -> tuple[RunConfig, Launch]:
@@ -239,6 +255,7 @@ def _one_tracker(arguments: Sequence[str]) -> list[str]:
 
 def with_quotes(argument: str) -> str:
     """Quote a value that Hydra's grammar cannot read bare: ``~/x.csv``, Chinese and other letters beyond ASCII."""
+    argument = with_quoted_ranges(argument)
     key, equals, value = argument.partition("=")
     if key.startswith("--"):  # --config-dir=~/conf, which no shell writes out
         return f"{key}{equals}{at_home(value)}"
@@ -269,5 +286,11 @@ def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
 
 
 def to_yaml(config: RunConfig) -> str:
-    """Return a configuration as YAML text."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    """Return a configuration as YAML text: what ``OmegaConf.to_yaml`` makes of it, in a tenth of the time."""
+    return str(yaml.dump(_plain(asdict(config)), Dumper=get_omega_conf_dumper(), allow_unicode=True, sort_keys=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

@@ -46,7 +46,7 @@ def open_schema() -> DictConfig:
     """
     node: DictConfig = OmegaConf.structured(RunConfig)
     named = [node[name] for name in (*OPEN_SECTIONS, *LISTED_SECTIONS)]
-    for section in (*named, node.cv.inner.grid, node.cv.arguments, node.executor.options):
+    for section in (*named, node.cv.inner.grid, node.cv.arguments, node.executor.options, node.search.space):
         OmegaConf.set_struct(section, False)
     return node
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from trainer.config.bounds import Several, above, at_least, between, one_of
 from trainer.config.budget import BudgetConfig
 from trainer.config.executor import ExecutorConfig
+from trainer.config.search import SearchConfig
 from trainer.system.paths import PATH
 from trainer.wording.translations import N_
 
@@ -289,4 +290,5 @@ class RunConfig:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
     tracker: dict[str, Any] = field(default_factory=dict)  # name -> section with _target_

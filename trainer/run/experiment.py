@@ -1,9 +1,9 @@
 """What is decided before the first step: the rows, how they are split, and how each fold is trained on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -14,6 +14,8 @@ from trainer.engine.settings import FitSettings
 from trainer.folds.plan import FoldPlan
 from trainer.store.own_files import ALL
 from trainer.weights.weight_files import WeightFile
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,13 @@ class Experiment:
     loaders: Loaders
     cache: Path
     shared: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, name: str, compute: Callable[[], Found]) -> Found:
+        """Return what is computed once for all folds, and for all trials of a search."""
+        if name not in self.shared:
+            self.shared[name] = compute()
+        found: Found = self.shared[name]
+        return found
 
     def for_fold(self, name: int | str) -> "Experiment":
         """Return the experiment under the seed of a fold; where there is one seed, and for ``all``, as it is."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -37,7 +38,8 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
     if depends_on_length(config):
         keys["max_epochs"] = length["max_epochs"]
     keys["amp.dtype in force"] = show(recipe.level.dtype if recipe.level.computes_in_half else None)
-    data_sha256, unknown = sha256_of(deciding_rows(samples))
+    rows = partial(sha256_of, deciding_rows(samples))
+    data_sha256, unknown = experiment.once(f"data (sha256) {id(samples)}", rows)
     content = {
         "data (sha256)": data_sha256,
         "folds (fingerprint)": experiment.plan.fingerprint,
@@ -47,10 +49,7 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
     identity = {
         "config": keys,
         "content": content,
-        "software": {
-            **versions(recipe.sections, recipe.plugins),
-            **code(recipe.sections, recipe.plugins, _found_by_name(experiment)),
-        },
+        "software": experiment.once(f"software {_named(recipe.sections)}", partial(_software, experiment)),
         "hardware": {"device": _device(recipe.device), "threads": _threads(recipe.device)},
         "length": length,
     }
@@ -59,6 +58,20 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
         for name in unknown
     ]
     return json.loads(json.dumps(identity)), notes
+
+
+def _named(sections: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the classes that sections name."""
+    preprocess = sections["data"].get("preprocess") or {}
+    return [str(section.get("_target_")) for section in (*sections.values(), preprocess)]
+
+
+def _software(experiment: Experiment) -> dict[str, str]:
+    recipe = experiment.recipe
+    return {
+        **versions(recipe.sections, recipe.plugins),
+        **code(recipe.sections, recipe.plugins, _found_by_name(experiment)),
+    }
 
 
 def prepare_again(config: RunConfig, identity: Identity, run: str, given: Given | None = None) -> Experiment:

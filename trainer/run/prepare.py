@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,7 @@ def run_files(
         warnings: of the preflight.
     """
     recipe, level, spec, samples = experiment.recipe, experiment.recipe.level, experiment.spec, experiment.samples
-    facts = {
+    facts: dict[str, Any] = {
         "versions": versions(recipe.sections, recipe.plugins),
         **origin,
         "task": spec.task.name,
@@ -252,18 +253,29 @@ def run_files(
             **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
         },
     }
-    strata_N, strata_names = stratified_by(config.cv, samples, spec)
+    of_rows = experiment.once(
+        f"files of the rows {recipe.sections['model']['_target_']}", partial(_rows_files, config.cv, experiment)
+    )
+    facts["sha256"] = {ROWS: hashlib.sha256(of_rows[ROWS]).hexdigest()}
+    return {
+        "config.yaml": to_yaml(config).encode(),
+        "manifest.json": sealed(facts),
+        **of_rows,
+        **pretrained_file(experiment),
+        "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
+    }
+
+
+def _rows_files(cv: CvConfig, experiment: Experiment) -> dict[str, bytes]:
+    """Return the files that tell of the rows and of the folds, whatever is trained on them."""
+    samples, spec = experiment.samples, experiment.spec
+    strata_N, strata_names = stratified_by(cv, samples, spec)
     split = describe_split(
         of_one_seed(experiment.plan), replace(samples, target=strata_N), replace(spec, classes=strata_names)
     )
-    rows = rows_table(samples.ids_N, samples.target, samples.groups_N)
     return {
-        "config.yaml": to_yaml(config).encode(),
-        "manifest.json": sealed({**facts, "sha256": {ROWS: hashlib.sha256(rows).hexdigest()}}),
-        ROWS: rows,
+        ROWS: rows_table(samples.ids_N, samples.target, samples.groups_N),
         TRAINING_ROWS: sealed(row_statistics(samples.inputs, unknown_tokens(experiment)), indent=None),
-        **pretrained_file(experiment),
         "folds.json": experiment.plan.to_json().encode(),
         "split.json": (json.dumps(split, ensure_ascii=False) + "\n").encode(),
-        "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
     }

@@ -23,6 +23,7 @@ from trainer.config.schema import (
     InitConfig,
     RunConfig,
 )
+from trainer.config.search_space import space_problems
 from trainer.data.samples import DataSpec
 from trainer.engine.optimizer import make_optimizer, make_scheduler
 from trainer.engine.precision.opt_levels import override_problems
@@ -54,7 +55,7 @@ def check_config(config: RunConfig) -> None:
     if not config.runtime.compile:
         import_compiler_when_needed()  # before an optimizer is tried, which asks for it
     problems = _problems(config)
-    problems += grid_problems(config)
+    problems += grid_problems(config) + space_problems(config)
     problems += _candidate_problems(config) if config.cv.inner.grid and not problems else []
     if problems:
         raise ConfigError.from_problems(problems)

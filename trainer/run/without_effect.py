@@ -14,6 +14,7 @@ from trainer.config.grid import is_nested
 from trainer.config.keys import flatten, typed
 from trainer.config.overrides import key_of
 from trainer.config.schema import RunConfig
+from trainer.config.search import NONE, SearchConfig
 from trainer.engine import freezing
 from trainer.engine.optimizer import PEAKS
 from trainer.folds.plan import strategy_module
@@ -140,6 +141,16 @@ RULES += tuple(
 RULES += tuple(
     Rule(f"executor.{option}", partial(_is_of_other, engine), f"{engine} alone has it: leave it out")
     for option, engine in OF_ONE_ENGINE.items()
+)
+
+RULES += tuple(
+    Rule(
+        f"search.{option.name}",
+        lambda config: config.search.name == NONE,
+        "there is no search: set search=tpe, or leave it out",
+    )
+    for option in fields(SearchConfig)
+    if option.name != "name"
 )
 
 

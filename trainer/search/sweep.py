@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from trainer.config.compose import Launch, SweepJob
+from trainer.config.search import NONE
 from trainer.errors import CheckpointError, ConfigError, as_foldwise_error
 from trainer.metrics.find import metric_named
 from trainer.report.terminal import make_console
@@ -17,6 +18,7 @@ from trainer.run.merge import Merged
 from trainer.run.steps.threads import same_threads
 from trainer.search import leaderboard
 from trainer.search.picked import drawn_run, keep
+from trainer.search.search import search
 from trainer.system import interrupts
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def run(config: "RunConfig", launch: Launch, given: "Given | None" = None) -> Merged | None:
-    """Run a configuration; in a sweep, keep the sweep's leaderboard up to date.
+    """Run a configuration, or search for a better one; in a sweep, keep the sweep's leaderboard up to date.
 
     Args:
         config: as composed.
@@ -38,7 +40,8 @@ def run(config: "RunConfig", launch: Launch, given: "Given | None" = None) -> Me
     Raises:
         FoldwiseError: anything a user can cause.
     """
-    train = partial(cross_validate, config, launch, given)
+    many = config.search.name != NONE
+    train = partial(search if many else cross_validate, config, launch, given)
     with interrupts.handled(), same_threads():
         if launch.sweep is None:
             return train()

@@ -40,6 +40,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "tracker",
     "budget",
     "executor",
+    "search",
     "checkpoint",
 )
 

@@ -1,0 +1,36 @@
+"""The ``search`` section: which settings are tried, how they are picked, and when a trial ends early."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from trainer.config.bounds import at_least, between, one_of
+
+NONE = "none"
+SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp")
+PRUNERS = ("racing", "median", "off")
+FINALS = ("report", "refit", "none")
+
+
+@dataclass
+class SearchConfig:
+    """Trials of other settings on the same folds."""
+
+    name: Annotated[
+        str, one_of(NONE, *SAMPLERS), "how the next trial's settings are picked; none = one run, as configured"
+    ] = NONE
+    trials: Annotated[int, between(1, 100_000, "[]"), "trials in all, those of before and of other processes too"] = 50
+    space: Annotated[
+        dict[str, Any], "dotted key -> log(a,b), uniform(a,b), int(a,b), or a list to choose from, of groups too"
+    ] = field(default_factory=dict)
+    seed: Annotated[int, at_least(0), "of the sampler, and of the order in which folds are trained"] = 0
+    prune: Annotated[
+        str,
+        one_of(*PRUNERS),
+        "a trial ends before its last fold: racing = when it is not to reach the best one on the same folds any more, "
+        "median = when half of the earlier trials were better on the same folds; off = never",
+    ] = "racing"
+    final: Annotated[
+        str,
+        one_of(*FINALS),
+        "of the best trial: report = its report, refit = that, and a model of all rows; none = neither",
+    ] = "report"

@@ -1,0 +1,174 @@
+"""Where a search stands: its trials best first, as a table on the terminal and as ``search.csv``."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trainer.config.search_space import Dimension
+from trainer.report.formatting import duration, number
+from trainer.search.study import TRIALS
+from trainer.search.trial import FACTS, scores_of
+from trainer.system.files import write_bytes
+from trainer.system.spreadsheets import defused
+from trainer.wording.translations import N_
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+TABLE = "search.csv"
+MOST_SHOWN = 10
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
+_ORDER = list(STATES.values())
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """A trial as it is shown.
+
+    Attributes:
+        number: from 0.
+        state: ``complete``, ``pruned``, ``failed``, ``running`` or ``waiting``.
+        value: mean of the metric over the folds it has; NaN where it has none.
+        scores: by place in the order of the folds; NaN where a fold is not trained.
+        settings: by key, as they would be typed.
+        why: it failed or ended early.
+        seconds: it took, or NaN.
+    """
+
+    number: int
+    state: str
+    value: float
+    scores: tuple[float, ...]
+    settings: dict[str, Any]
+    why: str
+    seconds: float
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds are trained."""
+        return sum(not math.isnan(score) for score in self.scores)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The trials of a search.
+
+    Attributes:
+        rows: complete ones best first, then those that ended early, then the others.
+        best: the best complete one, the first of equals; or None.
+        n_folds: of a whole trial.
+    """
+
+    rows: tuple[TrialRow, ...]
+    best: TrialRow | None
+    n_folds: int
+
+    def count(self, state: str) -> int:
+        """Return how many trials are in a state."""
+        return sum(row.state == state for row in self.rows)
+
+    def trained(self) -> int:
+        """Return how many folds were trained in all."""
+        return sum(row.n_folds for row in self.rows)
+
+
+def standing(study: "Study", order: Sequence[int]) -> Standing:
+    """Return the trials of a study as they are now."""
+    sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
+    rows = [_row(one, len(order)) for one in study.get_trials(deepcopy=False)]
+
+    def rank(row: TrialRow) -> tuple[int, float, int]:
+        return _ORDER.index(row.state), math.inf if math.isnan(row.value) else sign * row.value, row.number
+
+    rows.sort(key=rank)
+    whole = [row for row in rows if row.state == "complete"]
+    return Standing(tuple(rows), whole[0] if whole else None, len(order))
+
+
+def _row(trial: "FrozenTrial", n_folds: int) -> TrialRow:
+    facts = trial.user_attrs.get(FACTS, {})
+    scores_F = scores_of(trial.intermediate_values, n_folds)
+    known_F = scores_F[~np.isnan(scores_F)]
+    value = float(known_F.mean()) if len(known_F) else math.nan
+    return TrialRow(
+        trial.number,
+        STATES[trial.state.name],
+        value,
+        tuple(scores_F.tolist()),
+        dict(trial.params),
+        str(facts.get("why", "")),
+        float(facts.get("seconds", math.nan)),
+    )
+
+
+def write_table(directory: Path, now: Standing, metric: str, space: Sequence[Dimension]) -> None:
+    """Write ``search.csv``: a row per trial, best first, numbers in full.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    keys = [one.key for one in space]
+    heading = ["trial", "state", metric, "sd", "folds", "seconds", *map(defused, keys), "why", "run_dir"]
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\n")
+    writer.writerow(heading)
+    for row in now.rows:
+        known = [score for score in row.scores if not math.isnan(score)]
+        sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
+        figures = [None if math.isnan(row.value) else row.value, sd, row.n_folds]
+        seconds = None if math.isnan(row.seconds) else row.seconds
+        settings = [defused(_text(row.settings.get(key, ""))) for key in keys]
+        place = f"{TRIALS}/{row.number:04d}"
+        writer.writerow([row.number, row.state, *figures, seconds, *settings, defused(row.why), place])
+    write_bytes(directory / TABLE, sheet.getvalue().encode(), root=directory, what=N_("leaderboard"))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def show_table(now: Standing, metric: str, space: Sequence[Dimension], console: Console) -> None:
+    """Print the best trials, and how all of them ended."""
+    shown = Table(title="Trials", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for heading in ("#", metric, "folds", "time", "state", "settings"):
+        right = heading in (metric, "folds", "time")
+        shown.add_column(Text(heading), justify="right" if right else "left", no_wrap=heading != "settings")
+    for row in now.rows[:MOST_SHOWN]:
+        settings = settings_text({one.key: row.settings[one.key] for one in space if one.key in row.settings})
+        took = "–" if math.isnan(row.seconds) else duration(row.seconds)
+        cells = [str(row.number), number(row.value), f"{row.n_folds}/{now.n_folds}", took, row.state, settings]
+        best = now.best is not None and row.number == now.best.number
+        shown.add_row(*(Text(text) for text in cells), style="bold" if best else "")
+    console.print(shown)
+    for line in counted_lines(now):
+        console.print(Text(line), soft_wrap=True)
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Return settings to be read, numbers with four digits: ``optimizer.lr=0.05313 loss=ce``."""
+    return " ".join(
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={_text(value)}" for key, value in settings.items()
+    )
+
+
+def counted_lines(now: Standing) -> list[str]:
+    """Return how many trials ended how, and what the failed ones said."""
+    counts = [f"{now.count(state)} {state}" for state in _ORDER if now.count(state)]
+    of_all = now.n_folds * sum(row.state in ("complete", "pruned") for row in now.rows)
+    trained = sum(row.n_folds for row in now.rows if row.state in ("complete", "pruned"))
+    saved = f"; {trained} folds trained of {of_all}" if now.count("pruned") else ""
+    whys = dict.fromkeys(row.why for row in sorted(now.rows, key=lambda row: row.number) if row.state == "failed")
+    told = [f"failed: {why}" for why in list(whys)[:3]]
+    return [f"{len(now.rows)} trials: {', '.join(counts)}{saved}", *told]

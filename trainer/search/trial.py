@@ -1,0 +1,228 @@
+"""One trial of a search: a run directory of its own, its folds one after the other, and how it ended."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainer.config.schema import RunConfig
+from trainer.config.search import SearchConfig
+from trainer.engine.precision.opt_levels import resolve_opt_level
+from trainer.errors import CheckpointError, ForeignFileError, Interrupted, StorageError, as_foldwise_error
+from trainer.evidence.racing import verdict
+from trainer.metrics.summary import mean_of_defined
+from trainer.report.terminal import PrintLine
+from trainer.run.experiment import Experiment, Recipe
+from trainer.run.fold import Fold
+from trainer.run.fold_data import fold_rows, preprocess
+from trainer.run.fold_job import Saving, train_fold
+from trainer.run.frozen_features import with_features
+from trainer.run.identify import identity_of
+from trainer.run.prepare import make_recipe, run_files
+from trainer.run.validate import check_config, check_data
+from trainer.search.study import Claimed, suggest
+from trainer.search.trial_configs import Choice, TrialConfigs
+from trainer.store.fold_files import fold_directory, read_done
+from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import BaseTrial, Trial
+
+FACTS = "facts"  # attribute of a trial: why it ended early or failed, and its seconds
+MOST_SHARED_BYTES = 1 << 30  # of preprocessed rows that are kept for the trials to come
+OURS = (Interrupted, StorageError, CheckpointError, ForeignFileError)  # no result of a trial: the search ends with it
+
+
+@dataclass(frozen=True)
+class Search:
+    """What the trials of a search share.
+
+    Attributes:
+        directory: of the search.
+        options: as configured.
+        configs: of the trials.
+        experiment: rows, folds and how the first configuration trains; what is prepared of the rows is prepared once.
+        study: Optuna's.
+        order: in which each trial trains its folds.
+        metric: that is searched for.
+        sign: 1.0 where more of it is better, else -1.0.
+        findings: of the audit and the preflight, for the reports of the trials.
+        print_line: prints one line.
+        folds: preprocessed ones, by number.
+    """
+
+    directory: Path
+    options: SearchConfig
+    configs: TrialConfigs
+    experiment: Experiment
+    study: "Study"
+    order: Sequence[int]
+    metric: str
+    sign: float
+    findings: Mapping[str, Any]
+    print_line: PrintLine
+    folds: dict[int | str, Fold] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        state: ``complete``, ``pruned`` or ``failed``.
+        value: mean of the metric over the folds, or None.
+        n_folds: trained.
+        why: it failed or ended early.
+        seconds: of this process.
+        settings: by key, those of the groups among them.
+    """
+
+    state: str
+    value: float | None
+    n_folds: int
+    why: str
+    seconds: float
+    settings: Mapping[str, Any]
+
+
+def run_trial(search: Search, claimed: Claimed) -> Outcome:
+    """Train the folds of a trial that are not done, until it is complete or not worth more of them.
+
+    What goes wrong in it, training that diverges or a model that raises, is its result; the search goes on.
+
+    Raises:
+        Interrupted: a signal has come; the trial goes on when the search does.
+        StorageError: the disk is full or not writable.
+        CheckpointError: its directory holds something else.
+    """
+    started, trial = time.perf_counter(), claimed.trial
+    choice, values = suggested(search.configs, trial)
+    state, value, why = "failed", None, ""
+    scores: list[float] = []
+    try:
+        train = begun(search, choice, values, claimed.directory)
+        state, why = _train_folds(search, trial, train, claimed.directory, scores)
+        mean = mean_of_defined(scores)
+        if state == "complete" and not math.isfinite(mean):
+            state, why = "failed", f"{search.metric} is {mean} over the folds"
+        value = mean if math.isfinite(mean) else None
+    except OURS:
+        raise
+    except Exception as error:  # a user's model may raise anything; the search goes on
+        why = str(as_foldwise_error(error)).splitlines()[0]
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    seconds = time.perf_counter() - started
+    _tell(search.study, trial, state, value, {"why": why, "seconds": seconds})
+    return Outcome(state, value, len(scores), why, seconds, {**dict(choice), **values})
+
+
+def suggested(configs: TrialConfigs, trial: "BaseTrial") -> tuple[Choice, dict[str, Any]]:
+    """Return the files and the values of a trial: of the settings those that these files have."""
+    choice = tuple((one.key, str(suggest(trial, one))) for one in configs.groups())
+    return choice, {one.key: suggest(trial, one) for one in configs.settings(choice)}
+
+
+def begun(search: Search, choice: Choice, values: Mapping[str, Any], directory: Path) -> Any:
+    """Write the run of a trial, unless it is there, and return what trains a fold of it by number.
+
+    Raises:
+        ConfigError: the values do not go together.
+        CheckpointError: the directory holds another run.
+    """
+    config = search.configs.config_of(choice, values, directory)
+    check_config(config)
+    check_data(config, search.experiment.spec)
+    experiment = replace(search.experiment, recipe=recipe_of(search, config))
+    identity, _ = identity_of(config, experiment)
+    if is_run(directory):
+        require_same_run(directory, read_manifest(directory), identity, force=config.force_resume)
+    else:
+        command = search.configs.command_of(choice, values, directory)
+        origin = {"identity": identity, "door": search.configs.launch.door, "command": command, "forced": []}
+        origin["audit"] = search.findings["audit"]
+        write_run(directory, run_files(config, experiment, origin, {}, None, search.findings["warnings"]))
+    saving = Saving(directory, identity, config.checkpoint, config.force_resume)
+    return partial(_train_fold, search, experiment, saving)
+
+
+def recipe_of(search: Search, config: RunConfig) -> Recipe:
+    """Return how the folds of a trial are trained."""
+    base = search.experiment.recipe
+    level = resolve_opt_level(config.amp, base.device)
+    start = None if base.start is None else base.start.file
+    return make_recipe(config, level, base.device, base.settings.metrics, start)
+
+
+def _train_fold(search: Search, experiment: Experiment, saving: Saving, name: int | str) -> None:
+    fold = with_features(experiment, shared_fold(search, name))
+    train_fold(name, [], search.print_line, experiment=experiment, saving=saving, prepared=fold, alone=True)
+
+
+def shared_fold(search: Search, name: int | str) -> Fold:
+    """Return a fold's rows, preprocessed; kept for the trials to come where all folds' rows fit in memory."""
+    if name not in search.folds:
+        fold = preprocess(search.experiment, fold_rows(search.experiment, name))
+        if _nbytes(fold) * len(search.order) > MOST_SHARED_BYTES:
+            return fold
+        search.folds[name] = fold
+    return search.folds[name]
+
+
+def _nbytes(fold: Fold) -> float:
+    """Return the memory of a fold's rows; infinite where they are not tensors held in memory."""
+    held = [
+        value for one in vars(fold.data.rows).values() for value in (one.values() if isinstance(one, dict) else [one])
+    ]
+    sizes = [value.nbytes for value in held if isinstance(value, torch.Tensor)]
+    return float(sum(sizes)) if sizes else math.inf
+
+
+def _train_folds(search: Search, trial: "Trial", train: Any, directory: Path, scores: list[float]) -> tuple[str, str]:
+    """Train fold after fold; return ``complete`` or ``pruned``, and why. ``scores`` is filled on the way."""
+    reported = search.study.trials[trial.number].intermediate_values
+    for position, name in enumerate(search.order):
+        train(name)
+        done = read_done(fold_directory(directory, name))
+        assert done is not None
+        scores.append(float(done["metrics"][search.metric]))
+        if position not in reported:
+            trial.report(scores[-1], step=position)
+        if len(scores) < len(search.order):
+            early = verdict(search.options.prune, *_oriented(search, trial.number, scores))
+            if early is not None:
+                return "pruned", early.why
+    return "complete", ""
+
+
+def _oriented(search: Search, number: int, scores: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores of a trial, and of the others, by place in the order of the folds; greater is better."""
+    own_F = np.full(len(search.order), np.nan)
+    own_F[: len(scores)] = scores
+    others = [one for one in search.study.get_trials(deepcopy=False) if one.number != number]
+    rows = [scores_of(one.intermediate_values, len(search.order)) for one in others if one.intermediate_values]
+    earlier_TF = np.array(rows) if rows else np.zeros((0, len(search.order)))
+    return search.sign * own_F, search.sign * earlier_TF
+
+
+def scores_of(reported: Mapping[int, float], n_folds: int) -> NDArray[np.float64]:
+    """Return the scores of a trial by place in the order of the folds; NaN where a fold is not trained."""
+    return np.array([reported.get(position, math.nan) for position in range(n_folds)])
+
+
+def _tell(study: "Study", trial: "Trial", state: str, value: float | None, facts: Mapping[str, Any]) -> None:
+    from optuna.trial import TrialState
+
+    trial.set_user_attr(FACTS, dict(facts))
+    if state == "complete":
+        study.tell(trial, value)
+    else:
+        study.tell(trial, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
