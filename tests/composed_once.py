@@ -15,17 +15,20 @@ import numpy as np
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.defaults_list import DefaultsList
 from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.types import Override
+from hydra.plugins.config_source import ConfigResult
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from tests.places import CONF, ONE_WHITE_PIXEL
+from tests.places import CONF
 
 ask = Hydra.get_mode
 list_defaults = config_loader_impl.create_defaults_list
 merge_defaults = ConfigLoaderImpl._compose_config_from_defaults_list
+load_file = FileConfigSource.load_config
 THE_HOUSE_ALONE = ("hydra.conf", str(CONF), "")
 
 
@@ -41,6 +44,7 @@ class Kept:
 
 
 kept: dict[object, Kept] = {}
+loaded: dict[str, ConfigResult] = {}  # files of ``conf/`` by their path in it: reading YAML is a third of a composition
 
 
 def mode(hydra: Hydra, config_name: str | None, overrides: Sequence[str]) -> Any:
@@ -85,6 +89,16 @@ def merged_once(loader: ConfigLoaderImpl, defaults: list[Any], repo: IConfigRepo
     return copy.deepcopy(found.merged)
 
 
+def loaded_once(source: FileConfigSource, config_path: str) -> ConfigResult:
+    """Stand for ``FileConfigSource.load_config``: a file of ``conf/`` is read once, and each has a copy."""
+    name = source._normalize_file_name(config_path)
+    if source.path != str(CONF) or not (CONF / name).is_file():
+        return load_file(source, config_path)
+    if name not in loaded:
+        loaded[name] = load_file(source, config_path)
+    return replace(loaded[name], config=copy.deepcopy(loaded[name].config), provider=source.provider)
+
+
 def not_flushed(descriptor: int) -> None:
     """Stand for ``os.fsync``, 5 ms for each file: without it the same is read, unless the machine stops."""
     os.fstat(descriptor)  # raises where it is none, as that does
@@ -97,10 +111,13 @@ def white(figure: object) -> NDArray[np.uint8]:
 
 def quicken() -> None:
     """Make every command line of this process quick; with ``FOLDWISE_TEST_FIGURES`` figures and files are as ever."""
+    from tests import quick_runs
     from trainer.report import plots
 
     Hydra.get_mode = mode
+    FileConfigSource.load_config = loaded_once
     if not os.environ.get("FOLDWISE_TEST_FIGURES"):
-        plots.png_bytes = lambda figure: ONE_WHITE_PIXEL
+        for module, name, instead in quick_runs.patches():
+            setattr(module, name, instead)
         plots.pixels = white  # before the tracker imports it
         os.fsync = not_flushed

@@ -9,25 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.hydra import Hydra
-from sklearn.utils import validation
 
-from tests import composed_once
+from tests import composed_once, quick_runs
 from tests.fake_results import make_fold, make_result
-from tests.places import ONE_WHITE_PIXEL, REAL_DATA
+from tests.places import REAL_DATA, REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 os.environ["FOLDWISE_LANG"] = "en"  # wherever the tests run, also in the processes they start
 
-FRAME_OR_SERIES = "_nw_into_df_or_series"
 QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "baseline=off", "cv.parallel=1")
 
 
@@ -43,6 +40,7 @@ def _composed_once() -> Iterator[None]:
         patch.setattr(Hydra, "get_mode", composed_once.mode)
         patch.setattr(config_loader_impl, "create_defaults_list", composed_once.listed_once)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", composed_once.merged_once)
+        patch.setattr(FileConfigSource, "load_config", composed_once.loaded_once)
         yield
 
 
@@ -55,12 +53,11 @@ def _not_flushed() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _arrays_are_no_frames() -> Iterator[None]:
-    """Let scikit-learn 1.9 not ask narwhals whether an array is a frame: a third of the time of metrics of few rows."""
-    asked = getattr(validation, FRAME_OR_SERIES, None)
+def _quick_runs() -> Iterator[None]:
+    """Half the time of a run of the default data, a quarter of that of a tiny table."""
     with pytest.MonkeyPatch.context() as patch:
-        if asked is not None:
-            patch.setattr(validation, FRAME_OR_SERIES, lambda x: type(x) is not np.ndarray and asked(x))
+        for module, name, instead in quick_runs.patches():
+            patch.setattr(module, name, instead)
         yield
 
 
@@ -105,6 +102,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
         pytest.fail("set FOLDWISE_REAL_DATA to the directory of the public data sets (CONTRIBUTING.md)", pytrace=False)
+    quick_runs.Plots.rendered = draws(item, "tests/report/") or item.get_closest_marker("renders_figures") is not None
+    quick_runs.Plots.made = quick_runs.Plots.rendered or draws(item, "tests/pages/", "tests/faults/", "tests/api/")
+
+
+def draws(item: pytest.Item, *folders: str) -> bool:
+    """Whether a test lies in one of the folders whose runs make the figures of their reports."""
+    return item.nodeid.startswith(folders)
 
 
 @pytest.fixture
@@ -134,20 +138,13 @@ def train(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
 ) -> Callable[..., Outcome]:
-    """``train("loss=focal", ...)``: train.py in this process, in an empty directory.
-
-    The figures of the report are made but not rendered, which is a third of a short run's time, except in a test marked
-    ``renders_figures`` and in those of tests/report.
-    """
+    """``train("loss=focal", ...)``: train.py in this process, in an empty directory."""
     import train as script
     from trainer.config.compose import composed
     from trainer.errors import guarded
 
     monkeypatch.chdir(tmp_path)
-    if not request.node.get_closest_marker("renders_figures"):
-        monkeypatch.setattr("trainer.report.plots.png_bytes", lambda figure: ONE_WHITE_PIXEL)
 
     def run(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["train.py", *arguments])

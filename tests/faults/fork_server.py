@@ -1,9 +1,9 @@
 """A process that has imported everything once and forks a child per run: a start costs milliseconds, not seconds.
 
 Each child is a process of its own, with its own pid, memory and open files: a SIGKILL ends it as it ends any other.
-Only the imports are shared; nothing is composed, read or computed before the fork, and the server has one thread.
-The figures of the report are made but not rendered, a fourth of a short run's time, and no file is flushed to the disk,
-unless ``FOLDWISE_TEST_FIGURES`` is set, as the battery does.
+Only the imports are shared, with ``conf/``, the templates and the sources of the house; nothing of a run is composed,
+read or computed before the fork, and the server has one thread. The figures of the report are white, its intervals are
+drawn from few resamples, and no file is flushed to the disk, unless ``FOLDWISE_TEST_FIGURES`` is set (by the battery).
 
 Requests are JSON lines on standard input: ``arguments`` of train.py, ``directory`` to run in, ``notes`` (where the
 server writes ``out``, ``err``, ``pid`` and, at the end, ``code``), ``environment``, ``largest_file_bytes``.
@@ -148,8 +148,9 @@ if __name__ == "__main__":
         importlib.import_module(name)
     importlib.import_module("trainer.metrics.find").house_metrics()  # imports them
 
-    from tests import composed_once
+    from tests import composed_once, quick_runs
 
+    quick_runs.warm_up()
     if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208
         sys.exit("the fork server has threads: a child could hang")
     gc.collect()

@@ -30,6 +30,8 @@ from tests.run.merge_cases import (
     write_fold,
 )
 from trainer.cli.main import main as foldwise
+from trainer.metrics.bootstrap import confidence_interval
+from trainer.metrics.summary import summarise
 from trainer.report.formatting import interval
 from trainer.run import copies as copies_module
 from trainer.run.merge import merge
@@ -284,6 +286,15 @@ def test_groups_are_drawn_and_every_door_says_so_with_one_interval(tmp_path, who
     assert "groups" not in shown(whole, capsys)
     assert sha(run / "oof.parquet") == sha(whole / "oof.parquet")
     assert b"patient" not in (run / "rows.parquet").read_bytes()
+
+
+def test_intervals_are_those_of_a_thousand_resamples(tmp_path, monkeypatch):
+    monkeypatch.setattr("trainer.run.merge.summarise", summarise)  # tests draw fewer, see tests/quick_runs.py
+    run = make_run(tmp_path / "a1")
+    found = merge(run)
+    oof, task = found.oof, found.result.task
+    expected = confidence_interval("log_loss", task, oof.target, oof.proba, n_resamples=1000)
+    assert read_cv_json(run / "cv.json").metrics["log_loss"].ci95 == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import quick_runs
 from trainer.run import source_hash
 
 PLAIN = {"torch", "numpy", "scikit-learn", "foldwise", "python"}
@@ -140,6 +141,14 @@ def test_a_library_counts_where_it_computes(kind):
     assert set(source_hash.versions(*asked_for(kind))) - PLAIN == MODELS[kind][3]
 
 
+@pytest.fixture
+def _read_each_time(monkeypatch):
+    """Other tests read the sources of the house once."""
+    for name, real in quick_runs.READ_ONCE.items():
+        monkeypatch.setattr(source_hash, name, real)
+
+
+@pytest.mark.usefixtures("_read_each_time")
 @pytest.mark.parametrize(
     "file", ["trainer/engine/mixing.py", "trainer/data/images/image_rows.py", "trainer/models/pooling.py"]
 )
