@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import stats
 
 from trainer.data.samples import Images, TableColumns, Texts
-from trainer.evidence.slices import compare_slices, slices_of
+from trainer.evidence.slices import compare_slices, cut_quickly, slices_of
 
 
 def test_tables_are_cut_by_quarters_categories_and_what_is_missing():
@@ -103,3 +103,12 @@ def test_few_slices_are_named_where_there_is_nothing_and_small_ones_are_not_look
         named += any(one.differs for one in compare_slices(right, slices_of(table)))
     assert named <= 6  # 3 are expected where 5 % of families have a false discovery
     assert compare_slices(np.ones(30), {"few": np.arange(30) < 19, "rest is few": np.arange(30) < 11}) == []
+
+
+def test_only_what_is_cut_quickly_is_cut_at_the_end_of_a_run():
+    def table(n_rows):
+        return TableColumns(np.zeros((n_rows, 2)), np.zeros((n_rows, 1), dtype=object), ("a", "b"), ("c",))
+
+    assert [cut_quickly(table(n)) for n in (100_000, 100_001)] == [True, False]
+    assert [cut_quickly(Texts(("x" * n,), ("y" * 10**6,))) for n in (10**6, 10**6 + 1)] == [True, False]
+    assert [cut_quickly(Images("", ("a",) * n, ("",) * n)) for n in (200, 201)] == [True, False]

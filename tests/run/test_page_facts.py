@@ -25,7 +25,7 @@ def test_the_page_of_a_run_and_the_page_written_again(train, tmp_path, capsys):
     page = (run / "report.html").read_text()
     assert "<title>a1 · 交叉验证报告</title>" in page
     assert "colour=red" in page
-    assert "foldwise report a1 会比较数据的各切片。" in page
+    assert "colour = blue" in re.search(r'<section id="slices".*?</section>', page, re.DOTALL)[0]
     assert "language: zh" in page
     assert json.loads((run / "manifest.json").read_text())["versions"]["torch"] in page
     assert "stratified" in page

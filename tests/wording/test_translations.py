@@ -67,6 +67,11 @@ def test_every_message_is_translated_with_the_same_fields_and_lines():
         assert translated.count("\n") == message.count("\n"), message
 
 
+def test_no_percent_sign_is_taken_for_a_placeholder():
+    problems = read_po(io.BytesIO(PO.read_bytes())).check()
+    assert [(message.id, error) for message, error in problems] == []
+
+
 def test_what_is_read_is_what_was_written_and_reviewed():
     compiled, wanted = io.BytesIO(PO.with_suffix(".mo").read_bytes()), io.BytesIO()
     write_mo(wanted, read_po(io.BytesIO(PO.read_bytes())))

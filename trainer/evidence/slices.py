@@ -21,6 +21,7 @@ FEWEST = 20  # rows of a slice, and of the rest
 MOST_VALUES = 30  # of a column, the most frequent first
 N_BINS = 4
 MOST_IMAGES = 5_000  # more are not decoded for their sizes and brightness: that takes as long as to train on them
+QUICK_CELLS, QUICK_CHARACTERS, QUICK_IMAGES = 300_000, 2_000_000, 200  # cut and compared within about a second
 MEASURED = ("characters", "script", "width", "height", "brightness", "channels")  # of texts and images
 FALSE_DISCOVERIES = 0.05  # share of the slices that are named
 
@@ -73,6 +74,17 @@ def slices_of(inputs: Inputs, group_N: NDArray[np.str_] | None = None) -> Iterat
                 yield from (_by_number if one.kind == NUMBER else _by_word)(one.name, one.values)
     if group_N is not None:
         yield from _by_word("group", group_N.astype(object))
+
+
+def cut_quickly(inputs: Inputs) -> bool:
+    """Return whether slices of these rows cost about a second, so that the end of a run need not do without."""
+    if isinstance(inputs, Images):
+        return count_rows(inputs) <= QUICK_IMAGES
+    if isinstance(inputs, Texts):
+        return sum(map(len, (*inputs.texts, *(inputs.pairs or ())))) <= QUICK_CHARACTERS
+    if isinstance(inputs, TableColumns):
+        return count_rows(inputs) * (len(inputs.numeric) + len(inputs.categorical)) <= QUICK_CELLS
+    return True
 
 
 def compare_slices(value_N: Floats, slices: Iterator[tuple[str, Mask]] | Mapping[str, Mask]) -> list[Slice]:

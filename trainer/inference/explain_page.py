@@ -21,7 +21,7 @@ WORDS = {
     "worse": N_("worse by"),
     "interval": N_("95 % CI over folds"),
     "reading": N_(
-        "Bars: mean over folds and draws. Lines: 95 % intervals over folds, corrected for shared training rows. "
+        "Bars: mean over folds and draws. Lines: intervals (95 %) over folds, corrected for shared training rows. "
         "Pale: the interval reaches 0. A column that another one can stand for looks less important than it is; those "
         "whose rank correlation is high are permuted together."
     ),

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
+from trainer.evidence.slices import cut_quickly
 from trainer.report.terminal import line_printer
 from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
@@ -47,7 +48,7 @@ def finish(
         console.print(missing_message(directory, missing), highlight=False, soft_wrap=True)
         require_none_elsewhere(directory, wanted, config.max_epochs)
         return None
-    request = PageRequest(config.report.language, samples)
+    request = PageRequest(config.report.language, samples, slices=cut_quickly(samples.inputs))
     before = is_there(directory / "cv.json", directory)  # merged by the job that ended last
     merged = merge(directory, force=config.force_resume or bool(resume_plan.forced), page=request)
     by_job = before and config.executor.name != "local"

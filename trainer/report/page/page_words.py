@@ -142,6 +142,7 @@ WORDS = {
         "Each slice is compared with all other rows; those with a q value up to 0.05 differ beyond what chance makes "
         "of so many looks (Benjamini and Hochberg). {n} slices were looked at."
     ),
+    "slices_groups": N_("Rows of one group are alike: these intervals and q values, which count rows, are too small."),
     "some_slices": N_("{shown} of {all} are listed, those of the smallest q value."),
     "slices_none": N_("There are no slices with 20 rows or more inside and outside."),
     "slices_later": N_("foldwise report {run} compares the slices of the data."),
