@@ -64,10 +64,10 @@ def test_learning_curves_are_thinned_and_undefined_epochs_left_out():
     result, _, folds = make_result(MULTICLASS, monitored=True)
     record = folds[0].epochs[0]
     long = tuple(replace(record, epoch=e, train_loss=np.nan if e == 1 else 1.0) for e in range(1, 1001))
-    found = learning_charts(result, [replace(folds[0], epochs=long, best_epoch=7), *folds[1:]])
+    found = learning_charts(result, [replace(folds[0], epochs=long, best_epoch=7), *folds[1:]], "accuracy")
     first = found["folds"][0]
     assert len(first["epochs"]) <= MOST_EPOCHS + 1
     assert first["loss"][0] is None
     assert 7 in first["epochs"]
     assert found["metric"] == "accuracy"
-    assert learning_charts(result, [replace(fold, epochs=()) for fold in folds]) is None
+    assert learning_charts(result, [replace(fold, epochs=()) for fold in folds], "accuracy") is None

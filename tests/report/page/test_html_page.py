@@ -100,7 +100,9 @@ def test_split_and_audit_are_told(fake_result, tmp_path):
 
 
 def test_the_page_speaks_chinese(fake_result, tmp_path):
-    text = written(tmp_path, fake_result(MULTILABEL), PageFacts("a1", language="zh"))
+    audit = [{"kind": "exact_copies", "severity": "leak", "message": "in English", "fix": "cv.group=auto_duplicates"}]
+    text = written(tmp_path, fake_result(MULTILABEL), PageFacts("a1", language="zh", audit=audit))
+    assert "有些行与其他行完全相同。 in English" in text
     assert "<title>a1 · 交叉验证报告</title>" in text
     assert 'lang="zh-CN"' in text
     left = set(re.findall(r"\b(threshold|worst|rows|slices|curves|folds)\b", read(text).text.casefold()))

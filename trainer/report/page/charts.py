@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.report.formatting import fold_name, plain_label
+from trainer.report.formatting import fold_name
 from trainer.report.page.curves import (
     GRID_G,
     Line,
@@ -138,7 +138,7 @@ def points_of(line: Line | None, most: int) -> list[list[float]] | None:
     return None if line is None else [rounded(one) for one in thinned(line, most)]
 
 
-def learning_charts(result: CVResult, folds: Sequence[FoldResult]) -> dict[str, Any] | None:
+def learning_charts(result: CVResult, folds: Sequence[FoldResult], metric: str) -> dict[str, Any] | None:
     """Return the training loss of every fold per epoch and, where monitored, the leading metric; None of no epochs."""
     trained = [part for part in sorted(folds, key=lambda part: (part.repeat, part.fold)) if part.epochs]
     if not trained:
@@ -158,7 +158,7 @@ def learning_charts(result: CVResult, folds: Sequence[FoldResult]) -> dict[str, 
                 "best": part.best_epoch,
             }
         )
-    return {"folds": lines, "metric": plain_label(result.primary) if monitored else None, "n_folds": len(trained)}
+    return {"folds": lines, "metric": metric if monitored else None, "n_folds": len(trained)}
 
 
 def residual_charts(result: CVResult, oof: OutOfFold) -> dict[str, Any]:

@@ -4,12 +4,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from trainer.metrics.summary import row_numbers
-from trainer.report.formatting import interval, number, plain_label, plus_minus
+from trainer.report.formatting import interval, number, plus_minus, primary_first
 from trainer.report.page.charts import class_charts, learning_charts, residual_charts
 from trainer.report.page.class_scores import ClassScores, class_scores
 from trainer.report.page.page_words import FOR_THE_SCRIPT, LANG, page_words
@@ -25,6 +25,7 @@ from trainer.report.page.sections import (
     slices_table,
     split_facts,
 )
+from trainer.report.page.term_words import baseline_lines, finding_words, in_words, metric_word
 from trainer.report.page.worst import worst_rows
 from trainer.report.rendering import render
 from trainer.results import CVResult, FoldResult, OutOfFold
@@ -53,8 +54,10 @@ def report_page(
     """
     words = page_words(facts.language)
     scores = class_scores(result, oof) if result.task.has_classes else None
-    data = _data(result, oof, folds, scores) | {"words": {name: words[name] for name in FOR_THE_SCRIPT}}
+    data = _data(result, oof, folds, scores, metric_word(result.primary, words))
+    data |= {"words": {name: words[name] for name in FOR_THE_SCRIPT}}
     worst = worst_rows(result, oof)
+    models, leads = baseline_lines(result, words)
     return page_html(
         "report.html.j2",
         data,
@@ -65,6 +68,11 @@ def report_page(
         answer=_answer(result, words),
         metric_table=metrics_table(result, words),
         about=about_rows(result, words),
+        renamed=partial(in_words, words=words),
+        baseline_models=models,
+        baseline_leads=leads,
+        finding_words=partial(finding_words, words=words, language=facts.language),
+        metric_names=primary_first(result),
         baseline_heading=baseline_heading(result, words),
         split=split_facts(result, oof, facts, words),
         folds_tables=folds_tables(result, folds, facts, words),
@@ -101,8 +109,10 @@ def plotting_library() -> str:
     return base64.b64encode(found[-1].read_bytes()).decode() if found else ""
 
 
-def _data(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult], scores: ClassScores | None) -> dict[str, Any]:
-    charts: dict[str, Any] = {"learning": learning_charts(result, folds)}
+def _data(
+    result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult], scores: ClassScores | None, metric: str
+) -> dict[str, Any]:
+    charts: dict[str, Any] = {"learning": learning_charts(result, folds, metric)}
     if scores is None:
         return charts | {"residuals": residual_charts(result, oof)}
     return charts | {"curves": class_charts(result, oof, scores.weakest())}
@@ -110,7 +120,7 @@ def _data(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult], scores:
 
 def _answer(result: CVResult, words: Mapping[str, str]) -> list[str]:
     primary = result.metrics[result.primary]
-    said = {"label": plain_label(result.primary), "mean": plus_minus(primary), "folds": _in_folds(result, words)}
+    said = {"label": metric_word(result.primary, words), "mean": plus_minus(primary), "folds": _in_folds(result, words)}
     return [
         words["answer"].format(**said),
         words["answer_oof"].format(oof=number(primary.oof), interval=interval(primary.ci95)),

@@ -1,5 +1,6 @@
 """What the page says, in the language of whoever reads it."""
 
+from trainer.report.page.term_words import term_words
 from trainer.wording.translations import N_, translated, wanted_languages
 
 SHIPPED = ("en", "zh")
@@ -220,4 +221,4 @@ def page_language(wanted: str) -> str:
 def page_words(language: str) -> dict[str, str]:
     """Return what the page says in one of ``SHIPPED``."""
     say = translated(language)
-    return {name: say(text) for name, text in WORDS.items()}
+    return {name: say(text) for name, text in WORDS.items()} | term_words(say)

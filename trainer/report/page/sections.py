@@ -13,7 +13,6 @@ from trainer.report.formatting import (
     epoch_scored,
     fold_name,
     interval,
-    metric_label,
     number,
     plus_minus,
     primary_first,
@@ -26,6 +25,7 @@ from trainer.report.page.class_scores import (
     confusions,
 )
 from trainer.report.page.run_facts import PageFacts
+from trainer.report.page.term_words import metric_with_arrow
 from trainer.results import CVResult, FoldResult, OutOfFold
 
 Words = Mapping[str, str]
@@ -54,7 +54,7 @@ def metrics_table(result: CVResult, words: Words) -> Cells:
     rows = []
     for name in primary_first(result):
         one = result.metrics[name]
-        rows.append([metric_label(name), plus_minus(one), number(one.oof), interval(one.ci95)])
+        rows.append([metric_with_arrow(name, words), plus_minus(one), number(one.oof), interval(one.ci95)])
     return Cells([words[key] for key in ("metric", "mean_sd", "oof", "interval")], rows)
 
 
@@ -114,7 +114,11 @@ def folds_tables(result: CVResult, folds: Sequence[FoldResult], facts: PageFacts
     tables = []
     for start in range(0, len(names), MOST_METRICS):
         part = names[start : start + MOST_METRICS]
-        heading = [words["fold"], *([] if start else [*first, words["epoch"]]), *map(metric_label, part)]
+        heading = [
+            words["fold"],
+            *([] if start else [*first, words["epoch"]]),
+            *(metric_with_arrow(name, words) for name in part),
+        ]
         rows = []
         for fold in shown:
             number_of = groups.get((fold.repeat % result.n_different, fold.fold))
