@@ -8,7 +8,7 @@ from trainer.engine.stepwise import take_all
 def three(log):
     try:
         for number in range(3):
-            yield number
+            yield (number,)
             log.append(number)
     except ValueError:
         log.append("seen")

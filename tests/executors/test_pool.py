@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import torch
 
-from tests.executors.parallel_cases import begun_anew, children, is_running, side_by_side, unable_to_begin
+from tests.executors.parallel_cases import Noted, begun_anew, children, is_running, side_by_side, unable_to_begin
 from tests.places import REPOSITORY
 from trainer.errors import (
     CheckpointError,
@@ -20,6 +20,8 @@ from trainer.errors import (
     NonFiniteError,
     UnexpectedError,
 )
+from trainer.executors.messages import FoldsFailed
+from trainer.executors.pool import train_side_by_side
 from trainer.run.steps.threads import same_threads
 from trainer.system import interrupts
 
@@ -397,3 +399,35 @@ def test_a_process_that_hangs_or_dies_before_it_begins_is_replaced(monkeypatch, 
     assert sorted(said) == [str(fold) for fold in range(5)]
     assert len(tried) == 3
     assert children() == []
+
+
+def test_folds_that_are_trained_as_one_have_observers_of_their_own_and_fail_by_themselves():
+    """Each fold of a stack has its lane; of the ones that failed the first is told, with the names of the others."""
+    lanes = []
+
+    def observed():
+        lanes.append([])
+        return [Noted(lanes[-1]), Noted([])]
+
+    def train(work, observers, print_line):
+        if not isinstance(work, tuple):
+            observers[0].fold_started(work, 10, 0)
+            return
+        for lane, fold in enumerate(work):
+            observers[0].beside(lane).fold_started(fold, 10, 0)
+        raise FoldsFailed({fold: DataError(f"fold {fold}: no rows") for fold in work[1:]})
+
+    said = []
+    with interrupts.handled(), pytest.raises(DataError) as raised:
+        train_side_by_side([(0, 1, 2), 3], train, 1, observed=observed, print_line=said.append, run="a1")
+    told = [[fold for _, fold, *_ in lane] for lane in lanes]
+    assert told == [[0, 3], [1], [2]]
+    assert str(raised.value).splitlines() == ["fold 1: no rows", "not trained either: fold 2"]
+
+
+def test_a_stack_whose_process_dies_is_named():
+    def train(work, observers, print_line):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(UnexpectedError, match=r"^folds 0, 1: its process was ended by SIGKILL"):
+        side_by_side(train, [(0, 1)], n_workers=1)

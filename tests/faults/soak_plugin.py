@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-import trainer.run.cross_validate
+import trainer.run.stacked_folds
 
 HOOKS = (
     "_global_forward_hooks",
@@ -20,7 +20,7 @@ HOOKS = (
     "_global_parameter_registration_hooks",
 )
 REPORT = Path(os.environ["FOLDWISE_TEST_SOAK"])
-train_fold = trainer.run.cross_validate.train_fold
+train_fold = trainer.run.stacked_folds.train_fold
 n_folds = 0
 
 
@@ -51,4 +51,4 @@ def holdings() -> dict[str, int]:
     }
 
 
-trainer.run.cross_validate.train_fold = train_fold_and_look
+trainer.run.stacked_folds.train_fold = train_fold_and_look

@@ -525,7 +525,7 @@ def test_five_calls_lead_from_a_run_to_its_training_step(train, monkeypatch):
 
     monkeypatch.setattr(MLP, "forward", seen)
     assert train("data=iris", "cv.n_splits=2", *QUICK).code == 0
-    assert ways == {("cross_validate", "train_folds", "train_fold", "take_all", "take", "train_step")}
+    assert ways == {("cross_validate", "train_folds", "train_in_turn", "train_fold", "take_all", "train_step")}
 
 
 def test_few_modules_know_the_whole_configuration():

@@ -59,7 +59,7 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
     "folds": (
         IRIS,
         ["cv=kfold", "cv.strategy=kfold", "cv.arguments={a:1}", "cv.n_splits=3", "cv.repeats=2", "cv.shuffle=false",
-         "cv.random_state=7", "cv.fold=0", "cv.parallel=2", "cv.select=inner", "cv.select=fold",
+         "cv.random_state=7", "cv.fold=0", "cv.parallel=2", "cv.stack=2", "cv.select=inner", "cv.select=fold",
          "cv.group=auto_duplicates", "cv.inner_fraction=0.4", "cv.inner.n_splits=2",
          "cv.inner.grid={optimizer.lr:[1e-3,1e-2]}", "cv.bins=3", "cv.rare=allow", "cv.gap=1", "cv.window=3",
          "cv.holdout_fraction=0.4", "cv.overlap=repeats", "cv.path=folds.csv"],
@@ -223,6 +223,7 @@ SILENT = {  # option: why neither a byte nor a word differs
     "checkpoint.every_minutes": "likewise",
     "checkpoint.background": "likewise: who writes it",
     "cv.parallel": "folds side by side give the same bits",
+    "cv.stack": "folds trained as one model too",
     "cv.rare": "what becomes of rare classes: these data have none",
     "cv.overlap": "what becomes of folds that hold out the same rows: these do not",
     "amp.backend": "auto is native here",

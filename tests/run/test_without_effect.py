@@ -30,6 +30,8 @@ CASES = [  # what makes it idle, the option, what there is to do
     (["executor=ray"], "executor.hours=1.0", "slurm alone has it: leave it out"),
     (["executor=ray"], "executor.partition=gpu", "slurm alone has it: leave it out"),
     (["executor=slurm"], "executor.address=head", "ray alone has it: leave it out"),
+    (["executor=slurm"], "cv.stack=4", "leave it out"),
+    (["budget.hours=8"], "cv.stack=4", "leave it out"),
     *(
         ([], f"executor.{option}", "set executor=slurm")
         for option in (
@@ -80,6 +82,8 @@ def test_an_option_without_effect_is_told_where_it_is_set(idle, option, advice):
         ["cv.select=inner", "cv.inner_fraction=0.4"],
         ["cv.random_state=7"],
         ["cv.n_splits=3"],
+        ["cv.stack=4"],
+        ["executor=slurm", "cv.stack=off"],
         ["fit.decay_norms=false"],
         ["scheduler.factor=0.5", "scheduler.total_iters=9"],
         ["profile.steps=9", "profile.top=9", "checkpoint.background=false", "runtime.stall_timeout_seconds=9"],

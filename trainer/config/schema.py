@@ -58,6 +58,12 @@ class CvConfig:
         one_of("auto"),
         "folds trained side by side; auto = as many as there are cores and memory for",
     ] = "auto"
+    stack: Annotated[
+        int | str,
+        at_least(2),
+        one_of("auto", "off"),
+        "most folds of small models that are trained as one, with the same bits; auto = where it pays",
+    ] = "off"
     select: Annotated[
         str,
         one_of("last", "inner", "fold"),

@@ -84,12 +84,14 @@ def fit_steps(
                     clip_norm=settings.clip_norm,
                     on_step=on_step,
                 )
-            _finish_epoch(learner, data, rows, settings, spec, progress, observers)
+            with learner.own_random():  # a metric of the user's may draw
+                _finish_epoch(learner, data, rows, settings, spec, progress, observers)
             if checkpointer is not None:
                 checkpointer.epoch_done(learner, progress, position(progress, windows))
         if checkpointer is not None:
             checkpointer.training_done(learner, progress, position(progress, windows))
-        result, target = score_fold(learner, data, rows, settings, spec, progress)
+        with learner.own_random():
+            result, target = score_fold(learner, data, rows, settings, spec, progress)
     for observer in observers:
         observer.fold_finished(result, target, spec.classes, spec.task)
     with picked_weights(learner, progress.selection):

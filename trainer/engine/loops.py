@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer.data.loading.batches import Batch, TrainingSet, evaluation_order, row_views
 from trainer.engine.ema import WeightAverage
 from trainer.engine.modes import evaluating
+from trainer.engine.own_random import OwnRandom
 from trainer.engine.precision.apex_backend import AnyPrecision
 from trainer.engine.precision.compiled import compiler_errors
 from trainer.engine.precision.precision import RefuseProbabilities
@@ -29,7 +30,11 @@ WHAT_HELPS = "look for NaN or huge values in the data; else try a lower optimize
 
 @dataclass
 class Learner:
-    """Everything of one fold that changes while it trains; ``compiled`` calls the same model (``runtime.compile``)."""
+    """Everything of one fold that changes while it trains.
+
+    ``compiled`` calls the same model (``runtime.compile``); ``random`` keeps the fold's random numbers where it is
+    trained together with others (else they are torch's, NumPy's and Python's own).
+    """
 
     model: nn.Module
     loss: Loss
@@ -38,6 +43,7 @@ class Learner:
     precision: AnyPrecision
     average: WeightAverage | None = None
     compiled: Callable[..., Tensor] | None = None
+    random: OwnRandom | None = None
 
     @property
     def call(self) -> Callable[..., Tensor]:
@@ -47,6 +53,10 @@ class Learner:
     def as_message(self) -> AbstractContextManager[None]:
         """Return the context in which the compiler's errors are put into words."""
         return nullcontext() if self.compiled is None else compiler_errors()
+
+    def own_random(self) -> AbstractContextManager[None]:
+        """Return the context in which torch, NumPy and Python draw the fold's random numbers."""
+        return nullcontext() if self.random is None else self.random.applied()
 
     def evaluation_weights(self) -> AbstractContextManager[None]:
         """Return the context in which the model holds the weights that are scored and saved."""
@@ -117,23 +127,35 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
     The loss is averaged over the window's whole weight, so accumulation equals one large batch even when the last
     window or batch is smaller.
     """
-    weight = _weight(learner.loss, batches)
+    weight = total_weight(learner.loss, batches)
     divisor = weight + (weight == 0)  # a window of weightless rows changes nothing
     losses = []
     for batch in batches:
         logits = _logits(learner, batch)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
-            loss = _summed_loss(learner.loss, logits, batch)
+            loss = summed_loss(learner.loss, logits, batch)
         learner.precision.backward(loss, divisor)
         losses.append(loss.detach())
     if learner.precision.step(learner.optimizer, clip_norm):
-        learner.scheduler.step()
-        if learner.average is not None:
-            learner.average.update()
-        totals.loss += sum(losses[1:], losses[0])
-        totals.weight += weight
-        totals.steps += 1
+        take_in(learner, losses, weight, totals)
+
+
+def take_in(learner: Learner, losses: Sequence[Tensor], weight: Tensor | float, totals: Totals) -> None:
+    """Let schedule and average take in a step of the optimizer, and add it to ``totals``.
+
+    Args:
+        learner: whose optimizer has stepped.
+        losses: of the batches.
+        weight: of their rows together.
+        totals: added to.
+    """
+    learner.scheduler.step()
+    if learner.average is not None:
+        learner.average.update()
+    totals.loss += sum(losses[1:], losses[0])
+    totals.weight += weight
+    totals.steps += 1
 
 
 def _logits(learner: Predicts, batch: Batch) -> Tensor:
@@ -151,8 +173,12 @@ def _logits(learner: Predicts, batch: Batch) -> Tensor:
         raise theirs from error
 
 
-def _summed_loss(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
-    """Call the loss; likewise."""
+def summed_loss(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
+    """Return the sum over the rows of sample weight x loss.
+
+    Raises:
+        ConfigError: code of the user's own has raised something.
+    """
     try:
         return row_losses(loss, logits, batch).sum()
     except Exception as error:
@@ -238,7 +264,7 @@ def require_finite(totals: Totals) -> None:
         raise NonFiniteError(f"the training loss is {loss} at step {totals.steps} of the epoch\n{WHAT_HELPS}")
 
 
-def _weight(loss: Loss, batches: Sequence[Batch]) -> Tensor | float:
+def total_weight(loss: Loss, batches: Sequence[Batch]) -> Tensor | float:
     """Return the sum over the rows of sample weight x normaliser; a plain number where that counts the rows."""
     if batches[0].unweighted and getattr(loss, "counts_rows", False):
         return float(sum(len(batch.rows_B) for batch in batches))

@@ -1,6 +1,5 @@
 """The whole state of a fold in training, as tensors and plain values, and back again, exactly."""
 
-import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from trainer.engine.ema import copy_into
 from trainer.engine.fit_state import FitState
 from trainer.engine.loops import Learner, Totals
+from trainer.engine.own_random import random_states, set_random_states
 from trainer.errors import CheckpointError
 from trainer.results import EpochRecord
 
@@ -46,7 +46,7 @@ def capture(learner: Learner, progress: FitState) -> dict[str, Any]:
             "epochs": [asdict(record) for record in progress.epochs],
             "selection": vars(progress.selection),
         },
-        "random": _random_states(progress.totals.loss.device),
+        "random": _random(learner, progress.totals.loss.device),
     }
     copied: dict[str, Any] = _copied(state, "state")
     return copied
@@ -76,7 +76,7 @@ def restore(state: Mapping[str, Any], learner: Learner, progress: FitState, *, a
     except (RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(f"the saved state does not fit this run: {str(error).splitlines()[0]}") from error
     _restore_progress(state["progress"], progress)
-    _set_random_states(state["random"], progress.totals.loss.device)
+    set_random_states(state["random"], progress.totals.loss.device)
 
 
 def first_difference(before: object, now: object, path: str = "state") -> str | None:
@@ -101,6 +101,10 @@ def all_weights_finite(state: Mapping[str, Any]) -> bool:
     weights = [state["model"].get(name) for name in state["weights"]]  # None: saved under another name
     tensors = [tensor for tensor in (*weights, *(state["precision"]["masters"] or [])) if isinstance(tensor, Tensor)]
     return all(bool(torch.isfinite(tensor).all()) for tensor in tensors if tensor.is_floating_point())
+
+
+def _random(learner: Learner, device: torch.device) -> dict[str, Any]:
+    return random_states(device) if learner.random is None else learner.random.states()
 
 
 def _same_bits(one: Tensor, other: Tensor) -> bool:
@@ -210,22 +214,3 @@ def _restore_progress(saved: Mapping[str, Any], progress: FitState) -> None:
         progress.selection.waited = selection["waited"]
     for name in ("epoch", "windows", "steps", "epoch_seconds", "seconds"):
         setattr(progress, name, saved[name])
-
-
-def _random_states(device: torch.device) -> dict[str, Any]:
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002 user code may draw from it
-    return {
-        "python": random.getstate(),
-        "numpy": (str(name), torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest),
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-    }
-
-
-def _set_random_states(states: Mapping[str, Any], device: torch.device) -> None:
-    random.setstate(states["python"])
-    name, keys, *rest = states["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
-    torch.set_rng_state(states["torch"])
-    if device.type == "cuda" and states["cuda"] is not None:
-        torch.cuda.set_rng_state(states["cuda"], device)

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from trainer.data.loading.batches import Batch
 from trainer.engine.loops import Learner, Totals, require_finite, train_step
@@ -15,8 +14,7 @@ CUDA_CHECK_STEPS = 20  # steps between looks at the loss where a look means wait
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One optimizer step that is due.
 
     Attributes:
@@ -31,15 +29,11 @@ class Step:
     clip_norm: float | None
     totals: Totals
 
-    def take(self) -> None:
-        """Take the step, alone."""
-        train_step(self.learner, self.batches, self.clip_norm, self.totals)
-
 
 Steps = Generator[Step, None, Result]  # each step has been taken when the next one is asked for
 
 
-def take_all(steps: "Steps[Result]", take: Callable[[Step], None] = Step.take) -> Result:
+def take_all(steps: "Steps[Result]", take: Callable[..., None] = train_step) -> Result:
     """Take all steps, one after the other; return what they come to.
 
     What a step raises is raised where it was due, inside of whatever surrounds it there.
@@ -48,7 +42,7 @@ def take_all(steps: "Steps[Result]", take: Callable[[Step], None] = Step.take) -
         step = next(steps)
         while True:
             try:
-                take(step)
+                take(*step)
             except BaseException as error:
                 steps.throw(error)
                 raise

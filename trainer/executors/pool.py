@@ -13,7 +13,7 @@ from typing import Any
 
 from trainer.engine.observer import Observer
 from trainer.errors import FoldwiseError, UnexpectedError
-from trainer.executors.messages import SHOWN, Fold, first_failure
+from trainer.executors.messages import SHOWN, Fold, Work, first_failure, folds_of
 from trainer.executors.processes import END_SECONDS, Begin, TrainFold, Worker, end, starting
 from trainer.executors.stall import LOOK_SECONDS, STALL_SECONDS
 from trainer.report.terminal import PrintLine
@@ -23,7 +23,7 @@ Message = tuple[Any, ...]  # its kind, and what belongs to that
 
 
 def train_side_by_side(
-    folds: Sequence[Fold],
+    folds: Sequence[Work],
     train: TrainFold,
     n_workers: int,
     *,
@@ -36,7 +36,7 @@ def train_side_by_side(
     """Train folds in ``n_workers`` processes; a fold that fails does not keep the others from being trained.
 
     Args:
-        folds: to train.
+        folds: to train, those that are trained as one model together.
         train: called in a process; what it tells its observers and says arrives here.
         n_workers: processes.
         observed: makes the observers of one process; the first is the terminal.
@@ -50,9 +50,9 @@ def train_side_by_side(
         Interrupted: a signal has come; the folds at hand are saved.
     """
     with _Later() as later, interrupts.deferred(), starting(train, in_new_process) as start:
-        team = _Team(deque(folds), later, print_line, run)
+        team = _Team(deque(folds), later, print_line, run, observed)
         for worker in start(n_workers):
-            team.begin(worker, observed())
+            team.begin(worker, [])
         while team.running:
             later.check()
             if interrupts.received():
@@ -66,11 +66,11 @@ def train_side_by_side(
                 team.reap(worker)
                 if team.waiting and not team.running:
                     later.finish()  # nothing else is done while a process is forked
-                    team.begin(start(1)[0], worker.observers)
+                    team.begin(start(1)[0], worker.lanes)
         later.finish()
         interrupts.check()
         if team.failed:
-            raise first_failure(team.failed, folds)
+            raise first_failure(team.failed, [fold for work in folds for fold in folds_of(work)])
 
 
 class _Later:
@@ -107,22 +107,24 @@ class _Team:
         later: tells the trackers.
         print_line: prints one line.
         run: name of the run.
+        observed: makes the observers of one fold at a time.
         running: processes with a fold.
         told_at: when they were told to save and end.
         failed: errors of folds.
     """
 
-    waiting: deque[Fold]
+    waiting: deque[Work]
     later: _Later
     print_line: PrintLine
     run: str
+    observed: Callable[[], Sequence[Observer]]
     running: list[Worker] = field(default_factory=list)
     told_at: float | None = None
     failed: dict[Fold, FoldwiseError] = field(default_factory=dict)
 
-    def begin(self, worker: Worker, observers: Sequence[Observer]) -> None:
-        """Give a new worker its first fold."""
-        worker.observers = observers
+    def begin(self, worker: Worker, lanes: list[Sequence[Observer]]) -> None:
+        """Give a new worker its first folds."""
+        worker.lanes = lanes
         self.running.append(worker)
         self._hand_out(worker)
 
@@ -151,15 +153,16 @@ class _Team:
         if kind == "say":
             self.print_line(*rest)
         elif kind == "done":
-            if rest[0] is not None:
-                self._fail(worker, rest[0])
+            for fold, error in rest[0].items():
+                self._fail(worker, error, fold)
             self._hand_out(worker)
         else:
-            shown_to, method, arguments = rest
+            lane, shown_to, method, arguments = rest
+            observers = worker.lanes[lane]
             if shown_to == SHOWN:
-                getattr(worker.observers[0], method)(*arguments)
+                getattr(observers[0], method)(*arguments)
             else:
-                for observer in worker.observers[1:]:
+                for observer in observers[1:]:
                     self.later.do(partial(getattr(observer, method), *arguments))
 
     def reap(self, worker: Worker) -> None:
@@ -169,16 +172,18 @@ class _Team:
             self._fail(worker, _death(worker, self.run))
 
     def _hand_out(self, worker: Worker) -> None:
-        """Give a worker its next fold, or tell it that there is none."""
-        worker.fold = self.waiting.popleft() if self.waiting else None
-        if worker.fold is None:
+        """Give a worker its next folds, or tell it that there are none."""
+        worker.work = self.waiting.popleft() if self.waiting else None
+        if worker.work is None:
             self.running.remove(worker)
+        else:
+            worker.lanes += [self.observed() for _ in folds_of(worker.work)[len(worker.lanes) :]]
         with suppress(OSError):  # it is gone: seen when it is listened to
-            worker.pipe.send(worker.fold)
+            worker.pipe.send(worker.work)
 
-    def _fail(self, worker: Worker, error: FoldwiseError) -> None:
-        assert worker.fold is not None
-        self.failed[worker.fold] = error
+    def _fail(self, worker: Worker, error: FoldwiseError, fold: Fold | None = None) -> None:
+        assert worker.work is not None
+        self.failed[folds_of(worker.work)[0] if fold is None else fold] = error
         others = self.waiting or any(other is not worker for other in self.running)
         self.print_line(f"{error.kind}: {str(error).splitlines()[0]}{' (the other folds go on)' if others else ''}")
 
@@ -204,7 +209,7 @@ def _received(worker: Worker) -> Message | None:
 def _stall(worker: Worker, run: str, seconds: float) -> FoldwiseError:
     """Return the error of a worker that did nothing for too long."""
     return UnexpectedError(
-        f"fold {worker.fold}: its process has said and computed nothing for {seconds:g} seconds, and was ended\n"
+        f"{worker.called}: its process has said and computed nothing for {seconds:g} seconds, and was ended\n"
         "most often it waits for a thread of a plugin or library that did not come along: cv.parallel=1 trains the "
         "folds in one process\n"
         f"the same command with run={run} goes on with what is saved (runtime.stall_timeout_seconds is the time)"
@@ -215,12 +220,12 @@ def _death(worker: Worker, run: str) -> FoldwiseError:
     """Return the error of a worker that is gone before its fold was done."""
     worker.process.join(END_SECONDS)
     end(worker)
-    code, fold = worker.process.exitcode or 0, worker.fold
+    code, folds = worker.process.exitcode or 0, worker.called
     advice = f"the same command with run={run} resumes from what is saved"
     if code >= 0:
-        return UnexpectedError(f"fold {fold}: its process ended with exit code {code}\n{advice}")
+        return UnexpectedError(f"{folds}: its process ended with exit code {code}\n{advice}")
     name = f"signal {-code}"
     with suppress(ValueError):
         name = signal.Signals(-code).name
     why = "most often memory ran out: lower cv.parallel (1 trains one fold at a time) or batch_size"
-    return UnexpectedError(f"fold {fold}: its process was ended by {name}\n{why}\n{advice}")
+    return UnexpectedError(f"{folds}: its process was ended by {name}\n{why}\n{advice}")

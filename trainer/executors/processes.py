@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -27,7 +27,7 @@ import torch
 from trainer.data.loading.workers import end_with_parent
 from trainer.engine.observer import Observer
 from trainer.errors import ConfigError, Interrupted, no_exit
-from trainer.executors.messages import SHOWN, TRACKERS, Fold, Sent, named
+from trainer.executors.messages import SHOWN, TRACKERS, Sent, Work, called, failures
 from trainer.executors.stall import Activity
 from trainer.report.terminal import PrintLine
 from trainer.system import interrupts
@@ -38,7 +38,7 @@ NEW_READY_SECONDS = 300.0  # torch is imported first, in all of them at once
 END_SECONDS = 2.0  # for a process that was told to end
 FORKS = 3  # tried for one process
 
-TrainFold = Callable[[Fold, list[Observer], PrintLine], None]  # trains a fold and saves it
+TrainFold = Callable[[Work, list[Observer], PrintLine], None]  # trains a fold, or several as one, and saves them
 Begin = Callable[[], TrainFold]  # called in the process
 Result = TypeVar("Result")
 
@@ -50,14 +50,20 @@ class Worker:
     Attributes:
         process: of it.
         pipe: to it.
-        fold: it is training, or None.
-        observers: of the folds it trains.
+        work: the folds it is training, or None.
+        lanes: observers of the folds it trains; of several that are trained as one, each has its own.
     """
 
     process: BaseProcess
     pipe: Connection
-    fold: Fold | None = None
-    observers: Sequence[Observer] = ()
+    work: Work | None = None
+    lanes: list[Sequence[Observer]] = field(default_factory=list)
+
+    @property
+    def called(self) -> str:
+        """What it is training, in words."""
+        assert self.work is not None
+        return called(self.work)
 
     def __post_init__(self) -> None:
         self.activity = Activity(self.process.pid or 0)
@@ -105,7 +111,7 @@ def starting(train: TrainFold, in_new_process: Begin | None = None) -> Iterator[
         if not was_frozen:
             gc.unfreeze()
         for worker in workers:
-            if worker.fold is None:  # it was told to end
+            if worker.work is None:  # it was told to end
                 worker.process.join(END_SECONDS)
             end(worker)
         forker.end()
@@ -214,15 +220,15 @@ def _work(begin: Begin, pipe: Connection, parent: int, threads: int) -> None:
 
     train = None
     try:
-        while (fold := pipe.recv()) is not None:
-            error = None
+        while (work := pipe.recv()) is not None:
+            errors = {}
             try:
                 with no_exit():
                     train = train or begin()
-                    train(fold, observers, print_line)
+                    train(work, observers, print_line)
             except Exception as raised:
-                error = named(fold, raised)
-            pipe.send(("done", error))
+                errors = failures(work, raised)
+            pipe.send(("done", errors))
     except Interrupted as stop:
         sys.exit(stop.exit_code)
     finally:

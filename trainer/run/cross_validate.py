@@ -26,7 +26,7 @@ from trainer.run.experiment import Experiment
 from trainer.run.finish import finish
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold, training_sizes
-from trainer.run.fold_job import Saving, train_fold
+from trainer.run.fold_job import Saving
 from trainer.run.identify import identity_of, prepare_again
 from trainer.run.merge import Merged
 from trainer.run.missing import command_to_go_on
@@ -39,12 +39,14 @@ from trainer.run.resume import (
     wait_for_others,
     wanted_folds,
 )
+from trainer.run.stacked_folds import train_in_turn, train_work
 from trainer.run.steps.audit import as_message, audit_start
 from trainer.run.steps.inner_folds import nested_start
 from trainer.run.steps.parallel import count_workers, starts_new_processes
 from trainer.run.steps.preflight import preflight_start
 from trainer.run.steps.profile import profile_start
 from trainer.run.steps.selection import selection_start
+from trainer.run.steps.stacking import OFF, in_stacks
 from trainer.run.steps.threads import set_threads
 from trainer.run.steps.weights import weights_start
 from trainer.run.time_limit import budget_of, in_order
@@ -264,13 +266,13 @@ def train_folds(
     """
     if not folds:
         return
-    if saving.budget.is_limited:
-        folds = in_order(folds, saving.run, config.max_epochs)
+    folds = in_order(folds, saving.run, config.max_epochs) if saving.budget.is_limited else folds
     device, parallel, n_loaders = experiment.recipe.device, config.cv.parallel, config.num_workers
     n_workers, notes = count_workers(parallel, len(folds), device, n_loaders=n_loaders, peak_bytes=peak_bytes)
-    show_notes(notes, console)
+    stack = OFF if saving.budget.is_limited else config.cv.stack
+    works, why_not = in_stacks(folds, n_workers, stack, experiment, prepared)
+    show_notes([*notes, *why_not], console)
     shown, print_line = make_progress(config.runtime.progress, console, len(folds)), line_printer(console)
-    train = partial(train_fold, experiment=experiment, saving=saving, prepared=prepared)
     baselines = Wanted(saving.run, saving.identity["content"], config.baseline, n_workers)
 
     def observed() -> list[Observer]:
@@ -278,10 +280,11 @@ def train_folds(
 
     try:
         if n_workers > 1:
+            train = partial(train_work, experiment=experiment, saving=saving, prepared=prepared)
             begin = partial(prepare_again, config, saving.identity, saving.run.name, given)
             again = partial(trains_again, begin, saving, folds, baselines)
             train_side_by_side(
-                [*folds, BASELINES],  # last: for the first process that has no fold left
+                [*works, BASELINES],  # last: for the first process that has no fold left
                 partial(train_or_compare, train=train, experiment=experiment, folds=folds, wanted=baselines),
                 n_workers,
                 observed=observed,
@@ -291,9 +294,7 @@ def train_folds(
                 stall_seconds=config.runtime.stall_timeout_seconds,
             )
         else:
-            observers, track = observed(), progress_on(console)
-            alone = len(folds) == 1 and config.resume != "wait"
-            for name in folds:
-                train(name, observers, print_line, alone=alone, track=track)
+            in_turn = partial(train_in_turn, works, observed, print_line, experiment=experiment, saving=saving)
+            in_turn(prepared=prepared, alone=len(folds) == 1 and config.resume != "wait", track=progress_on(console))
     finally:
         shown.close()

@@ -126,6 +126,14 @@ RULES: tuple[Rule, ...] = (
         lambda config: config.executor.name != "local",
         "folds are trained by jobs: set executor.hours, at which a job is saved and goes on in the queue",
     ),
+    Rule(
+        "cv.stack",
+        lambda config: (
+            config.cv.stack not in ("auto", "off")
+            and (config.executor.name != "local" or config.budget.hours is not None)
+        ),
+        "folds begin one by one there (jobs, budget.hours): leave it out",
+    ),
 )
 
 

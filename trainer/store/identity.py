@@ -19,6 +19,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "force_resume",
     "cv.fold",
     "cv.parallel",
+    "cv.stack",
     "cv.path",
     "data.path",
     "data.exclude",

@@ -65,11 +65,15 @@ class Precision:
     def forward(self, model: Callable[..., Tensor], inputs: dict[str, Tensor]) -> Tensor:
         """Run the model and return float32 logits (B, n_outputs); floating inputs are cast as the level says."""
         with self.autocast():
-            logits: object = model(**{name: self._cast_input(value) for name, value in inputs.items()})
+            logits: object = model(**self.cast_inputs(inputs))
         if not isinstance(logits, Tensor):
             raise ConfigError(f"the model returns a {type(logits).__name__}: return the logits alone, one tensor")
         self.half_outputs = logits.dtype in HALF_TYPES
         return logits.float()
+
+    def cast_inputs(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the inputs as the level wants them."""
+        return {name: self._cast_input(value) for name, value in inputs.items()}
 
     def _cast_input(self, value: Tensor) -> Tensor:
         if self.cast_type is None or not value.is_floating_point():
@@ -82,13 +86,21 @@ class Precision:
         Raises:
             ConfigError: nothing that can be trained led to it.
         """
+        torch.autograd.backward(self.scaled(loss, divisor))
+
+    def scaled(self, loss: Tensor, divisor: Tensor | float = 1.0) -> Tensor:
+        """Return what is back-propagated: the scaled ``loss`` over ``divisor``.
+
+        Raises:
+            ConfigError: nothing that can be trained led to the loss.
+        """
         if not loss.requires_grad:
             raise ConfigError(
                 "the loss is cut off from the model's parameters: nothing would be trained\n"
                 "let model and loss work without argmax, round, detach(), .item(), numpy or no_grad"
             )
         scale = torch.full_like(divisor, self.scaler.scale) if isinstance(divisor, Tensor) else self.scaler.scale
-        torch.autograd.backward(loss * (scale / divisor))  # a number over a tensor would round twice
+        return loss * (scale / divisor)  # a number over a tensor would round twice
 
     def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:
         """Unscale, check, clip and step; the gradients are cleared.
@@ -103,20 +115,33 @@ class Precision:
         Raises:
             NonFiniteError: too many steps in a row were skipped.
         """
+        ready = self.make_ready(clip_norm)
+        if ready:
+            optimizer.step()
+        self.end_step(stepped=ready)
+        return ready
+
+    def make_ready(self, clip_norm: float | None) -> bool:
+        """Unscale, check and clip the gradients; return whether the optimizer may step.
+
+        Raises:
+            NonFiniteError: too many steps in a row were skipped.
+        """
         self._gradients_to_optimizer()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         if self.scaler.scale != 1.0:
             torch._foreach_mul_(gradients, 1.0 / self.scaler.scale)
-        stepped = self.scaler.update(overflow=self.scaler.dynamic and not all_finite(gradients))
-        if stepped:
-            if clip_norm is not None:
-                nn.utils.clip_grad_norm_(self.parameters, clip_norm)
-            optimizer.step()
-            if self.has_masters:
-                copy_into(self.model_parameters, self.parameters)
+        ready = self.scaler.update(overflow=self.scaler.dynamic and not all_finite(gradients))
+        if ready and clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, clip_norm)
+        return ready
+
+    def end_step(self, *, stepped: bool) -> None:
+        """Take the stepped weights into the model; clear the gradients."""
+        if stepped and self.has_masters:
+            copy_into(self.model_parameters, self.parameters)
         for parameter in (*self.parameters, *self.model_parameters):
             parameter.grad = None
-        return stepped
 
     def state_dict(self) -> dict[str, Any]:
         """Return scaler and float32 masters as tensors and plain values (the masters are not copied)."""

@@ -1,0 +1,58 @@
+"""Linear layers of several folds at once are bit for bit the layers of each, whatever kernels torch picks."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from trainer.engine.stacked import linear as stacked_linear
+from trainer.engine.stacked.linear import Joint, joint_products, linear
+
+SIZES = [(5, 32, 64, 256), (5, 29, 256, 10), (3, 32, 256, 1), (3, 8, 6, 3), (3, 4, 20, 2), (2, 1, 16, 16), (1, 7, 5, 4)]
+
+
+def layers(sizes, dtype=torch.float32, bias=True):
+    n_folds, n_rows, n_in, n_out = sizes
+    source = torch.Generator().manual_seed(n_in)
+    shapes = [(n_folds, n_rows, n_in), (n_folds, n_out, n_in), *([(n_folds, n_out)] if bias else [])]
+    return [torch.randn(*shape, generator=source).to(dtype).requires_grad_() for shape in shapes]
+
+
+def outcome(call, given, d):
+    output = call(*given)
+    return [output.detach(), *torch.autograd.grad(output, given, d)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_outputs_and_gradients_are_the_bits_of_each_layer(sizes, dtype):
+    given = layers(sizes, dtype)
+    d = torch.randn(sizes[0], sizes[1], sizes[3], generator=torch.Generator().manual_seed(9)).to(dtype)
+    together = outcome(linear, given, d)
+    for k in range(sizes[0]):
+        alone = outcome(F.linear, [value[k].detach().clone().requires_grad_() for value in given], d[k])
+        assert all(torch.equal(one[k], other) for one, other in zip(together, alone, strict=True))
+
+
+def test_a_layer_without_bias():
+    x, weight = layers((3, 5, 8, 4), bias=False)
+    assert torch.equal(linear(x, weight, None), torch.stack([F.linear(x[k], weight[k]) for k in range(3)]))
+
+
+def test_products_that_differ_are_computed_one_by_one(monkeypatch):
+    """A kernel for batches whose last bit is another one is found out, for that product alone."""
+    bmm = torch.bmm
+    monkeypatch.setattr(torch, "bmm", lambda a, b: torch.nextafter(bmm(a, b), torch.tensor(9.0)))
+    found = joint_products((4, 33, 16, 32), torch.float32, True, 17)
+    assert found == Joint(output=True, d_input=False, d_weight=False, d_bias=True)
+    given, d = layers((4, 33, 16, 32)), torch.randn(4, 33, 32)
+    monkeypatch.setattr(stacked_linear, "joint_products", lambda *_: found)
+    together = outcome(linear, given, d)
+    alone = outcome(F.linear, [value[1].detach().clone().requires_grad_() for value in given], d[1])
+    assert all(torch.equal(one[1], other) for one, other in zip(together, alone, strict=True))
+
+
+def test_where_no_product_is_torchs_own_each_layer_is_called(monkeypatch):
+    given, d = layers((3, 5, 8, 4)), torch.randn(3, 5, 4)
+    expected = outcome(linear, given, d)
+    monkeypatch.setattr(stacked_linear, "joint_products", lambda *_: None)
+    assert all(map(torch.equal, outcome(linear, given, d), expected))

@@ -1,0 +1,139 @@
+"""Linear layers of several folds as batched products, where these are the same bits as one product per fold.
+
+Which of the four products of a layer are, depends on its sizes: libraries choose another kernel for a batch of small
+matrices than for a single one. So each is tried once with random numbers for each combination of sizes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Which products are computed for all folds at once.
+
+    Attributes:
+        output: of the layer.
+        d_input: gradient of its input.
+        d_weight: of its weight.
+        d_bias: of its bias.
+    """
+
+    output: bool = False
+    d_input: bool = False
+    d_weight: bool = False
+    d_bias: bool = False
+
+
+def linear(x_KBI: Tensor, weight_KOI: Tensor, bias_KO: Tensor | None) -> Tensor:
+    """Return the outputs (K, B, O) of K linear layers, each with the bits of its own ``F.linear``."""
+    if torch.is_autocast_enabled("cpu"):
+        dtype = torch.get_autocast_dtype("cpu")
+        x_KBI, weight_KOI = x_KBI.to(dtype), weight_KOI.to(dtype)
+        bias_KO = None if bias_KO is None else bias_KO.to(dtype)
+    (n_folds, n_rows, n_in), n_out = x_KBI.shape, weight_KOI.shape[1]
+    sizes = (n_folds, n_rows, n_in, n_out)
+    with torch.autocast("cpu", enabled=False):
+        joint = joint_products(sizes, x_KBI.dtype, bias_KO is not None, torch.get_num_threads())
+        if joint is None:  # not even the products by themselves are those of autograd
+            biases = [None] * n_folds if bias_KO is None else bias_KO.unbind(0)
+            each = zip(x_KBI.unbind(0), weight_KOI.unbind(0), biases, strict=True)
+            return torch.stack([F.linear(*one) for one in each])
+        outputs: Tensor = _Linear.apply(x_KBI, weight_KOI, bias_KO, joint)
+        return outputs
+
+
+@lru_cache(maxsize=1024)
+def joint_products(sizes: tuple[int, int, int, int], dtype: torch.dtype, has_bias: bool, threads: int) -> Joint | None:
+    """Return which products of a layer are the same bits when they are computed for all folds at once.
+
+    Args:
+        sizes: folds K, rows B, inputs I and outputs O.
+        dtype: of all of them.
+        has_bias: whether the layer has one.
+        threads: of torch; part of the key only.
+
+    Returns:
+        None where even one product per fold gives other bits than torch's own layer.
+    """
+    n_folds, n_rows, n_in, n_out = sizes
+    source = torch.Generator().manual_seed(0)
+
+    def made(*shape: int) -> Tensor:
+        return torch.randn(n_folds, *shape, generator=source).to(dtype)
+
+    x, weight, d = made(n_rows, n_in), made(n_out, n_in), made(n_rows, n_out)
+    bias = made(n_out) if has_bias else None
+    with torch.inference_mode(False), torch.enable_grad():
+        wanted = _by_autograd(x, weight, bias, d)
+    with torch.no_grad():
+        one_by_one, together = (_products(x, weight, bias, d, Joint(*[way] * 4)) for way in (False, True))
+    if not all(map(torch.equal, wanted, one_by_one)):
+        return None
+    return Joint(*map(torch.equal, wanted, together))
+
+
+def _by_autograd(x: Tensor, weight: Tensor, bias: Tensor | None, d: Tensor) -> list[Tensor]:
+    """Return outputs and gradients of one layer per fold, as torch computes them."""
+    found: list[list[Tensor]] = []
+    for k in range(len(x)):
+        given = [value[k].clone().requires_grad_() for value in (x, weight, bias) if value is not None]
+        output = F.linear(*given)
+        found.append([output.detach(), *torch.autograd.grad(output, given, d[k])])
+    return [torch.stack(values) for values in zip(*found, strict=True)]
+
+
+def _products(x: Tensor, weight: Tensor, bias: Tensor | None, d: Tensor, joint: Joint) -> list[Tensor]:
+    """Return the same by products."""
+    found = [_output(x, weight, bias, joint), _d_input(d, weight, joint), _d_weight(d, x, joint)]
+    return found if bias is None else [*found, _d_bias(d, joint)]
+
+
+def _output(x: Tensor, weight: Tensor, bias: Tensor | None, joint: Joint) -> Tensor:
+    if not joint.output:
+        biases = [None] * len(x) if bias is None else bias.unbind(0)
+        return torch.stack([F.linear(x[k], weight[k], biases[k]) for k in range(len(x))])
+    return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias[:, None], x, weight.mT)
+
+
+def _d_input(d: Tensor, weight: Tensor, joint: Joint) -> Tensor:
+    return torch.bmm(d, weight) if joint.d_input else _each(lambda k: d[k] @ weight[k], len(d))
+
+
+def _d_weight(d: Tensor, x: Tensor, joint: Joint) -> Tensor:
+    return torch.bmm(d.mT, x) if joint.d_weight else _each(lambda k: d[k].t() @ x[k], len(d))
+
+
+def _d_bias(d: Tensor, joint: Joint) -> Tensor:
+    return d.sum(1) if joint.d_bias else _each(lambda k: d[k].sum(0), len(d))
+
+
+def _each(product: Callable[[int], Tensor], n_folds: int) -> Tensor:
+    return torch.stack([product(k) for k in range(n_folds)])
+
+
+class _Linear(torch.autograd.Function):
+    """``linear`` with the products of its gradients chosen by ``Joint``."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, joint: Joint) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.joint = joint
+        return _output(x, weight, bias, joint)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        d, joint, (of_input, of_weight, of_bias, _) = gradients[0], ctx.joint, ctx.needs_input_grad
+        return (
+            _d_input(d, weight, joint) if of_input else None,
+            _d_weight(d, x, joint) if of_weight else None,
+            _d_bias(d, joint) if of_bias else None,
+            None,
+        )

@@ -1,0 +1,250 @@
+"""Several folds' models trained as one: linear layers are batched products, everything else stays each fold's own.
+
+A fold keeps its model, optimizer, schedule, precision, random numbers and sums; the weights of its linear layers become
+views of tensors that all folds share. Only forward and backward pass of a step are computed together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from trainer.data.loading.batches import Batch
+from trainer.engine.loops import Learner, summed_loss, take_in, total_weight
+from trainer.engine.own_random import OwnRandom
+from trainer.engine.precision.precision import Precision
+from trainer.engine.stacked.joint_optimizer import JointOptimizer
+from trainer.engine.stacked.linear import linear
+from trainer.engine.stacked.traced import Node, Traced, arguments_of
+from trainer.engine.stepwise import Step
+from trainer.errors import NonFiniteError
+from trainer.losses.ce import CrossEntropy
+
+
+@dataclass
+class Both:
+    """A result of all folds, as one tensor (K, ...) and as one per fold; either is made of the other when asked for."""
+
+    stacked: Tensor | None = None
+    parts: Sequence[Tensor] | None = None
+
+    def joint(self) -> Tensor:
+        """Return it as one tensor."""
+        if self.stacked is None:
+            assert self.parts is not None
+            self.stacked = torch.stack(list(self.parts))
+        return self.stacked
+
+    def each(self) -> Sequence[Tensor]:
+        """Return it fold by fold."""
+        if self.parts is None:
+            assert self.stacked is not None
+            self.parts = self.stacked.unbind(0)
+        return self.parts
+
+
+@dataclass
+class Pass:
+    """One joint forward pass.
+
+    Attributes:
+        models: of the folds.
+        generators: of their dropout.
+        leaves: stacked parameters by name, what the gradients are for.
+        values: results so far, by node.
+    """
+
+    models: Sequence[nn.Module]
+    generators: Sequence[torch.Generator]
+    leaves: dict[str, Tensor]
+    values: dict[str, Both] = field(default_factory=dict)
+
+    def logits(self, trace: Traced, inputs: Sequence[Mapping[str, Tensor]]) -> Both:
+        """Return the logits of all folds."""
+        for name, node in trace.inputs.items():
+            self.values[node] = Both(parts=[own[name] for own in inputs])
+        for each in trace.nodes:
+            self.values[each.name] = self._computed(each)
+        return self.values[trace.output]
+
+    def _computed(self, node: Node) -> Both:
+        given = self.values[node.args[0].name] if node.args and isinstance(node.args[0], fx.Node) else Both()
+        if node.kind == "linear" and self._row_by_row(given):
+            weight, bias = self.leaves[f"{node.target}.weight"], self.leaves.get(f"{node.target}.bias")
+            return Both(linear(given.joint(), weight, bias))
+        if node.kind == "dropout":
+            return self._dropped(self.models[0].get_submodule(node.target), given)
+        if node.kind == "relu" and given.stacked is not None:
+            return Both(given.stacked.relu())
+        return Both(parts=[self._alone(node, k) for k in range(len(self.models))])
+
+    def _row_by_row(self, given: Both) -> bool:
+        return given.stacked.dim() == 3 if given.stacked is not None else given.each()[0].dim() == 2
+
+    def _dropped(self, module: Any, given: Both) -> Both:
+        """Return what dropout leaves; each fold's mask is drawn as torch draws it, from the fold's own generator."""
+        if not module.training or module.p == 0:
+            return given
+        kept_K = given.joint()
+        noise_K = torch.empty(kept_K.shape, dtype=kept_K.dtype)
+        for noise, generator in zip(noise_K, self.generators, strict=True):
+            noise.bernoulli_(1 - module.p, generator=generator)
+        return Both(kept_K * noise_K.div_(1 - module.p))
+
+    def _alone(self, node: Node, k: int) -> Tensor:
+        """Compute a node for fold ``k`` alone."""
+        args, kwargs = arguments_of((node.args, node.kwargs), lambda made: self.values[made.name].each()[k])
+        result: Tensor
+        if node.kind == "attribute":
+            result = self.models[k].get_parameter(node.target)
+        elif node.kind in ("module", "linear"):
+            result = self.models[k].get_submodule(node.target)(*args, **kwargs)
+        elif node.kind == "relu":
+            result = args[0].relu()
+        elif node.kind == "method":
+            result = getattr(args[0], node.target)(*args[1:], **kwargs)
+        else:
+            result = node.target(*args, **kwargs)
+        return result
+
+
+class Stack:
+    """Folds whose steps are taken together.
+
+    Args:
+        learners: of the folds, each with its own random numbers; their models compute the same.
+        trace: of the models.
+    """
+
+    def __init__(self, learners: Sequence[Learner], trace: Traced) -> None:
+        self.learners, self.trace = list(learners), trace
+        self.own: dict[str, list[nn.Parameter]] = {}  # by name, one of each fold
+        self.stacked = self._stacked_parameters()
+        self.joint_optimizers: dict[tuple[int, int], JointOptimizer] = {}
+
+    def _stacked_parameters(self) -> dict[str, Tensor]:
+        """Make the weights of each linear layer views of one tensor."""
+        found = {}
+        for layer in self.trace.linears():
+            modules = [learner.model.get_submodule(layer) for learner in self.learners]
+            for name, _ in modules[0].named_parameters(recurse=False):
+                own = [module.get_parameter(name) for module in modules]
+                together = torch.stack([parameter.detach() for parameter in own])
+                for parameter, view in zip(own, together.unbind(0), strict=True):
+                    parameter.data = view
+                found[f"{layer}.{name}"], self.own[f"{layer}.{name}"] = together, own
+        return found
+
+    def take(self, steps: Sequence[Step], first: int) -> list[NonFiniteError | None]:
+        """Take the steps of neighbouring folds, whose batches have the same sizes.
+
+        Args:
+            steps: one of each fold.
+            first: place of the first of the folds.
+
+        Returns:
+            The error of each fold that cannot go on.
+        """
+        weights = [total_weight(step.learner.loss, step.batches) for step in steps]
+        return self.end(steps, first, self.backward(steps, first, weights), weights)
+
+    def end(
+        self,
+        steps: Sequence[Step],
+        first: int,
+        losses: Sequence[Sequence[Tensor]],
+        weights: Sequence[Tensor | float],
+    ) -> list[NonFiniteError | None]:
+        """Let each fold take in its gradients; return the error of each fold that cannot."""
+        outcomes = [_made_ready(step) for step in steps]
+        ready = [outcome is True for outcome in outcomes]
+        if all(ready):
+            self._optimizers(first, steps).step()
+        for step, own, weight, stepped in zip(steps, losses, weights, ready, strict=True):
+            if stepped and not all(ready):
+                step.learner.optimizer.step()
+            native(step.learner).end_step(stepped=stepped)
+            if stepped:
+                take_in(step.learner, own, weight, step.totals)
+        return [outcome if isinstance(outcome, NonFiniteError) else None for outcome in outcomes]
+
+    def _optimizers(self, first: int, steps: Sequence[Step]) -> JointOptimizer:
+        """Return the optimizers of neighbouring folds."""
+        key = first, len(steps)
+        if key not in self.joint_optimizers:
+            self.joint_optimizers[key] = JointOptimizer([step.learner.optimizer for step in steps])
+        return self.joint_optimizers[key]
+
+    def backward(self, steps: Sequence[Step], first: int, weights: Sequence[Tensor | float]) -> list[list[Tensor]]:
+        """Compute the gradients of the steps together; return the losses of each one's batches."""
+        learners, members = [step.learner for step in steps], slice(first, first + len(steps))
+        leaves = self._leaves(members)
+        divisors = [weight + (weight == 0) for weight in weights]  # as in ``train_step``
+        losses: list[list[Tensor]] = [[] for _ in steps]
+        for batches in zip(*(step.batches for step in steps), strict=True):
+            roots = []
+            for k, loss in enumerate(summed_losses(learners, self._logits(learners, leaves, batches), batches)):
+                roots.append(native(learners[k]).scaled(loss, divisors[k]))
+                losses[k].append(loss.detach())
+            torch.autograd.backward(roots)
+        for name, leaf in leaves.items():
+            if leaf.grad is not None:
+                for parameter, gradient in zip(self.own[name][members], leaf.grad.unbind(0), strict=True):
+                    parameter.grad = gradient
+        return losses
+
+    def _leaves(self, members: slice) -> dict[str, Tensor]:
+        """Return the parameters of some of the folds, to compute gradients for."""
+        return {
+            name: together[members].detach().requires_grad_(self.own[name][0].requires_grad)
+            for name, together in self.stacked.items()
+        }
+
+    def _logits(self, learners: Sequence[Learner], leaves: dict[str, Tensor], batches: Sequence[Batch]) -> Both:
+        """Return the logits of all folds as float32, under the folds' precision."""
+        precision = native(learners[0])
+        generators = [own_random(learner).generator for learner in learners]
+        with precision.autocast():
+            together = Pass([learner.model for learner in learners], generators, leaves)
+            cast = [precision.cast_inputs(batch.inputs) for batch in batches]
+            found = together.logits(self.trace, cast)
+        return found if found.stacked is None else Both(found.stacked.float())
+
+
+def summed_losses(learners: Sequence[Learner], logits: Both, batches: Sequence[Batch]) -> list[Tensor]:
+    """Return each fold's sum over its rows of sample weight x loss."""
+    losses = [learner.loss for learner in learners]
+    if logits.stacked is not None and all(map(_is_plain, losses, batches)):  # the loss of a row is the row's own
+        target = torch.cat([batch.target for batch in batches])
+        loss_KB = losses[0](logits.stacked.flatten(0, 1), target).view(logits.stacked.shape[:2])
+        return [loss_B.sum() for loss_B in loss_KB.unbind(0)]
+    each = (own.float() for own in logits.each())
+    return [summed_loss(*of_fold) for of_fold in zip(losses, each, batches, strict=True)]
+
+
+def _is_plain(loss: object, batch: Batch) -> bool:
+    """Return whether a loss is cross-entropy without any weights, the same whatever fold it is of."""
+    plain = type(loss) is CrossEntropy and loss.class_weight is None and loss.label_smoothing == 0
+    return plain and batch.unweighted and batch.share == 1.0 and not batch.target.is_floating_point()
+
+
+def _made_ready(step: Step) -> bool | NonFiniteError:
+    """Return whether the optimizer may take in the gradients, or the error of the fold."""
+    try:
+        return native(step.learner).make_ready(step.clip_norm)
+    except NonFiniteError as error:
+        return error
+
+
+def native(learner: Learner) -> Precision:
+    """Return the precision of a learner that can be stacked."""
+    assert isinstance(learner.precision, Precision)
+    return learner.precision
+
+
+def own_random(learner: Learner) -> OwnRandom:
+    """Return the random numbers of a learner that is stacked."""
+    assert learner.random is not None
+    return learner.random
