@@ -52,7 +52,7 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "executor.cpus=2", "executor.gpus=1", "executor.memory_gib=4",
          "executor.at_once=2", "executor.max_restarts=1", "executor.detach=true", "executor.setup=[date]",
          "executor.options={qos:long}", "search.name=random", "search.trials=2", "search.space={optimizer.lr:[1]}",
-         "search.seed=1", "search.prune=off", "search.final=refit",
+         "search.seed=1", "search.prune=off", "search.nested=2", "search.final=refit",
          "budget.hours=9"],
     ),
     "profile": (["profile=default", *IRIS], ["profile.only=true", "profile.steps=9", "profile.top=1"]),

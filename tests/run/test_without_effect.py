@@ -50,7 +50,7 @@ CASES = [  # what makes it idle, the option, what there is to do
     ),
     *(
         ([], f"search.{option}", "set search=tpe")
-        for option in ("trials=2", "space={batch_size:[8]}", "seed=1", "prune=off", "final=refit")
+        for option in ("trials=2", "space={batch_size:[8]}", "seed=1", "prune=off", "nested=2", "final=refit")
     ),
 ]
 

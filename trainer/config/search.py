@@ -29,6 +29,11 @@ class SearchConfig:
         "a trial ends before its last fold: racing = when it is not to reach the best one on the same folds any more, "
         "median = when half of the earlier trials were better on the same folds; off = never",
     ] = "racing"
+    nested: Annotated[
+        int | None,
+        at_least(2),
+        "search again within each fold, on so many inner folds of its training rows, to score the search; null = no",
+    ] = None
     final: Annotated[
         str,
         one_of(*FINALS),

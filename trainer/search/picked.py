@@ -17,12 +17,13 @@ from trainer.metrics.find import metric_named
 from trainer.metrics.scores import score
 from trainer.metrics.summary import groups_of_rows, mean_of_defined, row_numbers
 from trainer.report.formatting import number
-from trainer.results import CVResult, OutOfFold
+from trainer.results import OutOfFold
 from trainer.search.run_groups import group_keys, group_value
 from trainer.search.run_list import Listing
 from trainer.store.result_files import plain, read_cv_json, read_oof
 from trainer.store.run_files import read_run_rows
 from trainer.system.files import make_directory, sealed, unsealed, write_bytes
+from trainer.tasks import Task
 from trainer.wording.translations import N_
 
 Floats = NDArray[np.float64]
@@ -70,7 +71,7 @@ def drawn_run(run: Path, name: str, metric: str | None = None) -> DrawnRun:
         raise CheckpointError(f"{run}: its results cannot be read: {type(error).__name__}") from error
     if group_N is not None:
         oof = replace(oof, group=_groups(oof, ids_N, group_N))
-    return _drawn(name, metric or result.primary, result, oof)
+    return drawn_rows(name, metric or result.primary, result.task, result.classes, oof)
 
 
 def _groups(oof: OutOfFold, ids_N: NDArray[np.str_], group_N: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -78,20 +79,29 @@ def _groups(oof: OutOfFold, ids_N: NDArray[np.str_], group_N: NDArray[np.int64])
     return np.asarray(group_N[order[np.searchsorted(ids_N[order], oof.ids)]])
 
 
-def _drawn(name: str, metric: str, result: CVResult, oof: OutOfFold) -> DrawnRun:
+def drawn_rows(name: str, metric: str, task: Task, classes: Sequence[str], oof: OutOfFold) -> DrawnRun:
+    """Compute a metric of what was predicted out of fold on the draws.
+
+    Args:
+        name: of the run, as it is shown.
+        metric: its name.
+        task: of the run.
+        classes: likewise.
+        oof: the predictions.
+    """
     row_M = row_numbers(oof)
     n_rows, group_U = int(row_M.max()) + 1, groups_of_rows(oof, row_M)
     parts = [oof.repeat == repeat for repeat in np.unique(oof.repeat)]
     drawn_RD, left_out_RD = resample_with_rest(
         metric,
-        result.task,
+        task,
         [Predictions(oof.target[part_M], oof.proba[part_M], row_M[part_M]) for part_M in parts],
         n_rows=n_rows,
         group_N=group_U,
     )
-    values = [score([metric], result.task, oof.target[part_M], oof.proba[part_M])[metric] for part_M in parts]
+    values = [score([metric], task, oof.target[part_M], oof.proba[part_M])[metric] for part_M in parts]
     _, first_U = np.unique(row_M, return_index=True)
-    digest = hashlib.sha256(f"{result.task.name} {result.classes} {n_rows}".encode())
+    digest = hashlib.sha256(f"{task.name} {tuple(classes)} {n_rows}".encode())
     for array in (oof.ids[first_U], oof.target[first_U], *([] if group_U is None else [group_U])):
         digest.update(np.ascontiguousarray(array).tobytes())
     return DrawnRun(

@@ -8,6 +8,7 @@ from trainer.run.page_facts import PageRequest
 from trainer.search.search_table import TrialRow, show_table, standing, write_table
 from trainer.search.study import trial_directory
 from trainer.search.trial import Search, begun, suggested
+from trainer.search.worth import honest_figures
 from trainer.store.fold_files import ALL, fold_directory
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def end_search(current: Search, console: "Console") -> Merged | None:
     if now.best is None:
         why = next((row.why for row in now.rows if row.state == "failed"), "no trial was trained")
         raise NonFiniteError(f"{current.directory}: no trial has a score; the first failed so: {why}")
+    for line in honest_figures(current, now, now.best).lines():
+        current.print_line(line)
     return _final(current, now.best)
 
 

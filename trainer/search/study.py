@@ -147,14 +147,19 @@ def claim(directory: Path, study: "Study", search: SearchConfig, space: Sequence
         number = sum(one.state != TrialState.WAITING for one in trials)
         if number >= min(search.trials, grid_size(search, space)):
             return None
-        if search.name == "grid" and number == len(trials):
-            study.enqueue_trial(_grid_values(search, space, number))
-        study.sampler = make_sampler(search, number)
-        trial = study.ask()
+        trial = ask(study, search, space, number)
         place = trial_directory(directory, trial.number)
         held = _held(place)
         assert held is not None
         return Claimed(trial, place, held)
+
+
+def ask(study: "Study", search: SearchConfig, space: Sequence[Dimension], number: int) -> "Trial":
+    """Return the next trial, the ``number``-th of a study, whose settings are still to be suggested."""
+    if search.name == "grid" and number == len(study.get_trials(deepcopy=False)):
+        study.enqueue_trial(_grid_values(search, space, number))
+    study.sampler = make_sampler(search, number)
+    return study.ask()
 
 
 def _held(directory: Path) -> ExitStack | None:
