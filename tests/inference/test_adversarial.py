@@ -1,5 +1,6 @@
 """A classifier tells new rows from training rows where they differ, and says so where it cannot."""
 
+import html
 import re
 import shutil
 
@@ -87,10 +88,11 @@ def test_predict_tells_it_and_what_is_missing(tmp_path, capsys):
     run = trained_in(tmp_path, "data=csv_tabular", f"data.path={tmp_path}/people.csv", "model.hidden=[4]", *QUICK)
     frame.assign(age=frame["age"] + 60).to_csv(tmp_path / "new.csv", index=False)
     command = ["predict", str(run), str(tmp_path / "new.csv"), "-o", str(tmp_path / "out.csv"), "--adversarial"]
-    assert main(command) == 0
+    assert main([*command, "--drift", str(tmp_path / "drift.html")]) == 0
     said = " ".join(capsys.readouterr().out.split())
     found = r"adversarial AUC 0\.9\d\d \[0\.\d+, 1\.000\]: a classifier tells new rows .*, by 'age' \(0\.\d+\)"
     assert re.search(found, said)
+    assert re.search(found, html.unescape((tmp_path / "drift.html").read_text("utf-8")))
     shutil.move(tmp_path / "people.csv", tmp_path / "moved.csv")
     assert main(command) == 0
     assert "adversarial AUC: not computed, it needs the training rows themselves" in " ".join(

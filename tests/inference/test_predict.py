@@ -81,6 +81,11 @@ def new_table(folder: Path, path: Path, **changes) -> pd.DataFrame:
     return frame
 
 
+def larger(sizes: pd.Series) -> pd.Series:
+    """Sizes that no row has."""
+    return pd.to_numeric(sizes).fillna(0) + 0.515625
+
+
 def by_hand(run: Path, frame: pd.DataFrame) -> np.ndarray:
     """Mean over the folds of the softmax of each model on rows imputed, scaled and numbered by what it fitted."""
     import json
@@ -290,10 +295,13 @@ def test_labels_of_the_new_file(runs, predict, tmp_path):
     assert "scores of 40 rows with a label: accuracy" in printed
 
 
-def test_rows_of_the_run_itself_are_told(runs, predict):
+def test_rows_of_the_run_itself_are_told(runs, predict, tmp_path):
     run = runs(table_options)
     _, printed = predict(run, folder_of(run) / "table.csv")
-    assert "warning: 40 ids are of rows that the run was trained on" in printed
+    assert "warning: 40 ids are of rows that the run was trained on: their predictions" in printed
+    new_table(folder_of(run), tmp_path / "new.csv", key=lambda keys: keys.str[1:], size=larger)
+    _, printed = predict(run, tmp_path / "new.csv", output="other.csv")
+    assert "40 ids are of rows that the run was trained on, but no row here holds what one there does" in printed
 
 
 def test_rows_of_the_run_without_ids_are_told_by_their_file_or_their_labels(runs, predict, tmp_path):
@@ -303,9 +311,15 @@ def test_rows_of_the_run_without_ids_are_told_by_their_file_or_their_labels(runs
     frame = pd.read_csv(folder_of(run) / "table.csv", dtype=str, keep_default_na=False)
     frame.to_csv(tmp_path / "copy.csv", index=False)
     _, printed = predict(run, tmp_path / "copy.csv", output="copy_out.csv")
+    assert "40 of 40 rows hold what a row holds that the run was trained on" in printed
+    frame.assign(size=larger(frame["size"])).to_csv(tmp_path / "changed.csv", index=False)
+    _, printed = predict(run, tmp_path / "changed.csv", output="changed_out.csv")
     assert "the labels are, row by row, those of the rows that the run was trained on" in printed
-    frame[::-1].to_csv(tmp_path / "other.csv", index=False)
+    frame[::-1].head(30).to_csv(tmp_path / "other.csv", index=False)
     _, printed = predict(run, tmp_path / "other.csv", output="other_out.csv")
+    assert "30 of 30 rows hold what a row holds that the run was trained on" in printed
+    frame.assign(size=larger(frame["size"]))[::-1].to_csv(tmp_path / "new.csv", index=False)
+    _, printed = predict(run, tmp_path / "new.csv", output="new_out.csv")
     assert "trained on" not in printed
 
 

@@ -7,11 +7,13 @@ bucket being sorted by the bands that follow: time stays linear where thousands 
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:  # scipy.sparse takes a thirtieth of the start of predict, which looks for no copies
+    from scipy.sparse import csr_array
 
 NGRAM = 3  # characters, so that Chinese works
 BANDS, BAND_ROWS = 32, 6  # two texts that share 80 % of their 3-grams meet in a band with probability 0.9999
@@ -49,14 +51,18 @@ def union(labels_U: NDArray[np.int64], links_P2: NDArray[np.int64]) -> NDArray[n
     """Return (U,) labels from 0 after joining linked labels (connected components)."""
     if not len(links_P2):
         return labels_U
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     n = int(labels_U.max()) + 1
     graph = coo_array((np.ones(len(links_P2), dtype=np.int8), (links_P2[:, 0], links_P2[:, 1])), shape=(n, n))
     component_of_label = connected_components(graph, directed=False)[1].astype(np.int64)
     return component_of_label[labels_U]
 
 
-def _shingles(texts: Sequence[str]) -> csr_array:
+def _shingles(texts: Sequence[str]) -> "csr_array":
     """Return (U, 2^30) int8: which hashed 3-grams each text has."""
+    from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import HashingVectorizer
 
     hashed = HashingVectorizer(
@@ -81,7 +87,7 @@ def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[start:end]
 
 
-def _signatures(shingles: csr_array) -> NDArray[np.uint32]:
+def _signatures(shingles: "csr_array") -> NDArray[np.uint32]:
     """Return (U, BANDS * BAND_ROWS): the least hash of each text's 3-grams under each hash function."""
     random = np.random.default_rng(0)
     n_hashes = BANDS * BAND_ROWS
@@ -118,7 +124,7 @@ def _candidates(signatures_UH: NDArray[np.uint32]) -> Iterator[NDArray[np.int64]
 
 
 def _near(
-    pairs_P2: NDArray[np.int64], signatures_UH: NDArray[np.uint32], shingles: csr_array, threshold: float
+    pairs_P2: NDArray[np.int64], signatures_UH: NDArray[np.uint32], shingles: "csr_array", threshold: float
 ) -> NDArray[np.bool_]:
     """Return (P,) whether both texts share at least ``threshold`` of their 3-grams."""
     near_P = np.zeros(len(pairs_P2), dtype=bool)

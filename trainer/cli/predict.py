@@ -122,9 +122,7 @@ def predict(
         if is_blend(directory):
             from trainer.inference.predict_blend import Models, predict_blend_to_file
 
-            _require_plain(
-                directory, folds, model, average, drift="--drift" * (drift is not None) or "--adversarial" * adversarial
-            )
+            _require_plain(directory, folds, model, average, drift="--drift" * (drift is not None))
             models = Models(device, batch_size, plugins or [])
             predict_rows = partial(predict_blend_to_file, directory, models=models, raw=raw)
             by = f"the runs of {directory}"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.row_hashes import row_hashes, sketch_of
 from trainer.data.row_measures import (
     CATEGORY,
     NUMBER,
@@ -43,6 +44,9 @@ def row_statistics(inputs: Inputs, unknown_tokens: Shares | None = None) -> dict
     found: dict[str, Any] = {"n_rows": n_rows, "n_counted": count_rows(part) if part is not None else 0, "columns": []}
     if part is None:
         return found
+    hashes_N = row_hashes(inputs)
+    if hashes_N is not None:
+        found["sketch"] = sketch_of(hashes_N).to_plain()
     measures = measure_rows(part)[:MOST_COLUMNS]
     if isinstance(part, Texts):
         known, measure = _words(part.texts)

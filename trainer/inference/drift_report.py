@@ -44,21 +44,22 @@ def require_page(path: Path | None) -> None:
         raise ConfigError(f"--drift {path} lies in a run directory: write it elsewhere")
 
 
-def write_page(path: Path, watched: Watched, data: Any) -> None:
+def write_page(path: Path, watched: Watched, data: Any, said: Sequence[str] = ()) -> None:
     """Write the page.
 
     Args:
         path: of it.
         watched: new rows, all of them seen.
         data: where they are from.
+        said: of all columns together: what a classifier finds.
 
     Raises:
         StorageError: it cannot be written.
     """
-    write_bytes(path, page(watched, data).encode(), what=N_("report"))
+    write_bytes(path, page(watched, data, said).encode(), what=N_("report"))
 
 
-def page(watched: Watched, data: Any) -> str:
+def page(watched: Watched, data: Any, said: Sequence[str] = ()) -> str:
     """Return the page as HTML."""
     columns = watched.columns
     drawn = [column for column in columns if bins_of(column.counted).size][:MOST_DRAWN]
@@ -69,6 +70,7 @@ def page(watched: Watched, data: Any) -> str:
         why_not=watched.why_not,
         n_drifting=len(watched.drifting),
         summary=_summary(watched),
+        said=said,
         rows=[_row(column) for column in columns],
         picture=base64.b64encode(_picture(drawn)).decode() if drawn else "",
         pictured=f", the {MOST_DRAWN} columns that differ most" if len(columns) > MOST_DRAWN else "",

@@ -182,8 +182,8 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
         for table in opened.read():
             ids_B = check.add(table, start) if ids else np.arange(start, start + table.num_rows).astype(np.str_)
             found = labels.read(table, named) if len(present) == len(optional) and present else None
-            known.add(found)
             inputs, readable_B = inputs_of(table, start)
+            known.add(found, inputs)
             yield Block(ids_B, inputs, readable_B, found)
             start += table.num_rows
         check.finish(opened.read)

@@ -133,9 +133,8 @@ def predict_to_file(
             table, what = filled(sample, ids_N.tolist(), proba_NC, spec, fill, labels=labels, numbered=rows.numbered)
             write(table)
             said.append(what)
-    if asked.adversarial:
-        said.append(_adversarial(predictor, watched))
-    return replace(outcome_of(predictor, rows, seen, _told(watched, drift, data, said)), drift=watched)
+    told = [adversarial_line(predictor, watched)] if asked.adversarial else []
+    return replace(outcome_of(predictor, rows, seen, [*said, *_told(watched, drift, data, told)]), drift=watched)
 
 
 def predict_in_memory(
@@ -165,7 +164,7 @@ def predict_in_memory(
     asked, seen = asked or Asked(), Seen()
     rows, watched = watch(predictor, open_rows(predictor, data, asked), keep=asked.adversarial)
     table = pa.concat_tables(predicted(predictor, rows, average, seen))
-    said = [_adversarial(predictor, watched)] if asked.adversarial else []
+    said = [adversarial_line(predictor, watched)] if asked.adversarial else []
     outcome = outcome_of(predictor, rows, seen, _told(watched, drift, data, said))
     return table, replace(outcome, drift=watched)
 
@@ -173,11 +172,11 @@ def predict_in_memory(
 def _told(watched: Watched, page: Path | None, data: Any, said: Sequence[str] = ()) -> list[str]:
     """Return what is said of the rows, their drift among it; writes the page where one is wanted."""
     if page is not None:
-        write_page(page, watched, data)
+        write_page(page, watched, data, said)
     return [*said, *watched.notes(page)]
 
 
-def _adversarial(predictor: Predictor, watched: Watched) -> str:
+def adversarial_line(predictor: Predictor, watched: Watched) -> str:
     """Return what a classifier that tells new rows from training rows finds, or why there is none."""
     from trainer.inference.adversarial import adversarial_note
 

@@ -19,7 +19,7 @@ from trainer.inference.decision import decision_for
 from trainer.inference.drift import watch
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.output import output_file, refuse_same, result_table
-from trainer.inference.predict import Outcome, Seen, Track, all_labels, all_rows, outputs_of
+from trainer.inference.predict import Outcome, Seen, Track, adversarial_line, all_labels, all_rows, outputs_of
 from trainer.inference.predictor import Predictor, open_predictor
 from trainer.inference.submission import filled, read_sample
 from trainer.metrics.scores import score
@@ -163,9 +163,10 @@ def _member(place: Path, models: Models) -> Callable[[], Predictor] | OpenBlend:
 def blend_rows(opened: OpenBlend, data: Any, asked: Asked, track: Track = lambda items, *_: items) -> Blended:
     """Return what a blend says of rows: what its runs do, whose rows must be the same, put together."""
     saved, copy = opened.saved, opened.copy
+    of_others = replace(asked, adversarial=False)  # a classifier looks at the rows as the first run reads them
     members = [
-        _predicted(member, place, data, asked, track)
-        for member, place in zip(opened.members, saved.members, strict=True)
+        _predicted(member, saved.members[number], data, of_others if number else asked, track)
+        for number, member in enumerate(opened.members)
     ]
     first = members[0]
     for place, one in zip(saved.members, members, strict=True):
@@ -199,7 +200,7 @@ def _predicted(
         blended = blend_rows(member, data, asked, track)
         return replace(blended.first, proba_NC=all_rows(blended.found, blended.readable_N), spec=blended.spec)
     predictor = member()
-    rows, watched = watch(predictor, open_new_rows(predictor, data, asked))
+    rows, watched = watch(predictor, open_new_rows(predictor, data, asked), keep=asked.adversarial)
     spec, seen = predictor.run.spec, Seen()
     ids, probas = list[NDArray[np.str_]](), list[Floats]()
     targets, known = list[Target](), list[NDArray[np.bool_]]()
@@ -213,7 +214,8 @@ def _predicted(
             targets.append(block.labels[0])
             known.append(block.labels[1] & block.readable_B)
     labels = (np.concatenate(targets), np.concatenate(known)) if targets else None
-    notes = (*predictor.run.notes, *rows.notes(), *seen.notes(), *watched.notes())
+    told = [adversarial_line(predictor, watched)] if asked.adversarial else []
+    notes = (*predictor.run.notes, *rows.notes(), *seen.notes(), *told, *watched.notes())
     return _Predicted(np.concatenate(ids), np.concatenate(probas), labels, spec, notes, rows.numbered)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.inference.export.steps.deciding import Runs, decided, mean_of
 from trainer.inference.export.steps.row_blocks import blocks_of
-from trainer.inference.export.steps.texts import passes
+from trainer.inference.export.steps.texts import by_length, passes
 from trainer.inference.export.steps.writing import csv_file, header_of, rows_of
 
 PASS_ROWS = {"table": 1024, "words": 256, "tokens": 64, "images": 32}  # through the model at a time
@@ -132,9 +132,13 @@ def model_of(folder: Path, facts: Mapping[str, Any]) -> Runs:
 
 def said_by(run: Runs, inputs: Mapping[str, NDArray[Any]], facts: Mapping[str, Any], n_rows: int | None) -> Any:
     """Return what each fold says (K, B, C), so many rows at a time through the model; there may be no rows."""
-    parts = [run(part) for part in passes(inputs, n_rows or PASS_ROWS[facts["kind"]])]
-    nothing = np.zeros((len(facts["folds"]), 0, max(len(facts["outputs"]), 1)), dtype=np.float32)
-    return np.concatenate(parts, axis=1) if parts else nothing
+    order = by_length(inputs)
+    in_order = inputs if order is None else {name: values[order] for name, values in inputs.items()}
+    parts = [run(part) for part in passes(in_order, n_rows or PASS_ROWS[facts["kind"]])]
+    if not parts:
+        return np.zeros((len(facts["folds"]), 0, max(len(facts["outputs"]), 1)), dtype=np.float32)
+    said = np.concatenate(parts, axis=1)
+    return said if order is None else said[:, np.argsort(order)]
 
 
 def facts_in(folder: Path) -> dict[str, Any]:

@@ -83,6 +83,15 @@ def open_texts(folder: Path, facts: Mapping[str, Any]) -> TextCells:
     return TextCells(Tokenizer.from_file(str(folder / FILE)), facts["columns"], facts["tokens"])
 
 
+def by_length(inputs: Mapping[str, NDArray[Any]]) -> NDArray[np.int64] | None:
+    """Return the rows by their lengths, since a pass is as long as its longest row; None where there are no tokens."""
+    filled = inputs.get("attention_mask", inputs.get("tokens"))
+    if filled is None:
+        return None
+    longest = filled.shape[1] - np.argmax(filled[:, ::-1] != 0, axis=1)
+    return np.argsort(longest, kind="stable")
+
+
 def passes(inputs: Mapping[str, NDArray[Any]], n_rows: int) -> Iterator[Arrays]:
     """Yield so many rows at a time, tokens no longer than the longest of these rows."""
     for start in range(0, len(next(iter(inputs.values()))), n_rows):
