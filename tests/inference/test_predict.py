@@ -371,7 +371,7 @@ def test_texts_empty_ones_and_another_order_of_the_rows(runs, predict, tmp_path)
     write_rows(tmp_path / "back.csv", [["text"], *[[text] for text in ["", *texts[::-1]]]])
     back, _ = predict(run, tmp_path / "back.csv", output="back_out.csv")
     np.testing.assert_allclose(out["proba_good"], back["proba_good"][::-1], atol=1e-6)
-    assert "scores" not in printed
+    assert "scores of" not in printed
     assert "unknown" not in printed
     write_rows(tmp_path / "new.csv", [["text"], *[[text] for text in [*texts[:4], "", "zzz qqq", "xxx"]]])
     _, printed = predict(run, tmp_path / "new.csv", output="strange.csv")

@@ -92,7 +92,8 @@ def _of_numbers(values_N: NDArray[np.float64]) -> Hashes:
 
 def _of_categories(words_N: NDArray[np.object_]) -> Hashes:
     coded = pa.array(words_N, pa.string()).dictionary_encode()
-    known = np.append(_of_words(coded.dictionary.to_pylist()), np.uint64(0))  # the last is of a missing cell
+    words = [str(word) for word in coded.dictionary.to_pylist()]
+    known = np.append(_of_words(words), np.uint64(0))  # the last is of a missing cell
     return np.asarray(known[as_numpy(coded.indices.fill_null(len(known) - 1))])
 
 
