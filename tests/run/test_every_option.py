@@ -53,7 +53,8 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "executor.at_once=2", "executor.max_restarts=1", "executor.detach=true", "executor.setup=[date]",
          "executor.options={qos:long}", "search.name=random", "search.trials=2", "search.space={optimizer.lr:[1]}",
          "search.seed=1", "search.prune=off", "search.nested=2", "search.final=refit",
-         "budget.hours=9"],
+         "budget.hours=9", "executor.nproc=2", "executor.nnodes=2", "executor.sync_batchnorm=true",
+         "executor.shard=true"],
     ),
     "profile": (["profile=default", *IRIS], ["profile.only=true", "profile.steps=9", "profile.top=1"]),
     "folds": (

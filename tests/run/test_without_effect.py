@@ -52,6 +52,16 @@ CASES = [  # what makes it idle, the option, what there is to do
         ([], f"search.{option}", "set search=tpe")
         for option in ("trials=2", "space={batch_size:[8]}", "seed=1", "prune=off", "nested=2", "final=refit")
     ),
+    *(
+        ([], f"executor.{option}", "set executor=torchrun")
+        for option in ("nproc=2", "nnodes=2", "sync_batchnorm=true", "shard=true")
+    ),
+    *(
+        (["executor=torchrun"], f"executor.{option}", "torchrun begins processes of this machine")
+        for option in (*("cpus=2", "gpus=1", "memory_gib=4.0", "at_once=2", 'setup=["date"]', "options={qos:long}"),)
+    ),
+    (["executor=slurm"], "executor.sync_batchnorm=true", "set executor.nproc"),
+    (["executor=slurm"], "executor.shard=true", "set executor.nproc"),
 ]
 
 

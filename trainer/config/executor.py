@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from trainer.config.bounds import above, between, one_of
 
-EXECUTORS = ("local", "slurm", "ray")
+EXECUTORS = ("local", "slurm", "ray", "torchrun")
 
 
 @dataclass
@@ -15,8 +15,19 @@ class ExecutorConfig:
     name: Annotated[
         str,
         one_of(*EXECUTORS),
-        "local = processes of this machine (cv.parallel); slurm = an array job over the folds; ray = a task for each",
+        "local = processes of this machine (cv.parallel); slurm = an array job over the folds; ray = a task for each; "
+        "torchrun = several processes for each",
     ] = "local"
+    nproc: Annotated[
+        int, between(1, 1024, "[]"), "processes of a machine that train one fold together, each on its share of a batch"
+    ] = 1
+    nnodes: Annotated[int, between(1, 1024, "[]"), "machines that train one fold together, under Slurm"] = 1
+    sync_batchnorm: Annotated[
+        bool, "BatchNorm over the rows of all processes, as one process computes it; false = over each one's own"
+    ] = False
+    shard: Annotated[
+        bool, "each process holds a part of the weights and of the optimizer's state (FSDP2); false = all of them"
+    ] = False
     partition: Annotated[str | None, "of Slurm; null = its default"] = None
     address: Annotated[str | None, "of the head of a Ray cluster, HOST:PORT; null = the one that runs here"] = None
     hours: Annotated[float, above(0), "time limit of a job; one that reaches it is saved, and goes on in the queue"] = (
@@ -37,3 +48,8 @@ class ExecutorConfig:
         dict[str, Any],
         "further options, of sbatch: {account: my_lab}, of Ray: {resources: {big: 1}}",
     ] = field(default_factory=dict)
+
+
+def n_processes(executor: ExecutorConfig) -> int:
+    """Return how many processes train a fold together."""
+    return executor.nproc * executor.nnodes if executor.name in ("slurm", "torchrun") else 1

@@ -12,7 +12,7 @@ from trainer.engine.snapshot import all_weights_finite, capture, first_differenc
 from trainer.errors import CheckpointError, NonFiniteError
 from trainer.store import checkpoints
 from trainer.store.checkpoints import Position
-from trainer.store.identity import Identity, require_same_conditions
+from trainer.store.identity import Identity, other_processes, require_same_conditions
 from trainer.store.own_files import sweep_fold
 
 
@@ -29,6 +29,7 @@ class Checkpointer:
         force: take up a checkpoint of another identity all the same.
         still_ours: raises where another process has taken the fold over.
         print_line: prints one line.
+        writes: False = of several processes that train the fold, not the one that saves it.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Checkpointer:
         force: bool,
         still_ours: Callable[[], None],
         print_line: Callable[[str], None],
+        writes: bool = True,
     ) -> None:
         self.directory, self.identity, self.settings, self.force = directory, identity, settings, force
-        self.still_ours, self.print_line = still_ours, print_line
+        self.still_ours, self.print_line, self.writes = still_ours, print_line, writes
         self.saved: Position | None = None  # the newest checkpoint, by this process or before it
         self._looked_at = False
         self._saved_at = time.perf_counter()
@@ -61,15 +63,21 @@ class Checkpointer:
         Raises:
             CheckpointError: none is good, or it is of another run.
         """
-        sweep_fold(self.directory, older_than_seconds=0)  # nobody else writes here
-        checkpoints.sweep_unfinished(self.directory)
-        loaded = checkpoints.load(self.directory)
+        if self.writes:
+            sweep_fold(self.directory, older_than_seconds=0)  # nobody else writes here
+            checkpoints.sweep_unfinished(self.directory)
+        loaded = checkpoints.load(self.directory) if self.writes else None
+        position = learner.ranks.told(None if loaded is None else loaded.position)
+        if not self.writes and position is not None:
+            loaded = checkpoints.load(self.directory)
         if loaded is None:
             return None
         for note in loaded.notes:
             self.print_line(f"warning: {note}; passed over, going on at step {loaded.position.step}")
         what = f"{self.directory} was stopped"
         require_same_conditions(loaded.state["identity"], self.identity, what=what, force=self.force)
+        if note := other_processes(loaded.state["identity"], self.identity):
+            self.print_line(f"{self.directory}: {note}")
         restore(loaded.state["captured"], learner, progress, adapt=self.force)
         wrong = None if self.force else first_difference(loaded.state["captured"], capture(learner, progress))
         if wrong is not None:
@@ -87,6 +95,8 @@ class Checkpointer:
             StorageError: a save failed.
             NonFiniteError: the weights are not finite.
         """
+        if not (self.writes or learner.ranks.shard):
+            return
         if self._writing is not None and self._writing.done():
             self.wait()
         if not self._looked_at:  # what cannot be saved is said at once, not when the work would be lost
@@ -94,6 +104,7 @@ class Checkpointer:
             self._looked_at = True
         every, minutes = self.settings.every_n_steps, self.settings.every_minutes
         late = minutes is not None and time.perf_counter() - self._saved_at >= minutes * 60
+        late = learner.ranks.told(late) if learner.ranks.shard else late
         if late or (every is not None and position.step % every == 0):
             self.save(learner, progress, position)
 
@@ -110,6 +121,8 @@ class Checkpointer:
 
     def save(self, learner: Learner, progress: FitState, position: Position) -> None:
         """Save unless this very step is saved already."""
+        if not (self.writes or learner.ranks.shard):  # all have a part of what is saved
+            return
         if self.saved is not None and self.saved.step == position.step:
             return
         self.wait()
@@ -118,6 +131,8 @@ class Checkpointer:
         if not all_weights_finite(captured):
             raise NonFiniteError(f"the weights are not finite after step {position.step}: not saved\n{WHAT_HELPS}")
         self.saved, self._saved_at = position, time.perf_counter()
+        if not self.writes:
+            return
         state = {"captured": captured, "identity": self.identity}
         self._writing = self._thread.submit(checkpoints.save, self.directory, position, state)
         if not self.settings.background:

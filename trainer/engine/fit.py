@@ -14,6 +14,7 @@ from trainer.engine.freezing import freeze_for_epoch
 from trainer.engine.loops import Learner, Totals
 from trainer.engine.mixing import mixed_batches
 from trainer.engine.observer import Observer
+from trainer.engine.process_group import Ranks
 from trainer.engine.scoring import evaluation_state, picked_weights, score_fold, validation_scores
 from trainer.engine.settings import FitSettings, FoldRows
 from trainer.engine.stepwise import Steps, epoch_steps, take_all
@@ -75,7 +76,7 @@ def fit_steps(
         while not progress.is_over(settings.max_epochs):
             freeze_for_epoch(learner.model, learner.precision.model_parameters, settings, progress.epoch)
             on_step = _after_step(learner, progress, windows, observers, checkpointer)
-            with _rest_of_epoch(data, rows, settings, progress) as batches:
+            with _rest_of_epoch(data, rows, settings, progress, learner.ranks) as batches:
                 yield from epoch_steps(
                     learner,
                     batches,
@@ -108,18 +109,19 @@ def _saved_when_interrupted(
         if checkpointer is not None:
             checkpointer.save(learner, progress, position(progress, windows))
             checkpointer.close()
+        learner.ranks.wait()  # torchrun ends all where one has ended: not before the first has saved
         raise
 
 
 @contextmanager
 def _rest_of_epoch(
-    data: TrainingSet, rows: FoldRows, settings: FitSettings, progress: FitState
+    data: TrainingSet, rows: FoldRows, settings: FitSettings, progress: FitState, ranks: Ranks
 ) -> Iterator[Iterator[Batch]]:
     """Yield the batches that are left of the epoch at hand."""
     key = (settings.seed, *rows.key, progress.epoch)
     order = training_order(rows.train, settings.batch_size, key, data.rows.lengths())
     done = progress.windows * settings.accumulate_steps
-    with closing(data.batches(order[done:], key)) as batches, _same_signal():
+    with closing(ranks.batches(data, order[done:], key, done)) as batches, _same_signal():
         yield mixed_batches(batches, settings, key, first=done)
 
 
@@ -138,7 +140,8 @@ def _after_step(
         progress.windows += 1
         progress.epoch_seconds = before + time.perf_counter() - started
         show(totals)
-        interrupts.check()
+        learner.ranks.share_buffers(learner.model)
+        learner.ranks.check()
         if checkpointer is not None:
             checkpointer.step_done(learner, progress, position(progress, windows))
 

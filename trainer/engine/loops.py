@@ -20,6 +20,7 @@ from trainer.engine.own_random import OwnRandom
 from trainer.engine.precision.apex_backend import AnyPrecision
 from trainer.engine.precision.compiled import compiler_errors
 from trainer.engine.precision.precision import RefuseProbabilities
+from trainer.engine.process_group import ALONE, Ranks
 from trainer.engine.user_code import error_of
 from trainer.errors import NonFiniteError
 from trainer.losses.contract import Loss
@@ -33,7 +34,8 @@ class Learner:
     """Everything of one fold that changes while it trains.
 
     ``compiled`` calls the same model (``runtime.compile``); ``random`` keeps the fold's random numbers where it is
-    trained together with others (else they are torch's, NumPy's and Python's own).
+    trained together with others (else they are torch's, NumPy's and Python's own); ``ranks`` are the processes that
+    train it together.
     """
 
     model: nn.Module
@@ -44,6 +46,7 @@ class Learner:
     average: WeightAverage | None = None
     compiled: Callable[..., Tensor] | None = None
     random: OwnRandom | None = None
+    ranks: Ranks = ALONE
 
     @property
     def call(self) -> Callable[..., Tensor]:
@@ -127,18 +130,21 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
     The loss is averaged over the window's whole weight, so accumulation equals one large batch even when the last
     window or batch is smaller.
     """
-    weight = total_weight(learner.loss, batches)
+    weight = learner.ranks.total(total_weight(learner.loss, batches))
     divisor = weight + (weight == 0)  # a window of weightless rows changes nothing
     losses = []
     for batch in batches:
+        if not len(batch.rows_B) and not learner.ranks.pass_together:  # of several processes one may have no rows
+            continue
         logits = _logits(learner, batch)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
             loss = summed_loss(learner.loss, logits, batch)
         learner.precision.backward(loss, divisor)
         losses.append(loss.detach())
-    if learner.precision.step(learner.optimizer, clip_norm):
-        take_in(learner, losses, weight, totals)
+    summed = learner.ranks.total(sum(losses[1:], losses[0]) if losses else torch.zeros_like(totals.loss))
+    if learner.precision.step(learner.optimizer, clip_norm, learner.ranks):
+        take_in(learner, [summed], weight, totals)
 
 
 def take_in(learner: Learner, losses: Sequence[Tensor], weight: Tensor | float, totals: Totals) -> None:
@@ -231,11 +237,17 @@ def predict(learner: Predicts, data: TrainingSet, rows: NDArray[np.int64], batch
     logits: list[Tensor] = []
     lengths_N = data.rows.lengths()
     order = evaluation_order(rows, batch_size, lengths_N)
-    batches = data.batches(order, key=None)
+    ranks = learner.ranks if isinstance(learner, Learner) else ALONE
+    own = order[ranks.rank :: ranks.size]  # whole batches: padded as one process has them
+    passes = -(-len(order) // ranks.size) if ranks.shard else len(own)
+    batches = data.batches([*own, *order[:1] * (passes - len(own))], key=None)  # the last one only to take part
     with learner.evaluation_weights(), evaluating(learner.model), closing(batches), learner.as_message():
         for batch in batches:
-            interrupts.check()
+            if ranks.size == 1:  # several stop together, after a step
+                interrupts.check()
             logits.append(_logits(learner, batch))
+    if ranks.size > 1:
+        logits = ranks.interleaved([of_batch.cpu() for of_batch in logits[: len(own)]])
     everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
     return everything if lengths_N is None else everything[np.argsort(np.concatenate(order))]
 

@@ -16,6 +16,7 @@ from trainer.data.samples import DataSpec
 from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import WHAT_HELPS, Learner, predict, predict_views
 from trainer.engine.settings import FitSettings, FoldRows, RowNumbers
+from trainer.engine.sharded import all_like, whole
 from trainer.errors import ConfigError, NonFiniteError
 from trainer.metrics.scores import score
 from trainer.results import FoldResult
@@ -63,11 +64,15 @@ def picked_weights(learner: Learner, selection: Selection) -> Iterator[None]:
     kept = {name: copied(value) for name, value in learner.model.state_dict().items()}
     average, learner.average = learner.average, None
     try:
-        learner.model.load_state_dict(selection.weights)
+        _put(selection.weights, learner)
         yield
     finally:
-        learner.model.load_state_dict(kept)
+        _put(kept, learner)
         learner.average = average
+
+
+def _put(weights: dict[str, Tensor], learner: Learner) -> None:
+    learner.model.load_state_dict(all_like(weights, learner.model.state_dict()))
 
 
 def predict_rows(
@@ -114,7 +119,7 @@ def copied(value: Any, device: str | None = None) -> Any:
     """Return a copy of a state_dict's value; what a module's ``get_extra_state`` returned may be anything."""
     if not isinstance(value, Tensor):
         return deepcopy(value)
-    return value.detach().to(value.device if device is None else device, copy=True)
+    return whole(value.detach()).to(value.device if device is None else device, copy=True)
 
 
 def validation_scores(

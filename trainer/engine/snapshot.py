@@ -13,6 +13,7 @@ from trainer.engine.ema import copy_into
 from trainer.engine.fit_state import FitState
 from trainer.engine.loops import Learner, Totals
 from trainer.engine.own_random import random_states, set_random_states
+from trainer.engine.sharded import all_like, like, whole
 from trainer.errors import CheckpointError
 from trainer.results import EpochRecord
 
@@ -65,7 +66,7 @@ def restore(state: Mapping[str, Any], learner: Learner, progress: FitState, *, a
         CheckpointError: the state does not fit.
     """
     try:
-        learner.model.load_state_dict(state["model"])
+        learner.model.load_state_dict(all_like(state["model"], learner.model.state_dict()))
         _load_buffers(learner.model, state["buffers"])
         _module(learner.loss).load_state_dict(state["loss"])
         _load_buffers(_module(learner.loss), state["loss buffers"])
@@ -114,8 +115,8 @@ def _same_bits(one: Tensor, other: Tensor) -> bool:
 
 
 def _copied(value: Any, path: str) -> Any:
-    if type(value) in (Tensor, nn.Parameter):
-        return value.detach().to("cpu", copy=True).contiguous()
+    if type(value) in (Tensor, nn.Parameter) or hasattr(value, "full_tensor"):
+        return whole(value.detach()).to("cpu", copy=True).contiguous()
     if isinstance(value, Mapping):
         return {key: _copied(item, f"{path}.{key}") for key, item in value.items()}
     if isinstance(value, list):
@@ -164,6 +165,8 @@ def _restore_optimizer(saved: Mapping[str, Any], optimizer: torch.optim.Optimize
         for name, value in values.items():
             if isinstance(value, Tensor) and name in own and own[name].dtype != value.dtype:
                 own[name] = value.to(own[name].device, copy=True)
+            if name in own:
+                own[name] = like(own[name], parameters[number])
 
 
 def _like(saved: Any, own: Any) -> Any:
@@ -198,7 +201,7 @@ def _restore_average(saved: Mapping[str, Any] | None, learner: Learner) -> None:
     if saved is not None and learner.average is not None:
         with torch.no_grad():
             for target, source in zip(learner.average.average, saved["tensors"], strict=True):
-                target.copy_(source)
+                target.copy_(like(source, target))
         learner.average.updates = saved["updates"]
 
 

@@ -72,7 +72,9 @@ class RunFold:
             raise FileNotFoundError(said)
         before = read_attempt(job.run, job.fold)
         attempt = Attempt(1 if before is None else before.number + 1, machine(), time.time())
-        _note(job, attempt)
+        notes = os.environ.get("SLURM_PROCID", "0") == "0"  # of the machines of a job the first
+        if notes:
+            _note(job, attempt)
         with log_path(job.run, job.fold).open("ab") as log:
             start = log.tell()
             command = _tied(job.command)
@@ -81,7 +83,9 @@ class RunFold:
             )
             with _passing_on(self.child):
                 code = self.child.wait()
-        _note(job, replace(attempt, code=code, said=_last_words(log_path(job.run, job.fold), start) if code else ""))
+        if notes:
+            said = _last_words(log_path(job.run, job.fold), start) if code else ""
+            _note(job, replace(attempt, code=code, said=said))
         return code
 
     def checkpoint(self) -> Any:

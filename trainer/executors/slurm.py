@@ -91,9 +91,9 @@ def _parameters(config: ExecutorConfig, name: str) -> dict[str, Any]:
     return {
         "job_name": name,
         "time": minutes,
-        "nodes": 1,
+        "nodes": config.nnodes,
         "ntasks_per_node": 1,
-        "cpus_per_task": config.cpus,
+        "cpus_per_task": config.cpus * config.nproc,
         "signal_delay_s": min(WARNING_SECONDS, minutes * 20),
         "array_parallelism": config.at_once,
         "stderr_to_stdout": True,

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from trainer.config.compose import Launch
@@ -15,6 +14,7 @@ from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
 from trainer.data.sources.in_memory import Given
 from trainer.engine.observer import Observer
+from trainer.engine.process_group import Ranks
 from trainer.errors import Interrupted, OutOfTime, no_exit
 from trainer.executors.pool import train_side_by_side
 from trainer.report.start import show_data, show_precision
@@ -28,6 +28,7 @@ from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold, training_sizes
 from trainer.run.fold_job import Saving
 from trainer.run.identify import identity_of, prepare_again
+from trainer.run.in_ranks import batchnorm_notes, join_group, train_with_the_first, trains_here
 from trainer.run.merge import Merged
 from trainer.run.missing import command_to_go_on
 from trainer.run.prepare import prepare, run_files
@@ -47,7 +48,7 @@ from trainer.run.steps.preflight import preflight_start
 from trainer.run.steps.profile import profile_start
 from trainer.run.steps.selection import selection_start
 from trainer.run.steps.stacking import OFF, in_stacks
-from trainer.run.steps.threads import set_threads
+from trainer.run.steps.threads import choose_threads
 from trainer.run.steps.weights import weights_start
 from trainer.run.time_limit import budget_of, in_order
 from trainer.run.validate import check_config
@@ -89,31 +90,36 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
         given: rows that are in memory already; None = the configuration says where they are.
     """
     config = with_home(config)
-    console, run = make_console(config.runtime.progress), named_run(config)
     check_config(config)
     check_elsewhere(config, in_memory=given is not None)
+    config, ranks = join_group(config)
+    console, run = make_console(config.runtime.progress), named_run(config)
     require_resumable(run, resume=config.resume, fold=config.cv.fold)
     experiment = prepare(config, given)
     show_start(experiment, console)
     fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))
-    choose_threads(config, experiment, fold, run)
-    idle = [*idle_options(config, launch.command), *idle_here(config, fold)]
+    asked = config.runtime.threads or recorded_threads(run)
+    choose_threads(experiment, fold, config.executor, threads=asked, parallel=config.cv.parallel)
+    notes = [*idle_here(config, fold), *batchnorm_notes(config, experiment, fold)]
+    idle = [*idle_options(config, launch.command), *notes]
     show_notes([*fold.notes, *idle], console)
     if config.profile.only:
         show_profile(config, experiment, fold, console)
         return None
     identity, unknown = identity_of(config, experiment)
     show_notes(unknown, console)
+    if not ranks.first:
+        train_with_the_first(config, experiment, fold, identity, ranks)
+        return None
     resume_plan = plan_resume_of(config, experiment, identity, run, console)
-    findings = look(config, experiment, fold, resume_plan, console)
-    findings = replace(findings, warnings=[*idle, *findings.warnings])
+    findings = look(config, experiment, fold, resume_plan, console, idle)
     directory = open_run(config, experiment, identity, findings, resume_plan, launch)
-    is_here, wanted = config.executor.name == "local", wanted_folds(config.cv.fold, experiment.plan.n_folds)
+    is_here, wanted = trains_here(config), wanted_folds(config.cv.fold, experiment.plan.n_folds)
     budget = budget_of(config.budget.hours if is_here else None, launch.door, directory, resume_plan.folds)
     budget = replace(budget, before=frozenset(wanted) - frozenset(resume_plan.folds))
     saving = Saving(directory, identity, config.checkpoint, config.force_resume, budget)
     peak_bytes = findings.profile.get("peak_bytes")
-    here = partial(train_folds, config, given, experiment, saving, fold, peak_bytes, console)
+    here = partial(train_folds, config, given, experiment, saving, fold, peak_bytes, console, ranks)
     train = here if is_here else Elsewhere(config, launch, directory, line_printer(console)).train
     baselines = Wanted(directory, identity["content"], config.baseline)
     going_on = command_to_go_on(launch.command, directory, launch.door)
@@ -123,12 +129,12 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
             if config.executor.detach and not is_here and resume_plan.folds:
                 console.print(follow_later(directory, launch), highlight=False, soft_wrap=True)
                 return None
-            while config.resume == "wait" and (
-                folds := wait_for_others(directory, wanted, config.max_epochs, line_printer(console))
-            ):
+            others = partial(wait_for_others, directory, wanted, config.max_epochs, line_printer(console))
+            while config.resume == "wait" and (folds := others()):
                 train(folds)
                 if budget.is_limited:  # what there was no time for is not asked for again
                     break
+            ranks.told(None)  # there is no further fold
             if budget.has_time_for_baselines():
                 fit_baselines(experiment, wanted, baselines, line_printer(console))
     except OutOfTime:
@@ -150,21 +156,6 @@ def show_start(experiment: Experiment, console: Console) -> None:
     level, device = experiment.recipe.level, experiment.recipe.device
     show_data(console, experiment.spec, experiment.samples, experiment.plan, str(device))
     show_precision(console, f"amp {level.opt_level}", level.rows(), level.notes)
-
-
-def choose_threads(config: RunConfig, experiment: Experiment, fold: Fold, run: Path | None) -> None:
-    """Set the number of torch threads: what is asked for, what the run had before, or what fits."""
-    set_threads(
-        experiment.recipe,
-        experiment.spec,
-        fold,
-        threads=config.runtime.threads or recorded_threads(run),
-        parallel=config.cv.parallel,
-        n_folds=experiment.plan.n_folds,
-    )
-    asked = config.runtime.threads or recorded_threads(run)
-    if config.executor.name != "local" and not asked and torch.get_num_threads() > 1:
-        torch.set_num_threads(config.executor.cpus)
 
 
 def show_profile(config: RunConfig, experiment: Experiment, fold: Fold, console: Console) -> None:
@@ -189,10 +180,12 @@ def plan_resume_of(
     )
 
 
-def look(config: RunConfig, experiment: Experiment, fold: Fold, resume_plan: ResumePlan, console: Console) -> Findings:
+def look(
+    config: RunConfig, experiment: Experiment, fold: Fold, resume_plan: ResumePlan, console: Console, idle: list[str]
+) -> Findings:
     """Look for leaks, at starting weights, model, loss and costs; where nothing is to be done, at nothing."""
     if not (resume_plan.folds or resume_plan.rewrite):
-        return Findings()
+        return Findings(warnings=idle)
     recipe, spec, samples, plan = experiment.recipe, experiment.spec, experiment.samples, experiment.plan
     audited = resume_plan.rewrite or config.audit == "strict"
     leaks = audit_start(samples, spec, plan, mode=config.audit, console=console) if audited else []
@@ -206,7 +199,7 @@ def look(config: RunConfig, experiment: Experiment, fold: Fold, resume_plan: Res
     elif config.preflight:
         warnings = preflight_start(recipe, spec, fold, training_sizes(experiment), console)
     profile = profile_start(experiment, fold, config.profile, console) if config.profile.enabled else {}
-    return Findings(leaks, weights, [*undecided, *warnings], profile)
+    return Findings(leaks, weights, [*idle, *undecided, *warnings], profile)
 
 
 def open_run(
@@ -246,6 +239,7 @@ def train_folds(
     prepared: Fold,
     peak_bytes: int | None,
     console: Console,
+    ranks: Ranks,
     folds: Sequence[int | str],
 ) -> None:
     """Train folds, one after the other or several at a time, saving each as it ends.
@@ -258,6 +252,7 @@ def train_folds(
         prepared: a fold that is prepared already.
         peak_bytes: of one training step, as the profile has measured it, or None.
         console: where progress is drawn.
+        ranks: the processes that train each fold together.
         folds: to train.
 
     Raises:
@@ -295,6 +290,7 @@ def train_folds(
             )
         else:
             in_turn = partial(train_in_turn, works, observed, print_line, experiment=experiment, saving=saving)
-            in_turn(prepared=prepared, alone=len(folds) == 1 and config.resume != "wait", track=progress_on(console))
+            alone, track = len(folds) == 1 and config.resume != "wait", progress_on(console)
+            in_turn(prepared=prepared, alone=alone, track=track, ranks=ranks)
     finally:
         shown.close()

@@ -13,19 +13,21 @@ import torch
 from trainer.config.compose import Launch
 from trainer.config.executor import ExecutorConfig
 from trainer.config.schema import RunConfig
-from trainer.errors import CheckpointError, ConfigError, FoldwiseError
+from trainer.errors import CheckpointError, ConfigError, FoldwiseError, Interrupted
 from trainer.executors.contract import Executor, FoldJob, JobState
 from trainer.executors.fold_command import FINAL_CODES, last_line, log_path, read_attempt
 from trainer.executors.ray_tasks import RayTasks
 from trainer.executors.slurm import Slurm
+from trainer.executors.torchrun import Torchrun
 from trainer.run.jobs import fold_job, note_submitted, submitted
+from trainer.run.torchrun_options import TORCHRUN, check_torchrun
 from trainer.store.fold_files import fold_directory
 from trainer.store.lock import running_elsewhere
 from trainer.store.status import survey
 from trainer.system import interrupts
 from trainer.wording.translations import _
 
-ENGINES: dict[str, Callable[[ExecutorConfig], Executor]] = {"slurm": Slurm, "ray": RayTasks}
+ENGINES: dict[str, Callable[[ExecutorConfig], Executor]] = {"slurm": Slurm, "ray": RayTasks, "torchrun": Torchrun}
 LOOK_SECONDS = 2.0
 TOLD_SECONDS = 10.0  # between two lines about a fold that trains
 QUIET_LOOKS = 3  # a job has to be gone for so many looks: files of another machine may arrive late
@@ -80,14 +82,20 @@ class Elsewhere:
             FoldwiseError: folds have failed, of the kind of the first.
             Interrupted: a signal has come; the jobs go on.
         """
-        followed = {fold: _Followed(fold_job(self.launch, self.run, fold)) for fold in folds}
+        followed = {fold: _Followed(fold_job(self.config.executor, self.launch, self.run, fold)) for fold in folds}
         self._attach(followed)
         waiting = [one for one in followed.values() if not one.id]
         if waiting:
             self._submit(waiting)
             self.print_line(f"{self.config.executor.name}: {_jobs(waiting)} submitted")
-        if not self.config.executor.detach:
+        if self.config.executor.detach:
+            return
+        try:
             self._follow(followed)
+        except Interrupted:
+            if self.config.executor.name == TORCHRUN:  # nobody is to find its processes later
+                self.engine.cancel([one.id for one in followed.values()])
+            raise
 
     def _attach(self, followed: Mapping[int | str, _Followed]) -> None:
         before = submitted(self.run, self.config.executor.name)
@@ -183,6 +191,8 @@ def check_elsewhere(config: RunConfig, *, in_memory: bool) -> None:
     if config.executor.name == "local":
         return
     named = f"executor={config.executor.name}"
+    if config.executor.name == TORCHRUN:
+        check_torchrun(config.executor)
     if in_memory:
         raise ConfigError(f"{named}: the rows are in the memory of this process: write them to a file jobs can read")
     half = config.amp.opt_level != "O0" and config.amp.dtype == "auto"

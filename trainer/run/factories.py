@@ -18,6 +18,9 @@ from trainer.engine.param_groups import grouped_optimizer
 from trainer.engine.precision.apex_backend import make_precision
 from trainer.engine.precision.compiled import compiled_call
 from trainer.engine.precision.precision import refuse_underflowing_optimizer
+from trainer.engine.process_group import ALONE, Ranks
+from trainer.engine.sharded import shard
+from trainer.engine.sync_batchnorm import synchronise
 from trainer.errors import ConfigError
 from trainer.models.adapt import adapt_calls
 from trainer.run.experiment import Recipe
@@ -32,7 +35,9 @@ LOSS_METHODS = {  # what a loss must have beside forward, and how it is written 
 }
 
 
-def fresh_learner(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module | None = None) -> Learner:
+def fresh_learner(
+    recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module | None = None, *, ranks: Ranks = ALONE
+) -> Learner:
     """Build model, loss, optimizer, scheduler and precision again, from (seed, repeat, fold) alone.
 
     Args:
@@ -40,10 +45,13 @@ def fresh_learner(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module |
         spec: what the targets mean.
         fold: it is built for.
         model: used instead of a new one (the profiler's copy), and never compiled.
+        ranks: the processes that train it together.
     """
     seed_everything(seed_of(recipe.settings.seed, *fold.rows.key))
     loss = make_loss(recipe, spec, fold)
     fold_model = make_model(recipe, spec, fold, loss.n_outputs) if model is None else model
+    if ranks.shard:
+        shard(fold_model, ranks.size)
     precision, optimizer = make_precision(
         fold_model,
         recipe.level,
@@ -56,7 +64,9 @@ def fresh_learner(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module |
     decay = recipe.fit.ema_decay
     average = None if decay is None else WeightAverage(precision.parameters, decay)
     compiled = compiled_call(fold_model) if recipe.compile and model is None else None
-    return Learner(fold_model, loss, optimizer, scheduler, precision, average, compiled)
+    if ranks.sync_batchnorm:
+        synchronise(fold_model)
+    return Learner(fold_model, loss, optimizer, scheduler, precision, average, compiled, ranks=ranks)
 
 
 def fold_scheduler(recipe: Recipe, optimizer: Optimizer, n_train: int) -> LRScheduler:

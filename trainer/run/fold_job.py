@@ -14,6 +14,7 @@ from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit import fit_steps
 from trainer.engine.observer import Observer
+from trainer.engine.process_group import ALONE, Ranks
 from trainer.engine.stepwise import Steps, take_all
 from trainer.errors import FoldBusyError, NonFiniteError
 from trainer.report.terminal import PrintLine
@@ -66,6 +67,7 @@ def train_fold(
     prepared: Fold | None = None,
     alone: bool = False,
     track: ShowProgress = no_progress,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train, score and save one fold, or resume it; one that another process writes is left to it.
 
@@ -78,6 +80,7 @@ def train_fold(
         prepared: a fold that is prepared already; used where it is this one.
         alone: no other fold is to be trained: that another process writes it is an error.
         track: shows the progress of what is computed before the first step.
+        ranks: the processes that train it together, of which this is the first.
 
     Raises:
         NonFiniteError: training diverged.
@@ -93,6 +96,7 @@ def train_fold(
             prepared=prepared,
             alone=alone,
             track=track,
+            ranks=ranks,
         )
     )
 
@@ -107,6 +111,7 @@ def fold_steps(
     prepared: Fold | None = None,
     alone: bool = False,
     track: ShowProgress = no_progress,
+    ranks: Ranks = ALONE,
 ) -> Steps[None]:
     """Yield the optimizer steps of ``train_fold``."""
     experiment, max_epochs = experiment.for_fold(name), experiment.recipe.settings.max_epochs
@@ -125,9 +130,10 @@ def fold_steps(
     ):
         if survey(saving.run, [name], max_epochs)[0].done:
             return  # by another process, meanwhile
+        ranks.told((name, directory))
         with _checkpoints(directory, saving, lock, print_line) as checkpointer:
             choice = choose_recipe(experiment, fold, observers[:1], checkpointer)
-            learner = fresh_learner(choice.recipe, spec, choice.fold)
+            learner = fresh_learner(choice.recipe, spec, choice.fold, ranks=ranks)
             settings = replace(choice.recipe.settings, max_epochs=choice.epochs)
             steps = fit_steps(learner, choice.fold.data, fold.rows, settings, spec, observers, checkpointer)
             result, weights = yield from steps

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from trainer.config.executor import n_processes
 from trainer.config.grid import is_nested
 from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
@@ -23,7 +24,7 @@ from trainer.run.experiment import Experiment
 from trainer.run.fold_data import prepared_inputs
 from trainer.run.prepare import prepare
 from trainer.run.source_hash import code, files_sha256, versions
-from trainer.store.identity import Identity, deciding_keys
+from trainer.store.identity import PROCESSES, Identity, deciding_keys
 from trainer.system.fast_import import import_compiler_when_needed
 
 UNKNOWN = b"unknown: "
@@ -37,6 +38,8 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
     length = {"max_epochs": keys.pop("max_epochs")}
     if depends_on_length(config):
         keys["max_epochs"] = length["max_epochs"]
+    if config.executor.sync_batchnorm and n_processes(config.executor) > 1:
+        keys["executor.sync_batchnorm"] = True
     keys["amp.dtype in force"] = show(recipe.level.dtype if recipe.level.computes_in_half else None)
     rows = partial(sha256_of, deciding_rows(samples))
     data_sha256, unknown = experiment.once(f"data (sha256) {id(samples)}", rows)
@@ -50,7 +53,7 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
         "config": keys,
         "content": content,
         "software": experiment.once(f"software {_named(recipe.sections)}", partial(_software, experiment)),
-        "hardware": {"device": _device(recipe.device), "threads": _threads(recipe.device)},
+        "hardware": {"device": _device(recipe.device), "threads": _threads(recipe.device), **_processes(config)},
         "length": length,
     }
     notes = [
@@ -169,6 +172,12 @@ def _parts(value: Any) -> Iterator[bytes]:
         yield f"{type(value).__name__} {value!r}".encode()
     else:
         yield UNKNOWN + type(value).__qualname__.encode()
+
+
+def _processes(config: RunConfig) -> dict[str, int]:
+    """Return how many processes train a fold together, where they are several."""
+    size = n_processes(config.executor)
+    return {PROCESSES: size} if size > 1 else {}
 
 
 def _device(device: torch.device) -> str:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainer.config.compose import Launch
+from trainer.config.executor import ExecutorConfig
 from trainer.config.overrides import key_of, quoted
 from trainer.executors.contract import FoldJob
+from trainer.run.torchrun_options import in_processes
 from trainer.store.own_files import JOBS
 from trainer.store.run_files import read_manifest
 from trainer.system.files import make_directory, write_bytes
@@ -43,7 +45,7 @@ class Submitted:
     address: str | None = None
 
 
-def fold_job(launch: Launch, run: Path, fold: int | str) -> FoldJob:
+def fold_job(executor: ExecutorConfig, launch: Launch, run: Path, fold: int | str) -> FoldJob:
     """Return the job of one fold: the command that was typed, for this fold alone, in the run that is there."""
     kept = [item for item in launch.command if key_of(item) not in SAID_ALREADY and not _of_executor(item)]
     place = run.absolute()
@@ -51,10 +53,10 @@ def fold_job(launch: Launch, run: Path, fold: int | str) -> FoldJob:
         f"run={quoted(place.name)}",
         f"paths.runs={quoted(str(place.parent))}",
         f"cv.fold={fold}",
-        *("executor=local", "cv.parallel=1", "resume=wait", "runtime.progress=plain", "audit=off", "preflight=off"),
+        *("cv.parallel=1", "resume=wait", "runtime.progress=plain", "audit=off", "preflight=off"),
     ]
-    program = (sys.executable, "-m", "trainer", "train")
-    command = (*program, *_config_folder(), *kept, *own)
+    program, how = in_processes(executor, (sys.executable, "-m", "trainer", "train"))
+    command = (*program, *_config_folder(), *kept, *own, *how)
     return FoldJob(fold, command, place, Path.cwd(), measured_bytes(run))
 
 

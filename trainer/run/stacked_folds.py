@@ -5,6 +5,7 @@ from functools import partial
 
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.engine.observer import Observer
+from trainer.engine.process_group import ALONE, Ranks
 from trainer.engine.stacked.lockstep import take_together
 from trainer.executors.messages import Fold as Name
 from trainer.executors.messages import FoldsFailed, Sent, Work, first_failure, folds_of, named
@@ -51,6 +52,7 @@ def train_in_turn(
     prepared: Fold,
     alone: bool = False,
     track: ShowProgress = no_progress,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train folds and stacks one after the other in this process.
 
@@ -63,6 +65,7 @@ def train_in_turn(
         prepared: a fold that is prepared already.
         alone: there is one fold only; see ``train_fold``.
         track: shows the progress of what is computed before the first step.
+        ranks: the processes that train each fold together, of which this is the first.
 
     Raises:
         FoldwiseError: of the first fold that failed; the others of its stack are done.
@@ -73,7 +76,7 @@ def train_in_turn(
     lanes = [observed() for _ in range(max(len(folds_of(work)) for work in works))]
     for work in works:
         if not isinstance(work, tuple):
-            one_by_one(work, lanes[0], print_line, alone=alone, track=track)
+            one_by_one(work, lanes[0], print_line, alone=alone, track=track, ranks=ranks)
             continue
         try:
             as_one(dict(zip(work, lanes, strict=False)), print_line)

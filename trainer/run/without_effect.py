@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any
 
-from trainer.config.executor import ExecutorConfig
+from trainer.config.executor import ExecutorConfig, n_processes
 from trainer.config.grid import is_nested
 from trainer.config.keys import flatten, typed
 from trainer.config.overrides import key_of
@@ -137,6 +137,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+OF_PROCESSES = ("nproc", "nnodes", "sync_batchnorm", "shard")  # options of several processes that train a fold together
+OF_JOBS = ("max_restarts", "detach")  # options of jobs anywhere
+
 RULES += tuple(
     Rule(
         f"executor.{option.name}",
@@ -144,11 +147,36 @@ RULES += tuple(
         "folds are trained by this machine: set executor=slurm or ray, or leave it out",
     )
     for option in fields(ExecutorConfig)
-    if option.name != "name"
+    if option.name not in ("name", *OF_PROCESSES)
 )
 RULES += tuple(
     Rule(f"executor.{option}", partial(_is_of_other, engine), f"{engine} alone has it: leave it out")
     for option, engine in OF_ONE_ENGINE.items()
+)
+RULES += tuple(
+    Rule(
+        f"executor.{option}",
+        lambda config: config.executor.name in ("local", "ray"),
+        "a fold is trained by one process: set executor=torchrun or slurm, or leave it out",
+    )
+    for option in OF_PROCESSES
+)
+RULES += tuple(
+    Rule(
+        f"executor.{option.name}",
+        lambda config: config.executor.name == "torchrun",
+        "torchrun begins processes of this machine: set executor=slurm, or leave it out",
+    )
+    for option in fields(ExecutorConfig)
+    if option.name not in ("name", *OF_PROCESSES, *OF_JOBS, *OF_ONE_ENGINE)
+)
+RULES += tuple(
+    Rule(
+        f"executor.{option}",
+        lambda config: config.executor.name in ("slurm", "torchrun") and n_processes(config.executor) == 1,
+        f"one process trains a fold, {why}: set executor.nproc",
+    )
+    for option, why in (("sync_batchnorm", "and sees all rows"), ("shard", "and holds all weights"))
 )
 
 RULES += tuple(

@@ -14,7 +14,7 @@ from trainer.errors import CheckpointError, ConfigError, no_exit
 from trainer.metrics.find import metric_named
 from trainer.report.formatting import number
 from trainer.report.terminal import line_printer, make_console, show_notes
-from trainer.run.cross_validate import choose_threads, named_run, show_start
+from trainer.run.cross_validate import named_run, show_start
 from trainer.run.experiment import Experiment
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
@@ -22,6 +22,7 @@ from trainer.run.identify import identity_of
 from trainer.run.merge import Merged
 from trainer.run.prepare import prepare
 from trainer.run.steps.audit import as_message, audit_start
+from trainer.run.steps.threads import choose_threads
 from trainer.run.validate import check_config, check_data
 from trainer.search.search_end import end_search
 from trainer.search.search_table import Standing, settings_text, standing, write_table
@@ -76,7 +77,8 @@ def search(config: RunConfig, launch: Launch, given: "Given | None" = None) -> M
     directory = directory or claim_directory(Path(config.paths.runs) / f"search-{launch.default_name}")
     current = _opened(config.search, configs, experiment, directory, console)
     first_fold = shared_fold(current, 0)
-    choose_threads(first, experiment, first_fold, None)
+    threads, parallel = first.runtime.threads, first.cv.parallel
+    choose_threads(experiment, first_fold, first.executor, threads=threads, parallel=parallel)
     _require_built(current, first_fold)
     with obeyed(directory):
         _train_trials(current)

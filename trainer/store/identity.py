@@ -46,6 +46,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
 )
 
 LONGEST = 40  # characters of a value shown whole
+PROCESSES = "processes"  # that train a fold together; their number may change: what they find differs by rounding
 
 Identity = Mapping[str, Mapping[str, Any]]
 
@@ -67,7 +68,7 @@ def differences(before: Identity, now: Identity, *, hardware: bool) -> dict[str,
     found: dict[str, tuple[Any, Any]] = {}
     for part in parts:
         there, here = before.get(part, {}), now.get(part, {})
-        for key in sorted(there.keys() | here.keys()):
+        for key in sorted((there.keys() | here.keys()) - {PROCESSES}):
             one, other = there.get(key, "absent"), here.get(key, "absent")
             if one != other:
                 found[key] = (one, other)
@@ -94,6 +95,14 @@ def require_same_conditions(before: Identity, now: Identity, *, what: str, force
         lines = [f"{what} under other conditions:", *describe_differences(found, most=2)]
         advice = "go on under the same, or with force_resume=true (the result is then no longer reproducible)"
         raise CheckpointError("\n".join([*lines, advice]))
+
+
+def other_processes(before: Identity, now: Identity) -> str:
+    """Say that a fold goes on with another number of processes than it was begun with, where it does."""
+    there, here = (part.get("hardware", {}).get(PROCESSES, 1) for part in (before, now))
+    if there == here:
+        return ""
+    return f"goes on with {here} process{'es' * (here > 1)}, begun with {there}: the numbers are equal but for rounding"
 
 
 def describe_differences(found: Mapping[str, tuple[Any, Any]], most: int = 3) -> list[str]:

@@ -14,6 +14,7 @@ from trainer.engine.ema import copy_into
 from trainer.engine.precision.loss_scaler import MAX_SCALE, MIN_SCALE, LossScaler
 from trainer.engine.precision.opt_levels import OptLevel
 from trainer.engine.precision.precision import HALF_TYPES, Precision
+from trainer.engine.process_group import ALONE, Ranks
 
 
 class ApexPrecision:
@@ -59,12 +60,13 @@ class ApexPrecision:
         with self.amp.scale_loss(loss / divisor, self.optimizer) as scaled_loss:
             scaled_loss.backward()
 
-    def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:
+    def step(self, optimizer: Optimizer, clip_norm: float | None, ranks: Ranks = ALONE) -> bool:
         """Clip and step; the gradients are cleared.
 
         Args:
             optimizer: the one given to the constructor.
             clip_norm: largest L2 norm of all gradients together, or None.
+            ranks: none but this process: apex under several is refused before a run begins.
 
         Returns:
             Whether the optimizer stepped (False: apex skips it for overflow).

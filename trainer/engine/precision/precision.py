@@ -14,6 +14,8 @@ from torch.overrides import TorchFunctionMode
 from trainer.engine.ema import copy_into
 from trainer.engine.precision.loss_scaler import LossScaler
 from trainer.engine.precision.opt_levels import OptLevel
+from trainer.engine.process_group import ALONE, Ranks
+from trainer.engine.sharded import own_part
 from trainer.errors import CheckpointError, ConfigError
 from trainer.system.kernels import switched_off
 
@@ -102,12 +104,13 @@ class Precision:
         scale = torch.full_like(divisor, self.scaler.scale) if isinstance(divisor, Tensor) else self.scaler.scale
         return loss * (scale / divisor)  # a number over a tensor would round twice
 
-    def step(self, optimizer: Optimizer, clip_norm: float | None) -> bool:
+    def step(self, optimizer: Optimizer, clip_norm: float | None, ranks: Ranks = ALONE) -> bool:
         """Unscale, check, clip and step; the gradients are cleared.
 
         Args:
             optimizer: steps ``self.parameters``.
             clip_norm: largest L2 norm of all gradients together, or None.
+            ranks: the processes whose gradients are summed: all then see the same overflow, and the same norm.
 
         Returns:
             Whether the optimizer stepped (False: skipped for overflow).
@@ -115,23 +118,24 @@ class Precision:
         Raises:
             NonFiniteError: too many steps in a row were skipped.
         """
-        ready = self.make_ready(clip_norm)
+        ready = self.make_ready(clip_norm, ranks)
         if ready:
             optimizer.step()
         self.end_step(stepped=ready)
         return ready
 
-    def make_ready(self, clip_norm: float | None) -> bool:
+    def make_ready(self, clip_norm: float | None, ranks: Ranks = ALONE) -> bool:
         """Unscale, check and clip the gradients; return whether the optimizer may step.
 
         Raises:
             NonFiniteError: too many steps in a row were skipped.
         """
         self._gradients_to_optimizer()
+        ranks.sum_gradients(self.parameters)
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         if self.scaler.scale != 1.0:
             torch._foreach_mul_(gradients, 1.0 / self.scaler.scale)
-        ready = self.scaler.update(overflow=self.scaler.dynamic and not all_finite(gradients))
+        ready = self.scaler.update(overflow=self.scaler.dynamic and self._overflow(gradients, ranks))
         if ready and clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, clip_norm)
         return ready
@@ -165,6 +169,11 @@ class Precision:
         if masters is not None:
             copy_into(self.parameters, masters)
             copy_into(self.model_parameters, self.parameters)
+
+    def _overflow(self, gradients: list[Tensor], ranks: Ranks) -> bool:
+        """Return whether a gradient is not finite, on whichever rank a part of it is."""
+        here = not all_finite([own_part(gradient) for gradient in gradients])
+        return bool(ranks.largest(int(here))) if ranks.shard else here
 
     def _gradients_to_optimizer(self) -> None:
         if self.has_masters:

@@ -5,13 +5,15 @@ from contextlib import contextmanager
 
 import torch
 
+from trainer.config.executor import ExecutorConfig
 from trainer.data.samples import DataSpec
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.counts import count_flops
-from trainer.run.experiment import Recipe
+from trainer.run.experiment import Experiment, Recipe
 from trainer.run.factories import make_loss, make_model
 from trainer.run.fold import Fold
 from trainer.run.steps.parallel import AUTO, why_not
+from trainer.run.torchrun_options import threads_elsewhere
 from trainer.system.resources import usable_cores
 
 SMALL_FLOPS = 5e7  # of one forward pass: below it a second thread gains nothing, and on a busy machine costs a lot
@@ -25,6 +27,24 @@ def same_threads() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def choose_threads(
+    experiment: Experiment, fold: Fold, executor: ExecutorConfig, *, threads: int | None, parallel: int | str
+) -> None:
+    """Set the number of torch threads: what is asked for, what the run had before, or what fits.
+
+    Args:
+        experiment: what is run.
+        fold: whose batch is looked at.
+        executor: where its folds are trained.
+        threads: that are asked for, or that a run which is gone on with was started with; None = none are.
+        parallel: ``cv.parallel``.
+    """
+    recipe, n_folds = experiment.recipe, experiment.plan.n_folds
+    set_threads(recipe, experiment.spec, fold, threads=threads, parallel=parallel, n_folds=n_folds)
+    if executor.name != "local" and not threads and torch.get_num_threads() > 1:
+        torch.set_num_threads(threads_elsewhere(executor))
 
 
 def set_threads(

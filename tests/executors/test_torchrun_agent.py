@@ -1,0 +1,61 @@
+"""A real torchrun around two processes: its exit code is the one that matters, and a killed process ends the others."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.places import REPOSITORY
+from trainer.executors.torchrun_agent import meeting, told
+
+FALLS = """
+import os, signal, time
+import torch.distributed as dist
+dist.init_process_group("gloo")
+dist.barrier()
+if dist.get_rank() == 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+dist.barrier()
+"""
+
+
+def test_a_killed_process_ends_the_others_with_a_line():
+    command = [sys.executable, "-m", "trainer.executors.torchrun_agent", "2", "1", sys.executable, "-c", FALLS]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    began = time.monotonic()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 128 + signal.SIGKILL, done.stderr
+    said = "unexpected error: process 1 of 2 was killed by SIGKILL (out of memory?): the others were ended"
+    assert done.stderr.splitlines()[-1] == said
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ({0: 3}, 3),
+        ({0: 1, 1: 5}, 5),  # the other has ended because this one did
+        ({0: -15, 1: 2}, 2),
+        ({0: 1, 1: -9}, 137),
+        ({1: -11}, 139),
+    ],
+)
+def test_the_code_is_that_of_what_failed_first(codes, code):
+    assert told(codes, 2) == code
+
+
+def test_several_machines_meet_on_the_first_of_the_slurm_job(tmp_path, monkeypatch):
+    (tmp_path / "scontrol").write_text("#!/bin/sh\necho node7\necho node8\n")
+    (tmp_path / "scontrol").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    job = {"SLURM_JOB_ID": "1741", "SLURM_JOB_NODELIST": "node[7-8]", "SLURM_PROCID": "1"}
+    second = meeting(2, job)
+    assert second["rdzv_endpoint"] == "node7:30241"
+    assert second["rdzv_configs"] == {"is_host": False}
+    again = meeting(2, {**job, "SLURM_PROCID": "0", "SLURM_RESTART_COUNT": "1"})
+    assert again["rdzv_configs"] == {"is_host": True}
+    assert again["run_id"] != second["run_id"]  # a job that is requeued meets anew
+    assert meeting(1, {})["rdzv_endpoint"] == "localhost:0"
