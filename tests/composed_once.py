@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import IConfigRepository
@@ -20,7 +19,6 @@ from hydra._internal.defaults_list import DefaultsList
 from hydra._internal.hydra import Hydra
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from tests.places import CONF
@@ -104,20 +102,13 @@ def not_flushed(descriptor: int) -> None:
     os.fstat(descriptor)  # raises where it is none, as that does
 
 
-def white(figure: object) -> NDArray[np.uint8]:
-    """Stand for ``plots.pixels``."""
-    return np.full((1, 1, 3), 255, np.uint8)
-
-
 def quicken() -> None:
     """Make every command line of this process quick; with ``FOLDWISE_TEST_FIGURES`` figures and files are as ever."""
     from tests import quick_runs
-    from trainer.report import plots
 
     Hydra.get_mode = mode
     FileConfigSource.load_config = loaded_once
     if not os.environ.get("FOLDWISE_TEST_FIGURES"):
         for module, name, instead in quick_runs.patches():
             setattr(module, name, instead)
-        plots.pixels = white  # before the tracker imports it
         os.fsync = not_flushed

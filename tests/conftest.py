@@ -102,7 +102,8 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
         pytest.fail("set FOLDWISE_REAL_DATA to the directory of the public data sets (CONTRIBUTING.md)", pytrace=False)
-    quick_runs.Plots.rendered = draws(item, "tests/report/") or item.get_closest_marker("renders_figures") is not None
+    marked = item.get_closest_marker("renders_figures") is not None
+    quick_runs.Plots.rendered = marked or draws(item, "tests/report/", "tests/trackers/")
     quick_runs.Plots.made = quick_runs.Plots.rendered or draws(item, "tests/pages/", "tests/faults/", "tests/api/")
 
 

@@ -5,7 +5,6 @@ import random
 from collections import Counter
 from copy import deepcopy
 from functools import cache, partial
-from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -109,12 +108,17 @@ def _checked(key, before, value):
     return "allowed"
 
 
+CHOSEN = ("data=iris", "tracker=none", "profile=off")
+SMALL = ("max_epochs=1", "batch_size=64", "audit=off", "preflight=off", "cv.n_splits=2", "cv.parallel=1")
+
+
 @cache
 def _composed(before):
     register_schema()
-    own = f"hydra.searchpath=[file://{Path.cwd()}/own]"
+    groups = {line.partition("=")[0] for line in before}
+    small = [line for line in CHOSEN if line.partition("=")[0] not in groups]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return to_run_config(compose("config", overrides=[own, "experiment=small", *before]), before)
+        return to_run_config(compose("config", overrides=[*small, *SMALL, *before]), before)
 
 
 @pytest.mark.battery

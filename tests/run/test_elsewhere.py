@@ -16,7 +16,8 @@ from trainer.executors.fold_command import RunFold, read_attempt
 from trainer.run import elsewhere
 from trainer.run.elsewhere import Elsewhere, check_elsewhere
 
-QUICK = ("data=wine", "cv.n_splits=2", "profile=off", "audit=off", "executor.max_restarts=2")
+QUICK = ("data=wine", "max_epochs=3", "cv.n_splits=2", "profile=off", "audit=off", "baseline=off", "tracker=none")
+QUICK += ("executor.max_restarts=2",)
 DIES = "import os, pathlib, signal; os.kill(os.getpid(), signal.SIGKILL)"
 DONE = "import pathlib; pathlib.Path('fold_0').mkdir(exist_ok=True); pathlib.Path('fold_0/ok').touch()"
 DIES_ONCE = f"import pathlib\nif pathlib.Path('second').exists():\n    {DONE}\n    raise SystemExit\n"
@@ -67,7 +68,7 @@ def test_folds_trained_as_jobs_have_the_bits_of_those_trained_here(train, tmp_pa
     assert "fold 1: done on " in there.out
     first, second = ((tmp_path / f"runs/{run}/oof.parquet").read_bytes() for run in ("here", "there"))
     assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
-    assert "fold 1: epoch 20/20" in (tmp_path / "runs/there/jobs/fold_1.log").read_text()
+    assert "fold 1: epoch 3/3" in (tmp_path / "runs/there/jobs/fold_1.log").read_text()
 
 
 @pytest.fixture
