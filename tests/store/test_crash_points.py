@@ -22,7 +22,7 @@ IDENTITY = {"config": {}, "content": {}, "software": {}, "hardware": {}, "length
 def train(run):
     """What a run does with one fold: lock, train with a save after each step, write the result, clean up."""
     directory = run / "fold_0"
-    with FoldLock(directory) as lock:
+    with FoldLock(directory) as lock, lock.explaining():
         if survey(run, [0], 1)[0].done:
             return
         checkpointer = Checkpointer(
@@ -36,7 +36,9 @@ def train(run):
         with checkpointer:
             it = learner(decay=0.5)
             result, weights = fit(it, dataset(11), fold(11, (0, 5)), settings(max_epochs=1), SPEC, [], checkpointer)
-        save_fold(directory, result, amp={}, identity=IDENTITY, files={"model.safetensors": to_safetensors(weights)})
+        own = {"model.safetensors": to_safetensors(weights)}
+        save_fold(directory, result, amp={}, identity=IDENTITY, files=own, still_ours=lock.require_ours)
+        lock.require_ours()
         remove_all(directory)
 
 

@@ -13,7 +13,6 @@ from trainer.errors import CheckpointError, NonFiniteError
 from trainer.store import checkpoints
 from trainer.store.checkpoints import Position
 from trainer.store.identity import Identity, other_processes, require_same_conditions
-from trainer.store.own_files import sweep_fold
 
 
 class Checkpointer:
@@ -64,7 +63,6 @@ class Checkpointer:
             CheckpointError: none is good, or it is of another run.
         """
         if self.writes:
-            sweep_fold(self.directory, older_than_seconds=0)  # nobody else writes here
             checkpoints.sweep_unfinished(self.directory)
         loaded = checkpoints.load(self.directory) if self.writes else None
         position = learner.ranks.told(None if loaded is None else loaded.position)
@@ -134,7 +132,7 @@ class Checkpointer:
         if not self.writes:
             return
         state = {"captured": captured, "identity": self.identity}
-        self._writing = self._thread.submit(checkpoints.save, self.directory, position, state)
+        self._writing = self._thread.submit(checkpoints.save, self.directory, position, state, self.still_ours)
         if not self.settings.background:
             self.wait()
 

@@ -137,12 +137,13 @@ def fold_steps(
             settings = replace(choice.recipe.settings, max_epochs=choice.epochs)
             steps = fit_steps(learner, choice.fold.data, fold.rows, settings, spec, observers, checkpointer)
             result, weights = yield from steps
-        lock.require_ours()
         result = replace(result, picked=choice.picked, seconds=result.seconds + choice.seconds)
         scaler = learner.precision.scaler
         amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
         files = _files(fitted_facts(spec, choice.fold), weights, choice.curves, saving.checkpoint)
-        save_fold(directory, result, amp=amp, identity=saving.identity, files=files)
+        ours = lock.require_ours
+        save_fold(directory, result, amp=amp, identity=saving.identity, files=files, still_ours=ours)
+        ours()
         if not saving.checkpoint.keep_final:
             remove_all(directory)
         remove_fits(directory)

@@ -7,6 +7,7 @@ never loaded.
 import hashlib
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,16 @@ class Loaded:
     notes: tuple[str, ...] = ()
 
 
-def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
+def save(
+    directory: Path, position: Position, state: dict[str, Any], still_ours: Callable[[], None] = lambda: None
+) -> None:
     """Write a checkpoint and then its mark; older ones than the newest two go.
+
+    Args:
+        directory: of the fold.
+        position: the checkpoint stands at.
+        state: tensors and plain values.
+        still_ours: raises where another process has taken the fold over; asked at the last moment before each change.
 
     Raises:
         StorageError: it cannot be written; the ones before are untouched.
@@ -62,7 +71,7 @@ def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
     data = buffer.getbuffer()
     path = _state_path(directory, position.step)
     run = directory.parent
-    write_bytes(path, data, root=run, what=N_("checkpoint"))
+    write_bytes(path, data, root=run, what=N_("checkpoint"), may_replace=still_ours)
     mark = {
         "schema": SCHEMA,
         "epoch": position.epoch,
@@ -70,8 +79,9 @@ def save(directory: Path, position: Position, state: dict[str, Any]) -> None:
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    write_bytes(path.with_suffix(".json"), sealed(mark), root=run, what=N_("checkpoint"))
+    write_bytes(path.with_suffix(".json"), sealed(mark), root=run, what=N_("checkpoint"), may_replace=still_ours)
     marks = _marks(directory)
+    still_ours()  # after the look: what is deleted was there while the fold was ours
     here = marks.index(path.with_suffix(".json"))
     for other in [*marks[:here], *marks[here + KEPT :]]:  # later ones are of other steps: a forced change of batch_size
         _remove_checkpoint(other)

@@ -5,7 +5,7 @@ Folds are merged from these files only, so folds run in one process or as separa
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from trainer.errors import CheckpointError
 from trainer.results import EpochRecord, FoldResult
 from trainer.store.identity import Identity
 from trainer.store.own_files import ALL as ALL
-from trainer.store.own_files import DIVERGED
+from trainer.store.own_files import DIVERGED, DONE
 from trainer.store.run_files import parquet_bytes
 from trainer.system import arrow_files
 from trainer.system.files import make_directory, remove, sealed, unsealed, write_bytes
@@ -48,7 +48,13 @@ def fold_directory(run: Path, fold: int | str) -> Path:
 
 
 def save_fold(
-    directory: Path, result: FoldResult, *, amp: Mapping[str, Any], identity: Identity, files: Mapping[str, bytes]
+    directory: Path,
+    result: FoldResult,
+    *,
+    amp: Mapping[str, Any],
+    identity: Identity,
+    files: Mapping[str, bytes],
+    still_ours: Callable[[], None] = lambda: None,
 ) -> None:
     """Write a finished fold; ``DONE`` comes last, so a fold without it does not count.
 
@@ -58,24 +64,29 @@ def save_fold(
         amp: skipped steps and final loss scale.
         identity: what it was made of.
         files: other content by name.
+        still_ours: raises where another process has taken the fold over; asked at the last moment before each change.
 
     Raises:
         StorageError: it cannot be written.
     """
     run = directory.parent
     make_directory(directory, run)
-    remove(directory / "DONE", run)  # of a shorter training: it does not fit the files that follow
+    if is_there(directory / DONE, run):  # of a shorter training: it does not fit the files that follow
+        still_ours()
+        remove(directory / DONE, run)
     lines = "".join(json.dumps(asdict(record)) + "\n" for record in result.epochs)
     written = {**files, "metrics.jsonl": lines.encode(), "oof.parquet": _predictions(result)}
     for name, data in written.items():
-        write_bytes(directory / name, data, root=run, what=CALLED.get(name, "result of the fold"))
+        write_bytes(
+            directory / name, data, root=run, what=CALLED.get(name, "result of the fold"), may_replace=still_ours
+        )
     done = {
         **{key: value for key, value in asdict(result).items() if not isinstance(value, np.ndarray)},
         "amp": dict(amp),
         "identity": dict(identity),
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in written.items()},
     }
-    write_bytes(directory / "DONE", sealed(done), root=run, what=N_("result of the fold"))
+    write_bytes(directory / "DONE", sealed(done), root=run, what=N_("result of the fold"), may_replace=still_ours)
     remove(directory / DIVERGED, run)
 
 

@@ -82,9 +82,9 @@ class InnerRecords:
             CheckpointError: another process has taken the fold over.
             StorageError: it cannot be written.
         """
-        self.still_ours()
         record = {"made_of": dict(made_of), "identity": dict(self.identity), **asdict(fit)}
-        write_bytes(self._path(candidate, inner), sealed(record), root=self.directory.parent, what=N_("inner fit"))
+        path, run = self._path(candidate, inner), self.directory.parent
+        write_bytes(path, sealed(record), root=run, what=N_("inner fit"), may_replace=self.still_ours)
 
     def _path(self, candidate: int, inner: int) -> Path:
         return self.directory / f"inner-{candidate}-{inner}.json"

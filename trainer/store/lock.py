@@ -1,5 +1,9 @@
 """One writer per fold: a lock file that says who holds it, kept alive by a heartbeat.
 
+Whoever takes a lock over writes its own and then sweeps away what is half written; whoever writes a file of the fold
+looks at the lock when all is on the disk but the name. So a process that stood still, or was cut off, and comes back
+changes nothing: it finds the other's lock, or its half-written file gone.
+
 A lock is left over when its process is gone (seen on the same machine) or its heartbeat has stopped (seen from
 any machine that shares the directory). Ages are measured in the file system's own time: clocks may differ.
 """
@@ -12,12 +16,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trainer.errors import CheckpointError, FoldBusyError, ForeignFileError, StorageError
 from trainer.store.own_files import LOCK as NAME
+from trainer.store.own_files import sweep_fold
 from trainer.system.files import directory_lock, make_directory, remove, storage_error, write_bytes
 from trainer.system.folders import opened, read_file
 from trainer.wording.translations import N_, _
@@ -37,6 +42,7 @@ class Holder:
         machine: boot and process namespace; pids can be looked up only where they are equal.
         token: of this one lock.
         since: when it was taken, by its machine's clock ("" where an older version took it).
+        attempt: 1, or one more than that of the lock it took over.
     """
 
     host: str
@@ -45,6 +51,7 @@ class Holder:
     machine: str
     token: str
     since: str = ""
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,18 +98,27 @@ class FoldLock:
         self._heart = threading.Thread(target=self._beat, name="foldwise-heartbeat", daemon=True)
 
     def __enter__(self) -> "FoldLock":
-        folder, run = self.path.parent, self.path.parent.parent
-        make_directory(folder, run)
+        folder = self.path.parent
+        make_directory(folder, folder.parent)
         try:
-            with directory_lock(folder, run):
-                running = running_elsewhere(folder)
-                if running is not None:
-                    raise FoldBusyError(_("{folder} is {running}").format(folder=folder, running=running.described()))
-                write_bytes(self.path, json.dumps(asdict(self.holder)).encode(), root=run, what=N_("lock"))
+            self._take()
+        except StorageError:  # another has swept it away, while this process stood still, or the disk is full
+            self._take()
         except OSError as error:
             raise storage_error(error, folder, 0, N_("lock")) from error
         self._heart.start()
         return self
+
+    def _take(self) -> None:
+        folder, run = self.path.parent, self.path.parent.parent
+        with directory_lock(folder, run):
+            running = running_elsewhere(folder)
+            if running is not None:
+                raise FoldBusyError(_("{folder} is {running}").format(folder=folder, running=running.described()))
+            before = read_holder(self.path)
+            self.holder = replace(self.holder, attempt=1 if before is None else before.attempt + 1)
+            write_bytes(self.path, json.dumps(asdict(self.holder)).encode(), root=run, what=N_("lock"))
+            sweep_fold(folder, older_than_seconds=0)  # whoever stood still while writing finds its file gone
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
@@ -126,7 +142,8 @@ class FoldLock:
         folder = self.path.parent
         by = "another process, which is done with it"
         if now is not None:
-            by = f"{now.host}:{now.pid}" + (f" since {now.since}" if now.since else "")
+            attempt = f" (attempt {now.attempt}, this is {self.holder.attempt})" if now.attempt > 1 else ""
+            by = f"{now.host}:{now.pid}" + (f" since {now.since}" if now.since else "") + attempt
         raise FoldLostError(
             f"fold {folder.name.removeprefix('fold_')} of {folder.parent} was taken over by {by}\n"
             f"this process gave no sign of life for more than {SILENT_SECONDS:.0f} seconds (was it stopped, or the "

@@ -26,7 +26,14 @@ PARTIAL_NAME = re.compile(r"(.+)\.tmp\.\d+-[0-9a-f]{6}")  # the file's own name,
 STALE_SECONDS = 60.0  # a partial file in a shared directory that is older belongs to nobody
 
 
-def write_bytes(path: Path, data: bytes | memoryview, *, root: Path | None = None, what: str = "") -> None:
+def write_bytes(
+    path: Path,
+    data: bytes | memoryview,
+    *,
+    root: Path | None = None,
+    what: str = "",
+    may_replace: Callable[[], None] | None = None,
+) -> None:
     """Write ``data`` to ``path`` so that a crash leaves the old file or the new one, never a part.
 
     Args:
@@ -35,6 +42,7 @@ def write_bytes(path: Path, data: bytes | memoryview, *, root: Path | None = Non
         root: no link between it and the file is followed, and nothing but a plain file replaced (see
             ``trainer.system.folders``); None = wherever the path leads.
         what: is written, for the message: ``checkpoint``.
+        may_replace: is called when all is on the disk but the name; the file is not replaced where it raises.
 
     Raises:
         StorageError: the disk is full or not writable; names the file, the need and what is free.
@@ -45,16 +53,20 @@ def write_bytes(path: Path, data: bytes | memoryview, *, root: Path | None = Non
         with opened(path.parent, root or path.parent) as folder:
             if root is not None:
                 require_kind(kind_at(path.name, folder), path)
-            _write_and_replace(folder, partial, path, data)
+            _write_and_replace(folder, partial, path, data, may_replace)
     except OSError as error:
         raise storage_error(error, path, len(data), what) from error
 
 
-def _write_and_replace(folder: int, partial: str, path: Path, data: bytes | memoryview) -> None:
+def _write_and_replace(
+    folder: int, partial: str, path: Path, data: bytes | memoryview, may_replace: Callable[[], None] | None
+) -> None:
     """Every step is one call of os: the tests stop at each."""
     try:
         _require_free(path.parent, len(data))
         _write_and_sync(folder, partial, data)
+        if may_replace is not None:
+            may_replace()
         os.replace(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         os.fsync(folder)
     except BaseException:
@@ -140,11 +152,26 @@ def _seal(values: Mapping[str, Any]) -> str:
 
 @contextmanager
 def directory_lock(directory: Path, root: Path) -> Iterator[None]:
-    """Let one process at a time into a short block; where the file system has no locks, everyone."""
+    """Let one process at a time into a short block; where the file system has no locks, everyone.
+
+    One that stands still in its block keeps the others out for a minute, not for ever.
+    """
     with opened(directory, root) as descriptor:
-        with suppress(OSError):  # ENOLCK, ENOTSUP: some network file systems
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        until = time.monotonic() + STALE_SECONDS
+        while _is_held(descriptor) and time.monotonic() < until:
+            time.sleep(0.02)
         yield
+
+
+def _is_held(descriptor: int) -> bool:
+    """Take a lock, or return whether another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # ENOLCK, ENOTSUP: some network file systems
+        return False
+    return False
 
 
 def make_directory(directory: Path, root: Path | None = None) -> None:
