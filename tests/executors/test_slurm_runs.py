@@ -82,6 +82,24 @@ def test_a_job_that_is_warned_saves_and_goes_on_from_there(begin, up, place, alo
     assert oof(place, "warned") == alone
 
 
+def test_a_fold_that_is_longer_than_the_time_limit_goes_on_several_times(begin, place, alone):
+    limit = ("executor.hours=0.017", "executor.max_restarts=9")  # a minute; Slurm warns up to a minute before
+    code, out, err = ended(begin("run=limited", "executor=slurm", *limit, "model.seconds=3"))  # 72 s of a fold
+    assert (code, err) == (0, ""), out
+    assert max(read_attempt(place / "runs/limited", fold).number for fold in range(3)) >= 3
+    assert oof(place, "limited") == alone
+
+
+def test_a_second_person_follows_the_jobs_of_the_first(begin, place, alone):
+    first = begin("run=shared", *SLURM)
+    wait_for(lambda: training(place, "shared", 0))
+    code, out, err = ended(begin("run=shared", *SLURM))
+    assert (code, err) == (0, ""), out
+    assert "slurm: following jobs of fold 0, 1, 2 (" in out
+    assert ended(first)[0] == 0
+    assert oof(place, "shared") == alone
+
+
 def test_jobs_that_are_pre_empted_go_on_when_the_others_are_done(begin, up, place, alone):
     process = begin("run=preempted", *SLURM)
     wait_for(lambda: training(place, "preempted", 0))

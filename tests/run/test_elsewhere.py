@@ -10,7 +10,7 @@ import pytest
 from tests.places import REPOSITORY
 from trainer.config.executor import ExecutorConfig
 from trainer.config.schema import RunConfig
-from trainer.errors import CheckpointError, ConfigError, NonFiniteError
+from trainer.errors import CheckpointError, ConfigError, FoldBusyError, NonFiniteError
 from trainer.executors.contract import FoldJob, JobState
 from trainer.executors.fold_command import RunFold, read_attempt
 from trainer.run import elsewhere
@@ -125,6 +125,25 @@ def test_a_job_that_somebody_cancels_is_not_started_again(follow):
         follow(DONE, Threads(begins=False, reason="cancelled"))
 
 
+class Silent(Threads):
+    """An engine that takes jobs and then says no more."""
+
+    def states(self, ids):
+        return dict.fromkeys(ids, JobState("unknown", "Unable to contact slurm controller"))
+
+
+def test_an_engine_that_never_answers_is_not_waited_for_without_end(follow, tmp_path, monkeypatch):
+    monkeypatch.setattr(elsewhere, "UNANSWERED_SECONDS", 0.1)
+    with pytest.raises(FoldBusyError, match="the same command follows them") as failed:
+        follow("", Silent())
+    assert str(failed.value).startswith("slurm has not answered for 0 minutes (Unable to contact slurm controller)")
+    seen = [True] * 20
+    monkeypatch.setattr(elsewhere, "running_elsewhere", lambda folder: seen.pop() if seen else None)
+    with pytest.raises(FoldBusyError):
+        follow("", Silent())
+    assert not seen  # as long as a fold trains there is something to follow
+
+
 def test_jobs_of_before_are_followed_not_submitted_again(follow, tmp_path):
     engine = Threads()
     gate = threading.Event()
@@ -137,6 +156,33 @@ def test_jobs_of_before_are_followed_not_submitted_again(follow, tmp_path):
     printed = follow(DIES, engine)
     gate.set()
     assert printed == ["slurm: following job of fold 0 (7) of before", "fold 0: done"]
+
+
+def test_jobs_that_train_are_followed_and_what_others_train_is_left_to_them(train, tmp_path, monkeypatch):
+    """Whoever comes back, or a second person, finds folds that are being trained: by jobs, or by another process."""
+    engine = Threads()
+    monkeypatch.setitem(elsewhere.ENGINES, "slurm", engine)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    assert train(*QUICK, "run=a1", "cv.fold=0").code == 0  # the run is there
+    fold = tmp_path / "runs/a1/fold_1"
+    fold.mkdir()
+    (fold / "LOCK").write_text('{"host": "n3", "pid": 4, "started": "1", "machine": "another", "token": "t"}')
+    left = train(*QUICK, "run=a1", "executor=slurm")
+    assert (left.code, engine.jobs) == (75, {})
+    assert "fold 1 left to other processes" in left.err
+
+    def job():
+        threading.Event().wait(1)
+        (fold / "LOCK").unlink()
+        RunFold(elsewhere.fold_job(ExecutorConfig(), SimpleNamespace(command=QUICK[:-1]), tmp_path / "runs/a1", 1))()
+
+    engine.jobs["7"] = threading.Thread(target=job)
+    (tmp_path / "runs/a1/jobs").mkdir()
+    (tmp_path / "runs/a1/jobs/submitted.json").write_text('{"engine": "slurm", "jobs": {"1": "7"}}')
+    engine.jobs["7"].start()
+    followed = train(*QUICK, "run=a1", "executor=slurm")
+    assert (followed.code, len(engine.jobs)) == (0, 1), followed.err
+    assert "slurm: following job of fold 1 (7) of before" in followed.out
 
 
 def test_what_no_other_machine_can_do_is_refused():

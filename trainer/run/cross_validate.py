@@ -125,8 +125,8 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     going_on = command_to_go_on(launch.command, directory, launch.door)
     try:
         with obeyed(directory), interrupts.until(budget.ends_at):
-            train(resume_plan.folds)
-            if config.executor.detach and not is_here and resume_plan.folds:
+            train(resume_plan.folds if is_here else resume_plan.unfinished)
+            if config.executor.detach and not is_here and resume_plan.unfinished:
                 console.print(follow_later(directory, launch), highlight=False, soft_wrap=True)
                 return None
             others = partial(wait_for_others, directory, wanted, config.max_epochs, line_printer(console))

@@ -13,7 +13,7 @@ import torch
 from trainer.config.compose import Launch
 from trainer.config.executor import ExecutorConfig
 from trainer.config.schema import RunConfig
-from trainer.errors import CheckpointError, ConfigError, FoldwiseError, Interrupted
+from trainer.errors import CheckpointError, ConfigError, FoldBusyError, FoldwiseError, Interrupted
 from trainer.executors.contract import Executor, FoldJob, JobState
 from trainer.executors.fold_command import FINAL_CODES, last_line, log_path, read_attempt
 from trainer.executors.ray_tasks import RayTasks
@@ -30,6 +30,7 @@ from trainer.wording.translations import _
 ENGINES: dict[str, Callable[[ExecutorConfig], Executor]] = {"slurm": Slurm, "ray": RayTasks, "torchrun": Torchrun}
 LOOK_SECONDS = 2.0
 TOLD_SECONDS = 10.0  # between two lines about a fold that trains
+UNANSWERED_SECONDS = 900.0  # a controller that is started again, or another that takes over, needs minutes
 QUIET_LOOKS = 3  # a job has to be gone for so many looks: files of another machine may arrive late
 
 
@@ -80,10 +81,14 @@ class Elsewhere:
         Raises:
             ConfigError: the engine is not there, or refuses the jobs.
             FoldwiseError: folds have failed, of the kind of the first.
+            FoldBusyError: the engine does not answer, and nobody trains.
             Interrupted: a signal has come; the jobs go on.
         """
         followed = {fold: _Followed(fold_job(self.config.executor, self.launch, self.run, fold)) for fold in folds}
         self._attach(followed)
+        others = [fold for fold, one in followed.items() if not one.id and self._is_trained(fold)]
+        for fold in others:  # by no job of this engine: left to whoever does
+            del followed[fold]
         waiting = [one for one in followed.values() if not one.id]
         if waiting:
             self._submit(waiting)
@@ -120,8 +125,13 @@ class Elsewhere:
         note_submitted(self.run, self.config.executor.name, self.engine.address, ids)
 
     def _follow(self, followed: dict[int | str, _Followed]) -> None:
+        answered = time.monotonic()
         while followed:
             states = self.engine.states([one.id for one in followed.values()])
+            if self._is_heard_of(followed, states):
+                answered = time.monotonic()
+            elif time.monotonic() - answered > UNANSWERED_SECONDS:
+                raise _unanswered(self.config.executor.name, states)
             folds = survey(self.run, list(followed), self.config.max_epochs)
             for fold in folds:
                 one = followed[fold.fold]
@@ -140,10 +150,17 @@ class Elsewhere:
         if self.failed:
             raise _failure(self.run, self.failed)
 
+    def _is_heard_of(self, followed: Mapping[int | str, _Followed], states: Mapping[str, JobState]) -> bool:
+        """Whether the engine answers, or a fold is seen training all the same."""
+        return any(state.state != "unknown" for state in states.values()) or any(map(self._is_trained, followed))
+
+    def _is_trained(self, fold: int | str) -> bool:
+        return running_elsewhere(fold_directory(self.run, fold)) is not None
+
     def _has_ended(self, one: _Followed, state: JobState) -> bool:
         """Whether a fold's job is gone for good, and no process writes the fold."""
-        running = running_elsewhere(fold_directory(self.run, one.job.fold))
-        one.gone_looks = one.gone_looks + 1 if state.state == "gone" and running is None else 0
+        is_gone = state.state == "gone" and not self._is_trained(one.job.fold)
+        one.gone_looks = one.gone_looks + 1 if is_gone else 0
         return one.gone_looks >= QUIET_LOOKS
 
     def _start_again(self, one: _Followed, state: JobState) -> bool:
@@ -230,6 +247,12 @@ def _how(code: int | None, state: JobState, *, began: bool) -> str:
     if code < 0:
         return f"killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
     return f"ended with exit code {code}"
+
+
+def _unanswered(engine: str, states: Mapping[str, JobState]) -> FoldBusyError:
+    reason = next((state.reason for state in states.values() if state.reason), "")
+    said = f"{engine} has not answered for {UNANSWERED_SECONDS / 60:.0f} minutes{f' ({reason})' if reason else ''}"
+    return FoldBusyError(f"{said}, and no fold is seen training\nits jobs may go on: the same command follows them")
 
 
 def _failure(run: Path, failed: Mapping[int | str, tuple[int, str]]) -> FoldwiseError:

@@ -45,6 +45,11 @@ class ResumePlan:
         """The folds to train now."""
         return [state.fold for state in self.states if state.action != "skip"]
 
+    @property
+    def unfinished(self) -> list[int | str]:
+        """The folds that are not done, those that other processes write among them: their jobs can be followed."""
+        return [state.fold for state in self.states if not state.done]
+
 
 def require_resumable(run: Path | None, *, resume: str, fold: int | str | None) -> None:
     """Refuse at once what ``resume`` forbids, what is not Foldwise's, and a fold that another process is writing.
