@@ -85,7 +85,7 @@ MISTAKES = [
     ("fit.cutmix_alpha=1", "fit.cutmix_alpha pastes boxes of images (B, C, H, W), and the input 'numeric' is (B, 64)"),
     ("fit.head_lr=1e-4 scheduler=cosine scheduler.eta_min=1e-3", "scheduler.eta_min=0.001 is above the learning rate"),
     ("amp.loss_scale=-2", "neither 'dynamic' nor a positive number"),
-    ("tracker.name=wandbb", "tracker=wandbb: no such tracker; have: none, tensorboard"),
+    ("tracker.name=wandbb", "tracker=wandbb: no such tracker: did you mean 'wandb'?"),
     ("tracker=[tensorboard,tensorbord]", "tracker=tensorbord: no such tracker: did you mean 'tensorboard'?"),
     ("tracker.mine._target_=os.system", "tracker.mine._target_: 'os.system' is not allowed"),
     ("tracker.mine=5", "tracker.mine=5: a tracker is a section with _target_"),

@@ -56,7 +56,7 @@ PARTS = {
     "optimizer": Part(("torch.optim.",), ("params",)),
     "scheduler": Part(("torch.optim.lr_scheduler.",), ("optimizer",)),
     "splitter": Part(("sklearn.model_selection.",), ("n_splits", "shuffle", "random_state")),
-    "tracker": Part(("trainer.trackers.",), ("directory",)),
+    "tracker": Part(("trainer.trackers.",), ("directory", "print_line")),
 }
 STEP_COUNTS = (
     "total_steps",

@@ -29,7 +29,7 @@ EVENTS = r"events\.out\.tfevents\..+"
 RUN_FILE = re.compile(
     r"(config\.yaml|(manifest|folds|split|profile|cv|pretrained|blend|decision|training_rows|partial)\.json"
     r"|rows\.parquet|(partial_)?oof\.(parquet|csv)"
-    rf"|report\.(md|html)|STOP|{EVENTS})"
+    rf"|report\.(md|html)|STOP|tracker-(mlflow|wandb)\.json|{EVENTS})"
 )
 FOLD_FILE = re.compile(
     r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner)\.json|model\.(safetensors|pth)"
@@ -40,6 +40,11 @@ PLOT_FILE = re.compile(r"(learning_curves|confusion_matrix|precision_recall|resi
 JOB_FILE = re.compile(r"submitted\.json|fold_(\d+|all)\.(json|log)")  # of folds that were trained as jobs of an engine
 FOLD, PLOTS, JOBS = re.compile(r"fold_(\d+|all)"), "plots", "jobs"
 FILES_OF = {PLOTS: PLOT_FILE, JOBS: JOB_FILE}
+
+
+def tracked_ids(tracker: str) -> str:
+    """Return the name of the file with what a tracking server calls a run and its folds."""
+    return f"tracker-{tracker}.json"
 
 
 def is_run_file(name: str) -> bool:

@@ -12,6 +12,9 @@ from trainer.engine.observer import Observer
 from trainer.errors import ConfigError
 from trainer.trackers.console import PlainLines, ProgressBars
 from trainer.trackers.contained import METHODS, Contained
+from trainer.trackers.sender import USER_OF_URI
+
+SECRET = "holds a user or password, which the run would keep: use MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
 
 
 def tracker_problems(sections: Mapping[str, Any], plugins: Sequence[str]) -> list[str]:
@@ -24,9 +27,17 @@ def tracker_problems(sections: Mapping[str, Any], plugins: Sequence[str]) -> lis
         found = check_section("tracker", section, plugins)
         target = None if found else resolve_target("tracker", section["_target_"], plugins)
         if isinstance(target, type):
-            found = _lacking(target, section["_target_"])
+            found = [*_lacking(target, section["_target_"]), *_package_problems(name, target)]
+        found += [f"tracker.{key}: {SECRET}" for key, value in section.items() if USER_OF_URI.search(str(value))]
         problems += [problem.replace("tracker", f"tracker.{name}", 1) for problem in found]
     return problems
+
+
+def _package_problems(name: str, target: type) -> list[str]:
+    needs = getattr(target, "needs", None)
+    if needs is None or find_spec(needs) is not None:
+        return []
+    return [f"tracker={name}: needs {needs}, which is not installed: pip install 'foldwise[{needs}]'"]
 
 
 def make_trackers(
@@ -45,7 +56,7 @@ def make_trackers(
     """
     trackers: list[Observer] = []
     for name, section in sections.items():
-        tracker = construct("tracker", section, plugins, directory=directory)
+        tracker = construct("tracker", section, plugins, directory=directory, print_line=print_line)
         lacking = _lacking(tracker, section["_target_"])
         if lacking:
             raise ConfigError(lacking[0])
