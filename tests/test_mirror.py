@@ -22,7 +22,7 @@ NO_MIRROR = (
 
 # Names that two packages share because the field has one word for what both are about, each in its own place.
 SHARED_NAMES = {
-    "search": "foldwise search, its options, and what it does",
+    "search": "foldwise search, its options, what it does, and the same from Python",
     "status": "foldwise status, and how far folds are",
     "audit": "foldwise audit, and the step of a run",
     "blend": "foldwise blend, and what it does",

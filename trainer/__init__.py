@@ -1,7 +1,7 @@
 """k-fold training you can trust, from Python: ``import trainer as fw; run = fw.cross_validate(frame, model="mlp")``.
 
-Names are imported when they are used, so that ``import trainer`` is quick and imports no torch. ``trainer.audit`` and
-``trainer.look`` are packages and functions: called, they audit data and look at it.
+Names are imported when they are used, so that ``import trainer`` is quick and imports no torch. ``trainer.audit``,
+``trainer.look`` and ``trainer.search`` are packages and functions: called, they audit, look and search.
 """
 
 import sys
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from trainer.api.listing import runs
     from trainer.api.look import look
     from trainer.api.runs import Run, open_run
+    from trainer.api.search import search
     from trainer.api.training import cross_validate
 
-# search joins them when there is something behind the name
 PLACES = {
     "read_table": "trainer.api.data",
     "table": "trainer.api.data",
@@ -35,6 +35,7 @@ PLACES = {
     "Data": "trainer.api.data",
     "audit": "trainer.audit",
     "look": "trainer.look",
+    "search": "trainer.search",
     "cross_validate": "trainer.api.training",
     "open_run": "trainer.api.runs",
     "Run": "trainer.api.runs",
@@ -48,6 +49,7 @@ PLACES = {
 CALLED = {
     "trainer.audit": "trainer.api.audit",
     "trainer.look": "trainer.api.look",
+    "trainer.search": "trainer.api.search",
 }  # packages that are functions too, and where these are
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "open_run",
     "read_table",
     "runs",
+    "search",
     "table",
     "texts",
 ]

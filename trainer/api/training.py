@@ -3,6 +3,7 @@
 import multiprocessing
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -68,14 +69,24 @@ def cross_validate(
         >>> sorted(run.metrics)[:2], len(run.oof)
         (['accuracy', 'average_precision'], 60)
     """
-    _refuse_while_imported()
-    rows = as_data(data if y is None else (data, y))
     named = {"model": model, "loss": loss, "amp": amp, "cv": cv, PREPROCESS: preprocess, "run": run, **options}
-    overrides = [*_data_overrides(rows, has_preprocess=preprocess is not None), *as_overrides(named)]
+    return Run(train_named(data if y is None else (data, y), named))
+
+
+def train_named(data: Any, named: Mapping[str, Any]) -> Path:
+    """Train, or search, as keyword arguments say, and return the directory.
+
+    Args:
+        data: as ``cross_validate`` takes it.
+        named: keys of the configuration.
+    """
+    _refuse_while_imported()
+    rows = as_data(data)
+    overrides = [*_data_overrides(rows, has_preprocess=named.get(PREPROCESS) is not None), *as_overrides(named)]
     config, launch = _composed(overrides, rows)
     given = _given(config, rows)
     _settle_processes(config, given)
-    return Run(_train(config, launch, given))
+    return _train(config, launch, given)
 
 
 def _refuse_while_imported() -> None:
