@@ -15,8 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = os.environ.get("FOLDWISE_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+IN_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; FOLDWISE_CHROMIUM may name it"),
+]
 SECONDS = 30.0
 # the pipe is descriptors 3 and 4 of the browser
 AS_3_AND_4 = (

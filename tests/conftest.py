@@ -17,6 +17,7 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.hydra import Hydra
 
 from tests import composed_once, quick_runs
+from tests.browser import browser_page
 from tests.fake_results import make_fold, make_result
 from tests.places import REAL_DATA, REPOSITORY
 
@@ -165,3 +166,11 @@ def fake_result():
 @pytest.fixture
 def fake_fold():
     return make_fold
+
+
+@pytest.fixture(scope="module")
+def page():
+    """An empty page of a headless browser, which must have had nothing to complain of in the end."""
+    with browser_page() as page:
+        yield page
+        assert page.complaints == []

@@ -4,23 +4,13 @@ import json
 
 import pytest
 
-from tests.browser import CHROMIUM, browser_page
+from tests.browser import IN_BROWSER
 from tests.inference.run_cases import image_options, regression_options, table_options, text_options, trained_in
 from tests.inference.serving.serving_cases import opened, serving
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; FOLDWISE_CHROMIUM may name it"),
-]
+pytestmark = IN_BROWSER
 WIDTHS = {"narrow": 360, "wide": 1200}
 ENTER, TAB, CTRL = ("Enter", 13), ("Tab", 9), 2
-
-
-@pytest.fixture(scope="module")
-def page():
-    with browser_page() as page:
-        yield page
-        assert page.complaints == []
 
 
 @pytest.fixture(scope="module")

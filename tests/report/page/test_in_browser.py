@@ -8,27 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.browser import CHROMIUM, browser_page
+from tests.browser import IN_BROWSER
 from tests.fake_results import make_result
 from trainer.report.markdown import write_report
 from trainer.report.page.run_facts import PageFacts, RowContent
 from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; FOLDWISE_CHROMIUM may name it"),
-]
+pytestmark = IN_BROWSER
 AXE = os.environ.get("FOLDWISE_AXE")  # axe.min.js of the npm package axe-core: npm pack axe-core
 PRINTED_WIDTH = 703  # A4 without its margins, in CSS pixels
 KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "End": 35, "Home": 36, "Tab": 9, "Enter": 13}
 TASKS = (BINARY, MULTICLASS, MULTILABEL)
-
-
-@pytest.fixture(scope="module")
-def page():
-    with browser_page() as page:
-        yield page
-        assert page.complaints == []
 
 
 @pytest.fixture(scope="module")
