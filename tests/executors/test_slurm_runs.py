@@ -3,6 +3,8 @@
 import json
 import os
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from tests.executors import slurm_cluster
@@ -61,6 +63,18 @@ def test_an_array_over_the_folds_finds_the_same_bits(begin, place, alone):
     assert "#SBATCH --array=0-2%3" in text
     assert "#SBATCH --comment=tests" in text
     assert "#SBATCH --signal=USR1@120" in text
+
+
+def test_each_fold_is_trained_by_processes_of_two_nodes(begin, place, alone):
+    code, out, err = ended(begin("run=nodes", "executor=slurm", "executor.nnodes=2", "executor.at_once=1"))
+    assert (code, err) == (0, ""), out
+    assert json.loads((place / "runs/nodes/manifest.json").read_text())["identity"]["hardware"]["processes"] == 2
+    one, two = (pq.read_table(place / f"runs/{run}/oof.parquet") for run in ("alone", "nodes"))
+    assert one["id"].equals(two["id"])
+    np.testing.assert_allclose(two["loss"].to_numpy(), one["loss"].to_numpy(), rtol=1e-5, atol=1e-6)
+    assert [read_attempt(place / "runs/nodes", fold).number for fold in range(3)] == [1, 1, 1]
+    text = next((place / "runs/nodes/jobs/slurm").glob("*_submission.sh")).read_text()
+    assert "#SBATCH --nodes=2" in text
 
 
 def test_a_sweep_submits_an_array_for_each_of_its_jobs(begin, place):

@@ -48,12 +48,13 @@ def test_the_code_is_that_of_what_failed_first(codes, code):
 
 
 def test_several_machines_meet_on_the_first_of_the_slurm_job(tmp_path, monkeypatch):
-    (tmp_path / "scontrol").write_text("#!/bin/sh\necho node7\necho node8\n")
+    said = "[ $2 = hostnames ] && { echo node7; echo node8; } || echo NodeName=$3 NodeAddr=10.0.0.$3 Port=6818"
+    (tmp_path / "scontrol").write_text(f"#!/bin/sh\n{said}\n")
     (tmp_path / "scontrol").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     job = {"SLURM_JOB_ID": "1741", "SLURM_JOB_NODELIST": "node[7-8]", "SLURM_PROCID": "1"}
     second = meeting(2, job)
-    assert second["rdzv_endpoint"] == "node7:30241"
+    assert second["rdzv_endpoint"] == "10.0.0.node7:30241"
     assert second["rdzv_configs"] == {"is_host": False}
     again = meeting(2, {**job, "SLURM_PROCID": "0", "SLURM_RESTART_COUNT": "1"})
     assert again["rdzv_configs"] == {"is_host": True}

@@ -6,6 +6,7 @@ store, and the next attempt may wait for them for ever (torch 2.13 and 2.14); a 
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,15 +54,19 @@ def meeting(n_nodes: int, environment: Mapping[str, str]) -> dict[str, Any]:
     if n_nodes == 1:
         return {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0", "run_id": uuid.uuid4().hex}
     job = environment["SLURM_JOB_ID"]
-    listed = subprocess.run(
-        ["scontrol", "show", "hostnames", environment["SLURM_JOB_NODELIST"]], capture_output=True, text=True, check=True
-    )
+    first = _scontrol("hostnames", environment["SLURM_JOB_NODELIST"]).split()[0]
+    address = re.search(r"\bNodeAddr=(\S+)", _scontrol("node", first))  # a node's name may lead nowhere
     return {
         "rdzv_backend": "c10d",
-        "rdzv_endpoint": f"{listed.stdout.split()[0]}:{PORTS[int(job) % len(PORTS)]}",
+        "rdzv_endpoint": f"{first if address is None else address[1]}:{PORTS[int(job) % len(PORTS)]}",
         "rdzv_configs": {"is_host": environment["SLURM_PROCID"] == "0"},
         "run_id": f"{job}-{environment.get('SLURM_RESTART_COUNT', 0)}",
     }
+
+
+def _scontrol(what: str, of: str) -> str:
+    """Return what Slurm shows."""
+    return subprocess.run(["scontrol", "show", what, of], capture_output=True, text=True, check=True).stdout
 
 
 def told(codes: Mapping[int, int], size: int) -> int:
