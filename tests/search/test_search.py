@@ -162,6 +162,12 @@ def test_a_grid_is_every_combination_once(tmp_path):
     assert {one[0] for one in told(tmp_path)} == {"COMPLETE"}
 
 
+def test_a_search_is_asked_to_stop_as_a_run_is(whole, capsys):
+    assert main(["stop", str(whole / "s")]) == 0
+    assert "asked the search to save and end" in capsys.readouterr().out
+    assert (whole / "s/STOP").is_file()
+
+
 @pytest.mark.usefixtures("without_pictures")
 def test_the_best_trial_is_reported_and_fitted_on_all_rows(tmp_path):
     merged = searched(tmp_path, "search.trials=2", "search.final=refit", name="random")

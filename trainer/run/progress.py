@@ -14,7 +14,7 @@ from trainer.run.elsewhere import ENGINES
 from trainer.run.jobs import submitted
 from trainer.store.fold_files import fold_directory
 from trainer.store.lock import running_elsewhere
-from trainer.store.own_files import MARK
+from trainer.store.own_files import MARK, is_search
 from trainer.store.status import FoldState, survey
 from trainer.store.stop_request import ask_to_stop
 
@@ -133,11 +133,14 @@ def _seconds_left(run: Path, fold: int, max_epochs: int) -> float | None:
 
 
 def stop_run(run: Path) -> str:
-    """Ask what trains a run to save and end, cancel its jobs that wait, and return what was done.
+    """Ask what trains a run, or the trials of a search, to save and end; cancel jobs that wait; say what was done.
 
     Raises:
         CheckpointError: it is not a run.
     """
+    if is_search(run):
+        ask_to_stop(run)
+        return f"{run}: asked the search to save and end: the same command goes on with it"
     opened, jobs = open_copy(run), _jobs_of(run)
     folds = _with_jobs(opened, survey(run, range(opened.n_folds), opened.max_epochs), jobs.states)
     waiting = [fold for fold, job in jobs.states.items() if job.state == "waiting"]

@@ -30,6 +30,7 @@ from trainer.search.study import claim, fold_order, open_study, require_optuna
 from trainer.search.trial import Outcome, Search, recipe_of, run_trial, shared_fold
 from trainer.search.trial_configs import TrialConfigs, require_sound, tried_choices
 from trainer.store.identity import Identity, describe_differences, differences
+from trainer.store.own_files import SEARCH, is_search
 from trainer.store.run_files import is_run
 from trainer.store.stop_request import obeyed
 from trainer.system.files import claim_directory, directory_lock, make_directory, sealed, unsealed, write_bytes
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from trainer.data.sources.in_memory import Given
 
-RECORD = "search.json"
 BUILT = ("model", "loss", "optimizer")  # sections of which the ends of a range are built before the first trial
 
 
@@ -98,7 +98,7 @@ def _require_resumable(directory: Path | None, resume: str) -> None:
         return
     if is_run(directory):
         raise CheckpointError(f"{directory} holds a run, not a search: use another run=NAME")
-    there = is_there(directory / RECORD, directory) if directory.is_dir() else False
+    there = is_search(directory)
     if resume == "must" and not there:
         raise CheckpointError(f"{directory} holds no search to resume (resume=must): use resume=auto to start one")
     if resume == "never" and there:
@@ -149,11 +149,11 @@ def _require_same_search(directory: Path, identity: Mapping[str, Any], facts: Ma
         CheckpointError: that is another one: of other data, another space, another sampler.
     """
     with directory_lock(directory, directory):
-        if not is_there(directory / RECORD, directory):
+        if not is_there(directory / SEARCH, directory):
             record = sealed({"identity": identity, **facts})
-            write_bytes(directory / RECORD, record, root=directory, what=N_("record of the run"))
+            write_bytes(directory / SEARCH, record, root=directory, what=N_("record of the run"))
             return
-    found = differences(unsealed(directory / RECORD, directory)["identity"], identity, hardware=False)
+    found = differences(unsealed(directory / SEARCH, directory)["identity"], identity, hardware=False)
     if found:
         lines = "\n".join(describe_differences(found, most=2))
         raise CheckpointError(

@@ -22,6 +22,7 @@ DONE = "DONE"  # the mark of a finished fold
 DIVERGED = "DIVERGED"  # why the last attempt of a fold ended
 STOP = "STOP"  # of a run: asks whoever trains it to save and end
 PRETRAINED = "pretrained.json"  # the plans of pretrained transformers
+SEARCH = "search.json"  # of a search, whose trials are runs below it
 BLEND = "blend.json"  # of what runs a blend is made
 TRAINING_ROWS = "training_rows.json"  # statistics of the rows, for later ones to be compared with
 DECISION = "decision.json"  # thresholds and calibration that were fitted on held-out rows
@@ -57,6 +58,14 @@ def is_blend(run: Path) -> bool:
     try:
         return is_there(run / BLEND, run)
     except OSError:  # it is no run: whoever reads it says so
+        return False
+
+
+def is_search(directory: Path) -> bool:
+    """Return whether a directory is that of a search."""
+    try:
+        return is_there(directory / SEARCH, directory)
+    except OSError:
         return False
 
 
