@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from benchmarks.processes import Measured, measured, processor
 
 TRAIN = Path(__file__).resolve().parent.parent / "train.py"
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.5  # looking takes time from the cores that are measured
 N_FEATURES, N_ROWS = 768, 2000
 WORKS = {
     "default": (),
@@ -105,14 +105,16 @@ def table(rounds: int, works: Sequence[str], threads: int) -> list[str]:
             for number in range(rounds):
                 for way in WAYS if number % 2 == 0 else WAYS[::-1]:
                     found[way].append(run(work, way, directory, threads=threads))
-            lines.append(_line(work, found["off"], found["auto"]))
+            lines.append(line(work, found["off"], found["auto"]))
             print(lines[-1], file=sys.stderr, flush=True)
     return lines
 
 
-def _line(
+def line(
     work: str, apart: Sequence[tuple[Measured, float, str]], stacked: Sequence[tuple[Measured, float, str]]
 ) -> str:
+    """Return the line of a work, measured one by one and stacked, a row for each round."""
+
     def ratio(values: Sequence[float], others: Sequence[float]) -> float:
         return statistics.median(one / other for one, other in zip(values, others, strict=True))
 

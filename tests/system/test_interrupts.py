@@ -27,6 +27,18 @@ def test_outside_of_training_a_signal_ends_the_run_at_once(number, code):
     assert guarded(work) == code
 
 
+def test_it_stays_noted_after_a_block_within_the_block():
+    """Folds that are trained together end one after the other; the signal must not break into a step of the others."""
+    steps = []
+    with interrupts.handled(), pytest.raises(Interrupted), interrupts.deferred():  # noqa: PT012
+        with interrupts.deferred():
+            pass
+        send(signal.SIGTERM)
+        steps.append("rest of the step")
+        interrupts.check()
+    assert steps == ["rest of the step"]
+
+
 def test_while_a_fold_trains_it_is_answered_where_nothing_is_lost(capfd):
     steps = []
     with interrupts.handled(), pytest.raises(Interrupted) as stop, interrupts.deferred():  # noqa: PT012

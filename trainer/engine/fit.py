@@ -133,12 +133,12 @@ def _after_step(
     checkpointer: Checkpointer | None,
 ) -> Callable[[Totals], None]:
     """Return what is done after each step of the epoch at hand, when the model and the sums are whole."""
-    before, started = progress.epoch_seconds, time.perf_counter()
+    before, started = progress.epoch_seconds, learner.clock()
     show = _shown(learner, progress.steps, observers)
 
     def on_step(totals: Totals) -> None:
         progress.windows += 1
-        progress.epoch_seconds = before + time.perf_counter() - started
+        progress.epoch_seconds = before + learner.clock() - started
         show(totals)
         learner.ranks.share_buffers(learner.model)
         learner.ranks.check()

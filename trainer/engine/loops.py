@@ -1,9 +1,10 @@
 """The training step and the prediction pass: functions that own mode, gradients and averages."""
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -34,8 +35,8 @@ class Learner:
     """Everything of one fold that changes while it trains.
 
     ``compiled`` calls the same model (``runtime.compile``); ``random`` keeps the fold's random numbers where it is
-    trained together with others (else they are torch's, NumPy's and Python's own); ``ranks`` are the processes that
-    train it together.
+    trained together with others (else they are torch's, NumPy's and Python's own), and ``clock`` tells its share of
+    the time; ``ranks`` are the processes that train it together.
     """
 
     model: nn.Module
@@ -47,6 +48,7 @@ class Learner:
     compiled: Callable[..., Tensor] | None = None
     random: OwnRandom | None = None
     ranks: Ranks = ALONE
+    clock: Callable[[], float] = field(default_factory=lambda: time.perf_counter)
 
     @property
     def call(self) -> Callable[..., Tensor]:

@@ -137,13 +137,16 @@ def _end_now(code: int) -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Only note a signal for the length of the block; it is answered at ``check`` or after the block."""
+    """Only note a signal for the length of the block; it is answered at ``check`` or after the block.
+
+    Within another such block it stays noted until that one ends, too.
+    """
     global _deferred
-    _deferred = True
+    before, _deferred = _deferred, True
     try:
         yield
     finally:
-        _deferred = False
+        _deferred = before
     check()
 
 

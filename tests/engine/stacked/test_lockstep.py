@@ -1,5 +1,6 @@
 """Folds that are trained together come to the bits of folds that are trained one after the other."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -113,7 +114,13 @@ def steps_of(k, out, case):
     result, weights = yield from steps
     epochs = [replace(record, seconds=0.0) for record in result.epochs]
     progress = FitState(Totals.start(CPU), Selection("accuracy", None))
-    out[k] = {"logits": result.logits, "epochs": epochs, "weights": weights, "state": capture(it, progress)}
+    out[k] = {
+        "logits": result.logits,
+        "timed": result.epochs,
+        "epochs": epochs,
+        "weights": weights,
+        "state": capture(it, progress),
+    }
 
 
 def alone(case, folds=range(3)):
@@ -270,3 +277,25 @@ def test_a_signal_before_the_first_step_takes_none():
     with pytest.raises(Interrupted):
         take_together({0: first(), 1: second()}, print)
     assert out == {"thrown": True}
+
+
+def test_a_fold_is_told_its_share_of_the_time(monkeypatch):
+    """Three folds together are said to take the time of one process, not each of them all of it."""
+    began, take = time.perf_counter(), Stack.take
+    now = [began]
+
+    def second(stack, steps, first):
+        now[0] += 1.0
+        return take(stack, steps, first)
+
+    monkeypatch.setattr(Stack, "take", second)
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    out, seconds = {}, []
+
+    def fold_of(k):
+        yield from steps_of(k, out, {})
+        seconds.append(sum(record.seconds for record in out[k]["timed"]))
+
+    take_together({k: fold_of(k) for k in range(3)}, print)
+    assert sum(seconds) == pytest.approx(now[0] - began, rel=0.2)
+    assert max(seconds) < (now[0] - began) / 2

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.run.test_fold import config
-from trainer.config.schema import CvConfig, FitConfig, InnerConfig
+from tests.transformer_files import save_model, write_reviews
+from trainer.config.schema import CvConfig, FitConfig, InnerConfig, PathsConfig
 from trainer.data.loading.batches import TokenRows
 from trainer.run.fold_data import prepare_fold
 from trainer.run.prepare import prepare
@@ -25,6 +26,26 @@ def asked(wanted, n_folds=5, rows=None, **changes):
 
 def test_auto_stacks_the_small_model_and_says_nothing():
     assert asked("auto") == (MOST_FOLDS, [])
+
+
+def test_the_head_of_a_frozen_body_is_stacked(tmp_path):
+    """Its features are stored, so that the network before the head does not count."""
+    bert = str(save_model(tmp_path / "bert"))
+    data = {
+        "_target_": "trainer.data.sources.csv_text.load_csv_text",
+        "path": str(write_reviews(tmp_path / "reviews.csv")),
+        "text": "text",
+        "label": "label",
+        "preprocess": {
+            "_target_": "trainer.data.preprocess.tokenizer.PretrainedTokenizer",
+            "pretrained": bert,
+            "allow_network": False,
+        },
+    }
+    model = {"_target_": "trainer.models.transformer.Transformer", "pretrained": bert, "pooling": "mean"}
+    changes = {"data": data, "model": model, "cv": CvConfig(n_splits=3), "paths": PathsConfig(str(tmp_path))}
+    assert asked("auto", fit=FitConfig(freeze_epochs="all"), **changes) == (MOST_FOLDS, [])
+    assert asked(4, **changes)[1] == ["cv.stack=4 has no effect: model transformer is not made of linear layers"]
 
 
 def test_a_number_is_taken_and_off_is_off():

@@ -1,7 +1,8 @@
 """Folds that go on side by side in one process, a step of each at a time, as long as a joint step is worth it."""
 
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TypeVar
 
@@ -18,7 +19,19 @@ from trainer.system import interrupts
 Name = TypeVar("Name")
 
 
-@dataclass
+class Share:
+    """A fold's clock: its share of the time of steps that are taken together, then all of the time."""
+
+    def __init__(self) -> None:
+        self.seconds = time.perf_counter()  # goes on from the clock that the fold had before
+        self.alone_since: float | None = None
+
+    def __call__(self) -> float:
+        """Return the time by this clock."""
+        return self.seconds + (0.0 if self.alone_since is None else time.perf_counter() - self.alone_since)
+
+
+@dataclass(eq=False)  # a fold is itself: its parts are tensors
 class Member:
     """A fold on its way.
 
@@ -26,11 +39,13 @@ class Member:
         steps: of it.
         due: the step to be taken; None = the fold has ended.
         error: that ended it, or None.
+        share: its clock.
     """
 
     steps: Steps[None]
     due: Step | None = None
     error: BaseException | None = None
+    share: Share = field(default_factory=Share)
     _trace: Traced | None = None
 
     @property
@@ -68,6 +83,7 @@ class Member:
         if self.due is not None and self.due.learner.random is not None:
             set_random_states(self.due.learner.random.states(), CPU)
             self.due.learner.random = None
+        self.share.alone_since = time.perf_counter()
         while self.due is not None:
             try:
                 train_step(*self.due)
@@ -101,7 +117,8 @@ def take_together(folds: Mapping[Name, Steps[None]], print_line: Callable[[str],
         for member in members.values():
             member.go_on()
             if member.due is not None:
-                member.due.learner.random = OwnRandom()
+                member.share = Share()
+                member.due.learner.random, member.due.learner.clock = OwnRandom(), member.share
         _until_all_end(list(members.values()), print_line)
     for member in members.values():
         if member.error is not None and member.stops_all():
@@ -118,7 +135,11 @@ def _until_all_end(members: Sequence[Member], print_line: Callable[[str], None])
             continue
         if together is None or running != together.members:
             together = _together(running, print_line)
-        if together is None or not together.step(print_line):
+        began = time.perf_counter()
+        alike = together is not None and together.step(print_line)
+        for member in running:
+            member.share.seconds += (time.perf_counter() - began) / len(running)
+        if not alike:
             for member in running:
                 member.finish_alone()
 
