@@ -97,7 +97,7 @@ def test_a_job_that_is_warned_saves_and_goes_on_from_there(begin, up, place, alo
 
 
 def test_a_fold_that_is_longer_than_the_time_limit_goes_on_several_times(begin, place, alone):
-    limit = ("executor.hours=0.017", "executor.max_restarts=9")  # a minute; Slurm warns up to a minute before
+    limit = ("executor.hours=0.017", "executor.max_restarts=20")  # a minute; Slurm warns up to a minute before
     code, out, err = ended(begin("run=limited", "executor=slurm", *limit, "model.seconds=3"))  # 72 s of a fold
     assert (code, err) == (0, ""), out
     assert max(read_attempt(place / "runs/limited", fold).number for fold in range(3)) >= 3
