@@ -49,6 +49,9 @@ def test_messages_name_the_file_and_not_the_part(large):
     found = look_at(str(large))
     assert found.refusals[0].why.startswith(f"{large}: ")
     assert "were looked at" in found.refusals[0].why
+    assert "a row of its middle or end has 4 cells" in found.refusals[0].why  # whose number the part does not say
+    large.write_text(large.read_text().replace("\n100,", "\n100,7,", 1))
+    assert "row 101 (line 102) has 4 cells" in look_at(str(large)).refusals[0].why
 
 
 def test_a_compressed_file_is_unpacked_in_part(large):

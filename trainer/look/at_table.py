@@ -78,7 +78,8 @@ def _refusal(opened: Opened, sample: Sample, path: Path) -> FoldwiseError:
     assert opened.refusal is not None
     if not sample.said:
         return opened.refusal
-    return DataError(f"{str(opened.refusal).replace(str(sample.path), str(path))}\n({sample.said})")
+    said = sample.as_message(str(opened.refusal))
+    return DataError(f"{said.replace(str(sample.path), str(path))}\n({sample.said})")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Part of a large text file as a file of its own: its beginning, and lines of its middle and end."""
 
 import lzma
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ FURTHER_BYTES = 1 << 17  # of each further piece
 MOST_BYTES = 1 << 28
 PLACES = (1 / 3, 2 / 3, 1.0)  # of the further pieces
 MOST_ENDS = 1000  # ends of lines at which a quote may be open
+ROW = re.compile(r"row (\d+)(?: \(line \d+\))?")
 LEAST_ROWS_LINE = 80  # bytes; of a row where no line is known
 
 
@@ -31,12 +33,25 @@ class Sample:
         said: which part of the file it is, or empty where it is all of it.
         share: of the lines of the file, about.
         n_rows: of the file, where its format says so.
+        n_first: lines of its beginning, whose numbers are those of the file; None = all are.
     """
 
     path: Path
     said: str = ""
     share: float = 1.0
     n_rows: int | None = None
+    n_first: int | None = None
+
+    def as_message(self, text: str) -> str:
+        """Return what a reader of the sample says, without the numbers of rows that are others in the file."""
+        if self.n_first is None:
+            return text
+        most = self.n_first
+
+        def place(found: re.Match[str]) -> str:
+            return found[0] if int(found[1]) <= most else "a row of its middle or end"
+
+        return ROW.sub(place, text)
 
 
 @contextmanager
@@ -65,7 +80,8 @@ def sampled(path: Path, n_rows: int | None = None) -> Iterator[Sample]:
         copy.write_bytes(b"".join(pieces))
         share = share or _share_of_lines(pieces, path.stat().st_size)
         further = f" and {len(pieces) - 1} pieces of its middle and end" if len(pieces) > 1 else ""
-        yield Sample(copy, f"the first {_megabytes(len(pieces[0]))}{further} were looked at", share)
+        said = f"the first {_megabytes(len(pieces[0]))}{further} were looked at"
+        yield Sample(copy, said, share, n_first=pieces[0].count(b"\n"))
 
 
 def _share_of_lines(pieces: list[bytes], size: int) -> float:
