@@ -107,7 +107,10 @@ def test_every_path_on_the_command_line_may_begin_with_the_home_directory(comman
     named = [one for one in parameters if metavar(one) in files and one.name not in no_files]
     assert paths == named != []
     flags = {p.name: f"--{p.name.replace('_', '-')}" for p in paths if is_flag(p)}
-    typed = [word for p in paths for word in ([flags[p.name], "~/x"] if p.name in flags else ["~/x"])]
+    given = [
+        (p, "memory://x" if metavar(p) == "URL" else "~/x") for p in parameters if p in paths or metavar(p) == "URL"
+    ]
+    typed = [word for p, value in given for word in ([flags[p.name], value] if p.name in flags else [value])]
     assert foldwise([command, *typed]) == 0
     for parameter in paths:
         value = handed[parameter.name]

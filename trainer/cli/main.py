@@ -36,6 +36,7 @@ from trainer.cli.look import look
 from trainer.cli.merge import merge, report
 from trainer.cli.predict import EXAMPLES as PREDICT_EXAMPLES
 from trainer.cli.predict import predict
+from trainer.cli.push import pull, push
 from trainer.cli.runs import EXAMPLES as RUNS_EXAMPLES
 from trainer.cli.runs import runs
 from trainer.cli.search import EXAMPLES as SEARCH_EXAMPLES
@@ -63,6 +64,8 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (status, None),
     (stop, None),
     (kubernetes, KUBERNETES_EXAMPLES),
+    (push, None),
+    (pull, None),
     (merge, None),
     (report, None),
     (predict, PREDICT_EXAMPLES),
