@@ -173,6 +173,7 @@ def test_the_best_trial_is_reported_and_fitted_on_all_rows(tmp_path):
     merged = searched(tmp_path, "search.trials=2", "search.final=refit", name="random")
     assert merged.report.is_file()
     assert (merged.report.parent / "fold_all/DONE").is_file()
+    assert "best trial, " in (tmp_path / "s/search.html").read_text()
     values = [one[3] for one in told(tmp_path)]
     assert merged.result.metrics["accuracy"].mean == pytest.approx(max(values))
     assert pq.read_table(merged.report.parent / "oof.parquet").num_rows == 178

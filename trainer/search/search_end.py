@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from trainer.errors import NonFiniteError
 from trainer.run.merge import Merged, merge
 from trainer.run.page_facts import PageRequest
+from trainer.search.search_page import PAGE, write_page
 from trainer.search.search_table import TrialRow, show_table, standing, write_table
 from trainer.search.study import trial_directory
 from trainer.search.trial import Search, begun, suggested
@@ -30,8 +31,12 @@ def end_search(current: Search, console: "Console") -> Merged | None:
     if now.best is None:
         why = next((row.why for row in now.rows if row.state == "failed"), "no trial was trained")
         raise NonFiniteError(f"{current.directory}: no trial has a score; the first failed so: {why}")
-    for line in honest_figures(current, now, now.best).lines():
+    lines = honest_figures(current, now, now.best).lines()
+    for line in lines:
         current.print_line(line)
+    if current.options.final != "none":
+        write_page(current.directory, now, current.study, current.metric, current.configs.space, lines)
+        current.print_line(f"page: {current.directory / PAGE}")
     return _final(current, now.best)
 
 

@@ -1,0 +1,116 @@
+"""How a search went, as a picture: scores over trials, the settings of each trial, and which settings mattered."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainer.report.fonts import drawable_names, font_family
+from trainer.report.plots import GREY, bare_figure, dress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BEST, OTHER = "#D55E00", "#0072B2"
+
+
+@dataclass(frozen=True)
+class DrawnTrial:
+    """A trial in the picture.
+
+    Attributes:
+        number: from 0.
+        value: mean of the metric over the folds it has; NaN where it has none.
+        complete: whether it has all of them.
+        settings: by key, numbers or words.
+    """
+
+    number: int
+    value: float
+    complete: bool
+    settings: Mapping[str, Any]
+
+
+def search_plot(
+    trials: Sequence[DrawnTrial],
+    label: str,
+    logs: Mapping[str, bool],
+    importances: Mapping[str, float],
+    *,
+    greater: bool,
+) -> "Figure":
+    """Draw the history, the settings of the complete trials as lines, and the importance of each setting.
+
+    Args:
+        trials: in any order.
+        label: of the metric.
+        logs: the settings that are searched, and whether by their logarithm.
+        importances: shares of the settings, where there are any.
+        greater: whether more of the metric is better.
+    """
+    fig = bare_figure(8.6, 8.4)
+    history, lines, bars = fig.subplots(3, 1, height_ratios=[1, 1.2, 0.7])
+    scored = sorted((one for one in trials if not math.isnan(one.value)), key=lambda one: one.number)
+    _draw_history(history, scored, label, greater=greater)
+    _draw_settings(lines, [one for one in scored if one.complete], label, logs, greater=greater)
+    names = sorted(importances, key=lambda name: importances[name])
+    bars.barh(range(len(names)), [importances[name] for name in names], color=OTHER)
+    bars.set_yticks(range(len(names)), drawable_names(names, 40), family=list(font_family()), parse_math=False)
+    dress(bars, "Importance of the settings", "share of the differences between complete trials", "")
+    return fig
+
+
+def _draw_history(ax: "Axes", scored: Sequence[DrawnTrial], label: str, *, greater: bool) -> None:
+    for complete, colour, name in ((True, OTHER, "complete"), (False, GREY, "ended early")):
+        part = [one for one in scored if one.complete == complete]
+        ax.plot([one.number for one in part], [one.value for one in part], "o", color=colour, label=name)
+    whole = [one for one in scored if one.complete]
+    if whole:
+        follow = np.maximum.accumulate if greater else np.minimum.accumulate
+        best = follow([one.value for one in whole])
+        ax.step([one.number for one in whole], best, where="post", color=BEST, label="best so far")
+    dress(ax, "History", "trial", label)
+    ax.legend(frameon=False)
+
+
+def _draw_settings(
+    ax: "Axes", whole: Sequence[DrawnTrial], label: str, logs: Mapping[str, bool], *, greater: bool
+) -> None:
+    """Draw each complete trial as a line over the settings and the metric, each scaled to its own range."""
+    keys = list(logs)
+    columns = [placed([one.settings.get(key) for one in whole], log=logs[key]) for key in keys]
+    columns.append(placed([one.value for one in whole], log=False))
+    order = sorted(range(len(whole)), key=lambda i: whole[i].value, reverse=not greater)
+    for rank, i in enumerate(order):
+        last = rank == len(order) - 1
+        share = (rank + 1) / len(order)
+        heights = [column[i] for column in columns]
+        ax.plot(
+            heights,
+            color=BEST if last else OTHER,
+            alpha=1 if last else 0.15 + 0.5 * share,
+            linewidth=2.2 if last else 1,
+        )
+    named = drawable_names([*keys, label], 24)
+    ax.set_xticks(range(len(columns)), named, family=list(font_family()), parse_math=False)
+    ax.set_yticks([0, 1], ["lowest", "highest"])
+    dress(ax, "Settings of the complete trials (the best one in orange)", "", "")
+
+
+def placed(values: Sequence[Any], *, log: bool) -> list[float]:
+    """Return where values lie between the lowest (0) and the highest (1), words in their order; NaN for None."""
+    numeric = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values if one is not None)
+    if not numeric:
+        words = sorted({str(one) for one in values if one is not None})
+        values = [None if one is None else words.index(str(one)) for one in values]
+    numbers = np.array([math.nan if one is None else float(one) for one in values])
+    numbers = np.log(numbers) if log and numeric else numbers
+    known = numbers[~np.isnan(numbers)]
+    if not len(known):
+        return [math.nan] * len(numbers)
+    low, high = known.min(), known.max()
+    scaled: list[float] = ((numbers - low) / (high - low) if high > low else numbers * 0 + 0.5).tolist()
+    return scaled
