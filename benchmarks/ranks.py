@@ -68,14 +68,13 @@ def equality(place: Path) -> None:
 
 def small_bert(place: Path) -> tuple[str, ...]:
     """Save a BERT of four layers with random weights, and texts for it; return the options that train it."""
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel
 
     random = np.random.default_rng(0)
     words = [f"w{number}" for number in range(WORDS)]
-    (place / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
-    BertTokenizerFast(vocab_file=str(place / "vocab.txt")).save_pretrained(place / "bert")
     shape = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
     BertModel(BertConfig(vocab_size=WORDS + 5, max_position_embeddings=128, **shape)).save_pretrained(place / "bert")
+    (place / "bert/vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
     rows = [f"{' '.join(random.choice(words, TOKENS - 2))},{'ab'[n % 2]}" for n in range(ROWS)]
     (place / "texts.csv").write_text("\n".join(["text,label", *rows]))
     texts = ("data=csv_text", "data.path=texts.csv", "data/preprocess=tokenizer")
