@@ -227,7 +227,13 @@ def summed_losses(learners: Sequence[Learner], logits: Both, batches: Sequence[B
 def _is_plain(loss: object, batch: Batch) -> bool:
     """Return whether a loss is cross-entropy without any weights, the same whatever fold it is of."""
     plain = type(loss) is CrossEntropy and loss.class_weight is None and loss.label_smoothing == 0
-    return plain and batch.unweighted and batch.share == 1.0 and not batch.target.is_floating_point()
+    return (
+        plain
+        and batch.unweighted
+        and batch.share == 1.0
+        and batch.votes_BC is None
+        and not batch.target.is_floating_point()
+    )
 
 
 def _made_ready(step: Step) -> bool | NonFiniteError:
