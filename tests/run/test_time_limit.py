@@ -49,7 +49,7 @@ def clock(monkeypatch) -> Clock:
         return told
 
     monkeypatch.setattr(fit, "_after_step", slowly)
-    for module in ("fit", "scoring"):
+    for module in ("fit", "loops", "scoring"):
         monkeypatch.setattr(f"trainer.engine.{module}.time", SimpleNamespace(perf_counter=clock))
     monkeypatch.setattr(interrupts, "clock", clock)
     return clock
