@@ -142,7 +142,7 @@ def test_a_column_that_gives_the_folds_is_no_feature_when_trained_on(split, tabl
         (["--group", "team", "--cv", "predefined", "--split", "part"], 3, "or leave --group out"),
         (["--id", "taem"], 3, "no column 'taem' (--id): did you mean 'team'? set --id team"),
         (["--out", "folds.txt"], 2, "folds.txt: its name says no format of folds: have folds.json"),
-        (["--out", "absent/folds.csv"], 6, "cannot be written"),
+        (["--out", "absent/folds.csv"], 6, "there is no directory absent: make it first"),
     ],
 )
 def test_errors_speak_of_the_options_of_this_command(split, table, given, code, message):

@@ -95,8 +95,8 @@ def test_the_fields_of_a_dataclass_are_arguments_like_any_other():
         "data.time: 3 is not text or null",
         "data.gruop: trainer.data.sources.csv_text.load_csv_text takes no such argument: did you mean 'group'?",
         "data.columns: trainer.data.sources.csv_text.load_csv_text takes no such argument; have: path, label, id, "
-        "group, time, split, weight, label_delimiter, encoding, delimiter, format, table, task, "
-        "quote, header, ...",
+        "group, time, split, weight, votes, label_delimiter, encoding, delimiter, format, table, task, "
+        "quote, ...",
         "data.encoding: None is not text",
     ]
 

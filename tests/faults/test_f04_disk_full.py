@@ -24,7 +24,7 @@ STEPS = {  # what the message may call what failed
     "results": {"out-of-fold predictions", "curves", "result of the fold", "record of the run", "report", "result"},
     "tracker": {"events of the tracker"},
 }
-ROOM = {"checkpoint": 20_000, "results": 7_000, "tracker": 10_000}  # bytes a file may have, so that this fails first
+ROOM = {"checkpoint": 20_000, "results": 7_000, "tracker": 20_000}  # bytes a file may have, so that this fails first
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,8 @@ def starve(shop, name, where, after_step=3):
     extra = ("tracker.name=tensorboard",) if where == "tracker" else ()
     arguments = (f"run={name}", *ARGUMENTS, *extra, *(SAVING if where == "checkpoint" else ()))
     if where != "checkpoint":
-        process = start(shop, *arguments, largest_file_bytes=ROOM[where])
+        drawn = {"FOLDWISE_TEST_FIGURES": "1"} if where == "tracker" else {}  # its pictures are what is large
+        process = start(shop, *arguments, largest_file_bytes=ROOM[where], environment=drawn)
     else:
         process = start(shop, *arguments)
         assert wait_for(lambda: saved_step(shop.runs / name / "fold_0") >= after_step, process)

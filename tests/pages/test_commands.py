@@ -22,7 +22,6 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import train as script
-from tests.composed_once import white
 from tests.pages.reading import BLOCKS, DOCS, PAGES, README, Block, fences, in_chinese
 from tests.pages.samples import write_samples
 from tests.places import ONE_WHITE_PIXEL, REPOSITORY
@@ -156,7 +155,6 @@ def outcomes(folder: Path) -> dict[str, Outcome]:
         serve = SimpleNamespace(run=lambda line, **_: served.append(line))
         monkeypatch.setattr("trainer.cli.tensorboard.subprocess", serve)
         monkeypatch.setattr("trainer.report.plots.png_bytes", lambda figure: ONE_WHITE_PIXEL)  # tests/report draws them
-        monkeypatch.setattr("trainer.trackers.tensorboard.pixels", white)
         done = {command: run(command, monkeypatch) for command in PYTHON_COMMANDS}
     sys.modules.pop("my_net", None)
     assert [line[line.index("--logdir") + 1] for line in served] == ["runs/a1"]

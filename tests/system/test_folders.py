@@ -54,7 +54,7 @@ def test_nothing_but_a_plain_file_is_touched(root, outside, action, kind):
 def test_a_folder_is_made_through_no_link(root, outside):
     (root / "plots").symlink_to(outside)
     for path in (root / "plots", root / "plots/deeper"):
-        with pytest.raises(ForeignFileError, match=r"plots is a symbolic link to .*outside, where"):
+        with pytest.raises(ForeignFileError, match=r"plots is a symbolic link to .*, where"):
             make_directory(path, root)
     assert [path.name for path in outside.iterdir()] == ["file"]
     make_directory(root / "a/b", root)

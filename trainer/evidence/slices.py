@@ -131,13 +131,21 @@ def _of_shares(inside: Floats, outside: Floats) -> tuple[float, float, float]:
 
 
 def _of_means(inside: Floats, outside: Floats) -> tuple[float, float, float]:
-    from scipy.stats import t, ttest_ind
+    from scipy.stats import t, ttest_ind_from_stats
 
-    half = float(t.ppf(0.975, len(inside) - 1) * inside.std(ddof=1) / math.sqrt(len(inside)))
-    if inside.std() == 0 and outside.std() == 0:
-        return float(inside.mean()), float(inside.mean()), float(inside.mean() == outside.mean())
-    chance = float(ttest_ind(inside, outside, equal_var=False).pvalue)
+    here, there = _spread(inside), _spread(outside)
+    if here == there == 0:
+        return float(inside.mean()), float(inside.mean()), float(np.isclose(inside.mean(), outside.mean()))
+    half = float(t.ppf(0.975, len(inside) - 1) * here / math.sqrt(len(inside)))
+    moments = (inside.mean(), here, len(inside), outside.mean(), there, len(outside))
+    chance = float(ttest_ind_from_stats(*moments, equal_var=False).pvalue)
     return float(inside.mean()) - half, float(inside.mean()) + half, chance
+
+
+def _spread(values: Floats) -> float:
+    """Return the standard deviation; 0 where it is the rounding of equal values, of which scipy warns."""
+    spread = float(values.std(ddof=1))
+    return 0.0 if spread <= 1e-12 * float(np.abs(values).max()) else spread
 
 
 def _by_number(name: str, values_N: Floats) -> Iterator[tuple[str, Mask]]:

@@ -73,7 +73,7 @@ def _draw_history(ax: "Axes", scored: Sequence[DrawnTrial], label: str, *, great
         best = follow([one.value for one in whole])
         ax.step([one.number for one in whole], best, where="post", color=BEST, label="best so far")
     dress(ax, "History", "trial", label)
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 
 def _draw_settings(
