@@ -84,6 +84,12 @@ def test_a_mean_has_students_interval_and_welchs_test():
     assert [one.low, one.high] == pytest.approx(stats.t.interval(0.95, 39, a.mean(), math.sqrt(va)))
 
 
+def test_equal_errors_have_no_spread_but_for_their_rounding():
+    error = np.where(np.arange(60) % 2 == 0, 0.1 + 0.2, 0.3)
+    [one] = compare_slices(error, {"first": np.arange(60) < 30})
+    assert [one.q, one.low, one.high] == pytest.approx([1, 0.3, 0.3])
+
+
 def test_rates_are_those_of_benjamini_and_hochberg():
     rng = np.random.default_rng(0)
     right = (rng.random(400) < 0.8).astype(float)
