@@ -36,6 +36,7 @@ WEIGHTS = [2.0, 0.5, 1.0]
 COUNTS = {"n_classes": CLASSES, "class_counts": [8, 5, 10]}
 X = dataset(ROWS).rows.inputs["x"]
 LABELS = (X[:, :CLASSES] > 0).long()
+VOTES = X[:, :CLASSES].softmax(1)
 
 
 def of(target, weights=None):
@@ -195,6 +196,7 @@ def details(ranks=ALONE):
     whole = replace(ranks, sync_batchnorm=ranks.size > 1)
     return {
         "clipped and averaged": trained(*ce, ranks=ranks, clip_norm=0.05, decay=0.9, accumulate_steps=2)[:3],
+        "votes": trained(replace(ce[0], votes_NC=VOTES), ce[1], ranks=ranks)[:3],
         "padded": trained(texts(), ce[1], model=seeded(Mean), ranks=ranks)[:3],
         "whole statistics": trained(*ce, model=synchronised(seeded(Normed), whole), ranks=whole)[:3],
         "O1": trained(*ce, ranks=ranks, amp=level("O1"))[:3],

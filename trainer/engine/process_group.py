@@ -14,7 +14,7 @@ import atexit
 import gc
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
@@ -99,7 +99,7 @@ class Ranks:
         with closing(data.batches(order if whole else shares, key)) as batches:
             for number, (part, batch) in enumerate(zip(parts, batches, strict=True), start=first):
                 seed_everything(seed_of(*key, number, self.rank))
-                yield _cut(batch, part if whole else slice(0, part.stop - part.start))
+                yield batch.part(part if whole else slice(0, part.stop - part.start))
 
     @overload
     def total(self, value: Tensor) -> Tensor: ...
@@ -222,13 +222,6 @@ def _together() -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         said = shown(first_line_of(error), 160)
         raise PeerLostError(f"another process of this fold is gone, and none goes on alone ({said})") from error
-
-
-def _cut(batch: Batch, part: slice) -> Batch:
-    inputs = {name: value[part] for name, value in batch.inputs.items()}
-    return replace(
-        batch, inputs=inputs, target=batch.target[part], weights_B=batch.weights_B[part], rows_B=batch.rows_B[part]
-    )
 
 
 def _summed_in(parameter: nn.Parameter) -> torch.dtype:

@@ -6,7 +6,7 @@ In memory, a batch is one gather by row numbers, not an item-by-item collate; ro
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -184,6 +184,17 @@ class Batch:
     share: float = 1.0
     unweighted: bool = False
     votes_BC: Tensor | None = None
+
+    def part(self, rows: slice | Tensor) -> "Batch":
+        """Return some rows of it, padded as they are."""
+        return replace(
+            self,
+            inputs={name: value[rows] for name, value in self.inputs.items()},
+            target=self.target[rows],
+            weights_B=self.weights_B[rows],
+            rows_B=self.rows_B[rows],
+            votes_BC=None if self.votes_BC is None else self.votes_BC[rows],
+        )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from trainer.engine.preflight.probe import (
     place,
     predicting,
     stopped_in,
-    take,
 )
 from trainer.wording.lists import first_few
 
@@ -44,7 +43,7 @@ def batch_leak(probe: ProbedModel, first: Trace) -> Mistake | None:
     n_rows = len(probe.rows.target)
     kept = n_rows // 2
     others = torch.tensor([*range(kept), *[0] * (n_rows - kept)], device=probe.target.device)
-    before, after = _seeded(probe, probe.rows), _seeded(probe, take(probe.rows, others))
+    before, after = _seeded(probe, probe.rows), _seeded(probe, probe.rows.part(others))
     if not kept or after.error is not None:
         return None
     moved = movement(before.output[:kept], after.output[:kept])
@@ -75,7 +74,7 @@ def _leak_fix(module: nn.Module) -> str:
 
 def single_row(probe: ProbedModel, first: Trace) -> Mistake | None:
     """A batch of one row (the last of a fold may be one) keeps its shape."""
-    trace = predicting(probe.model, take(probe.rows, slice(1)).inputs)
+    trace = predicting(probe.model, probe.rows.part(slice(1)).inputs)
     wanted = (1, probe.loss.n_outputs)
     if trace.error is not None:
         what, where = (
@@ -113,7 +112,7 @@ def lone_row(probe: ProbedModel) -> Mistake | None:
         probe, probe.batch_size
     ):
         return None
-    trace = learning(probe.model, take(probe.rows, slice(1)).inputs, lambda model, inputs: model(**inputs))
+    trace = learning(probe.model, probe.rows.part(slice(1)).inputs, lambda model, inputs: model(**inputs))
     if trace.error is None or not _refused_by_batchnorm(trace):
         return None
     size = next(size for size in _nearest(probe.batch_size) if not _lone(probe, size))

@@ -72,7 +72,7 @@ class ProbedModel:
     @property
     def rows(self) -> Batch:
         """The first rows of the batch."""
-        return take(self.batch, slice(PROBE_ROWS))
+        return self.batch.part(slice(PROBE_ROWS))
 
     @property
     def loss_name(self) -> str:
@@ -85,12 +85,6 @@ class ProbedModel:
     def by_sigmoid(self) -> bool:
         """Whether each output is a yes or no of its own, rather than the outputs together one choice."""
         return self.task.by_sigmoid(self.loss.n_outputs)
-
-
-def take(batch: Batch, rows: slice | Tensor) -> Batch:
-    """Return some rows of a batch, padded as they are."""
-    inputs = {name: value[rows] for name, value in batch.inputs.items()}
-    return Batch(inputs, batch.target[rows], batch.weights_B[rows], batch.rows_B[rows])
 
 
 @dataclass(frozen=True)
