@@ -31,7 +31,7 @@ from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import training
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
-from trainer.engine.stepwise import train_epoch
+from trainer.engine.stepwise import epoch_steps, take_all
 from trainer.losses.ce import CrossEntropy
 from trainer.models.mlp import MLP
 from trainer.models.text_cnn import TextCNN
@@ -197,7 +197,7 @@ def train(case: Case, opt_level: str, dtype: str, device: torch.device) -> Outco
     losses, steps = [], 0
     for epoch in range(case.epochs):
         totals, batches = Totals.start(device), data.batches(order(len(data), epoch), key=None)
-        train_epoch(it, batches, totals, accumulate_steps=1, clip_norm=None, on_step=lambda totals: None)
+        take_all(epoch_steps(it, batches, totals, accumulate_steps=1, clip_norm=None, on_step=lambda totals: None))
         losses.append(totals.mean())
         steps += totals.steps
     skipped = it.precision.scaler.skipped_steps

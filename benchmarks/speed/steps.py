@@ -23,7 +23,7 @@ from trainer.config.compose import register_schema, to_run_config
 from trainer.config.keys import CONF
 from trainer.data.loading.batches import training_order
 from trainer.engine.loops import Totals
-from trainer.engine.stepwise import train_epoch
+from trainer.engine.stepwise import epoch_steps, take_all
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold
@@ -92,7 +92,7 @@ def foldwise_steps(name: str) -> tuple[Fold, Steps]:
 
     def steps(batches: Batches) -> None:
         read = fold.data.batches(batches, (SEED, 0, 0, 1))
-        train_epoch(learner, read, totals, accumulate_steps=1, clip_norm=None, on_step=lambda totals: None)
+        take_all(epoch_steps(learner, read, totals, accumulate_steps=1, clip_norm=None, on_step=lambda totals: None))
 
     return fold, steps
 

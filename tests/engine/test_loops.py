@@ -22,7 +22,7 @@ from tests.engine.engine_cases import (
 from trainer.data.loading.batches import TokenRows, TrainingSet, training_order
 from trainer.engine.loops import predict, train_step
 from trainer.engine.modes import training
-from trainer.engine.stepwise import train_epoch
+from trainer.engine.stepwise import epoch_steps, take_all
 from trainer.errors import ConfigError, NonFiniteError
 from trainer.losses.bce import BinaryCrossEntropy
 from trainer.tasks import BINARY
@@ -38,7 +38,8 @@ def one_step(it, data, batches, clip_norm=None, sums=None):
 def epoch(it, data, order, *, accumulate_steps=1, clip_norm=None, on_step=lambda sums: None):
     sums = totals()
     batches = data.batches(order, key=None)
-    train_epoch(it, batches, sums, accumulate_steps=accumulate_steps, clip_norm=clip_norm, on_step=on_step)
+    options = {"accumulate_steps": accumulate_steps, "clip_norm": clip_norm, "on_step": on_step}
+    take_all(epoch_steps(it, batches, sums, **options))
     return sums
 
 

@@ -115,6 +115,11 @@ def as_data(value: Any) -> Data:
     return dataset(value)
 
 
+def rows_of(value: Any) -> "Given | None":
+    """Return the rows of what ``as_data`` takes; None where none are given: they are read where the run says."""
+    return None if value is None else as_data(value).load(None)
+
+
 def _named(value: Place) -> Data:
     """Return a bundled data set by its name, or a file or folder."""
     if isinstance(value, str) and value in choices("data"):

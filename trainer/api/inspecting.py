@@ -96,18 +96,16 @@ def importance(
         >>> list(frame)[:4], len(frame)
         (['columns', 'importance', 'low', 'high'], 3)
     """
-    from trainer.api.given import as_data
+    from trainer.api.given import rows_of
     from trainer.inference.importance import Wanted, importance
     from trainer.inference.show_importance import importance_table
 
-    given = None if data is None else as_data(data).load(None)
     wanted = Wanted(metric, draws=draws, rows=sample, alike=alike, minutes=math.inf)
-    return as_frame(importance_table(importance(run.path, wanted, given=given, plugins=plugins)))
+    return as_frame(importance_table(importance(run.path, wanted, given=rows_of(data), plugins=plugins)))
 
 
 def _inspected(run: HasPath, data: Any, plugins: Sequence[str]) -> "Inspection":
-    from trainer.api.given import as_data
+    from trainer.api.given import rows_of
     from trainer.inference.worst_rows import inspect_run
 
-    given = None if data is None else as_data(data).load(None)
-    return inspect_run(run.path, given=given, plugins=plugins)
+    return inspect_run(run.path, given=rows_of(data), plugins=plugins)

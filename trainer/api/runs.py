@@ -149,9 +149,9 @@ class Run:
         Raises:
             CheckpointError: a row is predicted otherwise than it was.
         """
-        from trainer.api.given import as_data
+        from trainer.api.given import rows_of
 
-        given = None if data is None else as_data(data).load(None)
+        given = rows_of(data)
         if export is None:
             from trainer.inference.verify import verify
 
@@ -212,11 +212,10 @@ class Run:
             data: the rows it was trained on, where they were in memory; None = read where the run says.
             **more: ``legacy``, ``reduce`` (``half`` or ``int8``) and ``plugins``.
         """
-        from trainer.api.given import as_data
+        from trainer.api.given import rows_of
         from trainer.inference.export.blended import export
 
-        place, given = Path(out).expanduser(), None if data is None else as_data(data).load(None)
-        return export(self.path, place, form=format, mode=mode, given=given, **more)
+        return export(self.path, Path(out).expanduser(), form=format, mode=mode, given=rows_of(data), **more)
 
     def report(self) -> Report:
         """Return the report; in a notebook it is shown."""

@@ -1,7 +1,6 @@
 """Training as a row of steps that are due: who takes them decides whether a fold is trained alone or with others."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -82,27 +81,6 @@ def epoch_steps(
                 require_finite(totals)
             on_step(totals)
     require_finite(totals)
-
-
-def train_epoch(
-    learner: Learner,
-    batches: Iterator[Batch],
-    totals: Totals,
-    *,
-    accumulate_steps: int,
-    clip_norm: float | None,
-    on_step: Callable[[Totals], None],
-) -> None:
-    """Train on every batch once; see ``epoch_steps``.
-
-    Raises:
-        NonFiniteError: the loss is NaN or infinite, or every step overflows.
-    """
-    steps = epoch_steps(
-        learner, batches, totals, accumulate_steps=accumulate_steps, clip_norm=clip_norm, on_step=on_step
-    )
-    with closing(steps):
-        take_all(steps)
 
 
 def _windows(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:

@@ -21,10 +21,10 @@ from multiprocessing.connection import Connection
 from typing import IO, Any
 
 from trainer.config.executor import ExecutorConfig
-from trainer.config.keys import PACKAGE
 from trainer.errors import ConfigError, shown
 from trainer.executors.contract import FoldJob, JobState
 from trainer.executors.fold_command import read_attempt
+from trainer.system.paths import import_path
 
 JOIN_SECONDS = 60.0  # the cluster is not there, or refuses, if it takes longer to join it
 PROBE_SECONDS = 5.0
@@ -156,8 +156,7 @@ def _join(address: str) -> _Driver:
     _probe(address)
     ours, theirs = Pipe()
     words = tempfile.TemporaryFile()  # noqa: SIM115 it lives as long as the process
-    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    own = {"PYTHONPATH": os.pathsep.join(paths), "RAY_USAGE_STATS_ENABLED": "0"}
+    own = {"PYTHONPATH": import_path(), "RAY_USAGE_STATS_ENABLED": "0"}
     process = subprocess.Popen(
         [sys.executable, "-m", "trainer.executors.ray_driver", str(theirs.fileno()), address],
         env=KEEP_ALIVE | os.environ | own,
@@ -255,9 +254,8 @@ def _values(job: FoldJob, setup: Sequence[str]) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     own = {name: value for name, value in os.environ.items() if name.startswith(INHERITED)}
-    return {**own, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**own, "PYTHONPATH": import_path()}
 
 
 def _state(answer: Any, number: int, lacking: str) -> JobState:

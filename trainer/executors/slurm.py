@@ -14,11 +14,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from trainer.config.executor import ExecutorConfig
-from trainer.config.keys import PACKAGE
 from trainer.errors import ConfigError, shown
 from trainer.executors.contract import FoldJob, JobState, State
 from trainer.executors.fold_command import RunFold
 from trainer.store.own_files import JOBS
+from trainer.system.paths import import_path
 
 WARNING_SECONDS = 120  # before the time limit; Slurm may warn a minute earlier still
 ANSWER_SECONDS = 60  # a Slurm command that takes longer has no answer
@@ -112,8 +112,7 @@ def _job_state(word: str, reason: str) -> JobState:
 @contextmanager
 def _as_jobs_see_it() -> Iterator[None]:
     """Set what a job inherits: the signal of submitit's that the fold's command answers, and where Foldwise lies."""
-    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    wanted = {"SUBMITIT_PREEMPT_SIGNAL": "USR1", "PYTHONPATH": os.pathsep.join(paths)}
+    wanted = {"SUBMITIT_PREEMPT_SIGNAL": "USR1", "PYTHONPATH": import_path()}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     from submitit.core.job_environment import JobEnvironment

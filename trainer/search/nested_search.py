@@ -13,12 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from trainer.config.schema import InnerConfig
 from trainer.engine.settings import FoldRows
 from trainer.errors import NonFiniteError, as_foldwise_error
-from trainer.evidence.racing import verdict
 from trainer.metrics.summary import mean_of_defined
 from trainer.run.experiment import Experiment
 from trainer.run.fold_data import fold_rows, preprocess
@@ -27,7 +24,7 @@ from trainer.run.frozen_features import with_features
 from trainer.run.identify import identity_of
 from trainer.run.nested import fit_inner, inner_experiment, inner_rows
 from trainer.search.study import ask, grid_size
-from trainer.search.trial import Search, recipe_of, scores_of, shared_fold, suggested
+from trainer.search.trial import Search, recipe_of, shared_fold, suggested, why_ends
 from trainer.search.trial_configs import tried_choices
 from trainer.store.fold_files import fold_directory, read_done
 from trainer.store.inner_fits import InnerFit, InnerRecords
@@ -132,10 +129,7 @@ def _try(current: Search, study: "Study", trial: Any, fit: Any, n_inner: int) ->
             return
         scores.append(found.epochs[-1].monitor[current.metric])
         trial.report(scores[-1], step=inner)
-        own_F = scores_of(dict(enumerate(scores)), n_inner)
-        rows = [scores_of(one.intermediate_values, n_inner) for one in study.trials if one.number != trial.number]
-        earlier_TF = np.array([row for row in rows if not np.isnan(row).all()])
-        if len(scores) < n_inner and verdict(current.options.prune, current.sign * own_F, current.sign * earlier_TF):
+        if len(scores) < n_inner and why_ends(current, study, trial.number, scores, n_inner):
             study.tell(trial, state=TrialState.PRUNED)
             return
     value = mean_of_defined(scores)

@@ -16,7 +16,7 @@ from trainer.config.schema import RunConfig
 from trainer.config.search import SearchConfig
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.errors import CheckpointError, ForeignFileError, Interrupted, StorageError, as_foldwise_error
-from trainer.evidence.racing import verdict
+from trainer.evidence.racing import Verdict, verdict
 from trainer.metrics.summary import mean_of_defined
 from trainer.report.terminal import PrintLine
 from trainer.run.experiment import Experiment, Recipe
@@ -197,20 +197,26 @@ def _train_folds(search: Search, trial: "Trial", train: Any, directory: Path, sc
         if position not in reported:
             trial.report(scores[-1], step=position)
         if len(scores) < len(search.order):
-            early = verdict(search.options.prune, *_oriented(search, trial.number, scores))
+            early = why_ends(search, search.study, trial.number, scores, len(search.order))
             if early is not None:
                 return "pruned", early.why
     return "complete", ""
 
 
-def _oriented(search: Search, number: int, scores: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the scores of a trial, and of the others, by place in the order of the folds; greater is better."""
-    own_F = np.full(len(search.order), np.nan)
-    own_F[: len(scores)] = scores
-    others = [one for one in search.study.get_trials(deepcopy=False) if one.number != number]
-    rows = [scores_of(one.intermediate_values, len(search.order)) for one in others if one.intermediate_values]
-    earlier_TF = np.array(rows) if rows else np.zeros((0, len(search.order)))
-    return search.sign * own_F, search.sign * earlier_TF
+def why_ends(search: Search, study: "Study", number: int, scores: Sequence[float], n_folds: int) -> Verdict | None:
+    """Return why a trial of a study is not worth more of its ``n_folds`` folds by ``search.prune``, or None.
+
+    Args:
+        search: that the study is of.
+        study: the trials.
+        number: of the trial.
+        scores: of its folds so far, in their order.
+        n_folds: of a whole trial.
+    """
+    others = [one for one in study.get_trials(deepcopy=False) if one.number != number and one.intermediate_values]
+    earlier_TF = np.array([scores_of(one.intermediate_values, n_folds) for one in others])
+    own_F = scores_of(dict(enumerate(scores)), n_folds)
+    return verdict(search.options.prune, search.sign * own_F, search.sign * earlier_TF)
 
 
 def scores_of(reported: Mapping[int, float], n_folds: int) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ and scores what is picked there on the others, by what all complete trials predi
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,7 @@ def honest_figures(current: Search, now: Standing, best: TrialRow) -> Honest:
         directory = nested_search(current, n_inner)
         mean = mean_of_defined(list(nested_scores(current, directory)))
         oof = _oof_score(current, out_of_fold(current, directory))
-        honest = Honest(current.metric, best.number, best.value, own.score, honest.picked, (mean, oof), n_inner)
+        honest = replace(honest, nested=(mean, oof), n_inner=n_inner)
     write_bytes(current.directory / FIGURES, sealed(_plain(honest)), root=current.directory, what=N_("report"))
     return honest
 

@@ -29,11 +29,11 @@ from trainer.store.own_files import (
 from trainer.store.run_files import is_run, read_manifest
 from trainer.system.files import make_directory, write_bytes
 from trainer.system.folders import plain_files, read_file
+from trainer.system.paths import USER_OF_ADDRESS
 
 INDEX = "foldwise-run.json"
 MOST_INDEX_BYTES = 64 << 20
 KEPT_HERE = (LOCK, STOP)  # of processes that train, on this machine
-USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Store:
         import fsspec
 
         protocol = url.partition("://")[0] if "://" in url else ""
-        if USER.search(url):
+        if USER_OF_ADDRESS.search(url):
             raise ConfigError(
-                f"{USER.sub('***', url)}: holds a user or password\n"
+                f"{USER_OF_ADDRESS.sub('***', url)}: holds a user or password\n"
                 "credentials come from the environment or the store's own files (AWS_ACCESS_KEY_ID, ~/.aws/credentials)"
             )
         if protocol not in fsspec.available_protocols():
@@ -126,7 +126,7 @@ class Store:
         except (FoldwiseError, ImportError):
             raise
         except Exception as error:  # each store has kinds of its own
-            said = USER.sub("***", first_line_of(error))
+            said = USER_OF_ADDRESS.sub("***", first_line_of(error))
             kind = "no permission" if isinstance(error, PermissionError) else type(error).__name__
             raise StorageError(
                 f"{self.url}: {kind}: {said}\nnothing of the run here is lost: try again later"

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
+USER_OF_ADDRESS = re.compile(r"(?<=://)[^/@\s]+(?=@)")  # or a password
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # of the web or of a cloud; Path makes one / of //
 
 
@@ -15,6 +16,11 @@ class IsPath:
 
 PATH = IsPath()
 PathText = Annotated[str, PATH]
+
+
+def import_path() -> str:
+    """Return what PYTHONPATH has to be for another process to import the Foldwise of this one, also of a checkout."""
+    return os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def is_path(hint: Any) -> bool:

@@ -10,9 +10,9 @@ from rich.console import Console
 from trainer.config.build import check_section, construct, resolve_target
 from trainer.engine.observer import Observer
 from trainer.errors import ConfigError
+from trainer.system.paths import USER_OF_ADDRESS
 from trainer.trackers.console import PlainLines, ProgressBars
 from trainer.trackers.contained import METHODS, Contained
-from trainer.trackers.sender import USER_OF_URI
 
 SECRET = "holds a user or password, which the run would keep: use MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
 
@@ -28,7 +28,7 @@ def tracker_problems(sections: Mapping[str, Any], plugins: Sequence[str]) -> lis
         target = None if found else resolve_target("tracker", section["_target_"], plugins)
         if isinstance(target, type):
             found = [*_lacking(target, section["_target_"]), *_package_problems(name, target)]
-        found += [f"tracker.{key}: {SECRET}" for key, value in section.items() if USER_OF_URI.search(str(value))]
+        found += [f"tracker.{key}: {SECRET}" for key, value in section.items() if USER_OF_ADDRESS.search(str(value))]
         problems += [problem.replace("tracker", f"tracker.{name}", 1) for problem in found]
     return problems
 

@@ -13,17 +13,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trainer.report.terminal import PrintLine
 from trainer.results import CVResult, EpochRecord, FoldResult
+from trainer.system.paths import import_path
 from trainer.tasks import Target, Task
 from trainer.trackers.sender import tracked
 
-ROOT = Path(__file__).resolve().parents[2]  # what has to be on the path of the process
 MOST_WAITING = 2000  # messages
 EXIT_SECONDS = 2.0  # that the end of a process waits for it at most
 _couriers: dict[tuple[Path, str], "Courier"] = {}  # of this process: the folds of a run share one
@@ -91,7 +92,6 @@ class Courier:
     def _work(self) -> None:
         """Start the process, write to it, and read what it says of itself when it ends."""
         command, pipe = [sys.executable, "-m", "trainer.trackers.sender"], subprocess.PIPE
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))  # of a checkout too
         try:
             process = subprocess.Popen(
                 command,
@@ -99,7 +99,7 @@ class Courier:
                 stdout=pipe,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": import_path()},
             )
         except OSError as error:
             self.report = {"lost": 0, "why": f"its process cannot be started: {error.strerror}"}
@@ -124,14 +124,26 @@ class Told:
     """An observer that tells a courier; the base of a tracker whose library is used in another process.
 
     Args:
-        courier: makes it, at the first word.
-        directory: of the run.
+        sink: module and class of what sends, as ``module:Class``.
         name: of the tracker.
+        directory: of the run.
+        options: of the sink.
+        print_line: prints one line.
         flush_seconds: that the end of the run waits at most for what is not sent yet.
     """
 
-    def __init__(self, courier: Callable[[], Courier], directory: Path, name: str, flush_seconds: float) -> None:
-        self._make, self._key, self._flush_seconds = courier, (directory.absolute(), name), flush_seconds
+    def __init__(
+        self,
+        sink: str,
+        name: str,
+        *,
+        directory: Path,
+        options: Mapping[str, Any],
+        print_line: PrintLine,
+        flush_seconds: float,
+    ) -> None:
+        self._make = partial(Courier, sink, name, directory=directory, options=options, print_line=print_line)
+        self._key, self._flush_seconds = (directory.absolute(), name), flush_seconds
         self._fold: int | str = 0
 
     def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:

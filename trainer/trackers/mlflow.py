@@ -2,12 +2,11 @@
 
 import os
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from trainer.report.terminal import PrintLine
-from trainer.trackers.courier import Courier, Told
+from trainer.trackers.courier import Told
 from trainer.trackers.sender import Message, defined, result_files, settings
 
 NAME, LONGEST_VALUE = "mlflow", 6000
@@ -42,10 +41,14 @@ class MlflowTracker(Told):
         flush_seconds: float = 2.0,
     ) -> None:
         options = {"uri": uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE, "experiment": experiment}
-        make = partial(
-            Courier, f"{__name__}:MlflowSink", NAME, directory=directory, options=options, print_line=print_line
+        super().__init__(
+            f"{__name__}:MlflowSink",
+            NAME,
+            directory=directory,
+            options=options,
+            print_line=print_line,
+            flush_seconds=flush_seconds,
         )
-        super().__init__(make, directory, NAME, flush_seconds)
 
 
 class MlflowSink:

@@ -23,6 +23,7 @@ from trainer.errors import first_line_of
 from trainer.store.own_files import tracked_ids
 from trainer.system.files import write_bytes
 from trainer.system.folders import read_file
+from trainer.system.paths import USER_OF_ADDRESS
 
 MOST_WAITING = 20_000  # messages that are read and not sent
 MOST_AT_ONCE = 400
@@ -30,7 +31,6 @@ LAST_SECONDS = 300.0  # after the end of the input
 NICE = 10  # the priority: folds that train go first
 TRIES, FIRST_WAIT_SECONDS = 4, 0.5
 SECRET_NAME = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
-USER_OF_URI = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 Message = dict[str, Any]
 
@@ -167,7 +167,7 @@ def defined(values: dict[str, float]) -> dict[str, float]:
 
 def scrubbed(text: str) -> str:
     """Return a text without what is secret in it: passwords in addresses, values of variables that hold secrets."""
-    text = USER_OF_URI.sub("***", text)
+    text = USER_OF_ADDRESS.sub("***", text)
     for name, value in os.environ.items():
         if SECRET_NAME.search(name) and len(value) > 7:
             text = text.replace(value, "***")

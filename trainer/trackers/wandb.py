@@ -4,13 +4,12 @@ import netrc
 import os
 import secrets
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from trainer.report.terminal import PrintLine
-from trainer.trackers.courier import Courier, Told
+from trainer.trackers.courier import Told
 from trainer.trackers.sender import Message, defined, result_files, settings
 
 NAME, WHOLE = "wandb", "all folds"
@@ -41,10 +40,14 @@ class WandbTracker(Told):
         flush_seconds: float = 2.0,
     ) -> None:
         options = {"project": project, "entity": entity, "mode": mode or os.environ.get("WANDB_MODE") or default_mode()}
-        make = partial(
-            Courier, f"{__name__}:WandbSink", NAME, directory=directory, options=options, print_line=print_line
+        super().__init__(
+            f"{__name__}:WandbSink",
+            NAME,
+            directory=directory,
+            options=options,
+            print_line=print_line,
+            flush_seconds=flush_seconds,
         )
-        super().__init__(make, directory, NAME, flush_seconds)
 
 
 def default_mode() -> str:
