@@ -20,11 +20,10 @@ SLOWLY = "model.seconds=0.5"  # about 10 s of a fold
 class Cluster:
     """A head, which owns the cluster, and nodes of one core that come and go."""
 
-    def __init__(self, place):
+    def __init__(self):
         from ray.cluster_utils import Cluster as RayCluster
 
-        head = {"num_cpus": 1, "include_dashboard": False, "temp_dir": place}
-        self.ray = RayCluster(initialize_head=True, head_node_args=head)
+        self.ray = RayCluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
         self.environment = OWN | {"RAY_ADDRESS": ""}
         self.address = self.ray.address
 
@@ -54,9 +53,10 @@ def worker_of(place, run, fold):
 def up():
     pytest.importorskip("ray", reason="needs the extra ray")
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as place:
-        for name, value in OWN.items():
+        for name, value in (OWN | {"RAY_TMPDIR": place}).items():  # a short path: sockets lie in it
             patch.setenv(name, value)
-        cluster = Cluster(place)  # in a short path: sockets lie in it
+        (Path(place) / "ray").mkdir()  # the cluster's address is written there, and Ray does not make it
+        cluster = Cluster()
         cluster.add_node()
         yield cluster
         cluster.ray.shutdown()
@@ -147,7 +147,7 @@ def test_a_fold_that_fails_is_told_and_not_tried_again(begin, place, ray):
 
 
 def test_tasks_are_left_looked_at_stopped_and_taken_up_again(begin, up, place, ray, alone):
-    code, out, err = ended(begin("run=left", *ray, "model.seconds=1.5", "executor.detach=true"))
+    code, out, err = ended(begin("run=left", *ray, "model.seconds=1", "executor.detach=true"))
     assert (code, err) == (0, ""), out
     assert "foldwise status runs/left" in out
     wait_for(lambda: training(place, "left", 0))
@@ -159,7 +159,7 @@ def test_tasks_are_left_looked_at_stopped_and_taken_up_again(begin, up, place, r
     assert "cancelled: the waiting job of fold 2" in said
     wait_for(lambda: not list((place / "runs/left").glob("fold_*/LOCK")), 60)
     wait_for(lambda: read_attempt(place / "runs/left", 0).code == 143)
-    code, out, err = ended(begin("run=left", *ray))
+    code, out, err = ended(begin("run=left", *ray, "model.seconds=1"))
     assert (code, err) == (0, ""), out
     assert oof(place, "left") == alone
 
