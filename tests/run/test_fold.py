@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from tests.iris_cases import IRIS
-from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig, RuntimeConfig
+from trainer.config.cv import CvConfig
+from trainer.config.schema import AmpConfig, FitConfig, RunConfig, RuntimeConfig
 from trainer.data.loading.batches import training_order
 from trainer.data.samples import Samples
 from trainer.engine.fit import fit

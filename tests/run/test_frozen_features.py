@@ -7,7 +7,8 @@ import torch
 import trainer.run.frozen_features
 from tests.run.test_fold import config, plain_fold, trained
 from tests.transformer_files import save_model, write_reviews
-from trainer.config.schema import AmpConfig, CvConfig, FitConfig, PathsConfig
+from trainer.config.cv import CvConfig
+from trainer.config.schema import AmpConfig, FitConfig, PathsConfig
 from trainer.run.frozen_features import with_features
 from trainer.run.prepare import prepare
 

@@ -8,7 +8,8 @@ from torchvision.models import mobilenet_v3_small
 import trainer.run.frozen_features
 from tests.picture_files import write_pictures
 from tests.run.test_fold import config, plain_fold, trained
-from trainer.config.schema import AmpConfig, CvConfig, FitConfig, InitConfig, PathsConfig
+from trainer.config.cv import CvConfig
+from trainer.config.schema import AmpConfig, FitConfig, InitConfig, PathsConfig
 from trainer.run.frozen_features import with_features
 from trainer.run.prepare import prepare
 

@@ -17,8 +17,9 @@ from safetensors.numpy import load_file
 
 from tests.engine.ranks_cases import in_ranks
 from tests.places import REPOSITORY
+from trainer.config.cv import CvConfig, InnerConfig
 from trainer.config.executor import ExecutorConfig
-from trainer.config.schema import AmpConfig, CvConfig, FitConfig, InnerConfig, RunConfig, RuntimeConfig
+from trainer.config.schema import AmpConfig, FitConfig, RunConfig, RuntimeConfig
 from trainer.errors import ConfigError
 from trainer.run import in_ranks as ranks_of_run
 from trainer.run.in_ranks import join_group, require_trainable_in_ranks

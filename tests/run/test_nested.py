@@ -21,7 +21,8 @@ import trainer.engine.checkpointer
 import trainer.run.nested
 from tests.iris_cases import IRIS
 from tests.run.test_fold import trained
-from trainer.config.schema import AmpConfig, CvConfig, InnerConfig, RunConfig
+from trainer.config.cv import CvConfig, InnerConfig
+from trainer.config.schema import AmpConfig, RunConfig
 from trainer.data.loading.batches import training_order
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.engine.precision.opt_levels import resolve_opt_level

@@ -7,7 +7,7 @@ import typer
 
 from trainer.cli.columns import Drop, File, Texts, require_label, with_columns
 from trainer.cli.flags import named_as_flags
-from trainer.config.schema import RARE_POLICIES, STRATEGIES
+from trainer.config.cv import RARE_POLICIES, STRATEGIES
 from trainer.data.columns.options import ColumnOptions
 from trainer.system.paths import PathText
 

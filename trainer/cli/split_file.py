@@ -7,9 +7,9 @@ from trainer.audit.describe_split import describe_split
 from trainer.cli.columns import given_columns
 from trainer.cli.flags import as_flags, named_as_flags
 from trainer.config.bounds import bound_problems
+from trainer.config.cv import CvConfig
 from trainer.config.help import REPOSITORY_DOOR
 from trainer.config.overrides import command, written
-from trainer.config.schema import CvConfig
 from trainer.data.columns.options import LISTS_OF_ONE, ColumnOptions
 from trainer.data.readers.contract import NONE
 from trainer.data.samples import DataSpec, Samples

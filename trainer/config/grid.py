@@ -9,10 +9,11 @@ from typing import Any
 from omegaconf import OmegaConf, SCMode
 from omegaconf.errors import OmegaConfBaseException
 
+from trainer.config.cv import CvConfig
 from trainer.config.home import with_home
 from trainer.config.keys import flatten, typed
 from trainer.config.problems import explain
-from trainer.config.schema import AmpConfig, CvConfig, FitConfig, RunConfig
+from trainer.config.schema import AmpConfig, FitConfig, RunConfig
 from trainer.errors import ConfigError, did_you_mean
 
 OPEN = ("optimizer", "scheduler", "model", "loss")  # sections with keys of their own; data, folds and seeds stay out

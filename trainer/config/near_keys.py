@@ -5,8 +5,9 @@ from functools import cache
 
 import yaml
 
+from trainer.config.cv import InnerConfig
 from trainer.config.keys import CONF, choices, flatten
-from trainer.config.schema import OPEN_SECTIONS, InnerConfig, RunConfig
+from trainer.config.schema import OPEN_SECTIONS, RunConfig
 from trainer.errors import close_names, did_you_mean
 from trainer.wording.translations import _
 

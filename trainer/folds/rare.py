@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.config.schema import RARE_POLICIES
+from trainer.config.cv import RARE_POLICIES
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.tasks import of_target
 from trainer.wording.lists import first_few

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from trainer.config.schema import CvConfig, FitConfig
+from trainer.config.cv import CvConfig
+from trainer.config.schema import FitConfig
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.precision.opt_levels import OptLevel
 from trainer.engine.settings import FitSettings

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.config.build import arguments, construct, resolve_target
+from trainer.config.cv import CvConfig
 from trainer.config.grid import is_nested
-from trainer.config.schema import CvConfig
 from trainer.data.loading.batches import ReadAhead, TrainingSet
 from trainer.data.preprocess.contract import ShowProgress, no_progress, prepare_inputs
 from trainer.data.samples import DataSpec, Samples

@@ -16,8 +16,9 @@ from trainer.audit.clusters import duplicate_groups
 from trainer.audit.describe_split import describe_split
 from trainer.config.build import construct, resolve_target
 from trainer.config.compose import to_yaml
+from trainer.config.cv import CvConfig
 from trainer.config.grid import candidates, describe_selection, is_nested
-from trainer.config.schema import OPEN_SECTIONS, CvConfig, RunConfig
+from trainer.config.schema import OPEN_SECTIONS, RunConfig
 from trainer.data.columns.reading import features_read
 from trainer.data.row_statistics import row_statistics
 from trainer.data.samples import DataSpec, Samples

@@ -10,19 +10,12 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.config.bounds import bound_problems
 from trainer.config.build import arguments, check_section, resolve_target
+from trainer.config.cv import STRATEGIES, CvConfig
 from trainer.config.grid import candidates, grid_problems
 from trainer.config.home import given_paths
 from trainer.config.keys import values_text
 from trainer.config.plugins import plugin_problems
-from trainer.config.schema import (
-    OPEN_SECTIONS,
-    STRATEGIES,
-    CheckpointConfig,
-    CvConfig,
-    FitConfig,
-    InitConfig,
-    RunConfig,
-)
+from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, FitConfig, InitConfig, RunConfig
 from trainer.config.search_space import space_problems
 from trainer.data.samples import DataSpec
 from trainer.engine.optimizer import make_optimizer, make_scheduler

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer.config.schema import InnerConfig
+from trainer.config.cv import InnerConfig
 from trainer.engine.settings import FoldRows
 from trainer.errors import NonFiniteError, as_foldwise_error
 from trainer.metrics.summary import mean_of_defined

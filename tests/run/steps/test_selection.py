@@ -7,7 +7,7 @@ import pytest
 
 from tests.folds.fold_cases import plan
 from tests.run.test_fold import experiment
-from trainer.config.schema import CvConfig, InnerConfig
+from trainer.config.cv import CvConfig, InnerConfig
 from trainer.data.samples import Samples
 from trainer.errors import DataError
 from trainer.run.fold_data import fold_rows

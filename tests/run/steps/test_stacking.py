@@ -5,7 +5,8 @@ import pytest
 
 from tests.run.test_fold import config
 from tests.transformer_files import save_model, write_reviews
-from trainer.config.schema import CvConfig, FitConfig, InnerConfig, PathsConfig
+from trainer.config.cv import CvConfig, InnerConfig
+from trainer.config.schema import FitConfig, PathsConfig
 from trainer.data.loading.batches import TokenRows
 from trainer.run.fold_data import prepare_fold
 from trainer.run.prepare import prepare

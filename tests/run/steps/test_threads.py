@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from tests.run.test_fold import config, experiment
-from trainer.config.schema import CvConfig, RuntimeConfig
+from trainer.config.cv import CvConfig
+from trainer.config.schema import RuntimeConfig
 from trainer.data.loading.batches import DenseRows, TrainingSet
 from trainer.run.fold_data import prepare_fold
 from trainer.run.steps.threads import same_threads, set_threads
