@@ -40,14 +40,14 @@ def test_a_node_has_all_that_a_task_wants_or_none_has():
 
 def test_states_are_those_of_the_actor_that_owns_the_tasks():
     told = [("running", "n1", False), ("waiting", "", False), ("gone", "WorkerCrashedError", True)]
-    states = [ray_tasks._state(told, number, "no node has it") for number in range(3)]
-    assert states == [
+    answer, nodes = (told, {"num_cpus": 1, "num_gpus": 3}), [{"CPU": 1.0, "GPU": 2.0}]
+    assert [ray_tasks._state(answer, number, nodes) for number in range(3)] == [
         JobState("running", "n1"),
-        JobState("waiting", "no node has it"),
+        JobState("waiting", "no node of the cluster has CPU 1, GPU 3"),
         JobState("gone", "WorkerCrashedError", final=True),
     ]
-    assert ray_tasks._state(None, 0, "") == JobState("gone")
-    assert ray_tasks._state("timed out", 0, "").state == "unknown"
+    assert ray_tasks._state(None, 0, nodes) == JobState("gone")
+    assert ray_tasks._state("timed out", 0, nodes).state == "unknown"
 
 
 def test_without_ray_the_extra_is_named(job, monkeypatch):

@@ -169,6 +169,8 @@ def test_what_no_node_has_is_told(begin, up, place, ray):
     assert any("fold 0: waiting (no node of the cluster has CPU 1, GPU 3)" in line for line in process.stdout)
     process.terminate()
     assert ended(process)[0] == 143  # the tasks stay
+    seen = json.loads(ended(foldwise(place, up.environment, "status", "runs/big", "--json"))[1])
+    assert "waiting (no node of the cluster has CPU 1, GPU 3)" in seen["folds"][0]["state"]
     assert "cancelled: the waiting job of fold 0" in ended(foldwise(place, up.environment, "stop", "runs/big"))[1]
 
 

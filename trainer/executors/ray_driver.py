@@ -19,6 +19,7 @@ from typing import Any
 NAMESPACE = "foldwise"
 LINGER_SECONDS = 60.0  # after the last task: whoever follows asks what became of it
 ANSWER_SECONDS = 20.0  # an actor that takes longer has no answer
+Told = tuple[list[tuple[str, str, bool]], dict[str, Any]]  # what an actor says of its tasks
 
 
 class Supervisor:
@@ -55,9 +56,9 @@ class Supervisor:
         """Note that a task runs."""
         self.told[number] = ("running", machine, False)
 
-    def states(self) -> list[tuple[str, str, bool]]:
-        """Return state, reason and whether nobody should try again, for each task."""
-        return [self.told[number] for number in range(len(self.jobs))]
+    def states(self) -> "Told":
+        """Return state, reason and whether nobody should try again, for each task; and what each asks Ray for."""
+        return [self.told[number] for number in range(len(self.jobs))], self.options
 
     def cancel(self, numbers: Sequence[int]) -> None:
         """End tasks that wait, or ask those that run to save and end."""
@@ -146,11 +147,11 @@ def submit(name: str, wanted: Mapping[str, Any]) -> None:
     ray.get(actor.remote(name, **wanted).states.remote())
 
 
-def states(names: Sequence[str]) -> dict[str, list[tuple[str, str, bool]] | str | None]:
+def states(names: Sequence[str]) -> dict[str, Told | str | None]:
     """Ask the actors; None stands for one that is gone, words for one that does not answer."""
     import ray
 
-    found: dict[str, list[tuple[str, str, bool]] | str | None] = {}
+    found: dict[str, Told | str | None] = {}
     for name in names:
         try:
             found[name] = ray.get(ray.get_actor(name, namespace=NAMESPACE).states.remote(), timeout=ANSWER_SECONDS)

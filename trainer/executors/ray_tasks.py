@@ -75,10 +75,10 @@ class RayTasks:
         try:
             driver = self._joined()
             found = driver.ask("states", sorted({_actor(name) for name in ids}))
-            lacking = _lacking(_options(self.config, ()), driver.ask("nodes"))
+            nodes = driver.ask("nodes")
         except (ConfigError, _NoAnswer) as problem:
             return dict.fromkeys(ids, JobState("unknown", str(problem).partition("\n")[0]))
-        return {name: _state(found[_actor(name)], _number(name), lacking) for name in ids}
+        return {name: _state(found[_actor(name)], _number(name), nodes) for name in ids}
 
     def cancel(self, ids: Sequence[str]) -> None:
         """End the tasks that wait; one that runs saves and ends."""
@@ -258,13 +258,14 @@ def _environment() -> dict[str, str]:
     return {**own, "PYTHONPATH": import_path()}
 
 
-def _state(answer: Any, number: int, lacking: str) -> JobState:
+def _state(answer: Any, number: int, nodes: Sequence[Mapping[str, float]]) -> JobState:
     if answer is None:
         return JobState("gone")
     if isinstance(answer, str):
         return JobState("unknown", answer)
-    state, reason, is_final = answer[number]
-    return JobState(state, reason or (lacking if state == "waiting" else ""), is_final)
+    told, options = answer
+    state, reason, is_final = told[number]
+    return JobState(state, reason or (_lacking(options, nodes) if state == "waiting" else ""), is_final)
 
 
 def _lacking(options: Mapping[str, Any], nodes: Sequence[Mapping[str, float]]) -> str:
