@@ -14,7 +14,7 @@ JOBS ?= 2
 BY_FILE := --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
-.PHONY: help train test coverage test-real test-browser test-slurm test-ray battery bench check format reference docs messages lock clean
+.PHONY: help train test coverage test-real test-browser test-slurm test-ray battery bench gpu check format reference docs messages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/reco
 bench: $(INSTALLED) ## compare speed with other trainers (installs them); ARGS="tab image --rounds 5"
 	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[bench]'
 	@$(PY) -m benchmarks.speed.run $(ARGS)
+
+gpu: $(INSTALLED) ## check everything about CUDA on the graphics card here, in under 8 minutes
+	@$(PY) -m benchmarks.gpu $(ARGS)
 
 check: $(INSTALLED) ## lint, format check, types, import contracts
 	@$(PY) -m ruff check .

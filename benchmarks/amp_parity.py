@@ -168,10 +168,18 @@ class Outcome:
     weights: Tensor
 
 
-def learner(case: Case, opt_level: str, dtype: str, device: torch.device, wide: bool = False) -> Learner:
-    """A fresh model under the level, always from the same weights."""
+def learner(
+    case: Case,
+    opt_level: str,
+    dtype: str,
+    device: torch.device,
+    *,
+    wide: bool = False,
+    model: nn.Module | None = None,
+) -> Learner:
+    """A fresh model under the level, always from the same weights; or the one that is given."""
     torch.manual_seed(0)
-    model = case.model(wide).to(device)
+    model = case.model(wide).to(device) if model is None else model
     precision = Precision(model, resolve_opt_level(AmpConfig(opt_level, dtype=dtype), device))
     optimizer, scheduler = sgd(precision.parameters, case)
     n_classes = len(list(model.parameters())[-1])  # the last bias

@@ -26,7 +26,7 @@ from benchmarks.processes import measured, processor
 from benchmarks.speed.workloads import LR, SEED, WORKLOADS, make_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGE = REPOSITORY / "docs" / "benchmarks.md"
+PAGE = REPOSITORY / "docs" / "record" / "benchmarks.md"
 FILES = REPOSITORY / "build" / "bench"
 BARE = ["profile=off", "preflight=off", "audit=off", "tracker=none", "checkpoint.save_weights=false"]
 FOLDWISE = {
