@@ -49,6 +49,19 @@ def test_each_seed_is_the_run_of_that_seed_and_folds_may_be_jobs(train, tmp_path
     assert train("seed=5", "run=both", *slices).code == 4
 
 
+@pytest.mark.parametrize("select", ["last", "inner"])
+def test_the_model_of_all_rows_is_that_of_the_first_seed(train, tmp_path, select):
+    options = ("cv.fold=all", f"cv.select={select}", *IRIS)
+    several = train("seed=[5,1]", "run=both", *options)
+    assert (several.code, "fitted on all rows (seed 5, the first of 2)" in several.out) == (0, True), several.err
+    for seed in (5, 1):
+        assert "(seed" not in train(f"seed={seed}", f"run=s{seed}", *options).out
+    both, first, second = (
+        (tmp_path / "runs" / run / "fold_all/model.safetensors").read_bytes() for run in ("both", "s5", "s1")
+    )
+    assert both == first != second
+
+
 @pytest.mark.parametrize(
     ("seed", "said"),
     [

@@ -19,6 +19,7 @@ from trainer.run.resume import ResumePlan, require_none_elsewhere
 from trainer.store.fold_files import ALL, fold_directory
 from trainer.store.status import survey
 from trainer.system.folders import is_there
+from trainer.system.seeds import seeds_of
 from trainer.trackers.build import make_trackers
 from trainer.trackers.hparams import hparams
 
@@ -41,7 +42,9 @@ def finish(
     if config.budget.hours is not None and config.executor.name == "local":
         _require_in_time(config, config.budget.hours, directory, wanted, console, going_on)
     if config.cv.fold == ALL:
-        console.print(f"fitted on all rows: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
+        first, *others = seeds_of(config.seed)
+        of = f" (seed {first}, the first of {1 + len(others)})" if others else ""
+        console.print(f"fitted on all rows{of}: {fold_directory(directory, ALL)}", highlight=False, soft_wrap=True)
         return None
     missing = missing_folds(directory)
     if missing:

@@ -53,7 +53,7 @@ def fold_rows(experiment: Experiment, name: int | str) -> FoldRows:
     experiment = experiment.for_fold(name)
     plan, cv = experiment.plan, experiment.cv
     repeat, fold = divmod(plan.n_folds if name == ALL else int(name), plan.n_splits)
-    split = repeat % plan.n_different if plan.seeds and name != ALL else None
+    split = (plan.n_different if name == ALL else repeat % plan.n_different) if plan.seeds else None
     everything = np.arange(len(experiment.samples))
     train, held_out = (everything, everything[:0]) if name == ALL else plan.rows(repeat, fold)
     if cv.select == "fold":
