@@ -42,6 +42,7 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
         ["run=b", "seed=7", "max_epochs=3", "batch_size=9", "device=cpu", "num_workers=1", "audit=off", "preflight=off",
          "baseline=linear",
          "resume=never", "resume=wait", "force_resume=true", "paths.runs=other", "paths.cache=other", "plugins=[json]",
+         "paths.mirror=file:///dev/null/runs",
          "init.min_match=0.5", "init.prefix=x", "metrics=imbalanced", "metrics.names=[accuracy]",
          "profile.enabled=true", "profile.only=true", "profile.steps=9", "profile.top=3", "tracker=tensorboard",
          "runtime.threads=2", "runtime.progress=off", "runtime.loader_timeout_seconds=9",

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from contextlib import suppress
+from functools import partialmethod
 
 import fsspec
 import pytest
@@ -46,35 +48,87 @@ def test_a_run_comes_back_as_it_was_and_goes_on(tmp_path, url):
     assert (run / "oof.parquet").read_bytes() == (back / "oof.parquet").read_bytes()
 
 
-@pytest.mark.parametrize("at", [0, 3, 9])
-def test_an_upload_that_dies_leaves_the_copy_as_it_was_and_the_next_sends_the_rest(tmp_path, url, monkeypatch, at):
+def parts(found):
+    """What a run directory holds, by folder."""
+    folders = {name.rpartition("/")[0] for name in found}
+    return {
+        folder: {name: sha for name, sha in found.items() if name.rpartition("/")[0] == folder} for folder in folders
+    }
+
+
+@pytest.mark.parametrize("at", [0, 3, 12, 23])
+def test_an_upload_that_dies_leaves_each_fold_whole_and_the_next_sends_the_rest(tmp_path, url, monkeypatch, at):
     run, plan = make_run(tmp_path / "a1", (0,)), make_plan()
     push(run, url)
     before = contents(run)
     for number in (1, 2, 3, 4):
         write_fold(run, fold_result(plan, number), plan)
     merge(run)
-    write, written = Store.write, []
+    calls = []
 
-    def dying(store, name, data):
-        if len(written) == at:
+    def dying(store, method, name, *rest):
+        if len(calls) == at:
             raise StorageError("the network is gone")
-        written.append(name)
-        write(store, name, data)
+        calls.append(name)
+        method(store, name, *rest)
 
-    monkeypatch.setattr(Store, "write", dying)
-    with pytest.raises(StorageError):
-        push(run, url)
-    monkeypatch.setattr(Store, "write", write)
+    with monkeypatch.context() as patch:
+        for name in ("write", "send"):
+            patch.setattr(Store, name, partialmethod(dying, getattr(Store, name)))
+        with pytest.raises(StorageError):
+            push(run, url)
     pull(url, tmp_path / "old")
-    assert contents(tmp_path / "old") == before
+    now, old = parts(contents(run)), parts(contents(tmp_path / "old"))
+    assert all(files in (now[folder], parts(before).get(folder)) for folder, files in old.items())
+    assert old[""] == parts(before)[""]  # what is merged comes last
     push(run, url)
     pull(url, tmp_path / "new")
     assert contents(tmp_path / "new") == contents(run)
     store = Store(url)
     kept = {name.rpartition("a1/")[2] for name in store.files.find(store.root)}
-    index = json.loads(store.read(INDEX))["files"]
-    assert kept == {INDEX, *(f"{name}.{facts['sha256'][:32]}" for name, facts in index.items())}
+    wanted = set()
+    for folder in (*now, ""):
+        index = json.loads(store.read(f"{folder}/{INDEX}".lstrip("/")))["files"]
+        wanted |= {f"{folder}/{name}.{facts['sha256'][:32]}".lstrip("/") for name, facts in index.items()}
+        wanted |= {f"{folder}/{INDEX}".lstrip("/")}
+    assert kept == wanted
+
+
+def test_a_fold_that_another_machine_has_finished_stays_as_it_is(tmp_path, url):
+    one, two = make_run(tmp_path / "one", (0, 1)), make_run(tmp_path / "two", (2, 3, 4))
+    (fold_directory(two, 1)).mkdir()
+    (fold_directory(two, 1) / "step-00000004.pt").write_bytes(b"state")
+    (fold_directory(two, 1) / "step-00000004.json").write_text("{}")
+    push(one, url)
+    push(two, url)
+    pull(url, tmp_path / "all")
+    assert missing_folds(tmp_path / "all") == []
+    assert not list((tmp_path / "all").glob("fold_1/step-*"))
+    merge(tmp_path / "all")
+    push(tmp_path / "all", url)
+    push(one, url)  # it knows of no result
+    pull(url, tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(tmp_path / "all")
+
+
+def test_what_somebody_deletes_meanwhile_is_sent_again_and_what_cannot_be_deleted_stays(tmp_path, url, monkeypatch):
+    run = make_run(tmp_path / "a1", (0,))
+    push(run, url)
+    store = Store(url)
+    store.delete(next(f"fold_0/{name}" for name in store.sizes("fold_0") if name.startswith("oof")))
+    assert push(run, url).new == 1
+    (fold_directory(run, 0) / "step-00000004.json").write_text("{}")
+    push(run, url)
+    (fold_directory(run, 0) / "step-00000004.json").unlink()
+
+    def refuse(*_):
+        raise PermissionError("write only")
+
+    monkeypatch.setattr(type(store.files), "rm_file", refuse)
+    push(run, url)
+    assert any(name.startswith("step-") for name in store.sizes("fold_0"))
+    pull(url, tmp_path / "back")
+    assert contents(tmp_path / "back") == contents(run)
 
 
 def test_what_was_changed_on_the_way_is_found(tmp_path, url, monkeypatch):
@@ -154,18 +208,24 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert object_store.INDEX in {path.name for path in (tmp_path / "bucket/b1").iterdir()}
 
 
+def s3_server(monkeypatch, port=0):
+    """Start a server that speaks S3, with a bucket; it keeps what it has while this process lives."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=port, verbose=False)
+    server.start()
+    for name, value in {"KEY_ID": "not-real", "ACCESS_KEY": "not-real-either"}.items():
+        monkeypatch.setenv(f"AWS_{'SECRET_' if name == 'ACCESS_KEY' else 'ACCESS_'}{name}", value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.get_host_and_port()[1]}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with suppress(FileExistsError):
+        fsspec.filesystem("s3", skip_instance_cache=True).mkdir("bucket")
+    return server
+
+
 def test_s3_itself(tmp_path, monkeypatch):
     """Needs s3fs and moto: ``pip install s3fs 'moto[server]'`` in an environment of its own."""
     pytest.importorskip("s3fs")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0, verbose=False)
-    server.start()
+    server = s3_server(monkeypatch)
     try:
-        _, port = server.get_host_and_port()
-        for name, value in {"KEY_ID": "not-real", "ACCESS_KEY": "not-real-either"}.items():
-            monkeypatch.setenv(f"AWS_{'SECRET_' if name == 'ACCESS_KEY' else 'ACCESS_'}{name}", value)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        fsspec.filesystem("s3").mkdir("bucket")
         run = make_run(tmp_path / "a1", (0, 1))
         assert push(run, "s3://bucket/runs/a1").known == 0
         write_fold(run, fold_result(make_plan(), 2), make_plan())

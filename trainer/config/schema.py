@@ -170,6 +170,10 @@ class PathsConfig:
         PATH,
         "directory of what is computed once from the data (tokens, features); null = .cache in paths.runs",
     ] = None
+    mirror: Annotated[
+        str | None,
+        "address (s3://bucket/runs, file:///folder, ...) below which a copy of the run is kept up while it trains",
+    ] = None
 
 
 @dataclass

@@ -54,6 +54,7 @@ from trainer.run.time_limit import budget_of, in_order
 from trainer.run.validate import check_config
 from trainer.run.without_effect import idle_here, idle_options
 from trainer.store.identity import Identity
+from trainer.store.mirror import mirrored
 from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
 from trainer.store.stop_request import obeyed
 from trainer.system import interrupts
@@ -123,27 +124,28 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     train = here if is_here else Elsewhere(config, launch, directory, line_printer(console)).train
     baselines = Wanted(directory, identity["content"], config.baseline)
     going_on = command_to_go_on(launch.command, directory, launch.door)
-    try:
-        with obeyed(directory), interrupts.until(budget.ends_at):
-            train(resume_plan.folds if is_here else resume_plan.unfinished)
-            if config.executor.detach and not is_here and resume_plan.unfinished:
-                console.print(follow_later(directory, launch), highlight=False, soft_wrap=True)
-                return None
-            others = partial(wait_for_others, directory, wanted, config.max_epochs, line_printer(console))
-            while config.resume == "wait" and (folds := others()):
-                train(folds)
-                if budget.is_limited:  # what there was no time for is not asked for again
-                    break
-            ranks.told(None)  # there is no further fold
-            if budget.has_time_for_baselines():
-                fit_baselines(experiment, wanted, baselines, line_printer(console))
-    except OutOfTime:
-        pass  # the folds that were being trained are saved
-    except Interrupted as stop:
-        left = f"; the jobs go on, foldwise stop {directory} ends them; follow them with: {going_on}"
-        stop.advice = f"; resume with: {going_on}" if is_here else left
-        raise
-    return finish(config, directory, resume_plan, wanted, console, experiment.samples, going_on)
+    with mirrored(config.paths.mirror, directory, config.cv.fold, line_printer(console), here=is_here):
+        try:
+            with obeyed(directory), interrupts.until(budget.ends_at):
+                train(resume_plan.folds if is_here else resume_plan.unfinished)
+                if config.executor.detach and not is_here and resume_plan.unfinished:
+                    console.print(follow_later(directory, launch), highlight=False, soft_wrap=True)
+                    return None
+                others = partial(wait_for_others, directory, wanted, config.max_epochs, line_printer(console))
+                while config.resume == "wait" and (folds := others()):
+                    train(folds)
+                    if budget.is_limited:  # what there was no time for is not asked for again
+                        break
+                ranks.told(None)  # there is no further fold
+                if budget.has_time_for_baselines():
+                    fit_baselines(experiment, wanted, baselines, line_printer(console))
+        except OutOfTime:
+            pass  # the folds that were being trained are saved
+        except Interrupted as stop:
+            left = f"; the jobs go on, foldwise stop {directory} ends them; follow them with: {going_on}"
+            stop.advice = f"; resume with: {going_on}" if is_here else left
+            raise
+        return finish(config, directory, resume_plan, wanted, console, experiment.samples, going_on)
 
 
 def named_run(config: RunConfig) -> Path | None:

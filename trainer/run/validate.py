@@ -16,6 +16,7 @@ from trainer.config.home import given_paths
 from trainer.config.keys import values_text
 from trainer.config.plugins import plugin_problems
 from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, FitConfig, InitConfig, RunConfig
+from trainer.config.search import NONE
 from trainer.config.search_space import space_problems
 from trainer.data.samples import DataSpec
 from trainer.engine.optimizer import make_optimizer, make_scheduler
@@ -29,13 +30,15 @@ from trainer.metrics.check import check_names
 from trainer.models.pretrained import TRANSFORMER, find_pretrained
 from trainer.store.fold_files import ALL
 from trainer.store.own_files import is_given
+from trainer.store.remote import address_problem
 from trainer.system.fast_import import import_compiler_when_needed
-from trainer.system.paths import path_problem
+from trainer.system.paths import ADDRESS, path_problem
 from trainer.system.seeds import seeds_of
 from trainer.trackers.build import tracker_problems
 from trainer.wording.translations import _
 
 TRIED_STEPS = 12  # of the throw-away parameter: more than the epoch of 10 that its scheduler is told of
+MIRROR_LIKE = "s3://bucket/runs"
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 
@@ -68,6 +71,7 @@ def _problems(config: RunConfig) -> list[str]:
     problems += _device_problems(config.device)
     no_paths = _path_problems(config)
     problems += no_paths or _init_problems(config.init.path)
+    problems += _mirror_problems(config)
     return problems + (_optimizer_problems(config) if not problems else [])
 
 
@@ -191,7 +195,21 @@ def _init_problems(path: str | None) -> list[str]:
 def _path_problems(config: RunConfig) -> list[str]:
     """Return the paths that can be none: addresses of the web or of a cloud, and what no file system has."""
     found = {key: path_problem(path) for key, path in given_paths(config).items()}
+    if ADDRESS.match(config.paths.runs):
+        found["paths.runs"] = f"is an address; runs are written here first: add paths.mirror={MIRROR_LIKE} for a copy"
     return [f"{key}={shown(value)}: {found[key]}" for key, value in given_paths(config).items() if found[key]]
+
+
+def _mirror_problems(config: RunConfig) -> list[str]:
+    place = config.paths.mirror
+    if place is None:
+        return []
+    if config.search.name != NONE:
+        return ["paths.mirror: the trials of a search are not copied: leave it out; foldwise push RUN URL sends one"]
+    if place.startswith("memory:"):
+        return [f"paths.mirror={place}: is in the memory of a process, and gone with it: use file:///folder"]
+    problem = address_problem(place)
+    return [] if problem is None else [f"paths.mirror={line}" for line in problem.splitlines()[:1]]
 
 
 def _optimizer_problems(config: RunConfig) -> list[str]:

@@ -19,6 +19,7 @@ MARK = "folds.json"  # of a run; written last: a directory without it holds no r
 LOCK = "LOCK"
 ALL = "all"  # the fold that holds out nothing
 DONE = "DONE"  # the mark of a finished fold
+RESULT = "cv.json"  # of a run whose folds are all there
 DIVERGED = "DIVERGED"  # why the last attempt of a fold ended
 STOP = "STOP"  # of a run: asks whoever trains it to save and end
 PRETRAINED = "pretrained.json"  # the plans of pretrained transformers

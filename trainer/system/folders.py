@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from trainer.errors import ForeignFileError, shown
 
@@ -89,8 +90,9 @@ def is_there(path: Path, root: Path) -> bool:
     return mode is not None
 
 
-def read_file(path: Path, root: Path) -> bytes:
-    """Return the content of a plain file.
+@contextmanager
+def opened_file(path: Path, root: Path) -> Iterator[BinaryIO]:
+    """Open a plain file for reading; what is read stays the same when another file takes its name.
 
     Raises:
         ForeignFileError: it is no plain file, or lies behind a link.
@@ -101,6 +103,12 @@ def read_file(path: Path, root: Path) -> bytes:
         descriptor = os.open(path.name, PLAIN, dir_fd=folder)
     with open(descriptor, "rb") as file:  # noqa: PTH123 it is open already
         require_kind(os.fstat(descriptor).st_mode, path)
+        yield file
+
+
+def read_file(path: Path, root: Path) -> bytes:
+    """Return the content of a plain file; raises as ``opened_file``."""
+    with opened_file(path, root) as file:
         return file.read()
 
 

@@ -9,7 +9,6 @@ import json
 import math
 import os
 import queue
-import re
 import signal
 import sys
 import threading
@@ -23,14 +22,13 @@ from trainer.errors import first_line_of
 from trainer.store.own_files import tracked_ids
 from trainer.system.files import write_bytes
 from trainer.system.folders import read_file
-from trainer.system.paths import USER_OF_ADDRESS
+from trainer.system.scrubbed import SECRET_NAME, scrubbed
 
 MOST_WAITING = 20_000  # messages that are read and not sent
 MOST_AT_ONCE = 400
 LAST_SECONDS = 300.0  # after the end of the input
 NICE = 10  # the priority: folds that train go first
 TRIES, FIRST_WAIT_SECONDS = 4, 0.5
-SECRET_NAME = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 
 Message = dict[str, Any]
 
@@ -163,15 +161,6 @@ def _new(batch: list[Message], ids: dict[str, Any]) -> list[Message]:
 def defined(values: dict[str, float]) -> dict[str, float]:
     """Return the values that are numbers: libraries turn NaN and infinity into something else."""
     return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
-
-
-def scrubbed(text: str) -> str:
-    """Return a text without what is secret in it: passwords in addresses, values of variables that hold secrets."""
-    text = USER_OF_ADDRESS.sub("***", text)
-    for name, value in os.environ.items():
-        if SECRET_NAME.search(name) and len(value) > 7:
-            text = text.replace(value, "***")
-    return text
 
 
 def settings(directory: Path) -> dict[str, str]:
