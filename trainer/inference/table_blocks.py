@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.readers.content import naming_content
 from trainer.data.readers.contract import FORM, OpenTable, TableBlocks, Wanted
-from trainer.data.readers.find import find_reader
+from trainer.data.readers.find import find_reader, name_of
 from trainer.data.readers.frames import is_frame, open_frame
 from trainer.data.readers.tables import open_table
 from trainer.data.readers.unpacked import is_packed
@@ -37,8 +38,10 @@ def open_blocks(
         return cut_up(open_frame(data, named), n_rows)
     file = Path(data)
     if wanted is not None and file.is_file() and file.stat().st_size >= LEAST_BYTES and not is_packed(file):
-        read_blocks = getattr(find_reader(file, columns), "read_blocks", None)
-        large: TableBlocks | None = read_blocks and read_blocks(file, columns, wanted, n_rows)
+        reader = find_reader(file, columns)
+        read_blocks = getattr(reader, "read_blocks", None)
+        with naming_content(file, name_of(reader)):
+            large: TableBlocks | None = read_blocks and read_blocks(file, columns, wanted, n_rows)
         if large is not None:
             return large
     return cut_up(open_table(file, columns), n_rows)

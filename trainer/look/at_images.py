@@ -12,7 +12,8 @@ from typing import Any
 from trainer.config.help import INSTALLED_DOOR
 from trainer.config.overrides import command, written
 from trainer.data.images.decoding import look as look_at_image
-from trainer.data.images.image_files import Listing, is_image_name, list_files, read_bytes
+from trainer.data.images.image_files import Listing, list_files, read_bytes
+from trainer.data.images.image_names import is_image_name
 from trainer.data.readers.find import endings
 from trainer.data.sources.image_folder import FoundImages, find_classes
 from trainer.errors import DataError, FoldwiseError

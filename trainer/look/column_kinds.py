@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from trainer.audit.checks.features import numbered_columns
 from trainer.data.columns.features import MISSING, read_features
 from trainer.data.columns.joined import LIST
-from trainer.data.images.image_files import is_image_name
+from trainer.data.images.image_names import is_image_name
 from trainer.data.readers.contract import OpenTable
 from trainer.data.samples import TableColumns
 from trainer.errors import FoldwiseError, shown

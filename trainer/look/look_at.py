@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from trainer.data.images.image_files import Listing
+from trainer.data.readers.foreign import JSON, PLAIN_TEXT, what_it_is
 from trainer.data.readers.tables import check_is_file
 from trainer.errors import FoldwiseError
 from trainer.look.answer import Look, Refusal
@@ -11,7 +12,6 @@ from trainer.look.at_arrays import look_at_arrays
 from trainer.look.at_folder import is_one_table, look_at_folder, unread_files
 from trainer.look.at_images import holds_images, look_at_images, table_among
 from trainer.look.at_table import look_at_table
-from trainer.look.foreign import JSON, PLAIN_TEXT, what_it_is
 from trainer.system.paths import ADDRESS
 
 

@@ -151,7 +151,7 @@ def test_a_link_or_a_locked_member_of_a_zip_is_refused(tmp_path):
 
 def test_what_is_no_directory_and_no_zip(tmp_path):
     (tmp_path / "data.zip").write_bytes(b"no zip at all")
-    with pytest.raises(DataError, match="not a readable zip file"):
+    with pytest.raises(DataError, match="this is plain text, not a zip file"):
         list_files(str(tmp_path / "data.zip"))
     (tmp_path / "data.rar").write_bytes(b"Rar!")
     with pytest.raises(DataError, match=r"neither a directory nor a .zip file"):

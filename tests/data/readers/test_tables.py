@@ -61,7 +61,7 @@ MALFORMED = [
     ("xml.csv", b'<?xml version="1.0"?><a/>', "XML"),
     ("packed.csv", gzip.compress(b"a,label\n1,x\n"), "gzip"),
     ("table.csv", b"PAR1xxxx", "Parquet"),
-    ("table.parquet", b"a,label\n1,x\n", "not a readable Parquet"),
+    ("table.parquet", b"a,label\n1,x\n", "CSV text, not a Parquet file"),
     ("table.xyz", b"PK", r"tables end in .* \.csv "),
     ("array.jsonl", b'[{"a": 1}]', "JSON array"),
     ("broken.jsonl", b'{"a": 1}\n{"a": 2\n', "line 2: not JSON"),

@@ -119,14 +119,21 @@ def test_an_error_names_the_place_in_the_file_and_not_the_temporary_one(tmp_path
 @pytest.mark.parametrize("ending", COMPRESS)
 def test_damage_is_refused(tmp_path, ending):
     whole = COMPRESS[ending](TABLE * 2000)
-    for name, payload in (("cut", whole[:-9]), ("other", TABLE)):
-        with pytest.raises(DataError, match=rf"{name}\.csv\{ending}: no \w+ data that can be unpacked"):
+    for name, payload, said in (
+        ("cut", whole[:-9], r"no \w+ data that can be unpacked"),
+        ("other", TABLE, r"this is CSV text, not \w+ data: rename it to end in \.csv$"),
+    ):
+        with pytest.raises(DataError, match=rf"{name}\.csv\{ending}: {said}"):
             cells(written(tmp_path / f"{name}.csv{ending}", payload))
 
 
 def test_damaged_archives_are_refused(tmp_path):
     whole = tar({"t.csv": TABLE * 500})
-    for name, payload in (("cut.tar", whole[:5000]), ("no.tar", TABLE * 500), ("cut.tgz", gzip.compress(whole)[:-20])):
+    for name, payload in (
+        ("cut.tar", whole[:5000]),
+        ("no.tar", b"\1\0" * 500),
+        ("cut.tgz", gzip.compress(whole)[:-20]),
+    ):
         with pytest.raises(DataError, match=rf"{name}: no .* that can be unpacked"):
             cells(written(tmp_path / name, payload))
     flipped = bytearray(zipped({"t.csv": TABLE * 500}))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.data.images.decoding import Origin, decode, look, quiet
+from trainer.data.images.image_names import is_image_name
 from trainer.data.images.pixel_arrays import bitmap_at, pixels_at
 from trainer.data.readers.archives import is_system_file, open_archive
 from trainer.data.readers.tables import check_is_file
@@ -21,7 +22,6 @@ from trainer.wording.translations import _
 if TYPE_CHECKING:
     from PIL import Image
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 READ_THREADS = 8  # reading waits for the disk more than it computes
 UNREADABLE = (OSError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 MOST_NAMED = 5  # files in a message
@@ -76,11 +76,6 @@ def list_files(path: str, zip_encoding: str | None = None) -> Listing:
         files, folders, notes = list(archive.members), archive.folders, archive.notes
     kept = [tuple(sorted(name for name in names if not is_system_file(name))) for names in (files, folders)]
     return Listing(str(place), kept[0], kept[1], notes)
-
-
-def is_image_name(name: str) -> bool:
-    """Return whether a file ends like the image formats that are read."""
-    return name.lower().endswith(ENDINGS)
 
 
 def hash_images(root: str, names: Sequence[str]) -> Images:

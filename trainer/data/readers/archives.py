@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from trainer.data.readers.archive_names import KNOWN, decoded_names, encoding_note, raw_name
+from trainer.data.readers.content import packed_content
 from trainer.errors import DataError, shown
 
 MOST_MEMBERS = 5_000_000
@@ -45,9 +46,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError) as problem:
-            raise DataError(
-                f"{path}: not a readable zip file ({shown(str(problem))}): copy or pack it again"
-            ) from problem
+            raise DataError(f"{path}: {_no_zip(path, str(problem))}") from problem
         infos = self._zip.infolist()
         names, used = decoded_names(infos, encoding)
         named = list(zip(names, infos, strict=True))
@@ -87,6 +86,11 @@ class Archive:
             if found is not None and raw.decode(codec) == name:
                 return found
         raise KeyError(name)
+
+
+def _no_zip(path: str, problem: str) -> str:
+    content = packed_content(Path(path), "a zip file") if Path(path).is_file() else ""
+    return f"this is {content}" if content else f"not a readable zip file ({shown(problem)}): copy or pack it again"
 
 
 def open_archive(path: str, encoding: str | None = None) -> Archive:

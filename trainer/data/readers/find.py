@@ -36,6 +36,11 @@ def readers() -> dict[str, Reader]:
     return {name: cast(Reader, import_module(f"trainer.data.readers.formats.{name}")) for name in names}
 
 
+def name_of(reader: Reader) -> str:
+    """Return the name of a reader's format, as ``data.format`` has it."""
+    return next(name for name, one in readers().items() if one is reader)
+
+
 @cache
 def endings() -> tuple[str, ...]:
     """Return the endings of all files that can be read."""

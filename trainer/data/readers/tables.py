@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
+from trainer.data.readers.content import naming_content
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.find import endings, find_reader, is_format_of_folders
+from trainer.data.readers.find import endings, find_reader, is_format_of_folders, name_of
 from trainer.data.readers.table_checks import without_index
 from trainer.data.readers.unpacked import is_packed, unpacked
 from trainer.errors import DataError, did_you_mean, shown
@@ -43,7 +44,8 @@ def open_table(path: str | Path, columns: ColumnOptions, zip_encoding: str | Non
 
 def _open(file: Path, columns: ColumnOptions) -> OpenTable:
     reader = find_reader(file, columns)
-    opened = reader.read(file, columns)
+    with naming_content(file, name_of(reader)):
+        opened = reader.read(file, columns)
     _check_columns(opened.rows, file)
     opened = _without_declined(opened, columns)
     rows, left_out = without_index(opened.rows, _named(opened.complete(columns)))

@@ -126,6 +126,8 @@ def _refuse_web_page(payload: bytes, file: Path) -> None:
     start = payload[:200].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
         raise DataError(f"{file}: this is a web page (HTML), not a table: the download went wrong")
+    if start.startswith(b"version https://git-lfs"):
+        raise DataError(f"{file}: this is a pointer of Git LFS, the file itself is not here: get it by git lfs pull")
     if start.startswith(b"<?xml"):
         raise DataError(f"{file}: this is XML, not a table: export it as CSV")
 

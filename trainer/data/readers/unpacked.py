@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from trainer.data.readers.archive_tables import choose_table
 from trainer.data.readers.archives import IS_LINK, IS_TWICE, LARGEST_RATIO, LEADS_OUT, SMALL, UNSAFE_NAME, Archive
+from trainer.data.readers.content import packed_content
 from trainer.errors import DataError, FoldwiseError, StorageError, shown
 from trainer.system import arrow_files
 
@@ -189,7 +190,11 @@ class _Limited:
 
 
 def _damaged(path: Path, problem: Exception) -> DataError:
-    kind = "archive" if is_archive(path) else f"{COMPRESSED[path.suffix.lower()]} data"
+    packing = COMPRESSED.get(TARS.get(path.suffix.lower(), path.suffix.lower()))
+    archive = "a zip file" if _is_zip(path) else "a tar archive"
+    if content := packed_content(path, f"{packing} data" if packing else archive):
+        return DataError(f"{path}: this is {content}")
+    kind = "archive" if is_archive(path) else f"{packing} data"
     return DataError(f"{path}: no {kind} that can be unpacked ({shown(str(problem))}): copy or pack it again")
 
 

@@ -14,7 +14,8 @@ from trainer.data.columns.roles import is_blank, rows_listed, text_cells
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.columns.unread import unread_columns
 from trainer.data.images.addresses import local_names
-from trainer.data.images.image_files import hash_images, is_image_name, list_files
+from trainer.data.images.image_files import hash_images, list_files
+from trainer.data.images.image_names import is_image_name
 from trainer.data.readers.archives import Archive, open_archive
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.tables import open_table

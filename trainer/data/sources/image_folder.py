@@ -14,7 +14,8 @@ from trainer.data.columns.encoded_labels import Labels
 from trainer.data.columns.labels import encode_labels
 from trainer.data.columns.options import ClassName
 from trainer.data.columns.reading import IMAGE_FOLDER
-from trainer.data.images.image_files import ENDINGS, Listing, hash_images, is_image_name, list_files
+from trainer.data.images.image_files import Listing, hash_images, list_files
+from trainer.data.images.image_names import ENDINGS, is_image_name
 from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.excluded import without_excluded
 from trainer.data.sources.part_folders import HELD_OUT, TRAIN, is_part, part_folders, single_top

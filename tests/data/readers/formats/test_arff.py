@@ -189,7 +189,8 @@ def test_labels_by_the_xml_of_mulan(tmp_path):
             "-C 9 in the name of the relation counts labels, but there are 3",
         ),
         ("@relation 'x: -C 2'\n" + HEAD[12:] + "1,u,p\n", "-C 2 in the name .* but 'k' is not of {0,1}"),
-        ("a,b\n1,2\n", "line 1: not @attribute or @data"),
+        ("a,b\n1,2\n", "this is CSV text, not an ARFF file"),
+        ("a b\n", "line 1: not @attribute or @data"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, message):

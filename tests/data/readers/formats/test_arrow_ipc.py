@@ -52,7 +52,7 @@ def test_damaged_files(tmp_path):
     for name, payload in (
         ("cut.feather", content[:-200]),
         ("cut.arrow", b"\xff\xff\xff\xff\0"),
-        ("no.ipc", b"a,b\n1,2"),
+        ("no.ipc", b"\1\0" * 9),
     ):
         (tmp_path / name).write_bytes(payload)
         with pytest.raises(DataError, match=f"{name}: not a readable Arrow file"):

@@ -185,7 +185,7 @@ def edited(path, old, new):
         ("a.xls", b"\xd0\xcf\x11\xe0" + b"\0" * 600, r"old format of Excel \(\.xls\): open it and save it as \.xlsx"),
         ("a.xlsx", b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "is encrypted"),
         ("a.xlsb", b"PK\x03\x04" + b"\0" * 99, "a binary workbook"),
-        ("a.xlsx", b"a,b\n1,2\n", r"no workbook, it begins with b'a,b"),
+        ("a.xlsx", b"a,b\n1,2\n", r"this is CSV text, not an Excel workbook"),
         ("a.xlsx", b"PK\x03\x04" + b"\0" * 99, "not a readable Excel workbook"),
     ],
 )

@@ -73,7 +73,7 @@ def test_what_is_no_finished_database(database, tmp_path):
     cut.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(DataError, match=r"cut\.sqlite3: cut off: 5000 bytes of 8192"):
         opened(cut)
-    (tmp_path / "no.db").write_bytes(b"a,b\n1,2\n")
+    (tmp_path / "no.db").write_bytes(b"\1\0" * 500)
     with pytest.raises(DataError, match=r"no\.db: not a readable SQLite database \(file is not a database\)"):
         opened(tmp_path / "no.db")
 

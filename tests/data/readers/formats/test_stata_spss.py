@@ -61,7 +61,7 @@ def test_categories_of_pandas_in_a_file_of_stata(tmp_path):
 
 def test_damaged_files_and_a_missing_library(tmp_path, monkeypatch):
     (tmp_path / "a.sav").write_bytes(b"$FL2 cut")
-    (tmp_path / "a.dta").write_bytes(b"junk")
+    (tmp_path / "a.dta").write_bytes(b"\1\0" * 9)
     for name, kind in (("a.sav", "SPSS"), ("a.dta", "Stata")):
         with pytest.raises(DataError, match=f"not a readable {kind} file"):
             opened(tmp_path / name)

@@ -16,7 +16,7 @@ from trainer.errors import DataError, shown
 
 NAME = "a LIBSVM file"
 ENDINGS = (".libsvm", ".svm", ".svmlight")
-ALSO = (".txt", ".dat", ".data", ".train", ".test", ".valid", ".t", ".tr", ".scale")
+ALSO = (".csv", ".tsv", ".txt", ".dat", ".data", ".train", ".test", ".valid", ".t", ".tr", ".scale")
 MAGIC = ()
 USES = frozenset[str]()
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.find import read_head
 from trainer.data.readers.typed_cells import as_text, typed_column
 from trainer.errors import ConfigError, DataError, shown
 from trainer.wording.lists import first_few
@@ -17,12 +18,13 @@ from trainer.wording.lists import first_few
 NAME = "a Stata or SPSS file"
 ENDINGS = (".dta", ".sav", ".zsav")
 ALSO = ()
-MAGIC = (b"<stata_dta>", b"$FL2", b"$FL3")
+OLD_STATA = tuple(bytes((version, order, 1)) for version in (113, 114, 115) for order in (1, 2))  # 2003 to 2012
+MAGIC = (b"<stata_dta>", b"$FL2", b"$FL3", *OLD_STATA)
 USES = frozenset({"encoding"})
 
 
 def recognizes(path: Path, head: bytes) -> bool:
-    """Return whether it begins as these files do; those of Stata before 2013 have no such sign."""
+    """Return whether it begins as these files do."""
     return head.startswith(MAGIC)
 
 
@@ -48,7 +50,8 @@ def _read(path: Path, encoding: str) -> tuple[Mapping[str, Sequence[Any]], Any]:
         import pyreadstat
     except ImportError as problem:
         raise ConfigError(f"{path}: needs pyreadstat: pip install 'foldwise[formats]'") from problem
-    is_stata = path.suffix.lower() == ".dta"
+    head = read_head(path)
+    is_stata = not head.startswith(b"$FL") if head.startswith(MAGIC) else path.suffix.lower() == ".dta"
     options: dict[str, Any] = {"output_format": "dict", "encoding": None if encoding == "utf-8" else encoding}
     try:
         if is_stata:

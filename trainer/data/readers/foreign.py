@@ -4,10 +4,11 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-from trainer.data.images.image_files import is_image_name
+from trainer.data.images.image_names import is_image_name
 
 HEAD_BYTES = 4096
 JSON, PLAIN_TEXT = "JSON", "a text file that is no table as it is"
+EMPTY, BINARY, DAMAGED_ZIP = "an empty file", "a binary file that begins with", "a damaged zip file"
 EXPORT = "export the table in it as CSV"
 TRUSTED = "read it in Python, if you trust where it comes from (unpickling runs code), and write df.to_parquet(...)"
 ARRAYS = "read it in Python and train on it: fw.cross_validate((numpy.load(...), labels)); or write the rows as CSV"
@@ -75,7 +76,7 @@ def what_it_is(path: Path) -> tuple[str, str]:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if not head.strip():
-        return f"an empty file ({path.stat().st_size} bytes)", "look where it was written, or download it again"
+        return f"{EMPTY} ({path.stat().st_size} bytes)", "look where it was written, or download it again"
     for begins, what, advice in BEGINNINGS:
         if head.startswith(begins):
             return what, advice
@@ -106,14 +107,14 @@ def _in_zip(path: Path) -> tuple[str, str]:
             f"a zip file with {len(names):,} files, {n_images:,} of them images",
             "unpack it, and look at what is in it",
         )
-    return "a damaged zip file", "get it again"
+    return DAMAGED_ZIP, "get it again"
 
 
 def _text_or_bytes(path: Path, head: bytes) -> tuple[str, str]:
     name = path.name.lower()
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return (
-            f"a binary file that begins with {head[:8].hex(' ')}",
+            f"{BINARY} {head[:8].hex(' ')}",
             "it is not of a kind that is read: export it as CSV",
         )
     text = head.decode("utf-8", "replace").lstrip("\ufeff \r\n\t")
