@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from PIL import Image
 import trainer as fw
 from tests.inference.run_cases import QUICK, image_options, text_options, trained_in, transformer_options
 from trainer.cli.main import main
+from trainer.data.row_measures import Measure
+from trainer.inference.drift import Watched, united
+from trainer.inference.drift_counts import Counted, Watch
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,37 @@ def test_a_column_without_any_value(people, told):
     run, frame = people
     lines = told(run, frame.assign(age=np.nan))
     assert lines == ["drift in 'age': 100 % of the values are missing (0 % in training)"]
+
+
+def test_a_blend_tells_each_column_once_that_its_runs_know_alike(people, told, tmp_path):
+    run, frame = people
+    options = (
+        f"data.path={run.parents[1]}/people.csv",
+        "data.categorical=[town]",
+        "data.drop=[age]",
+        "model.hidden=[8]",
+    )
+    other = trained_in(tmp_path, "data=csv_tabular", *options, *QUICK)
+    assert main(["blend", str(run), str(other), "--out", str(tmp_path / "blend"), "--method", "mean"]) == 0
+    new = frame.sample(200, random_state=1).assign(height=lambda rows: rows["height"] / 100, age=5)
+    page = tmp_path / "page.html"
+    lines = told(tmp_path / "blend", new, "--drift", str(page))
+    assert lines == told(run, new)
+    assert {re.search("'(.*?)'", line)[1] for line in lines} == {"age", "height"}
+    assert "2 of 3 columns drift" in page.read_text()
+    assert str(tmp_path / "blend") in page.read_text()
+
+
+def test_runs_of_a_blend_with_other_training_rows_have_a_column_each():
+    common = {"name": "x", "kind": "number", "edges": [0.0, 1.0]}
+    statistics = [{**common, "counts": [5, n], "n_present": 5 + n} for n in (5, 9)]
+    watches = [Watch({"x": Counted(one)}, frozenset(), n_counted=3, n_rows=4) for one in (*statistics, statistics[0])]
+    runs = [Watched(Path(f"runs/{name}"), watch) for name, watch in zip("abc", watches, strict=True)]
+    watches[1].columns["x"].add(Measure("x", "number", np.array([0.5, 7.0])))
+    whole = united(Path("runs/blend"), [Watched(Path("runs/old"), None, "being of an older Foldwise"), *runs])
+    assert list(whole.watch.columns) == ["x", "x (b)"]
+    assert (whole.watch.columns["x (b)"].name, whole.watch.columns["x (b)"].above) == ("x (b)", 1)
+    assert (whole.watch.n_counted, whole.watch.n_rows, whole.run) == (3, 4, Path("runs/blend"))
 
 
 def test_predictions_do_not_depend_on_it_and_python_has_it_too(people, told, tmp_path):

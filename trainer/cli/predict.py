@@ -122,9 +122,9 @@ def predict(
         if is_blend(directory):
             from trainer.inference.predict_blend import Models, predict_blend_to_file
 
-            _require_plain(directory, folds, model, average, drift="--drift" * (drift is not None))
+            _require_plain(directory, folds, model, average)
             models = Models(device, batch_size, plugins or [])
-            predict_rows = partial(predict_blend_to_file, directory, models=models, raw=raw)
+            predict_rows = partial(predict_blend_to_file, directory, models=models, raw=raw, drift=drift)
             by = f"the runs of {directory}"
         else:
             chosen = chosen_models(folds, model)
@@ -141,9 +141,7 @@ def predict(
     show_outcome(outcome, f"{output}: {outcome.n_rows} rows, by {by}", console)
 
 
-def _require_plain(directory: Path, folds: str | None, model: str | None, average: str, *, drift: str) -> None:
-    if drift:
-        raise ConfigError(f"{directory} is a blend: {drift} goes with one run, such as the first of it")
+def _require_plain(directory: Path, folds: str | None, model: str | None, average: str) -> None:
     if folds or model or average != "proba":
         raise ConfigError(f"{directory} is a blend: its runs predict with all their folds, by their probabilities")
 

@@ -5,7 +5,7 @@ rows, watched = watch(predictor, rows)
 watched.notes()
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from trainer.data.preprocess.tokenizer import FittedTokenizer
 from trainer.data.samples import Inputs
 from trainer.errors import shown
-from trainer.inference.drift_counts import Watch, watch_of
+from trainer.inference.drift_counts import Counted, Watch, watch_of
 from trainer.inference.drift_tests import (
     LARGE_PSI,
     MISSING,
@@ -112,6 +112,31 @@ def watch(predictor: Predictor, rows: NewRows, *, keep: bool = False) -> tuple[N
             yield block
 
     return replace(rows, blocks=blocks), Watched(directory, counting, kept=kept)
+
+
+def united(blend: Path, watched: Sequence[Watched]) -> Watched:
+    """Return what was seen of the columns of several runs that predict the same rows.
+
+    A column of which several runs keep the same statistics is one column; where they differ, as of runs that were
+    trained on other rows, each run has its own, named so.
+
+    Args:
+        blend: directory of what the runs make.
+        watched: by each run, all rows of the same file.
+    """
+    seen = [(one, one.watch) for one in watched if one.watch is not None]
+    if not seen:
+        return Watched(blend, None, watched[0].why_not)
+    columns: dict[str, Counted] = {}
+    for one, counting in seen:
+        for name, counted in counting.columns.items():
+            if name not in columns:
+                columns[name] = counted
+            elif columns[name].before != counted.before:
+                own = f"{name} ({one.run.name})"
+                columns[own] = counted.under(own)
+    first = seen[0][1]
+    return Watched(blend, Watch(columns, first.known_words, n_counted=first.n_counted, n_rows=first.n_rows))
 
 
 def title(column: ColumnDrift) -> str:

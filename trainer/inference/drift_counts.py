@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,12 @@ class Counted:
     def all_kept(self) -> bool:
         """Whether every category of the counted training rows is kept by name, so that a new one can be told."""
         return not self.before.get("n_rest", 0)
+
+    def under(self, name: str) -> "Counted":
+        """Return the same counts as those of a column of another name."""
+        renamed = copy(self)
+        renamed.before = {**self.before, "name": name}
+        return renamed
 
     def add(self, measure: Measure) -> None:
         """Count a block."""

@@ -72,7 +72,7 @@ class Outcome:
         scores: by metric, where rows had labels.
         n_scored: rows that had one.
         notes: what a person should know.
-        drift: how the rows differ from those of the run; of a blend, None.
+        drift: how the rows differ from those of the run.
     """
 
     n_rows: int
@@ -133,8 +133,8 @@ def predict_to_file(
             table, what = filled(sample, ids_N.tolist(), proba_NC, spec, fill, labels=labels, numbered=rows.numbered)
             write(table)
             said.append(what)
-    told = [adversarial_line(predictor, watched)] if asked.adversarial else []
-    return replace(outcome_of(predictor, rows, seen, [*said, *_told(watched, drift, data, told)]), drift=watched)
+    lines = [adversarial_line(predictor, watched)] if asked.adversarial else []
+    return replace(outcome_of(predictor, rows, seen, [*said, *told(watched, drift, data, lines)]), drift=watched)
 
 
 def predict_in_memory(
@@ -165,11 +165,11 @@ def predict_in_memory(
     rows, watched = watch(predictor, open_rows(predictor, data, asked), keep=asked.adversarial)
     table = pa.concat_tables(predicted(predictor, rows, average, seen))
     said = [adversarial_line(predictor, watched)] if asked.adversarial else []
-    outcome = outcome_of(predictor, rows, seen, _told(watched, drift, data, said))
+    outcome = outcome_of(predictor, rows, seen, told(watched, drift, data, said))
     return table, replace(outcome, drift=watched)
 
 
-def _told(watched: Watched, page: Path | None, data: Any, said: Sequence[str] = ()) -> list[str]:
+def told(watched: Watched, page: Path | None, data: Any, said: Sequence[str] = ()) -> list[str]:
     """Return what is said of the rows, their drift among it; writes the page where one is wanted."""
     if page is not None:
         write_page(page, watched, data, said)

@@ -16,10 +16,11 @@ from trainer.inference.average import PROBA, Averaged, averaged, entropy
 from trainer.inference.blend_run import SavedBlend, read_blend
 from trainer.inference.combine import combine
 from trainer.inference.decision import decision_for
-from trainer.inference.drift import watch
+from trainer.inference.drift import Watched, united, watch
+from trainer.inference.drift_report import require_page
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.output import output_file, refuse_same, result_table
-from trainer.inference.predict import Outcome, Seen, Track, adversarial_line, all_labels, all_rows, outputs_of
+from trainer.inference.predict import Outcome, Seen, Track, adversarial_line, all_labels, all_rows, outputs_of, told
 from trainer.inference.predictor import Predictor, open_predictor
 from trainer.inference.submission import filled, read_sample
 from trainer.metrics.scores import score
@@ -72,6 +73,8 @@ class _Predicted:
     spec: DataSpec
     notes: tuple[str, ...]
     numbered: bool
+    watched: tuple[Watched, ...]
+    told: tuple[str, ...]  # by a classifier that tells the rows from training rows
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Blended:
         proba_KNC: what each run says of these.
         found: the same put together.
         notes: what a person should know.
+        watched: the rows beside the training rows of each run.
     """
 
     spec: DataSpec
@@ -93,6 +97,7 @@ class Blended:
     proba_KNC: Floats
     found: Averaged
     notes: tuple[str, ...]
+    watched: tuple[Watched, ...]
 
 
 def predict_blend_to_file(
@@ -105,6 +110,7 @@ def predict_blend_to_file(
     submission: Path | None = None,
     fill: str | None = None,
     raw: bool = False,
+    drift: Path | None = None,
     track: Track = lambda items, *_: items,
 ) -> Outcome:
     """Predict rows with all runs of a blend and write the result; arguments and errors as of ``predict_to_file``.
@@ -114,6 +120,7 @@ def predict_blend_to_file(
     """
     sample = None if submission is None else read_sample(submission)
     refuse_same(output, data)
+    require_page(drift)
     if sample is not None:
         asked = replace(asked, sample_id=sample.id)
     opened = open_blend(directory, models)
@@ -130,7 +137,9 @@ def predict_blend_to_file(
         said = (*said, filled_with)
     with output_file(output, delimiter, exact=sample is not None) as write:
         write(table)
-    return _outcome(opened.copy, first, readable_N, proba_NC, (*blended.notes, *said))
+    watched = united(directory, blended.watched)
+    outcome = _outcome(opened.copy, first, readable_N, proba_NC, (*blended.notes, *said))
+    return replace(outcome, notes=(*outcome.notes, *told(watched, drift, data, first.told)), drift=watched)
 
 
 def open_blend(directory: Path, models: Models) -> OpenBlend:
@@ -182,7 +191,8 @@ def blend_rows(opened: OpenBlend, data: Any, asked: Asked, track: Track = lambda
     found = Averaged(proba_NC, spread_N, entropy(proba_NC, copy.task) if copy.task.has_classes else None)
     spec = DataSpec(copy.directory.name, copy.task, tuple(copy.facts["classes"]), reading=first.spec.reading)
     notes = tuple(dict.fromkeys(note for member in members for note in member.notes))
-    return Blended(spec, first, readable_N, proba_KNC, found, notes)
+    watched = tuple(one for member in members for one in member.watched)
+    return Blended(spec, first, readable_N, proba_KNC, found, notes, watched)
 
 
 def _require_same_runs(directory: Path, saved: SavedBlend) -> None:
@@ -198,7 +208,8 @@ def _predicted(
 ) -> _Predicted:
     if isinstance(member, OpenBlend):
         blended = blend_rows(member, data, asked, track)
-        return replace(blended.first, proba_NC=all_rows(blended.found, blended.readable_N), spec=blended.spec)
+        proba_NC = all_rows(blended.found, blended.readable_N)
+        return replace(blended.first, proba_NC=proba_NC, spec=blended.spec, watched=blended.watched)
     predictor = member()
     rows, watched = watch(predictor, open_new_rows(predictor, data, asked), keep=asked.adversarial)
     spec, seen = predictor.run.spec, Seen()
@@ -214,9 +225,10 @@ def _predicted(
             targets.append(block.labels[0])
             known.append(block.labels[1] & block.readable_B)
     labels = (np.concatenate(targets), np.concatenate(known)) if targets else None
-    told = [adversarial_line(predictor, watched)] if asked.adversarial else []
-    notes = (*predictor.run.notes, *rows.notes(), *seen.notes(), *told, *watched.notes())
-    return _Predicted(np.concatenate(ids), np.concatenate(probas), labels, spec, notes, rows.numbered)
+    lines = (adversarial_line(predictor, watched),) if asked.adversarial else ()
+    notes = (*predictor.run.notes, *rows.notes(), *seen.notes())
+    ids_N, proba_NC = np.concatenate(ids), np.concatenate(probas)
+    return _Predicted(ids_N, proba_NC, labels, spec, notes, rows.numbered, (watched,), lines)
 
 
 def _outcome(
