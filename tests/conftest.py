@@ -13,8 +13,6 @@ import pytest
 import torch
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.hydra import Hydra
 
 from tests import composed_once, quick_runs
 from tests.browser import browser_page
@@ -38,10 +36,10 @@ def _one_thread() -> None:
 def _composed_once() -> Iterator[None]:
     """Most of the time of a command line that is refused; processes that tests start compose as ever."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Hydra, "get_mode", composed_once.mode)
+        for owner, name, instead in composed_once.patches():
+            patch.setattr(owner, name, instead)
         patch.setattr(config_loader_impl, "create_defaults_list", composed_once.listed_once)
         patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", composed_once.merged_once)
-        patch.setattr(FileConfigSource, "load_config", composed_once.loaded_once)
         yield
 
 

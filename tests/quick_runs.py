@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import omegaconf._utils
 import sklearn.utils._param_validation
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from numpy.typing import NDArray
 from sklearn.utils import validation
 
@@ -28,7 +27,7 @@ from trainer.run.baselines import compared
 
 FEW_RESAMPLES = 100  # not 1000, a fourth of a run of the default data; test_merge.py draws all of them
 HOUSE = source_hash.ROOT
-HOUSE_CONF = FileConfigSource(provider="main", path=str(CONF))
+HOUSE_CONF = composed_once.FileConfigSource(provider="main", path=str(CONF))
 
 TRACKER = "trainer.trackers.tensorboard"
 FRAME_OR_SERIES = "_nw_into_df_or_series"  # of scikit-learn 1.9

@@ -1,13 +1,19 @@
 """The tests of the faults can fail: what differs is seen, and what a fault leaves is seen."""
 
+import copy
 import json
 import shutil
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import Node, OmegaConf
 
+from tests.composed_once import REAL_COPIES
 from tests.faults import harness, scoreboard
 from tests.faults.fingerprints import differing, fingerprint, leftovers
 from tests.faults.harness import battery, train
+from tests.places import CONF
+from trainer.config.compose import register_schema
 
 QUICKEST = (
     "data=iris",
@@ -97,3 +103,31 @@ def test_what_is_wrong_is_counted_shown_and_fails(tmp_path, monkeypatch):
     assert "| 5 | 4 | kills: 10 |" in page
     assert "torch DCP: 0 of 12 | 1 of 5 runs, with 0 kills during a save |" in page
     assert "FOLDWISE_BATTERY_F1=5 make battery" in page
+
+
+def laid_open(node):
+    """All that OmegaConf keeps in a configuration, nodes by their kinds; parents are told by their places alone."""
+    if not isinstance(node, Node):
+        return type(node), node
+    parts = {**node.__dict__, "_parent": None, "_flags_cache": None}
+    if isinstance(parts.get("_content"), dict):
+        parts["_content"] = {key: laid_open(one) for key, one in parts["_content"].items()}
+        assert all(one._get_parent() is node for one in node.__dict__["_content"].values())
+    elif isinstance(parts.get("_content"), list):
+        parts["_content"] = [laid_open(one) for one in parts["_content"]]
+        assert all(one._get_parent() is node for one in node.__dict__["_content"])
+    return type(node), parts
+
+
+def test_a_configuration_is_copied_as_it_is_without_the_tests(monkeypatch):
+    register_schema()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose("config", overrides=["data=csv_text", "+plugins=[a,b]"], return_hydra_config=True)
+    OmegaConf.set_readonly(composed.amp, True)
+    copied = copy.deepcopy(composed)
+    for kind, real in REAL_COPIES.items():
+        assert kind.__deepcopy__ is not real  # the tests' own is in place
+        monkeypatch.setattr(kind, "__deepcopy__", real)
+    assert laid_open(copied) == laid_open(copy.deepcopy(composed)) == laid_open(composed)
+    copied.cv.n_splits, copied.hydra.job.name = 7, "other"
+    assert composed.cv.n_splits != 7
