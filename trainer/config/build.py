@@ -57,6 +57,7 @@ PARTS = {
     "scheduler": Part(("torch.optim.lr_scheduler.",), ("optimizer",)),
     "splitter": Part(("sklearn.model_selection.",), ("n_splits", "shuffle", "random_state")),
     "tracker": Part(("trainer.trackers.",), ("directory", "print_line")),
+    "tricks": Part(("trainer.tricks.",)),
 }
 STEP_COUNTS = (
     "total_steps",

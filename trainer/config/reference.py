@@ -38,7 +38,7 @@ def reference() -> str:
     for name in ("data", "data/preprocess", *OPEN_SECTIONS[1:]):
         sections += [f"## {name}", *_open_section(CONF / name, name)]
     for name in LISTED_SECTIONS:
-        sections += [f"## {name}", *_choices(name)]
+        sections += [f"## {name}", *_choices(name), *_listed_options(name)]
     sections += ["## Presets", *_choices("experiment"), *_choices("debug"), "## Exit codes", _exit_codes()]
     return "\n\n".join(sections) + "\n"
 
@@ -99,6 +99,18 @@ def _open_section(directory: Path, name: str) -> Iterator[str]:
         yield first_comment(path)
         if rows:
             yield _table(["option", "default", "what it is"], rows)
+
+
+def _listed_options(group: str) -> Iterator[str]:
+    """Yield the table of the options of a group's sections, each under the name of its file."""
+    rows = [
+        [f"`{group}.{path.stem}.{key}`", f"`{value}`", about]
+        for path in sorted((CONF / group).glob("[!_]*.yaml"))
+        if "@package" not in path.read_text(encoding="utf-8")
+        for key, value, about in _yaml_options(path, path.stem)
+    ]
+    if rows:
+        yield _table(["option", "default", "what it is"], rows)
 
 
 def _yaml_options(path: Path, name: str) -> Iterator[tuple[str, str, str]]:

@@ -2,8 +2,7 @@
 
 Plain dataclasses; ``compose.py`` registers them with Hydra, so an unknown key or a wrong type in a closed
 section fails at composition. Beside each type stands what its values may be (``bounds.py`` checks it) and what the
-option is, as ``docs/reference/options.md`` shows it. The open sections (data, model, loss, optimizer, scheduler) name
-their class with ``_target_`` and are checked by ``build.py``.
+option is, as ``docs/reference/options.md`` shows it. The open sections name their class with ``_target_``.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from trainer.system.paths import PATH
 from trainer.wording.translations import N_
 
 OPEN_SECTIONS = ("data", "model", "loss", "optimizer", "scheduler")
-LISTED_SECTIONS = ("tracker",)  # any number of open sections, by name
+LISTED_SECTIONS = ("tracker", "tricks")  # any number of open sections, by name
 YEAR_SECONDS = 31_536_000  # a wait longer than that overflows the system's timers
 CAST_TYPES = ("float32", "half", "fp32", "fp16", "bf16")
 
@@ -232,3 +231,4 @@ class RunConfig:
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
     tracker: dict[str, Any] = field(default_factory=dict)  # name -> section with _target_
+    tricks: dict[str, Any] = field(default_factory=dict)  # likewise

@@ -2,10 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,17 +15,18 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainer.data.loading.batches import Batch, TrainingSet, evaluation_order, row_views
-from trainer.engine.ema import WeightAverage
 from trainer.engine.modes import evaluating
 from trainer.engine.own_random import OwnRandom
 from trainer.engine.precision.apex_backend import AnyPrecision
 from trainer.engine.precision.compiled import compiler_errors
 from trainer.engine.precision.precision import RefuseProbabilities
+from trainer.engine.predicts import Predicts
 from trainer.engine.process_group import ALONE, Ranks
 from trainer.engine.user_code import error_of
 from trainer.errors import NonFiniteError
 from trainer.losses.contract import Loss
 from trainer.system import interrupts
+from trainer.tricks.contract import Average
 
 WHAT_HELPS = "look for NaN or huge values in the data; else try a lower optimizer.lr or fit.clip_norm=1.0"
 
@@ -36,7 +37,7 @@ class Learner:
 
     ``compiled`` calls the same model (``runtime.compile``); ``random`` keeps the fold's random numbers where it is
     trained together with others (else they are torch's, NumPy's and Python's own), and ``clock`` tells its share of
-    the time; ``ranks`` are the processes that train it together.
+    the time; ``ranks`` are the processes that train it together; ``tricks`` take its steps where there are any.
     """
 
     model: nn.Module
@@ -44,11 +45,12 @@ class Learner:
     optimizer: Optimizer
     scheduler: LRScheduler
     precision: AnyPrecision
-    average: WeightAverage | None = None
+    average: Average | None = None
     compiled: Callable[..., Tensor] | None = None
     random: OwnRandom | None = None
     ranks: Ranks = ALONE
     clock: Callable[[], float] = field(default_factory=lambda: time.perf_counter)
+    tricks: "TakesSteps | None" = None
 
     @property
     def call(self) -> Callable[..., Tensor]:
@@ -70,35 +72,19 @@ class Learner:
         return self.average.applied(self.precision.model_parameters)
 
 
-class Predicts(Protocol):
-    """What a prediction needs of a ``Learner``: also what is left of one whose fold was trained before."""
+class TakesSteps(Protocol):
+    """The tricks of a fold (``tricked.py``)."""
 
-    @property
-    def model(self) -> nn.Module:
-        """In whatever mode."""
+    def take_step(self, learner: Learner, batches: Sequence[Batch], clip_norm: float | None, totals: "Totals") -> None:
+        """Take one optimizer step, as ``train_step`` does."""
         ...
 
-    @property
-    def loss(self) -> Loss:
-        """Says how many outputs there are."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed fold needs."""
         ...
 
-    @property
-    def precision(self) -> AnyPrecision:
-        """Under which the model runs."""
-        ...
-
-    @property
-    def call(self) -> Callable[..., Tensor]:
-        """What is called with a batch."""
-        ...
-
-    def as_message(self) -> AbstractContextManager[None]:
-        """Return the context in which the compiler's errors are put into words."""
-        ...
-
-    def evaluation_weights(self) -> AbstractContextManager[None]:
-        """Return the context in which the model holds the weights that count."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take in what ``state_dict`` returned."""
         ...
 
 
@@ -132,13 +118,16 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
     The loss is averaged over the window's whole weight, so accumulation equals one large batch even when the last
     window or batch is smaller.
     """
+    if learner.tricks is not None:
+        learner.tricks.take_step(learner, batches, clip_norm, totals)
+        return
     weight = learner.ranks.total(total_weight(learner.loss, batches))
     divisor = weight + (weight == 0)  # a window of weightless rows changes nothing
     losses = []
     for batch in batches:
         if not len(batch.rows_B) and not learner.ranks.pass_together:  # of several processes one may have no rows
             continue
-        logits = _logits(learner, batch)
+        logits = logits_of(learner, batch)
         watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
             loss = summed_loss(learner.loss, logits, batch)
@@ -166,7 +155,7 @@ def take_in(learner: Learner, losses: Sequence[Tensor], weight: Tensor | float, 
     totals.steps += 1
 
 
-def _logits(learner: Predicts, batch: Batch) -> Tensor:
+def logits_of(learner: Predicts, batch: Batch) -> Tensor:
     """Call the model.
 
     Raises:
@@ -221,7 +210,7 @@ def _of_votes(loss: Loss, logits: Tensor, batch: Batch, shift: int = 0) -> Tenso
     return torch.stack(of_class).sum(dim=0)
 
 
-def _normaliser(loss: Loss, batch: Batch) -> Tensor:
+def normaliser_of(loss: Loss, batch: Batch) -> Tensor:
     """Return the weights that divide the losses of ``_of_votes``."""
     if batch.votes_BC is None:
         return loss.normaliser(batch.target)
@@ -247,7 +236,7 @@ def predict(learner: Predicts, data: TrainingSet, rows: NDArray[np.int64], batch
         for batch in batches:
             if ranks.size == 1:  # several stop together, after a step
                 interrupts.check()
-            logits.append(_logits(learner, batch))
+            logits.append(logits_of(learner, batch))
     if ranks.size > 1:
         logits = ranks.interleaved([of_batch.cpu() for of_batch in logits[: len(own)]])
     everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
@@ -282,5 +271,5 @@ def total_weight(loss: Loss, batches: Sequence[Batch]) -> Tensor | float:
     """Return the sum over the rows of sample weight x normaliser; a plain number where that counts the rows."""
     if batches[0].unweighted and getattr(loss, "counts_rows", False):
         return float(sum(len(batch.rows_B) for batch in batches))
-    weights = [(_normaliser(loss, batch) * batch.weights_B).sum() for batch in batches]
+    weights = [(normaliser_of(loss, batch) * batch.weights_B).sum() for batch in batches]
     return torch.stack(weights).sum()

@@ -37,6 +37,7 @@ def capture(learner: Learner, progress: FitState) -> dict[str, Any]:
         "scheduler": learner.scheduler.state_dict(),
         "precision": learner.precision.state_dict(),
         "average": None if average is None else {"tensors": average.average, "updates": average.updates},
+        "tricks": None if learner.tricks is None else learner.tricks.state_dict(),
         "progress": {
             "epoch": progress.epoch,
             "windows": progress.windows,
@@ -74,6 +75,8 @@ def restore(state: Mapping[str, Any], learner: Learner, progress: FitState, *, a
         learner.scheduler.load_state_dict(_like(state["scheduler"], learner.scheduler.state_dict()))
         _restore_precision(state, learner, adapt)
         _restore_average(state["average"], learner)
+        if learner.tricks is not None:
+            learner.tricks.load_state_dict(state["tricks"] or {})
     except (RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(f"the saved state does not fit this run: {str(error).splitlines()[0]}") from error
     _restore_progress(state["progress"], progress)

@@ -35,7 +35,7 @@ PREPROCESS = "preprocess.json"
 
 @dataclass(frozen=True)
 class FoldModel:
-    """What one fold predicts with (``trainer.engine.loops.Predicts``).
+    """What one fold predicts with (``trainer.engine.predicts.Predicts``).
 
     Attributes:
         name: number of the fold, or ``all``.

@@ -1,7 +1,8 @@
 """What a model may offer besides ``forward``; each part is optional and used where it is there.
 
 ``head`` (a sub-module) is what starts fresh on pretrained weights: ``fit.head_lr`` is its learning rate, all else is
-the backbone. ``layers()`` lists its layers, input first, for ``fit.layer_decay`` and gradual unfreezing. A model with
+the backbone. ``layers()`` lists its layers, input first, for ``fit.layer_decay`` and gradual unfreezing.
+``get_input_embeddings()`` returns the ``nn.Embedding`` of its inputs, or a list of them, for ``tricks``. A model with
 ``encode`` has its frozen backbone run once over the data (``fit.freeze_epochs=all``). A network for images whose
 weights are published may have a static method ``weights_moments``: given the section's arguments, it returns the mean
 and the standard deviation per channel, of pixels in 0..1, that they were trained with (``normalize=weights``).
@@ -36,4 +37,13 @@ class Encoder(Protocol):
 
     def encode(self, **inputs: Any) -> Tensor:
         """Return ``features`` (B, D), computed without any parameter of the head."""
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A model whose inputs are codes: tokens or categories."""
+
+    def get_input_embeddings(self) -> nn.Module | Sequence[nn.Module]:
+        """Return the tables that turn codes into vectors; an empty list where the inputs are numbers."""
         ...

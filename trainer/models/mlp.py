@@ -38,6 +38,10 @@ class MLP(nn.Module):
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], n_outputs)
 
+    def get_input_embeddings(self) -> nn.ModuleList:
+        """Return the table of each categorical column."""
+        return self.embeddings
+
     def forward(self, numeric: Tensor, categorical: Tensor | None = None) -> Tensor:
         """Return logits (B, n_outputs) for ``numeric`` (B, F) and ``categorical`` codes (B, K)."""
         columns = [numeric]

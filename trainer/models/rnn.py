@@ -63,6 +63,10 @@ class RNN(nn.Module):
         )
         self.head = nn.Linear(hidden * (2 if bidirectional else 1), n_outputs)
 
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Return the word vectors."""
+        return self.embedding
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits (B, n_outputs) for ``tokens`` (B, T)."""
         lengths_B = (tokens != self.pad_id).sum(dim=1).clamp(min=1)

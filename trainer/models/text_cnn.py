@@ -52,6 +52,10 @@ class TextCNN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(filters * len(widths), n_outputs)
 
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Return the word vectors."""
+        return self.embedding
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits (B, n_outputs) for ``tokens`` (B, T)."""
         tokens_BT = F.pad(tokens, (self.widest - 1, self.widest), value=self.pad_id)

@@ -125,6 +125,11 @@ class Transformer(nn.Module):
             raise ConfigError("model.pooling=attention is trained with the head: use model.pooling=cls or mean")
         return self._vectors(input_ids, attention_mask, token_type_ids)
 
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the table of the tokens."""
+        found: nn.Module = self.body.get_input_embeddings()  # type: ignore[operator]
+        return found
+
     def layers(self) -> list[nn.Module]:
         """Return the backbone from input to output: embeddings, each layer, and what comes after them, if anything."""
         stack = max(_stacks(self.body), key=_size, default=None)

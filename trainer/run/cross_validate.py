@@ -49,6 +49,7 @@ from trainer.run.steps.profile import profile_start
 from trainer.run.steps.selection import selection_start
 from trainer.run.steps.stacking import OFF, in_stacks
 from trainer.run.steps.threads import choose_threads
+from trainer.run.steps.tricks import tricks_start
 from trainer.run.steps.weights import weights_start
 from trainer.run.time_limit import budget_of, in_order
 from trainer.run.validate import check_config
@@ -73,12 +74,14 @@ class Findings:
         weights: what was loaded to start from, or None.
         warnings: about model and loss.
         profile: what model and run cost, or empty.
+        tricks: how far they move weights, and their cost.
     """
 
     audit: list[dict[str, Any]] = field(default_factory=list)
     weights: LoadReport | None = None
     warnings: list[str] = field(default_factory=list)
     profile: dict[str, Any] = field(default_factory=dict)
+    tricks: Sequence[str] = ()
 
 
 @no_exit()
@@ -101,8 +104,7 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))
     asked = config.runtime.threads or recorded_threads(run)
     choose_threads(experiment, fold, config.executor, threads=asked, parallel=config.cv.parallel)
-    notes = [*idle_here(config, fold), *batchnorm_notes(config, experiment, fold)]
-    idle = [*idle_options(config, launch.command), *notes]
+    idle = [*idle_options(config, launch.command), *idle_here(config, fold), *batchnorm_notes(config, experiment, fold)]
     show_notes([*fold.notes, *idle], console)
     if config.profile.only:
         show_profile(config, experiment, fold, console)
@@ -119,8 +121,8 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
     budget = budget_of(config.budget.hours if is_here else None, launch.door, directory, resume_plan.folds)
     budget = replace(budget, before=frozenset(wanted) - frozenset(resume_plan.folds))
     saving = Saving(directory, identity, config.checkpoint, config.force_resume, budget)
-    peak_bytes = findings.profile.get("peak_bytes")
-    here = partial(train_folds, config, given, experiment, saving, fold, peak_bytes, console, ranks)
+    peak = findings.profile.get("peak_bytes")
+    here = partial(train_folds, config, given, experiment, saving, fold, peak, console, ranks)
     train = here if is_here else Elsewhere(config, launch, directory, line_printer(console)).train
     baselines = Wanted(directory, identity["content"], config.baseline)
     going_on = command_to_go_on(launch.command, directory, launch.door)
@@ -192,8 +194,7 @@ def look(
     audited = resume_plan.rewrite or config.audit == "strict"
     leaks = audit_start(samples, spec, plan, mode=config.audit, console=console) if audited else []
     wanted = wanted_folds(config.cv.fold, plan.n_folds)
-    undecided = selection_start(experiment, wanted)
-    show_notes(undecided, console)
+    show_notes(undecided := selection_start(experiment, wanted), console)
     weights = weights_start(recipe, spec, samples, fold, console)
     warnings: list[str] = []
     if is_nested(config.cv):
@@ -201,7 +202,7 @@ def look(
     elif config.preflight:
         warnings = preflight_start(recipe, spec, fold, training_sizes(experiment), console)
     profile = profile_start(experiment, fold, config.profile, console) if config.profile.enabled else {}
-    return Findings(leaks, weights, [*idle, *undecided, *warnings], profile)
+    return Findings(leaks, weights, [*idle, *undecided, *warnings], profile, tricks_start(recipe, spec, fold, console))
 
 
 def open_run(
@@ -225,6 +226,7 @@ def open_run(
             "command": list(launch.command),
             "forced": list(resume_plan.forced),
             "audit": findings.audit,
+            **({"tricks": findings.tricks} if findings.tricks else {}),
             **({} if launch.sweep is None or config.cv.fold is not None else launch.sweep.facts()),
         }
         warnings = [*map(as_message, findings.audit), *findings.warnings]

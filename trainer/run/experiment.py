@@ -47,6 +47,7 @@ class Recipe:
         device: training device.
         start: weights to start from; None = fresh ones.
         compile: whether the model is called through torch.compile.
+        tricks: sections by name, each with ``_target_``.
     """
 
     sections: Mapping[str, Mapping[str, Any]]
@@ -57,6 +58,7 @@ class Recipe:
     device: torch.device
     start: StartingWeights | None = None
     compile: bool = False
+    tricks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def with_settings(self, **changes: Any) -> "Recipe":
         """Return the recipe with other settings of the loop."""

@@ -15,18 +15,21 @@ from trainer.engine.freezing import freeze_for_good, require_parts
 from trainer.engine.loops import Learner
 from trainer.engine.optimizer import make_scheduler, warmup_steps
 from trainer.engine.param_groups import grouped_optimizer
-from trainer.engine.precision.apex_backend import make_precision
+from trainer.engine.precision.apex_backend import AnyPrecision, make_precision
 from trainer.engine.precision.compiled import compiled_call
-from trainer.engine.precision.precision import refuse_underflowing_optimizer
+from trainer.engine.precision.precision import Precision, refuse_underflowing_optimizer
 from trainer.engine.process_group import ALONE, Ranks
 from trainer.engine.sharded import shard
 from trainer.engine.sync_batchnorm import synchronise
+from trainer.engine.tricked import Tricks
 from trainer.errors import ConfigError
 from trainer.models.adapt import adapt_calls
 from trainer.run.experiment import Recipe
 from trainer.run.fold import Fold
 from trainer.system.seeds import seed_everything, seed_of
 from trainer.tasks import Target
+from trainer.tricks.build import make
+from trainer.tricks.contract import Average, Setting
 from trainer.weights.load import load_weights
 
 LOSS_METHODS = {  # what a loss must have beside forward, and how it is written where nothing is special
@@ -52,6 +55,7 @@ def fresh_learner(
     fold_model = make_model(recipe, spec, fold, loss.n_outputs) if model is None else model
     if ranks.shard:
         shard(fold_model, ranks.size)
+    tricks = make_tricks(recipe, spec, fold, fold_model, loss.n_outputs)
     precision, optimizer = make_precision(
         fold_model,
         recipe.level,
@@ -61,12 +65,49 @@ def fresh_learner(
     )
     refuse_underflowing_optimizer(recipe.level, optimizer)
     scheduler = fold_scheduler(recipe, optimizer, len(fold.rows.train))
-    decay = recipe.fit.ema_decay
-    average = None if decay is None else WeightAverage(precision.parameters, decay)
+    average = weight_average(recipe.fit.ema_decay, precision, tricks, fold_model)
     compiled = compiled_call(fold_model) if recipe.compile and model is None else None
     if ranks.sync_batchnorm:
         synchronise(fold_model)
-    return Learner(fold_model, loss, optimizer, scheduler, precision, average, compiled, ranks=ranks)
+    return Learner(fold_model, loss, optimizer, scheduler, precision, average, compiled, ranks=ranks, tricks=tricks)
+
+
+def weight_average(
+    decay: float | None, precision: AnyPrecision, tricks: Tricks | None, model: nn.Module
+) -> Average | None:
+    """Return what averages the weights: ``fit.ema_decay``, a trick, or None.
+
+    Raises:
+        ConfigError: both would.
+    """
+    kept = tricks.bind(precision, model) if tricks is not None and isinstance(precision, Precision) else None
+    if kept is not None and decay is not None:
+        raise ConfigError(f"fit.ema_decay={decay:g} and a trick both average the weights: leave one of them out")
+    return kept if decay is None else WeightAverage(precision.parameters, decay)
+
+
+def make_tricks(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module, n_outputs: int) -> Tricks | None:
+    """Build the tricks of a fold and let them find what they work on; None where there are none.
+
+    Raises:
+        ConfigError: one finds nothing, or two cannot be combined.
+    """
+    if not recipe.tricks:
+        return None
+    tricks = Tricks(make(recipe.tricks, recipe.plugins))
+    steps_per_epoch = recipe.settings.steps_per_epoch(len(fold.rows.train))
+    setting = Setting(
+        model,
+        spec.task,
+        n_outputs=n_outputs,
+        n_classes=len(spec.classes),
+        steps_per_epoch=steps_per_epoch,
+        total_steps=recipe.settings.max_epochs * steps_per_epoch,
+        pretrained=recipe.start is not None or bool(getattr(model, "loaded", "")),
+    )
+    for trick in tricks.named.values():
+        trick.attach(setting)
+    return tricks
 
 
 def fold_scheduler(recipe: Recipe, optimizer: Optimizer, n_train: int) -> LRScheduler:

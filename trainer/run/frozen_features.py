@@ -22,9 +22,10 @@ from trainer.data.loading.batches import DenseRows, TrainingSet, evaluation_orde
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Texts
 from trainer.engine.freezing import ALL
-from trainer.engine.loops import Learner, Predicts
+from trainer.engine.loops import Learner
 from trainer.engine.modes import evaluating
 from trainer.engine.precision.precision import Precision
+from trainer.engine.predicts import Predicts
 from trainer.models.contract import Encoder
 from trainer.run.experiment import Experiment, Recipe
 from trainer.run.factories import fresh_learner

@@ -98,9 +98,10 @@ def prepare_again(config: RunConfig, identity: Identity, run: str, given: Given 
 
 
 def _found_by_name(experiment: Experiment) -> list[str]:
-    """Return the modules that score and that split the rows; nobody imports them by their names."""
+    """Return the modules that score, split the rows and change the steps; nobody imports them by their names."""
     metrics = [f"trainer.metrics.{name}" for name in experiment.recipe.settings.metrics]
-    return [*metrics, f"trainer.folds.strategies.{experiment.plan.strategy}"]
+    tricks = [section["_target_"].rpartition(".")[0] for section in experiment.recipe.tricks.values()]
+    return [*metrics, *tricks, f"trainer.folds.strategies.{experiment.plan.strategy}"]
 
 
 def _pretrained(experiment: Experiment, keys: dict[str, Any]) -> dict[str, str]:

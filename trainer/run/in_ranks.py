@@ -77,6 +77,7 @@ def require_trainable_in_ranks(config: RunConfig) -> None:
             config.fit.mixup_alpha > 0 or config.fit.cutmix_alpha > 0
         ),
         "cv.inner.n_splits: inner folds are fitted by one process": is_nested(config.cv),
+        f"tricks=[{','.join(config.tricks)}] take the steps of one process: leave them out": bool(config.tricks),
         "runtime.compile=true is not tried in several processes": config.runtime.compile,
         "amp.backend=apex scales the loss in each process by itself: use amp.backend=native": (
             config.amp.backend == "apex"

@@ -114,6 +114,7 @@ def make_recipe(
         device,
         None if init is None else StartingWeights(init, config.init.min_match, config.init.prefix),
         config.runtime.compile,
+        config.tricks,
     )
 
 
@@ -250,6 +251,7 @@ def run_files(
             **({} if weights is None else {"starts from": weights.summary()}),
             "selection": describe_selection(config.cv),
             "seed": ", ".join(map(str, seeds_of(config.seed))),
+            **({"tricks": "; ".join(origin["tricks"])} if "tricks" in origin else {}),
             "device": f"{recipe.device}, {torch.get_num_threads()} threads",
             **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
         },

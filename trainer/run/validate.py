@@ -35,6 +35,7 @@ from trainer.system.fast_import import import_compiler_when_needed
 from trainer.system.paths import ADDRESS, path_problem
 from trainer.system.seeds import seeds_of
 from trainer.trackers.build import tracker_problems
+from trainer.tricks.build import trick_problems
 from trainer.wording.translations import _
 
 TRIED_STEPS = 12  # of the throw-away parameter: more than the epoch of 10 that its scheduler is told of
@@ -67,6 +68,7 @@ def _problems(config: RunConfig) -> list[str]:
         problems += check_section("data.preprocess", config.data.get("preprocess") or {}, config.plugins)
         problems += strategy_problems(config.cv.strategy, config.cv.arguments, config.plugins)
         problems += tracker_problems(config.tracker, config.plugins)
+        problems += trick_problems(config.tricks, config.plugins)
     problems += override_problems(config.amp)
     problems += _device_problems(config.device)
     no_paths = _path_problems(config)
@@ -154,6 +156,8 @@ def _other_problems(config: RunConfig) -> list[str]:
         problems.append("checkpoint.format has no effect with checkpoint.save_weights=false")
     if config.profile.only and not config.profile.enabled:
         problems.append("profile.only=true contradicts profile.enabled=false (profile=off)")
+    if config.tricks and config.amp.backend == "apex":
+        problems.append(f"tricks=[{','.join(config.tricks)}] need amp.backend=native: apex takes the steps itself")
     if config.runtime.compile and config.amp.backend == "apex":
         problems.append("runtime.compile=true cannot compile what apex patches: use amp.backend=native")
     return problems

@@ -88,6 +88,8 @@ def require_stackable(experiment: Experiment) -> None:
         raise NotStackable("runtime.compile compiles a fold's model")
     if recipe.level.backend != "native":
         raise NotStackable(f"amp.backend={recipe.level.backend} patches a fold's model")
+    if recipe.tricks:
+        raise NotStackable(f"tricks=[{','.join(recipe.tricks)}] take steps of their own")
     if recipe.fit.freeze_epochs not in (0, "all"):
         raise NotStackable("fit.freeze_epochs thaws layers as training goes on")
 
