@@ -98,7 +98,7 @@ def test_a_process_that_finds_other_data_than_the_run_began_with_trains_nothing(
         return identity | {"content": identity["content"] | {"data (sha256)": "0" * 64}}, notes
 
     monkeypatch.setattr("trainer.run.cross_validate.starts_new_processes", lambda device: True)
-    monkeypatch.setattr("trainer.run.cross_validate.identity_of", of_other_data)
+    monkeypatch.setattr("trainer.run.begin.identity_of", of_other_data)
     outcome = train(*WINE, "run=a", "cv.parallel=2")
     assert outcome.code == DataError.exit_code
     assert "fold 0: a: the data or the code has changed since the run was started" in outcome.err

@@ -96,6 +96,16 @@ def test_tasks_find_the_same_bits(begin, place, ray, alone):
     assert read_attempt(place / "runs/tasks", 0).number == 1
 
 
+def test_the_folds_of_a_sweep_are_tasks_of_one_submission(begin, place, ray, alone):
+    code, out, err = ended(begin("-m", "loss=ce,focal", *ray))
+    assert (code, err) == (0, ""), out
+    assert (out.count("submitted"), out.count("Leaderboard")) == (1, 1)
+    [sweep] = (place / "runs/sweeps").iterdir()
+    jobs = [json.loads((sweep / f"jobs/{number}.json").read_text()) for number in range(2)]
+    assert [job["status"] for job in jobs] == ["done", "done"]
+    assert oof(place, Path(jobs[0]["run_dir"]).name) == alone
+
+
 def test_a_worker_that_is_killed_costs_no_fold(begin, place, ray, alone):
     process = begin("run=killed", *ray, SLOWLY)
     wait_for(lambda: training(place, "killed", 1))

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -77,11 +78,36 @@ def test_each_fold_is_trained_by_processes_of_two_nodes(begin, place, alone):
     assert "#SBATCH --nodes=2" in text
 
 
-def test_a_sweep_submits_an_array_for_each_of_its_jobs(begin, place):
-    code, out, err = ended(begin("-m", "loss=ce,focal", "executor=slurm", "max_epochs=1"))
+def test_a_sweep_is_one_array_and_goes_on_when_interrupted(begin, place, alone):
+    """Two configurations of three folds, two jobs at a time; the second has the bits of a run of its own."""
+    typed = ("-m", "loss=ce,focal", *SLURM, "executor.at_once=2")
+    process = begin(*typed)
+    lines = iter(process.stdout.readline, "")
+    assert any("slurm: jobs of fold 0, 1, 2 of " in line for line in lines)
+    process.terminate()
+    code, _out, err = ended(process)
+    assert code == 143, err
+    again = err.partition("follow them with: ")[2]
+    assert again.startswith("foldwise train -m ")
+    folder = again.split("hydra.sweep.dir=")[1].strip()
+    [script] = (place / folder / "jobs/slurm").glob("*_submission.sh")
+    assert "#SBATCH --array=0-5%2" in script.read_text()
+    code, out, err = ended(begin(*typed, f"hydra.sweep.dir={folder}"))
     assert (code, err) == (0, ""), out
-    assert out.count("slurm: jobs of fold 0, 1, 2 (") == 2
-    assert "Leaderboard" in out
+    assert len(list((place / folder / "jobs/slurm").glob("*_submission.sh"))) == 1  # followed, not submitted again
+    assert out.count("Leaderboard") == 1
+    jobs = [json.loads((place / folder / f"jobs/{number}.json").read_text()) for number in range(2)]
+    assert [(job["status"], job["primary"]) for job in jobs] == [("done", "accuracy")] * 2
+    assert oof(place, Path(jobs[0]["run_dir"]).name) == alone
+
+
+def test_a_mistake_of_all_jobs_is_told_once_before_the_first_is_submitted(begin, place):
+    before = set((place / "runs").iterdir())
+    code, out, err = ended(begin("-m", "loss=ce,focal", "seed=1,2", "executor=slurm", "cv.n_splits=90"))
+    assert code in (2, 3), out
+    assert err.startswith("all 4 jobs of the sweep fail alike: none was trained")
+    assert (err.count("59 rows < 90 folds"), len(err.splitlines())) == (1, 5)
+    assert {one.name for one in set((place / "runs").iterdir()) - before} <= {"sweeps"}
 
 
 def test_a_job_that_is_warned_saves_and_goes_on_from_there(begin, up, place, alone):
@@ -105,9 +131,10 @@ def test_a_fold_that_is_longer_than_the_time_limit_goes_on_several_times(begin, 
 
 
 def test_a_second_person_follows_the_jobs_of_the_first(begin, place, alone):
-    first = begin("run=shared", *SLURM)
+    slower = (*SLURM[:2], "model.seconds=1.5")  # the second has time to come
+    first = begin("run=shared", *slower)
     wait_for(lambda: training(place, "shared", 0))
-    code, out, err = ended(begin("run=shared", *SLURM))
+    code, out, err = ended(begin("run=shared", *slower))
     assert (code, err) == (0, ""), out
     assert "slurm: following jobs of fold 0, 1, 2 (" in out
     assert ended(first)[0] == 0

@@ -532,7 +532,17 @@ def test_few_modules_know_the_whole_configuration():
     known_in = {path.relative_to(HOUSE) for path in HOUSE.rglob("*.py") if "RunConfig" in path.read_text()}
     outside = {str(path) for path in known_in if path.parts[0] != "config"}
     doors = {"cli/train.py", "api/training.py", "api/classifier.py"}  # which compose one and hand it on
-    of_runs = ("cross_validate", "elsewhere", "finish", "identify", "in_ranks", "prepare", "validate", "without_effect")
+    of_runs = (
+        "begin",
+        "cross_validate",
+        "elsewhere",
+        "finish",
+        "identify",
+        "in_ranks",
+        "prepare",
+        "validate",
+        "without_effect",
+    )
     back = {"inference/trained.py", "search/sweep.py"}  # which reads one of a finished run, and runs several
     trials = {"search/search.py", "search/trial.py", "search/trial_configs.py"}  # each with one of its own
     assert outside == doors | back | trials | {f"run/{name}.py" for name in of_runs}

@@ -15,6 +15,7 @@ from trainer.executors.contract import FoldJob, JobState
 from trainer.executors.fold_command import RunFold, read_attempt
 from trainer.run import elsewhere
 from trainer.run.elsewhere import Elsewhere, check_elsewhere
+from trainer.run.jobs import Wanted
 
 QUICK = ("data=wine", "max_epochs=3", "cv.n_splits=2", "profile=off", "audit=off", "baseline=off", "tracker=none")
 QUICK += ("executor.max_restarts=2",)
@@ -83,8 +84,8 @@ def follow(tmp_path, monkeypatch):
         monkeypatch.setattr(elsewhere, "fold_job", lambda *_: job)
         monkeypatch.setitem(elsewhere.ENGINES, "slurm", engine)
         printed = []
-        config = RunConfig(executor=ExecutorConfig(name="slurm", max_restarts=2))
-        Elsewhere(config, SimpleNamespace(command=()), tmp_path, printed.append).train([0])
+        executor = ExecutorConfig(name="slurm", max_restarts=2)
+        Elsewhere(printed.append).train([Wanted(tmp_path, SimpleNamespace(command=()), executor, 3, (0,))])
         return printed
 
     return start
@@ -196,9 +197,3 @@ def test_what_no_other_machine_can_do_is_refused():
         check_elsewhere(remote, in_memory=False)
     remote.amp.dtype = "bf16"
     check_elsewhere(remote, in_memory=False)
-
-
-def test_the_first_of_several_folds_that_failed_is_told_whichever_ended_first(tmp_path):
-    error = elsewhere._failure(tmp_path, {2: (5, "training stopped: nan"), 0: (3, "data error: no rows"), 1: (5, "x")})
-    assert error.exit_code == 3
-    assert str(error).splitlines()[:2] == ["fold 0: no rows", "fold 1, 2 failed too"]

@@ -406,7 +406,7 @@ def test_a_module_that_the_users_model_imports_counts_too(train, killed, tmp_pat
 
 
 def test_a_second_job_that_starts_the_same_run_with_other_options_is_refused(train, tmp_path, monkeypatch):
-    from trainer.run import cross_validate as run_module
+    from trainer.run import begin as run_module
 
     assert train(*WINE, "run=other", "seed=2", "cv.fold=1").code == 0
     seen = run_module.preflight_start

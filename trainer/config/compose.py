@@ -29,14 +29,13 @@ from trainer.config.problems import closed_keys, composition_problems, explain, 
 from trainer.config.saved import open_schema
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS, RunConfig
 from trainer.config.search_space import with_quoted_ranges
+from trainer.config.sweep_jobs import begin_command, end_command, job_failed, jobs_of_command
 from trainer.errors import ConfigError, FoldwiseError, as_foldwise_error
 from trainer.system.paths import at_home
-from trainer.wording.printable import printable_message
-from trainer.wording.translations import _
 
-failures: list[FoldwiseError] | None = None  # of the jobs; None in a process that a launcher has made for a job
 UNDER_HOME = re.compile(r"(^|[,\[:])(~[^,\[\]{}'\"]*)")  # a value, or one of several
 JOBLIB = "joblib"  # a launcher that runs the jobs of a sweep side by side on this machine
+IN_TURN = "basic"  # one that runs them in this process, one after the other
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,13 @@ class SweepJob:
         directory: of the whole sweep.
         number: from 0.
         overrides: what this job sets.
+        typed: arguments of the whole sweep, where one process runs its jobs in turn; else none.
     """
 
     directory: Path
     number: int
     overrides: tuple[str, ...]
+    typed: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return what its run says of the sweep."""
@@ -158,7 +159,8 @@ def launch_config(cfg: DictConfig, node: DictConfig | None = None) -> tuple[RunC
     name = "-".join([*parts, datetime.now().strftime("%Y%m%d-%H%M%S")])
     sweep = None
     if own.mode is RunMode.MULTIRUN:
-        sweep = SweepJob(Path(own.sweep.dir), int(own.job.num), overrides)
+        typed = tuple(sys.argv[1:]) if choices.get("hydra/launcher") == IN_TURN else ()
+        sweep = SweepJob(Path(own.sweep.dir), int(own.job.num), overrides, typed)
     if choices.get("hydra/launcher") == JOBLIB and config.cv.parallel == "auto":
         config.cv.parallel = 1  # the cores are the jobs' already
     return config, Launch(name, overrides, sweep)
@@ -231,8 +233,7 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
         FoldwiseError: the first error of a job (in a sweep, after all jobs).
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
-    global failures
-    failures = []
+    begin_command()
     sys.argv[1:] = [with_quotes(item) for item in arranged(_one_tracker(sys.argv[1:]))]
     try:
         main()
@@ -242,8 +243,7 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
         if os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
         raise ConfigError.from_problems(composition_problems(error, sys.argv[1:], to_run_config, check)) from error
-    if failures:
-        raise failures[0]
+    end_command()
 
 
 def _one_tracker(arguments: Sequence[str]) -> list[str]:
@@ -270,19 +270,15 @@ def with_quotes(argument: str) -> str:
 
 def job(cfg: DictConfig, run: Callable[[RunConfig, Launch], object]) -> None:
     """Run one composed configuration; an error is kept until Hydra is done, so a sweep continues with the next job."""
-    sweeping = HydraConfig.get().mode is RunMode.MULTIRUN
+    number = HydraConfig.get().job.num if HydraConfig.get().mode is RunMode.MULTIRUN else None
+    if (jobs := jobs_of_command()) is not None:
+        jobs.n_jobs += 1
     try:
         run(*launch_config(cfg))
     except Exception as error:
         if not isinstance(error, FoldwiseError) and os.environ.get("FOLDWISE_TRACEBACK") == "1":
             raise
-        failure = as_foldwise_error(error)
-        if sweeping:
-            said = f"job {HydraConfig.get().job.num} failed: {_(failure.kind)}: {failure}"
-            print(printable_message(said), file=sys.stderr)
-        if failures is None:
-            raise failure from None
-        failures.append(failure)
+        job_failed(number, as_foldwise_error(error))
 
 
 def to_yaml(config: RunConfig) -> str:

@@ -22,6 +22,7 @@ class FoldJob:
         run: absolute path of the run directory, which every machine sees.
         folder: the command is run in.
         memory_bytes: about what it takes, where that was measured.
+        records: where an engine keeps files of its own; None = with the run. Jobs of several runs share one.
     """
 
     fold: int | str
@@ -29,6 +30,7 @@ class FoldJob:
     run: Path
     folder: Path
     memory_bytes: int | None = None
+    records: Path | None = None
 
 
 @dataclass(frozen=True)

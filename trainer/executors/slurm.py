@@ -23,6 +23,7 @@ from trainer.system.paths import import_path
 WARNING_SECONDS = 120  # before the time limit; Slurm may warn a minute earlier still
 ANSWER_SECONDS = 60  # a Slurm command that takes longer has no answer
 WAITS = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SUSPENDED", "SPECIAL_EXIT", "STOPPED")
+MOST_TASKS = 1000  # of an array: MaxArraySize of Slurm is 1001 unless somebody has changed it
 RUNS = ("RUNNING", "COMPLETING", "CONFIGURING", "RESIZING", "STAGE_OUT", "SIGNALING")
 
 
@@ -38,7 +39,7 @@ class Slurm:
         self.address: str | None = None  # its commands know
 
     def submit(self, jobs: Sequence[FoldJob]) -> list[str]:
-        """Submit one array job; return what Slurm calls each of its tasks.
+        """Submit one array job, or several where one would be too long; return what Slurm calls each of their tasks.
 
         Raises:
             ConfigError: submitit is not installed, there is no sbatch, or it refuses the job.
@@ -49,13 +50,15 @@ class Slurm:
             raise ConfigError("executor=slurm: there is no sbatch here: type this on a login node of the cluster")
         import submitit
 
-        folder = jobs[0].run / JOBS / "slurm"
+        records = jobs[0].records or jobs[0].run / JOBS
         with _as_jobs_see_it():
-            engine = submitit.SlurmExecutor(folder=folder, max_num_timeout=self.config.max_restarts)
-            engine.update_parameters(**_parameters(self.config, jobs[0].run.name))
+            engine = submitit.SlurmExecutor(folder=records / "slurm", max_num_timeout=self.config.max_restarts)
+            engine.update_parameters(**_parameters(self.config, records.parent.name))
             try:
-                with engine.batch():
-                    made = [engine.submit(RunFold(job)) for job in jobs]
+                made = []
+                for first in range(0, len(jobs), MOST_TASKS):
+                    with engine.batch():
+                        made += [engine.submit(RunFold(job)) for job in jobs[first : first + MOST_TASKS]]
             except submitit.core.utils.FailedJobError as error:
                 raise ConfigError(f"executor=slurm: sbatch refuses the job: {_last_line(str(error))}") from error
         return [str(job.job_id) for job in made]

@@ -32,6 +32,28 @@ SAID_ALREADY = (
 ROUND_BYTES = 64 << 20
 
 
+Fold = int | str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Folds of a run that are to be trained by an engine.
+
+    Attributes:
+        run: its directory.
+        launch: how it was asked for.
+        executor: which engine, and what of it.
+        max_epochs: of each fold.
+        folds: that are not done.
+    """
+
+    run: Path
+    launch: Launch
+    executor: ExecutorConfig
+    max_epochs: int
+    folds: tuple[Fold, ...]
+
+
 @dataclass(frozen=True)
 class Submitted:
     """What was submitted last.
@@ -45,7 +67,9 @@ class Submitted:
     address: str | None = None
 
 
-def fold_job(executor: ExecutorConfig, launch: Launch, run: Path, fold: int | str) -> FoldJob:
+def fold_job(
+    executor: ExecutorConfig, launch: Launch, run: Path, fold: int | str, records: Path | None = None
+) -> FoldJob:
     """Return the job of one fold: the command that was typed, for this fold alone, in the run that is there."""
     kept = [item for item in launch.command if key_of(item) not in SAID_ALREADY and not _of_executor(item)]
     place = run.absolute()
@@ -57,7 +81,7 @@ def fold_job(executor: ExecutorConfig, launch: Launch, run: Path, fold: int | st
     ]
     program, how = in_processes(executor, (sys.executable, "-m", "trainer", "train"))
     command = (*program, *_config_folder(), *kept, *own, *how)
-    return FoldJob(fold, command, place, Path.cwd(), measured_bytes(run))
+    return FoldJob(fold, command, place, Path.cwd(), measured_bytes(run), records)
 
 
 def _of_executor(item: str) -> bool:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trainer.errors import ForeignFileError
 from trainer.report.formatting import duration, number, plain_label
 from trainer.report.markdown_text import cell, table
 from trainer.search.picked import sweep_line
@@ -45,12 +46,26 @@ def record(sweep_dir: Path, job: Job) -> None:
     write_bytes(sweep_dir / "jobs" / f"{job['num']}.json", data.encode(), root=sweep_dir, what=N_("record of the job"))
 
 
+def recorded(sweep_dir: Path, number: int) -> Job | None:
+    """Return what was recorded of a job, or None."""
+    try:
+        job: Job = json.loads(read_file(sweep_dir / "jobs" / f"{number}.json", sweep_dir))
+        return job if isinstance(job, dict) else None
+    except (OSError, ValueError, ForeignFileError):
+        return None
+
+
 def leaderboard(sweep_dir: Path) -> list[Job]:
     """Return the recorded jobs: done ones best first, those without a mean after them; then running, then failed."""
     folder = sweep_dir / "jobs"
     names = [name for name in plain_files(folder, sweep_dir) if JOB.fullmatch(name)]
     jobs = [json.loads(read_file(folder / name, sweep_dir)) for name in names]
     return sorted(jobs, key=_rank)
+
+
+def has_scores(sweep_dir: Path) -> bool:
+    """Return whether there is a job to be compared with others."""
+    return any(job["status"] == "done" for job in leaderboard(sweep_dir))
 
 
 def _rank(job: Job) -> tuple[int, bool, str, float, int]:

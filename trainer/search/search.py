@@ -14,7 +14,7 @@ from trainer.errors import CheckpointError, ConfigError, no_exit
 from trainer.metrics.find import metric_named
 from trainer.report.formatting import number
 from trainer.report.terminal import line_printer, make_console, show_notes
-from trainer.run.cross_validate import named_run, show_start
+from trainer.run.begin import named_run, show_start
 from trainer.run.experiment import Experiment
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold

@@ -1,24 +1,27 @@
 """Where every command to train arrives: one run, or one job of a sweep, entered in the sweep's leaderboard."""
 
-import time
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from trainer.config.compose import Launch, SweepJob
+from trainer.config.home import with_home
 from trainer.config.search import NONE
-from trainer.errors import CheckpointError, ConfigError, as_foldwise_error
-from trainer.metrics.find import metric_named
+from trainer.config.sweep_jobs import say_failures
+from trainer.errors import Interrupted
 from trainer.report.terminal import make_console
+from trainer.run.begin import begin
 from trainer.run.cross_validate import cross_validate
 from trainer.run.merge import Merged
 from trainer.run.steps.threads import same_threads
 from trainer.search import leaderboard
-from trainer.search.picked import drawn_run, keep
 from trainer.search.search import search
+from trainer.search.sweep_job import Entry, run_before, sweep_again
+from trainer.search.together import TOGETHER, gather
 from trainer.system import interrupts
 
 if TYPE_CHECKING:
@@ -41,63 +44,62 @@ def run(config: "RunConfig", launch: Launch, given: "Given | None" = None) -> Me
         FoldwiseError: anything a user can cause.
     """
     many = config.search.name != NONE
-    train = partial(search if many else cross_validate, config, launch, given)
     with interrupts.handled(), same_threads():
         if launch.sweep is None:
-            return train()
+            return search(config, launch, given) if many else cross_validate(config, launch, given)
+        entry, config = Entry(launch.sweep), _under_its_name(with_home(config), launch.sweep)
+        entry.begun()
+        if launch.sweep.typed and config.executor.name in TOGETHER and not many:
+            return _begin(config, launch, entry)
         rivals = config.cv.fold is None  # the folds of one run are none
-        return run_job(train, launch.sweep, make_console(config.runtime.progress) if rivals else None)
+        train = partial(search if many else cross_validate, config, launch, given)
+        try:
+            return run_job(train, entry, make_console(config.runtime.progress) if rivals else None)
+        except Interrupted as stop:
+            if launch.sweep.typed:
+                stop.advice = f"; go on with the whole sweep with: {sweep_again(launch)}"
+            raise
 
 
-def run_job(train: Callable[[], Merged | None], sweep: SweepJob, console: Console | None) -> Merged | None:
+def run_job(train: Callable[[], Merged | None], entry: Entry, console: Console | None) -> Merged | None:
     """Run a job, record how it ended and print the leaderboard.
 
     Args:
         train: runs the configuration.
-        sweep: which job it is, and where the sweep's files are.
+        entry: of the job in the sweep's records.
         console: where the leaderboard is printed, or None.
 
     Returns:
         What ``train`` returns; what it raises is raised after it is recorded.
     """
-    started = time.perf_counter()
-
-    def enter(outcome: dict[str, Any]) -> None:
-        facts = {"num": sweep.number, "overrides": list(sweep.overrides), "seconds": time.perf_counter() - started}
-        leaderboard.record(sweep.directory, {**facts, **outcome})
-        leaderboard.write(sweep.directory)
-        if console is not None:
-            leaderboard.show(sweep.directory, console)
-
     try:
         merged = train()
     except Exception as error:  # a user's model may raise anything; the sweep goes on
-        enter({"status": "failed", "error": str(as_foldwise_error(error)).splitlines()[0]})
+        entry.failed(error)
+        if console is not None and leaderboard.has_scores(entry.sweep.directory):
+            leaderboard.show(entry.sweep.directory, console)
         raise
-    if merged is not None:
-        _keep_draws(sweep, merged)
-    enter({"status": "done", **_scores(merged)})
+    say_failures()
+    entry.done(*(None, None) if merged is None else (merged.report.parent, merged.result))
+    if console is not None:
+        leaderboard.show(entry.sweep.directory, console)
     return merged
 
 
-def _keep_draws(sweep: SweepJob, merged: Merged) -> None:
-    """Keep what the leaderboard needs to say what picking the best costs; without it, it says that it cannot."""
-    with suppress(CheckpointError, ConfigError):
-        drawn = drawn_run(merged.report.parent, f"job {sweep.number}")
-        keep(sweep.directory, sweep.number, drawn)
+def _begin(config: "RunConfig", launch: Launch, entry: Entry) -> None:
+    """Look at a job whose folds an engine trains; they are submitted with those of the other jobs."""
+    try:
+        begun = begin(config, launch)
+    except Exception as error:
+        entry.failed(error)
+        raise
+    if begun is None:
+        entry.done(None, None)
+    else:
+        gather(launch, begun, entry)
 
 
-def _scores(merged: Merged | None) -> dict[str, Any]:
-    if merged is None:
-        return {}
-    primary = merged.result.primary
-    summary = merged.result.metrics[primary]
-    return {
-        "primary": primary,
-        "greater_is_better": metric_named(primary).greater_is_better,
-        "mean": summary.mean,
-        "sd": summary.sd,
-        "oof": summary.oof,
-        "undefined": merged.result.undefined.get(primary, ""),
-        "run_dir": str(merged.report.parent),
-    }
+def _under_its_name(config: "RunConfig", sweep: SweepJob) -> "RunConfig":
+    """Return the configuration of a job of a sweep that is continued under the name that its run has."""
+    name = run_before(Path(config.paths.runs), sweep) if config.run is None else None
+    return config if name is None else replace(config, run=name)

@@ -31,11 +31,11 @@ def ask_to_stop(run: Path) -> None:
 @contextmanager
 def obeyed(run: Path, look_seconds: float = LOOK_SECONDS) -> Iterator[None]:
     """Send this process SIGTERM, which saves and ends it, when somebody asks the run to stop during the block."""
-    done, before = threading.Event(), _asked(run)
+    done, before = threading.Event(), asked(run)
 
     def watch() -> None:
         while not done.wait(look_seconds):
-            if _asked(run) != before:
+            if asked(run) != before:
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 
@@ -48,7 +48,8 @@ def obeyed(run: Path, look_seconds: float = LOOK_SECONDS) -> Iterator[None]:
         thread.join()
 
 
-def _asked(run: Path) -> bytes | None:
+def asked(run: Path) -> bytes | None:
+    """Return the word that asks to stop, or None where there is none: another one than before asks anew."""
     try:
         return read_file(run / STOP, run)
     except (OSError, ForeignFileError):
