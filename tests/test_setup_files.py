@@ -102,17 +102,20 @@ def test_entrypoint_is_exec_form() -> None:
     assert json.loads(entrypoint) == ["python", "train.py"]
 
 
-def test_image_runs_as_a_user_without_rights() -> None:
+def test_images_run_as_a_user_without_rights() -> None:
     [user] = instructions("USER")
-    last_stage = DOCKERFILE[max(i for i, line in enumerate(DOCKERFILE) if line.startswith("FROM ")) :]
-    assert f"USER {user}" in last_stage
+    text = "\n".join(DOCKERFILE)
+    assert f"USER {user}" in text.partition(" AS image\n")[2].partition("\nFROM ")[0]
+    assert [source for source in instructions("FROM") if source.startswith("image")] == ["image AS cpu", "image"]
+    assert instructions("FROM")[-1] == "image"  # what is built where no target is named
     assert int(user) >= 1000
 
 
 def test_base_image_is_pinned() -> None:
     [image] = re.findall(r"ARG BASE=(\S+)", "\n".join(DOCKERFILE))
     assert re.fullmatch(r"python:3\.11\.\d+-slim-\w+", image)
-    assert all(source.startswith("${BASE}") for source in instructions("FROM"))
+    stages = [line.split(" AS ") for line in instructions("FROM")]
+    assert {source for source, *_ in stages} - {name[0] for _, *name in stages if name} == {"${BASE}", "scratch"}
 
 
 def test_image_gets_everything_it_copies() -> None:
