@@ -50,7 +50,8 @@ def run(config: "RunConfig", launch: Launch, given: "Given | None" = None) -> Me
         entry, config = Entry(launch.sweep), _under_its_name(with_home(config), launch.sweep)
         entry.begun()
         if launch.sweep.typed and config.executor.name in TOGETHER and not many:
-            return _begin(config, launch, entry)
+            _begin(config, launch, entry)
+            return None
         rivals = config.cv.fold is None  # the folds of one run are none
         train = partial(search if many else cross_validate, config, launch, given)
         try:
