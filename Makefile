@@ -50,6 +50,7 @@ bench: $(INSTALLED) ## compare speed with other trainers (installs them); ARGS="
 	@$(PY) -m benchmarks.speed.run $(ARGS)
 
 gpu: $(INSTALLED) ## check everything about CUDA on the graphics card here, in under 8 minutes
+	@$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[bench]'
 	@$(PY) -m benchmarks.gpu $(ARGS)
 
 check: $(INSTALLED) ## lint, format check, types, import contracts

@@ -160,3 +160,56 @@ def test_two_groups_by_hand():
     found, counts = np.unique(values, return_counts=True)
     assert found.tolist() == [0.0, 0.75, 1.0]
     assert counts / 4000 == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
+
+
+@pytest.mark.parametrize(("task", "name"), [pair for pair in CASES if pair[0] != REGRESSION])
+def test_weightings_that_lie_together_in_memory_give_the_same(task, name):
+    """Where there are many rows the bootstrap draws so few weightings at a time that each lies together."""
+    target, proba = rows(task, 300, seed=8)
+    weights_NB = np.random.default_rng(3).integers(0, 4, size=(300, 3)).astype(np.float64)
+    together_NB = np.asfortranarray(weights_NB)
+    meter = weighted_metrics([name], task, target, proba)[name]
+    assert meter(together_NB) == pytest.approx(meter(weights_NB), abs=1e-12, nan_ok=True)
+    half = meter(together_NB / 2)  # no whole numbers: the scale of weights does not matter
+    assert half == pytest.approx(meter(weights_NB / 2), abs=1e-12, nan_ok=True)
+
+
+def test_many_rows_are_measured_as_scikit_learn_does_on_the_rows_drawn():
+    """Draw by draw, with scores that are tied and classes that are rare; and counts that several metrics share."""
+    target, proba = rows(MULTICLASS, 20_000, seed=2)
+    names = ["roc_auc", "average_precision", "f1_macro", "mcc"]
+    values = resample(names, MULTICLASS, target, proba, n_resamples=3, seed=1)
+    drawn_NB = np.random.default_rng(1).integers(20_000, size=(20_000, 3))
+    p = proba.astype(float) / proba.astype(float).sum(axis=1, keepdims=True)
+    for b, drawn in enumerate(drawn_NB.T):
+        truth, score_NC = target[drawn], p[drawn]
+        assert values["roc_auc"][b] == pytest.approx(sk.roc_auc_score(truth, score_NC, multi_class="ovr"), abs=1e-12)
+        one_hot = np.eye(4)[truth]
+        assert values["average_precision"][b] == pytest.approx(sk.average_precision_score(one_hot, score_NC), abs=1e-12)
+        said = score_NC.argmax(axis=1)
+        assert values["f1_macro"][b] == pytest.approx(sk.f1_score(truth, said, average="macro"), abs=1e-12)
+        assert values["mcc"][b] == pytest.approx(sk.matthews_corrcoef(truth, said), abs=1e-12)
+
+
+def test_metrics_that_count_share_the_counts(monkeypatch):
+    from trainer.metrics import weighted
+
+    target, proba = rows(MULTICLASS, 200, seed=2)
+    calls, sums = [], weighted._class_sums
+
+    def counted(*rows):
+        count = sums(*rows)
+        return lambda weights_NB: calls.append(1) or count(weights_NB)
+
+    monkeypatch.setattr(weighted, "_class_sums", counted)
+    resample(["f1_macro", "mcc", "balanced_accuracy", "accuracy"], MULTICLASS, target, proba, n_resamples=10)
+    assert len(calls) == 1
+
+
+def test_sums_of_whole_numbers_do_not_overflow():
+    """Weights of groups may add up to more than 32 bits hold."""
+    target, proba = np.tile([0, 1, 1, 0], 5), np.tile([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.5, 0.5]], (5, 1))
+    heavy_NB = np.asfortranarray(np.full((20, 2), 2.0**29))
+    for name in ("roc_auc", "average_precision"):
+        meter = weighted_metrics([name], BINARY, target, proba.astype(np.float32))[name]
+        assert meter(heavy_NB) == pytest.approx(meter(heavy_NB / 2.0**29), abs=1e-12)

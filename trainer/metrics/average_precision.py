@@ -7,16 +7,16 @@ import numpy as np
 
 from trainer.metrics.contract import MULTI_LABEL, SINGLE_LABEL, Floats, Targets, metric
 from trainer.metrics.predictions import ranked_columns
-from trainer.metrics.weighted import from_ranks, ratio
+from trainer.metrics.weighted import from_ranks, ratio, summed_products
 
 
 def _area(positive_PB: Floats, negatives_above_QB: Floats, ranks: Any) -> Floats:
     """Mean over positives of the precision at their score (the step-wise integral of scikit-learn)."""
     _, negatives_as_high, positives_as_high = ranks
-    hits_PB = np.cumsum(positive_PB, axis=0)[positives_as_high - 1]
-    precision_PB = ratio(hits_PB, hits_PB + negatives_above_QB[negatives_as_high])
-    total_B = positive_PB.sum(axis=0)
-    mean_B = ratio(np.einsum("pb,pb->b", positive_PB, precision_PB), total_B)
+    hits_PB = np.cumsum(positive_PB, axis=0, dtype=positive_PB.dtype).take(positives_as_high - 1, axis=0)
+    precision_PB = ratio(hits_PB, hits_PB + negatives_above_QB.take(negatives_as_high, axis=0))
+    total_B = positive_PB.sum(axis=0, dtype=np.float64)
+    mean_B = ratio(summed_products(positive_PB, precision_PB), total_B)
     return np.where(total_B > 0, mean_B, math.nan)
 
 

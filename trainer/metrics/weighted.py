@@ -9,6 +9,7 @@ the weights say.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,16 @@ def weighted_metrics(names: Sequence[str], task: Task, target: Target, proba: ND
     """Return by name a function of row weights (N, B) that gives the weighted metric of each column (B,)."""
     target, proba64 = read_only(target, task.as_float64(proba))
     metrics = {name: metric_named(name) for name in names}
-    return {
-        name: _by_repeating(metric, target, proba64)
-        if metric.make_meter is None
-        else metric.make_meter(target, proba64)
-        for name, metric in metrics.items()
-    }
+    counts = _Counts(target, proba64)
+    return {name: _meter(metric, target, proba64, counts) for name, metric in metrics.items()}
+
+
+def _meter(metric: Metric, target: Targets, proba: Floats, counts: "_Counts") -> Meter:
+    if isinstance(metric.make_meter, FromCounts):
+        return metric.make_meter.of(counts)
+    if metric.make_meter is None:
+        return _by_repeating(metric, target, proba)
+    return metric.make_meter(target, proba)
 
 
 def _by_repeating(metric: Metric, target: Targets, proba: Floats) -> Meter:
@@ -79,14 +84,36 @@ class FromCounts:
 
     def __call__(self, target: Targets, proba: Floats) -> Meter:
         """Return the meter of some rows."""
-        multi_label, predicted = of_target(target).several_labels, predicted_like(target, proba)
-        sums = _label_sums(target, predicted) if multi_label else _class_sums(target, predicted, proba.shape[1])
+        return self.of(_Counts(target, proba))
 
-        def meter(weights_NB: Floats) -> Floats:
-            hit_CB, true_CB, said_CB = (np.asarray(sum_CN @ weights_NB) for sum_CN in sums)
-            return self.formula(hit_CB, true_CB, said_CB, multi_label)
+    def of(self, counts: "_Counts") -> Meter:
+        """Return the meter of rows that other meters count too."""
+        return lambda weights_NB: self.formula(*counts.of(weights_NB), counts.multi_label)
 
-        return meter
+
+class _Counts:
+    """Counts of some rows, taken once for all metrics that are asked for the same weights one after the other."""
+
+    def __init__(self, target: Targets, proba: Floats) -> None:
+        self.target, self.proba = target, proba
+        self.last: tuple[Floats, tuple[Floats, Floats, Floats]] | None = None
+
+    @cached_property
+    def multi_label(self) -> bool:
+        return of_target(self.target).several_labels
+
+    @cached_property
+    def sums(self) -> "Sums":
+        predicted = predicted_like(self.target, self.proba)
+        if self.multi_label:
+            return _label_sums(self.target, predicted)
+        return _class_sums(self.target, predicted, self.proba.shape[1])
+
+    def of(self, weights_NB: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return hits, true and predicted rows, (C, B) each."""
+        if self.last is None or self.last[0] is not weights_NB:
+            self.last = weights_NB, self.sums(weights_NB)
+        return self.last[1]
 
 
 def from_counts(formula: OfCounts) -> FromCounts:
@@ -94,22 +121,56 @@ def from_counts(formula: OfCounts) -> FromCounts:
     return FromCounts(formula)
 
 
-def _class_sums(target: Targets, predicted: Targets, n_classes: int) -> list[Any]:
+Sums = Callable[[Floats], tuple[Floats, Floats, Floats]]  # weights_NB -> hits, true and predicted rows, (C, B) each
+
+
+def _class_sums(target: Targets, predicted: Targets, n_classes: int) -> Sums:
+    """Return what sums over the cells of the confusion matrix, which are then all that is looked at."""
     from scipy.sparse import csr_array
 
-    rows, hits = np.arange(len(target)), np.flatnonzero(target == predicted)
-    shape = (n_classes, len(target))
-    counted = ((hits, target), (rows, target), (rows, predicted))
-    return [csr_array((np.ones(len(r)), (c[r], r)), shape=shape) for r, c in counted]
+    cells_M, cell_N = np.unique(target * n_classes + predicted, return_inverse=True)
+    true_M, said_M = np.divmod(cells_M, n_classes)
+    n_cells, rows = len(cells_M), np.arange(len(target))
+    of_cell = csr_array((np.ones(len(rows)), (cell_N, rows)), shape=(n_cells, len(rows)))
+    of_class = [np.equal.outer(np.arange(n_classes), of_M).astype(np.float64) for of_M in (true_M, said_M)]
+    true_CM, said_CM = of_class
+    hit_CM = true_CM * said_CM
+
+    def sums(weights_NB: Floats) -> tuple[Floats, Floats, Floats]:
+        if one_by_one(weights_NB):
+            drawn = [np.bincount(cell_N, weights=weights_N, minlength=n_cells) for weights_N in weights_NB.T]
+            weights_MB = np.stack(drawn, axis=1)
+        else:
+            weights_MB = np.asarray(of_cell @ weights_NB)
+        return hit_CM @ weights_MB, true_CM @ weights_MB, said_CM @ weights_MB
+
+    return sums
 
 
-def _label_sums(target_NL: Targets, predicted_NL: Targets) -> list[Any]:
-    return [part.T.astype(np.float64) for part in (target_NL * predicted_NL, target_NL, predicted_NL)]
+def _label_sums(target_NL: Targets, predicted_NL: Targets) -> Sums:
+    parts = [part.T.astype(np.float64) for part in (target_NL * predicted_NL, target_NL, predicted_NL)]
+
+    def sums(weights_NB: Floats) -> tuple[Floats, Floats, Floats]:
+        hit_LB, true_LB, said_LB = (np.asarray(part_LN @ weights_NB) for part_LN in parts)
+        return hit_LB, true_LB, said_LB
+
+    return sums
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
+def one_by_one(weights_NB: Floats) -> bool:
+    """Return whether each weighting lies together in memory, as the bootstrap has them where there are many rows."""
+    return weights_NB.flags.f_contiguous and weights_NB.shape[0] > weights_NB.shape[1]
+
+
+def ratio(above: Any, below: Any) -> Floats:
     """Divide, giving 0 for 0 / 0."""
+    above = np.asarray(above, dtype=np.float64)
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def summed_products(one: Any, other: Any) -> Floats:
+    """Return the sum over the rows of products, (B,) of (P, B) or one number of (P,), in float64."""
+    return np.asarray(np.einsum("p...,p...->...", one, other, dtype=np.float64, casting="same_kind"))
 
 
 def mean_over_there(value_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bool) -> Floats:
@@ -125,22 +186,36 @@ def from_ranks(area: Callable[[Floats, Floats, Any], Floats]) -> MakeMeter:
     """Make meters of an area computed from cumulative weights, best score first: the mean over ranked columns.
 
     The area gets the weights of the positives (P, B), the weight of the first n negatives (Q + 1, B) and how each
-    positive ranks (see ``_split``).
+    positive ranks (see ``_split``), or (P,) and (Q + 1,) of one weighting, in whole numbers where the weights are.
     """
 
     def make_meter(target: Targets, proba: Floats) -> Meter:
         truth_NK, scores_NK = ranked_columns(target, proba)
         columns = [_split(truth_NK[:, k] > 0, scores_NK[:, k]) for k in range(truth_NK.shape[1])]
 
+        def mean_area(weights: Any) -> Any:
+            of_column = (
+                area(weights.take(positives, axis=0), _cumulated(weights, negatives), ranks)
+                for positives, negatives, ranks in columns
+            )
+            return sum(of_column) / len(columns)
+
         def meter(weights_NB: Floats) -> Floats:
-            total_B = np.zeros(weights_NB.shape[1])
-            for positives, negatives, ranks in columns:
-                total_B += area(weights_NB[positives], _cumulated(weights_NB, negatives), ranks)
-            return total_B / len(columns)
+            if one_by_one(weights_NB):
+                return np.array([mean_area(_whole(weights_N)) for weights_N in weights_NB.T])
+            return np.asarray(mean_area(weights_NB))
 
         return meter
 
     return make_meter
+
+
+def _whole(weights_N: Floats) -> Any:
+    """Return the weights as whole numbers where they are: sums of these are found several times as fast."""
+    if weights_N.sum() > np.iinfo(np.int32).max // 2:  # two of the sums are added
+        return weights_N
+    whole_N = weights_N.astype(np.int32)
+    return whole_N if np.array_equal(whole_N, weights_N) else weights_N
 
 
 def _split(truth_N: NDArray[np.bool_], scores_N: Floats) -> tuple[Targets, Targets, Any]:
@@ -161,8 +236,8 @@ def _split(truth_N: NDArray[np.bool_], scores_N: Floats) -> tuple[Targets, Targe
     return positives, negatives, ranks
 
 
-def _cumulated(weights_NB: Floats, rows: NDArray[np.int64]) -> Floats:
-    """Return (len(rows) + 1, B): the weight of the first n rows."""
-    sums = np.zeros((len(rows) + 1, weights_NB.shape[1]))
-    np.cumsum(weights_NB[rows], axis=0, out=sums[1:])
+def _cumulated(weights: Any, rows: NDArray[np.int64]) -> Any:
+    """Return (len(rows) + 1, B), or (len(rows) + 1,): the weight of the first n rows."""
+    sums = np.zeros((len(rows) + 1, *weights.shape[1:]), dtype=weights.dtype)
+    np.cumsum(weights.take(rows, axis=0), axis=0, out=sums[1:])
     return sums
