@@ -165,7 +165,8 @@ def one_by_one(weights_NB: Floats) -> bool:
 def ratio(above: Any, below: Any) -> Floats:
     """Divide, giving 0 for 0 / 0."""
     above = np.asarray(above, dtype=np.float64)
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    divided: Floats = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    return divided
 
 
 def summed_products(one: Any, other: Any) -> Floats:
