@@ -1,13 +1,18 @@
 """The picture and the page of a search, from trials that are made up."""
 
 import math
+import re
+from dataclasses import replace
 
 import pytest
 
 from trainer.config.search_space import Listed, Range
+from trainer.evidence.not_defined import NotDefined
+from trainer.evidence.picking import Picked
 from trainer.report.search_plots import DrawnTrial, placed, search_plot
 from trainer.search.search_page import write_page
 from trainer.search.search_table import Standing, TrialRow
+from trainer.search.worth import Honest
 
 optuna = pytest.importorskip("optuna")
 
@@ -56,9 +61,39 @@ def test_the_best_so_far_and_one_line_per_complete_trial_are_drawn():
 def test_the_page_has_every_trial_and_nothing_in_it_is_code(tmp_path):
     study, now = made_up()
     space = [Range("optimizer.lr", "log", 1e-4, 1e-1), Listed("loss", ("ce",))]
-    write_page(tmp_path, now, study, "accuracy", space, ["best trial, 3: <i>"])
+    honest = Honest("my.<i>", 3, 0.9, 0.9, Picked(3, 0.9, 0.88, (0.8, 0.95), 0.96, 10, 999))
+    write_page(tmp_path, now, study, space, honest)
     page = (tmp_path / "search.html").read_text()
     assert page.count("<tr") == 1 + 11
     assert "data:image/png;base64," in page
     assert "&lt;script&gt;" in page
     assert not any(part in page for part in ("<i>", "<b>", "<script"))
+
+
+def test_the_page_is_chinese_where_it_is_to_be(tmp_path):
+    study, now = made_up()
+    rows = (
+        now.rows[0],
+        replace(
+            now.rows[1], state="pruned", why="behind the best trial by 0.1000 after 1 of 2 folds, more than 0.0500"
+        ),
+    )
+    honest = Honest("accuracy", 3, 0.9, 0.9, NotDefined("a single run"), nested=(0.8, 0.81), n_inner=2)
+    write_page(tmp_path, Standing(rows, rows[0], 2), study, [Range("optimizer.lr", "log", 1e-4, 1e-1)], honest, "zh")
+    page = (tmp_path / "search.html").read_text(encoding="utf-8")
+    said = (
+        "2 次试验：1 完成, 1 提前结束；4 折中训练了 4 折",
+        "嵌套搜索，2 个内层折：accuracy 各折均值 0.8000",
+        "2 折中训练了 1 折后，落后最好的试验 0.1000",
+    )
+    assert [text in page for text in said] == [True] * 3
+    assert not re.search(">[^<]*(trial|folds|state|complete)[^<]*<", page.partition("<main>")[2])
+
+
+def test_the_picture_stays_english_where_no_font_has_the_letters(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("trainer.report.search_plots.dress", lambda ax, title, x, y: drawn.append(title))
+    for known in (frozenset(map(ord, "Historycmpletadn f")), frozenset(range(0x9FFF))):
+        monkeypatch.setattr("trainer.report.fonts._glyphs", lambda known=known: known)
+        search_plot([], "accuracy", {}, {}, greater=True, say=lambda text: {"History": "历史"}.get(text, text))
+    assert [drawn[0], drawn[3]] == ["History", "历史"]

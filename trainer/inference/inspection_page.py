@@ -29,7 +29,7 @@ WORDS = {
     "slice": N_("slice"),
     "rows": N_("rows"),
     "right": N_("right"),
-    "error": N_("error"),
+    "error": N_("absolute error"),
     "rest": N_("all other rows"),
     "interval": N_("interval (95 %)"),
     "none": N_("No slice is predicted worse than the rest beyond chance."),

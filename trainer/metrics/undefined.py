@@ -1,7 +1,7 @@
 """Where a metric says nothing: rows that lack what it is made of, and the reason in words."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,24 +73,29 @@ def hangs_on_few(name: str, target: Target, n_classes: int) -> int | None:
     return rarest if abs(best - less) / abs(best - worst) > 2 / len(target) else None
 
 
-def lacking(task: Task, target: Target, classes: Sequence[str]) -> str:
+def lacking(task: Task, target: Target, classes: Sequence[str], say: Callable[[str], str] = str) -> str:
     """Return what the rows lack, such as ``no row of class 'yes'``; empty where they have every class.
 
     Args:
         task: what is predicted.
         target: of the rows.
         classes: label text per class.
+        say: says a template in the language of the reader.
     """
     counts_C = task.class_counts(target, len(classes))
-    of = "with" if task.several_labels else "of"
-    parts = [f"no row {of} {task.noun} {_named(classes, counts_C == 0)}"] if (counts_C == 0).any() else []
+    none = say("no row with label {names}") if task.several_labels else say("no row of class {names}")
+    parts = [none.format(names=_named(classes, counts_C == 0, say))] if (counts_C == 0).any() else []
     if task.several_labels and (counts_C == len(target)).any():
-        parts.append(f"no row without {task.noun} {_named(classes, counts_C == len(target))}")
-    return " and ".join(parts)
+        parts.append(say("no row without label {names}").format(names=_named(classes, counts_C == len(target), say)))
+    return say(" and ").join(parts)
 
 
 def undefined_reasons(
-    summaries: Mapping[str, MetricSummary], oof: OutOfFold, task: Task, classes: Sequence[str]
+    summaries: Mapping[str, MetricSummary],
+    oof: OutOfFold,
+    task: Task,
+    classes: Sequence[str],
+    say: Callable[[str], str] = str,
 ) -> dict[str, str]:
     """Return by metric where it is undefined and why; nothing of a metric that is defined everywhere.
 
@@ -99,6 +104,7 @@ def undefined_reasons(
         oof: the held-out rows, by repeat and fold.
         task: what is predicted.
         classes: label text per class.
+        say: says a template in the language of the reader.
     """
     parts = sorted(set(zip(oof.repeat.tolist(), oof.fold.tolist(), strict=True)))
     reasons = {}
@@ -108,27 +114,34 @@ def undefined_reasons(
         for number in undefined:
             repeat, fold = parts[number]
             target = oof.target[(oof.repeat == repeat) & (oof.fold == fold)]
-            said.setdefault(lacking(task, target, classes) or "rows it is not defined on", []).append(number)
+            what = lacking(task, target, classes, say) or say("rows it is not defined on")
+            said.setdefault(what, []).append(number)
         if undefined or math.isnan(summary.oof):
-            reasons[name] = _reason(summary, said, lacking(task, oof.target, classes))
+            reasons[name] = _reason(summary, said, lacking(task, oof.target, classes, say), say)
     return reasons
 
 
-def _reason(summary: MetricSummary, said: Mapping[str, Sequence[int]], oof_lacks: str) -> str:
+def _reason(
+    summary: MetricSummary, said: Mapping[str, Sequence[int]], oof_lacks: str, say: Callable[[str], str]
+) -> str:
     n_folds, n_undefined = len(summary.folds), sum(map(len, said.values()))
+    one, several = say("fold {folds} holds out {what}"), say("folds {folds} hold out {what}")
+    rest = say(" and {n} more")
     where = [
-        f"fold{'s' * (len(f) > 1)} {first_few(f)} hold{'s' * (len(f) == 1)} out {what}" for what, f in said.items()
+        (several if len(f) > 1 else one).format(folds=first_few(f, rest=rest), what=what) for what, f in said.items()
     ]
-    more = [f"{len(where) - _MOST_NAMED} more kinds of folds"] if len(where) > _MOST_NAMED else []
-    over = f"mean over {n_folds - n_undefined} of {n_folds} folds" if n_undefined < n_folds else "no mean"
+    more = [say("{n} more kinds of folds").format(n=len(where) - _MOST_NAMED)] if len(where) > _MOST_NAMED else []
+    defined = say("mean over {n} of {all} folds").format(n=n_folds - n_undefined, all=n_folds)
+    over = defined if n_undefined < n_folds else say("no mean")
     parts = [f"{over}: {', '.join([*where[:_MOST_NAMED], *more])}"] if said else []
     if math.isnan(summary.oof):
-        parts.append(f"undefined out of fold: {oof_lacks or 'not defined on these rows'}")
+        why = oof_lacks or say("not defined on these rows")
+        parts.append(say("undefined out of fold: {why}").format(why=why))
     elif said:
-        parts.append("out of fold is over the rows of all folds, so it differs from the mean")
+        parts.append(say("out of fold is over the rows of all folds, so it differs from the mean"))
     return "; ".join(parts)
 
 
-def _named(classes: Sequence[str], chosen_C: NDArray[np.bool_]) -> str:
+def _named(classes: Sequence[str], chosen_C: NDArray[np.bool_], say: Callable[[str], str]) -> str:
     names = [f"'{name}'" for name, chosen in zip(classes, chosen_C.tolist(), strict=True) if chosen]
-    return first_few(names, _MOST_NAMED, between=" or ")
+    return first_few(names, _MOST_NAMED, between=say(" or "), rest=say(" and {n} more"))

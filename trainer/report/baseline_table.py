@@ -27,10 +27,19 @@ def _lead_text(name: str, lead: Lead) -> str:
     """Return the difference to one baseline, with its spread over folds and its interval over rows."""
     if lead.ci95 is None:
         return ""
-    n_folds = sum(not math.isnan(gap) for gap in lead.folds)
-    by_folds = f", by folds {signed(lead.mean)} ± {number(lead.sd)}" if n_folds > 1 else ""
+    by_folds = f", by folds {_by_folds(lead)}" if _n_defined(lead) > 1 else ""
     interval = f"{signed(lead.ci95[0])} – {signed(lead.ci95[1])}"
     return f"{VERDICTS[lead.verdict]} {name}: {signed(lead.oof)} out of fold (95 % interval {interval}){by_folds}"
+
+
+def _n_defined(lead: Lead) -> int:
+    return sum(not math.isnan(gap) for gap in lead.folds)
+
+
+def _by_folds(lead: Lead) -> str:
+    """Return the mean lead ± its standard deviation, which one fold does not have."""
+    spread = f" ± {number(lead.sd)}" if _n_defined(lead) > 1 else ""
+    return f"{signed(lead.mean)}{spread}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ def baseline_table(result: CVResult) -> BaselineTable | None:
         cells = [metric_label(metric), number(result.metrics[metric].oof)]
         for one in shown.values():
             lead = one.lead[metric]
-            ahead = "–" if math.isnan(lead.mean) else f"{signed(lead.mean)} ± {number(lead.sd)}"
+            ahead = _by_folds(lead)
             cells += [number(one.metrics[metric].oof), plus_minus(one.metrics[metric]), ahead]
         rows.append(cells)
     models = [f"{label(name).capitalize()}: {one.model}." for name, one in shown.items()]

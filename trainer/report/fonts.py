@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +56,16 @@ def _glyphs() -> frozenset[int]:
 def drawable_names(names: Sequence[str], longest: int = 24) -> list[str]:
     """Return names that can be drawn: long ones shortened, those without glyphs as ``#<index>``."""
     return [_drawable(name, i, longest) for i, name in enumerate(names)]
+
+
+def drawn_by(say: Callable[[str], str]) -> Callable[[str], str]:
+    """Return what says a text as ``say`` does where a font here has its letters, else as it is."""
+
+    def drawable(text: str) -> str:
+        said = say(text)
+        return said if all(ord(c) in _glyphs() for c in said) else text
+
+    return drawable
 
 
 def _drawable(name: str, index: int, longest: int) -> str:

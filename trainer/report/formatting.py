@@ -28,7 +28,7 @@ def number(value: float | None, digits: int = 4) -> str:
     """Return a score with fixed decimals; a dash where it is undefined."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.{digits}f}"
+    return f"{value + 0.0:.{digits}f}"  # + 0.0 turns -0, the log loss of a sure row, into 0
 
 
 def plus_minus(summary: MetricSummary) -> str:

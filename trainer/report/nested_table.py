@@ -28,11 +28,13 @@ class NestedTable:
 
     Attributes:
         inner_folds: how many picked it in each fold.
+        metric: by which.
         heading: of the columns.
         rows: one per fold, unescaped.
     """
 
     inner_folds: int
+    metric: str
     heading: list[str]
     rows: list[list[str]]
 
@@ -56,4 +58,4 @@ def nested_table(result: CVResult, folds: Sequence[FoldResult]) -> NestedTable |
     ]
     label = plain_label(metric)
     heading = ["fold", "picked", "epoch", f"inner {label}", f"held-out {label}", "diverged candidates"]
-    return NestedTable(nested[0].picked["inner_folds"], heading, rows)
+    return NestedTable(nested[0].picked["inner_folds"], metric, heading, rows)

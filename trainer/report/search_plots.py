@@ -1,19 +1,20 @@
 """How a search went, as a picture: scores over trials, the settings of each trial, and which settings mattered."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.report.fonts import drawable_names, font_family
+from trainer.report.fonts import drawable_names, drawn_by, font_family
 from trainer.report.plots import GREY, bare_figure, dress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Say = Callable[[str], str]
 BEST, OTHER = "#D55E00", "#0072B2"
 
 
@@ -41,6 +42,7 @@ def search_plot(
     importances: Mapping[str, float],
     *,
     greater: bool,
+    say: Callable[[str], str] = str,
 ) -> "Figure":
     """Draw the history, the settings of the complete trials as lines, and the importance of each setting.
 
@@ -50,34 +52,39 @@ def search_plot(
         logs: the settings that are searched, and whether by their logarithm.
         importances: shares of the settings, where there are any.
         greater: whether more of the metric is better.
+        say: says a word in the language of the reader; where no font here has its letters, it stays English.
     """
-    fig = bare_figure(8.6, 8.4)
+    fig, say = bare_figure(8.6, 8.4), drawn_by(say)
+    from matplotlib.text import Text
+
     history, lines, bars = fig.subplots(3, 1, height_ratios=[1, 1.2, 0.7])
     scored = sorted((one for one in trials if not math.isnan(one.value)), key=lambda one: one.number)
-    _draw_history(history, scored, label, greater=greater)
-    _draw_settings(lines, [one for one in scored if one.complete], label, logs, greater=greater)
+    _draw_history(history, scored, label, greater=greater, say=say)
+    _draw_settings(lines, [one for one in scored if one.complete], label, logs, greater=greater, say=say)
     names = sorted(importances, key=lambda name: importances[name])
     bars.barh(range(len(names)), [importances[name] for name in names], color=OTHER)
     bars.set_yticks(range(len(names)), drawable_names(names, 40), family=list(font_family()), parse_math=False)
-    dress(bars, "Importance of the settings", "share of the differences between complete trials", "")
+    dress(bars, say("Importance of the settings"), say("share of the differences between complete trials"), "")
+    for text in fig.findobj(Text):
+        text.set_fontfamily(list(font_family()))
     return fig
 
 
-def _draw_history(ax: "Axes", scored: Sequence[DrawnTrial], label: str, *, greater: bool) -> None:
-    for complete, colour, name in ((True, OTHER, "complete"), (False, GREY, "ended early")):
+def _draw_history(ax: "Axes", scored: Sequence[DrawnTrial], label: str, *, greater: bool, say: Say) -> None:
+    for complete, colour, name in ((True, OTHER, say("complete")), (False, GREY, say("ended early"))):
         part = [one for one in scored if one.complete == complete]
         ax.plot([one.number for one in part], [one.value for one in part], "o", color=colour, label=name)
     whole = [one for one in scored if one.complete]
     if whole:
         follow = np.maximum.accumulate if greater else np.minimum.accumulate
         best = follow([one.value for one in whole])
-        ax.step([one.number for one in whole], best, where="post", color=BEST, label="best so far")
-    dress(ax, "History", "trial", label)
+        ax.step([one.number for one in whole], best, where="post", color=BEST, label=say("best so far"))
+    dress(ax, say("History"), say("trial"), label)
     ax.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 
 def _draw_settings(
-    ax: "Axes", whole: Sequence[DrawnTrial], label: str, logs: Mapping[str, bool], *, greater: bool
+    ax: "Axes", whole: Sequence[DrawnTrial], label: str, logs: Mapping[str, bool], *, greater: bool, say: Say
 ) -> None:
     """Draw each complete trial as a line over the settings and the metric, each scaled to its own range."""
     keys = list(logs)
@@ -96,8 +103,8 @@ def _draw_settings(
         )
     named = drawable_names([*keys, label], 24)
     ax.set_xticks(range(len(columns)), named, family=list(font_family()), parse_math=False)
-    ax.set_yticks([0, 1], ["lowest", "highest"])
-    dress(ax, "Settings of the complete trials (the best one in orange)", "", "")
+    ax.set_yticks([0, 1], [say("lowest"), say("highest")])
+    dress(ax, say("Settings of the complete trials (the best one in orange)"), "", "")
 
 
 def placed(values: Sequence[Any], *, log: bool) -> list[float]:

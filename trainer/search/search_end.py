@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from trainer.errors import NonFiniteError
+from trainer.report.page.page_words import page_language
 from trainer.run.merge import Merged, merge
 from trainer.run.page_facts import PageRequest
 from trainer.search.search_page import PAGE, write_page
@@ -31,11 +32,12 @@ def end_search(current: Search, console: "Console") -> Merged | None:
     if now.best is None:
         why = next((row.why for row in now.rows if row.state == "failed"), "no trial was trained")
         raise NonFiniteError(f"{current.directory}: no trial has a score; the first failed so: {why}")
-    lines = honest_figures(current, now, now.best).lines()
-    for line in lines:
+    honest = honest_figures(current, now, now.best)
+    for line in honest.lines():
         current.print_line(line)
     if current.options.final != "none":
-        write_page(current.directory, now, current.study, current.metric, current.configs.space, lines)
+        language = page_language(current.configs.config.report.language)
+        write_page(current.directory, now, current.study, current.configs.space, honest, language)
         current.print_line(f"page: {current.directory / PAGE}")
     return _final(current, now.best)
 

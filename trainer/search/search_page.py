@@ -2,19 +2,22 @@
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.config.search_space import Dimension, Range
 from trainer.report.formatting import duration, number
+from trainer.report.page.note_words import note_word
+from trainer.report.page.page_words import LANG
 from trainer.report.plots import png_bytes
 from trainer.report.rendering import render
 from trainer.report.search_plots import DrawnTrial, search_plot
 from trainer.search.search_table import Standing, counted_lines, settings_text
+from trainer.search.worth import Honest
 from trainer.system.files import write_bytes
 from trainer.wording.printable import one_line
-from trainer.wording.translations import N_
+from trainer.wording.translations import N_, translated
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -23,8 +26,20 @@ PAGE = "search.html"
 FEWEST = 4  # complete trials that importances are computed of
 
 
+WORDS = {
+    "search": N_("Search"),
+    "worth": N_("What the best trial is worth"),
+    "went": N_("How it went"),
+    "trials": N_("Trials"),
+    "pictures": N_(
+        "History, settings of the complete trials, importance of the settings; the figures are in the table"
+    ),
+}
+HEADINGS = (N_("folds"), N_("time"), N_("state"), N_("settings"), N_("why"))
+
+
 def write_page(
-    directory: Path, now: Standing, study: "Study", metric: str, space: Sequence[Dimension], lines: Sequence[str]
+    directory: Path, now: Standing, study: "Study", space: Sequence[Dimension], honest: Honest, language: str = "en"
 ) -> None:
     """Write ``search.html``.
 
@@ -32,38 +47,43 @@ def write_page(
         directory: of the search.
         now: its trials.
         study: Optuna's.
-        metric: that is searched for.
         space: what is searched.
-        lines: what the best trial is worth, in sentences.
+        honest: what the best trial is worth.
+        language: of the page, ``en`` or ``zh``.
 
     Raises:
         StorageError: it cannot be written.
     """
+    say, metric = translated(language), honest.metric
     drawn = [DrawnTrial(row.number, row.value, row.state == "complete", row.settings) for row in now.rows]
     logs = {one.key: isinstance(one, Range) and one.kind == "log" for one in space}
     greater = study.direction.name == "MAXIMIZE"
-    picture = png_bytes(search_plot(drawn, metric, logs, importances(now, study), greater=greater))
-    heading = ["trial", metric, "folds", "time", "state", "settings", "why"]
-    rows = [
+    picture = png_bytes(search_plot(drawn, metric, logs, importances(now, study), greater=greater, say=say))
+    text = render(
+        "search.html.j2",
+        lang=LANG[language],
+        words={name: say(text) for name, text in WORDS.items()},
+        title=one_line(f"{directory.name}: {metric}"),
+        lines=[one_line(line) for line in (*honest.lines(say), *counted_lines(now, say))],
+        picture=base64.b64encode(picture).decode(),
+        table={"heading": [say("trial"), metric, *map(say, HEADINGS)], "rows": _rows(now, say)},
+    )
+    write_bytes(directory / PAGE, text.encode(), root=directory, what=N_("report"))
+
+
+def _rows(now: Standing, say: Callable[[str], str]) -> list[list[str]]:
+    return [
         [
             str(row.number),
             number(row.value),
             f"{row.n_folds}/{now.n_folds}",
             "–" if math.isnan(row.seconds) else duration(row.seconds),
-            row.state,
+            say(row.state),
             one_line(settings_text(row.settings)),
-            one_line(row.why),
+            one_line(note_word(row.why, say)),
         ]
         for row in now.rows
     ]
-    text = render(
-        "search.html.j2",
-        title=one_line(f"{directory.name}: {metric}"),
-        lines=[*map(one_line, lines), *map(one_line, counted_lines(now))],
-        picture=base64.b64encode(picture).decode(),
-        table={"heading": heading, "rows": rows},
-    )
-    write_bytes(directory / PAGE, text.encode(), root=directory, what=N_("report"))
 
 
 def importances(now: Standing, study: "Study") -> dict[str, float]:

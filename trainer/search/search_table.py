@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 TABLE = "search.csv"
 MOST_SHOWN = 10
-STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
+STATES = {
+    "COMPLETE": N_("complete"),
+    "PRUNED": N_("pruned"),
+    "FAIL": N_("failed"),
+    "RUNNING": N_("running"),
+    "WAITING": N_("waiting"),
+}
 _ORDER = list(STATES.values())
 
 
@@ -163,12 +169,17 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     )
 
 
-def counted_lines(now: Standing) -> list[str]:
-    """Return how many trials ended how, and what the failed ones said."""
-    counts = [f"{now.count(state)} {state}" for state in _ORDER if now.count(state)]
+def counted_lines(now: Standing, say: Callable[[str], str] = str) -> list[str]:
+    """Return how many trials ended how, and what the failed ones said.
+
+    Args:
+        now: the trials.
+        say: says a template in the language of the reader.
+    """
+    counts = ", ".join(f"{now.count(state)} {say(state)}" for state in _ORDER if now.count(state))
     of_all = now.n_folds * sum(row.state in ("complete", "pruned") for row in now.rows)
     trained = sum(row.n_folds for row in now.rows if row.state in ("complete", "pruned"))
-    saved = f"; {trained} folds trained of {of_all}" if now.count("pruned") else ""
+    saved = say("; {n} folds trained of {all}").format(n=trained, all=of_all) if now.count("pruned") else ""
     whys = dict.fromkeys(row.why for row in sorted(now.rows, key=lambda row: row.number) if row.state == "failed")
-    told = [f"failed: {why}" for why in list(whys)[:3]]
-    return [f"{len(now.rows)} trials: {', '.join(counts)}{saved}", *told]
+    told = [say("failed: {why}").format(why=why) for why in list(whys)[:3]]
+    return [say("{n} trials: {counts}").format(n=len(now.rows), counts=counts) + saved, *told]

@@ -6,6 +6,7 @@ and scores what is picked there on the others, by what all complete trials predi
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,21 +53,32 @@ class Honest:
     nested: tuple[float, float] | None = None
     n_inner: int | None = None
 
-    def lines(self) -> list[str]:
-        """Return the three figures, a sentence each."""
-        naive = f"{self.metric} {number(self.mean)} over the folds, {number(self.oof)} out of fold"
-        said = [f"best trial, {self.trial}: {naive}"]
+    def lines(self, say: Callable[[str], str] = str) -> list[str]:
+        """Return the three figures, a sentence each.
+
+        Args:
+            say: says a template in the language of the reader.
+        """
+        figures = {"metric": self.metric, "mean": number(self.mean), "oof": number(self.oof), "trial": self.trial}
+        naive = say("best trial, {trial}: {metric} {mean} over the folds, {oof} out of fold")
+        said = [naive.format(**figures)]
         if isinstance(self.picked, NotDefined):
-            said.append(f"not corrected for picking the best: {self.picked.why}")
+            said.append(say("not corrected for picking the best: {why}").format(why=self.picked.why))
         else:
             low, high = map(number, self.picked.ci95)
-            share = f"{100 * self.picked.stability:.0f} % of the draws pick the same of {self.picked.n_models}"
-            corrected = f"{self.metric} {number(self.picked.corrected)} (95 % CI {low} – {high}; {share})"
-            said.append(f"corrected for picking: {corrected}")
+            corrected = say(
+                "corrected for picking: {metric} {value} ({level} CI {low} – {high}; {share} of the draws pick the "
+                "same of {n})"
+            )
+            value, share = number(self.picked.corrected), f"{100 * self.picked.stability:.0f} %"
+            n, metric = self.picked.n_models, self.metric
+            said.append(
+                corrected.format(metric=metric, value=value, level="95 %", low=low, high=high, share=share, n=n)
+            )
         if self.nested is not None:
             mean, oof = map(number, self.nested)
-            nested = f"{self.metric} {mean} over the folds, {oof} out of fold"
-            said.append(f"nested search, {self.n_inner} inner folds: {nested}")
+            nested = say("nested search, {n} inner folds: {metric} {mean} over the folds, {oof} out of fold")
+            said.append(nested.format(n=self.n_inner, metric=self.metric, mean=mean, oof=oof))
         return said
 
 

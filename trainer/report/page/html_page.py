@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from trainer.metrics.summary import row_numbers
+from trainer.report.baseline_table import label
 from trainer.report.formatting import interval, number, plus_minus, primary_first
+from trainer.report.markdown_text import plain_facts
 from trainer.report.page.charts import class_charts, learning_charts, residual_charts
 from trainer.report.page.class_scores import ClassScores, class_scores
+from trainer.report.page.line_words import fact_rows, nested_heading, seed_lines, undefined_lines
+from trainer.report.page.note_words import note_word, warning_word
 from trainer.report.page.page_words import FOR_THE_SCRIPT, LANG, page_words
 from trainer.report.page.run_facts import PageFacts, RowContent
 from trainer.report.page.sections import (
@@ -29,6 +33,7 @@ from trainer.report.page.term_words import baseline_lines, finding_words, in_wor
 from trainer.report.page.worst import worst_rows
 from trainer.report.rendering import render
 from trainer.results import CVResult, FoldResult, OutOfFold
+from trainer.wording.translations import translated
 
 BUNDLED = Path(__file__).parents[1] / "bundled"
 LIBRARY = "plotly-basic-*.min.js.gz"
@@ -52,7 +57,7 @@ def report_page(
         pictures: PNG bytes by name, which stand for the charts where there is no script.
         facts: what else is known of the run.
     """
-    words = page_words(facts.language)
+    words, say = page_words(facts.language), translated(facts.language)
     scores = class_scores(result, oof) if result.task.has_classes else None
     data = _data(result, oof, folds, scores, metric_word(result.primary, words))
     data |= {"words": {name: words[name] for name in FOR_THE_SCRIPT}}
@@ -79,13 +84,38 @@ def report_page(
         class_table=None if scores is None else classes_table(result, scores, words),
         confusion=confusion_tables(result, oof, words),
         residual_table=None if scores else residual_cells(result, oof, words),
-        slices=slices_table(result, facts, words),
+        slices=slices_table(result, facts, words, say),
         worst=worst,
         held=_held(facts, [row.id for row in worst]),
         n_rows=int(row_numbers(oof).max()) + 1,
         pictures={name: _as_address(picture) for name, picture in pictures.items()},
-        **shown,
+        **shown | _own_lines(result, oof, shown, facts, words),
     )
+
+
+def _own_lines(
+    result: CVResult, oof: OutOfFold, shown: Mapping[str, Any], facts: PageFacts, words: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return what the Markdown report says too, in the language of the page."""
+    say = translated(facts.language)
+    audit = () if facts.language == "en" else facts.audit or ()  # whose own sentences are English
+    skipped = [
+        (words.get(name, label(name)), note_word(one.skipped, say))
+        for name, one in result.baselines.items()
+        if one.skipped
+    ]
+    said = words["baseline_skipped"]
+    return {
+        "warnings": [warning_word(one, audit, words, say) for one in shown.get("warnings", ())],
+        "seed_lines": seed_lines(result, words, say),
+        "undefined_lines": undefined_lines(result, oof, words, say),
+        "skipped": [
+            said.format(name=f"{name[:1].upper()}{name[1:]}", why=note_word(why, say)) for name, why in skipped
+        ],
+        "nested_heading": nested_heading(shown["nested"], words, say) if shown.get("nested") else [],
+        "split_notes": [note_word(note, say) for note in facts.split.get("notes", ())],
+        "about_run": fact_rows(plain_facts(shown["notes"]), say),
+    }
 
 
 def page_html(template: str, data: Mapping[str, Any], *, language: str, **values: Any) -> str:
@@ -128,9 +158,11 @@ def _answer(result: CVResult, words: Mapping[str, str]) -> list[str]:
 
 
 def _in_folds(result: CVResult, words: Mapping[str, str]) -> str:
-    if result.repeats > 1:
-        return words["in_repeats"].format(n=result.n_splits, r=result.repeats)
-    return words["one_fold"] if result.n_splits == 1 else words["in_folds"].format(n=result.n_splits)
+    folds = words["one_fold"] if result.n_splits == 1 else words["in_folds"].format(n=result.n_splits)
+    if result.n_different > 1:
+        folds = words["in_repeats"].format(n=result.n_splits, r=result.n_different)
+    n_seeds = len(result.seeds.get("seeds", ()))
+    return words["in_seeds"].format(folds=folds, n=n_seeds) if n_seeds > 1 else folds
 
 
 def _held(facts: PageFacts, ids: Sequence[str]) -> list[RowContent]:

@@ -24,6 +24,7 @@ from trainer.report.page.class_scores import (
     confusion,
     confusions,
 )
+from trainer.report.page.note_words import Say, slice_word
 from trainer.report.page.run_facts import PageFacts
 from trainer.report.page.term_words import metric_with_arrow
 from trainer.results import CVResult, FoldResult, OutOfFold
@@ -185,7 +186,7 @@ def confusion_tables(result: CVResult, oof: OutOfFold, words: Words) -> Confusio
     return Confusion(list(names), rows, [])
 
 
-def slices_table(result: CVResult, facts: PageFacts, words: Words) -> Cells | None:
+def slices_table(result: CVResult, facts: PageFacts, words: Words, say: Say) -> Cells | None:
     """Return the slices that were compared, those that differ most first; None where none were."""
     if facts.slices is None:
         return None
@@ -193,13 +194,13 @@ def slices_table(result: CVResult, facts: PageFacts, words: Words) -> Cells | No
     heading = [words["slice"], words["rows"], what, words["interval"], words["rest"], words["q"]]
     left = len(facts.slices) > MOST_SLICES
     note = words["some_slices"].format(shown=MOST_SLICES, all=f"{len(facts.slices):,}") if left else ""
-    return Cells(heading, list(_slice_rows(facts)), note)
+    return Cells(heading, list(_slice_rows(facts, say)), note)
 
 
-def _slice_rows(facts: PageFacts) -> Iterator[list[str]]:
+def _slice_rows(facts: PageFacts, say: Say) -> Iterator[list[str]]:
     for one in (facts.slices or ())[:MOST_SLICES]:
         ends = f"{number(one.low)} – {number(one.high)}"
-        yield [one.name, f"{one.n_rows:,}", number(one.value), ends, number(one.rest), f"{one.q:.2g}"]
+        yield [slice_word(one, say), f"{one.n_rows:,}", number(one.value), ends, number(one.rest), f"{one.q:.2g}"]
 
 
 def residual_cells(result: CVResult, oof: OutOfFold, words: Words) -> Cells:
