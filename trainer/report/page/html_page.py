@@ -89,7 +89,7 @@ def report_page(
         held=_held(facts, [row.id for row in worst]),
         n_rows=int(row_numbers(oof).max()) + 1,
         pictures={name: _as_address(picture) for name, picture in pictures.items()},
-        **shown | _own_lines(result, oof, shown, facts, words),
+        **{**shown, **_own_lines(result, oof, shown, facts, words)},
     )
 
 
