@@ -34,7 +34,6 @@ SHORT_FORM = {
     *product(("mlp", "conv + BatchNorm"), DTYPES, LEVELS[1:]),
     ("text_cnn", "fp16", "O1"),
     ("text_cnn", "bf16", "O2"),
-    ("text_cnn", "fp16", "O3"),
 }
 
 

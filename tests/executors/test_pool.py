@@ -5,10 +5,12 @@ import sys
 import threading
 import time
 from functools import partial
+from itertools import product
 
 import pytest
 import torch
 
+from tests.battery import some_of
 from tests.executors.parallel_cases import Noted, begun_anew, children, is_running, side_by_side, unable_to_begin
 from tests.places import REPOSITORY
 from trainer.errors import (
@@ -63,8 +65,8 @@ def test_two_folds_are_trained_at_the_same_time(tmp_path):
     side_by_side(train, range(2))
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_repeated_forks_never_hang_though_this_process_has_computed_with_threads(threads):
+@pytest.mark.parametrize(("threads", "times"), some_of(product([1, 2], [5, 20]), {(1, 5), (2, 5)}))
+def test_repeated_forks_never_hang_though_this_process_has_computed_with_threads(threads, times):
     with same_threads():
         torch.set_num_threads(2)
         computed()
@@ -76,7 +78,7 @@ def test_repeated_forks_never_hang_though_this_process_has_computed_with_threads
             assert torch.equal(computed(), expected)
 
         with no_hang(60):
-            for _ in range(20):
+            for _ in range(times):
                 side_by_side(train, range(3))
     assert children() == []
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 import sys
 
 import pytest
@@ -97,11 +98,17 @@ def test_a_process_that_finds_other_data_than_the_run_began_with_trains_nothing(
         identity, notes = identity_of(config, experiment)
         return identity | {"content": identity["content"] | {"data (sha256)": "0" * 64}}, notes
 
+    def sent(folds, train, n_workers, *, in_new_process, **_):
+        begin = pickle.loads(pickle.dumps(in_new_process))  # what a process that is started new is sent, and calls
+        monkeypatch.setattr("trainer.run.begin.identity_of", identity_of)  # as it is there
+        begin()
+
     monkeypatch.setattr("trainer.run.cross_validate.starts_new_processes", lambda device: True)
     monkeypatch.setattr("trainer.run.begin.identity_of", of_other_data)
+    monkeypatch.setattr("trainer.run.cross_validate.train_side_by_side", sent)
     outcome = train(*WINE, "run=a", "cv.parallel=2")
     assert outcome.code == DataError.exit_code
-    assert "fold 0: a: the data or the code has changed since the run was started" in outcome.err
+    assert "a: the data or the code has changed since the run was started" in outcome.err
     assert not list((tmp_path / "runs/a").glob("fold_*/DONE"))
 
 

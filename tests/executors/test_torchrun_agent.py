@@ -12,18 +12,21 @@ from tests.places import REPOSITORY
 from trainer.executors.torchrun_agent import meeting, told
 
 FALLS = """
-import os, signal, time
-import torch.distributed as dist
-dist.init_process_group("gloo")
-dist.barrier()
-if dist.get_rank() == 1:
+import os, signal, sys, time
+from pathlib import Path
+rank = int(os.environ["RANK"])
+Path(sys.argv[1], str(rank)).touch()
+while not Path(sys.argv[1], str(1 - rank)).exists():
+    time.sleep(0.01)
+if rank == 1:
     os.kill(os.getpid(), signal.SIGKILL)
-dist.barrier()
+time.sleep(100)  # for the other, which does not come
 """
 
 
-def test_a_killed_process_ends_the_others_with_a_line():
-    command = [sys.executable, "-m", "trainer.executors.torchrun_agent", "2", "1", sys.executable, "-c", FALLS]
+def test_a_killed_process_ends_the_others_with_a_line(tmp_path):
+    work = [sys.executable, "-c", FALLS, str(tmp_path)]
+    command = [sys.executable, "-m", "trainer.executors.torchrun_agent", "2", "1", *work]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     began = time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

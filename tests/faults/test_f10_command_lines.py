@@ -68,8 +68,8 @@ def drawn(draw, number):
 
 def test_some_command_lines_of_each_kind(in_turn):
     """A short form of the battery."""
-    lines = random.Random(11).sample(one_option(), 6)
-    lines += [drawn(draw, number) for draw in (two_options, at_random) for number in range(4)]
+    lines = random.Random(11).sample(one_option(), 4)
+    lines += [drawn(draw, number) for draw in (two_options, at_random) for number in range(3)]
     for number in range(len(lines)):
         try_line(in_turn, lines.__getitem__, number, Counter())
 
@@ -79,13 +79,13 @@ VALUES += (True, [], [1], [0.9], ["a"], [None], [[1]], {}, {"a": 1}, {"a": {"b":
 
 
 def test_values_of_any_kind_are_checked_without_a_fall(tmp_path, monkeypatch):
-    """Hundreds of values, put where composition puts them: cheaper by far than the command lines that bring them."""
+    """A hundred values, put where composition puts them: cheaper by far than the command lines that bring them."""
     write_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     chosen = random.Random(12)
-    outcomes = Counter(_checked(*chosen.choice(options()), chosen.choice(VALUES)) for _ in range(300))
-    assert outcomes["allowed"] > 30
-    assert outcomes["refused"] > 150
+    outcomes = Counter(_checked(*chosen.choice(options()), chosen.choice(VALUES)) for _ in range(120))
+    assert outcomes["allowed"] > 12
+    assert outcomes["refused"] > 60
     assert outcomes["refused at length"] == 0
 
 

@@ -9,6 +9,7 @@ from torch import nn
 from torchvision import models
 from torchvision.models.regnet import BlockParams
 
+from tests.battery import some_of
 from trainer.config.build import construct
 from trainer.engine.freezing import body_parameters
 from trainer.engine.modes import training
@@ -94,9 +95,11 @@ def test_logits_are_torchvisions_and_pass_through_the_features(name, size):
             assert torch.equal(logits, model.network(images))
 
 
-@pytest.mark.parametrize(
-    ("name", "size"), [one for one in ONE_OF_EACH if one[0] not in ("alexnet", "vgg11", "vit_b_32")]
-)
+OTHER_LAYOUTS = [one for one in ONE_OF_EACH if one[0] not in ("alexnet", "vgg11", "vit_b_32")]
+SHORT_FORM = {("resnet18", 32), ("convnext_tiny", 32), ("shufflenet_v2_x0_5", 32), ("swin_t", 32)}
+
+
+@pytest.mark.parametrize(("name", "size"), some_of(OTHER_LAYOUTS, SHORT_FORM))
 def test_the_layout_that_images_have_on_cuda_gives_the_same_logits_and_gradients(name, size):
     model, images = ready(name, size), torch.randn(2, 3, size, size)
     found = []

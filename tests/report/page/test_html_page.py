@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from tests.fake_results import make_result
 from trainer.evidence.slices import Slice
 from trainer.report.markdown import write_report
 from trainer.report.page import html_page as page_module
@@ -51,27 +52,35 @@ def data_of(text):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
 
 
+def page_of(name, folder):
+    """A page that has a name wherever data, options or the audit can bring one in."""
+    facts = PageFacts(
+        name,
+        config=name,
+        versions={name: name},
+        split={"strategy": name, "notes": [name]},
+        audit=[{"severity": "leak", "message": name, "fix": name}],
+        rows=lambda ids: [RowContent(name) for _ in ids],
+        slices=[Slice(name, 20, 0.5, 0.4, 0.6, 0.7, 0.01)],
+    )
+    made = make_result(classes=("a", "b", name))
+    return written(folder, made, facts, about={"data": name, "command": name}, warnings=[name])
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory):
+    return read(page_of("harmless", tmp_path_factory.mktemp("harmless")))
+
+
 @pytest.mark.parametrize(
     "name", ["<script>alert(1)</script>", "a|b", "**bold** _it_ `c`", "</script><b>", "{{ 7 * 7 }}", '" onload="x']
 )
-def test_names_from_data_are_text_and_nothing_else(fake_result, tmp_path, name):
-    def page(name):
-        facts = PageFacts(
-            name,
-            config=name,
-            versions={name: name},
-            split={"strategy": name, "notes": [name]},
-            audit=[{"severity": "leak", "message": name, "fix": name}],
-            rows=lambda ids: [RowContent(name) for _ in ids],
-            slices=[Slice(name, 20, 0.5, 0.4, 0.6, 0.7, 0.01)],
-        )
-        made = fake_result(classes=("a", "b", name))
-        return written(tmp_path, made, facts, about={"data": name, "command": name}, warnings=[name])
-
-    found = read(page(name))
+def test_names_from_data_are_text_and_nothing_else(tmp_path, name, harmless):
+    text = page_of(name, tmp_path)
+    found = read(text)
     assert found.text.count(name) > 12
-    assert found.tags == read(page("harmless")).tags
-    assert name in [one["name"] for one in data_of(page(name))["curves"]["classes"]]
+    assert found.tags == harmless.tags
+    assert name in [one["name"] for one in data_of(text)["curves"]["classes"]]
 
 
 def test_the_title_names_the_run_and_the_page_is_one_small_file(fake_result, tmp_path):
