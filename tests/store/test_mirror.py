@@ -19,7 +19,7 @@ IRIS = ("data=iris", "max_epochs=2", "cv.n_splits=2", "model.hidden=[8]", "prefl
 QUICK = (*IRIS, "tracker=none", "baseline=off", "cv.parallel=1")
 
 
-def wait_for(what, seconds=30):
+def wait_for(what, seconds=90):
     until = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < until

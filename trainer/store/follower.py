@@ -29,6 +29,7 @@ from trainer.system.scrubbed import scrubbed
 LOOK_SECONDS = 5.0  # between two looks at the run directory
 MOST_WAIT_SECONDS = 60.0  # between two tries, while the store does not answer
 LAST_SECONDS = 60.0 * GOES_ON_MINUTES
+MOST_FAILED = 2  # folders: the store is away, and the others would only wait for it as long
 NICE = 10  # the priority: folds that train go first
 GROWING = re.compile(rf"{EVENTS}|.+\.log|tracker-.+|step-\d+\.pt")  # sent with the others: they change all the time
 
@@ -59,7 +60,7 @@ class Follower:
             last: what grows all the time too, and of the copy before nothing is kept.
 
         Raises:
-            FoldwiseError: the first folder that cannot be sent; the others have been tried.
+            FoldwiseError: the first folder that cannot be sent; others have been tried, unless they failed too.
         """
         if not is_run(self.run):  # it is just being begun
             return
@@ -72,6 +73,8 @@ class Follower:
                 self._sent[folder] = state
             except FoldwiseError as error:
                 failed.append(error)
+                if len(failed) == MOST_FAILED:
+                    break
         if failed:
             raise failed[0]
 
