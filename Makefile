@@ -13,8 +13,9 @@ JOBS ?= 2
 # the slowest files (few tests, whole processes) come last, and one worker waits for the other.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 ARGS ?=
+MLFLOW := build/mlflow/bin/mlflow
 
-.PHONY: help train test coverage test-real test-browser test-slurm test-ray battery bench gpu check format reference docs messages lock clean
+.PHONY: help train test coverage test-real test-browser test-slurm test-ray test-trackers battery bench gpu check format reference docs messages lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +41,11 @@ test-slurm: $(INSTALLED) ## run the tests on a real Slurm, where Debian's slurm-
 
 test-ray: $(INSTALLED) ## run the tests on a real Ray cluster of several nodes, where the extra `ray` is installed
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -m ray $(ARGS)
+
+test-trackers: $(INSTALLED) ## run the tests on a real MLflow server, which it installs in build/mlflow
+	@$(MLFLOW) --version >/dev/null 2>&1 || { $(PYTHON) -m venv --clear build/mlflow && \
+		build/mlflow/bin/pip install --disable-pip-version-check --quiet mlflow; }
+	@FOLDWISE_MLFLOW=$(CURDIR)/$(MLFLOW) OMP_NUM_THREADS=1 $(PY) -m pytest -q -m trackers $(ARGS)
 
 battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/record/robustness.md
 	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \

@@ -7,7 +7,9 @@ from contextlib import closing
 import pytest
 
 from trainer.trackers import courier
+from trainer.trackers.wandb import default_mode
 
+SECRET = "0123456789abcdef" * 2 + "01234567"  # of the length of a key of wandb
 QUICK = ("data=iris", "max_epochs=3", "cv.n_splits=2", "cv.parallel=1", "profile=off", "preflight=off", "audit=off")
 BOTH = ("tracker=[tensorboard,mlflow,wandb]", "tracker.mlflow.flush_seconds=290", "tracker.wandb.flush_seconds=290")
 
@@ -16,12 +18,18 @@ def test_a_run_in_two_starts_is_one_run_with_a_child_for_each_fold(train, tmp_pa
     for package in ("mlflow", "wandb"):
         pytest.importorskip(f"{package}.version" if package == "mlflow" else "wandb.errors")
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_API_KEY", SECRET)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(courier, "EXIT_SECONDS", 290.0)
     assert train(*QUICK, "tracker=mlflow", "baseline=off", "run=a1", "cv.fold=0").code == 0
     courier._close_all()  # as at the end of a process
     outcome = train(*QUICK, *BOTH, "baseline=off", "run=a1")
     assert (outcome.code, [line for line in outcome.out.splitlines() if "tracker." in line]) == (0, [])
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in written} >= {"mlflow.db", "tracker-wandb.json", "config.yaml"}
+    assert [path for path in written if SECRET.encode() in path.read_bytes()] == []
+    assert SECRET not in outcome.out + outcome.err
 
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
         rows = store.execute("select name, run_uuid, status from runs")
@@ -56,3 +64,23 @@ def test_what_cannot_be_tracked_is_said_before_anything_is_trained(train, tmp_pa
     for package in ("mlflow", "wandb"):
         assert f"needs {package}, which is not installed: pip install 'foldwise[{package}]'" in missing.err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "login", "mode"),
+    [
+        ({}, "", "offline"),
+        ({"WANDB_API_KEY": SECRET}, "", "online"),
+        ({}, "machine api.wandb.ai login user password key", "online"),
+        ({"WANDB_BASE_URL": "https://wandb.my-lab.org"}, "machine api.wandb.ai login user password key", "offline"),
+        ({}, "this is no netrc", "offline"),
+    ],
+)
+def test_wandb_is_offline_where_nobody_has_logged_in(tmp_path, monkeypatch, environment, login, mode):
+    for name in ("WANDB_API_KEY", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "netrc").write_text(login)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert default_mode() == mode

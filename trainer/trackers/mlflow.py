@@ -62,6 +62,7 @@ class MlflowSink:
         self.directory, self.ids, self.experiment = directory, ids, experiment
         self.client: Any = MlflowClient(tracking_uri=uri)
         self.open: set[str] = set()  # runs that this process has begun or gone on with
+        self.at = 0  # when the message at hand was told, in milliseconds: runs take as long as their folds
 
     def send(self, messages: list[Message]) -> None:
         """Send what folds and run are told, the values of each run in as few requests as there can be."""
@@ -69,14 +70,15 @@ class MlflowSink:
 
         points: dict[str, list[Any]] = {}
         for message in messages:
+            self.at = at = int(message["at"] * 1000)
             run = self._parent() if message["kind"] == "finished" else self._child(message["fold"])
             values, step = defined(message.get("values", {})), message.get("step", 0)
-            at = int(message["at"] * 1000)
             points.setdefault(run, []).extend(Metric(clean(key), value, at, step) for key, value in values.items())
         for run, metrics in points.items():
             for first in range(0, len(metrics), AT_ONCE_METRICS):
                 self.client.log_batch(run, metrics=metrics[first : first + AT_ONCE_METRICS])
         for message in messages:
+            self.at = int(message["at"] * 1000)
             if message["kind"] == "fold_finished":
                 self._end(self._child(message["fold"]), "FINISHED")
             elif message["kind"] == "finished":
@@ -91,7 +93,7 @@ class MlflowSink:
 
     def _end(self, run: str, status: str) -> None:
         if run in self.open:
-            self.client.set_terminated(run, status)
+            self.client.set_terminated(run, status, end_time=self.at)
             self.open.discard(run)
 
     def _parent(self) -> str:
@@ -117,7 +119,7 @@ class MlflowSink:
         found = self.client.get_experiment_by_name(self.experiment)
         number = self.client.create_experiment(self.experiment) if found is None else found.experiment_id
         kind = {"foldwise.run": self.directory.name, "mlflow.source.name": "foldwise"}
-        run = str(self.client.create_run(number, run_name=name, tags=kind | tags).info.run_id)
+        run = str(self.client.create_run(number, start_time=self.at, run_name=name, tags=kind | tags).info.run_id)
         self.open.add(run)
         return run
 
