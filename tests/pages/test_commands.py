@@ -290,7 +290,7 @@ def test_docker_run_uses_what_the_image_has(
 ) -> None:
     assert outcomes["foldwise merge runs/a1"].code == 0
     monkeypatch.chdir(folder)
-    options, image, rest = re.fullmatch(r"docker run (.*?) (foldwise(?:-apex)?) +(.*)", command).groups()
+    options, image, rest = re.fullmatch(r"docker run (.*?) (foldwise(?:-apex|:cpu)?) +(.*)", command).groups()
     images = [re.search(r" -t (\S+)", other)[1] for other in COMMANDS if other.startswith("docker build ")]
     assert image in images
     [volume] = re.findall(r"^VOLUME (\S+)$", DOCKERFILE, re.MULTILINE)
