@@ -20,9 +20,10 @@ from tests.tricks.trick_cases import (
 from trainer.errors import ConfigError
 from trainer.tricks.awp import AWP
 from trainer.tricks.fgm import FGM
+from trainer.tricks.pgd import PGD
 from trainer.tricks.sam import SAM
 
-MADE = {"fgm": FGM, "awp": AWP, "sam": SAM}
+MADE = {"fgm": FGM, "awp": AWP, "sam": SAM, "pgd": PGD}
 
 
 def test_fgm_steps_along_both_gradients():
@@ -87,7 +88,7 @@ def test_accumulation_loss_scale_and_clipping_are_those_of_one_large_batch(name)
 @pytest.mark.parametrize("name", MADE)
 @pytest.mark.parametrize("opt_level", ["O1", "O2", "O3"])
 def test_a_half_model_is_moved_and_put_back(name, opt_level):
-    made = {"fgm": FGM(epsilon=0.5), "awp": AWP(gamma=0.1), "sam": SAM(rho=0.5)}
+    made = {"fgm": FGM(epsilon=0.5), "awp": AWP(gamma=0.1), "sam": SAM(rho=0.5), "pgd": PGD(alpha=0.5)}
     it, plain = (
         tricked(words(), {"amp": level(opt_level)}, **{name: made[name]}),
         tricked(words(), {"amp": level(opt_level)}),
@@ -163,3 +164,18 @@ def test_a_way_that_is_lost_in_half_precision_is_an_error():
     it = tricked(words(), {"amp": level("O3")}, awp=AWP(gamma=1e-5))
     with pytest.raises(ConfigError, match=r"tricks=awp has moved nothing: .* is lost in bfloat16"):
         step(it, batch())
+
+
+def test_pgd_goes_on_from_the_way_before_and_stays_within_its_ball():
+    it, model, rows = tricked(words(), pgd=PGD(epsilon=0.7, alpha=0.3, steps=3)), in_float64(words()), batch()
+    step(it, rows)
+    plain = gradients(model, rows)
+    g, way, norms = plain["table.weight"], 0.0, []
+    for _ in range(3):
+        way = way + 0.3 * g / g.norm()
+        way = way * min(1.0, float(0.7 / way.norm()))
+        norms.append(float(way.norm()))
+        last = gradients(moved(model, {"table.weight": way}), rows)
+        g = last["table.weight"]
+    assert norms[0] < norms[1] < norms[2] <= 0.7 + 1e-12
+    assert_stepped(it, model, {name: plain[name] + last[name] for name in plain})

@@ -222,6 +222,8 @@ class Tricks:
             pairs = zip(precision.model_parameters, precision.parameters, strict=True)
             self.exact = {id(own): master for own, master in pairs}
         self.batchnorms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        for trick in self._with("begin"):
+            trick.begin(precision.parameters)
         averaging = [trick for trick in self.named.values() if hasattr(trick, "averaged")]
         average: Average | None = averaging[0].averaged(precision.parameters) if averaging else None
         return average

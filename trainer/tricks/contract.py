@@ -6,8 +6,9 @@ is called once for each fold; each of the other methods is optional, and is call
 - ``changed(batch) -> Batch``: before a step, the batch to train on in its place;
 - ``batch_loss(rows) -> Tensor``: the summed loss of a batch, in place of that of one forward pass;
 - ``further(window)``: after the gradients of a step are there, further passes over its rows;
+- ``begin(parameters)``: before the first step, with what the optimizer steps: float32 copies under O2;
 - ``before_step(parameters)``: gradients are unscaled and clipped, the optimizer has not stepped yet;
-- ``after_step(parameters)``: the optimizer has stepped ``parameters``, float32 copies under O2;
+- ``after_step(parameters)``: the optimizer has stepped;
 - ``averaged(parameters) -> Average``: the weights that are scored and saved in place of the last ones;
 - ``state_dict()``, ``load_state_dict(state)``: what a resumed fold needs, as tensors and plain values.
 
