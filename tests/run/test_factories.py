@@ -94,8 +94,18 @@ def test_a_file_for_a_plugin_is_answered_with_its_module(train, typed, named):
     assert f"name the module: plugins=[{named}]" in outcome.err
 
 
-@pytest.mark.parametrize("option", ["data.path=https://a.org/b.csv", "init.path=s3://a/b.pt", "paths.runs=gs://a/b"])
-def test_an_address_is_no_path(train, option):
+GIVE_A_PATH = "is an address: give a path on this machine (download it first)"
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("data.path=https://a.org/b.csv", GIVE_A_PATH),
+        ("init.path=s3://a/b.pt", GIVE_A_PATH),
+        ("paths.runs=gs://a/b", "is an address; runs are written here first: add paths.mirror="),
+    ],
+)
+def test_an_address_is_no_path(train, option, said):
     outcome = train(*QUICK[1:], "data=csv_tabular", "data.path=x.csv", option)
     assert outcome.code == 2
-    assert f"{option}: is an address: give a path on this machine (download it first)" in outcome.err
+    assert f"{option}: {said}" in outcome.err
