@@ -6,7 +6,11 @@ from scipy.sparse import csr_array
 from sklearn.datasets import dump_svmlight_file
 
 import trainer as fw
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.readers.formats import libsvm
+from trainer.data.readers.tables import open_table
 from trainer.errors import DataError
+from trainer.inference.indexed_columns import FROM_ONE, sparse_columns, with_zero_columns
 
 WIDTHS = {"dense": 6, "sparse": 1500}
 
@@ -70,3 +74,17 @@ def test_another_format_is_refused_only_where_columns_are_numbers_of_a_sparse_fi
         return
     with pytest.raises(DataError, match="the indices of a LIBSVM file"):
         trained.predict(str(tmp_path / "rows.csv"))
+
+
+@pytest.mark.parametrize(("first", "said"), [(0, [FROM_ONE]), (1, [])])
+@pytest.mark.parametrize("wide", [True, False])
+def test_a_file_without_index_0_is_told_where_the_run_had_it(tmp_path, monkeypatch, first, said, wide):
+    """Its indices may count from 1, or it lacks that column: no row can tell where the last column is empty too."""
+    monkeypatch.setattr(libsvm, "MOST_DENSE_COLUMNS", 0 if wide else 1024)
+    file = tmp_path / "x.libsvm"
+    opened = open_table(write(file, matrix(6)[:, :4]), ColumnOptions())
+    if wide:
+        assert sparse_columns(opened, "x.libsvm", first=first, n_columns=6)[1] == said
+    else:
+        notes = with_zero_columns(opened, [f"f{first + place}" for place in range(6)], "x.libsvm").notes
+        assert [note for note in notes if note == FROM_ONE] == said

@@ -14,6 +14,7 @@ from trainer.errors import DataError
 from trainer.wording.lists import first_few
 
 INDEXED = re.compile(r"f(\d+)")
+FROM_ONE = "no row has index 0, the run's data had: if indices count from 1 here, make them the same"
 
 
 def with_zero_columns(opened: OpenTable, wanted: Sequence[str], named: str) -> OpenTable:
@@ -39,7 +40,7 @@ def with_zero_columns(opened: OpenTable, wanted: Sequence[str], named: str) -> O
         rows = rows.append_column(name, pa.array(np.zeros(rows.num_rows)))
     said = [f"columns that no row has an index for are 0: {first_few(lacking, rest=', ...')}"] if lacking else []
     if "f0" in lacking:
-        said.append("no row has index 0, the run's data had: if indices count from 1 here, make them the same")
+        said.append(FROM_ONE)
     return replace(opened, rows=rows, sparse=None, notes=(*opened.notes, *said))
 
 
@@ -99,7 +100,7 @@ def sparse_columns(
         dense_NF = np.column_stack([opened.rows[name].to_numpy() for name in names])
         sparse = as_sparse(dense_NF, opened.first_index)
     if sparse.first != first or sparse.n_columns <= n_columns:
-        return sparse, []
+        return sparse, [FROM_ONE] if sparse.first > first else []
     spare = [sparse.name(place) for place in range(n_columns, sparse.n_columns)]
     kept = sparse.matrix()[:, :n_columns]
     arrays = kept.data, kept.indices.astype(np.int32), kept.indptr.astype(np.int64)
