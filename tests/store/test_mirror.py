@@ -43,7 +43,7 @@ def test_a_process_that_is_killed_is_started_again_and_nothing_is_lost(tmp_path)
 
 def test_a_process_that_always_dies_is_told_with_what_sends_the_rest(tmp_path, monkeypatch):
     run, said = make_run(tmp_path / "runs/a b", (0,)), []
-    monkeypatch.setattr(mirror.sys, "executable", "/bin/false")
+    monkeypatch.setattr("sys.executable", "/bin/false")
     Mirror(run, "s3://bucket/a1", None, said.append).close(30)
     assert said == [
         f"note: paths.mirror: s3://bucket/a1 lacks files of {run} (its process has died)",

@@ -7,7 +7,6 @@ and everything is sent. A store that does not answer is asked again, less and le
 import json
 import os
 import re
-import signal
 import sys
 import threading
 import time
@@ -24,13 +23,13 @@ from trainer.store.own_files import EVENTS, is_fold_folder
 from trainer.store.remote import Store
 from trainer.store.run_files import is_run
 from trainer.system.folders import opened
+from trainer.system.helper_process import as_helper
 from trainer.system.scrubbed import scrubbed
 
 LOOK_SECONDS = 5.0  # between two looks at the run directory
 MOST_WAIT_SECONDS = 60.0  # between two tries, while the store does not answer
 LAST_SECONDS = 60.0 * GOES_ON_MINUTES
 MOST_FAILED = 2  # folders: the store is away, and the others would only wait for it as long
-NICE = 10  # the priority: folds that train go first
 GROWING = re.compile(rf"{EVENTS}|.+\.log|tracker-.+|step-\d+\.pt")  # sent with the others: they change all the time
 
 Tell = Callable[..., None]
@@ -127,11 +126,7 @@ def follow(follower: Follower, ended: threading.Event, tell: Tell) -> None:
 
 def main() -> None:
     """Read the run, the address and the folds from standard input, and keep the copy up until the input ends."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)  # the run ends by them, and with it the input
-    os.nice(NICE)
-    report = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # libraries print
+    report = as_helper()
     begin, ended = json.loads(sys.stdin.readline()), threading.Event()
 
     def tell(**facts: Any) -> None:

@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -19,7 +18,7 @@ from typing import Any
 
 from trainer.errors import Interrupted
 from trainer.store.fold_files import fold_directory
-from trainer.system.paths import import_path
+from trainer.system.helper_process import start_helper
 
 QUIET_SECONDS = 60.0  # in which not a part of a file was sent: it is waited for no longer
 STOPPED_SECONDS = 5.0  # that a run waits which was stopped, or whose store does not answer
@@ -91,14 +90,7 @@ class Mirror:
         self._done.set()
 
     def _listen(self) -> None:
-        process = self._process = subprocess.Popen(
-            [sys.executable, "-m", "trainer.store.follower"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "PYTHONPATH": import_path()},
-        )
+        process = self._process = start_helper("trainer.store.follower")
         assert process.stdin is not None
         assert process.stdout is not None
         with process.stdout, suppress(OSError, ValueError):  # it has died, or its input was closed

@@ -7,10 +7,7 @@ alive where folds are forked, and neither its import nor a crash of it costs tra
 
 import atexit
 import json
-import os
 import queue
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -21,7 +18,7 @@ from typing import Any
 
 from trainer.report.terminal import PrintLine
 from trainer.results import CVResult, EpochRecord, FoldResult
-from trainer.system.paths import import_path
+from trainer.system.helper_process import start_helper
 from trainer.tasks import Target, Task
 from trainer.trackers.sender import tracked
 
@@ -91,16 +88,8 @@ class Courier:
 
     def _work(self) -> None:
         """Start the process, write to it, and read what it says of itself when it ends."""
-        command, pipe = [sys.executable, "-m", "trainer.trackers.sender"], subprocess.PIPE
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=pipe,
-                stdout=pipe,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                env={**os.environ, "PYTHONPATH": import_path()},
-            )
+            process = start_helper("trainer.trackers.sender")
         except OSError as error:
             self.report = {"lost": 0, "why": f"its process cannot be started: {error.strerror}"}
             return

@@ -9,7 +9,6 @@ import json
 import math
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -22,12 +21,12 @@ from trainer.errors import first_line_of
 from trainer.store.own_files import tracked_ids
 from trainer.system.files import write_bytes
 from trainer.system.folders import read_file
+from trainer.system.helper_process import as_helper
 from trainer.system.scrubbed import SECRET_NAME, scrubbed
 
 MOST_WAITING = 20_000  # messages that are read and not sent
 MOST_AT_ONCE = 400
 LAST_SECONDS = 300.0  # after the end of the input
-NICE = 10  # the priority: folds that train go first
 TRIES, FIRST_WAIT_SECONDS = 4, 0.5
 
 Message = dict[str, Any]
@@ -49,11 +48,7 @@ class Sink(Protocol):
 
 def main() -> None:
     """Read messages from standard input and send them."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)  # the run ends by them, and with it the input
-    os.nice(NICE)
-    report = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # libraries print
+    report = as_helper()
     waiting: queue.Queue[Message | None] = queue.Queue(MOST_WAITING)
     begin = json.loads(sys.stdin.readline())
     threading.Thread(target=_read, args=(waiting, report), daemon=True).start()

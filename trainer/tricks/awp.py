@@ -10,7 +10,7 @@ from torch import nn
 
 from trainer.config.checked import checked_number
 from trainer.tricks.contract import Setting, Window
-from trainer.tricks.found import matrices, norms
+from trainer.tricks.found import matrices, norms, with_gradients
 
 
 class AWP:
@@ -32,11 +32,11 @@ class AWP:
 
     def further(self, window: Window) -> None:
         """Put the gradient at the moved weights in the place of the plain one, or add it."""
-        pairs = [(weight, g) for weight in self.weights if (g := window.gradient(weight)) is not None]
-        weights, gradients = [weight.detach() for weight, _ in pairs], [g for _, g in pairs]
-        scales = [self.gamma * size / norm for size, norm in zip(norms(weights), norms(gradients), strict=True)]
+        weights, gradients = with_gradients(window, self.weights)
+        sizes = norms([weight.detach() for weight in weights])
+        scales = [self.gamma * size / norm for size, norm in zip(sizes, norms(gradients), strict=True)]
         by = [g * scale for g, scale in zip(gradients, scales, strict=True)]
         if self.replaces:
             window.forget()
-        with window.moved([weight for weight, _ in pairs], by):
+        with window.moved(weights, by):
             window.again()

@@ -10,7 +10,7 @@ from torch import nn
 
 from trainer.config.checked import checked_number
 from trainer.tricks.contract import Setting, Window
-from trainer.tricks.found import input_embeddings, norms
+from trainer.tricks.found import input_embeddings, norms, with_gradients
 
 
 class FGM:
@@ -30,8 +30,7 @@ class FGM:
 
     def further(self, window: Window) -> None:
         """Add the gradient at the moved embeddings."""
-        pairs = [(table, g) for table in self.tables if (g := window.gradient(table)) is not None]
-        tables, gradients = [table for table, _ in pairs], [g for _, g in pairs]
+        tables, gradients = with_gradients(window, self.tables)
         by = [self.epsilon * (g / norm) for g, norm in zip(gradients, norms(gradients), strict=True)]
         with window.moved(tables, by):
             window.again()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import ConfigError
+from trainer.tricks.contract import Window
 
 
 def input_embeddings(model: nn.Module, trick: str) -> list[nn.Parameter]:
@@ -64,6 +65,12 @@ def trained_parameters(model: nn.Module, trick: str) -> list[nn.Parameter]:
     if not found:
         raise ConfigError(f"tricks={trick} moves trained weights, and {type(model).__name__} trains none")
     return found
+
+
+def with_gradients(window: Window, parameters: Sequence[nn.Parameter]) -> tuple[list[nn.Parameter], list[Tensor]]:
+    """Return the parameters that have a gradient in this step, and their gradients."""
+    pairs = [(parameter, g) for parameter in parameters if (g := window.gradient(parameter)) is not None]
+    return [parameter for parameter, _ in pairs], [g for _, g in pairs]
 
 
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:

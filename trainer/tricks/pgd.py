@@ -12,7 +12,7 @@ from torch import nn
 from trainer.config.checked import checked_number
 from trainer.errors import ConfigError
 from trainer.tricks.contract import Setting, Window
-from trainer.tricks.found import input_embeddings, norms
+from trainer.tricks.found import input_embeddings, norms, with_gradients
 
 
 class PGD:
@@ -38,8 +38,7 @@ class PGD:
 
     def further(self, window: Window) -> None:
         """Add the gradient at the embeddings moved last."""
-        pairs = [(table, g) for table in self.tables if (g := window.gradient(table)) is not None]
-        tables, gradients = [table for table, _ in pairs], [g for _, g in pairs]
+        tables, gradients = with_gradients(window, self.tables)
         ways = [torch.zeros_like(g) for g in gradients]
         for _ in range(self.steps):
             further = zip(ways, gradients, norms(gradients), strict=True)
@@ -48,5 +47,7 @@ class PGD:
             window.forget()
             with window.moved(tables, ways):
                 window.again()
-            gradients = [table.grad.to(g.dtype) for table, g in pairs if table.grad is not None]
+            gradients = [
+                table.grad.to(g.dtype) for table, g in zip(tables, gradients, strict=True) if table.grad is not None
+            ]
         window.add_plain()

@@ -10,7 +10,7 @@ from torch import nn
 
 from trainer.config.checked import checked_number
 from trainer.tricks.contract import Setting, Window
-from trainer.tricks.found import joint_norm, trained_parameters
+from trainer.tricks.found import joint_norm, trained_parameters, with_gradients
 
 
 class SAM:
@@ -34,13 +34,13 @@ class SAM:
 
     def further(self, window: Window) -> None:
         """Put the gradient at the moved weights in the place of the plain one."""
-        pairs = [(weight, g) for weight in self.weights if (g := window.gradient(weight)) is not None]
-        along = [g * weight.detach().abs() if self.adaptive else g for weight, g in pairs]
+        weights, gradients = with_gradients(window, self.weights)
+        along = [g * w.detach().abs() if self.adaptive else g for w, g in zip(weights, gradients, strict=True)]
         scale = self.rho / joint_norm(along)
         by = [
             g * scale * weight.detach().abs() if self.adaptive else g * scale
-            for (weight, _), g in zip(pairs, along, strict=True)
+            for weight, g in zip(weights, along, strict=True)
         ]
         window.forget()
-        with window.moved([weight for weight, _ in pairs], by):
+        with window.moved(weights, by):
             window.again()
