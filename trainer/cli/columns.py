@@ -20,7 +20,7 @@ Texts = Annotated[
     typer.Option(metavar="COL", help="text, repeat for several; without it columns without a role are features"),
 ]
 Drop = Annotated[list[str] | None, typer.Option(metavar="COL", help="column to leave out; repeat for several")]
-LISTS = ("label", "missing_labels")  # given several times
+LISTS = ("label", "missing_labels", "class_order")  # given several times
 METAVARS = {
     "quote": "QUOTE",
     "header": "NAMES",
@@ -34,6 +34,7 @@ METAVARS = {
     "table": "NAME",
     "task": "TASK",
     "positive": "CLASS",
+    "class_order": "CLASS",
 }
 
 
@@ -71,7 +72,7 @@ def _field_parameters() -> list[Parameter]:
 
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     without_cv = re.sub(r" \([^)]*\bcv=[^)]*\)", "", hint.__metadata__[0])
-    about = without_cv.replace("null = ", "default: ")
+    about = without_cv.replace("null = ", "default: ").replace("empty = ", "default: ")
     text = PathText if is_path(hint) else str
     kind: Any = text if isinstance(default, str) else text | None
     if name in LISTS:

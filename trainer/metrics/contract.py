@@ -1,9 +1,10 @@
 """What a metric is: one file of this folder, or of a package of the user's, with a function under its own name.
 
-@metric(greater_is_better=True, tasks=SINGLE_LABEL, label="quadratic weighted kappa")
+@metric(greater_is_better=True, tasks=SINGLE_LABEL, label="quadratic weighted kappa", ordered=True)
 def qwk(target, proba, weights=None):
+labels = range(proba.shape[1])  # else a class that these rows lack brings its neighbours nearer to each other
 predicted = predicted_like(target, proba)
-return cohen_kappa_score(target, predicted, weights="quadratic", sample_weight=weights)
+return cohen_kappa_score(target, predicted, labels=labels, weights="quadratic", sample_weight=weights)
 """
 
 import math
@@ -68,6 +69,7 @@ class Metric:
             calls ``compute`` on the rows drawn, for fewer resamples.
         limits: the least and the greatest value there is.
         number: that may stand behind the name, or None.
+        ordered: whether it counts how many classes a mistake is off, so that their order is part of it.
         at: gives the same metric for another number.
     """
 
@@ -78,6 +80,7 @@ class Metric:
     make_meter: MakeMeter | None = None
     limits: tuple[float, float] = (-math.inf, math.inf)
     number: Number | None = None
+    ordered: bool = False
     at: "Callable[[float], Metric] | None" = None
 
     def __call__(self, target: Targets, proba: Floats, weights: Floats | None = None) -> float:
@@ -99,6 +102,7 @@ def metric(
     make_meter: Callable[..., Any] | None = None,
     limits: tuple[float, float] = (-math.inf, math.inf),
     number: Number | None = None,
+    ordered: bool = False,
 ) -> Callable[[Callable[..., Any]], Metric]:
     """Make a metric of a function ``(target, proba, weights=None) -> float``; see ``Metric`` for the arguments.
 
@@ -116,12 +120,12 @@ def metric(
     def made(compute: Callable[..., Any]) -> Metric:
         name = label or compute.__name__
         if number is None:
-            return Metric(compute, greater_is_better, tasks, name, make_meter, limits)
+            return Metric(compute, greater_is_better, tasks, name, make_meter, limits, ordered=ordered)
 
         def at(value: float) -> Metric:
             told = update_wrapper(partial(compute, **{number.name: value}), compute)
             meter = None if make_meter is None else make_meter(value)
-            return Metric(told, greater_is_better, tasks, name.format(value), meter, limits, number, at)
+            return Metric(told, greater_is_better, tasks, name.format(value), meter, limits, number, ordered, at)
 
         return at(number.default)
 

@@ -33,6 +33,7 @@ from trainer.folds.plan import FoldPlan, make_folds
 from trainer.folds.request import SplitOptions
 from trainer.losses.class_weights import weights_by_class
 from trainer.metrics.check import try_metrics
+from trainer.metrics.ordered import order_notes
 from trainer.run.baselines.quick_models import require_fitting
 from trainer.run.experiment import Candidate, Experiment, Loaders, Recipe, StartingWeights
 from trainer.run.rebuild import pretrained_file, unknown_tokens
@@ -80,6 +81,7 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
     require_fold(config.cv.fold, plan.n_folds)
     _require_metrics(config, samples, spec, plan)
     metrics = tuple(config.metrics.names) or spec.task.default_metrics
+    spec = replace(spec, notes=(*spec.notes, *order_notes(metrics, spec.classes)))
     recipe = make_recipe(config, level, device, metrics, init)
     return Experiment(
         samples,

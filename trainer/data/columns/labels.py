@@ -10,22 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.class_order import in_order, refuse_order
 from trainer.data.columns.encoded_labels import Labels, map_note, multilabel_notes, sort_labels
 from trainer.data.columns.joined import joined_note, split_labels
 from trainer.data.columns.list_labels import LabelLists, is_list, read_lists
-from trainer.data.columns.numbers import describe_numbers, read_numbers
+from trainer.data.columns.numbers import describe_numbers, read_numbers, refuse_values
 from trainer.data.columns.options import ClassName
 from trainer.data.columns.positive import count_rows, positive_last, refuse_positive
 from trainer.data.columns.roles import is_blank, rows_listed, text_cells
-from trainer.data.columns.spellings import NUMBER, one_spelling
+from trainer.data.columns.spellings import one_spelling
 from trainer.data.columns.unlabelled import doubtful_labels, left_out, left_out_note
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 from trainer.tasks import MULTILABEL, TASKS, of_classes
-
-MANY_CLASSES = 100  # more whole numbers than this that do not count 0, 1, 2, ... are asked about
-IDS = 40  # in fewer rows, a class for every second one says nothing
-REGRESSION_VALUES = 20  # more distinct labels than this, with a fraction among them, are no classes
 
 
 def read_labels(
@@ -38,6 +35,7 @@ def read_labels(
     spellings: str = "refuse",
     missing: Sequence[object] = (),
     positive: ClassName = None,
+    class_order: Sequence[object] = (),
 ) -> Labels:
     """Encode one label column (classes or delimiter-joined) or several columns of 0/1.
 
@@ -50,6 +48,7 @@ def read_labels(
         spellings: of one label: ``refuse``, ``join`` or ``apart``.
         missing: cells that mean "no label".
         positive: the positive one of two classes; None = by their names, else the rarer one.
+        class_order: all classes, the lowest first; empty = as ``encode_labels`` sorts them.
 
     Raises:
         DataError: labels that cannot be classes, or contradict ``task``.
@@ -60,7 +59,7 @@ def read_labels(
     if task is not None and not TASKS[task].has_classes and (len(names) > 1 or label_delimiter is not None):
         raise ConfigError(f"data.task={task}: one number per row, so one data.label and no data.label_delimiter")
     if len(names) > 1 or label_delimiter is not None:
-        refuse_positive(positive, "the labels are multi-label")
+        _refuse_choices(positive, class_order, "the labels are multi-label")
     if len(names) > 1:
         if label_delimiter is not None:
             raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
@@ -71,12 +70,12 @@ def read_labels(
     if is_list(table[names[0]].type) and (task is None or TASKS[task].has_classes):
         lists = read_lists(table[names[0]], names[0], file, missing)
         if several or not lists.one_each():
-            refuse_positive(positive, "the labels are multi-label")
+            _refuse_choices(positive, class_order, "the labels are multi-label")
             labels = encode_list_labels(lists, names[0], file, spellings=spellings, missing=missing)
             return _with_task(labels, task, names, file)
     cells = text_cells(table, names[0], file) if lists is None else lists.cells()
     if task is not None and not TASKS[task].has_classes:
-        refuse_positive(positive, "a number is predicted")
+        _refuse_choices(positive, class_order, "a number is predicted")
         values_N, left_out_N = read_numbers(cells, names[0], file, missing)
         notes = (describe_numbers(values_N[~left_out_N]), *left_out_note(left_out_N, missing))
         return Labels(values_N, (), TASKS[task], notes, left_out_N)
@@ -85,6 +84,7 @@ def read_labels(
     else:
         sure = task is not None and not TASKS[task].several_labels
         options: dict[str, Any] = {"spellings": spellings, "missing": missing, "sure": sure, "positive": positive}
+        options["class_order"] = class_order
         labels = encode_labels(cells, names[0], file, **options)
     if lists is not None:
         said = f"column '{names[0]}' holds lists of exactly one label each: one label per row"
@@ -101,6 +101,7 @@ def encode_labels(
     missing: Sequence[object] = (),
     sure: bool = False,
     positive: ClassName = None,
+    class_order: Sequence[object] = (),
 ) -> Labels:
     """Map one label per row to 0..C-1: numbers in numeric order, others in text order, of two the positive one last.
 
@@ -112,10 +113,11 @@ def encode_labels(
         missing: cells that mean "no label".
         sure: whether many whole numbers are known to be classes.
         positive: the positive one of two classes; None = by their names, else the rarer one.
+        class_order: all classes, the lowest first; empty = as above.
 
     Raises:
         DataError: missing labels, one class only, real numbers, or one label written in two ways.
-        ConfigError: ``positive`` is no class, or there are more than two.
+        ConfigError: ``positive`` is no class, or there are more than two; ``class_order`` is not one of all classes.
     """
     cells = _as_column(values)
     left_out_N = left_out(cells, missing)
@@ -130,12 +132,15 @@ def encode_labels(
     codes_N = as_numpy(encoded.indices.fill_null(-1))
     texts, notes = one_spelling(encoded.dictionary.to_pylist(), codes_N, column, file, spellings=spellings)
     labels = [label.strip() for label in texts]
-    _refuse_regression(labels, len(codes_N) - int(left_out_N.sum()), column, file, sure)
+    refuse_values(labels, len(codes_N) - int(left_out_N.sum()), column, file, sure)
     classes = sort_labels(set(labels))
     if len(classes) < 2:
         has = f"every row of column '{column}' has the label '{classes[0]}'" if classes else "no row has a label"
         raise DataError(f"{file}: {has}: a classifier needs at least two classes")
-    classes, because = positive_last(classes, count_rows(classes, labels, codes_N), positive)
+    if class_order:
+        classes, because = in_order(classes, class_order, positive)
+    else:
+        classes, because = positive_last(classes, count_rows(classes, labels, codes_N), positive)
     place = {label: index for index, label in enumerate(classes)}
     target_N = np.array([place[label] for label in labels], dtype=np.int64)[codes_N]
     notes = (*left_out_note(left_out_N, missing), *notes, *joined_note(classes, column, file))
@@ -250,31 +255,13 @@ def _several_labels(
     return Labels(target_NL, classes, MULTILABEL, notes, left_out_N)
 
 
+def _refuse_choices(positive: ClassName, class_order: Sequence[object], but: str) -> None:
+    refuse_positive(positive, but)
+    refuse_order(class_order, but)
+
+
 def _as_column(values: Column) -> Column:
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values], pa.string())
-
-
-def _refuse_regression(labels: list[str], n_rows: int, column: str, file: Path | str, sure: bool) -> None:
-    """Refuse numbers with a fraction, and unless the user is sure many whole ones: values or ids are no classes."""
-    many = len(labels) > REGRESSION_VALUES or len(labels) * 2 > n_rows
-    if not many or not all(NUMBER.fullmatch(label) for label in labels):
-        return
-    said = f"{file}: column '{column}' has {len(labels)} different"
-    fraction = next((label for label in labels if not float(label).is_integer()), None)
-    if fraction is not None:
-        raise DataError(
-            f"{said} numbers such as {fraction} in {n_rows} rows, which are no classes\n"
-            "to predict the number: data.task=regression loss=mse\n"
-            "to predict classes: name another data.label, or cut the values into bins"
-        )
-    values = sorted(float(label) for label in labels)
-    is_counted = values == [values[0] + step for step in range(len(values))] and values[0] in (0, 1)
-    if not sure and ((len(labels) > MANY_CLASSES and not is_counted) or len(labels) * 2 > max(n_rows, IDS)):
-        raise DataError(
-            f"{said} whole numbers such as {labels[0]} in {n_rows} rows: are they values (regression) or ids?\n"
-            "to predict the number: data.task=regression loss=mse\n"
-            "to predict classes: name another data.label, or set data.task=multiclass if each is a class"
-        )
 
 
 def _with_task(labels: Labels, task: str | None, names: Sequence[str], file: Path | str) -> Labels:

@@ -13,6 +13,10 @@ from trainer.data.columns.unlabelled import left_out
 from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column
 
+MANY_CLASSES = 100  # more whole numbers than this that do not count 0, 1, 2, ... are asked about
+IDS = 40  # in fewer rows, a class for every second one says nothing
+REGRESSION_VALUES = 20  # more distinct labels than this, with a fraction among them, are no classes
+
 
 def read_numbers(
     values: Column, column: str, file: Path | str, missing: Sequence[object] = ()
@@ -51,3 +55,37 @@ def describe_numbers(values_N: NDArray[np.float64]) -> str:
     """Return where the numbers lie, in one line."""
     low, half, high = np.quantile(values_N, [0, 0.5, 1])
     return f"target: numbers from {low:g} to {high:g}, median {half:g}, standard deviation {values_N.std():g}"
+
+
+def refuse_values(labels: Sequence[str], n_rows: int, column: str, file: Path | str, sure: bool) -> None:
+    """Refuse numbers with a fraction, and unless the user is sure many whole ones: values or ids are no classes.
+
+    Args:
+        labels: the different ones.
+        n_rows: that have a label.
+        column: named in messages.
+        file: named in messages.
+        sure: whether many whole numbers are known to be classes.
+
+    Raises:
+        DataError: naming what to set for either meaning.
+    """
+    many = len(labels) > REGRESSION_VALUES or len(labels) * 2 > n_rows
+    if not many or not all(NUMBER.fullmatch(label) for label in labels):
+        return
+    said = f"{file}: column '{column}' has {len(labels)} different"
+    fraction = next((label for label in labels if not float(label).is_integer()), None)
+    if fraction is not None:
+        raise DataError(
+            f"{said} numbers such as {fraction} in {n_rows} rows, which are no classes\n"
+            "to predict the number: data.task=regression loss=mse\n"
+            "to predict classes: name another data.label, or cut the values into bins"
+        )
+    values = sorted(float(label) for label in labels)
+    is_counted = values == [values[0] + step for step in range(len(values))] and values[0] in (0, 1)
+    if not sure and ((len(labels) > MANY_CLASSES and not is_counted) or len(labels) * 2 > max(n_rows, IDS)):
+        raise DataError(
+            f"{said} whole numbers such as {labels[0]} in {n_rows} rows: are they values (regression) or ids?\n"
+            "to predict the number: data.task=regression loss=mse\n"
+            "to predict classes: name another data.label, or set data.task=multiclass if each is a class"
+        )

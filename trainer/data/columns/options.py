@@ -8,7 +8,7 @@ from trainer.system.paths import PathText
 
 Names = str | int | Sequence[str | int]
 ClassName = str | int | float | bool | None  # as YAML has it; None = none is named
-LISTS_OF_ONE = ("missing_labels", "header")  # options whose value is a list, even of one word
+LISTS_OF_ONE = ("missing_labels", "header", "class_order")  # options whose value is a list, even of one word
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,10 @@ class ColumnOptions:
         ClassName,
         "the positive one of two classes; null = as their names say (yes, 1, pos, ...), else the rarer one",
     ] = None
+    class_order: Annotated[
+        Sequence[str | int | float],
+        "all classes, the lowest first, for metrics of ordered ones; empty = numbers by value, others by text",
+    ] = ()
     exclude: Annotated[
         PathText | None, "file with the ids of rows to leave out, such as foldwise inspect writes; null = none"
     ] = None

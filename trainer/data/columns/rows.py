@@ -99,6 +99,7 @@ def labels_of(table: pa.Table, roles: Roles, file: Path | str, columns: ColumnOp
         spellings=columns.spellings,
         missing=columns.missing_labels,
         positive=columns.positive,
+        class_order=columns.class_order,
     )
     if roles.votes is None:
         return labels

@@ -54,6 +54,7 @@ def load_image_folder(
     spellings: str = "refuse",
     missing_labels: Sequence[str | int] = (),
     positive: ClassName = None,
+    class_order: Sequence[str | int | float] = (),
     exclude: PathText | None = None,
     zip_encoding: str | None = None,
 ) -> tuple[Samples, DataSpec]:
@@ -72,6 +73,7 @@ def load_image_folder(
         spellings: of one class in two writings: ``refuse``, ``join`` or ``apart``.
         missing_labels: class folders that mean "no label"; their images are left out.
         positive: the positive one of two classes; None = by their names, else the rarer one.
+        class_order: all classes, the lowest first; empty = numbers by value, others by text.
         exclude: file with the ids of images to leave out; None = none.
         zip_encoding: of the names in a zip file that do not say theirs; None = guess.
 
@@ -84,6 +86,7 @@ def load_image_folder(
     if group not in (None, "folder"):
         raise ConfigError(f"data.group={group}: folders have only data.group=folder; for a column use data=image_csv")
     options: dict[str, Any] = {"spellings": spellings, "missing": missing_labels, "positive": positive}
+    options["class_order"] = class_order
     found = find_classes(list_files(path, zip_encoding), folders=folders, split=split, **options)
     root, labels, inside = found.listing.root, found.labels, found.inside
     if not labels.task.fits(task):
