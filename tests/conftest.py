@@ -14,7 +14,7 @@ import torch
 from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
-from tests import composed_once, quick_runs
+from tests import composed_once, known_once, quick_runs
 from tests.browser import browser_page
 from tests.fake_results import make_fold, make_result
 from tests.places import REAL_DATA, REPOSITORY
@@ -102,6 +102,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
         pytest.fail("set FOLDWISE_REAL_DATA to the directory of the public data sets (CONTRIBUTING.md)", pytrace=False)
     marked = item.get_closest_marker("renders_figures") is not None
+    known_once.Asked.again = not draws(item, *known_once.ANEW)
     quick_runs.Plots.rendered = marked or draws(item, "tests/report/", "tests/trackers/")
     quick_runs.Plots.made = quick_runs.Plots.rendered or draws(item, "tests/pages/", "tests/faults/", "tests/api/")
 

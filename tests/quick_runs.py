@@ -18,7 +18,7 @@ import sklearn.utils._param_validation
 from numpy.typing import NDArray
 from sklearn.utils import validation
 
-from tests import composed_once
+from tests import composed_once, known_once
 from tests.places import CONF, ONE_WHITE_PIXEL
 from trainer.metrics import summary
 from trainer.report import markdown, plots, rendering
@@ -100,6 +100,7 @@ def patches() -> list[tuple[object, str, object]]:
     frames = [(validation, FRAME_OR_SERIES, is_frame)] * hasattr(validation, FRAME_OR_SERIES)
     return [
         *frames,
+        *known_once.patches(),
         (merge, "summarise", functools.partial(summary.summarise, **few)),
         (compared, "lead_interval", functools.partial(summary.lead_interval, **few)),
         (markdown, "plots", instead),
