@@ -36,7 +36,7 @@ def done(tmp_path, fold=0):
     ids=lambda options: options[0],
 )
 def test_a_run_ends_and_the_preflight_finds_nothing(train, tmp_path, options):
-    outcome = train(*QUICK, *options)
+    outcome = train(*QUICK, "batch_size=128", *options)
     assert outcome.code == 0, outcome.err
     assert "warning" not in outcome.out
     assert len(done(tmp_path)["epochs"]) == (1 if "max_epochs=1" in options else 2)
@@ -53,9 +53,9 @@ def test_warm_up_by_share_is_warm_up_by_steps(train, tmp_path):
 
 
 def test_a_run_with_a_share_of_warm_up_is_not_gone_on_with_for_more_epochs(train):
-    assert train(*QUICK, "fit.warmup_ratio=0.1").code == 0
-    longer = [option.replace("max_epochs=2", "max_epochs=3") for option in QUICK]
-    outcome = train(*longer, "fit.warmup_ratio=0.1")
+    options = (*QUICK, "batch_size=128", "fit.warmup_ratio=0.1")
+    assert train(*options).code == 0
+    outcome = train(*[option.replace("max_epochs=2", "max_epochs=3") for option in options])
     assert outcome.code == 4
     assert "max_epochs: 2 there, 3 here" in outcome.err
 

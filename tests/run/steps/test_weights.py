@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,20 @@ QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "cv.n_spl
 FOLD_0 = (*QUICK, "cv.fold=0")
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("first") / "a"
+
+
 @pytest.fixture
-def first(train, tmp_path) -> Path:
-    """The directory of a run on digits with its first fold done."""
+def first(train, tmp_path, kept) -> Path:
+    """The directory of a run on digits with its first fold done: a copy of the one that is trained."""
+    run = tmp_path / "runs" / "a"
+    if kept.exists():
+        return shutil.copytree(kept, run)
     assert train("run=a", *FOLD_0).code == 0
-    return tmp_path / "runs" / "a"
+    shutil.copytree(run, kept)
+    return run
 
 
 def manifest(run: Path) -> dict:
