@@ -150,6 +150,8 @@ def patches() -> list[tuple[object, str, object]]:
         (FileConfigSource, "load_config", loaded_once),
         (CachingConfigRepository, "__init__", with_sources_of),
         *[(kind, "__deepcopy__", twin) for kind in REAL_COPIES],
+        (config_loader_impl, "create_defaults_list", listed_once),
+        (ConfigLoaderImpl, "_compose_config_from_defaults_list", merged_once),
     ]
 
 

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from hydra._internal import config_loader_impl
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from tests import composed_once, known_once, quick_runs
 from tests.browser import browser_page
@@ -22,6 +20,7 @@ from tests.places import REAL_DATA, REPOSITORY
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
+gc.set_threshold(200_000, 50, 1000)  # until all is imported and collected: little of that is ever garbage
 os.environ["FOLDWISE_LANG"] = "en"  # wherever the tests run, also in the processes they start
 
 QUICK = ("max_epochs=1", "profile.enabled=false", "tracker.name=none", "baseline=off", "cv.parallel=1")
@@ -38,8 +37,6 @@ def _composed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for owner, name, instead in composed_once.patches():
             patch.setattr(owner, name, instead)
-        patch.setattr(config_loader_impl, "create_defaults_list", composed_once.listed_once)
-        patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", composed_once.merged_once)
         yield
 
 
@@ -96,6 +93,15 @@ def pytest_collection_finish() -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name bytes by their length: gzip writes the time into them, and all processes must call a test the same."""
     return f"{argname} of {len(val)} bytes" if isinstance(val, bytes) else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from tests.dealt import Dealing
+
+    return Dealing(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,6 +1,6 @@
 """Configurations that are killed and compared: levels of precision, models, selection, averages, schedules, workers."""
 
-from tests.faults.harness import QUICK
+from tests.faults.harness import WHOLE
 
 TEXT = ("data=csv_text", "data.path=texts.csv", "model=text_cnn", "model.embedding_dim=12", "model.filters=6")
 STREAMED = (
@@ -51,5 +51,5 @@ CASES = {
 
 
 def command(case: str) -> tuple[str, ...]:
-    """Return the arguments of a case."""
-    return (*CASES[case], *QUICK)
+    """Return the arguments of a case, whose baselines and audit may be killed too."""
+    return (*CASES[case], *WHOLE)

@@ -8,7 +8,7 @@ from tests.faults.harness import QUICK, Workshop, kill, start, train, wait_for
 from tests.run.merge_cases import sha
 from trainer.store.object_store import pull
 
-ARGUMENTS = ("data=wine", "max_epochs=60", "model.hidden=[64,64]", "baseline=off", *QUICK)
+ARGUMENTS = ("data=wine", "max_epochs=60", "model.hidden=[64,64]", *QUICK)
 SAVING = ("checkpoint.every_n_steps=5", "checkpoint.every_n_epochs=null")
 
 

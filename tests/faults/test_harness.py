@@ -20,6 +20,7 @@ QUICKEST = (
     "max_epochs=1",
     "model.hidden=[8]",
     "cv.n_splits=2",
+    "audit=off",
     "baseline=off",
     "preflight=off",
     "profile.enabled=false",
