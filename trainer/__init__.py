@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from trainer.system.fast_import import unsearched_import
+from trainer.system.waiting import wait_asleep
 
 if TYPE_CHECKING:
     from trainer import errors
@@ -104,3 +105,4 @@ def __dir__() -> list[str]:
 
 
 sys.modules[__name__].__class__ = _Face
+wait_asleep()  # whatever the door: every one imports this package before torch, or after the user's own import of it

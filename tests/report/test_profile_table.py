@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -54,6 +55,25 @@ def test_memory_time_and_problems():
     assert "optimizer 200.0 MiB, activations 1.0 GiB" in text
     assert "training step 500.00 ms evaluation batch 2.0 s" in text
     assert "not measured: thop: KeyError: total_ops" in text
+
+
+@pytest.mark.parametrize(
+    ("policy", "threads", "said"),
+    [
+        ("passive", 1, "more: other work keeps the cores busy"),
+        ("passive", 2, "busy; runtime.threads=1 instead of 2 lets steps wait less"),
+        ("active", 2, "busy; OMP_WAIT_POLICY=passive before the command, or runtime.threads=1 instead of 2"),
+    ],
+)
+def test_steps_of_which_some_take_far_longer_say_what_helps(monkeypatch, policy, threads, said):
+    monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    even = replace(FULL, train_step_slow_seconds=1.4, threads=threads, train_step_cores=0.6)
+    assert "one in ten" not in printed(even)
+    text = printed(replace(even, train_step_slow_seconds=1.6))
+    assert "training step 500.00 ms one in ten took 1.6 s or" in text
+    assert said in text
+    rows_of_many_lengths = replace(even, train_step_slow_seconds=1.6, train_step_cores=float(threads))
+    assert "one in ten" not in printed(rows_of_many_lengths)
 
 
 def test_the_bill():

@@ -25,12 +25,13 @@ from trainer.errors import ConfigError, shown
 from trainer.executors.contract import FoldJob, JobState
 from trainer.executors.fold_command import read_attempt
 from trainer.system.paths import import_path
+from trainer.system.waiting import SAID_BY
 
 JOIN_SECONDS = 60.0  # the cluster is not there, or refuses, if it takes longer to join it
 PROBE_SECONDS = 5.0
 ANSWER_SECONDS = 90.0
 KEEP_ALIVE = {"RAY_grpc_client_keepalive_time_ms": "10000", "RAY_grpc_client_keepalive_timeout_ms": "5000"}
-INHERITED = ("FOLDWISE_", "OMP_NUM_THREADS")  # variables of this process that the commands of folds get
+INHERITED = ("FOLDWISE_", "OMP_NUM_THREADS", *SAID_BY)  # variables of this process that the commands of folds get
 REFUSED = ("InvalidAuthToken", "AuthenticationError", "Unauthenticated")
 UNITS = {"cpus": "CPU", "gpus": "GPU", "bytes of memory": "memory"}
 

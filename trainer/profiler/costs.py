@@ -19,6 +19,7 @@ TrainStep = Callable[[nn.Module], None]
 ENOUGH_SECONDS = 0.3  # quick steps are repeated this long, for a steady median
 TOO_MANY_SECONDS = 3.0  # slow steps are not repeated beyond this
 MOST_STEPS = 50
+SLOW = 90  # in a hundred steps as many are quicker than a slow one
 
 
 @contextmanager
@@ -55,7 +56,9 @@ def training_cost(
         handle.remove()
     if _cuda_in_use():
         torch.cuda.reset_peak_memory_stats()
-    seconds = _median_seconds(lambda: train_step(model), steps)
+    began, processor_before = time.perf_counter(), time.process_time()
+    seconds = _seconds(lambda: train_step(model), steps)
+    cores = (time.process_time() - processor_before) / (time.perf_counter() - began)
     grad_bytes = sum(p.nbytes for p in model.parameters() if p.requires_grad)
     on_cuda = any(value.is_cuda for value in inputs.values())
     parts = held_bytes(model) + grad_bytes + optimizer_bytes + sum(activations.values())
@@ -67,7 +70,10 @@ def training_cost(
         "activation_bytes": sum(activations.values()),
         "peak_bytes": torch.cuda.max_memory_allocated() - held_before if on_cuda else estimate,
         "peak_measured": on_cuda,
-        "train_step_seconds": seconds,
+        "train_step_seconds": statistics.median(seconds),
+        "train_step_slow_seconds": sorted(seconds)[(len(seconds) * SLOW) // 100],
+        "train_step_cores": cores,
+        "threads": torch.get_num_threads(),
     }
 
 
@@ -101,10 +107,10 @@ def eval_seconds(model: nn.Module, eval_batch: TrainStep, steps: int) -> float:
     model.eval()
     with torch.no_grad():
         eval_batch(model)
-        return _median_seconds(lambda: eval_batch(model), steps)
+        return statistics.median(_seconds(lambda: eval_batch(model), steps))
 
 
-def _median_seconds(call: Callable[[], None], steps: int) -> float:
+def _seconds(call: Callable[[], None], steps: int) -> list[float]:
     """Time ``call`` at least ``steps`` times, quick ones more often and very slow ones once."""
     seconds: list[float] = []
     while len(seconds) < steps or (sum(seconds) < ENOUGH_SECONDS and len(seconds) < MOST_STEPS):
@@ -115,7 +121,7 @@ def _median_seconds(call: Callable[[], None], steps: int) -> float:
         seconds.append(time.perf_counter() - started)
         if sum(seconds) > TOO_MANY_SECONDS:
             break
-    return statistics.median(seconds)
+    return seconds
 
 
 def _wait() -> None:

@@ -60,6 +60,9 @@ class ModelProfile:
         peak_bytes: of one training step.
         peak_measured: True on CUDA; otherwise ``peak_bytes`` is the sum of the parts and of the inputs.
         train_step_seconds: median.
+        train_step_slow_seconds: nine in ten were quicker.
+        train_step_cores: that were had meanwhile: processor time over the clock's.
+        threads: torch had for them.
         eval_batch_seconds: median.
         problems: what could not be measured and why.
         seconds: what the profile itself took.
@@ -83,6 +86,9 @@ class ModelProfile:
     peak_bytes: int | None = None
     peak_measured: bool = False
     train_step_seconds: float | None = None
+    train_step_slow_seconds: float | None = None
+    train_step_cores: float | None = None
+    threads: int = 1
     eval_batch_seconds: float | None = None
     problems: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -10,9 +10,12 @@ from rich.text import Text
 from trainer.report.formatting import duration
 from trainer.report.rich_tables import headed_table
 from trainer.report.terminal import terminal
+from trainer.system.waiting import waits_awake
 from trainer.wording.lists import first_few
 
 Line = tuple[str, str, str]
+UNEVEN = 3  # times the median
+SHARED = 0.7  # of the cores that the threads of a step would keep busy: with less, others have them
 
 
 def show(profile: Mapping[str, Any], costs: Mapping[str, Any] | None = None, console: Console | None = None) -> None:
@@ -127,9 +130,23 @@ def _memory(profile: Mapping[str, Any]) -> Iterator[Line]:
 
 def _time(profile: Mapping[str, Any]) -> Iterator[Line]:
     if profile["train_step_seconds"] is not None:
-        yield "training step", _short(profile["train_step_seconds"]), ""
+        yield "training step", _short(profile["train_step_seconds"]), _uneven(profile)
     if profile["eval_batch_seconds"] is not None:
         yield "evaluation batch", _short(profile["eval_batch_seconds"]), ""
+
+
+def _uneven(profile: Mapping[str, Any]) -> str:
+    """Return what to do where some steps take far longer than others for want of a core, or nothing."""
+    slow, threads, awake = profile.get("train_step_slow_seconds"), profile.get("threads", 1), waits_awake()
+    if slow is None or slow < UNEVEN * profile["train_step_seconds"]:
+        return ""
+    if profile["train_step_cores"] > SHARED * (threads if awake else 1):
+        return ""  # not for want of a core: rows of many lengths
+    told = f"one in ten took {_short(slow)} or more: other work keeps the cores busy"
+    if threads == 1:
+        return told
+    helps = "OMP_WAIT_POLICY=passive before the command, or " if awake else ""
+    return f"{told}; {helps}runtime.threads=1 instead of {threads} lets steps wait less"
 
 
 def _cost_estimate(costs: Mapping[str, Any]) -> Iterator[Line]:
