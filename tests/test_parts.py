@@ -114,7 +114,7 @@ def house(tmp_path_factory):
     [code] = re.findall(r"```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
     [options] = re.findall(r"```yaml\n(.*?)```", CONTRIBUTING, re.DOTALL)
     (root / loss).write_text(code)
-    (root / "conf/loss/dice.yaml").write_text(options)
+    (root / "conf/loss/tversky.yaml").write_text(options)
     for folder, name in HOUSE.items():
         (root / "trainer" / folder / f"{name}.py").write_text(FILES[f"my_pkg/{name}.py"])
     [(path, text)] = re.findall(r"^```yaml\n# (conf/\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -131,7 +131,7 @@ def python(house, *arguments):
 
 def test_the_contract_tests_find_parts_of_the_house_without_an_edit(house):
     files = ("losses/test_contract", "metrics/test_contract", "config/test_conf_files", "config/test_reference")
-    paths, words = [f"tests/{file}.py" for file in files], "dice or qwk or lines or page"
+    paths, words = [f"tests/{file}.py" for file in files], "tversky or qwk or lines or page"
     done = python(house, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths, "-k", words)
     assert done.returncode == 0, done.stdout[-2000:]
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 14
@@ -139,9 +139,17 @@ def test_the_contract_tests_find_parts_of_the_house_without_an_edit(house):
 
 def test_parts_of_the_house_train_by_their_short_names(house):
     quick = ("max_epochs=2", "cv.n_splits=2", "profile=off", "runtime.progress=off", *QUICK[2:])
-    data = ("data=csv_tabular", "data.path=rows.csv", "data.label=label:*", "loss=dice", "tracker=[lines,tensorboard]")
-    several = ((*data, *quick, "run=dice"), ("data=iris", "metrics.names=[qwk]", "tracker=lines", *quick, "run=qwk"))
+    data = (
+        "data=csv_tabular",
+        "data.path=rows.csv",
+        "data.label=label:*",
+        "tracker=[lines,tensorboard]",
+    )
+    several = (
+        (*data, "loss=tversky", *quick, "run=tversky"),
+        ("data=iris", "metrics.names=[qwk]", "tracker=lines", *quick, "run=qwk"),
+    )
     done = python(house, "-c", ONE_AFTER_THE_OTHER, *map(shlex.join, several))
     assert done.returncode == 0, done.stderr
-    assert len((house / "runs/dice/lines.txt").read_text().splitlines()) == 4
+    assert len((house / "runs/tversky/lines.txt").read_text().splitlines()) == 4
     assert "**quadratic kappa " in (house / "runs/qwk/report.md").read_text()

@@ -171,17 +171,18 @@ def test_example_of_contributing_is_a_loss(tmp_path: Path) -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     [options] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    (tmp_path / "dice.py").write_text(code)
+    (tmp_path / "tversky.py").write_text(code)
     config = yaml.safe_load(options)
-    assert config.pop("_target_") == "trainer.losses.dice.Dice"
-    loss = load_module(tmp_path / "dice.py").Dice(**config, n_classes=3)
+    assert config.pop("_target_") == "trainer.losses.tversky.Tversky"
+    loss = load_module(tmp_path / "tversky.py").Tversky(**config, n_classes=3)
     logits_BL = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     target_BL = torch.tensor([[0, 0, 0], [1, 1, 1], [1, 0, 0], [0, 1, 1], [0, 0, 1]], dtype=torch.float64)
     expected_B = []
     for logits, target in zip(logits_BL.tolist(), target_BL.tolist(), strict=True):
         proba = [1 / (1 + 2.718281828459045**-value) for value in logits]
         overlap = sum(p * t for p, t in zip(proba, target, strict=True))
-        expected_B.append(1 - (2 * overlap + 1) / (sum(proba) + sum(target) + 1))
+        missed, false = sum(target) - overlap, sum(proba) - overlap
+        expected_B.append(1 - (overlap + 1) / (overlap + 0.7 * missed + 0.3 * false + 1))
     torch.testing.assert_close(loss(logits_BL, target_BL), torch.tensor(expected_B, dtype=torch.float64))
 
 

@@ -32,6 +32,14 @@ def logits_and_labels(draw, dtypes=(torch.float32, torch.float64)):
     return logits_BL, torch.tensor(labels).reshape(logits_BL.shape)
 
 
+def ordinary_and_extreme_rows(n_columns, n_rows=40):
+    """Logits (2 n_rows, n_columns) in float64, rounded to float32: normal ones, wider and wider, then ``EXTREMES``."""
+    generator = torch.Generator().manual_seed(n_columns)
+    normal = torch.randn(n_rows, n_columns, generator=generator) * torch.linspace(0.5, 12.0, n_rows)[:, None]
+    extreme = torch.tensor(EXTREMES)[torch.randint(len(EXTREMES), (n_rows, n_columns), generator=generator)]
+    return torch.cat([normal, extreme]).double()
+
+
 def close(actual, expected):
     """Equal within the precision of ``actual``."""
     expected = torch.as_tensor(expected)

@@ -7,6 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from tests.losses.loss_cases import repeatable
 from trainer.errors import ConfigError
+from trainer.losses.ce import CrossEntropy
 from trainer.losses.class_weights import (
     positive_shares,
     positive_weights,
@@ -14,6 +15,7 @@ from trainer.losses.class_weights import (
     weight_per_class,
     weights_by_class,
 )
+from trainer.losses.focal import Focal
 from trainer.tasks import BINARY, MULTICLASS
 
 counts = st.lists(st.integers(1, 5000), min_size=2, max_size=6)
@@ -29,12 +31,30 @@ def test_balanced_is_scikit_learn_s(class_counts):
 
 
 @repeatable
-@given(counts)
-def test_effective_is_the_paper_s_and_sums_to_the_number_of_classes(class_counts):
-    effective_number = [(1 - 0.999**n) / (1 - 0.999) for n in class_counts]
+@given(counts, st.sampled_from([("effective", 0.999), ("effective:0.9", 0.9), ("effective:0.9999", 0.9999)]))
+def test_effective_is_the_paper_s_and_sums_to_the_number_of_classes(class_counts, mode):
+    effective_number = [(1 - mode[1] ** n) / (1 - mode[1]) for n in class_counts]
     raw = 1 / np.array(effective_number)
     expected = raw * len(raw) / raw.sum()
-    assert weight_per_class(NAME, "effective", class_counts).tolist() == pytest.approx(expected, rel=1e-6)
+    assert weight_per_class(NAME, mode[0], class_counts).tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_class_balanced_loss_is_a_weight_of_ce_and_of_focal():
+    logits = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    target, counts = torch.tensor([0, 1, 2, 0, 1, 2]), [4000, 500, 20]
+    weight_C = torch.tensor([(1 - 0.9999) / (1 - 0.9999**n) for n in counts], dtype=torch.float64)
+    weight_C *= 3 / weight_C.sum()  # equation 8, scaled as the paper's section 4 says
+    p_B = logits.softmax(1).gather(1, target[:, None])[:, 0]
+    ce = CrossEntropy(class_weights="effective:0.9999", n_classes=3, class_counts=counts)
+    focal = Focal(gamma=2, alpha="effective:0.9999", task=MULTICLASS, n_classes=3, class_counts=counts, n_rows=4520)
+    torch.testing.assert_close(ce(logits, target), -weight_C[target] * p_B.log(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(focal(logits, target), -weight_C[target] * (1 - p_B) ** 2 * p_B.log(), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("value", ["effective:1", "effective:-0.1", "effective:nan", "effective:", "effective:x"])
+def test_a_beta_that_is_none_is_refused(value):
+    with pytest.raises(ConfigError, match=f"{NAME}={value}: BETA is not a number of at least 0 and below 1"):
+        weight_per_class(NAME, value, [3, 4])
 
 
 @pytest.mark.parametrize("mode", ["balanced", "effective"])

@@ -17,8 +17,8 @@ class BinaryCrossEntropy(nn.Module):
     """``F.binary_cross_entropy_with_logits`` per sample; multi-label: the mean over the labels.
 
     Args:
-        class_weights: null, ``balanced``, ``effective`` or a list: binary [w0, w1], the weight of the row's
-            class; multi-label the L weights of the positives (torch's ``pos_weight``).
+        class_weights: null, ``balanced``, ``effective``, ``effective:BETA`` or a list: binary [w0, w1], the
+            weight of the row's class; multi-label the L weights of the positives (torch's ``pos_weight``).
         task: binary or multilabel.
         n_classes: multi-label: L.
         class_counts: training rows per class (2,), multi-label: positives per label (L,).

@@ -15,7 +15,7 @@ class CrossEntropy(nn.Module):
     """``F.cross_entropy`` per sample; binary tasks need a model with two outputs.
 
     Args:
-        class_weights: null, a list of C weights, ``balanced`` or ``effective``.
+        class_weights: null, a list of C weights, ``balanced``, ``effective`` or ``effective:BETA``.
         label_smoothing: in [0, 1).
         n_classes: C.
         class_counts: (C,) training rows per class.

@@ -1,9 +1,9 @@
 """Weights against class imbalance, from a list or from the class counts of the fold's training rows.
 
 ``balanced`` is scikit-learn's ``n / (C n_c)``. ``effective`` is the inverse effective number of samples,
-``(1 - beta) / (1 - beta^n_c)`` with beta 0.999 (Cui et al. 2019, Class-Balanced Loss Based on Effective
-Number of Samples), scaled to sum to C. C counts the classes present; a class without training rows gets
-weight 0 (its rows can only be held-out ones: they then count neither in the loss nor in its normaliser).
+``(1 - beta) / (1 - beta^n_c)`` with beta 0.999, or BETA of ``effective:BETA`` (Cui et al. 2019, Class-Balanced Loss
+Based on Effective Number of Samples), scaled to sum to C. C counts the classes present; a class without training rows
+gets weight 0 (its rows can only be held-out ones: they then count neither in the loss nor in its normaliser).
 """
 
 import math
@@ -18,7 +18,8 @@ from trainer.tasks import Task
 
 Weights = Sequence[float] | str | None
 EFFECTIVE_BETA = 0.999
-MODES = ("balanced", "effective")
+BALANCED = 1.0  # the limit of beta, at which the effective number of n rows is n
+CHOICES = "null, balanced, effective, effective:BETA or a list of numbers"
 
 
 def weight_per_class(option: str, value: Weights, class_counts: Sequence[int]) -> Tensor | None:
@@ -26,7 +27,7 @@ def weight_per_class(option: str, value: Weights, class_counts: Sequence[int]) -
 
     Args:
         option: the option's full name, for messages.
-        value: null, a list of C weights, ``balanced`` or ``effective``.
+        value: null, a list of C weights, ``balanced``, ``effective`` or ``effective:BETA``.
         class_counts: (C,) training rows per class.
 
     Raises:
@@ -34,12 +35,12 @@ def weight_per_class(option: str, value: Weights, class_counts: Sequence[int]) -
     """
     if value is None:
         return None
-    mode = _checked_mode(option, value)
-    if mode is None:
+    beta = _beta(option, value)
+    if beta is None:
         return _checked_list(option, value, len(class_counts), "class")
-    raw = [_inverse_number(mode, count) for count in class_counts]
+    raw = [_inverse_number(beta, count) for count in class_counts]
     present = sum(count > 0 for count in class_counts)
-    if mode == "balanced":
+    if beta == BALANCED:
         scale = sum(class_counts) / present if present else 0.0
     else:
         scale = present / sum(raw) if present else 0.0
@@ -57,10 +58,10 @@ def positive_weights(option: str, value: Weights, positives: Sequence[int], n_ro
     """
     if value is None:
         return None
-    mode = _checked_mode(option, value)
-    if mode is None:
+    beta = _beta(option, value)
+    if beta is None:
         return _checked_list(option, value, len(positives), "label")
-    return torch.tensor([_odds(mode, count, n_rows) for count in positives], dtype=torch.float32)
+    return torch.tensor([_odds(beta, count, n_rows) for count in positives], dtype=torch.float32)
 
 
 def positive_shares(option: str, mode: str, positives: Sequence[int], n_rows: int) -> list[float]:
@@ -71,8 +72,9 @@ def positive_shares(option: str, mode: str, positives: Sequence[int], n_rows: in
     Raises:
         ConfigError: an unknown mode.
     """
-    _checked_mode(option, mode)
-    odds = [_odds(mode, count, n_rows) for count in positives]
+    beta = _beta(option, mode)
+    assert beta is not None
+    odds = [_odds(beta, count, n_rows) for count in positives]
     return [o / (1.0 + o) for o in odds]
 
 
@@ -104,18 +106,27 @@ def row_weights(weight_C: Tensor | None, target_B: Tensor) -> Tensor:
     return weight_C[target_B]
 
 
-def _checked_mode(option: str, value: Any) -> str | None:
-    """Return the mode, or None where the value is not text."""
-    if isinstance(value, str):
-        if value not in MODES:
-            raise ConfigError(f"{option}={value} is not one of null, balanced, effective or a list of numbers")
-        return value
-    return None
+def _beta(option: str, value: Any) -> float | None:
+    """Return the beta that the text asks for, or None where the value is no text."""
+    if not isinstance(value, str):
+        return None
+    name, colon, number = value.partition(":")
+    if value in ("balanced", "effective"):
+        return EFFECTIVE_BETA if value == "effective" else BALANCED
+    if name != "effective" or not colon:
+        raise ConfigError(f"{option}={value} is not one of {CHOICES}")
+    try:
+        beta = float(number)
+    except ValueError:
+        beta = math.nan
+    if 0 <= beta < 1:
+        return beta
+    raise ConfigError(f"{option}={value}: BETA is not a number of at least 0 and below 1 (0.9 to 0.9999 are usual)")
 
 
 def _checked_list(option: str, value: Any, length: int, per: str) -> Tensor:
     if not isinstance(value, Sequence):
-        raise ConfigError(f"{option}={value} is not one of null, balanced, effective or a list of numbers")
+        raise ConfigError(f"{option}={value} is not one of {CHOICES}")
     if len(value) != length:
         raise ConfigError(f"{option} has {len(value)} entries but needs {length}: one per {per}, in class order")
     for weight in value:
@@ -127,18 +138,16 @@ def _checked_list(option: str, value: Any, length: int, per: str) -> Tensor:
     return torch.tensor([float(weight) for weight in value], dtype=torch.float32)
 
 
-def _inverse_number(mode: str, count: int) -> float:
-    """Return 1 / count, or 1 / effective number; 0 for a class without rows."""
+def _inverse_number(beta: float, count: int) -> float:
+    """Return 1 / effective number of rows; 0 for a class without rows."""
     if count == 0:
         return 0.0
-    if mode == "balanced":
-        return 1.0 / count
-    return (1.0 - EFFECTIVE_BETA) / (1.0 - EFFECTIVE_BETA**count)
+    return 1.0 / count if beta == BALANCED else (1.0 - beta) / (1.0 - beta**count)
 
 
-def _odds(mode: str, positives: int, n_rows: int) -> float:
+def _odds(beta: float, positives: int, n_rows: int) -> float:
     """Weight of the positives relative to the negatives of one label."""
     negatives = n_rows - positives
     if positives == 0 or negatives == 0:
         return 1.0
-    return _inverse_number(mode, positives) / _inverse_number(mode, negatives)
+    return _inverse_number(beta, positives) / _inverse_number(beta, negatives)

@@ -36,11 +36,13 @@ class Focal(nn.Module):
         gamma: focusing exponent, at least 0.
         alpha: null or 1 for none; or
 
-            - multi-class: a positive factor for all rows, a list of C weights, ``balanced`` or ``effective``;
+            - multi-class: a positive factor for all rows, a list of C weights, ``balanced``, ``effective`` or
+              ``effective:BETA``;
             - binary: in (0, 1), the weight of positives, 1 - alpha that of negatives (as torchvision); a list
               [alpha_0, alpha_1]; ``balanced`` (negatives / rows) or ``effective``, w_1 / (w_0 + w_1) of the
               class weights;
-            - multi-label: one such number for all labels, a list of L of them, ``balanced`` or ``effective``.
+            - multi-label: one such number for all labels, a list of L of them, ``balanced``, ``effective`` or
+              ``effective:BETA``.
         task: binary, multiclass or multilabel.
         n_classes: C, multi-label: L.
         class_counts: training rows per class (C,), multi-label: positives per label (L,).
@@ -110,12 +112,17 @@ class Focal(nn.Module):
 
 
 def softmax_focal(logits_BC: Tensor, target_B: Tensor, gamma: float) -> Tensor:
-    """Unweighted multi-class focal loss (B,); log(1 - p_t) is the log-sum-exp over the other classes."""
+    """Unweighted multi-class focal loss (B,)."""
+    log_pt_B, log_rest_B = log_proba_and_rest(logits_BC, target_B)
+    return -(gamma * log_rest_B).exp() * log_pt_B
+
+
+def log_proba_and_rest(logits_BC: Tensor, target_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Return log p_t and log(1 - p_t) (B,); the latter is the log-sum-exp over the other classes."""
     log_proba_BC = logits_BC.log_softmax(dim=1)
     index_B1 = target_B[:, None]
-    log_pt_B = log_proba_BC.gather(1, index_B1)[:, 0]
     log_rest_B = log_proba_BC.scatter(1, index_B1, -math.inf).logsumexp(dim=1)
-    return -(gamma * log_rest_B).exp() * log_pt_B
+    return log_proba_BC.gather(1, index_B1)[:, 0], log_rest_B
 
 
 def sigmoid_focal(logits_BL: Tensor, target_BL: Tensor, gamma: float) -> Tensor:

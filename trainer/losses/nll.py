@@ -15,7 +15,7 @@ class NegativeLogLikelihood(nn.Module):
     """``F.nll_loss`` per sample; binary tasks need a model with two outputs.
 
     Args:
-        class_weights: null, a list of C weights, ``balanced`` or ``effective``.
+        class_weights: null, a list of C weights, ``balanced``, ``effective`` or ``effective:BETA``.
         model_outputs_log_probs: the model ends in log-softmax, so none is applied here.
         n_classes: C.
         class_counts: (C,) training rows per class.
