@@ -115,27 +115,38 @@ class WindowOfRows:
             ConfigError: nothing has moved, in the first step.
         """
         kept = [parameter.detach().clone() for parameter in parameters]
-        exact = [self.tricks.exact.get(id(parameter), parameter).detach() for parameter in parameters]
         try:
-            copy_into(parameters, [one + own.to(one.dtype) for one, own in zip(exact, by, strict=True)])
-            if self.at_work not in self.tricks.moves:
-                self._note(parameters, kept, by)
+            self._move(parameters, by)
+            self.note(parameters, kept, by)
             yield
         finally:
             copy_into(parameters, kept)
 
-    def _note(self, parameters: Sequence[Tensor], kept: Sequence[Tensor], by: Sequence[Tensor]) -> None:
-        """Note once how far the weights have moved, as they are in the model.
+    @torch.no_grad()
+    def _move(self, parameters: Sequence[Tensor], by: Sequence[Tensor]) -> None:
+        if self.tricks.exact:
+            exact = [self.tricks.exact.get(id(parameter), parameter).detach() for parameter in parameters]
+            copy_into(parameters, [one + own.to(one.dtype) for one, own in zip(exact, by, strict=True)])
+        elif parameters:
+            ways = [own.to(one.dtype) for one, own in zip(parameters, by, strict=True)]
+            torch._foreach_add_([parameter.detach() for parameter in parameters], ways)
+
+    def note(
+        self, now: Sequence[Tensor], before: Sequence[Tensor], by: Sequence[Tensor], what: str = "weights"
+    ) -> None:
+        """Note once how far a trick has moved something, as it is in the model.
 
         Raises:
             ConfigError: not at all.
         """
-        moves = Moves.of(parameters, kept)
+        if self.at_work in self.tricks.moves:
+            return
+        moves = Moves.of(now, before, what)
         asked = Moves.of(by, [torch.zeros_like(one) for one in by])
         if moves.is_finite and not moves.distance:
-            why = "they have no gradient" if not parameters else "their gradient is zero"
+            why = "they have no gradient" if not now else "their gradient is zero"
             if asked.distance:
-                why = f"{asked.distance:.2g} is lost in {str(parameters[0].dtype)[6:]}"
+                why = f"{asked.distance:.2g} is lost in {str(now[0].dtype)[6:]}"
             raise ConfigError(
                 f"tricks={self.at_work} has moved nothing: {why}\n"
                 f"leave {self.at_work} out, or set it larger (tricks.{self.at_work}), or use amp=O0 or O1"
@@ -153,20 +164,22 @@ class Moves:
         numbers: in them.
         distance: L2 norm of the way.
         size: L2 norm of the weights.
+        what: they are.
     """
 
     tensors: int
     numbers: int
     distance: float
     size: float
+    what: str = "weights"
 
     @classmethod
-    def of(cls, now: Sequence[Tensor], before: Sequence[Tensor]) -> "Moves":
+    def of(cls, now: Sequence[Tensor], before: Sequence[Tensor], what: str = "weights") -> "Moves":
         """Measure the way from ``before``."""
         pairs = [(one.detach().double(), other.double()) for one, other in zip(now, before, strict=True)]
         way = sum(float((one - other).square().sum()) for one, other in pairs) ** 0.5
         size = sum(float(other.square().sum()) for _, other in pairs) ** 0.5
-        return cls(len(pairs), sum(one.numel() for one, _ in pairs), way, size)
+        return cls(len(pairs), sum(one.numel() for one, _ in pairs), way, size, what)
 
     @property
     def is_finite(self) -> bool:
@@ -177,7 +190,7 @@ class Moves:
         """Return the way in words."""
         share = f", {self.distance / self.size:.2g} of their norm" if self.size else ""
         plural = "s" * (self.tensors != 1)
-        return f"moves {self.numbers:,} weights in {self.tensors} tensor{plural} by {self.distance:.3g}{share}"
+        return f"moves {self.numbers:,} {self.what} in {self.tensors} tensor{plural} by {self.distance:.3g}{share}"
 
 
 @dataclass
@@ -222,6 +235,9 @@ class Tricks:
             pairs = zip(precision.model_parameters, precision.parameters, strict=True)
             self.exact = {id(own): master for own, master in pairs}
         self.batchnorms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+        for name, trick in self.named.items():
+            if hasattr(trick, "at_start"):
+                self.moves[name] = Moves.of(*trick.at_start())
         for trick in self._with("begin"):
             trick.begin(precision.parameters)
         averaging = [trick for trick in self.named.values() if hasattr(trick, "averaged")]

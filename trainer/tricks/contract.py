@@ -6,6 +6,7 @@ is called once for each fold; each of the other methods is optional, and is call
 - ``changed(batch) -> Batch``: before a step, the batch to train on in its place;
 - ``batch_loss(rows) -> Tensor``: the summed loss of a batch, in place of that of one forward pass;
 - ``further(window)``: after the gradients of a step are there, further passes over its rows;
+- ``at_start() -> (now, before)``: weights that ``attach`` has changed, and what they were;
 - ``begin(parameters)``: before the first step, with what the optimizer steps: float32 copies under O2;
 - ``before_step(parameters)``: gradients are unscaled and clipped, the optimizer has not stepped yet;
 - ``after_step(parameters)``: the optimizer has stepped;
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 
 from trainer.tasks import Task
 
-OPTIONAL = ("changed", "batch_loss", "further", "before_step", "after_step", "averaged")
+OPTIONAL = ("at_start", "changed", "batch_loss", "further", "before_step", "after_step", "averaged")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ class Window(Protocol):
 
         Raises:
             ConfigError: nothing has moved, in the first step.
+        """
+        ...
+
+    def note(
+        self, now: Sequence[Tensor], before: Sequence[Tensor], by: Sequence[Tensor], what: str = "weights"
+    ) -> None:
+        """Note once how far ``by`` has moved what ``before`` was, which ``moved`` does by itself.
+
+        Raises:
+            ConfigError: not at all.
         """
         ...
 

@@ -78,15 +78,17 @@ def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
 
     In float16 the squares of a scaled gradient would overflow.
     """
-    found = [torch.linalg.vector_norm(tensor, dtype=_wide(tensor)) for tensor in tensors]
-    return [norm + (norm == 0) for norm in found]
+    return [norm + (norm == 0) for norm in _each(tensors)]
 
 
 def joint_norm(tensors: Sequence[Tensor]) -> Tensor:
     """Return the L2 norm of all tensors together, 1 where it is 0."""
-    each = [torch.linalg.vector_norm(tensor, dtype=_wide(tensor)) for tensor in tensors]
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(each))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(_each(tensors)))
     return norm + (norm == 0)
+
+
+def _each(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [torch.linalg.vector_norm(tensor, dtype=_wide(tensor)) for tensor in tensors]
 
 
 def _wide(tensor: Tensor) -> torch.dtype:
