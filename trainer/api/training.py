@@ -175,6 +175,10 @@ def _train(config: "RunConfig", launch: "Launch", given: "Given | None") -> Path
     from trainer.search.sweep import run as run_job
     from trainer.system.files import claim_directory
 
+    if config.pseudo.path is not None:
+        from trainer.inference.pseudo_rows import predict_unlabelled
+
+        predict_unlabelled(config)
     unnamed = config.run is None
     if unnamed and config.resume == "must":
         raise ConfigError("resume=must needs the name of the run to resume: run=NAME")

@@ -11,6 +11,7 @@ from trainer.cli.columns import Drop, File, Texts, given_columns, require_label,
 from trainer.cli.flags import as_flags, columns_as_flags, fix_as_flags, named_as_flags
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError, DataError
+from trainer.store.run_files import is_run
 from trainer.system.paths import PathText
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ Examples:
   foldwise audit subjects.csv --label label --group subject
   foldwise audit photos/
   foldwise audit pathmnist.npz
-  foldwise audit scans.csv --images scans.zip --file name --label finding --group patient"""
+  foldwise audit scans.csv --images scans.zip --file name --label finding --group patient
+  foldwise audit runs/a1"""
 IN_A_TABLE = "for images that a table names add --file COL"
 Images = Annotated[
     PathText | None,
@@ -79,6 +81,8 @@ def audit(
     images per class; or arrays of images (.npz, IDX, CIFAR). With --split the split of that column is audited, else the
     one that the format has (images in train, val and test, datasets, KEEL; --split none does without), else the whole
     file. Tables and texts need --label, images that a table names too.
+
+    FILE may also be the directory of a run: what its audit found, and whether its pseudo-labels leak, by its manifest.
     """
     from trainer.audit.findings import count
     from trainer.report.audit_table import show
@@ -102,6 +106,9 @@ def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
     from trainer.data.images.array_files import named_as_arrays
 
     names_images = bool(what.images or what.image_file)
+    if is_run(Path(what.file)):
+        _require_none(what, given_columns(what.columns), f"{what.file} is a run, which says itself how it was split")
+        return _of_run(Path(what.file))
     if not names_images and named_as_arrays(Path(what.file)):
         _require_none(what, given_columns(what.columns), f"{what.file} is read as arrays of images and their labels")
         return audit_arrays(what.file, measure=what.measure, tell=tell)
@@ -118,6 +125,20 @@ def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
     if what.text and what.drop:
         raise ConfigError("--drop has no effect with --text: only the text is read")
     return audit_file(what.file, what.columns, text=what.text, drop=what.drop or (), measure=what.measure, tell=tell)
+
+
+def _of_run(directory: Path) -> "list[Finding]":
+    """Return what the audit of a run found, and whether its pseudo-labels leak."""
+    from trainer.audit.findings import Finding, worst_first
+    from trainer.audit.pseudo_chain import KIND, pseudo_findings
+    from trainer.run.copies import open_copy
+
+    run = open_copy(directory)
+    before = [
+        Finding(**{**one, "rows": tuple(one["rows"]), "folds": tuple(one["folds"])}) for one in run.facts["audit"]
+    ]
+    others = [finding for finding in before if finding.kind != KIND]
+    return worst_first([*others, *pseudo_findings(run.facts.get("pseudo"), run.plan)])
 
 
 def _is_of_images(file: str) -> bool:

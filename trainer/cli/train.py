@@ -56,5 +56,8 @@ def run(config: "RunConfig", launch: "Launch", door: str | None = None) -> None:
     """
     with first_import("trainer.search.sweep"):
         from trainer.search.sweep import run as run_job
+    if config.pseudo.path is not None:
+        from trainer.inference.pseudo_rows import predict_unlabelled
 
+        predict_unlabelled(config)
     run_job(config, launch if door is None else replace(launch, door=door))

@@ -17,6 +17,7 @@ FLAGS = {  # of Hydra -> what it may be given; None = nothing, empty = anything
     **dict.fromkeys(("--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m")),
     **dict.fromkeys(("--shell-completion", "-sc")),
 }
+FROM = "pseudo.from="
 OPTIONAL = ("--info", "-i")  # may also stand alone
 ANY_QUOTE = str.maketrans(dict.fromkeys("“”„‟«»「」＂", '"') | dict.fromkeys("‘’‚‛＇", "'"))
 
@@ -33,6 +34,8 @@ def arranged(arguments: Sequence[str]) -> list[str]:
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
+        if argument.startswith(FROM):  # a word of Python, which no field can be called
+            argument = f"pseudo.teacher={argument.removeprefix(FROM)}"
         name, equals, value = argument.partition("=")
         if re.fullmatch(r"-+\w.*|--?", argument) is None or argument[1:2].isdigit():
             options.append(argument)

@@ -46,7 +46,8 @@ def open_schema() -> DictConfig:
     """
     node: DictConfig = OmegaConf.structured(RunConfig)
     named = [node[name] for name in (*OPEN_SECTIONS, *LISTED_SECTIONS)]
-    for section in (*named, node.cv.inner.grid, node.cv.arguments, node.executor.options, node.search.space):
+    inside = (node.cv.inner.grid, node.cv.arguments, node.executor.options, node.search.space, node.pseudo.thresholds)
+    for section in (*named, *inside):
         OmegaConf.set_struct(section, False)
     return node
 

@@ -12,6 +12,7 @@ from trainer.config.bounds import Several, above, at_least, between, one_of
 from trainer.config.budget import BudgetConfig
 from trainer.config.cv import CvConfig
 from trainer.config.executor import ExecutorConfig
+from trainer.config.pseudo import PseudoConfig
 from trainer.config.search import SearchConfig
 from trainer.system.paths import PATH
 from trainer.wording.translations import N_
@@ -174,6 +175,11 @@ class PathsConfig:
         "address (s3://bucket/runs, file:///folder, ...) below which a copy of the run is kept up while it trains",
     ] = None
 
+    @property
+    def cache_directory(self) -> str:
+        """The directory of what is computed once from the data, whether it was named or not."""
+        return self.cache or f"{self.runs}/.cache"
+
 
 @dataclass
 class RunConfig:
@@ -230,5 +236,6 @@ class RunConfig:
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    pseudo: PseudoConfig = field(default_factory=PseudoConfig)
     tracker: dict[str, Any] = field(default_factory=dict)  # name -> section with _target_
     tricks: dict[str, Any] = field(default_factory=dict)  # likewise

@@ -29,7 +29,7 @@ from trainer.run.resume import (
     require_resumable,
     wanted_folds,
 )
-from trainer.run.steps.audit import as_message, audit_start
+from trainer.run.steps.audit import as_message, audit_start, pseudo_start
 from trainer.run.steps.inner_folds import nested_start
 from trainer.run.steps.preflight import preflight_start
 from trainer.run.steps.profile import profile_start
@@ -114,7 +114,13 @@ def begin(config: RunConfig, launch: Launch, given: Given | None = None) -> Begu
     fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))
     asked = config.runtime.threads or recorded_threads(run)
     choose_threads(experiment, fold, config.executor, threads=asked, parallel=config.cv.parallel)
-    idle = [*idle_options(config, launch.command), *idle_here(config, fold), *batchnorm_notes(config, experiment, fold)]
+    told = () if experiment.pseudo is None else experiment.pseudo.notes
+    idle = [
+        *told,
+        *idle_options(config, launch.command),
+        *idle_here(config, fold),
+        *batchnorm_notes(config, experiment, fold),
+    ]
     show_notes([*fold.notes, *idle], console)
     if config.profile.only:
         show_profile(config, experiment, fold, console)
@@ -176,6 +182,7 @@ def look(
     leaks = audit_start(samples, spec, plan, mode=config.audit, console=console) if audited else []
     wanted = wanted_folds(config.cv.fold, plan.n_folds)
     show_notes(undecided := selection_start(experiment, wanted), console)
+    leaks += pseudo_start(experiment, mode=config.audit, console=console)
     weights = weights_start(recipe, spec, samples, fold, console)
     warnings: list[str] = []
     if is_nested(config.cv):
@@ -208,6 +215,7 @@ def open_run(
             "forced": list(resume_plan.forced),
             "audit": findings.audit,
             **({"tricks": findings.tricks} if findings.tricks else {}),
+            **({} if experiment.pseudo is None else {"pseudo": experiment.pseudo.facts}),
             **({} if launch.sweep is None or config.cv.fold is not None else launch.sweep.facts()),
         }
         warnings = [*map(as_message, findings.audit), *findings.warnings]

@@ -9,10 +9,11 @@ import torch
 
 from trainer.config.cv import CvConfig
 from trainer.config.schema import FitConfig
-from trainer.data.samples import DataSpec, Samples
+from trainer.data.samples import DataSpec, Inputs, Samples
 from trainer.engine.precision.opt_levels import OptLevel
 from trainer.engine.settings import FitSettings
 from trainer.folds.plan import FoldPlan
+from trainer.run.pseudo_labels import PseudoLabels
 from trainer.store.own_files import ALL
 from trainer.weights.weight_files import WeightFile
 
@@ -107,6 +108,7 @@ class Experiment:
         loaders: of rows that are not held in memory.
         cache: directory of what is computed once from the data, for later runs too.
         shared: what is computed once and used by all folds, by what it was computed from.
+        pseudo: unlabelled rows that folds train on too, or None.
     """
 
     samples: Samples
@@ -118,6 +120,12 @@ class Experiment:
     loaders: Loaders
     cache: Path
     shared: dict[str, Any] = field(default_factory=dict)
+    pseudo: PseudoLabels | None = None
+
+    @property
+    def inputs(self) -> Inputs:
+        """The features of all rows, those that are unlabelled behind the others."""
+        return self.samples.inputs if self.pseudo is None else self.pseudo.inputs
 
     def once(self, name: str, compute: Callable[[], Found]) -> Found:
         """Return what is computed once for all folds, and for all trials of a search."""

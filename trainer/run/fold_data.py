@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,7 +42,7 @@ def prepare_fold(experiment: Experiment, name: int | str, track: ShowProgress = 
     """
     experiment = experiment.for_fold(name)
     prepared_inputs(experiment, track)
-    fold = preprocess(experiment, fold_rows(experiment, name))
+    fold = preprocess(experiment, training_rows(experiment, name))
     return fold if is_nested(experiment.cv) else with_features(experiment, fold, track)  # candidates have their own
 
 
@@ -67,7 +68,15 @@ def fold_rows(experiment: Experiment, name: int | str) -> FoldRows:
 
 def training_sizes(experiment: Experiment) -> list[int]:
     """Return how many rows each fold trains on."""
-    return [len(fold_rows(experiment, number).train) for number in range(experiment.plan.n_folds)]
+    return [len(training_rows(experiment, number).train) for number in range(experiment.plan.n_folds)]
+
+
+def training_rows(experiment: Experiment, name: int | str) -> FoldRows:
+    """Return the rows of a fold, those with pseudo-labels among what it trains on."""
+    rows = fold_rows(experiment, name)
+    if experiment.pseudo is None:
+        return rows
+    return replace(rows, train=experiment.pseudo.training_rows(rows.train, name))
 
 
 def inner_split(
@@ -132,12 +141,15 @@ def preprocess(experiment: Experiment, rows: FoldRows) -> Fold:
     samples, device = experiment.samples, experiment.recipe.device
     preprocessing, inputs = prepared_inputs(experiment)
     fitted = preprocessing.fit(inputs, rows.train)
-    weights = np.ones(len(samples)) if samples.weights_N is None else samples.weights_N
+    target, weights_N, votes_NC = samples.target, samples.weights_N, samples.votes_NC
+    if experiment.pseudo is not None:
+        target, weights_N, votes_NC = experiment.pseudo.of_all_rows(samples, rows.name)
+    weights = np.ones(len(target)) if weights_N is None else weights_N
     rows_N = fitted.transform(inputs)
     reads_ahead = isinstance(rows_N, ReadAhead) and getattr(rows_N, "reads_ahead", True)
     if isinstance(rows_N, ReadAhead):
         rows_N = rows_N.with_workers(experiment.loaders.number, experiment.loaders.timeout_seconds)
-    target, scale = samples.target, None
+    scale = None
     if not experiment.spec.task.has_classes:
         scale = TargetScale.fit(target[rows.train])
         target = scale.standardised(target)
@@ -145,9 +157,9 @@ def preprocess(experiment: Experiment, rows: FoldRows) -> Fold:
         rows_N.to(device),
         torch.from_numpy(target).to(device),
         torch.from_numpy(weights).float().to(device),
-        unweighted=samples.weights_N is None,
+        unweighted=weights_N is None,
         scale=scale,
-        votes_NC=None if samples.votes_NC is None else torch.from_numpy(samples.votes_NC).float().to(device),
+        votes_NC=None if votes_NC is None else torch.from_numpy(votes_NC).float().to(device),
     )
     return Fold(rows, fitted, data, fitted.notes, reads_ahead=reads_ahead)
 
@@ -166,7 +178,7 @@ def prepared_inputs(experiment: Experiment, track: ShowProgress = no_progress) -
         moments = partial(weights_moments, recipe.sections["model"], recipe.plugins)
         offered = {"cache_dir": experiment.cache, "weights_moments": moments}
         preprocessing = construct("data.preprocess", section, recipe.plugins, **offered)
-        experiment.shared[key] = preprocessing, prepare_inputs(preprocessing, experiment.samples.inputs, track)
+        experiment.shared[key] = preprocessing, prepare_inputs(preprocessing, experiment.inputs, track)
     prepared: tuple[Any, Any] = experiment.shared[key]
     return prepared
 

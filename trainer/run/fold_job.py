@@ -21,7 +21,7 @@ from trainer.report.terminal import PrintLine
 from trainer.run.experiment import Experiment
 from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
-from trainer.run.fold_data import fold_rows, prepare_fold
+from trainer.run.fold_data import prepare_fold, training_rows
 from trainer.run.nested import choose_recipe
 from trainer.run.rebuild import fitted_facts
 from trainer.run.time_limit import Budget, Forecast, seconds_needed, why_not_begun
@@ -154,7 +154,7 @@ def _has_time(name: int | str, experiment: Experiment, saving: Saving, print_lin
     needed = seconds_needed(
         name,
         run=saving.run,
-        n_train=lambda fold: len(fold_rows(experiment, fold).train),
+        n_train=lambda fold: len(training_rows(experiment, fold).train),
         folds=range(experiment.plan.n_folds),
         before=saving.budget.before,
         max_epochs=experiment.recipe.settings.max_epochs,

@@ -55,7 +55,7 @@ def with_features(experiment: Experiment, fold: Fold, track: ShowProgress = no_p
     reason = why_not(recipe.fit, learner, data)
     if reason:
         return replace(fold, notes=(*fold.notes, f"the frozen backbone is run again in every epoch: {reason}"))
-    content = _content(experiment.samples.inputs)
+    content = _content(experiment.inputs)
     key = features_key(recipe, learner, fold.fitted, content)
     if key not in experiment.shared:
         experiment.shared[key] = kept_arrays(

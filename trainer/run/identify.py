@@ -28,6 +28,7 @@ from trainer.store.identity import PROCESSES, Identity, deciding_keys
 from trainer.system.fast_import import import_compiler_when_needed
 
 UNKNOWN = b"unknown: "
+PSEUDO = "pseudo-labels (sha256)"
 CHUNK_CELLS = 1 << 18  # turned into bytes at a time
 
 
@@ -38,6 +39,8 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
     length = {"max_epochs": keys.pop("max_epochs")}
     if depends_on_length(config):
         keys["max_epochs"] = length["max_epochs"]
+    if experiment.pseudo is None:
+        keys = {key: value for key, value in keys.items() if not key.startswith("pseudo.")}
     if config.executor.sync_batchnorm and n_processes(config.executor) > 1:
         keys["executor.sync_batchnorm"] = True
     keys["amp.dtype in force"] = show(recipe.level.dtype if recipe.level.computes_in_half else None)
@@ -48,6 +51,7 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
         "folds (fingerprint)": experiment.plan.fingerprint,
         "weights to start from (sha256)": None if recipe.start is None else recipe.start.file.sha256,
         **_pretrained(experiment, keys),
+        **({} if experiment.pseudo is None else {PSEUDO: sha256_of(experiment.pseudo.deciding())[0]}),
     }
     identity = {
         "config": keys,

@@ -36,6 +36,7 @@ from trainer.metrics.check import try_metrics
 from trainer.metrics.ordered import order_notes
 from trainer.run.baselines.quick_models import require_fitting
 from trainer.run.experiment import Candidate, Experiment, Loaders, Recipe, StartingWeights
+from trainer.run.pseudo_labels import PseudoLabels
 from trainer.run.rebuild import pretrained_file, unknown_tokens
 from trainer.run.source_hash import versions
 from trainer.run.steps.preflight import require_labels
@@ -77,7 +78,8 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
     column = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
     seeds = seeds_of(config.seed)
     once = config.cv if len(seeds) == 1 else replace(config.cv, fold=None)  # whose number is of the seeds' folds
-    plan = with_seeds(split_rows(once, samples, spec, column, plugins=config.plugins), seeds)
+    split = split_rows(once, samples, spec, column, plugins=config.plugins)
+    plan = with_seeds(split, seeds)
     require_fold(config.cv.fold, plan.n_folds)
     _require_metrics(config, samples, spec, plan)
     metrics = tuple(config.metrics.names) or spec.task.default_metrics
@@ -91,8 +93,19 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
         recipe,
         candidates=make_candidates(config, recipe) if is_nested(config.cv) else (),
         loaders=Loaders(config.num_workers, config.runtime.loader_timeout_seconds),
-        cache=Path(config.paths.cache or f"{config.paths.runs}/.cache"),
+        cache=Path(config.paths.cache_directory),
+        pseudo=_labels_of(config, samples, spec, split, plan.n_folds),
     )
+
+
+def _labels_of(
+    config: RunConfig, samples: Samples, spec: DataSpec, split: FoldPlan, n_folds: int
+) -> PseudoLabels | None:
+    if config.pseudo.path is None:
+        return None
+    from trainer.run.choose_pseudo import pseudo_labels  # it looks for copies: what that needs costs time
+
+    return pseudo_labels(config.pseudo, samples, spec, split, n_folds, Path(config.paths.cache_directory))
 
 
 def make_recipe(

@@ -11,10 +11,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from trainer.config.bounds import bound_problems
 from trainer.config.build import arguments, check_section, resolve_target
 from trainer.config.cv import STRATEGIES, CvConfig
-from trainer.config.grid import candidates, grid_problems
+from trainer.config.grid import candidates, grid_problems, is_nested
 from trainer.config.home import given_paths
 from trainer.config.keys import values_text
 from trainer.config.plugins import plugin_problems
+from trainer.config.pseudo import pseudo_problems
 from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, FitConfig, InitConfig, RunConfig
 from trainer.config.search import NONE
 from trainer.config.search_space import space_problems
@@ -70,6 +71,7 @@ def _problems(config: RunConfig) -> list[str]:
         problems += tracker_problems(config.tracker, config.plugins)
         problems += trick_problems(config.tricks, config.plugins)
     problems += override_problems(config.amp)
+    problems += pseudo_problems(config.pseudo, nested=is_nested(config.cv), searched=config.search.name != NONE)
     problems += _device_problems(config.device)
     no_paths = _path_problems(config)
     problems += no_paths or _init_problems(config.init.path)

@@ -13,7 +13,7 @@ from typing import Any
 from trainer.config.keys import flatten
 from trainer.errors import CheckpointError
 
-FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.path, cv.path) are known by their content
+FREE_KEYS = (  # cannot alter the numbers; files (data.path, init.path, pseudo.path, ...) are known by their content
     "run",
     "resume",
     "force_resume",
@@ -26,6 +26,8 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, data.images, init.p
     "data.images",
     "data.preprocess.memory",
     "init.path",
+    "pseudo.path",
+    "pseudo.teacher",
     "device",
     "num_workers",
     "audit",

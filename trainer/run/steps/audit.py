@@ -8,12 +8,14 @@ from rich.console import Console
 from trainer.audit.checks.sides import as_dates
 from trainer.audit.findings import Finding, count
 from trainer.audit.measure import measure, not_measured
+from trainer.audit.pseudo_chain import pseudo_findings
 from trainer.audit.run import audit
 from trainer.data.samples import DataSpec, Images, Inputs, Samples
 from trainer.errors import DataError
 from trainer.folds.each_seed import of_one_seed
 from trainer.folds.plan import FoldPlan
 from trainer.report.audit_table import show
+from trainer.run.experiment import Experiment
 from trainer.wording.lists import first_few
 
 MOST_TEXTS = 50_000  # more are searched for near copies only under audit=strict and by ``foldwise audit``
@@ -68,6 +70,22 @@ def audit_start(
         gaps = measure(samples, spec, plan.fold_of_row, train_rows=train_rows, times_N=times_N)
         worth = [*(gap.to_finding() for gap in gaps), *not_measured(samples)]
         show(worth, console, title="What the leak is worth")
+        raise DataError(refusal(leaks))
+    return [finding.to_dict() for finding in findings]
+
+
+def pseudo_start(experiment: Experiment, *, mode: str, console: Console) -> list[dict[str, Any]]:
+    """Show whether the run's pseudo-labels leak, as ``trainer.audit.pseudo_chain`` proves it; return it as values.
+
+    Raises:
+        DataError: ``audit=strict`` and they do.
+    """
+    facts = None if experiment.pseudo is None else experiment.pseudo.facts
+    findings = [] if mode == "off" else pseudo_findings(facts, experiment.plan)
+    if findings:
+        show(findings, console)
+    leaks = [finding for finding in findings if finding.severity == "leak"]
+    if mode == "strict" and leaks:
         raise DataError(refusal(leaks))
     return [finding.to_dict() for finding in findings]
 

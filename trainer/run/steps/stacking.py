@@ -84,6 +84,8 @@ def require_stackable(experiment: Experiment) -> None:
         raise NotStackable(f"on {recipe.device.type} the folds are trained one by one")
     if is_nested(experiment.cv):
         raise NotStackable("inner folds pick what each fold is trained with")
+    if experiment.pseudo is not None:
+        raise NotStackable("each fold has pseudo-labels of its own")
     if recipe.compile:
         raise NotStackable("runtime.compile compiles a fold's model")
     if recipe.level.backend != "native":
