@@ -14,6 +14,8 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from trainer.cli.ablate import EXAMPLES as ABLATE_EXAMPLES
+from trainer.cli.ablate import ablate
 from trainer.cli.audit import EXAMPLES as AUDIT_EXAMPLES
 from trainer.cli.audit import audit
 from trainer.cli.blend import EXAMPLES as BLEND_EXAMPLES
@@ -77,6 +79,7 @@ COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (export, EXPORT_EXAMPLES),
     (serve, SERVE_EXAMPLES),
     (compare, COMPARE_EXAMPLES),
+    (ablate, ABLATE_EXAMPLES),
     (table, TABLE_EXAMPLES),
     (runs, RUNS_EXAMPLES),
     (split, SPLIT_EXAMPLES),
