@@ -16,7 +16,7 @@ from trainer.inference.new_rows import Asked, Block, open_new_rows
 from trainer.inference.predict import outputs_of
 from trainer.inference.predictor import open_predictor
 from trainer.inference.trained import threads_of
-from trainer.run.unlabelled import Labelled, kept_in
+from trainer.run.teacher import Labelled, kept_in
 from trainer.run.validate import check_config
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from trainer.folds.plan import FoldPlan
 from trainer.run.copies import RunCopy, open_copy
 from trainer.run.pseudo_labels import FoldLabels, PseudoLabels
 from trainer.run.steps.audit import most_near
-from trainer.run.unlabelled import Labelled, done_of, read_labelled
+from trainer.run.teacher import Labelled, done_of, read_labelled
 from trainer.store.own_files import ALL
 from trainer.wording.lists import first_few
 
