@@ -10,6 +10,7 @@ from scipy.stats import t
 from tests.inference.run_cases import text_options
 from trainer.cli import ablate as command
 from trainer.cli.main import main
+from trainer.config.schema import RunConfig
 from trainer.errors import NonFiniteError
 from trainer.evidence.not_defined import NotDefined
 from trainer.evidence.resampled_t import FoldSpread
@@ -36,24 +37,24 @@ def printed(folder: Path) -> str:
         wide.setenv("COLUMNS", "200")
         shown = []
         patch.setattr(command, "_show", lambda *given: shown.append(given))
-        assert main(["ablate", "--tricks", "fgm,ema", "--name", "x", *options_of(folder)]) == 0
+        assert main(["ablate", "--tricks", "fgm,awp", "--name", "x", *options_of(folder)]) == 0
     return str(shown[0])
 
 
 def test_each_trick_is_trained_alone_against_none(folder: Path, printed: str) -> None:
     runs = {
         name: json.loads((folder / "runs" / name / "manifest.json").read_text())
-        for name in ("x-none", "x-fgm", "x-ema")
+        for name in ("x-none", "x-fgm", "x-awp")
     }
     tricks = {name: [one for one in facts["command"] if one.startswith("tricks=")] for name, facts in runs.items()}
-    assert tricks == {"x-none": ["tricks=none"], "x-fgm": ["tricks=[fgm]"], "x-ema": ["tricks=[ema]"]}
+    assert tricks == {"x-none": ["tricks=none"], "x-fgm": ["tricks=[fgm]"], "x-awp": ["tricks=[awp]"]}
     assert len({facts["fingerprint"] for facts in runs.values()}) == 1
 
 
 @pytest.mark.parametrize("mode", [ADD, LEAVE_ONE_OUT])
 def test_gain_and_p_are_those_of_the_corrected_t_test_with_holm(folder: Path, printed: str, mode: str) -> None:
-    runs = {name: folder / "runs" / f"x-{name}" for name in ("none", "fgm", "ema")}
-    found = effects(runs["none"], {"fgm": runs["fgm"], "ema": runs["ema"]}, {}, mode)
+    runs = {name: folder / "runs" / f"x-{name}" for name in ("none", "fgm", "awp")}
+    found = effects(runs["none"], {"fgm": runs["fgm"], "awp": runs["awp"]}, {}, mode)
     folds = {name: np.array(read_cv_json(run / "cv.json").metrics["log_loss"].folds) for name, run in runs.items()}
     sign, raw = (1 if mode == ADD else -1), []
     for effect in found:
@@ -74,33 +75,32 @@ def test_runs_that_are_there_are_not_trained_again(folder: Path, printed: str, m
     monkeypatch.setattr(command, "_show", lambda *_: None)
     before = [(path, path.stat().st_mtime_ns) for path in sorted((folder / "runs").glob("x-*/fold_*/DONE"))]
     monkeypatch.setattr("trainer.run.fold_job.fold_steps", lambda *_, **__: pytest.fail("trained again"))
-    assert main(["ablate", "--tricks", "fgm,ema", "--name", "x", *options_of(folder)]) == 0
+    assert main(["ablate", "--tricks", "fgm,awp", "--name", "x", *options_of(folder)]) == 0
     assert before == [(path, path.stat().st_mtime_ns) for path, _ in before]
 
 
 def test_leave_one_out_trains_all_against_all_but_one(monkeypatch: pytest.MonkeyPatch) -> None:
     trained = []
-    monkeypatch.setattr(command, "_train", lambda tricks, name, _: trained.append(list(tricks)) or Path(name))
+    monkeypatch.setattr(command, "_train", lambda config, _: trained.append(list(config.tricks)))
     monkeypatch.setattr(command, "_show", lambda *_: None)
-    assert main(["ablate", "--tricks", "a,b,c", "--mode", "leave-one-out"]) == 0
-    assert trained == [["a", "b", "c"], ["b", "c"], ["a", "c"], ["a", "b"]]
+    assert main(["ablate", "--tricks", "awp,rdrop,swa", "--mode", "leave-one-out"]) == 0
+    assert trained == [["awp", "rdrop", "swa"], ["rdrop", "swa"], ["awp", "swa"], ["awp", "rdrop"]]
 
 
 def test_a_trick_whose_run_diverges_is_dropped_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def train(tricks: list[str], name: str, _: object) -> Path:
-        if tricks == ["a"]:
+    def train(config: RunConfig, _: object) -> None:
+        if list(config.tricks) == ["sam"]:
             raise NonFiniteError("the training loss is nan")
-        return Path(command._run_name(tricks, name))
 
     shown = []
     monkeypatch.setattr(command, "_train", train)
     monkeypatch.setattr(command, "_show", lambda *given: shown.append(given))
-    assert main(["ablate", "--tricks", "a,b"]) == 0
+    assert main(["ablate", "--tricks", "sam,swa"]) == 0
     runs, failed = shown[0][2]
-    assert [run.name for run in runs] == ["ablate-none", "ablate-a", "ablate-b"]
-    assert failed == {"a": "its run diverged"}
-    found = effects(runs[0], {"a": runs[1]}, failed, ADD)
-    assert effect_rows(found) == [("a", "-", "-", "-", "-", "-", "drop: its run diverged")]
+    assert [run.name for run in runs] == ["ablate-none", "ablate-sam", "ablate-swa"]
+    assert failed == {"sam": "its run diverged"}
+    found = effects(runs[0], {"sam": runs[1]}, failed, ADD)
+    assert effect_rows(found) == [("sam", "-", "-", "-", "-", "-", "drop: its run diverged")]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_the_rule_of_what_is_kept(gain: FoldSpread | NotDefined, p: float, verdi
         (["--tricks", "fgm", "run=a1"], "run=a1: the runs of an ablation"),
         (["--tricks", "fgm", "--mode", "all"], "must be add or leave-one-out"),
         (["--tricks", "fgm", "--mode", "leave-one-out"], "needs two tricks"),
-        (["--tricks", "fgn"], "tricks=[fgn]"),
+        (["--tricks", "awp,fgn"], "tricks=fgn: no such tricks: did you mean 'fgm'?"),
     ],
 )
 def test_what_cannot_be_is_refused(typed: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

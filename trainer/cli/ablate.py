@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trainer.cli.train import run as train_run
-from trainer.errors import ConfigError, FoldwiseError, Interrupted, NonFiniteError
+from trainer.errors import ConfigError, Interrupted, NonFiniteError
 
 if TYPE_CHECKING:
+    from trainer.config.compose import Launch
+    from trainer.config.schema import RunConfig
     from trainer.inference.ablation import Effect
 
 EXAMPLES = """\b
@@ -62,35 +64,39 @@ def _trained(names: Sequence[str], mode: str, name: str, options: Sequence[str])
     """Train the reference and one run per trick; return their directories, and the tricks whose run failed."""
     combinations: list[list[str]] = [[] if mode == "add" else [*names]]
     combinations += [[one] if mode == "add" else [other for other in names if other != one] for one in names]
+    composed = [
+        _composed(combination, name, options) for combination in combinations
+    ]  # a mistake comes before training
     runs, failed = list[Path](), dict[str, str]()
-    for place, combination in enumerate(combinations):
+    for place, (config, launch) in enumerate(composed):
+        runs.append(Path(config.paths.runs) / str(config.run))
         try:
-            runs.append(_train(combination, name, options))
+            _train(config, launch)
         except NonFiniteError:
             if place == 0:
                 raise
             failed[names[place - 1]] = "its run diverged"
-            runs.append(Path(_run_name(combination, name)))
     return runs, failed
 
 
-def _train(combination: Sequence[str], name: str, options: Sequence[str]) -> Path:
+def _composed(combination: Sequence[str], name: str, options: Sequence[str]) -> "tuple[RunConfig, Launch]":
     from trainer.config.compose import compose_run
-    from trainer.config.help import INSTALLED_DOOR
     from trainer.run.validate import check_config
 
     tricks = f"tricks=[{','.join(combination)}]" if combination else "tricks=none"
     config, launch = compose_run([*options, tricks, f"run={_run_name(combination, name)}"], check_config)
+    check_config(config)
+    return config, launch
+
+
+def _train(config: "RunConfig", launch: "Launch") -> None:
+    from trainer.config.help import INSTALLED_DOOR
+
     try:
         train_run(config, launch, INSTALLED_DOOR)
     except Interrupted as stop:
         stop.advice = "; the same command goes on"
         raise
-    except FoldwiseError as error:
-        if not isinstance(error, NonFiniteError):
-            error.args = (f"{tricks}: {error}",)
-        raise
-    return Path(config.paths.runs) / str(config.run)
 
 
 def _run_name(combination: Sequence[str], name: str) -> str:

@@ -141,7 +141,7 @@ def _require_fitting(section: PseudoConfig, teacher: RunCopy, spec: DataSpec, sp
     place = f"pseudo.teacher={teacher.directory}"
     if not spec.task.one_class_each:
         raise ConfigError(f"pseudo.path: a {spec.task} task has no pseudo-labels: they are for rows of one class each")
-    if teacher.task != spec.task or tuple(teacher.facts["classes"]) != tuple(spec.classes):
+    if not spec.task.fits(teacher.task.name) or tuple(teacher.facts["classes"]) != tuple(spec.classes):
         there = f"{teacher.task} of {first_few(list(teacher.facts['classes']), 5)}"
         raise ConfigError(f"{place}: is {there}, this run {spec.task} of {first_few(list(spec.classes), 5)}")
     if unknown := [name for name in section.thresholds if name not in spec.classes]:
