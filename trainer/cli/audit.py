@@ -11,7 +11,6 @@ from trainer.cli.columns import Drop, File, Texts, given_columns, require_label,
 from trainer.cli.flags import as_flags, columns_as_flags, fix_as_flags, named_as_flags
 from trainer.data.columns.options import ColumnOptions
 from trainer.errors import ConfigError, DataError
-from trainer.store.run_files import is_run
 from trainer.system.paths import PathText
 
 if TYPE_CHECKING:
@@ -104,6 +103,7 @@ def audit(
 def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
     from trainer.audit.standalone import audit_arrays, audit_file, audit_images
     from trainer.data.images.array_files import named_as_arrays
+    from trainer.store.run_files import is_run
 
     names_images = bool(what.images or what.image_file)
     if is_run(Path(what.file)):
