@@ -13,6 +13,7 @@ from trainer.config.budget import BudgetConfig
 from trainer.config.cv import CvConfig
 from trainer.config.executor import ExecutorConfig
 from trainer.config.pseudo import PseudoConfig
+from trainer.config.sampler import SamplerConfig
 from trainer.config.search import SearchConfig
 from trainer.system.paths import PATH
 from trainer.wording.translations import N_
@@ -237,5 +238,6 @@ class RunConfig:
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
     tracker: dict[str, Any] = field(default_factory=dict)  # name -> section with _target_
     tricks: dict[str, Any] = field(default_factory=dict)  # likewise

@@ -28,6 +28,7 @@ class FitSettings:
         unfreeze_layers: layers of the backbone thawed per epoch after that, from the top; None = all at once.
         mixup_alpha: of MixUp's Beta distribution; 0 = off.
         cutmix_alpha: of CutMix's.
+        sampler_power: that rows are drawn by (``trainer.data.loading.samplers``); None = each once.
     """
 
     max_epochs: int
@@ -41,6 +42,7 @@ class FitSettings:
     unfreeze_layers: int | None = None
     mixup_alpha: float = 0.0
     cutmix_alpha: float = 0.0
+    sampler_power: float | None = None
 
     def steps_per_epoch(self, n_rows: int) -> int:
         """Return the optimizer steps of one epoch over ``n_rows`` rows."""

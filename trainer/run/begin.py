@@ -30,6 +30,7 @@ from trainer.run.resume import (
     wanted_folds,
 )
 from trainer.run.steps.audit import as_message, audit_start, pseudo_start
+from trainer.run.steps.drawn_classes import drawing_notes
 from trainer.run.steps.inner_folds import nested_start
 from trainer.run.steps.preflight import preflight_start
 from trainer.run.steps.profile import profile_start
@@ -117,6 +118,7 @@ def begin(config: RunConfig, launch: Launch, given: Given | None = None) -> Begu
     told = () if experiment.pseudo is None else experiment.pseudo.notes
     idle = [
         *told,
+        *drawing_notes(config.sampler, experiment),
         *idle_options(config, launch.command),
         *idle_here(config, fold),
         *batchnorm_notes(config, experiment, fold),

@@ -49,6 +49,7 @@ class Recipe:
         start: weights to start from; None = fresh ones.
         compile: whether the model is called through torch.compile.
         tricks: sections by name, each with ``_target_``.
+        correct_prior: whether probabilities are put back to the shares of the classes before rows were drawn.
     """
 
     sections: Mapping[str, Mapping[str, Any]]
@@ -60,6 +61,7 @@ class Recipe:
     start: StartingWeights | None = None
     compile: bool = False
     tricks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    correct_prior: bool = False
 
     def with_settings(self, **changes: Any) -> "Recipe":
         """Return the recipe with other settings of the loop."""

@@ -23,6 +23,7 @@ from trainer.engine.sharded import shard
 from trainer.engine.sync_batchnorm import synchronise
 from trainer.engine.tricked import Tricks
 from trainer.errors import ConfigError
+from trainer.losses.prior import PriorCorrected
 from trainer.models.adapt import adapt_calls
 from trainer.run.experiment import Recipe
 from trainer.run.fold import Fold
@@ -151,6 +152,8 @@ def build_loss(recipe: Recipe, counted: Mapping[str, Any]) -> Any:
             f"loss: {section['_target_']} has no method {' and no '.join(lacking)}\n"
             + "\n".join(LOSS_METHODS[name] for name in lacking)
         )
+    if recipe.correct_prior and recipe.settings.sampler_power is not None:
+        loss.to_proba = PriorCorrected(loss.to_proba, counted["class_counts"], recipe.settings.sampler_power)
     return loss.to(recipe.device)
 
 

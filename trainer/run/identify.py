@@ -13,6 +13,7 @@ import torch
 
 from trainer.config.executor import n_processes
 from trainer.config.grid import is_nested
+from trainer.config.sampler import NONE
 from trainer.config.schema import RunConfig
 from trainer.data.samples import Samples
 from trainer.data.sources.in_memory import Given
@@ -41,6 +42,8 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
         keys["max_epochs"] = length["max_epochs"]
     if experiment.pseudo is None:
         keys = {key: value for key, value in keys.items() if not key.startswith("pseudo.")}
+    if config.sampler.name == NONE:
+        keys = {key: value for key, value in keys.items() if not key.startswith("sampler.")}
     if config.executor.sync_batchnorm and n_processes(config.executor) > 1:
         keys["executor.sync_batchnorm"] = True
     keys["amp.dtype in force"] = show(recipe.level.dtype if recipe.level.computes_in_half else None)

@@ -118,6 +118,7 @@ def make_recipe(
         patience_epochs=config.fit.patience_epochs,
         metrics=metrics,
         seed=seeds_of(config.seed)[0],
+        sampler_power=config.sampler.power_in_force,
         **fit_values(config.fit),
     )
     return Recipe(
@@ -130,6 +131,7 @@ def make_recipe(
         None if init is None else StartingWeights(init, config.init.min_match, config.init.prefix),
         config.runtime.compile,
         config.tricks,
+        config.sampler.correct_prior,
     )
 
 

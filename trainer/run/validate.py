@@ -16,6 +16,7 @@ from trainer.config.home import given_paths
 from trainer.config.keys import values_text
 from trainer.config.plugins import plugin_problems
 from trainer.config.pseudo import pseudo_problems
+from trainer.config.sampler import sampler_problems
 from trainer.config.schema import OPEN_SECTIONS, CheckpointConfig, FitConfig, InitConfig, RunConfig
 from trainer.config.search import NONE
 from trainer.config.search_space import space_problems
@@ -71,6 +72,7 @@ def _problems(config: RunConfig) -> list[str]:
         problems += tracker_problems(config.tracker, config.plugins)
         problems += trick_problems(config.tricks, config.plugins)
     problems += override_problems(config.amp)
+    problems += sampler_problems(config.sampler, config.loss)
     problems += pseudo_problems(config.pseudo, nested=is_nested(config.cv), searched=config.search.name != NONE)
     problems += _device_problems(config.device)
     no_paths = _path_problems(config)
@@ -282,6 +284,8 @@ def check_data(config: RunConfig, spec: DataSpec) -> None:
         problems.append(f"cv.bins={config.cv.bins} has no effect on a {spec.task} task: leave it out")
     if not spec.task.has_classes and config.cv.rare != CvConfig().rare:
         problems.append(f"cv.rare={config.cv.rare} has no effect on a {spec.task} task: leave it out")
+    if config.sampler.power_in_force is not None and not spec.task.one_class_each:
+        problems.append(f"sampler={config.sampler.name} draws rows by their class, and a {spec.task} task has none")
     problems += check_names(config.metrics.names, spec.task, config.plugins)
     if problems:
         raise ConfigError.from_problems(problems)
