@@ -153,7 +153,8 @@ def build_loss(recipe: Recipe, counted: Mapping[str, Any]) -> Any:
             + "\n".join(LOSS_METHODS[name] for name in lacking)
         )
     if recipe.correct_prior and recipe.settings.sampler_power is not None:
-        loss.to_proba = PriorCorrected(loss.to_proba, counted["class_counts"], recipe.settings.sampler_power)
+        own: Any = loss
+        own.to_proba = PriorCorrected(own.to_proba, counted["class_counts"], recipe.settings.sampler_power)
     return loss.to(recipe.device)
 
 
