@@ -26,7 +26,7 @@ Mode = Annotated[
     typer.Option(metavar="MODE", help="add: each alone against none; leave-one-out: all against all but one"),
 ]
 Name = Annotated[
-    str, typer.Option(metavar="NAME", help="runs are called NAME-none, NAME-fgm, ...; those there are used")
+    str, typer.Option(metavar="WORD", help="runs are called NAME-none, NAME-fgm, ...; those there are used")
 ]
 Metric = Annotated[str | None, typer.Option(metavar="METRIC", help="to compare by; default: the first of the runs")]
 Options = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="options of every run")]
