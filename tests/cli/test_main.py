@@ -89,9 +89,10 @@ def test_an_exit_in_a_users_code_never_ends_a_command_as_if_it_were_done(monkeyp
     assert "sys.exit(0) was called" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "command", [name for name in NAMES if name not in ("kubernetes", "ablate")]
-)  # in a pod; of the runs' options
+WITHOUT_PATHS = ("kubernetes", "ablate")  # its paths are in a pod; they are among the options of its runs
+
+
+@pytest.mark.parametrize("command", [name for name in NAMES if name not in WITHOUT_PATHS])
 def test_every_path_on_the_command_line_may_begin_with_the_home_directory(command, monkeypatch):
     monkeypatch.setenv("HOME", "/users/me")
     [function] = [one for one, _ in COMMANDS if one.__name__ == command]
