@@ -141,5 +141,5 @@ def _keep(call: _Call, gradient: Tensor) -> None:
 
 def _row_norms(tensor: Tensor) -> Tensor:
     """Return the L2 norm of each row (B, 1, ..., 1), 1 where it is 0."""
-    norm = torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.ndim)), keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.ndim)), keepdim=True)
     return norm + (norm == 0)
