@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import ConfigError
-from trainer.models.contract import Layered
 from trainer.tricks.contract import Setting
 
 
@@ -86,7 +85,8 @@ def draw(layer: nn.Module, spread: float | None) -> None:
 
 def _top_layers(setting: Setting, wanted: int) -> list[nn.Module]:
     kind = type(setting.model).__name__
-    if not isinstance(setting.model, Layered):
+    layers = getattr(setting.model, "layers", None)
+    if not callable(layers) or not hasattr(setting.model, "head"):
         raise ConfigError(
             f"tricks=reinit draws the top layers anew, and {kind} has no method layers() with a head above them\n"
             "write layers(self), input first (trainer/models/contract.py), or leave reinit out"
@@ -96,7 +96,7 @@ def _top_layers(setting: Setting, wanted: int) -> list[nn.Module]:
             f"tricks=reinit draws pretrained layers anew, and those of {kind} are fresh: nothing would change\n"
             "set init.path or model.pretrained, or leave reinit out"
         )
-    found = [layer for layer in setting.model.layers() if any(True for _ in layer.parameters())]
+    found = [layer for layer in layers() if any(True for _ in layer.parameters())]
     if wanted >= len(found):
         raise ConfigError(
             f"tricks.reinit.layers={wanted}: {kind} has {len(found)} layers, and the first is to keep its weights\n"
