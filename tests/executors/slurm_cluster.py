@@ -58,6 +58,12 @@ NodeName=n[1-3] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] CPU
 PartitionName=main Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=10
 PartitionName=high Nodes=n[1-3] MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 """
+LIMITED = {
+    "proctrack/linuxproc": "proctrack/cgroup",
+    "task/none": "task/cgroup",
+    "=CR_Core\n": "=CR_Core_Memory\n",
+}
+CGROUP_CONFIG = "CgroupAutomount=no\nCgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n"
 
 
 @dataclass(frozen=True)
@@ -90,8 +96,8 @@ def is_there() -> bool:
 
 
 @contextmanager
-def cluster(place: Path) -> Iterator[Cluster]:
-    """Start a cluster, and end it with the block."""
+def cluster(place: Path, *, cgroups: bool = False) -> Iterator[Cluster]:
+    """Start a cluster, and end it with the block; with ``cgroups`` (version 1) a job gets no more memory than asked."""
     for folder in ("state", *(f"spool/{node}" for node in NODES)):
         (place / folder).mkdir(parents=True)
     place.chmod(0o755)
@@ -101,6 +107,10 @@ def cluster(place: Path) -> Iterator[Cluster]:
     port, first = _free_port(), _free_port()
     host = socket.gethostname().partition(".")[0]
     config = CONFIG.format(place=place, host=host, port=port, first=first, last=first + len(NODES) - 1)
+    if cgroups:
+        for plain, limited in LIMITED.items():
+            config = config.replace(plain, limited)
+        (place / "cgroup.conf").write_text(CGROUP_CONFIG)
     (place / "slurm.conf").write_text(config)
     up = Cluster(place, {"SLURM_CONF": str(place / "slurm.conf")})
     files = [f"--{name}-file={place / f'munge.{name}'}" for name in ("key", "pid", "log", "seed")]

@@ -3,13 +3,16 @@
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 
 import pytest
 
+from tests.places import REPOSITORY
 from trainer.executors.contract import FoldJob
-from trainer.executors.fold_command import RunFold, last_line, log_path, read_attempt
+from trainer.executors.fold_command import RunFold, last_line, log_path, may_try_again, read_attempt
+from trainer.system.resources import MEMORY_FILES, _groups
 
 WAITS = """
 import signal, sys
@@ -42,6 +45,54 @@ def test_words_and_end_of_a_command_are_kept(job, tmp_path):
 def test_a_command_that_says_nothing_is_known_by_its_last_lines(job, tmp_path):
     assert RunFold(job("import os; print('a'); print('b', flush=True); os.kill(os.getpid(), 9)"))() == -9
     assert read_attempt(tmp_path, 0).said == "a\nb"
+
+
+IN_GROUP = """
+import sys
+from pathlib import Path
+from trainer.executors.contract import FoldJob
+from trainer.executors.fold_command import RunFold
+
+group, run, code = sys.argv[1:]
+(Path(group) / "cgroup.procs").write_text("0")
+RunFold(FoldJob(0, (sys.executable, "-c", code), Path(run), Path(run)))()
+"""
+
+
+@pytest.fixture
+def small_group():
+    """A control group of 128 MiB within that of the tests."""
+    found = [(_groups(mount)[0] / "foldwise-tests", limit) for mount, limit, *_ in MEMORY_FILES]
+    for group, limit in reversed(found):
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            if (group / limit).exists():
+                (group / limit).write_text(str(128 << 20))
+                yield group
+                return
+        except OSError:
+            pass  # it is not this user's to limit
+        finally:
+            group.rmdir()
+    pytest.skip("no control group with a limit of memory can be made here")
+
+
+@pytest.mark.parametrize("end", ["itself", "a worker"])
+def test_what_the_kernel_kills_for_memory_is_called_that(small_group, tmp_path, end):
+    """Itself, or a process of its own, for which it ends with an error that is final otherwise."""
+    (tmp_path / "folds.json").touch()
+    takes = "held = bytearray(b'x') * (1 << 28)"
+    if end == "a worker":
+        takes = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {takes!r}]) == -9)"
+    command = [sys.executable, "-c", IN_GROUP, str(small_group), str(tmp_path), takes]
+    subprocess.run(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, check=True, timeout=120)
+    last = read_attempt(tmp_path, 0)
+    assert (last.code, last.lacked) == (-9 if end == "itself" else 1, "out of memory (limit 0.125 GiB)")
+    assert may_try_again(last.code, last.lacked)
+    assert may_try_again(last.code) is (end == "itself")
 
 
 def test_a_machine_that_does_not_see_the_run_says_so(job, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 
 from tests.executors import slurm_cluster
 from tests.executors.slow_run import OPTIONS, SLOW, ended, foldwise, oof, training, wait_for
+from trainer.config.executor import ExecutorConfig
+from trainer.executors.contract import FoldJob
 from trainer.executors.fold_command import read_attempt
+from trainer.executors.slurm import Slurm
 
 pytestmark = pytest.mark.slurm
 
@@ -172,6 +176,24 @@ def test_a_job_that_is_killed_is_started_again(begin, place, alone):
     assert (code, err) == (0, ""), out
     assert "fold 2: killed by signal 9 (out of memory?); submitted again (1 of 3)" in out
     assert oof(place, "killed") == alone
+
+
+@pytest.mark.skipif(not Path("/sys/fs/cgroup/memory").is_dir(), reason="Slurm 22 limits memory by cgroups of version 1")
+def test_a_job_that_takes_more_memory_than_it_has_is_called_that(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/folds.json").touch()
+    takes = "held = bytearray(b'x') * (1 << 29)"
+    worker = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {takes!r}]) == -9)"
+    commands = [(sys.executable, "-c", code) for code in (takes, worker, "print('well')")]
+    jobs = [FoldJob(fold, command, tmp_path / "run", tmp_path) for fold, command in enumerate(commands)]
+    with slurm_cluster.cluster(tmp_path, cgroups=True) as limited:
+        monkeypatch.setenv("SLURM_CONF", limited.environment["SLURM_CONF"])
+        engine = Slurm(ExecutorConfig(name="slurm", memory_gib=0.25))
+        ids = engine.submit(jobs)
+        wait_for(lambda: {state.state for state in engine.states(ids).values()} == {"gone"})
+    ends = [read_attempt(tmp_path / "run", fold) for fold in range(3)]
+    lacked = "out of memory (limit 0.25 GiB)"
+    assert [(end.code, end.lacked) for end in ends] == [(-9, lacked), (1, lacked), (0, "")]
 
 
 def test_a_fold_that_fails_is_told_and_not_tried_again(begin, place):

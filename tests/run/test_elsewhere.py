@@ -1,6 +1,7 @@
 """Folds as jobs of an engine: here one whose jobs are threads of this process; tests/executors has a real Slurm."""
 
 import hashlib
+import itertools
 import sys
 import threading
 from types import SimpleNamespace
@@ -81,11 +82,11 @@ def follow(tmp_path, monkeypatch):
     done = lambda run, folds, epochs: [SimpleNamespace(fold=f, done=(run / f"fold_{f}/ok").exists()) for f in folds]  # noqa: E731
     monkeypatch.setattr(elsewhere, "survey", done)
 
-    def start(code, engine):
+    def start(code, engine, printed=None):
         job = FoldJob(0, (sys.executable, "-c", code), tmp_path, tmp_path)
         monkeypatch.setattr(elsewhere, "fold_job", lambda *_: job)
         monkeypatch.setitem(elsewhere.ENGINES, "slurm", engine)
-        printed = []
+        printed = [] if printed is None else printed
         executor = ExecutorConfig(name="slurm", max_restarts=2)
         Elsewhere(printed.append).train([Wanted(tmp_path, SimpleNamespace(command=()), executor, 3, (0,))])
         return printed
@@ -108,6 +109,21 @@ def test_a_job_that_is_killed_every_time_is_given_up(follow, tmp_path):
     assert lines[0].startswith("fold 0: killed by signal 9 (out of memory?), for the 3. time: ")
     assert len(lines) <= 5
     assert read_attempt(tmp_path, 0).number == 3
+
+
+def test_a_job_whose_worker_the_kernel_kills_for_memory_is_started_again_and_what_helps_is_said(follow, monkeypatch):
+    kills = itertools.count()  # one more each time it is asked for; test_fold_command has real ones
+    monkeypatch.setattr("trainer.executors.fold_command.killed_for_memory", lambda: next(kills))
+    monkeypatch.setattr("trainer.executors.fold_command.memory_limit_bytes", lambda: 4 << 30)
+    printed = []
+    with pytest.raises(CheckpointError) as failed:
+        follow("import sys; sys.exit(1)", Threads(), printed)
+    helps = "executor.memory_gib=... asks for more, a smaller batch_size with fit.accumulate_steps takes less"
+    assert f"fold 0: out of memory (limit 4 GiB); submitted again (1 of 2); {helps}" in printed
+    assert "fold 0: out of memory (limit 4 GiB); submitted again (2 of 2)" in printed
+    lines = str(failed.value).splitlines()
+    assert lines[0].startswith("fold 0: out of memory (limit 4 GiB), for the 3. time: ")
+    assert lines[1] == helps
 
 
 def test_what_another_try_would_not_mend_is_told_in_the_words_of_the_job(follow, tmp_path):

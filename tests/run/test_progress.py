@@ -55,7 +55,7 @@ def test_each_fold_is_told_with_what_is_known_of_its_job(run, capsys):
     assert [fold["state"] for fold in found["folds"]] == [
         "done",
         "absent; its job is waiting (Resources)",
-        "absent; its last job ended with exit code 5",
+        "absent; its last job: ended with exit code 5",
     ]
     assert [fold["tries"] for fold in found["folds"]] == [0, 0, 2]
     assert [one["run"] for one in status(capsys, "runs")] == ["runs/a1"]

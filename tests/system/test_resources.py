@@ -3,7 +3,7 @@ import os
 import pytest
 
 from trainer.system import resources
-from trainer.system.resources import available_bytes, own_bytes, usable_cores
+from trainer.system.resources import available_bytes, killed_for_memory, memory_limit_bytes, own_bytes, usable_cores
 
 KIB = 1024
 
@@ -57,6 +57,28 @@ def test_control_groups_of_version_1_count_too(made):
     made("cgroup/memory/memory.usage_in_bytes", f"{3000 * KIB}\n")
     made("cgroup/memory/memory.stat", f"inactive_file 1\ntotal_inactive_file {300 * KIB}\n")
     assert available_bytes() == 1300 * KIB
+
+
+@pytest.mark.parametrize(
+    ("groups", "file"),
+    [("0::/job_7\n", "cgroup/job_7/memory.events"), ("4:memory:/job_7\n", "cgroup/memory/job_7/memory.oom_control")],
+)
+def test_what_was_killed_for_memory_is_counted_by_the_group_or_else_by_the_machine(made, groups, file):
+    assert (killed_for_memory(), memory_limit_bytes()) == (0, None)
+    made("proc/self/cgroup", groups)
+    made("proc/vmstat", "nr_free_pages 7\noom_kill 9\n")
+    assert killed_for_memory() == 9
+    made(file, "oom 5\nunder_oom 0\noom_kill 2\noom_group_kill 0\n")
+    assert killed_for_memory() == 2
+
+
+def test_the_limit_is_the_tightest_of_the_groups(made):
+    made("proc/self/cgroup", "4:memory:/job_7\n0::/job_7\n")
+    made("cgroup/memory/job_7/memory.limit_in_bytes", f"{0x7FFFFFFFFFFFF000}\n")
+    made("cgroup/job_7/memory.max", "max\n")
+    assert memory_limit_bytes() is None
+    made("cgroup/memory/memory.limit_in_bytes", f"{300 * KIB}\n")
+    assert memory_limit_bytes() == 300 * KIB
 
 
 def test_elsewhere_it_is_the_memory_of_the_machine(monkeypatch, tmp_path):

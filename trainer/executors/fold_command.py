@@ -23,11 +23,15 @@ from trainer.executors.contract import FoldJob
 from trainer.store.own_files import JOBS, MARK
 from trainer.system.files import make_directory, write_bytes
 from trainer.system.folders import read_file
+from trainer.system.resources import killed_for_memory, memory_limit_bytes
 from trainer.wording.translations import _
 
 MOST_LINES = 5
 TAIL_BYTES = 4096
 FINAL_CODES = (1, 2, 3, 4, 5)  # what another try would not mend: 6 may be the disk of one machine
+KILLED_CODES = (-signal.SIGKILL, 128 + signal.SIGKILL)
+OUT_OF_MEMORY = "out of memory"  # as Slurm has it too
+GIB = 1 << 30
 ASKED_CODES = (128 + signal.SIGINT, 128 + signal.SIGTERM)  # somebody has asked it to save and end
 TIED = """
 import ctypes, os, signal, sys
@@ -48,6 +52,7 @@ class Attempt:
         code: exit code of the command (minus the number of a signal that killed it); None while it runs, or where the
             job was lost with it.
         said: last words of the command, where it failed.
+        lacked: ``out of memory``, with the limit where there is one, where the kernel has killed some of its processes.
     """
 
     number: int
@@ -55,6 +60,7 @@ class Attempt:
     started: float
     code: int | None = None
     said: str = ""
+    lacked: str = ""
 
 
 class RunFold:
@@ -76,7 +82,7 @@ class RunFold:
         if notes:
             _note(job, attempt)
         with log_path(job.run, job.fold).open("ab") as log:
-            start = log.tell()
+            start, killed = log.tell(), killed_for_memory()
             command = _tied(job.command)
             self.child = subprocess.Popen(
                 command, cwd=job.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
@@ -85,7 +91,8 @@ class RunFold:
                 code = self.child.wait()
         if notes:
             said = _last_words(log_path(job.run, job.fold), start) if code else ""
-            _note(job, replace(attempt, code=code, said=said))
+            lacked = _out_of_memory(code) if killed_for_memory() > killed else ""
+            _note(job, replace(attempt, code=code, said=said, lacked=lacked))
         return code
 
     def checkpoint(self) -> Any:
@@ -125,9 +132,17 @@ class _passing_on:  # noqa: N801 a context manager, used like a function
             self.child.send_signal(number)
 
 
-def may_try_again(code: int) -> bool:
+def may_try_again(code: int, lacked: str = "") -> bool:
     """Return whether another try may mend what a command ended with: killed, say, or no room on a disk."""
-    return code != 0 and code not in (*FINAL_CODES, *ASKED_CODES)
+    return code != 0 and code not in ASKED_CODES and (bool(lacked) or code not in FINAL_CODES)
+
+
+def _out_of_memory(code: int) -> str:
+    """Say that memory ran out, in a job that ended so; without a limit of its own it may have been another's."""
+    limit = memory_limit_bytes()
+    if code == 0 or (limit is None and code not in KILLED_CODES):
+        return ""
+    return OUT_OF_MEMORY + (f" (limit {limit / GIB:.3g} GiB)" if limit else "")
 
 
 def _tied(command: tuple[str, ...]) -> tuple[str, ...]:

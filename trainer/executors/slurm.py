@@ -64,7 +64,7 @@ class Slurm:
         return [str(job.job_id) for job in made]
 
     def states(self, ids: Sequence[str]) -> Mapping[str, JobState]:
-        """Ask squeue; a job that it does not list is gone."""
+        """Ask squeue; a job that it does not list is gone, and sacct, where there is one, may know how it ended."""
         arrays = sorted({name.partition("_")[0] for name in ids})
         asked = ("squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%R", f"--jobs={','.join(arrays)}")
         try:
@@ -75,12 +75,27 @@ class Slurm:
             return dict.fromkeys(ids, JobState("unknown", _last_line(done.stderr)))
         rows = [line.split("|", 2) for line in done.stdout.splitlines() if line.count("|") >= 2]
         listed = {name: _job_state(word, reason) for name, word, reason in rows}
+        forgotten = [name for name in ids if name not in listed]
+        if forgotten:
+            listed |= _remembered(forgotten)
         return {name: listed.get(name, JobState("gone")) for name in ids}
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Cancel by scancel."""
         if ids:
             subprocess.run(["scancel", *ids], capture_output=True, timeout=ANSWER_SECONDS, check=False)
+
+
+def _remembered(ids: Sequence[str]) -> dict[str, JobState]:
+    """Return how jobs ended that squeue has forgotten, from the accounting; nothing where a cluster keeps none."""
+    asked = ("sacct", "--noheader", "--parsable2", "--allocations", "--format=JobID,State", f"--jobs={','.join(ids)}")
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    rows = [line.partition("|") for line in done.stdout.splitlines() if "|" in line]
+    ended = {name: _job_state(word.split(" ")[0], "") for name, _, word in rows}  # "CANCELLED by 1000"
+    return {name: state for name, state in ended.items() if state.state == "gone" and name in ids}
 
 
 def _parameters(config: ExecutorConfig, name: str) -> dict[str, Any]:

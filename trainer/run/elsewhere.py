@@ -20,7 +20,7 @@ from trainer.executors.fold_command import ASKED_CODES, FINAL_CODES, last_line, 
 from trainer.executors.ray_tasks import RayTasks
 from trainer.executors.slurm import Slurm
 from trainer.executors.torchrun import Torchrun
-from trainer.run.job_words import called, failure, how_it_ended, unanswered, where
+from trainer.run.job_words import called, failure, how_it_ended, unanswered, what_helps, where
 from trainer.run.jobs import Fold, Wanted, fold_job, note_submitted, submitted
 from trainer.run.torchrun_options import TORCHRUN, check_torchrun
 from trainer.store.fold_files import fold_directory
@@ -207,8 +207,9 @@ class Elsewhere:
         last = read_attempt(run, fold)
         began = last is not None and last.number > one.tries_before
         code = last.code if last is not None and began else None
-        how, given_up = how_it_ended(code, state, began=began), None
-        if code in FINAL_CODES and last is not None:
+        how, given_up = how_it_ended(last if began else None, state), None
+        helps = what_helps(how, config.name)
+        if code in FINAL_CODES and last is not None and not last.lacked:
             given_up = code or 1, last.said
         elif state.reason == "cancelled" or (is_stopped and (code in ASKED_CODES or not began)):
             given_up = CheckpointError.exit_code, "its job was cancelled: the same command goes on with it"
@@ -216,14 +217,17 @@ class Elsewhere:
             tries = last.number - one.tries_before if last is not None and began and state.final else one.restarts + 1
             place = f": {log_path(run, fold)}" if began else f": does the machine see {run}?"
             said = "" if state.final and not began else f", for the {tries}. time{place}"
-            given_up = CheckpointError.exit_code, f"{how}{said}"
+            given_up = CheckpointError.exit_code, "\n".join(filter(None, [f"{how}{said}", helps]))
         if given_up is not None:
             self.failed.setdefault(run, {})[fold] = given_up
             self.print_line(f"{one.name}: failed: {given_up[1].splitlines()[0]}")
             return False
         one.restarts += 1
         self._submit([one])
-        self.print_line(f"{one.name}: {how}; submitted again ({one.restarts} of {config.max_restarts})")
+        self.print_line(
+            f"{one.name}: {how}; submitted again ({one.restarts} of {config.max_restarts})"
+            f"{f'; {helps}' if helps and one.restarts == 1 else ''}"
+        )
         return True
 
     def _tell(self, one: _Followed, state: JobState) -> None:

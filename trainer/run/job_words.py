@@ -6,7 +6,8 @@ from pathlib import Path
 from trainer.config.compose import Launch
 from trainer.errors import FoldBusyError, FoldwiseError
 from trainer.executors.contract import JobState
-from trainer.executors.fold_command import log_path, read_attempt
+from trainer.executors.fold_command import OUT_OF_MEMORY, Attempt, log_path, read_attempt
+from trainer.run.torchrun_options import TORCHRUN
 from trainer.wording.translations import _
 
 MOST_NAMED = 3  # runs whose folds are named
@@ -39,15 +40,31 @@ def where(run: Path, fold: Fold) -> str:
     return f" on {last.host}" + (f", at try {last.number}" if last.number > 1 else "")
 
 
-def how_it_ended(code: int | None, state: JobState, *, began: bool) -> str:
-    """Say how a job ended that did not finish its fold."""
-    if not began:
+def how_it_ended(last: Attempt | None, state: JobState) -> str:
+    """Say how a job ended that did not finish its fold.
+
+    Args:
+        last: its try; None = it has not begun one.
+        state: what the engine says of it.
+    """
+    if last is None:
         return f"its job ended before it began{f' ({state.reason})' if state.reason else ''}"
+    if last.lacked or state.reason == OUT_OF_MEMORY:
+        return last.lacked or OUT_OF_MEMORY
+    code = last.code
     if code is None:
         return f"its job was lost{f' ({state.reason})' if state.reason else ''}"
     if code < 0:
         return f"killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
     return f"ended with exit code {code}"
+
+
+def what_helps(how: str, engine: str) -> str:
+    """Return what helps a fold that ended so, as words to be put behind it; "" where nothing is known."""
+    if not how.startswith(OUT_OF_MEMORY):
+        return ""
+    asked = "" if engine == TORCHRUN else "executor.memory_gib=... asks for more, "
+    return f"{asked}a smaller batch_size with fit.accumulate_steps takes less"
 
 
 def unanswered(engine: str, seconds: float, reasons: Sequence[str]) -> FoldBusyError:

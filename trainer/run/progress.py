@@ -11,6 +11,7 @@ from trainer.executors.contract import Executor, JobState
 from trainer.executors.fold_command import Attempt, last_line, read_attempt
 from trainer.run.copies import RunCopy, open_copy
 from trainer.run.elsewhere import ENGINES
+from trainer.run.job_words import how_it_ended
 from trainer.run.jobs import submitted
 from trainer.store.fold_files import fold_directory
 from trainer.store.lock import running_elsewhere
@@ -76,8 +77,9 @@ def _words(state: FoldState, job: JobState | None, attempt: Attempt | None) -> s
         return state.state
     if job is not None and job.state != "gone":
         return f"{state.state}; its job is {job.state}" + (f" ({job.reason})" if job.reason else "")
-    if attempt is not None and attempt.code:
-        return f"{state.state}; its last job ended with exit code {attempt.code}"
+    if attempt is not None and (attempt.code or (attempt.code is None and job is not None and job.reason)):
+        how = how_it_ended(attempt, job or JobState("gone")).removeprefix("its job ")
+        return f"{state.state}; its last job: {how}"
     return state.state
 
 

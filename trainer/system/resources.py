@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -10,6 +11,8 @@ MEMORY_FILES = (  # of a control group, versions 2 and 1: its limit, what it use
     ("", "memory.max", "memory.current", "inactive_file"),
     ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
+KILL_FILES = (("", "memory.events"), ("memory", "memory.oom_control"))  # likewise: processes killed for memory
+NO_LIMIT = 1 << 60  # version 1 writes a number of this size where there is none
 
 
 def usable_cores() -> int:
@@ -37,6 +40,30 @@ def own_bytes() -> int:
         return 1024 * _field(PROC / "self" / "status", "RssAnon:")
     except (OSError, StopIteration):
         return 0
+
+
+def killed_for_memory() -> int:
+    """Return how many processes of this one's control group the kernel has killed for memory so far, or 0.
+
+    Where the group keeps no count, it is that of the whole machine.
+    """
+    for mount, file in KILL_FILES:
+        for group in _groups(mount):
+            with suppress(OSError, ValueError, StopIteration):
+                return _field(group / file, "oom_kill")
+    with suppress(OSError, ValueError, StopIteration):
+        return _field(PROC / "vmstat", "oom_kill")
+    return 0
+
+
+def memory_limit_bytes() -> int | None:
+    """Return what the control groups of this process may take, or None where they have no limit."""
+    found = []
+    for mount, limit, *_ in MEMORY_FILES:
+        for group in _groups(mount):
+            with suppress(OSError, ValueError):  # no such file, or "max"
+                found.append(int((group / limit).read_text()))
+    return min((limit for limit in found if limit < NO_LIMIT), default=None)
 
 
 def _left_in_groups() -> Iterator[int]:
