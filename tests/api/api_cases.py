@@ -11,6 +11,7 @@ QUICK: dict[str, Any] = {
     "tracker": "none",
     "profile": "off",
     "audit": "off",
+    "baseline": "off",
     "runtime": {"progress": "off"},
     "cv": {"n_splits": 2},
 }

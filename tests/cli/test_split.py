@@ -111,7 +111,7 @@ def test_the_command_that_trains_on_it_does(split, table, train):
     assert code == 0, err
     (command,) = [line for line in out.splitlines() if line.startswith("train on it: python train.py ")]
     arguments = shlex.split(command.removeprefix("train on it: python train.py "))
-    outcome = train(*arguments, "max_epochs=1", "profile.enabled=false", "tracker.name=none", "run=r")
+    outcome = train(*arguments, "max_epochs=1", "profile.enabled=false", "tracker.name=none", "baseline=off", "run=r")
     assert outcome.code == 0, outcome.err
     folds = json.loads(Path("runs/r/folds.json").read_text())["fold_of_row"][0]
     assert folds == [int(fold) for fold in column("my folds.csv", "fold")]
@@ -244,5 +244,5 @@ def test_several_labels_are_trained_on_as_printed(split, train, tmp_path):
     (command,) = [line for line in out.splitlines() if line.startswith("train on it: python train.py ")]
     arguments = shlex.split(command.removeprefix("train on it: python train.py "))
     assert arguments[-3] == "loss=bce"
-    outcome = train(*arguments, "max_epochs=1", "profile.enabled=false", "tracker.name=none")
+    outcome = train(*arguments, "max_epochs=1", "profile.enabled=false", "tracker.name=none", "baseline=off")
     assert outcome.code == 0, outcome.err

@@ -81,7 +81,8 @@ def test_a_plugin_with_a_thread_of_its_own_is_trained_in_new_processes_to_the_sa
     monkeypatch.syspath_prepend(tmp_path)
     data = ("data=csv_text", f"data.path={write_reviews(tmp_path / 'reviews.csv')}", "loss=focal")
     model = ("plugins=[pooled]", "model=text_cnn", "model._target_=pooled.Net", "model.embedding_dim=8")
-    plain = ("max_epochs=2", "cv.n_splits=3", "tracker.name=none", "profile=off", "runtime.stall_timeout_seconds=60")
+    plain = ("max_epochs=2", "cv.n_splits=3", "tracker.name=none", "profile=off", "audit=off", "baseline=off")
+    plain += ("runtime.stall_timeout_seconds=60",)
     options = (*data, *model, *plain)
     try:
         together = train(*options, "run=both", "cv.parallel=2")

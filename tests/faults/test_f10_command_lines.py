@@ -79,13 +79,13 @@ VALUES += (True, [], [1], [0.9], ["a"], [None], [[1]], {}, {"a": 1}, {"a": {"b":
 
 
 def test_values_of_any_kind_are_checked_without_a_fall(tmp_path, monkeypatch):
-    """A hundred values, put where composition puts them: cheaper by far than the command lines that bring them."""
+    """Sixty values, put where composition puts them: cheaper by far than the command lines that bring them."""
     write_inputs(tmp_path)
     monkeypatch.chdir(tmp_path)
     chosen = random.Random(12)
-    outcomes = Counter(_checked(*chosen.choice(options()), chosen.choice(VALUES)) for _ in range(120))
-    assert outcomes["allowed"] > 12
-    assert outcomes["refused"] > 60
+    outcomes = Counter(_checked(*chosen.choice(options()), chosen.choice(VALUES)) for _ in range(60))
+    assert outcomes["allowed"] > 6
+    assert outcomes["refused"] > 30
     assert outcomes["refused at length"] == 0
 
 

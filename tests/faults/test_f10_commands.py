@@ -92,7 +92,7 @@ def outputs(line):
 
 def test_some_lines_of_each_command(folder):
     figures = Counter()
-    for number in range(5 * len(NAMES)):
+    for number in range(3 * len(NAMES)):
         try_command(folder, "short", number, figures)
     assert figures["exit 0"] > 0
     assert figures["exit 2"] > 0

@@ -8,7 +8,15 @@ import pytest
 from tests.run.merge_cases import sha
 from trainer.cli.main import main as foldwise
 
-OPTIONS = ("data=wine", "max_epochs=2", "profile=off", "tracker=none", "runtime.progress=off")
+OPTIONS = (
+    "data=wine",
+    "max_epochs=2",
+    "profile=off",
+    "tracker=none",
+    "runtime.progress=off",
+    "audit=off",
+    "baseline=off",
+)
 
 
 def test_folds_trained_in_three_places_in_any_order_give_the_bytes_of_one_process(train, tmp_path):

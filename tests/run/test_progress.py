@@ -13,7 +13,7 @@ from trainer.executors.contract import JobState
 from trainer.run import elsewhere
 from trainer.store.lock import FoldLock
 
-QUICK = ("data=wine", "cv.n_splits=3", "profile=off", "audit=off")
+QUICK = ("data=wine", "cv.n_splits=3", "profile=off", "audit=off", "baseline=off")
 
 
 class Queue:
