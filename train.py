@@ -2,14 +2,18 @@
 
 import sys
 
+from trainer.config.help import answer
+from trainer.errors import guarded
+
+if __name__ == "__main__" and (asked := answer(sys.argv[1:])):  # before Hydra is imported, which takes longer
+    sys.exit(guarded(lambda: print(asked, flush=True)))
+
 import hydra
 from omegaconf import DictConfig
 
 from trainer.cli.train import check, run
 from trainer.config.compose import composed, job, register_schema
-from trainer.config.help import answer
 from trainer.config.keys import CONF
-from trainer.errors import guarded
 from trainer.system.interrupts import end_soon
 
 register_schema()
@@ -22,6 +26,4 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    if asked := answer(sys.argv[1:]):
-        sys.exit(guarded(lambda: print(asked, flush=True)))
     sys.exit(end_soon(guarded(lambda: composed(main, check))))

@@ -84,6 +84,20 @@ def test_help_lists_the_choices_under_the_command_that_was_typed(capsys):
     assert [line for line in out.splitlines() if line.startswith("  focal ")]
 
 
+def test_the_script_answers_help_before_what_takes_long_is_imported():
+    code = """
+import runpy, sys
+sys.argv = ["train.py", "--help"]
+try:
+    runpy.run_path("train.py", run_name="__main__")
+except SystemExit as ended:
+    print(ended.code, sorted({"hydra", "torch", "typer"} & set(sys.modules)))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert "\n  focal " in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "0 []", ended.stderr
+
+
 def test_what_is_typed_wrongly_is_said_as_by_the_script(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["foldwise"])
     assert foldwise(["train", "los=focal", "max_epochs=0"]) == 2
