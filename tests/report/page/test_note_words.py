@@ -1,58 +1,38 @@
 """Notes that a run kept in English, in the language of the page."""
 
-import ast
 import re
-from string import Formatter
 
 import pytest
 
-from tests.places import REPOSITORY
+from tests.report.page.kept_sentences import fields_of, fits, literal, sentences
 from trainer.evidence.slices import Slice
 from trainer.report.page import note_words
-from trainer.report.page.note_words import NOTES, note_word, slice_word, warning_word
-from trainer.report.page.page_words import page_words
+from trainer.report.page.note_words import FIGURES, HINTS, NOTES, note_word, slice_word
 from trainer.run.baselines.fit_folds import Budget, _too_long
 from trainer.wording.translations import translated
 
 SAY = translated("zh")
-WRITERS = ("folds/plan.py", "folds/notes.py", "run/merge.py", "run/baselines/*.py", "evidence/*.py", "search/trial.py")
-
-
-def literal(template):
-    return "".join(text for text, *_ in Formatter().parse(template))
-
-
-def sentences():
-    """Yield the fixed parts of the sentences of the code that keeps notes."""
-    for path in [found for name in WRITERS for found in (REPOSITORY / "trainer").glob(name)]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-            fixed = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-            if fixed:
-                yield fixed
-
-
-def fits(fixed, text):
-    """Whether a text has these parts in their order."""
-    places = [0]
-    for part in fixed:
-        found = text.find(part, places[-1])
-        if found < 0:
-            return False
-        places.append(found + len(part))
-    return True
+WRITERS = (
+    "folds/plan.py",
+    "folds/notes.py",
+    "run/merge.py",
+    "run/baselines/*.py",
+    "evidence/*.py",
+    "search/trial.py",
+    "report/hints.py",
+)
 
 
 def test_every_template_is_a_sentence_of_the_code():
-    written = list(sentences())
-    for template in NOTES:
+    written = list(sentences(*WRITERS))
+    for template in (*NOTES, *HINTS):
         enough = len(literal(template)) / 2
         assert any(sum(map(len, fixed)) >= enough and fits(fixed, template) for fixed in written), template
 
 
-@pytest.mark.parametrize("template", NOTES)
+@pytest.mark.parametrize("template", [*NOTES, *HINTS])
 def test_a_note_is_said_with_what_stood_in_its_fields(template):
-    fields = {name: f"«{name}» 3" for _, name, _, _ in Formatter().parse(template) if name}
+    fields = {name: "0.25" if name in FIGURES else f"«{name}» 3" for name in fields_of(template)}
     fields |= {"inner": "its predictions are not finite"} if "inner" in fields else {}
     note, said = template.format(**fields), note_word(template.format(**fields), SAY)
     assert note_word(note, str) == note
@@ -73,16 +53,11 @@ def test_another_note_stays_as_it_is():
     assert note_word("", SAY) == ""
 
 
-def test_a_warning_of_the_audit_says_its_kind_first():
-    words = page_words("zh")
-    finding = {"kind": "groups", "severity": "leak", "message": "3 groups.", "fix": "cv=group"}
-    said = warning_word("audit, leak: 3 groups. Fix: cv=group.", [finding], words, SAY)
-    assert said.startswith("泄漏检查（泄漏）：")
-    assert said.endswith(" 3 groups. 解决办法：cv=group")
-    assert warning_word("2 of 9 rows are used in no fold", [finding], words, SAY) == "9 行中有 2 行没有用在任何一折中"
-    assert (
-        warning_word("audit, leak: 3 groups. Fix: cv=group.", [], words, SAY) == "audit, leak: 3 groups. Fix: cv=group."
-    )
+def test_a_hint_calls_metrics_and_baselines_as_the_page_does():
+    hint = "linear probe is better on the same folds (F1 (macro) 0.9, this model -): try another optimizer.lr, "
+    hint += "max_epochs or model, or use it instead"
+    said = note_word(hint, SAY, {"F1 (macro)": "宏平均 F1", "linear probe": "线性探针"})
+    assert said.startswith("线性探针在相同的折上更好（宏平均 F1 0.9，本模型 -）：")
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from trainer.metrics.summary import row_numbers
 from trainer.report.baseline_table import label
 from trainer.report.formatting import interval, number, plus_minus, primary_first
 from trainer.report.markdown_text import plain_facts
+from trainer.report.page.audit_words import finding_text, warning_word
 from trainer.report.page.charts import class_charts, learning_charts, residual_charts
 from trainer.report.page.class_scores import ClassScores, class_scores
 from trainer.report.page.line_words import fact_rows, nested_heading, seed_lines, undefined_lines
-from trainer.report.page.note_words import note_word, warning_word
+from trainer.report.page.note_words import note_word
 from trainer.report.page.page_words import FOR_THE_SCRIPT, LANG, page_words
 from trainer.report.page.run_facts import PageFacts, RowContent
 from trainer.report.page.sections import (
@@ -29,7 +30,7 @@ from trainer.report.page.sections import (
     slices_table,
     split_facts,
 )
-from trainer.report.page.term_words import baseline_lines, finding_words, in_words, metric_word
+from trainer.report.page.term_words import baseline_lines, called, in_words, metric_word
 from trainer.report.page.worst import worst_rows
 from trainer.report.rendering import render
 from trainer.results import CVResult, FoldResult, OutOfFold
@@ -76,7 +77,7 @@ def report_page(
         renamed=partial(in_words, words=words),
         baseline_models=models,
         baseline_leads=leads,
-        finding_words=partial(finding_words, words=words, language=facts.language),
+        finding_text=partial(finding_text, words=words, say=say, language=facts.language),
         metric_names=primary_first(result),
         baseline_heading=baseline_heading(result, words),
         split=split_facts(result, oof, facts, words),
@@ -98,7 +99,6 @@ def _own_lines(
 ) -> dict[str, Any]:
     """Return what the Markdown report says too, in the language of the page."""
     say = translated(facts.language)
-    audit = () if facts.language == "en" else facts.audit or ()  # whose own sentences are English
     skipped = [
         (words.get(name, label(name)), note_word(one.skipped, say))
         for name, one in result.baselines.items()
@@ -106,7 +106,10 @@ def _own_lines(
     ]
     said = words["baseline_skipped"]
     return {
-        "warnings": [warning_word(one, audit, words, say) for one in shown.get("warnings", ())],
+        "warnings": [
+            warning_word(one, facts.audit or (), words, say, facts.language) for one in shown.get("warnings", ())
+        ],
+        "hints": [note_word(one, say, called(result, words)) for one in shown.get("hints", ())],
         "seed_lines": seed_lines(result, words, say),
         "undefined_lines": undefined_lines(result, oof, words, say),
         "skipped": [

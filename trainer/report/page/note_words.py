@@ -5,13 +5,11 @@ by the template it was made from, and what stands in its fields is put into the 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from string import Formatter
-from typing import Any
 
 from trainer.evidence.slices import Slice
-from trainer.report.page.term_words import finding_words
 from trainer.wording.translations import N_
 
 Say = Callable[[str], str]
@@ -43,21 +41,39 @@ NOTES = (  # the first that fits is taken; {inner} is a note itself
     N_("one seed: nothing to tell its spread from"),
     N_("undefined in some folds"),
 )
+HINTS = (  # of trainer.report.hints
+    N_(
+        "{name} is better on the same folds ({metric} {best}, this model {figure}): try another optimizer.lr, "
+        "max_epochs or model, or use it instead"
+    ),
+    N_("the training loss still fell at the last epoch in {n} of {all} folds: try max_epochs={more}"),
+    N_("{metric} still improved at the last epoch in {n} of {all} folds: try max_epochs={more}"),
+    N_(
+        "{metric} was best at epoch {best} of {more} (median) and fell in {n} of {all} folds: try "
+        "fit.patience_epochs={figure}, a smaller optimizer.lr or more optimizer.weight_decay"
+    ),
+)
+FIGURES = ("all", "best", "figure", "more", "n")  # fields without a space
 _NUMBER = r"(-?(?:\d[\d.]*(?:e[+-]?\d+)?|inf))"
 _RANGE = re.compile(rf"(?P<name>[^=]+) (?P<low>{_NUMBER}) to (?P<high>{_NUMBER})")
 
 
-def note_word(note: str, say: Say) -> str:
+def note_word(note: str, say: Say, called: Mapping[str, str] | None = None) -> str:
     """Return a note in the language of the page.
+
+    Args:
+        note: as it was kept.
+        say: returns a template in the language.
+        called: what metrics and baselines are called in it, by what they are called in English.
 
     Example:
         >>> note_word("3 of 9 rows are used in no fold", {"{n} of {all} rows are used in no fold": "{n}/{all}"}.get)
         '3/9'
     """
-    for template in NOTES:
-        found = _pattern(template).fullmatch(note)
+    for template in (*NOTES, *HINTS):
+        found = re.fullmatch(pattern_text(template), note, re.DOTALL)
         if found is not None:
-            fields = found.groupdict()
+            fields = {name: (called or {}).get(text, text) for name, text in found.groupdict().items()}
             if "inner" in fields:
                 fields["inner"] = note_word(fields["inner"], say)
             return say(template).format(**fields)
@@ -65,24 +81,11 @@ def note_word(note: str, say: Say) -> str:
 
 
 @cache
-def _pattern(template: str) -> re.Pattern[str]:
+def pattern_text(template: str) -> str:
+    """Return a regular expression of what a template makes, its fields as groups."""
+    kinds = {name: r"\S+?" if name in FIGURES else ".+?" for _, name, _, _ in Formatter().parse(template) if name}
     parts = Formatter().parse(template)
-    text = "".join(re.escape(plain) + (f"(?P<{name}>.+?)" if name else "") for plain, name, _, _ in parts)
-    return re.compile(text, re.DOTALL)
-
-
-def warning_word(warning: str, audit: Sequence[Mapping[str, Any]], words: Mapping[str, str], say: Say) -> str:
-    """Return a warning in the language of the page: of the audit's, what kind of finding it is goes before it."""
-    for one in audit:
-        fix = f" Fix: {one.get('fix')}." if one.get("fix") else ""
-        if warning == f"audit, {one['severity']}: {one['message']}{fix}":
-            kind = finding_words(str(one["kind"]), words, "")
-            said = words["fix"].format(fix=one["fix"]) if fix else ""
-            return words["audit_warning"].format(
-                severity=words.get(str(one["severity"]), str(one["severity"])),
-                message=" ".join(filter(None, (kind, str(one["message"]), said))),
-            )
-    return note_word(warning, say)
+    return "".join(re.escape(plain) + (f"(?P<{name}>{kinds[name]})" if name else "") for plain, name, _, _ in parts)
 
 
 def slice_word(one: Slice, say: Say) -> str:

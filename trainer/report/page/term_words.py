@@ -117,9 +117,15 @@ def in_words(rows: Sequence[Sequence[str]], names: Iterable[str], words: Words) 
     return [[metric_with_arrow(name, words), *row[1:]] for name, row in zip(names, rows, strict=True)]
 
 
-def finding_words(kind: str, words: Words, language: str) -> str:
-    """Return what a kind of finding is, where the audit's own sentence is in another language."""
-    return "" if language == "en" else words.get(f"finding:{kind}", "")
+def finding_words(kind: str, words: Words) -> str:
+    """Return what a kind of finding is, for where the audit's own sentence is in another language."""
+    return words.get(f"finding:{kind}", "")
+
+
+def called(result: CVResult, words: Words) -> dict[str, str]:
+    """Return what the metrics and baselines of a run are called, by what notes in English call them."""
+    metrics = {plain_label(name): metric_word(name, words) for name in result.metrics}
+    return metrics | {label(name): words.get(name, label(name)) for name in result.baselines}
 
 
 def baseline_lines(result: CVResult, words: Words) -> tuple[list[str], list[str]]:
