@@ -67,6 +67,8 @@ def test_a_clear_difference_is_said_first_and_has_the_figures_of_its_definition(
     assert answer(found).startswith(f"strong is better than weak: accuracy {b:.4f} against {a:.4f}, by {b - a:.4f}")
     assert "the folds bear it out (corrected t-test, p = " in answer(found)
     assert answer(compare([strong, weak])) == answer(found)
+    assert "is this trained model better? 95 % CI over rows, McNemar\n" in as_text(found)
+    assert "is this way of training better? corrected and Bayesian t-test over folds" in as_text(found)
 
 
 def test_areas_are_compared_by_delong_and_in_every_repeat(tmp_path):
@@ -89,6 +91,7 @@ def test_equal_predictions_are_no_difference(tmp_path, weak):
     assert found.pairs[0].folds == NotDefined("the predictions are the same")
     assert found.pairs[0].rows.ci95 == (0.0, 0.0)
     assert "copy differs from weak in nothing" in as_text(found)
+    assert "way of training" not in as_text(found)
 
 
 def test_rows_that_are_right_alike_are_no_difference(tmp_path, weak):
@@ -203,6 +206,7 @@ def test_one_fold_says_nothing_of_other_training_rows(tmp_path):
     paths = [run(tmp_path / name, strength=k, plan=plan) for name, k in (("a", 0.2), ("b", 5.0))]
     found = compare(paths)
     assert "of models trained on other rows nothing can be said (one fold" in answer(found)
+    assert "is this way of training better? nothing here answers this" in as_text(found)
     assert found.pairs[0].rows.n_draws == 1000
     assert accuracy_score(TARGET[:80], found.runs[0].run.proba_RNC[0, :80].argmax(axis=1)) == found.runs[0].score
     all_held_out = make_plan(N, n_splits=1)  # nothing is left to train on, as where a program has written the run

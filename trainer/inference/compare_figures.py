@@ -33,6 +33,25 @@ def pair_rows(comparison: Comparison, pair: Pair) -> Iterator[tuple[str, str]]:
         yield "seeds", seeds_text(pair)
 
 
+def questions(comparison: Comparison) -> list[str]:
+    """Return which figures answer which question: those of rows say nothing of the way of training."""
+    pairs = [pair for pair in comparison.pairs if not pair.same and not math.isnan(pair.lead)]
+    if not pairs:
+        return []
+    made = [(pair.mcnemar, pair.delong) for pair in pairs]
+    tests = [name for name, kind in (("McNemar", McNemar), ("DeLong", DeLong)) if any(_has(one, kind) for one in made)]
+    rows = ", ".join([_("95 % CI over rows"), *tests])
+    by_folds = any(not isinstance(pair.folds, NotDefined) for pair in pairs)
+    lines = [_("is this trained model better? {figures}").format(figures=rows)]
+    folds = _("corrected and Bayesian t-test over folds; those over rows do not answer this")
+    nothing = _("nothing here answers this: the tests over folds are undefined")
+    return [*lines, _("is this way of training better? {figures}").format(figures=folds if by_folds else nothing)]
+
+
+def _has(found: tuple[object, ...], kind: type) -> bool:
+    return any(isinstance(one, kind) for one in found)
+
+
 def seeds_text(pair: Pair) -> str:
     """Return the difference in units of what another seed changes."""
     sd = f"standard deviation of the seed ({number(pair.seed_sd)}, over {len(pair.a.by_seed)} seeds)"

@@ -13,7 +13,7 @@ from trainer.errors import ConfigError
 from trainer.evidence.not_defined import NotDefined
 from trainer.inference.compare import Comparison
 from trainer.inference.compare_answer import answer
-from trainer.inference.compare_figures import p_text, pair_rows
+from trainer.inference.compare_figures import p_text, pair_rows, questions
 from trainer.inference.compared_pairs import Pair
 from trainer.report.formatting import interval, metric_label, number, signed
 from trainer.report.rich_tables import facts_table, headed_table
@@ -74,9 +74,9 @@ def pair_name(pair: Pair) -> str:
 
 
 def lines_below(comparison: Comparison) -> list[str]:
-    """Return what the configurations have otherwise, and what a reader must know."""
+    """Return which figure answers what, what the configurations have otherwise, and what a reader must know."""
     first = comparison.runs[0].name
-    lines = []
+    lines = questions(comparison)
     for name, found in comparison.differs.items():
         told = [_differing(key, values, first, name) for key, values in found.items() if not _of_another(key, found)]
         lines.append(f"{name} differs from {first} in {first_few(told, MOST_DIFFERENCES) or NOTHING}")
