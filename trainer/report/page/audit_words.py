@@ -12,28 +12,28 @@ from trainer.report.page.note_words import Say, note_word, pattern_text
 from trainer.report.page.term_words import finding_words
 from trainer.wording.translations import N_
 
-COPIES = (  # the fields rows and are hold English grammar ("row is", "rows are"), which is not told elsewhere
+COPIES = (  # noun and verb hold English grammar ("row is", "rows are"), which no other language needs
     N_("But for column {names} (it looks like an id): {inner}"),
     N_("But for columns {names} (they look like ids): {inner}"),
-    N_("{n} {rows} nearly the same as an earlier row: random folds train on what they hold out."),
-    N_("{n} {rows} the same as an earlier row: random folds train on what they hold out."),
+    N_("{n} {noun} nearly the same as an earlier row: random folds train on what they hold out."),
+    N_("{n} {noun} the same as an earlier row: random folds train on what they hold out."),
     N_("Row {one} is nearly the same as row {other}."),
     N_("Row {one} is the same as row {other}."),
-    N_("{n} of {all} held-out {rows} nearly the same as training rows ({folds})."),
-    N_("{n} of {all} held-out {rows} of training rows ({folds})."),
+    N_("{n} of {all} held-out {noun} nearly the same as training rows ({folds})."),
+    N_("{n} of {all} held-out {noun} of training rows ({folds})."),
     N_("Half of them have at most {n} characters, so they may be the same by chance."),
     N_("No column has more than {n} different values, so they may be the same by chance."),
 )
 LABELS = (
     N_(
-        "{n} {are} different labels in {all} {rows}, such as row {one} and row {other}: no model can be right in more "
+        "{n} {verb} different labels in {all} {noun}, such as row {one} and row {other}: no model can be right in more "
         "than {percent} of all rows."
     ),
     N_(
-        "{n} {rows} in {all} {are} of near copies have different labels, such as row {one} and row {other}: "
+        "{n} {noun} in {all} {verb} of near copies have different labels, such as row {one} and row {other}: "
         "which one is right?"
     ),
-    N_("One input occurs {n} times ({percent} of the rows: {shares}); {all} {rows} as common."),
+    N_("One input occurs {n} times ({percent} of the rows: {shares}); {all} {noun} as common."),
     N_("One input occurs {n} times ({percent} of the rows: {shares})."),
     N_(
         "Its labels differ, so these are different cases that look the same: keep them. They are not counted as copies."
@@ -56,13 +56,13 @@ COLUMNS = (
     ),
 )
 SIDES = (
-    N_("{n} {rows} trained on and held out at once ({folds})."),
-    N_("{n} of {all} {rows} have more than one row: random folds put rows of one group on both sides."),
-    N_("{n} of {all} {rows} on both sides ({folds} rows)."),
+    N_("{n} {noun} trained on and held out at once ({folds})."),
+    N_("{n} of {all} {noun} have more than one row: random folds put rows of one group on both sides."),
+    N_("{n} of {all} {noun} on both sides ({folds} rows)."),
     N_("'{name}' has row {one} held out while row {other} is trained on."),
-    N_("{n} of {all} held-out {rows} earlier than rows trained on ({folds})."),
+    N_("{n} of {all} held-out {noun} earlier than rows trained on ({folds})."),
     N_("Row {one} is held out while row {other} is trained on."),
-    N_("{n} {rows} no time: not looked at here, and refused by cv=time."),
+    N_("{n} {noun} no time: not looked at here, and refused by cv=time."),
     N_("The rows have a time: random folds would predict earlier rows from later ones."),
     N_(
         "Rows next to each other have the same label far more often than by chance (kappa {figure}). Either the file "
@@ -75,6 +75,7 @@ SIDES = (
     N_("The rows are sorted by label ({n} blocks): never split them without shuffling."),
     N_("The rows are sorted by label ({n} blocks); this split mixes them."),
 )
+GRAMMAR = ("noun", "verb")
 SENTENCES = (*COPIES, *LABELS, *COLUMNS, *SIDES)  # of those that fit the first is taken
 TERMS = (
     N_("mean recall"),
