@@ -6,7 +6,6 @@ In the tests' own process and in the forked ones (tests/faults/fork_server.py); 
 
 import functools
 import inspect
-import sys
 import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import omegaconf._utils
 import sklearn.utils._param_validation
-from numpy.typing import NDArray
 from sklearn.utils import validation
 
 from tests import composed_once, known_once
@@ -29,13 +27,11 @@ FEW_RESAMPLES = 100  # not 1000, a fourth of a run of the default data; test_mer
 HOUSE = source_hash.ROOT
 HOUSE_CONF = composed_once.FileConfigSource(provider="main", path=str(CONF))
 
-TRACKER = "trainer.trackers.tensorboard"
 FRAME_OR_SERIES = "_nw_into_df_or_series"  # of scikit-learn 1.9
 
 ask_whether_frame = getattr(validation, FRAME_OR_SERIES, None)
 find_engine = source_hash.engine_files
 hash_files = source_hash.files_sha256
-render = plots.pixels
 READ_ONCE = {"engine_files": find_engine, "files_sha256": hash_files}
 
 
@@ -80,10 +76,6 @@ class Plots:
     def png_bytes(self, figure: Any) -> bytes:
         return plots.png_bytes(figure) if self.rendered else ONE_WHITE_PIXEL
 
-    def pixels(self, figure: Any, dots_per_inch: int = 100) -> NDArray[np.uint8]:
-        """Of TensorBoard's pictures, a third of the time of a run that has them."""
-        return render(figure, dots_per_inch) if self.rendered else np.full((1, 1, 3), 255, np.uint8)
-
 
 def no_figure(*_: object) -> None:
     """Stand for what makes a figure."""
@@ -104,8 +96,6 @@ def patches() -> list[tuple[object, str, object]]:
         (merge, "summarise", functools.partial(summary.summarise, **few)),
         (compared, "lead_interval", functools.partial(summary.lead_interval, **few)),
         (markdown, "plots", instead),
-        (plots, "pixels", instead.pixels),  # before the tracker imports it
-        *[(sys.modules[name], "pixels", instead.pixels) for name in (TRACKER,) if name in sys.modules],
         (source_hash, "engine_files", engine_files),
         (source_hash, "files_sha256", files_sha256),
         (source_hash, "version", functools.cache(source_hash.version)),

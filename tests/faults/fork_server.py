@@ -62,7 +62,6 @@ PRELOADED = (
     "tokenizers",
     "torch._dynamo",
     "torch.utils.flop_counter",
-    "torch.utils.tensorboard",
     "trainer.data.preprocess.table",
     "trainer.data.sources.bundled",
     "trainer.folds.strategies.stratified",

@@ -13,7 +13,7 @@ from tests.faults.fingerprints import fingerprint, require_same, saved_step
 from tests.faults.harness import QUICK, battery, finish, start, train, wait_for
 from trainer.store import checkpoints
 
-ARGUMENTS = ("data=wine", "max_epochs=4", "model.hidden=[48,48]", "batch_size=16", *QUICK)
+ARGUMENTS = ("data=wine", "max_epochs=20", "model.hidden=[48,48]", "batch_size=16", *QUICK)
 SAVING = ("checkpoint.every_n_steps=1",)
 MESSAGE = re.compile(
     r"storage error: cannot write (the (?P<what>[a-z -]+) )?to (?P<directory>\S+): (disk full|file size limit) "
@@ -24,7 +24,7 @@ STEPS = {  # what the message may call what failed
     "results": {"out-of-fold predictions", "curves", "result of the fold", "record of the run", "report", "result"},
     "tracker": {"events of the tracker"},
 }
-ROOM = {"checkpoint": 20_000, "results": 7_000, "tracker": 20_000}  # bytes a file may have, so that this fails first
+ROOM = {"checkpoint": 20_000, "results": 7_000, "tracker": 12_500}  # bytes a file may have, so that this fails first
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +79,7 @@ def starve(shop, name, where, after_step=3):
     extra = ("tracker.name=tensorboard",) if where == "tracker" else ()
     arguments = (f"run={name}", *ARGUMENTS, *extra, *(SAVING if where == "checkpoint" else ()))
     if where != "checkpoint":
-        drawn = {"FOLDWISE_TEST_FIGURES": "1"} if where == "tracker" else {}  # its pictures are what is large
-        process = start(shop, *arguments, largest_file_bytes=ROOM[where], environment=drawn)
+        process = start(shop, *arguments, largest_file_bytes=ROOM[where])
     else:
         process = start(shop, *arguments)
         assert wait_for(lambda: saved_step(shop.runs / name / "fold_0") >= after_step, process)

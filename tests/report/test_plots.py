@@ -104,14 +104,11 @@ def test_names_without_glyphs_become_numbers(monkeypatch):
     ]
 
 
-def test_png_is_deterministic_and_pixels_match(fake_result):
+def test_png_is_deterministic(fake_result):
     _, oof, _ = fake_result()
     args = (oof.target, oof.proba, ("a", "b", "c"), MULTICLASS)
     one, two = (plots.png_bytes(plots.confusion_matrix(*args)) for _ in range(2))
     assert one == two
-    picture = plots.pixels(plots.confusion_matrix(*args))
-    assert picture.shape[2] == 3
-    assert picture.std() > 0
 
 
 def test_every_legend_says_where_it_stands():

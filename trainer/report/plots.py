@@ -217,16 +217,6 @@ def png_bytes(fig: "Figure", dots_per_inch: int = 130) -> bytes:
     return buffer.getvalue()
 
 
-def pixels(fig: "Figure", dots_per_inch: int = 100) -> NDArray[np.uint8]:
-    """Return the picture as (height, width, 3)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    fig.set_dpi(dots_per_inch)
-    canvas = FigureCanvasAgg(fig)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.array(canvas.buffer_rgba())[:, :, :3]  # type: ignore[no-untyped-call]
-
-
 def bare_figure(width_inches: float, height_inches: float) -> "Figure":
     """Return an empty white figure."""
     load_matplotlib()

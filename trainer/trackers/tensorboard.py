@@ -1,7 +1,5 @@
-"""TensorBoard: curves of every fold laid over each other, pictures per fold, one line of hparams per run."""
+"""TensorBoard: curves of every fold laid over each other, one line of hparams and the report's pictures per run."""
 
-import math
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,62 +8,55 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.report.plots import confusion_matrix, pixels, precision_recall, predicted_against_true
 from trainer.results import CVResult, EpochRecord, FoldResult
-from trainer.system.files import make_directory, storage_error
+from trainer.store.own_files import PLOT_FILE, PLOTS
+from trainer.system.files import storage_error
+from trainer.system.folders import plain_files, read_file
 from trainer.tasks import Target, Task
+from trainer.trackers.event_file import EventFile
+from trainer.trackers.summaries import picture, points, precision_recall, settings
 from trainer.wording.translations import N_
 
-_hook_before = threading.excepthook
-_PR_CLASSES = 20  # interactive precision-recall curves per fold; more are drawn in a picture too
+_PR_CLASSES = 20  # interactive precision-recall curves per fold; those of more are in the report's picture
 
 
 class TensorBoardTracker:
     """Write event files: ``log_dir/fold_<i>`` per fold; everything is drawn over optimizer steps.
+
+    Nothing is drawn while folds train: the pictures are those of the report.
 
     Args:
         directory: of the run; what ``tensorboard --logdir`` is given, or a parent of it.
     """
 
     def __init__(self, directory: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._open = SummaryWriter
         self._log_dir = directory
-        self._writer: Any = None
-        threading.excepthook = _hook
+        self._file: EventFile | None = None
 
     def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:
         """Open the fold's own event file; what an earlier process wrote beyond ``steps_before`` is dropped."""
         with self._stored():
-            self._close()
-            folder = self._log_dir / f"fold_{fold}"
-            make_directory(folder, self._log_dir)  # no link: the writer would follow it
-            self._writer = self._open(str(folder), purge_step=steps_before + 1)
+            self._open(self._log_dir / f"fold_{fold}", steps_before + 1)
 
     def step(self, step: int, loss: float, lr: float) -> None:
         """Write loss and learning rate of one optimizer step."""
-        with self._stored():
-            self._add("step/loss", loss, step)
-            self._add("step/lr", lr, step)
+        self._add(points({"step/loss": loss, "step/lr": lr}), step)
 
     def epoch(self, record: EpochRecord) -> None:
         """Write what an epoch recorded."""
-        with self._stored():
-            scalars = {
-                "epoch/number": record.epoch,
-                "epoch/train_loss": record.train_loss,
-                "epoch/lr": record.lr,
-                "epoch/seconds": record.seconds,
-                "amp/loss_scale": record.loss_scale,
-                "amp/skipped_steps": record.skipped_steps,
-            }
-            scalars |= {f"monitor/{name}": value for name, value in record.monitor.items()}
-            for tag, value in scalars.items():
-                self._add(tag, value, record.step)
+        scalars = {
+            "epoch/number": record.epoch,
+            "epoch/train_loss": record.train_loss,
+            "epoch/lr": record.lr,
+            "epoch/seconds": record.seconds,
+            "amp/loss_scale": record.loss_scale,
+            "amp/skipped_steps": record.skipped_steps,
+        }
+        scalars |= {f"monitor/{name}": value for name, value in record.monitor.items()}
+        self._add(points(scalars), record.step)
 
     def fold_finished(self, result: FoldResult, target_V: Target, classes: Sequence[str], task: Task) -> None:
-        """Write the held-out metrics, the confusion matrix and the precision-recall curves of the fold.
+        """Write the held-out metrics and the precision-recall curves of the fold.
 
         Args:
             result: of the fold.
@@ -73,63 +64,56 @@ class TensorBoardTracker:
             classes: label text per class index.
             task: what was to be predicted.
         """
-        with self._stored():
-            if not len(target_V):
-                self._close()
-                return
+        if len(target_V):
             step = result.epochs[result.best_epoch - 1].step
-            for name, value in result.metrics.items():
-                self._add(f"held_out/{name}", value, step)
-            pictures = {"confusion_matrix": confusion_matrix} if classes else {"residuals": predicted_against_true}
-            if len(classes) > _PR_CLASSES:
-                pictures["precision_recall"] = precision_recall
-            for tag, draw in pictures.items():
-                picture_HW3 = pixels(draw(target_V, result.proba, classes, task))
-                self._writer.add_image(f"held_out/{tag}", picture_HW3, step, dataformats="HWC")
-            for tag, truth_V, scores_V in _curves(target_V, result.proba, classes, task) if classes else ():
-                self._writer.add_pr_curve(tag, truth_V, scores_V, step)
-            self._close()
+            self._add(points({f"held_out/{name}": value for name, value in result.metrics.items()}), step)
+            if classes:
+                self._add(precision_recall(_curves(target_V, result.proba, classes, task)), step)
+        self._close()
 
     def finished(self, result: CVResult, hparams: dict[str, Any]) -> None:
-        """Write the run's hparams with mean and out-of-fold value of every metric.
+        """Write the run's hparams with mean and out-of-fold value of every metric, and the report's pictures.
 
         Args:
             result: of the whole cross validation.
             hparams: by name; what is neither number, text nor truth value is written as text.
         """
+        values = {f"mean/{name}": summary.mean for name, summary in result.metrics.items()}
+        values |= {f"oof/{name}": summary.oof for name, summary in result.metrics.items()}
+        plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in hparams.items()}
+        shown = points(values)
         with self._stored():
-            self._close()
-            values = {f"mean/{name}": summary.mean for name, summary in result.metrics.items()}
-            values |= {f"oof/{name}": summary.oof for name, summary in result.metrics.items()}
-            plain = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in hparams.items()}
-            self._writer = self._open(str(self._log_dir))
-            defined = {name: value for name, value in values.items() if math.isfinite(value)}
-            self._writer.add_hparams(plain, defined, run_name=".")
-            self._close()
+            self._open(self._log_dir)
+        self._add(settings(plain, [point.tag for point in shown.value]), 0)
+        self._add(shown, 0)
+        for path in self._pictures():
+            self._add(picture(f"report/{path.stem}", read_file(path, self._log_dir)), 0)
+        self._close()
 
-    def _add(self, tag: str, value: float, step: int) -> None:
-        """Write a point of a curve; what is not defined there, or infinite, has none."""
-        if math.isfinite(value):
-            self._writer.add_scalar(tag, value, step)
+    def _pictures(self) -> list[Path]:
+        folder = self._log_dir / PLOTS
+        return [folder / name for name in plain_files(folder, self._log_dir) if PLOT_FILE.fullmatch(name)]
+
+    def _open(self, folder: Path, purge_step: int | None = None) -> None:
+        self._close()
+        self._file = EventFile(folder, self._log_dir, purge_step)
+
+    def _add(self, summary: Any, step: int) -> None:
+        assert self._file is not None
+        with self._stored():
+            self._file.add(summary, step)
 
     def _close(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     @contextmanager
     def _stored(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            self._writer = None
             raise storage_error(error, Path(error.filename or self._log_dir), 0, N_("events of the tracker")) from error
-
-
-def _hook(failure: threading.ExceptHookArgs) -> None:
-    """Print no traceback for an event file that cannot be written: the writer's next call raises the same error."""
-    if type(failure.thread).__name__ != "_AsyncWriterThread" or not isinstance(failure.exc_value, OSError):
-        _hook_before(failure)
 
 
 def _curves(
