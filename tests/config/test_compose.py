@@ -9,11 +9,11 @@ from trainer.config.problems import explain
 
 MISTAKES = [
     ("loss=focl", "loss=focl: no such loss: did you mean 'focal'?"),
-    ("loss=null", "loss=null: cannot be null; choose loss=bce | ce | "),
+    ("loss=null", "loss=null: cannot be null; choose loss=asymmetric | bce | "),
     ("scheduler=null", "choose scheduler=constant | "),
     ("tracker=null", "choose tracker="),
     ("data/preprocess=null", "choose data/preprocess="),
-    ("~loss", "loss._target_ is missing: it names the class to build; choose loss=bce | ce | "),
+    ("~loss", "loss._target_ is missing: it names the class to build; choose loss=asymmetric | bce | "),
     ("los=focal", "los: unknown key: did you mean 'loss'?"),
     ("amp=o1", "the letter O"),
     ("amp=01", "the letter O"),

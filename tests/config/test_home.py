@@ -16,7 +16,10 @@ from trainer.config.reference import _yaml_options
 from trainer.config.schema import RunConfig
 from trainer.system.paths import PathText, is_path
 
-NAMES_A_FILE = re.compile(r"(^|: )(a )?(directory|table file|\.npz|file of weights|file of folds|file with the ids)")
+NAMES_A_FILE = re.compile(
+    r"(^|: )(a )?(directory|table file|\.npz|file of weights|file of folds|file with the ids"
+    r"|table of unlabelled|finished run)"
+)
 
 
 def closed(record=RunConfig, prefix=()):

@@ -9,8 +9,8 @@ from tests.places import REPOSITORY
 DOCS = REPOSITORY / "docs"
 CHINESE = DOCS / "zh"
 GUIDE = (
-    "look tables formats texts images labels numbers splits audit epochs class-weights tricks sweeps search jobs "
-    "cluster results resume predict blend inspect explain compare runs trackers decide export serve parts python "
+    "look tables formats texts images labels numbers splits audit epochs class-weights pseudo tricks sweeps search "
+    "jobs cluster results resume predict blend inspect explain compare runs trackers decide export serve parts python "
     "weights"
 )
 README = REPOSITORY / "README.md"

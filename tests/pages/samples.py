@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from sklearn.datasets import load_breast_cancer
 from torchvision.models import resnet18
 
 from tests.data.readers.formats.test_exports import doccano as write_doccano
@@ -36,6 +37,13 @@ def write_samples(folder: Path) -> None:
         [*(f"f{i}" for i in range(1, 7)), "label"],
         [[*row, int(i % 5 == 0)] for i, row in enumerate(numbers)],
     )
+    cells = load_breast_cancer()
+    measured = [
+        [*row, ("malignant", "benign")[label]] for row, label in zip(cells.data.tolist(), cells.target, strict=True)
+    ]
+    columns = [*map(str, cells.feature_names), "label"]
+    write_table(folder / "labelled.csv", columns, measured[:284])
+    write_table(folder / "unlabelled.csv", columns, [*measured[284:], measured[0]])
     write_table(folder / "glass.csv", ["RI", "Na", "label"], [[*row[:2], i % 3] for i, row in enumerate(numbers)])
     texts = [["good phone , works well", "pos"], ["bad screen , I sent it back", "neg"]] * 20
     write_table(folder / "reviews.csv", ["review", "sentiment"], [*texts, ["", "neg"], ["", "neg"]])

@@ -537,7 +537,12 @@ def test_five_calls_lead_from_a_run_to_its_training_step(train, monkeypatch):
 def test_few_modules_know_the_whole_configuration():
     known_in = {path.relative_to(HOUSE) for path in HOUSE.rglob("*.py") if "RunConfig" in path.read_text()}
     outside = {str(path) for path in known_in if path.parts[0] != "config"}
-    doors = {"cli/train.py", "api/training.py", "api/classifier.py"}  # which compose one and hand it on
+    doors = {
+        "cli/train.py",
+        "cli/ablate.py",
+        "api/training.py",
+        "api/classifier.py",
+    }  # which compose one and hand it on
     of_runs = (
         "begin",
         "cross_validate",
@@ -550,8 +555,9 @@ def test_few_modules_know_the_whole_configuration():
         "without_effect",
     )
     back = {"inference/trained.py", "search/sweep.py"}  # which reads one of a finished run, and runs several
+    before = {"inference/pseudo_rows.py"}  # which asks the teacher of a run before it is prepared
     trials = {"search/search.py", "search/trial.py", "search/trial_configs.py"}  # each with one of its own
-    assert outside == doors | back | trials | {f"run/{name}.py" for name in of_runs}
+    assert outside == doors | back | before | trials | {f"run/{name}.py" for name in of_runs}
 
 
 def test_no_function_of_a_run_takes_more_than_nine_arguments():

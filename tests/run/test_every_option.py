@@ -105,6 +105,11 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "fit.decay_norms=false", "fit.freeze_epochs=1", "fit.freeze_epochs=all", "fit.unfreeze_layers=1",
          "fit.mixup_alpha=1", "fit.cutmix_alpha=1", "optimizer.weight_decay=0.5"],
     ),
+    "sampler": (IRIS, ["sampler=balanced", "sampler=weighted", "sampler.name=weighted", "sampler.power=0.2"]),
+    "drawn": (
+        ["sampler=weighted", "data=breast_cancer", "model.hidden=[8]"],
+        ["sampler.power=0.1", "sampler.correct_prior=true"],
+    ),
     "frozen": (
         ["fit.freeze_epochs=all", "fit.head_lr=1e-3", *IRIS],
         ["optimizer.lr=5", "fit.head_lr=1", "fit.layer_decay=0.5", "model.dropout=0.5", "fit.unfreeze_layers=1"],
@@ -156,6 +161,16 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
         ["loss=bce", "data=breast_cancer", "model.hidden=[8]"],
         ["loss.class_weights=[1,2]", "data.positive=benign", "loss.class_weights=balanced"],
     ),
+    "asymmetric": (
+        ["loss=asymmetric", "data=csv_tabular", "data.path=table.csv", "data.label=word",
+         "data.label_delimiter='|'", "model.hidden=[8]"],
+        ["loss.gamma_positive=1", "loss.gamma_negative=1", "loss.margin=0.2"],
+    ),
+    "bootstrapped": (["loss=bootstrapped", *IRIS], ["loss.form=hard", "loss.beta=0.5"]),
+    "dice": (["loss=dice", *IRIS], ["loss.alpha=0.1", "loss.smooth=0.5"]),
+    "gce": (["loss=gce", *IRIS], ["loss.q=0.2"]),
+    "ldam": (["loss=ldam", *IRIS], ["loss.max_margin=1", "loss.scale=2"]),
+    "poly": (["loss=poly", *IRIS], ["loss.epsilon=0.1", "loss.gamma=1"]),
     "huber": (["loss=huber", "data=diabetes", "model.hidden=[8]"], ["loss.delta=0.1"]),
     "bundled": (
         IRIS, ["data.name=wine", "data.positive=setosa", "model.hidden=[9]", "model.dropout=0.5",
@@ -172,8 +187,8 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
         ["data.path=texts.csv", "data.label=part", "data.id=key", "data.group=who", "data.time=when",
          "data.split=part", "data.weight=heavy", "data.label_delimiter='|'", "data.encoding=utf-16",
          "data.delimiter=';'", "data.task=multiclass", "data.quote=none", "data.header=none",
-         "data.spellings=join", "data.missing_labels=[b]", "data.positive=b", "data.numeric=[word]",
-         "data.categorical=[y]", "data.drop=[x]", "data.missing=[low]", "data.numbers=strict",
+         "data.spellings=join", "data.missing_labels=[b]", "data.positive=b", "data.class_order=[b,a]",
+         "data.numeric=[word]", "data.categorical=[y]", "data.drop=[x]", "data.missing=[low]", "data.numbers=strict",
          "data.format=json_lines", "data.table=rows", "data.exclude=out.txt"],
     ),
     "texts": (
@@ -237,6 +252,10 @@ SILENT = {  # option: why neither a byte nor a word differs
 UNTRIED = {  # option, or file of conf/: why no trial changes it
     "data.votes": "needs a column of votes: tests/data/columns/test_votes.py",
     "runtime.compile": "needs a compiler, and half a minute",
+    **{
+        f"pseudo.{name}": "needs a finished run: tests/run/test_pseudo_labels.py"
+        for name in ("path", "teacher", "mode", "threshold", "thresholds", "agreement", "soft", "weight", "force_leak")
+    },
     "init.path": "needs weights: tests/run/steps/test_weights.py",
     "timm": "an optional package",
     "torchvision": "its one option is which network",

@@ -57,7 +57,9 @@ def answer(arguments: Sequence[str], door: str = REPOSITORY_DOOR) -> str:
 
 
 def _group(directory: Path) -> str:
-    choices = [f"  {path.stem:<20}{first_comment(path)}" for path in sorted(directory.glob("[!_]*.yaml"))]
+    files = sorted(directory.glob("[!_]*.yaml"))
+    width = max([20, *(len(path.stem) + 2 for path in files)])
+    choices = [f"  {path.stem:<{width}}{first_comment(path)}" for path in files]
     return "\n".join([f"{directory.relative_to(CONF).as_posix()}=", *choices])
 
 
