@@ -54,6 +54,8 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "executor.at_once=2", "executor.max_restarts=1", "executor.detach=true", "executor.setup=[date]",
          "executor.options={qos:long}", "search.name=random", "search.trials=2", "search.space={optimizer.lr:[1]}",
          "search.seed=1", "search.prune=off", "search.nested=2", "search.final=refit",
+         "pseudo.mode=all", "pseudo.threshold=0.5", "pseudo.thresholds={a:0.5}", "pseudo.agreement=0.5",
+         "pseudo.soft=true", "pseudo.weight=0.5", "pseudo.force_leak=true",
          "budget.hours=9", "executor.nproc=2", "executor.nnodes=2", "executor.sync_batchnorm=true",
          "executor.shard=true"],
     ),
@@ -252,10 +254,8 @@ SILENT = {  # option: why neither a byte nor a word differs
 UNTRIED = {  # option, or file of conf/: why no trial changes it
     "data.votes": "needs a column of votes: tests/data/columns/test_votes.py",
     "runtime.compile": "needs a compiler, and half a minute",
-    **{
-        f"pseudo.{name}": "needs a finished run: tests/run/test_pseudo_labels.py"
-        for name in ("path", "teacher", "mode", "threshold", "thresholds", "agreement", "soft", "weight", "force_leak")
-    },
+    "pseudo.path": "needs a finished run: tests/run/test_pseudo_labels.py",
+    "pseudo.teacher": "likewise",
     "init.path": "needs weights: tests/run/steps/test_weights.py",
     "timm": "an optional package",
     "torchvision": "its one option is which network",

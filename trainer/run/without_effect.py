@@ -122,6 +122,11 @@ RULES: tuple[Rule, ...] = (
         "folds are trained one after the other, in this process: set cv.parallel",
     ),
     Rule(
+        "sampler.power",
+        lambda config: config.sampler.name != "weighted",
+        "only sampler=weighted draws by it: set that, or leave it out",
+    ),
+    Rule(
         "budget.hours",
         lambda config: config.executor.name != "local",
         "folds are trained by jobs: set executor.hours, at which a job is saved and goes on in the queue",
