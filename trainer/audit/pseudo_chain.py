@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from trainer.audit.findings import Finding, count, worst_first
-from trainer.folds.each_seed import of_one_seed
+from trainer.folds.each_seed import of_one_seed, rows_of_any_seed
 from trainer.folds.plan import FoldPlan
+from trainer.store.own_files import ALL
 
-ALL = "all"
 KIND = "pseudo_labels"  # of the findings
 
 
@@ -31,7 +31,7 @@ def pseudo_findings(facts: Mapping[str, Any] | None, plan: FoldPlan) -> list[Fin
     split, leaks = of_one_seed(plan), list[Finding]()
     names = [name for name in facts["folds"] if name != ALL]
     for name in names:
-        held_out = _rows(split, name)[1]
+        held_out = rows_of_any_seed(split, int(name))[1]
         seen = {model: n for model, n in _seen(facts, name, held_out, split) if n}
         if seen:
             model, n_seen = max(seen.items(), key=lambda pair: pair[1])
@@ -58,12 +58,7 @@ def _rounds(facts: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
 def _seen(facts: Mapping[str, Any], name: str, held_out: Any, split: FoldPlan) -> Iterator[tuple[str, int]]:
     """Yield each model behind the labels of a fold, and how many of the held-out rows it was trained on."""
     for number in facts["folds"][name]["labelled by"]:
-        train = _rows(split, number)[0]
+        train = rows_of_any_seed(split, int(number))[0]
         yield f"fold {number} of {facts['teacher']}", int(np.isin(held_out, train).sum())
         if facts["before"] is not None:
             yield from _seen(facts["before"], number, held_out, split)
-
-
-def _rows(split: FoldPlan, name: str) -> tuple[Any, Any]:
-    repeat, fold = divmod(int(name), split.n_splits)
-    return split.rows(repeat % split.repeats, fold)

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from torch import Tensor
 
 from trainer.data.loading.batches import Batch, TrainingSet, training_order
-from trainer.data.loading.samplers import drawn_rows
+from trainer.data.loading.samplers import sampled_rows
 from trainer.data.samples import DataSpec
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit_state import FitState, Selection
@@ -122,7 +122,7 @@ def _rest_of_epoch(
     key = (settings.seed, *rows.key, progress.epoch)
     train = rows.train
     if settings.sampler_power is not None:
-        train = drawn_rows(train, data.true_target(train), settings.sampler_power, key)
+        train = sampled_rows(train, data.true_target(train), settings.sampler_power, key)
     order = training_order(train, settings.batch_size, key, data.rows.lengths())
     done = progress.windows * settings.accumulate_steps
     with closing(ranks.batches(data, order[done:], key, done)) as batches, _same_signal():

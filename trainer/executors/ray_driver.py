@@ -126,7 +126,8 @@ def train_fold(
     last = read_attempt(wanted.run, wanted.fold)
     if last is not None and last.number - job["tries_before"] > restarts:  # Ray counts none that it ends for its memory
         raise RuntimeError("lost each time")
-    code, ended = RunFold(wanted)(), read_attempt(wanted.run, wanted.fold)
+    code = RunFold(wanted)()
+    ended = read_attempt(wanted.run, wanted.fold)
     lacked = "" if ended is None else ended.lacked
     if may_try_again(code, lacked):
         raise RuntimeError(lacked or (f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from trainer.folds.plan import FoldPlan
+from trainer.folds.request import Pair
 
 
 def with_seeds(plan: FoldPlan, seeds: Sequence[int]) -> FoldPlan:
@@ -35,3 +36,14 @@ def of_one_seed(plan: FoldPlan) -> FoldPlan:
     n = plan.n_different
     train_rows = {key: rows for key, rows in plan.train_rows.items() if key[0] < n}
     return replace(plan, repeats=n, fold_of_row=plan.fold_of_row[:n], train_rows=train_rows, seeds=())
+
+
+def rows_of_any_seed(split: FoldPlan, number: int) -> Pair:
+    """Return (training, held-out) rows of a fold by its number in a run of any number of seeds.
+
+    Args:
+        split: the folds of one seed.
+        number: counted on from seed to seed.
+    """
+    repeat, fold = divmod(number, split.n_splits)
+    return split.rows(repeat % split.repeats, fold)

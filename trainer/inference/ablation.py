@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def effects(
         longer, larger = (_ratio(of(run), of(reference)) ** sign for of in (_seconds, _peak_bytes))
         found.append(Effect(trick, run, gain, p, longer, larger))
     corrected = holm(np.array([effect.p for effect in found]))
-    return [_with_p(effect, float(p)) for effect, p in zip(found, corrected, strict=True)]
+    return [replace(effect, p=float(p)) for effect, p in zip(found, corrected, strict=True)]
 
 
 def effect_rows(found: Sequence[Effect]) -> list[tuple[str, ...]]:
@@ -105,11 +105,7 @@ def _turned(spread: FoldSpread | NotDefined, sign: int) -> FoldSpread | NotDefin
     if isinstance(spread, NotDefined) or sign > 0:
         return spread
     low, high = spread.ci95
-    return FoldSpread(-spread.mean, spread.se, spread.df, spread.p, (-high, -low))
-
-
-def _with_p(effect: Effect, p: float) -> Effect:
-    return Effect(**{**vars(effect), "p": p})
+    return replace(spread, mean=-spread.mean, ci95=(-high, -low))
 
 
 def _ratio(one: float, other: float) -> float:

@@ -16,6 +16,7 @@ from trainer.inference.new_rows import Asked, Block, open_new_rows
 from trainer.inference.predict import outputs_of
 from trainer.inference.predictor import open_predictor
 from trainer.inference.trained import threads_of
+from trainer.run.copies import open_copy
 from trainer.run.teacher import Labelled, kept_in
 from trainer.run.validate import check_config
 
@@ -39,10 +40,10 @@ def predict_unlabelled(config: "RunConfig") -> None:
     """
     config = with_home(config)
     check_config(config)
-    make = partial(_predicted, str(config.pseudo.path), Path(str(config.pseudo.teacher)), config.plugins)
-    kept_arrays(
-        kept_in(config.pseudo, Path(config.paths.cache_directory)), make, what="predictions of the unlabelled rows"
-    )
+    teacher, cache = Path(str(config.pseudo.teacher)), Path(config.paths.cache_directory)
+    make = partial(_predicted, str(config.pseudo.path), teacher, config.plugins)
+    place = kept_in(config.pseudo, open_copy(teacher), cache)
+    kept_arrays(place, make, what="predictions of the unlabelled rows")
 
 
 def _predicted(path: str, teacher: Path, plugins: Sequence[str]) -> dict[str, NDArray[Any]]:

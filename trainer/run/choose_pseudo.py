@@ -17,7 +17,7 @@ from trainer.audit.duplicate_rows import input_codes
 from trainer.config.pseudo import ALL_FOLDS, PseudoConfig
 from trainer.data.samples import DataSpec, Inputs, Samples, TableColumns, Texts
 from trainer.errors import ConfigError, DataError, did_you_mean
-from trainer.folds.each_seed import with_seeds
+from trainer.folds.each_seed import rows_of_any_seed, with_seeds
 from trainer.folds.plan import FoldPlan
 from trainer.run.copies import RunCopy, open_copy
 from trainer.run.pseudo_labels import FoldLabels, PseudoLabels
@@ -50,7 +50,7 @@ def pseudo_labels(
     """
     teacher = open_copy(Path(str(section.teacher)))
     _require_fitting(section, teacher, spec, split)
-    rows = read_labelled(section, cache)
+    rows = read_labelled(section, teacher, cache)
     inputs = joined(samples.inputs, rows.inputs, str(section.path))
     copies_PN = _codes(samples, rows.inputs, inputs)
     by_fold, of_folds = dict[int | str, FoldLabels](), dict[str, Any]()
@@ -183,8 +183,7 @@ def _rows(split: FoldPlan, name: int | str) -> tuple[NDArray[np.int64], NDArray[
     everything = np.arange(split.fold_of_row.shape[1])
     if name == ALL:
         return everything, everything[:0]
-    repeat, fold = divmod(int(name), split.n_splits)
-    return split.rows(repeat % split.repeats, fold)
+    return rows_of_any_seed(split, int(name))
 
 
 def _labelling(section: PseudoConfig, teacher: RunCopy, split: FoldPlan, name: int | str) -> list[int]:

@@ -94,15 +94,11 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
         candidates=make_candidates(config, recipe) if is_nested(config.cv) else (),
         loaders=Loaders(config.num_workers, config.runtime.loader_timeout_seconds),
         cache=Path(config.paths.cache_directory),
-        pseudo=_labels_of(config, samples, spec, split, plan.n_folds),
+        pseudo=None if config.pseudo.path is None else _labels_of(config, samples, spec, split, plan.n_folds),
     )
 
 
-def _labels_of(
-    config: RunConfig, samples: Samples, spec: DataSpec, split: FoldPlan, n_folds: int
-) -> PseudoLabels | None:
-    if config.pseudo.path is None:
-        return None
+def _labels_of(config: RunConfig, samples: Samples, spec: DataSpec, split: FoldPlan, n_folds: int) -> PseudoLabels:
     from trainer.run.choose_pseudo import pseudo_labels  # it looks for copies: what that needs costs time
 
     return pseudo_labels(config.pseudo, samples, spec, split, n_folds, Path(config.paths.cache_directory))

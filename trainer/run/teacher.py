@@ -14,7 +14,7 @@ from trainer.config.pseudo import PseudoConfig
 from trainer.data.loading.array_cache import Arrays, kept_arrays
 from trainer.data.samples import TableColumns, Texts
 from trainer.errors import DataError
-from trainer.run.copies import RunCopy, open_copy
+from trainer.run.copies import RunCopy
 from trainer.store.fold_files import fold_directory, read_done
 from trainer.store.own_files import read_given
 
@@ -63,14 +63,12 @@ def labelled_of(arrays: Arrays) -> Labelled:
     return Labelled(told["ids"], inputs, proba_KPC)
 
 
-def kept_in(section: PseudoConfig, cache: Path) -> Path:
+def kept_in(section: PseudoConfig, teacher: RunCopy, cache: Path) -> Path:
     """Return where the teacher's predictions of the unlabelled rows are kept: named by its models and the file.
 
     Raises:
-        CheckpointError: the teacher is no run, or not finished.
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or a fold of the teacher is not finished.
     """
-    teacher = open_copy(Path(str(section.teacher)))
     try:
         data = read_given(Path(str(section.path)))
     except OSError as error:
@@ -83,13 +81,13 @@ def kept_in(section: PseudoConfig, cache: Path) -> Path:
     return cache / "pseudo" / key
 
 
-def read_labelled(section: PseudoConfig, cache: Path) -> Labelled:
+def read_labelled(section: PseudoConfig, teacher: RunCopy, cache: Path) -> Labelled:
     """Return the rows and predictions that are kept.
 
     Raises:
         DataError: they have not been made.
     """
-    return labelled_of(kept_arrays(kept_in(section, cache), _not_made)[0])
+    return labelled_of(kept_arrays(kept_in(section, teacher, cache), _not_made)[0])
 
 
 def done_of(teacher: RunCopy, number: int) -> Mapping[str, Any]:

@@ -15,6 +15,15 @@ def input_embeddings(model: nn.Module, trick: str) -> list[nn.Parameter]:
     Raises:
         ConfigError: there is none; says what was looked for.
     """
+    return _trained_tables(embedding_modules(model, trick), type(model).__name__, trick)
+
+
+def embedding_modules(model: nn.Module, trick: str) -> list[nn.Module]:
+    """Return the modules that embed the model's inputs.
+
+    Raises:
+        ConfigError: the model does not say which they are.
+    """
     kind = type(model).__name__
     getter = getattr(model, "get_input_embeddings", None)
     if not callable(getter):
@@ -25,7 +34,10 @@ def input_embeddings(model: nn.Module, trick: str) -> list[nn.Parameter]:
             "write get_input_embeddings(self), which returns the nn.Embedding or a list, or use tricks=awp or sam"
         )
     found = getter()
-    modules = [found] if isinstance(found, nn.Module) and not isinstance(found, nn.ModuleList) else list(found or ())
+    return [found] if isinstance(found, nn.Module) and not isinstance(found, nn.ModuleList) else list(found or ())
+
+
+def _trained_tables(modules: Sequence[nn.Module], kind: str, trick: str) -> list[nn.Parameter]:
     tables_P = [parameter for module in modules for parameter in module.parameters()]
     if not tables_P:
         raise ConfigError(

@@ -17,7 +17,7 @@ from trainer.config.checked import checked_number
 from trainer.data.loading.batches import Batch
 from trainer.errors import ConfigError
 from trainer.tricks.contract import Setting, Window
-from trainer.tricks.found import input_embeddings, trained_parameters
+from trainer.tricks.found import embedding_modules, input_embeddings, trained_parameters
 
 
 @dataclass
@@ -58,9 +58,7 @@ class FreeLB:
         """Find the embeddings, and be told of each call."""
         input_embeddings(setting.model, "freelb")
         self.weights = trained_parameters(setting.model, "freelb")
-        found = setting.model.get_input_embeddings()  # type: ignore[operator]
-        one = isinstance(found, nn.Module) and not isinstance(found, nn.ModuleList)
-        for module in [found] if one else found:
+        for module in embedding_modules(setting.model, "freelb"):
             module.register_forward_hook(self._called)
 
     def changed(self, batch: Batch) -> Batch:

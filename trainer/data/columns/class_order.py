@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from trainer.data.columns.options import ClassName
-from trainer.data.columns.spellings import canonical
+from trainer.data.columns.spellings import places_of
 from trainer.errors import ConfigError, did_you_mean, shown
 
 
@@ -52,11 +52,9 @@ def refuse_order(wanted: Sequence[object], but: str) -> None:
 
 
 def _named(wanted: str, classes: Sequence[str]) -> str:
-    alike = [label for label in classes if label == wanted] or [
-        label for label in classes if canonical(label) == canonical(wanted)
-    ]
+    alike = places_of(wanted, classes)
     if len(alike) == 1:
-        return alike[0]
+        return classes[alike[0]]
     said = ": it may be either" if alike else did_you_mean(wanted, classes)
     raise ConfigError(
         f"data.class_order: '{shown(wanted)}' is no class of the labels{said}\nthe classes: {_listed(classes)}"

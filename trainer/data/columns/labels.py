@@ -83,9 +83,8 @@ def read_labels(
         labels = encode_joined_labels(cells, names[0], file, label_delimiter, spellings=spellings, missing=missing)
     else:
         sure = task is not None and not TASKS[task].several_labels
-        options: dict[str, Any] = {"spellings": spellings, "missing": missing, "sure": sure, "positive": positive}
-        options["class_order"] = class_order
-        labels = encode_labels(cells, names[0], file, **options)
+        choices: dict[str, Any] = {"positive": positive, "class_order": class_order}
+        labels = encode_labels(cells, names[0], file, spellings=spellings, missing=missing, sure=sure, **choices)
     if lists is not None:
         said = f"column '{names[0]}' holds lists of exactly one label each: one label per row"
         labels = replace(labels, notes=(*labels.notes, f"{said} (data.task=multilabel takes them for several)"))

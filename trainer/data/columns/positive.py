@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.columns.options import ClassName
-from trainer.data.columns.spellings import canonical
+from trainer.data.columns.spellings import canonical, places_of
 from trainer.errors import ConfigError, did_you_mean, shown
 
 # as ``spelling_key`` has them; README.md lists them
@@ -87,9 +87,7 @@ def _choose(classes: Sequence[str], counts_C: Sequence[int], wanted: ClassName) 
 
 
 def _find(classes: Sequence[str], counts_C: Sequence[int], wanted: str) -> int:
-    if wanted in classes:
-        return classes.index(wanted)
-    alike = [place for place, label in enumerate(classes) if canonical(label) == canonical(wanted)]
+    alike = places_of(wanted, classes)
     if len(alike) == 1:
         return alike[0]
     have = ", ".join(f"'{shown(label)}' ({count:,} rows)" for label, count in zip(classes, counts_C, strict=True))

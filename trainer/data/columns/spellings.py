@@ -164,3 +164,10 @@ def _note(found: Sequence[str], clashes: Sequence[Sequence[int]], said: str) -> 
 def _visible(text: str) -> str:
     """Return a text as it is, or with its code points where one of them would not be seen."""
     return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def places_of(wanted: str, classes: Sequence[str]) -> list[int]:
+    """Return the places of the classes that a word may mean: of the one written so, else of those it is a form of."""
+    if wanted in classes:
+        return [classes.index(wanted)]
+    return [place for place, label in enumerate(classes) if canonical(label) == canonical(wanted)]

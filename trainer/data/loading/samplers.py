@@ -18,7 +18,7 @@ def class_shares(counts_C: NDArray[np.int64], power: float) -> NDArray[np.float6
     return shares_C
 
 
-def drawn_rows(
+def sampled_rows(
     rows: NDArray[np.int64], target_R: NDArray[np.int64], power: float, key: tuple[int, ...]
 ) -> NDArray[np.int64]:
     """Draw as many rows as there are, each class as often as ``class_shares`` says.

@@ -85,8 +85,8 @@ def load_image_folder(
         raise ConfigError(f"data.task={task}: folders give {' or '.join(ONE_CLASS)}; several labels: data=image_csv")
     if group not in (None, "folder"):
         raise ConfigError(f"data.group={group}: folders have only data.group=folder; for a column use data=image_csv")
-    options: dict[str, Any] = {"spellings": spellings, "missing": missing_labels, "positive": positive}
-    options["class_order"] = class_order
+    options: dict[str, Any] = {"spellings": spellings, "missing": missing_labels}
+    options |= {"positive": positive, "class_order": class_order}
     found = find_classes(list_files(path, zip_encoding), folders=folders, split=split, **options)
     root, labels, inside = found.listing.root, found.labels, found.inside
     if not labels.task.fits(task):
