@@ -53,7 +53,7 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "executor.cpus=2", "executor.gpus=1", "executor.memory_gib=4",
          "executor.at_once=2", "executor.max_restarts=1", "executor.detach=true", "executor.setup=[date]",
          "executor.options={qos:long}", "search.name=random", "search.trials=2", "search.space={optimizer.lr:[1]}",
-         "search.seed=1", "search.prune=off", "search.nested=2", "search.final=refit",
+         "search.seed=1", "search.prune=off", "search.cost=seconds", "search.nested=2", "search.final=refit",
          "pseudo.mode=all", "pseudo.threshold=0.5", "pseudo.thresholds={a:0.5}", "pseudo.agreement=0.5",
          "pseudo.soft=true", "pseudo.weight=0.5", "pseudo.force_leak=true",
          "budget.hours=9", "executor.nproc=2", "executor.nnodes=2", "executor.sync_batchnorm=true",

@@ -49,9 +49,12 @@ CASES = [  # what makes it idle, the option, what there is to do
             *("address=head", "detach=true", 'setup=["date"]', "options={qos:long}"),
         )
     ),
+    (["search=tpe", "search.cost=seconds"], "search.prune=off", "may still be the fastest"),
     *(
         ([], f"search.{option}", "set search=tpe")
-        for option in ("trials=2", "space={batch_size:[8]}", "seed=1", "prune=off", "nested=2", "final=refit")
+        for option in (
+            *("trials=2", "space={batch_size:[8]}", "seed=1", "prune=off", "nested=2", "final=refit", "cost=seconds"),
+        )
     ),
     *(
         ([], f"executor.{option}", "set executor=torchrun")

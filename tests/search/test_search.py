@@ -162,6 +162,44 @@ def test_a_grid_is_every_combination_once(tmp_path):
     assert {one[0] for one in told(tmp_path)} == {"COMPLETE"}
 
 
+def test_a_second_objective_lists_what_no_trial_beats_in_both_and_ends_none_early(tmp_path, monkeypatch, capsys):
+    options = ["search.cost=seconds", "search.trials=8", "runtime.progress=plain", "search.final=report"]
+    space = "search.space={optimizer.lr: [1e-4,1e-1], max_epochs: 'int(1,4)'}"
+    train, calls = trials.train_fold, {"n": 0}
+
+    def dies(*arguments, **named):
+        calls["n"] += 1
+        if calls["n"] == 5:
+            raise Killed
+        return train(*arguments, **named)
+
+    monkeypatch.setattr(trials, "train_fold", dies)
+    with pytest.raises(Killed):
+        searched(tmp_path, *options, space=space)
+    searched(tmp_path, *options, space=space)
+    rows = list(csv.DictReader((tmp_path / "s/search.csv").read_text().splitlines()))
+    assert [(row["state"], row["folds"]) for row in rows] == [("complete", "3")] * 8
+    both = {row["trial"]: (float(row["accuracy"]), float(row["training_seconds"])) for row in rows}
+    beaten = {
+        one
+        for one, (score, seconds) in both.items()
+        for better, faster in both.values()
+        if better >= score and faster <= seconds and (better, faster) != (score, seconds)
+    }
+    assert {row["trial"] for row in rows if row["front"] == "True"} == set(both) - beaten
+    marks = [json.loads(file.read_text()) for file in (tmp_path / "s/trials/0000").glob("fold_*/DONE")]
+    assert both["0"][1] == pytest.approx(sum(mark["seconds"] for mark in marks))
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("no other trial is better in"))
+    assert line in (tmp_path / "s/search.html").read_text()
+    assert rows[0]["front"] == "True"  # of trials that score alike the fastest is the best
+
+
+@pytest.mark.parametrize(("options", "said"), [(["search=cmaes"], "cmaes knows one"), (["search.nested=2"], "nested")])
+def test_what_knows_one_objective_is_refused_with_two(options, said, tmp_path):
+    with pytest.raises(ConfigError, match=said):
+        searched(tmp_path, "search.cost=seconds", *options)
+
+
 def test_a_search_is_asked_to_stop_as_a_run_is(whole, capsys):
     assert main(["stop", str(whole / "s")]) == 0
     assert "asked the search to save and end" in capsys.readouterr().out

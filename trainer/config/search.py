@@ -9,6 +9,8 @@ NONE = "none"
 SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp")
 PRUNERS = ("racing", "median", "off")
 FINALS = ("report", "refit", "none")
+SECONDS = "seconds"
+COSTS = (NONE, SECONDS)
 
 
 @dataclass
@@ -29,6 +31,12 @@ class SearchConfig:
         "a trial ends before its last fold: racing = when it is not to reach the best one on the same folds any more, "
         "median = when half of the earlier trials were better on the same folds; off = never",
     ] = "racing"
+    cost: Annotated[
+        str,
+        one_of(*COSTS),
+        "a second objective: seconds = short training of the folds; the trials that no other beats in both are listed, "
+        "and none ends early; none = the score alone",
+    ] = NONE
     nested: Annotated[
         int | None,
         at_least(2),

@@ -12,7 +12,7 @@ from trainer.config.bounds import Option, options_of
 from trainer.config.keys import choices, flatten, typed
 from trainer.config.near_keys import is_known, known_keys, nearest_key, open_keys
 from trainer.config.schema import OPEN_SECTIONS, RunConfig
-from trainer.config.search import NONE
+from trainer.config.search import NONE, SearchConfig
 from trainer.config.value_types import describe, fits
 from trainer.errors import ConfigError, did_you_mean, shown
 
@@ -137,7 +137,17 @@ def space_problems(config: RunConfig) -> list[str]:
     ranged = [one.key for one in space if isinstance(one, Range) and one.kind != "int"]
     if search.name == "grid" and ranged:
         problems.append(f"search=grid needs lists or int(a,b), not a range without end as of {ranged[0]}: or use tpe")
-    return [*problems, *_other_sections(config)]
+    return [*problems, *_cost_problems(search), *_other_sections(config)]
+
+
+def _cost_problems(search: SearchConfig) -> Iterator[str]:
+    """Yield what of a search cannot go with a second objective."""
+    if search.cost == NONE:
+        return
+    if search.name == "cmaes":
+        yield f"search=cmaes knows one objective: leave search.cost={search.cost} out, or use search=tpe"
+    if search.nested is not None:
+        yield f"search.nested picks by the score alone: leave it out, or search.cost={search.cost}"
 
 
 def _other_sections(config: RunConfig) -> Iterator[str]:

@@ -27,12 +27,16 @@ class DrawnTrial:
         value: mean of the metric over the folds it has; NaN where it has none.
         complete: whether it has all of them.
         settings: by key, numbers or words.
+        seconds: that its folds were trained; NaN where it is not known.
+        front: whether no other trial beats it in both score and seconds, of a search for both.
     """
 
     number: int
     value: float
     complete: bool
     settings: Mapping[str, Any]
+    seconds: float = math.nan
+    front: bool = False
 
 
 def search_plot(
@@ -46,6 +50,8 @@ def search_plot(
 ) -> "Figure":
     """Draw the history, the settings of the complete trials as lines, and the importance of each setting.
 
+    Of a search with a second objective, scores over training times come last.
+
     Args:
         trials: in any order.
         label: of the metric.
@@ -54,10 +60,11 @@ def search_plot(
         greater: whether more of the metric is better.
         say: says a word in the language of the reader; where no font here has its letters, it stays English.
     """
-    fig, say = bare_figure(8.6, 8.4), drawn_by(say)
+    both = any(one.front for one in trials)
+    fig, say = bare_figure(8.6, 11.2 if both else 8.4), drawn_by(say)
     from matplotlib.text import Text
 
-    history, lines, bars = fig.subplots(3, 1, height_ratios=[1, 1.2, 0.7])
+    history, lines, bars, *costs = fig.subplots(3 + both, 1, height_ratios=[1, 1.2, 0.7, *([1] * both)])
     scored = sorted((one for one in trials if not math.isnan(one.value)), key=lambda one: one.number)
     _draw_history(history, scored, label, greater=greater, say=say)
     _draw_settings(lines, [one for one in scored if one.complete], label, logs, greater=greater, say=say)
@@ -65,6 +72,8 @@ def search_plot(
     bars.barh(range(len(names)), [importances[name] for name in names], color=OTHER)
     bars.set_yticks(range(len(names)), drawable_names(names, 40), family=list(font_family()), parse_math=False)
     dress(bars, say("Importance of the settings"), say("share of the differences between complete trials"), "")
+    for ax in costs:
+        _draw_costs(ax, [one for one in scored if one.complete], label, say=say)
     for text in fig.findobj(Text):
         text.set_fontfamily(list(font_family()))
     return fig
@@ -80,7 +89,7 @@ def _draw_history(ax: "Axes", scored: Sequence[DrawnTrial], label: str, *, great
         best = follow([one.value for one in whole])
         ax.step([one.number for one in whole], best, where="post", color=BEST, label=say("best so far"))
     dress(ax, say("History"), say("trial"), label)
-    ax.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+    ax.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
 def _draw_settings(
@@ -105,6 +114,19 @@ def _draw_settings(
     ax.set_xticks(range(len(columns)), named, family=list(font_family()), parse_math=False)
     ax.set_yticks([0, 1], [say("lowest"), say("highest")])
     dress(ax, say("Settings of the complete trials (the best one in orange)"), "", "")
+
+
+def _draw_costs(ax: "Axes", whole: Sequence[DrawnTrial], label: str, *, say: Say) -> None:
+    """Draw scores over training times, those that no other trial beats in both as a line."""
+    others = [one for one in whole if not one.front]
+    ax.plot([one.seconds for one in others], [one.value for one in others], "o", color=OTHER, label=say("complete"))
+    front = sorted((one for one in whole if one.front), key=lambda one: one.seconds)
+    named = say("not beaten in both")
+    ax.plot([one.seconds for one in front], [one.value for one in front], "o-", color=BEST, label=named)
+    for one in front:
+        ax.annotate(str(one.number), (one.seconds, one.value), textcoords="offset points", xytext=(5, -11), fontsize=8)
+    dress(ax, say("Score and training time"), say("seconds of training"), label)
+    ax.legend(frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
 def placed(values: Sequence[Any], *, log: bool) -> list[float]:

@@ -127,6 +127,11 @@ RULES: tuple[Rule, ...] = (
         "only sampler=weighted draws by it: set that, or leave it out",
     ),
     Rule(
+        "search.prune",
+        lambda config: config.search.cost != NONE,
+        "a trial that scores less may still be the fastest: leave it out, or search.cost",
+    ),
+    Rule(
         "budget.hours",
         lambda config: config.executor.name != "local",
         "folds are trained by jobs: set executor.hours, at which a job is saved and goes on in the queue",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.config.compose import Launch
 from trainer.config.home import with_home
 from trainer.config.schema import RunConfig
-from trainer.config.search import SearchConfig
+from trainer.config.search import NONE, SearchConfig
 from trainer.config.search_space import read_space
 from trainer.errors import CheckpointError, ConfigError, no_exit
 from trainer.metrics.find import metric_named
@@ -126,7 +126,7 @@ def _opened(
         options=options,
         configs=configs,
         experiment=experiment,
-        study=open_study(directory, greater_is_better=greater),
+        study=open_study(directory, greater_is_better=greater, cost=options.cost),
         order=order,
         metric=metric,
         sign=1.0 if greater else -1.0,
@@ -137,7 +137,8 @@ def _opened(
 
 def _with_search(identity: Identity, options: SearchConfig, config: RunConfig) -> dict[str, Any]:
     """Return what decides the trials of a search: all that decides a run, the space and how it is searched."""
-    searched = {f"search.{key}": getattr(options, key) for key in ("name", "space", "seed", "prune")}
+    decides = ("name", "space", "seed", "prune", *(("cost",) if options.cost != NONE else ()))
+    searched = {f"search.{key}": getattr(options, key) for key in decides}
     keys = {**identity["config"], **searched, "max_epochs": config.max_epochs}
     return {**identity, "config": keys, "length": {}}
 

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from trainer.report.page.page_words import LANG
 from trainer.report.plots import png_bytes
 from trainer.report.rendering import render
 from trainer.report.search_plots import DrawnTrial, search_plot
-from trainer.search.search_table import Standing, counted_lines, settings_text
+from trainer.search.search_table import Standing, counted_lines, front_lines, settings_text
 from trainer.search.worth import Honest
 from trainer.system.files import write_bytes
 from trainer.wording.printable import one_line
@@ -55,16 +56,19 @@ def write_page(
         StorageError: it cannot be written.
     """
     say, metric = translated(language), honest.metric
-    drawn = [DrawnTrial(row.number, row.value, row.state == "complete", row.settings) for row in now.rows]
+    drawn = [
+        DrawnTrial(row.number, row.value, row.state == "complete", row.settings, row.training, row.number in now.front)
+        for row in now.rows
+    ]
     logs = {one.key: isinstance(one, Range) and one.kind == "log" for one in space}
-    greater = study.direction.name == "MAXIMIZE"
+    greater = study.directions[0].name == "MAXIMIZE"
     picture = png_bytes(search_plot(drawn, metric, logs, importances(now, study), greater=greater, say=say))
     text = render(
         "search.html.j2",
         lang=LANG[language],
         words={name: say(text) for name, text in WORDS.items()},
         title=one_line(f"{directory.name}: {metric}"),
-        lines=[one_line(line) for line in (*honest.lines(say), *counted_lines(now, say))],
+        lines=list(map(one_line, [*honest.lines(say), *counted_lines(now, say), *front_lines(now, metric, say)])),
         picture=base64.b64encode(picture).decode(),
         table={"heading": [say("trial"), metric, *map(say, HEADINGS)], "rows": _rows(now, say)},
     )
@@ -94,6 +98,11 @@ def importances(now: Standing, study: "Study") -> dict[str, float]:
     if now.count("complete") < FEWEST or len(values) < 2:
         return {}
     try:
-        return dict(get_param_importances(study))
+        if len(study.directions) == 1:
+            return dict(get_param_importances(study))
+        sign = -1.0 if study.directions[0].name == "MAXIMIZE" else 1.0  # of a target it takes the low values for good
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # which says so
+            return dict(get_param_importances(study, target=lambda trial: sign * trial.values[0]))
     except (ValueError, RuntimeError):  # no setting is common to all, or none varies
         return {}

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from trainer.config.search_space import Dimension
 from trainer.report.formatting import duration, number
-from trainer.search.study import TRIALS
+from trainer.search.study import TRIALS, reported_scores
 from trainer.search.trial import FACTS, scores_of
 from trainer.system.files import write_bytes
 from trainer.system.spreadsheets import defused
@@ -51,6 +51,7 @@ class TrialRow:
         settings: by key, as they would be typed.
         why: it failed or ended early.
         seconds: it took, or NaN.
+        training: seconds that its folds were trained, or NaN.
     """
 
     number: int
@@ -60,6 +61,7 @@ class TrialRow:
     settings: dict[str, Any]
     why: str
     seconds: float
+    training: float = math.nan
 
     @property
     def n_folds(self) -> int:
@@ -73,13 +75,16 @@ class Standing:
 
     Attributes:
         rows: complete ones best first, then those that ended early, then the others.
-        best: the best complete one, the first of equals; or None.
+        best: the best complete one, the first of equals (with a second objective the fastest of them); or None.
         n_folds: of a whole trial.
+        front: of a search with a second objective the numbers of the trials that no other beats in both, best score
+            first; empty without.
     """
 
     rows: tuple[TrialRow, ...]
     best: TrialRow | None
     n_folds: int
+    front: tuple[int, ...] = ()
 
     def count(self, state: str) -> int:
         """Return how many trials are in a state."""
@@ -92,20 +97,25 @@ class Standing:
 
 def standing(study: "Study", order: Sequence[int]) -> Standing:
     """Return the trials of a study as they are now."""
-    sign = -1.0 if study.direction.name == "MAXIMIZE" else 1.0
+    sign = -1.0 if study.directions[0].name == "MAXIMIZE" else 1.0
     rows = [_row(one, len(order)) for one in study.get_trials(deepcopy=False)]
 
-    def rank(row: TrialRow) -> tuple[int, float, int]:
-        return _ORDER.index(row.state), math.inf if math.isnan(row.value) else sign * row.value, row.number
+    both = len(study.directions) > 1
+
+    def rank(row: TrialRow) -> tuple[int, float, float, int]:
+        value = math.inf if math.isnan(row.value) else sign * row.value
+        return _ORDER.index(row.state), value, row.training if both and row.state == "complete" else 0.0, row.number
 
     rows.sort(key=rank)
     whole = [row for row in rows if row.state == "complete"]
-    return Standing(tuple(rows), whole[0] if whole else None, len(order))
+    unbeaten = {one.number for one in study.best_trials} if both else set[int]()
+    front = tuple(row.number for row in whole if row.number in unbeaten)
+    return Standing(tuple(rows), whole[0] if whole else None, len(order), front)
 
 
 def _row(trial: "FrozenTrial", n_folds: int) -> TrialRow:
     facts = trial.user_attrs.get(FACTS, {})
-    scores_F = scores_of(trial.intermediate_values, n_folds)
+    scores_F = scores_of(reported_scores(trial), n_folds)
     known_F = scores_F[~np.isnan(scores_F)]
     value = float(known_F.mean()) if len(known_F) else math.nan
     return TrialRow(
@@ -116,6 +126,7 @@ def _row(trial: "FrozenTrial", n_folds: int) -> TrialRow:
         dict(trial.params),
         str(facts.get("why", "")),
         float(facts.get("seconds", math.nan)),
+        float(facts.get("training", math.nan)),
     )
 
 
@@ -126,7 +137,8 @@ def write_table(directory: Path, now: Standing, metric: str, space: Sequence[Dim
         StorageError: it cannot be written.
     """
     keys = [one.key for one in space]
-    heading = ["trial", "state", metric, "sd", "folds", "seconds", *map(defused, keys), "why", "run_dir"]
+    costs = ["training_seconds", "front"] if now.front else []
+    heading = ["trial", "state", metric, "sd", "folds", "seconds", *costs, *map(defused, keys), "why", "run_dir"]
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\n")
     writer.writerow(heading)
@@ -134,10 +146,12 @@ def write_table(directory: Path, now: Standing, metric: str, space: Sequence[Dim
         known = [score for score in row.scores if not math.isnan(score)]
         sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
         figures = [None if math.isnan(row.value) else row.value, sd, row.n_folds]
-        seconds = None if math.isnan(row.seconds) else row.seconds
+        seconds = [None if math.isnan(row.seconds) else row.seconds]
+        if now.front:
+            seconds += [None if math.isnan(row.training) else row.training, row.number in now.front]
         settings = [defused(_text(row.settings.get(key, ""))) for key in keys]
         place = f"{TRIALS}/{row.number:04d}"
-        writer.writerow([row.number, row.state, *figures, seconds, *settings, defused(row.why), place])
+        writer.writerow([row.number, row.state, *figures, *seconds, *settings, defused(row.why), place])
     write_bytes(directory / TABLE, sheet.getvalue().encode(), root=directory, what=N_("leaderboard"))
 
 
@@ -158,8 +172,21 @@ def show_table(now: Standing, metric: str, space: Sequence[Dimension], console: 
         best = now.best is not None and row.number == now.best.number
         shown.add_row(*(Text(text) for text in cells), style="bold" if best else "")
     console.print(shown)
-    for line in counted_lines(now):
+    for line in (*counted_lines(now), *front_lines(now, metric)):
         console.print(Text(line), soft_wrap=True)
+
+
+def front_lines(now: Standing, metric: str, say: Callable[[str], str] = str) -> list[str]:
+    """Return which trials no other beats in both objectives, best score first; nothing of a search with one."""
+    rows = {row.number: row for row in now.rows}
+    named = [
+        say("trial {trial}: {value} in {time}").format(
+            trial=number_of, value=number(rows[number_of].value), time=duration(rows[number_of].training)
+        )
+        for number_of in now.front
+    ]
+    said = say("no other trial is better in both {metric} and training time: {trials}")
+    return [said.format(metric=metric, trials="; ".join(named))] if named else []
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:

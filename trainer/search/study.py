@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from trainer.config.keys import typed
-from trainer.config.search import SearchConfig
+from trainer.config.search import NONE, SearchConfig
 from trainer.config.search_space import Dimension, Range
 from trainer.errors import ConfigError, FoldBusyError
 from trainer.store.lock import FoldLock
@@ -26,9 +26,12 @@ from trainer.system.seeds import seed_of
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import BaseTrial, Trial
+    from optuna.trial import BaseTrial, FrozenTrial, Trial
+
+Direction = Literal["maximize", "minimize"]
 
 LOG, TRIALS = "study.log", "trials"
+SCORE = "score of fold "  # attribute of a trial, before the fold's place in the order
 NAME = "search"  # of the one study in the file
 _ORDER, _SAMPLER, _GRID = 1, 2, 3  # seeds of different things
 
@@ -86,21 +89,46 @@ def _whole_bytes(descriptor: int, block_bytes: int = 4096) -> int:
     return 0
 
 
-def open_study(directory: Path, *, greater_is_better: bool) -> "Study":
-    """Return the study of a search directory; begun where there is none."""
+def open_study(directory: Path, *, greater_is_better: bool, cost: str = NONE) -> "Study":
+    """Return the study of a search directory; begun where there is none.
+
+    Args:
+        directory: of the search.
+        greater_is_better: of the metric.
+        cost: the second objective, less of which is better, or ``none``.
+    """
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalStorage
 
     path = directory / LOG
+    first: Direction = "maximize" if greater_is_better else "minimize"
     lock: Any = LogLock(path)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(path), lock_obj=lock)),
         sampler=optuna.samplers.RandomSampler(seed=0),  # another one for each trial
         study_name=NAME,
-        direction="maximize" if greater_is_better else "minimize",
+        directions=[first] if cost == NONE else [first, "minimize"],
         load_if_exists=True,
     )
+
+
+def report_score(trial: "Trial", position: int, score: float) -> None:
+    """Keep the score of a fold by its place in the order; Optuna takes none of a study with two objectives."""
+    if len(trial.study.directions) > 1:
+        trial.set_user_attr(f"{SCORE}{position}", score)
+    else:
+        trial.report(score, step=position)
+
+
+def reported_scores(trial: "FrozenTrial") -> dict[int, float]:
+    """Return the scores of a trial's folds that are kept, by their place in the order."""
+    kept = {
+        int(name.removeprefix(SCORE)): float(value)
+        for name, value in trial.user_attrs.items()
+        if name.startswith(SCORE)
+    }
+    return {**trial.intermediate_values, **kept}
 
 
 def fold_order(seed: int, n_folds: int) -> list[int]:

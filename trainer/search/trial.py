@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.config.schema import RunConfig
-from trainer.config.search import SearchConfig
+from trainer.config.search import NONE, SearchConfig
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.errors import CheckpointError, ForeignFileError, Interrupted, StorageError, as_foldwise_error
 from trainer.evidence.racing import Verdict, verdict
@@ -27,7 +27,7 @@ from trainer.run.frozen_features import with_features
 from trainer.run.identify import identity_of
 from trainer.run.prepare import make_recipe, run_files
 from trainer.run.validate import check_config, check_data
-from trainer.search.study import Claimed, suggest
+from trainer.search.study import Claimed, report_score, reported_scores, suggest
 from trainer.search.trial_configs import Choice, TrialConfigs
 from trainer.store.fold_files import fold_directory, read_done
 from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
@@ -106,11 +106,11 @@ def run_trial(search: Search, claimed: Claimed) -> Outcome:
     started, trial = time.perf_counter(), claimed.trial
     choice, values = suggested(search.configs, trial)
     state, value, why = "failed", None, ""
-    scores: list[float] = []
+    done: list[Mapping[str, Any]] = []
     try:
         train = begun(search, choice, values, claimed.directory)
-        state, why = _train_folds(search, trial, train, claimed.directory, scores)
-        mean = mean_of_defined(scores)
+        state, why = _train_folds(search, trial, train, claimed.directory, done)
+        mean = mean_of_defined(_scores(search, done))
         if state == "complete" and not math.isfinite(mean):
             state, why = "failed", f"{search.metric} is {mean} over the folds"
         value = mean if math.isfinite(mean) else None
@@ -121,8 +121,10 @@ def run_trial(search: Search, claimed: Claimed) -> Outcome:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     seconds = time.perf_counter() - started
-    _tell(search.study, trial, state, value, {"why": why, "seconds": seconds})
-    return Outcome(state, value, len(scores), why, seconds, {**dict(choice), **values})
+    training = math.fsum(mark["seconds"] for mark in done)
+    facts = {"why": why, "seconds": seconds, "training": training}
+    _tell(search.study, trial, state, () if value is None else (value, training), facts)
+    return Outcome(state, value, len(done), why, seconds, {**dict(choice), **values})
 
 
 def suggested(configs: TrialConfigs, trial: "BaseTrial") -> tuple[Choice, dict[str, Any]]:
@@ -186,21 +188,28 @@ def _nbytes(fold: Fold) -> float:
     return float(sum(sizes)) if sizes else math.inf
 
 
-def _train_folds(search: Search, trial: "Trial", train: Any, directory: Path, scores: list[float]) -> tuple[str, str]:
-    """Train fold after fold; return ``complete`` or ``pruned``, and why. ``scores`` is filled on the way."""
-    reported = search.study.trials[trial.number].intermediate_values
+def _train_folds(
+    search: Search, trial: "Trial", train: Any, directory: Path, marks: list[Mapping[str, Any]]
+) -> tuple[str, str]:
+    """Train fold after fold; return ``complete`` or ``pruned``, and why. ``marks`` of what is done fill on the way."""
+    reported = reported_scores(search.study.trials[trial.number])
     for position, name in enumerate(search.order):
         train(name)
         done = read_done(fold_directory(directory, name))
         assert done is not None
-        scores.append(float(done["metrics"][search.metric]))
+        marks.append(done)
+        scores = _scores(search, marks)
         if position not in reported:
-            trial.report(scores[-1], step=position)
-        if len(scores) < len(search.order):
+            report_score(trial, position, scores[-1])
+        if len(scores) < len(search.order) and search.options.cost == NONE:
             early = why_ends(search, search.study, trial.number, scores, len(search.order))
             if early is not None:
                 return "pruned", early.why
     return "complete", ""
+
+
+def _scores(search: Search, marks: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [float(mark["metrics"][search.metric]) for mark in marks]
 
 
 def why_ends(search: Search, study: "Study", number: int, scores: Sequence[float], n_folds: int) -> Verdict | None:
@@ -224,11 +233,11 @@ def scores_of(reported: Mapping[int, float], n_folds: int) -> NDArray[np.float64
     return np.array([reported.get(position, math.nan) for position in range(n_folds)])
 
 
-def _tell(study: "Study", trial: "Trial", state: str, value: float | None, facts: Mapping[str, Any]) -> None:
+def _tell(study: "Study", trial: "Trial", state: str, values: Sequence[float], facts: Mapping[str, Any]) -> None:
     from optuna.trial import TrialState
 
     trial.set_user_attr(FACTS, dict(facts))
     if state == "complete":
-        study.tell(trial, value)
+        study.tell(trial, values[: len(study.directions)])
     else:
         study.tell(trial, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
