@@ -13,6 +13,8 @@ JOBS ?= 2
 # the slowest files (few tests, whole processes) come last, and one worker waits for the other.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 ARGS ?=
+# Images often set it, and then every process that the tests start compiles trainer/ again, half a second.
+unexport PYTHONDONTWRITEBYTECODE
 MLFLOW := build/mlflow/bin/mlflow
 
 .PHONY: help train test coverage test-real test-browser test-slurm test-ray test-trackers battery bench gpu check format reference docs messages lock clean

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hydra._internal import config_loader_impl
+from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
 from hydra._internal.defaults_list import DefaultsList
@@ -31,12 +31,13 @@ FileConfigSource: Any = SourcesRegistry.instance().resolve("file")
 ask = Hydra.get_mode
 list_defaults = config_loader_impl.create_defaults_list
 merge_defaults = ConfigLoaderImpl._compose_config_from_defaults_list
+map_choices = defaults_list._create_interpolation_map
 load_file = FileConfigSource.load_config
 REAL_COPIES = {kind: kind.__deepcopy__ for kind in (DictConfig, ListConfig)}
 THE_HOUSE_ALONE = ("hydra.conf", str(CONF), "")
 
 
-MOST_KEPT = 50  # a megabyte each
+MOST_KEPT = 100  # a megabyte each
 
 
 @dataclass
@@ -72,10 +73,16 @@ def listed_once(
     if key not in kept:
         listed = list_defaults(repo, config_name, chosen, prepend_hydra, skip_missing)
         if len(kept) == MOST_KEPT:
-            kept.clear()
+            del kept[next(iter(kept))]
         kept[key] = Kept(listed)
+    kept[key] = kept.pop(key)  # the last one used is the last to go
     values = [item for item, value in zip(overrides_list, sets, strict=True) if value]
     return replace(kept[key].listed, config_overrides=values)
+
+
+def choices_where_needed(overrides: Any, defaults: list[Any], self_added: bool) -> Any:
+    """Stand for ``_create_interpolation_map``, made for each file, asked where its list has ``${...}``."""
+    return map_choices(overrides, defaults, self_added) if any(one.is_interpolation() for one in defaults) else None
 
 
 def sets_a_value(item: Override, repo: IConfigRepository) -> bool:
@@ -151,6 +158,7 @@ def patches() -> list[tuple[object, str, object]]:
         (CachingConfigRepository, "__init__", with_sources_of),
         *[(kind, "__deepcopy__", twin) for kind in REAL_COPIES],
         (config_loader_impl, "create_defaults_list", listed_once),
+        (defaults_list, "_create_interpolation_map", choices_where_needed),
         (ConfigLoaderImpl, "_compose_config_from_defaults_list", merged_once),
     ]
 

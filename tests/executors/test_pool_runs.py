@@ -29,7 +29,7 @@ WINE = (
 def bits(run):
     """Return the sha256 of what every fold found, and of the merged predictions."""
     files = [*run.glob("fold_*/oof.parquet"), *run.glob("fold_*/model.safetensors"), run / "oof.parquet"]
-    assert len(files) == 7
+    assert len(files) in (5, 7)  # of two or three folds
     return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -81,7 +81,7 @@ def test_a_plugin_with_a_thread_of_its_own_is_trained_in_new_processes_to_the_sa
     monkeypatch.syspath_prepend(tmp_path)
     data = ("data=csv_text", f"data.path={write_reviews(tmp_path / 'reviews.csv')}", "loss=focal")
     model = ("plugins=[pooled]", "model=text_cnn", "model._target_=pooled.Net", "model.embedding_dim=8")
-    plain = ("max_epochs=2", "cv.n_splits=3", "tracker.name=none", "profile=off", "audit=off", "baseline=off")
+    plain = ("max_epochs=1", "cv.n_splits=2", "tracker.name=none", "profile=off", "audit=off", "baseline=off")
     plain += ("runtime.stall_timeout_seconds=60",)
     options = (*data, *model, *plain)
     try:

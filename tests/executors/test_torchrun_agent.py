@@ -24,6 +24,7 @@ time.sleep(100)  # for the other, which does not come
 """
 
 
+@pytest.mark.battery  # the codes it ends with are below
 def test_a_killed_process_ends_the_others_with_a_line(tmp_path):
     work = [sys.executable, "-c", FALLS, str(tmp_path)]
     command = [sys.executable, "-m", "trainer.executors.torchrun_agent", "2", "1", *work]

@@ -106,7 +106,8 @@ def interrupted_and_finished(shop, name, strike, expected, forked=True):
 @pytest.mark.parametrize(
     ("strike", "forked"),
     [
-        (Strike("train", signal.SIGTERM, at=8), False),
+        (Strike("train", signal.SIGTERM, at=8), True),
+        pytest.param(Strike("train", signal.SIGTERM, at=9), False, marks=pytest.mark.battery),  # 4 s more: no fork
         (Strike("save", signal.SIGINT, at=3), True),
         (Strike("eval", signal.SIGUSR1, at=2, saving=()), True),
         (Strike("load", signal.SIGTERM), True),

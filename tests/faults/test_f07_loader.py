@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.battery import some_of
 from tests.faults.fault_cases import STREAMED
 from tests.faults.fingerprints import fingerprint, require_same, saved_step
 from tests.faults.harness import QUICK, battery, finish, start, train
@@ -45,7 +46,7 @@ def broken(shop, name, kind, row, epoch, num_workers):
     return seconds
 
 
-@pytest.mark.parametrize(("kind", "num_workers"), [("kill", 2), ("hang", 2), ("raise", 0)])
+@pytest.mark.parametrize(("kind", "num_workers"), some_of([("kill", 2), ("hang", 2), ("raise", 0)], [("hang", 2)]))
 def test_the_row_is_named_and_the_run_goes_on_once_it_can_be_read(shop, expected, kind, num_workers):
     name = f"{kind}-{num_workers}"
     assert broken(shop, name, kind, row=17, epoch=2, num_workers=num_workers) < TIMEOUT_SECONDS + 5

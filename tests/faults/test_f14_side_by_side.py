@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.battery import some_of
 from tests.faults.fault_cases import STREAMED
 from tests.faults.fingerprints import fingerprint, leftovers, require_same
 from tests.faults.harness import QUICK, battery, ended, finish, send, start, train, wait, wait_for
@@ -126,11 +127,12 @@ def test_loader_processes_of_folds_that_are_trained_side_by_side(shop):
     require_same(shop.runs / "loaders", expected)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", some_of([signal.SIGTERM, signal.SIGINT], [signal.SIGINT]))
 def test_a_signal_saves_every_fold_at_hand(shop, expected, number):
     interrupted(shop, f"signal-{number}", number, 8, expected, group=number == signal.SIGINT)
 
 
+@pytest.mark.battery  # tests/executors/test_pool_runs.py has it with forks of the tests' own process
 def test_a_process_that_is_killed_costs_its_fold_alone(shop, expected):
     worker_killed(shop, "killed", 9, expected)
 

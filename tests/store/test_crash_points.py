@@ -5,6 +5,7 @@ import os
 import pytest
 from safetensors.torch import save as to_safetensors
 
+from tests.battery import some_of
 from tests.engine.engine_cases import SPEC, dataset, fold, learner, settings
 from tests.store.test_checkpoints import die_at, in_a_child
 from trainer.config.schema import CheckpointConfig
@@ -47,13 +48,15 @@ def bits(run):
     return (run / "fold_0/model.safetensors").read_bytes(), saved.logits.tobytes(), saved.loss.tobytes()
 
 
-# After a call the disk is as it is before the next one, so the ordinary command tries the moments before each.
-@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.battery)], ids=["before", "after"])
-def test_a_fold_that_dies_at_any_call_ends_the_same(tmp_path, after):
+# The ordinary command tries every fourth call. After a call the disk is as it is before the next one.
+@pytest.mark.parametrize(
+    ("every", "after"), some_of([(4, False), (1, False), (1, True)], [(4, False)]), ids=["some", "before", "after"]
+)
+def test_a_fold_that_dies_at_any_call_ends_the_same(tmp_path, every, after):
     train(tmp_path / "straight")
     expected, died, k = bits(tmp_path / "straight"), 0, 0
     while True:
-        k += 1
+        k += every
         run = tmp_path / str(k)
 
         def work(run=run, k=k):
@@ -70,4 +73,4 @@ def test_a_fold_that_dies_at_any_call_ends_the_same(tmp_path, after):
         left = {path.name for path in (run / "fold_0").iterdir()}
         assert left >= {"DONE", "metrics.jsonl", "model.safetensors", "oof.parquet"}
         assert files.os is os
-    assert died > 35
+    assert died > 35 // every

@@ -148,14 +148,14 @@ def pictures(folder):
     return ["data=image_folder", f"data.path={path}", "data.preprocess.size=32"]
 
 
+@pytest.mark.battery
 @pytest.mark.parametrize(
     ("data", "options"),
     [
         (reviews_and_bert, ["run=a", "loss=focal", "amp=O1"]),
-        pytest.param(
+        (
             pictures,
             ["-m", "model=torchvision,timm", "model.name=resnet18", "optimizer.lr=1e-3", "profile=off", "cv.fold=0"],
-            marks=pytest.mark.battery,
         ),
     ],
     ids=["transformers", "torchvision and timm"],

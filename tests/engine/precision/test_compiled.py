@@ -10,6 +10,7 @@ from torch import nn
 from torch._dynamo.utils import counters
 from torch._inductor.utils import fresh_cache
 
+from tests.battery import some_of
 from tests.engine.engine_cases import (
     CLASSES,
     Bag,
@@ -69,7 +70,10 @@ def progress():
     return FitState(Totals.start(torch.device("cpu")), Selection("accuracy", None))
 
 
-@pytest.mark.parametrize("amp", [{}, {"opt_level": "O1", "dtype": "bf16"}, {"opt_level": "O2", "dtype": "bf16"}])
+LEVELS = [{}, {"opt_level": "O1", "dtype": "bf16"}, {"opt_level": "O2", "dtype": "bf16"}]
+
+
+@pytest.mark.parametrize("amp", some_of(LEVELS, LEVELS[1:2]))
 def test_a_traced_model_trains_to_the_bits_of_the_plain_one(amp):
     """Backend ``eager`` runs torch's own kernels on what Dynamo traced: modes, dropout and casts must not differ."""
     chosen, found = settings(accumulate_steps=2), []
@@ -95,7 +99,7 @@ def test_checkpoints_fit_plain_and_compiled_learners():
 
 def test_neither_lengths_nor_ragged_batches_nor_folds_compile_anew():
     data = texts()
-    for number in range(3):
+    for number in range(2):
         torch.manual_seed(number)
         it = with_call(learner(Bag()))
         fit(it, data, fold(40), settings(batch_size=6), SPEC, [])
@@ -123,6 +127,7 @@ def test_without_a_compiler_the_message_says_so():
     assert len(str(error.value).splitlines()) <= 5
 
 
+@pytest.mark.battery  # g++ runs; the message without it goes most of the way
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 def test_compiled_code_trains_like_the_plain_model():
     found = []
