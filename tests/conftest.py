@@ -87,7 +87,7 @@ def pytest_collection_finish() -> None:
     """Keep the garbage collector from what stays: modules and collected tests, a twentieth of the suite's time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -245,5 +245,6 @@ def code_of_output() -> int:
 def shown(text: str, limit: int = 80) -> str:
     """Shorten foreign text for one line of a message."""
     flat = " ".join(text.split())
-    flat = "".join(char if char.isprintable() else "?" for char in flat)
+    if not flat.isprintable():
+        flat = "".join(char if char.isprintable() else "?" for char in flat)
     return flat if len(flat) <= limit else flat[: limit - 3] + "..."

@@ -82,6 +82,7 @@ def trained(tmp_path_factory):
     return trained_in(folder, *table_options(folder))
 
 
+@pytest.mark.battery  # five seconds; the tests below verify in this process
 def test_a_fresh_process_says_so(trained):
     found = subprocess.run(
         [sys.executable, "-m", "trainer", "verify", str(trained)], cwd=REPOSITORY, capture_output=True, text=True

@@ -20,6 +20,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedKFold
 
 import trainer
+from tests.battery import some_of
 from trainer.cli.main import main as foldwise
 from trainer.models.mlp import MLP
 
@@ -194,7 +195,8 @@ LOSSES_AND_LEVELS = [
 ]  # the arithmetic of every loss in half precision: tests/losses/
 
 
-@pytest.mark.parametrize(("loss", "level"), LOSSES_AND_LEVELS)
+# The first is that of most tests here, and tests/pages trains with the README's.
+@pytest.mark.parametrize(("loss", "level"), some_of(LOSSES_AND_LEVELS, LOSSES_AND_LEVELS[1:4] + LOSSES_AND_LEVELS[5:]))
 def test_every_loss_and_every_level_trains(train, tmp_path, loss, level):
     arguments = ("data=breast_cancer", f"loss={loss}", f"amp={level}", "max_epochs=3")
     outcome = train(*arguments, *QUICK[1:])
@@ -237,7 +239,11 @@ OPTIMIZERS_AND_SCHEDULERS = [(optimizer, "onecycle") for optimizer in ("adam", "
 OPTIMIZERS_AND_SCHEDULERS += [("adam", "constant"), ("adamw", "linear"), ("sgd", "step"), ("rmsprop", "cosine")]
 
 
-@pytest.mark.parametrize(("optimizer", "scheduler"), OPTIMIZERS_AND_SCHEDULERS)
+EACH_ONCE = [("adam", "onecycle"), ("sgd", "onecycle"), ("adadelta", "onecycle")]
+EACH_ONCE += [("adamw", "linear"), ("sgd", "step"), ("rmsprop", "cosine")]
+
+
+@pytest.mark.parametrize(("optimizer", "scheduler"), some_of(OPTIMIZERS_AND_SCHEDULERS, EACH_ONCE))
 def test_every_optimizer_and_every_scheduler_trains(train, optimizer, scheduler):
     outcome = train("data=iris", f"optimizer={optimizer}", f"scheduler={scheduler}", *QUICK)
     assert outcome.code == 0, outcome.err
@@ -300,15 +306,15 @@ def test_runs_without_a_name_never_share_a_directory(train, tmp_path, monkeypatc
 
 
 def test_a_sweep_survives_a_failing_job_and_leaves_a_leaderboard(train, tmp_path):
-    outcome = train("-m", "data=wine", "loss=ce,bce,focal", "amp=O0,O1", *QUICK)
+    outcome = train("-m", "data=wine", "loss=ce,bce", "amp=O0,O1", *QUICK)
     assert outcome.code == 2
     assert "job 2 failed: configuration error: loss=bce does not fit" in outcome.err
     (sweep,) = (tmp_path / "runs/sweeps").iterdir()
     with (sweep / "leaderboard.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 6
-    assert [row["status"] for row in rows] == ["done"] * 4 + ["failed"] * 2
-    means = [float(row["mean"]) for row in rows[:4]]
+    assert len(rows) == 4
+    assert [row["status"] for row in rows] == ["done"] * 2 + ["failed"] * 2
+    means = [float(row["mean"]) for row in rows[:2]]
     assert means == sorted(means, reverse=True)
     assert set(rows[0]) >= {"loss", "amp", "mean", "sd", "seconds"}
     assert "max_epochs" not in rows[0]

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.battery import some_of
 from trainer.engine import checkpointer
 from trainer.errors import StorageError
 from trainer.store import checkpoints
@@ -72,7 +73,7 @@ def table_of(outcome):
 @pytest.mark.parametrize(
     "options",
     [
-        (),
+        pytest.param((), marks=pytest.mark.battery),
         ("amp=O2", "amp.dtype=fp16", "scheduler=cosine"),
         pytest.param(
             ("cv.select=inner", "fit.ema_decay=0.9", "fit.accumulate_steps=2", "amp=O1"), marks=pytest.mark.battery
@@ -177,7 +178,7 @@ CHANGES = {
 }
 
 
-COMPILED = pytest.param("compile", marks=pytest.mark.battery)  # a compiler runs for ten seconds
+FORCED = ("config", "longer schedule", "threads")  # a compiler runs for ten seconds
 
 
 @pytest.fixture(scope="module")
@@ -186,24 +187,38 @@ def begun():
     return {}
 
 
-@pytest.mark.parametrize("change", [*(name for name in CHANGES if name != "compile"), COMPILED])
-def test_what_alters_the_numbers_is_refused_and_can_be_forced(train, killed, begun, tmp_path, tmp_path_factory, change):
-    option, expected = CHANGES[change]
-    start = (*WINE, "run=a1", *(("scheduler=cosine",) if change == "longer schedule" else ()))
-    if start not in begun:
-        killed(STEPS * 3 + 2, *start)
-        begun[start] = shutil.copytree(tmp_path / "runs", tmp_path_factory.mktemp("begun") / "runs")
-    else:
-        shutil.copytree(begun[start], tmp_path / "runs")
+@pytest.fixture
+def begin(killed, begun, tmp_path, tmp_path_factory):
+    """``begin(change)``: put a run there that was killed in its second fold; return its command."""
+
+    def run(change):
+        start = (*WINE, "run=a1", *(("scheduler=cosine",) if change == "longer schedule" else ()))
+        if start not in begun:
+            killed(STEPS * 3 + 2, *start)
+            begun[start] = shutil.copytree(tmp_path / "runs", tmp_path_factory.mktemp("begun") / "runs")
+        else:
+            shutil.copytree(begun[start], tmp_path / "runs")
+        return start
+
+    return run
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_alters_the_numbers_is_refused(train, begin, tmp_path, change):
+    start, (option, expected) = begin(change), CHANGES[change]
     before = {path: path.read_bytes() for path in (tmp_path / "runs/a1").rglob("*") if path.is_file()}
     refused = train(*start, option)
     assert refused.code == 4
     assert (expected or "max_epochs: 3 there, 9 here") in refused.err
     assert len(refused.err.splitlines()) <= 5
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("change", some_of(CHANGES, FORCED))
+def test_what_alters_the_numbers_can_be_forced(train, begin, tmp_path, change):
     if change == "compile" and shutil.which("g++") is None:
-        return
-    forced = train(*start, option, "force_resume=true")
+        pytest.skip("no C++ compiler")
+    forced = train(*begin(change), CHANGES[change][0], "force_resume=true")
     if change == "model":
         assert "does not fit this run" in forced.err
         return
@@ -250,12 +265,15 @@ def test_changed_data_is_noticed_and_moved_data_is_not(train, killed, tmp_path):
     assert train(*table(tmp_path / "t.csv", shift=0.1), "run=a1", "force_resume=true", *quick).code == 0
 
 
+FREE = ("runtime.progress=plain", "tracker.name=tensorboard", "num_workers=2", "profile.top=3", "preflight=on")
+
+
 @pytest.mark.parametrize(
-    "option", ["runtime.progress=plain", "tracker.name=tensorboard", "num_workers=2", "profile.top=3", "preflight=on"]
+    "options", [FREE, *(pytest.param((one,), marks=pytest.mark.battery) for one in FREE)], ids=["all", *FREE]
 )
-def test_what_cannot_alter_the_numbers_is_not_refused(train, killed, option):
+def test_what_cannot_alter_the_numbers_is_not_refused(train, killed, options):
     killed(3, *WINE, "run=a1")
-    outcome = train(*WINE, "run=a1", option)
+    outcome = train(*WINE, "run=a1", *options)
     assert outcome.code == 0, outcome.err
 
 

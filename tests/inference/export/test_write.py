@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.battery import some_of
 from tests.inference.export.alone import predict_alone, require_same_rows, site_with
 from tests.inference.run_cases import QUICK, multilabel_options, regression_options, trained_in
 from trainer.api.runs import Run
@@ -117,7 +118,7 @@ def test_the_graph_stands_by_itself_and_the_card_says_what_it_is(mixed, exported
     assert "Intended use\n\n(to be filled in" in card
 
 
-@pytest.mark.parametrize("options", [regression_options, multilabel_options])
+@pytest.mark.parametrize("options", some_of([regression_options, multilabel_options], [multilabel_options]))
 def test_numbers_and_several_labels_of_folds_in_half_precision(options, tmp_path, capsys):
     run = trained_in(tmp_path, *options(tmp_path), "amp=O1")
     kind = Wanted(coverage=0.8) if options is regression_options else Wanted("f1_micro", calibrate="platt")
