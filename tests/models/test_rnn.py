@@ -129,7 +129,7 @@ def reached(cell, level, dtype):
     return train(recurrent_case(cell), level, dtype, CPU)
 
 
-SHORT_FORM = {("lstm", "fp16", "O1"), ("lstm", "bf16", "O2"), ("lstm", "fp16", "O3"), ("gru", "fp16", "O1")}
+SHORT_FORM = {("lstm", "fp16", "O1"), ("lstm", "bf16", "O2"), ("lstm", "fp16", "O3")}
 
 
 @pytest.mark.parametrize(("cell", "dtype", "level"), some_of(product(CELLS, DTYPES, LEVELS[1:]), SHORT_FORM))
@@ -141,7 +141,7 @@ def test_every_level_trains_as_o0_does(cell, dtype, level):
     assert not torch.equal(found.weights, reference.weights)  # the level does something
 
 
-@pytest.mark.parametrize("level", ["O0", "O1", "O2"])
+@pytest.mark.parametrize("level", some_of(["O0", "O1", "O2"], ["O1"]))
 def test_the_same_bits_twice(level):
     case = recurrent_case("lstm")
     assert torch.equal(train(case, level, "fp16", CPU).weights, reached("lstm", level, "fp16").weights)

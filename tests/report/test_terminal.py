@@ -40,7 +40,7 @@ sys.path.insert(0, sys.argv[1])
 from trainer.report.terminal import terminal
 
 console = terminal()
-for number in range(20_000):
+for number in range(3_000):
     console.print("line", number)
 sys.stderr.write("went on")
 """

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.battery import some_of
 from trainer.errors import CheckpointError, StorageError
 from trainer.store import checkpoints
 from trainer.store.checkpoints import Position
@@ -88,12 +89,14 @@ def saved_marks(directory):
     return [json.loads(path.read_text())["step"] for path in sorted(directory.glob("step-*.json"))]
 
 
-# After a call the disk is as it is before the next one, so the ordinary command tries the moments before each.
-@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.battery)], ids=["before", "after"])
-def test_a_crash_at_any_call_loses_at_most_the_save_at_hand(tmp_path, after):
+# The ordinary command tries every third call. After a call the disk is as it is before the next one.
+@pytest.mark.parametrize(
+    ("every", "after"), some_of([(3, False), (1, False), (1, True)], [(3, False)]), ids=["some", "before", "after"]
+)
+def test_a_crash_at_any_call_loses_at_most_the_save_at_hand(tmp_path, every, after):
     saves, k, died = 3, 0, 0  # the third removes the first
     while True:
-        k += 1
+        k += every
         directory = tmp_path / str(k)
         directory.mkdir()
 
@@ -119,7 +122,7 @@ def test_a_crash_at_any_call_loses_at_most_the_save_at_hand(tmp_path, after):
         assert sorted(path.name for path in directory.iterdir()) == [
             f"step-{step:08d}.{suffix}" for step in (saves - 1, saves) for suffix in ("json", "pt")
         ]
-    assert died > saves * 10  # every save opens, writes, syncs, renames and syncs, twice
+    assert died >= saves * 10 // every  # every save opens, writes, syncs, renames and syncs, twice
 
 
 def test_only_the_newest_two_are_kept(tmp_path):
