@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Target = NDArray[Any]  # (N,) class index int64, (N, L) of 0/1 int64, or (N,) value float64
 LARGEST = float(np.finfo(np.float64).max)
+NO_LABEL = "no label"
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ class Task:
         if not self.has_classes:
             return f"{label:g}"
         if self.several_labels:
-            return " + ".join(classes[place] for place in np.flatnonzero(label).tolist()) or "no label"
+            return " + ".join(classes[place] for place in np.flatnonzero(label).tolist()) or NO_LABEL
         return classes[int(label)]
 
     def columns(self, target: Target) -> list[Target]:

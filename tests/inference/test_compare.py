@@ -85,6 +85,15 @@ def test_areas_are_compared_by_delong_and_in_every_repeat(tmp_path):
     assert pair.smallest.then < pair.smallest.now
 
 
+def test_everything_is_said_in_chinese_to_who_reads_chinese(monkeypatch, weak, strong):
+    monkeypatch.setenv("FOLDWISE_LANG", "zh")
+    found = compare([weak, strong], metric="roc_auc")
+    rest = re.sub("weak|strong|ROC AUC|DeLong|p [=<]", "", as_text(found))
+    assert not re.search("[a-zA-Z]{2,}", rest.replace("cv.repeats", "")), rest
+    assert "校正 t 检验" in rest
+    assert "differences" not in whole_page(found).partition("<script")[0].lower()
+
+
 def test_equal_predictions_are_no_difference(tmp_path, weak):
     found = compare([weak, run(tmp_path / "copy")])
     assert answer(found) == "no difference: the predictions of weak and copy are the same"

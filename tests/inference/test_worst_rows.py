@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from html import escape
 
@@ -145,6 +146,8 @@ def test_the_page_has_texts_and_pictures_beside_the_rows(tmp_path, options, monk
     assert 'lang="zh-CN"' in written
     assert "预测得最差的行" in written
     assert "http" not in written
+    headings = re.findall("<th scope=.col.>(.*?)</th>", written)
+    assert not any(re.search("[a-z]{2,}", one) for one in headings), headings
     rows = worst(found, "loss", 3).tolist()
     if options is text_options:
         assert all(escape(found.samples.inputs.texts[row]) in written for row in rows)

@@ -9,6 +9,7 @@ from trainer.search.run_list import listed
 from trainer.search.run_page import runs_page
 
 pytestmark = IN_BROWSER
+A4_ACROSS = 1032  # without its margins, in CSS pixels
 BOX = "document.querySelector({!r}).getBoundingClientRect()"
 
 
@@ -49,3 +50,14 @@ def test_it_sorts_filters_and_changes_its_language(page, address):
     assert page.text("tbody td:nth-child(4)") == "0.8900"
     page.type("#filter", "等待")
     assert page.text("#counted") == "共 41 个运行，显示 1 个"
+
+
+def test_no_column_is_lost_in_print(page, address):
+    page.look(width=A4_ACROSS)
+    page.open(address)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    right = page.run(
+        "Math.max(...[...document.querySelectorAll('th, td')].map(one => one.getBoundingClientRect().right))"
+    )
+    page.call("Emulation.setEmulatedMedia", media="")
+    assert right <= A4_ACROSS + 1

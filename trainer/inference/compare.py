@@ -14,9 +14,10 @@ from trainer.inference.compared_runs import ROUGH_FOLD, ComparedRun, Drawing, co
 from trainer.inference.held_out import HeldOut, read_held_out
 from trainer.inference.members import Purpose, read_members, require_several
 from trainer.metrics.find import name_problem
-from trainer.report.formatting import plain_label
+from trainer.report.page.term_words import metric_word, term_words
 from trainer.store.identity import differences
 from trainer.store.own_files import is_blend
+from trainer.wording.translations import _
 
 COMPARE = Purpose(
     few="a comparison needs two runs at least: foldwise compare RUN RUN ...",
@@ -54,7 +55,7 @@ class Comparison:
     @property
     def label(self) -> str:
         """The metric, as it is shown."""
-        return plain_label(self.metric)
+        return metric_word(self.metric, term_words(_))
 
 
 def compare(
@@ -153,11 +154,8 @@ def _differs(runs: Sequence[ComparedRun]) -> dict[str, dict[str, tuple[Any, Any]
 
 def _within_seeds(pairs: Sequence[Pair]) -> list[str]:
     """Warn of differences that another seed makes, too."""
-    return [
-        f"{pair.b.name} against {pair.a.name}: another seed changes as much as they differ by (sd {pair.seed_sd:.4f})"
-        for pair in pairs
-        if pair.within_seeds
-    ]
+    said = _("{b} against {a}: another seed changes as much as they differ by (sd {sd})")
+    return [said.format(a=pair.a.name, b=pair.b.name, sd=f"{pair.seed_sd:.4f}") for pair in pairs if pair.within_seeds]
 
 
 def _notes(runs: Sequence[ComparedRun]) -> list[str]:
@@ -167,10 +165,13 @@ def _notes(runs: Sequence[ComparedRun]) -> list[str]:
         if one.undefined:
             notes.append(f"{one.name}: {one.undefined}")
         if run.run.facts["select"] == "fold":
-            notes.append(f"{one.name} picked its epochs on the held-out rows (cv.select=fold): its score flatters")
+            said = _("{name} picked its epochs on the held-out rows (cv.select=fold): its score flatters")
+            notes.append(said.format(name=one.name))
         if is_blend(run.directory):
-            notes.append(f"{one.name} is a blend: the weights of a fold's rows come from the other folds")
+            said = _("{name} is a blend: the weights of a fold's rows come from the other folds")
+            notes.append(said.format(name=one.name))
     fewest = min(int(np.bincount(fold_N[fold_N >= 0]).min()) for one in runs for fold_N in one.run.plan.fold_of_row)
     if fewest < ROUGH_FOLD:
-        notes.append(f"the smallest fold holds out {fewest} row{'s' * (fewest != 1)}: what it says is mostly chance")
+        rows = _("the smallest fold holds out {n} rows") if fewest > 1 else _("the smallest fold holds out 1 row")
+        notes.append(_("{rows}: what it says is mostly chance").format(rows=rows.format(n=fewest)))
     return notes

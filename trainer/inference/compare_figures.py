@@ -19,18 +19,19 @@ _LEAST_P = 1e-4
 
 def pair_rows(comparison: Comparison, pair: Pair) -> Iterator[tuple[str, str]]:
     """Yield a name and a text for each figure of two runs."""
-    corrected = f" (p-values corrected for {pair.n_pairs} pairs, Holm)" if pair.n_pairs > 1 else ""
-    yield "difference", f"{signed(pair.lead)}, positive: {pair.b.name} is better{corrected}"
-    yield "95 % CI", rows_text(comparison, pair.rows)
+    corrected = _(" (p-values corrected for {n} pairs, Holm)").format(n=pair.n_pairs) if pair.n_pairs > 1 else ""
+    positive = _("{difference}, positive: {b} is better")
+    yield _("difference"), positive.format(difference=signed(pair.lead), b=pair.b.name) + corrected
+    yield _("95 % CI"), rows_text(comparison, pair.rows)
     if pair.mcnemar is not None:
-        yield "McNemar, exact", mcnemar_text(pair, pair.mcnemar)
+        yield _("McNemar, exact"), mcnemar_text(pair, pair.mcnemar)
     if pair.delong is not None:
         yield "DeLong", delong_text(pair, pair.delong)
-    yield "corrected t-test", folds_text(pair, pair.folds)
-    yield "Bayesian t-test", probable_text(pair, pair.probable)
-    yield "power", smallest_text(pair.smallest)
+    yield _("corrected t-test"), folds_text(pair, pair.folds)
+    yield _("Bayesian t-test"), probable_text(pair, pair.probable)
+    yield _("power"), smallest_text(pair.smallest)
     if not math.isnan(pair.seed_sd):
-        yield "seeds", seeds_text(pair)
+        yield _("seeds"), seeds_text(pair)
 
 
 def questions(comparison: Comparison) -> list[str]:
@@ -54,42 +55,48 @@ def _has(found: tuple[object, ...], kind: type) -> bool:
 
 def seeds_text(pair: Pair) -> str:
     """Return the difference in units of what another seed changes."""
-    sd = f"standard deviation of the seed ({number(pair.seed_sd)}, over {len(pair.a.by_seed)} seeds)"
-    return f"{pair.lead / pair.seed_sd:+.1f} times the {sd}" if pair.seed_sd > 0 else f"the {sd} is 0"
+    told = {"sd": number(pair.seed_sd), "n": len(pair.a.by_seed)}
+    if pair.seed_sd > 0:
+        said = _("{times} times the standard deviation of the seed ({sd}, over {n} seeds)")
+        return said.format(times=f"{pair.lead / pair.seed_sd:+.1f}", **told)
+    return _("the standard deviation of the seed ({sd}, over {n} seeds) is 0").format(**told)
 
 
 def rows_text(comparison: Comparison, rows: Drawn | NotDefined) -> str:
     """Return the interval over rows, or groups."""
     if isinstance(rows, NotDefined):
         return not_defined(rows)
-    unit = "rows" if comparison.n_groups is None else f"{comparison.n_groups} groups"
-    drawn = "the same drawn for both" if comparison.is_paired else "drawn for each by itself"
-    return f"{_ends(rows.ci95)}, over {unit}: {drawn}, {rows.n_draws} times"
+    unit = _("rows") if comparison.n_groups is None else _("{n} groups").format(n=comparison.n_groups)
+    drawn = _("the same drawn for both") if comparison.is_paired else _("drawn for each by itself")
+    said = _("{ends}, over {unit}: {drawn}, {n} times")
+    return said.format(ends=_ends(rows.ci95), unit=unit, drawn=drawn, n=rows.n_draws)
 
 
 def mcnemar_text(pair: Pair, found: McNemar | NotDefined) -> str:
     """Return how many predictions only one of them has right."""
     if isinstance(found, NotDefined):
         return not_defined(found)
-    signs = {"group": ", signs of whole groups", "row": ", signs of rows" * (pair.a.run.plan.repeats > 1)}[found.unit]
-    right = f"only {pair.a.name} is right {found.only_a} times, only {pair.b.name} {found.only_b} times"
-    return f"{p_text(pair.p['mcnemar'])}{signs}; {right}"
+    by_row = _(", signs of rows") if pair.a.run.plan.repeats > 1 else ""
+    signs = _(", signs of whole groups") if found.unit == "group" else by_row
+    right = _("; only {a} is right {n_a} times, only {b} {n_b} times").format(
+        a=pair.a.name, n_a=found.only_a, b=pair.b.name, n_b=found.only_b
+    )
+    return p_text(pair.p["mcnemar"]) + signs + right
 
 
 def delong_text(pair: Pair, found: DeLong | NotDefined) -> str:
     """Return the test of two areas with its interval."""
-    return (
-        not_defined(found)
-        if isinstance(found, NotDefined)
-        else f"{p_text(pair.p['delong'])}, 95 % CI {_ends(found.ci95)}"
-    )
+    if isinstance(found, NotDefined):
+        return not_defined(found)
+    return _("{p}, 95 % CI {ends}").format(p=p_text(pair.p["delong"]), ends=_ends(found.ci95))
 
 
 def folds_text(pair: Pair, found: FoldSpread | NotDefined) -> str:
     """Return the test over folds with its interval."""
     if isinstance(found, NotDefined):
         return not_defined(found)
-    return f"{p_text(pair.p['folds'])}, 95 % CI {_ends(found.ci95)}, over {found.df + 1} folds"
+    said = _("{p}, 95 % CI {ends}, over {n} folds")
+    return said.format(p=p_text(pair.p["folds"]), ends=_ends(found.ci95), n=found.df + 1)
 
 
 def probable_text(pair: Pair, found: Posterior | NotDefined) -> str:
@@ -97,7 +104,9 @@ def probable_text(pair: Pair, found: Posterior | NotDefined) -> str:
     if isinstance(found, NotDefined):
         return not_defined(found)
     a, equal, b = (f"{100 * share:.0f} %" for share in (found.a_better, found.equal, found.b_better))
-    return f"{pair.a.name} better {a}, equal {equal} (within {found.rope:.3g}), {pair.b.name} better {b}"
+    return _("{a} better {of_a}, equal {equal} (within {rope:.3g}), {b} better {of_b}").format(
+        a=pair.a.name, of_a=a, equal=equal, rope=found.rope, b=pair.b.name, of_b=b
+    )
 
 
 def smallest_text(found: Smallest | NotDefined) -> str:
@@ -122,4 +131,4 @@ def p_text(p: float) -> str:
 
 
 def _ends(ci95: tuple[float, float]) -> str:
-    return f"{signed(ci95[0])} to {signed(ci95[1])}"
+    return _("{low} to {high}").format(low=signed(ci95[0]), high=signed(ci95[1]))

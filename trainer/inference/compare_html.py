@@ -9,10 +9,11 @@ from trainer.evidence.not_defined import NotDefined
 from trainer.inference.compare import Comparison
 from trainer.inference.compare_answer import answer
 from trainer.inference.compare_figures import pair_rows
-from trainer.inference.compare_page import lines_below, pair_name, require_picture, run_headings, run_rows
+from trainer.inference.compare_page import AGAINST, lines_below, pair_name, require_picture, run_headings, run_rows
 from trainer.inference.compared_runs import ComparedRun, held_out_rows
 from trainer.report.compare_plot import Difference, differences_plot
-from trainer.report.formatting import number
+from trainer.report.fonts import drawn_by
+from trainer.report.formatting import number, plain_label
 from trainer.report.page.class_scores import MOST_CLASSES, scores_of_classes
 from trainer.report.page.compared_charts import RunToDraw, compared_charts
 from trainer.report.page.html_page import page_html
@@ -20,7 +21,7 @@ from trainer.report.page.page_words import FOR_THE_SCRIPT, page_language, page_w
 from trainer.report.page.sections import Cells
 from trainer.report.plots import png_bytes
 from trainer.store.own_files import write_given
-from trainer.wording.translations import N_
+from trainer.wording.translations import N_, _
 
 
 def write_picture(path: Path, comparison: Comparison) -> None:
@@ -89,13 +90,14 @@ def _classes(comparison: Comparison, drawn: list[RunToDraw], noun: str) -> Cells
 
 
 def _picture(comparison: Comparison) -> bytes:
+    against = drawn_by(_)(AGAINST)
     differences = [
         Difference(
-            pair_name(pair),
+            against.format(a=pair.a.name, b=pair.b.name),
             pair.lead,
             None if isinstance(pair.rows, NotDefined) else pair.rows.ci95,
             None if isinstance(pair.folds, NotDefined) else (pair.folds.mean, pair.folds.ci95),
         )
         for pair in comparison.pairs
     ]
-    return png_bytes(differences_plot(differences, comparison.label, comparison.rope))
+    return png_bytes(differences_plot(differences, plain_label(comparison.metric), comparison.rope, say=_))

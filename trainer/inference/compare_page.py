@@ -15,19 +15,22 @@ from trainer.inference.compare import Comparison
 from trainer.inference.compare_answer import answer
 from trainer.inference.compare_figures import p_text, pair_rows, questions
 from trainer.inference.compared_pairs import Pair
-from trainer.report.formatting import interval, metric_label, number, signed
+from trainer.report.formatting import interval, number, signed
+from trainer.report.page.term_words import metric_with_arrow, term_words
 from trainer.report.rich_tables import facts_table, headed_table
 from trainer.report.terminal import Terminal, line_printer
 from trainer.store.identity import short_texts
 from trainer.store.result_files import plain
 from trainer.wording.lists import first_few
+from trainer.wording.translations import N_, _
 
 TEXT_WIDTH = 110  # characters, where there is no terminal
 FEW_PAIRS = 3  # shown figure by figure; more, as a table
+AGAINST = N_("{b} against {a}")
 MOST_DIFFERENCES = 4  # of configurations, shown
-NOTHING = "nothing of the configuration that decides the numbers"
+NOTHING = N_("nothing of the configuration that decides the numbers")
 PICTURES = (".png", ".html")
-ONE_DATA_SET = (
+ONE_DATA_SET = N_(
     "Friedman's and Nemenyi's tests rank runs over data sets: folds of one share their training rows, so they cannot "
     "stand for several; runs on several data sets are ranked with --over-data-sets"
 )
@@ -37,9 +40,9 @@ def show(console: Console, comparison: Comparison) -> None:
     """Print the answer, then the runs, the pairs, and what a reader must know."""
     print_line = line_printer(console)
     print_line(answer(comparison))
-    console.print(rows_table("Runs", run_headings(comparison), run_rows(comparison)))
+    console.print(rows_table(_("Runs"), run_headings(comparison), run_rows(comparison)))
     if len(comparison.pairs) > FEW_PAIRS:
-        console.print(rows_table("Pairs", PAIR_HEADINGS, map(_pair_cells, comparison.pairs)))
+        console.print(rows_table(_("Pairs"), tuple(map(_, PAIR_HEADINGS)), map(_pair_cells, comparison.pairs)))
     else:
         for pair in comparison.pairs:
             facts = facts_table(pair_name(pair))
@@ -59,7 +62,8 @@ def as_text(comparison: Comparison) -> str:
 
 def run_headings(comparison: Comparison) -> tuple[str, ...]:
     """Return the headings of ``run_rows``."""
-    return ("run", f"{metric_label(comparison.metric)}, out of fold", "95 % CI", "mean ± sd of folds")
+    metric = metric_with_arrow(comparison.metric, term_words(_))
+    return (_("run"), _("{metric}, out of fold").format(metric=metric), _("95 % CI"), _("mean ± sd of folds"))
 
 
 def run_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
@@ -70,7 +74,7 @@ def run_rows(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 def pair_name(pair: Pair) -> str:
     """Return which run is held against which."""
-    return f"{pair.b.name} against {pair.a.name}"
+    return _(AGAINST).format(a=pair.a.name, b=pair.b.name)
 
 
 def lines_below(comparison: Comparison) -> list[str]:
@@ -79,9 +83,10 @@ def lines_below(comparison: Comparison) -> list[str]:
     lines = questions(comparison)
     for name, found in comparison.differs.items():
         told = [_differing(key, values, first, name) for key, values in found.items() if not _of_another(key, found)]
-        lines.append(f"{name} differs from {first} in {first_few(told, MOST_DIFFERENCES) or NOTHING}")
-    notes = [*comparison.notes, *([ONE_DATA_SET] if len(comparison.runs) > 2 else [])]
-    return [*lines, *(f"note: {note}" for note in notes)]
+        listed = first_few(told, MOST_DIFFERENCES, rest=_(" and {n} more")) or _(NOTHING)
+        lines.append(_("{name} differs from {first} in {listed}").format(name=name, first=first, listed=listed))
+    notes = [*comparison.notes, *([_(ONE_DATA_SET)] if len(comparison.runs) > 2 else [])]
+    return [*lines, *(_("note: {note}").format(note=note) for note in notes)]
 
 
 def _of_another(key: str, found: Mapping[str, tuple[Any, Any]]) -> bool:
@@ -95,10 +100,18 @@ def _differing(key: str, values: tuple[Any, Any], first: str, name: str) -> str:
         key = key.removesuffix("._target_")
         values = (str(values[0]).rpartition(".")[2], str(values[1]).rpartition(".")[2])
     here, there = short_texts(*values)
-    return f"{key} ({here} in {first}, {there} in {name})"
+    said = _("{key} ({here} in {first}, {there} in {name})")
+    return said.format(key=key, here=here, first=first, there=there, name=name)
 
 
-PAIR_HEADINGS = ("pair", "difference", "95 % CI over rows", "p over rows", "p over folds", "better | equal | better")
+PAIR_HEADINGS = (
+    N_("pair"),
+    N_("difference"),
+    N_("95 % CI over rows"),
+    N_("p over rows"),
+    N_("p over folds"),
+    N_("better | equal | better"),
+)
 
 
 def _pair_cells(pair: Pair) -> tuple[str, ...]:

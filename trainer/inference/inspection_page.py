@@ -11,6 +11,7 @@ from trainer.errors import ConfigError, DataError, shown
 from trainer.inference.show_inspection import MOST_SLICES, Listed
 from trainer.inference.worst_rows import Inspection
 from trainer.report.formatting import number
+from trainer.report.page.note_words import Say, slice_word
 from trainer.report.page.page_words import LANG, page_language
 from trainer.report.rendering import render
 from trainer.report.row_words import content_words
@@ -25,6 +26,14 @@ WORDS = {
     "title": N_("The rows that {run} predicts worst"),
     "some": N_("{shown} of {all} rows are shown."),
     "holds": N_("what the row holds"),
+    "id": N_("id"),
+    "label": N_("label"),
+    "predicted": N_("predicted"),
+    "probability_of_label": N_("p(label)"),
+    "probability_of_predicted": N_("p(predicted)"),
+    "loss": N_("log loss"),
+    "issue": N_("suspected"),
+    "spread": N_("disagreement"),
     "slices": N_("Slices"),
     "slice": N_("slice"),
     "rows": N_("rows"),
@@ -67,10 +76,10 @@ def inspection_page(found: Inspection, listed: Listed, by: str) -> str:
         title=words["title"].format(run=found.run.directory.name),
         by=by,
         some=words["some"].format(shown=len(first.rows), all=len(listed.rows)) if first.rows != listed.rows else "",
-        headings=list(first.columns),
+        headings=[words.get(name, name) for name in first.columns],
         rows=[_row(found, first, place, words) for place in range(len(first.rows))],
         value=words["right" if found.run.task.has_classes else "error"],
-        slices=_slices(found),
+        slices=_slices(found, say),
         has_slices=found.samples is not None,
         notes=found.notes,
     )
@@ -108,8 +117,14 @@ def _picture(inputs: Any, row: int) -> str | None:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _slices(found: Inspection) -> list[tuple[str, ...]]:
+def _slices(found: Inspection, say: Say) -> list[tuple[str, ...]]:
     return [
-        (one.name, str(one.n_rows), number(one.value), f"{number(one.low)} – {number(one.high)}", number(one.rest))
+        (
+            slice_word(one, say),
+            str(one.n_rows),
+            number(one.value),
+            f"{number(one.low)} – {number(one.high)}",
+            number(one.rest),
+        )
         for one in found.worse[:MOST_SLICES]
     ]

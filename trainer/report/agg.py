@@ -1,5 +1,6 @@
 """Matplotlib for pictures in files: they are drawn with Agg, whatever backend the environment names."""
 
+import logging
 import os
 from contextlib import suppress
 from functools import cache
@@ -13,6 +14,7 @@ def load_matplotlib() -> None:
 
     One that is installed stays the user's own: pictures of a notebook are still shown in it.
     """
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a Chinese font without a bold face will do
     named = os.environ.pop(BACKEND, None)
     try:
         import matplotlib

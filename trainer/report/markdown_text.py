@@ -66,6 +66,8 @@ def _words(key: Any) -> str:
 
 def readable_name(key: Any) -> str:
     """Return the name of a fact as people read it: ``peak memory`` of ``peak_bytes``."""
+    if key == "bill":
+        return "cost estimate"
     name = re.sub(r"bytes$", "memory", re.sub(r"seconds$", "time", str(key)))
     return name.replace("_", " ")
 

@@ -89,7 +89,7 @@ def _draw_history(ax: "Axes", scored: Sequence[DrawnTrial], label: str, *, great
         best = follow([one.value for one in whole])
         ax.step([one.number for one in whole], best, where="post", color=BEST, label=say("best so far"))
     dress(ax, say("History"), say("trial"), label)
-    ax.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    ax.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1)
 
 
 def _draw_settings(

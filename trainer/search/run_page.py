@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from trainer.report.formatting import duration, interval, number
+from trainer.report.page.note_words import note_word
 from trainer.report.page.term_words import metric_with_arrow, term_words
 from trainer.report.rendering import render
 from trainer.search.run_columns import SHORT
@@ -36,6 +37,7 @@ WORDS = {
         "点击表头可排序。只列出各运行取值不同的设置。数据指纹和折的指纹都相同的运行，才能逐行比较。",
     ),
 }
+CHINESE = translated("zh")
 METRIC_WORDS = {language: term_words(translated(language)) for language in ("en", "zh")}
 STATE_WORDS = dict(zip(STATES, ("完成", "运行中", "中断", "失败", "等待", "损坏", "不是运行"), strict=True))
 
@@ -80,7 +82,8 @@ def _cells(listing: Listing, record: RunRecord) -> Iterator[Cell]:
     yield Cell(one_line(record.name), title=one_line(record.name))
     why = f": {one_line(record.reason)}" if record.reason else ""
     state = f"{record.state}{why}"
-    yield Cell(state, chinese=f"{STATE_WORDS[record.state]}{why}", title=state if why else "")
+    in_chinese = f": {note_word(one_line(record.reason), CHINESE)}" if why else ""
+    yield Cell(state, chinese=f"{STATE_WORDS[record.state]}{in_chinese}", title=state if why else "")
     yield _metric(listing.metric_of(record)) if figures else Cell("–")
     yield from _scores(figures)
     for key in listing.keys:

@@ -147,6 +147,24 @@ def test_no_column_is_lost_in_print(page, reports, task):
     assert len(page.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)["data"]) > 20_000
 
 
+@pytest.mark.parametrize("task", [BINARY, REGRESSION], ids=str)
+def test_charts_fit_their_places_in_print(page, reports, task):
+    opened(page, reports(task), width=1400)
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    page.look(width=PRINTED_WIDTH)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    beyond = page.run("""[...document.querySelectorAll(".chart")].filter((one) => {
+        const box = one.getBoundingClientRect();
+        return [...one.querySelectorAll("svg.main-svg")].some((drawn) => {
+            const inside = drawn.getBoundingClientRect();
+            return inside.right > box.right + 8 || inside.bottom > box.bottom + 1;
+        });
+    }).map((one) => one.id)""")
+    page.call("Emulation.setEmulatedMedia", media="")
+    page.run("dispatchEvent(new Event('afterprint'))")
+    assert beyond == []
+
+
 def test_the_page_of_a_comparison_draws_its_runs(page, tmp_path):
     drawn = comparison(tmp_path)
     opened(page, f"file://{drawn}")

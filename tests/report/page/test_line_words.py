@@ -10,7 +10,7 @@ from tests.fake_results import make_result
 from trainer.metrics.undefined import undefined_reasons
 from trainer.report import formatting
 from trainer.report.nested_table import NestedTable
-from trainer.report.page.line_words import fact_rows, nested_heading, seed_lines, undefined_lines
+from trainer.report.page.line_words import fact_rows, nested_heading, seed_lines, technical, undefined_lines
 from trainer.report.page.page_words import page_words
 from trainer.results import MetricSummary
 from trainer.tasks import BINARY, MULTILABEL
@@ -66,3 +66,26 @@ def test_nested_and_facts():
         ("训练时间", "1 s"),
         ("own", "x"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("fact", "chinese"),
+    [
+        ("bees_160, 397 rows, binary, 2 classes", "bees_160，397 行，二分类，2 个类别"),
+        ("diabetes, 442 rows, regression", "diabetes，442 行，回归"),
+        (
+            "labels: ants -> 0, bees -> 1; features: 2 numeric, 1 categorical",
+            "标签：ants -> 0, bees -> 1; 特征：2 个数值，1 个类别",
+        ),
+        ("cpu, 2 threads", "cpu，2 个线程"),
+    ],
+)
+def test_what_is_known_of_a_run_is_said_in_the_language_of_the_page(fact, chinese):
+    assert fact_rows([("data", fact)], translated("zh")) == [("数据", chinese)]
+    assert fact_rows([("data", fact)], str) == [("data", fact)]
+
+
+def test_facts_about_cost_have_names_and_values_of_the_data_stay():
+    assert technical("peak memory", translated("zh")) == "峰值内存"
+    assert technical("47.0 MiB", translated("zh")) == "47.0 MiB"
+    assert technical("folds", str) == "number of folds"

@@ -7,7 +7,7 @@ import pytest
 from tests.report.page.kept_sentences import fields_of, fits, literal, sentences
 from trainer.evidence.slices import Slice
 from trainer.report.page import note_words
-from trainer.report.page.note_words import FIGURES, HINTS, NOTES, note_word, slice_word
+from trainer.report.page.note_words import FIGURES, HINTS, NOTES, STATES, note_word, slice_word
 from trainer.run.baselines.fit_folds import Budget, _too_long
 from trainer.wording.translations import translated
 
@@ -20,17 +20,22 @@ WRITERS = (
     "evidence/*.py",
     "search/trial.py",
     "report/hints.py",
+    "run/prepare.py",
+    "tasks.py",
+    "data/*.py",
+    "data/*/*.py",
+    "store/run_records.py",
 )
 
 
 def test_every_template_is_a_sentence_of_the_code():
     written = list(sentences(*WRITERS))
-    for template in (*NOTES, *HINTS):
+    for template in (*NOTES, *HINTS, *STATES):
         enough = len(literal(template)) / 2
         assert any(sum(map(len, fixed)) >= enough and fits(fixed, template) for fixed in written), template
 
 
-@pytest.mark.parametrize("template", [*NOTES, *HINTS])
+@pytest.mark.parametrize("template", [*NOTES, *HINTS, *STATES])
 def test_a_note_is_said_with_what_stood_in_its_fields(template):
     fields = {name: "0.25" if name in FIGURES else f"«{name}» 3" for name in fields_of(template)}
     fields |= {"inner": "its predictions are not finite"} if "inner" in fields else {}

@@ -1,5 +1,7 @@
 """The worst rows are those whose label was least probable over all repeats."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,3 +31,15 @@ def test_rows_of_labels(fake_result):
     proba = np.where(oof.target > 0, oof.proba.astype(np.float64), 1 - oof.proba.astype(np.float64))
     np.testing.assert_allclose(rows_together(result, oof).loss_U, -np.log(proba.clip(1e-38)).mean(axis=1))
     assert np.isnan(worst_rows(result, oof, 1)[0].of_predicted)
+
+
+def test_of_many_labels_those_that_differ_come_first(fake_result):
+    result, oof, _ = fake_result(MULTILABEL, tuple(f"l{place}" for place in range(20)))
+    target = np.zeros_like(oof.target)
+    target[:, :9] = 1
+    proba = np.where(target, 0.9, 0.1).astype(np.float32)
+    proba[:, 7], proba[:, 12] = 0.4, 0.6
+    [row] = worst_rows(result, replace(oof, target=target, proba=proba), 1)
+    assert row.label == "l7 + l0 + l1 + l2 + l3 + l4 … (+3)"
+    assert row.predicted == "l12 + l0 + l1 + l2 + l3 + l4 … (+3)"
+    assert row.wrong

@@ -15,7 +15,7 @@ from trainer.report.markdown_text import plain_facts
 from trainer.report.page.audit_words import finding_text, warning_word
 from trainer.report.page.charts import class_charts, learning_charts, residual_charts
 from trainer.report.page.class_scores import ClassScores, class_scores
-from trainer.report.page.line_words import fact_rows, nested_heading, seed_lines, undefined_lines
+from trainer.report.page.line_words import fact_rows, nested_heading, seed_lines, technical, undefined_lines
 from trainer.report.page.note_words import note_word
 from trainer.report.page.page_words import FOR_THE_SCRIPT, LANG, page_words
 from trainer.report.page.run_facts import PageFacts, RowContent
@@ -78,6 +78,7 @@ def report_page(
         baseline_models=models,
         baseline_leads=leads,
         finding_text=partial(finding_text, words=words, say=say, language=facts.language),
+        technical=partial(technical, say=say),
         metric_names=primary_first(result),
         baseline_heading=baseline_heading(result, words),
         split=split_facts(result, oof, facts, words),

@@ -25,6 +25,54 @@ FACTS = (  # what the notes about a run are called
 )
 
 
+TECHNICAL = {  # facts about precision and cost
+    "opt level": N_("opt level"),
+    "half type": N_("half type"),
+    "In force": N_("In force"),
+    "cast model type": N_("cast model type"),
+    "autocast": N_("autocast"),
+    "keep batchnorm fp32": N_("keep batchnorm fp32"),
+    "master weights": N_("master weights"),
+    "loss scale": N_("loss scale"),
+    "batch rows": N_("batch rows"),
+    "params": N_("params"),
+    "params trainable": N_("params trainable"),
+    "params embedding": N_("params embedding"),
+    "flops": N_("flops"),
+    "thop macs": N_("thop macs"),
+    "thop params": N_("thop params"),
+    "thop batchnorm macs": N_("thop batchnorm macs"),
+    "missed": N_("missed"),
+    "padded": N_("padded"),
+    "param memory": N_("param memory"),
+    "grad memory": N_("grad memory"),
+    "optimizer memory": N_("optimizer memory"),
+    "activation memory": N_("activation memory"),
+    "peak memory": N_("peak memory"),
+    "peak measured": N_("peak measured"),
+    "train step time": N_("train step time"),
+    "train step slow time": N_("train step slow time"),
+    "train step cores": N_("train step cores"),
+    "threads": N_("threads"),
+    "eval batch time": N_("eval batch time"),
+    "problems": N_("problems"),
+    "time": N_("time"),
+    "Cost estimate": N_("Cost estimate"),
+    "folds": N_("number of folds"),
+    "parallel folds": N_("parallel folds"),
+    "train steps": N_("train steps"),
+    "eval batches": N_("eval batches"),
+    "seconds per fold": N_("seconds per fold"),
+    "yes": N_("yes"),
+    "no": N_("no"),
+}
+
+
+def technical(text: str, say: Say) -> str:
+    """Return the name, or a yes or no, of a fact about precision or cost in the language of the page."""
+    return say(TECHNICAL[text]) if text in TECHNICAL else text
+
+
 def fact_rows(rows: Sequence[tuple[str, str]], say: Say) -> list[tuple[str, str]]:
     """Return facts about a run under what they are called; of several notes each in the language of the page."""
     return [

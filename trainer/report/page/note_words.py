@@ -38,6 +38,15 @@ NOTES = (  # the first that fits is taken; {inner} is a note itself
     N_("behind the best trial by {behind} after {n} of {all} folds, more than {margin}"),
     N_("below the median of the earlier trials on the same folds, {median}"),
     N_("{metric} is {value} over the folds"),
+    N_("{name}, {n} rows, {inner}"),
+    N_("{task}, {all} classes"),
+    N_("{name}, {n} threads"),
+    N_("labels: {listed}"),
+    N_("target: numbers from {low} to {high}, median {middle}, standard deviation {sd}"),
+    N_("features: {n} numeric, {all} categorical"),
+    N_("multi-label: {figure} labels per row, {n} rows without a label"),
+    N_("images by folder: {listed}"),
+    N_("left out, because their endings are not read ({endings}): {listed}"),
     N_("one seed: nothing to tell its spread from"),
     N_("undefined in some folds"),
 )
@@ -53,6 +62,17 @@ HINTS = (  # of trainer.report.hints
         "fit.patience_epochs={figure}, a smaller optimizer.lr or more optimizer.weight_decay"
     ),
 )
+STATES = (  # of trainer.store.run_records: why a run has no result
+    N_("all folds are there: foldwise merge"),
+    N_("fold {n}: {inner}"),
+    N_("fold {n} not begun"),
+    N_("folds {listed} not begun"),
+    N_("stopped in training"),
+    N_("done with {n} of {all} epochs"),
+    N_("on {name} (pid {n})"),
+)
+TASKS = (N_("binary"), N_("multiclass"), N_("multilabel"), N_("regression"))
+MEASURES = (N_("characters"), N_("script"), N_("width"), N_("height"), N_("brightness"), N_("channels"))
 FIGURES = ("all", "best", "figure", "more", "n")  # fields without a space
 _NUMBER = r"(-?(?:\d[\d.]*(?:e[+-]?\d+)?|inf))"
 _RANGE = re.compile(rf"(?P<name>[^=]+) (?P<low>{_NUMBER}) to (?P<high>{_NUMBER})")
@@ -70,14 +90,16 @@ def note_word(note: str, say: Say, called: Mapping[str, str] | None = None) -> s
         >>> note_word("3 of 9 rows are used in no fold", {"{n} of {all} rows are used in no fold": "{n}/{all}"}.get)
         '3/9'
     """
-    for template in (*NOTES, *HINTS):
+    for template in (*NOTES, *HINTS, *STATES):
         found = re.fullmatch(pattern_text(template), note, re.DOTALL)
         if found is not None:
             fields = {name: (called or {}).get(text, text) for name, text in found.groupdict().items()}
+            if "task" in fields:
+                fields["task"] = say(fields["task"]) if fields["task"] in TASKS else fields["task"]
             if "inner" in fields:
                 fields["inner"] = note_word(fields["inner"], say)
             return say(template).format(**fields)
-    return note
+    return say(note) if note in TASKS else note
 
 
 @cache
@@ -92,6 +114,15 @@ def slice_word(one: Slice, say: Say) -> str:
     """Return what the rows of a slice have in common; of a category and its name nothing is another word."""
     found = _RANGE.fullmatch(one.name)
     if found is not None:
-        return say("{name} {low} to {high}").format(name=found["name"], low=found["low"], high=found["high"])
+        name = _measure(found["name"], say)
+        return say("{name} {low} to {high}").format(name=name, low=found["low"], high=found["high"])
     name = one.name.removesuffix(" missing")
-    return say("{name} missing").format(name=name) if name != one.name and "=" not in name else one.name
+    if name != one.name and "=" not in name:
+        return say("{name} missing").format(name=name)
+    measure, equals, value = one.name.partition(" = ")
+    return f"{_measure(measure, say)}{equals}{value}" if equals else one.name
+
+
+def _measure(name: str, say: Say) -> str:
+    """Return what a measure of texts or images is called; the name of a column of the data is no word."""
+    return say(name) if name in MEASURES else name

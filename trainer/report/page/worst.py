@@ -1,5 +1,6 @@
 """The rows that are predicted worst, for the page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,11 @@ from numpy.typing import NDArray
 
 from trainer.metrics.summary import row_numbers
 from trainer.results import CVResult, OutOfFold
+from trainer.tasks import NO_LABEL
+from trainer.wording.lists import first_few
 
 MOST_ROWS = 200
+MOST_LABELS = 6  # of a row, written out
 SMALLEST = 1e-38  # a probability of 0 counts as this
 
 
@@ -86,8 +90,7 @@ def worst_rows(result: CVResult, oof: OutOfFold, most: int = MOST_ROWS) -> list[
             WorstRow(
                 str(whole.ids_U[row]),
                 ", ".join(_fold(result, oof, int(place)) for place in held_out),
-                task.label_text(whole.target_U[row], result.classes),
-                task.label_text(whole.predicted_U[row], result.classes),
+                *_texts(result, whole.target_U[row], whole.predicted_U[row]),
                 float(whole.probable_UK[row].mean()) if task.has_classes else np.nan,
                 float(whole.proba_UC[row].max()) if task.one_class_each else np.nan,
                 float(whole.loss_U[row]),
@@ -95,6 +98,20 @@ def worst_rows(result: CVResult, oof: OutOfFold, most: int = MOST_ROWS) -> list[
             )
         )
     return rows
+
+
+def _texts(result: CVResult, target: Any, predicted: Any) -> tuple[str, str]:
+    """Return what a row is and what it was taken for; of many labels some, those the two differ in first."""
+    task, classes = result.task, result.classes
+    if not task.several_labels or max(np.count_nonzero(target), np.count_nonzero(predicted)) <= MOST_LABELS:
+        return task.label_text(target, classes), task.label_text(predicted, classes)
+    order = np.argsort(target == predicted, kind="stable")
+    return _some_labels(target, order, classes), _some_labels(predicted, order, classes)
+
+
+def _some_labels(label: Any, order: NDArray[np.int64], classes: Sequence[str]) -> str:
+    names = [classes[place] for place in order.tolist() if label[place]]
+    return first_few(names, MOST_LABELS, between=" + ", rest=" … (+{n})") or NO_LABEL
 
 
 def _fold(result: CVResult, oof: OutOfFold, place: int) -> str:
