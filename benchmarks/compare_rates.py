@@ -8,7 +8,9 @@ only rows are drawn: two scores of equal skill, correlated as those of two model
 groups of five, and of runs that have no rows in common. *Is this way of training equally good?* Both are trained in 5
 folds, once and in 4 repeats. Ten columns carry signal alike; one model sees the first five, the other the last five.
 Over data sets they are equal by symmetry; on one data set, one of them is always a little better. The models are
-centroids of the classes (all folds at once, by sums) and decision trees (really trained, so fewer).
+centroids of the classes (all folds at once, by sums) and decision trees. With *seeds*, the centroids are those of half
+of the training rows, which the seed draws: three seeds on the same folds, and how often the two ways differ by more
+than the standard deviation of the seed.
 
 ``covers`` is how often the 95 % interval holds the difference: of predictions that of two models that differ (0.5 and
 0.6 sd of signal), whose true difference is computed from the normal distribution; of ways of training 0.
@@ -24,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import logit
-from scipy.stats import norm
+from scipy.stats import binom, multivariate_normal, norm
 from sklearn.tree import DecisionTreeClassifier
 
 from trainer.evidence.correlated_bayes import posterior
@@ -41,10 +43,11 @@ from trainer.tasks import BINARY
 RESULTS = Path(__file__).parent / "results" / "compare_rates.jsonl"
 ROWS = (200, 2000)
 SIMULATIONS = 1000
-TRAINED = 250  # of models that are really trained
+OF_PREDICTIONS = 2000  # no model is trained
 PER_LINE = 50  # simulations of a line of the results
 FOLDS = 5
 REPEATS = 4
+SEEDS = 3
 COLUMNS = 10
 DEPTH = 4
 CORRELATION = 0.7
@@ -108,6 +111,30 @@ def centroid_scores(columns, target, fold_RN):
     return scores
 
 
+def seeded_scores(columns, target, fold_N, random):
+    """Return the held-out log odds (2, seeds, n) of centroids of half of the training rows, drawn by the seed."""
+    scores = np.empty((2, SEEDS, len(columns)))
+    halves = (slice(0, COLUMNS // 2), slice(COLUMNS // 2, COLUMNS))
+    for (half, chosen), seed, fold in product(enumerate(halves), range(SEEDS), range(FOLDS)):
+        held_out = fold_N == fold
+        drawn = ~held_out & (random.random(len(columns)) < 0.5)
+        near = [columns[held_out, chosen] - columns[drawn & (target == one), chosen].mean(axis=0) for one in (0, 1)]
+        scores[half, seed, held_out] = ((near[0] ** 2).sum(axis=1) - (near[1] ** 2).sum(axis=1)) / 2
+    return scores
+
+
+def mcnemar_rate(n: int) -> float:
+    """Return how often McNemar's exact test calls two equal fixed models different, by the binomial distribution."""
+    both = multivariate_normal.cdf(EQUAL, cov=[[1, CORRELATION], [CORRELATION, 1]])
+    shares_D = binom.pmf(np.arange(n + 1), n, 2 * (norm.cdf(EQUAL[0]) - both))  # of rows that only one has right
+    rate = 0.0
+    for n_differ in range(1, n + 1):
+        only_a = np.arange(n_differ + 1)
+        p = 2 * binom.sf(np.maximum(only_a, n_differ - only_a) - 1, n_differ, 0.5)
+        rate += shares_D[n_differ] * binom.pmf(only_a, n_differ, 0.5)[p < SIGNIFICANT].sum()
+    return float(rate)
+
+
 def true_lead(metric: str, signals: tuple[float, float]) -> float:
     """Return how much better the second of two fixed models is, of any number of rows."""
     scale = 1.0 if metric == "accuracy" else math.sqrt(2)
@@ -139,8 +166,8 @@ def figures(target, scores, truth: dict[str, float], seed: int) -> Iterator[Resu
             yield metric, "McNemar, exact", mcnemar(right[:1], right[1:]).p < SIGNIFICANT, None
 
 
-def over_folds(metric: str, target, proba_2RNC, fold_RN) -> Iterator[Result]:
-    """Yield the corrected and the naive t-test, and the Bayesian one."""
+def fold_leads(metric: str, target, proba_2RNC, fold_RN):
+    """Return by how much the second way is better in each fold of each repeat."""
     values = [
         [
             score([metric], BINARY, target[fold_N == fold], proba_NC[fold_N == fold])[metric]
@@ -149,7 +176,12 @@ def over_folds(metric: str, target, proba_2RNC, fold_RN) -> Iterator[Result]:
         ]
         for proba_RNC in proba_2RNC
     ]
-    lead = np.subtract(values[1], values[0])
+    return np.subtract(values[1], values[0])
+
+
+def over_folds(metric: str, target, proba_2RNC, fold_RN) -> Iterator[Result]:
+    """Yield the corrected and the naive t-test, and the Bayesian one."""
+    lead = fold_leads(metric, target, proba_2RNC, fold_RN)
     times = "" if len(fold_RN) == 1 else f", {len(fold_RN)} repeats"
     for name, ratio in {"corrected t-test": 1 / (FOLDS - 1), "naive t-test": 0.0}.items():
         test = corrected_t(lead, ratio)
@@ -226,6 +258,26 @@ def of_training(scores_of, n: int, number: int, random: np.random.Generator) -> 
         yield from over_folds(metric, target, often, fold_RN)
 
 
+def of_seeds(n: int, _: int, random: np.random.Generator) -> Iterator[Result]:
+    """Yield what is said of two equal ways of training under three seeds on the same folds."""
+    columns, target = columns_of(n, random)
+    fold_N = random.permutation(n) % FOLDS
+    proba_2SNC = as_proba(seeded_scores(columns, target, fold_N, random))
+    for metric in METRICS:
+        value_2S = np.array([[score([metric], BINARY, target, one)[metric] for one in way] for way in proba_2SNC])
+        lead, seed_sd = np.diff(value_2S.mean(axis=1))[0], math.sqrt(value_2S.var(axis=1, ddof=1).mean())
+        for times in (1, 2, 3):
+            yield metric, f"difference above {times} sd of the seed", abs(lead) > times * seed_sd, None
+        lead_SJ = fold_leads(metric, target, proba_2SNC, np.stack([fold_N] * SEEDS)).reshape(SEEDS, FOLDS)
+        for name, lead_J, ratio in (
+            ("corrected t-test", lead_SJ.mean(axis=0), 1 / (FOLDS - 1)),
+            ("naive t-test, seeds as folds", lead_SJ.ravel(), 0.0),
+        ):
+            test = corrected_t(lead_J, ratio)
+            known = not isinstance(test, NotDefined)
+            yield metric, name, known and test.p < SIGNIFICANT, known and test.ci95[0] <= 0 <= test.ci95[1]
+
+
 def of_data_sets(n: int, _: int, random: np.random.Generator) -> Iterator[Result]:
     """Yield what is said of three equal ways of training on n / 20 data sets, some harder than others."""
     n_data_sets = n // 20
@@ -246,6 +298,7 @@ DESIGNS = {
     "training (centroids)": lambda *given: of_training(centroid_scores, *given),
     "training (trees)": lambda *given: of_training(tree_scores, *given),
     "training, n / 20 data sets": of_data_sets,
+    "training, 3 seeds": of_seeds,
 }
 Counts = dict[tuple[str, str], list[int]]  # by metric and figure: significant, of, covering, of
 
@@ -296,13 +349,13 @@ def main() -> None:
     """Simulate what is lacking, or print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", action="store_true")
-    parser.add_argument("--simulations", type=int, default=SIMULATIONS)
-    parser.add_argument("--trained", type=int, default=TRAINED)
+    parser.add_argument("--design", choices=DESIGNS, nargs="+", default=list(DESIGNS))
     asked = parser.parse_args()
     if not asked.table:
         done = {(one["design"], one["n"], one["first"]) for one in map(json.loads, _lines())}
-        for first, n, design in product(range(0, asked.simulations, PER_LINE), ROWS, DESIGNS):
-            if (design == "training (trees)" and first >= asked.trained) or (design, n, first) in done:
+        for first, n, design in product(range(0, OF_PREDICTIONS, PER_LINE), ROWS, asked.design):
+            wanted = OF_PREDICTIONS if design.startswith("predictions") else SIMULATIONS
+            if first >= wanted or (design, n, first) in done:
                 continue
             counts = simulate(design, n, range(first, first + PER_LINE))
             flat = [[*name, *count] for name, count in counts.items()]

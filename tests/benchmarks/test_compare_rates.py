@@ -9,12 +9,14 @@ from benchmarks.compare_rates import (
     centroid_scores,
     columns_of,
     fixed_models,
+    mcnemar_rate,
     read_results,
     simulate,
     table,
     true_lead,
 )
 from tests.places import REPOSITORY
+from trainer.evidence.mcnemar import mcnemar
 
 
 def test_the_true_difference_is_that_of_many_rows():
@@ -31,6 +33,18 @@ def test_centroids_are_those_of_the_rows_that_a_fold_is_trained_on():
     trained = fold_N != fold_N[row]
     near = [((columns[row, 5:] - columns[trained & (target == one), 5:].mean(axis=0)) ** 2).sum() for one in (0, 1)]
     assert centroid_scores(columns, target, fold_N[None])[1, 0, row] == pytest.approx((near[0] - near[1]) / 2)
+
+
+def test_the_rate_of_mcnemars_test_is_that_of_simulated_rows_and_of_the_page():
+    random = np.random.default_rng(0)
+    wrong = 0
+    for _ in range(2000):
+        target, scores = fixed_models(200, (0.5, 0.5), random)
+        right = (scores > 0) == target
+        wrong += mcnemar(right[:1], right[1:]).p < 0.05
+    assert wrong / 2000 == pytest.approx(mcnemar_rate(200), abs=0.013)  # three standard errors
+    text = (REPOSITORY / "docs/guide/compare.md").read_text(encoding="utf-8")
+    assert f"{100 * mcnemar_rate(200):.1f} % for n = 200 and {100 * mcnemar_rate(2000):.1f} % for 2,000" in text
 
 
 @pytest.mark.parametrize("design", DESIGNS)

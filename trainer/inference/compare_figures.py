@@ -58,7 +58,8 @@ def seeds_text(pair: Pair) -> str:
     told = {"sd": number(pair.seed_sd), "n": len(pair.a.by_seed)}
     if pair.seed_sd > 0:
         said = _("{times} times the standard deviation of the seed ({sd}, over {n} seeds)")
-        return said.format(times=f"{pair.lead / pair.seed_sd:+.1f}", **told)
+        beyond = "" if pair.within_seeds else _("; more than one shows nothing by itself")
+        return said.format(times=f"{pair.lead / pair.seed_sd:+.1f}", **told) + beyond
     return _("the standard deviation of the seed ({sd}, over {n} seeds) is 0").format(**told)
 
 
