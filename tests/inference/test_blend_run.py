@@ -11,7 +11,7 @@ import pytest
 from tests.inference.blend_cases import noisy_logits, write_predictions
 from trainer.api.runs import open_run
 from trainer.cli.main import main as foldwise
-from trainer.errors import CheckpointError, ConfigError
+from trainer.errors import CheckpointError, ConfigError, StorageError
 from trainer.inference.blend_run import blend_runs, read_blend
 from trainer.inference.combine import combine
 from trainer.inference.decide import Wanted, decide_run
@@ -20,6 +20,7 @@ from trainer.inference.trained import open_trained
 from trainer.inference.verify_blend import verify_blend
 from trainer.run.copies import open_copy
 from trainer.run.decided import folds_sha256
+from trainer.store.fold_files import save_fold
 from trainer.store.result_files import read_cv_json, read_oof
 
 N = 60
@@ -118,6 +119,23 @@ def test_the_same_blend_is_written_again_and_any_other_run_is_left_alone(runs, b
     for place, options in ((out, {"method": "mean"}), (runs[1], {"method": "nonnegative"})):
         with pytest.raises(CheckpointError, match="holds another run"):
             blend_runs(runs, place, **options)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_nothing_is_left_of_a_blend_that_cannot_be_written(tmp_path, runs, monkeypatch, capsys, own):
+    def full(place, *arguments, **options):
+        if place.name == "fold_5":
+            raise StorageError(f"cannot write {place}: no space left")
+        save_fold(place, *arguments, **options)
+
+    monkeypatch.setattr("trainer.inference.blend_run.save_fold", full)
+    out = tmp_path / "blend"
+    if own:  # a folder of the user's, with notes
+        out.mkdir()
+        (out / "notes.txt").write_text("mine")
+    assert foldwise(["blend", *map(str, runs), "--out", str(out)]) == 6
+    assert "no space left" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["blend", "notes.txt"] * own
 
 
 def test_a_blend_that_lacks_a_fold_says_how_it_is_made_again(tmp_path, blended, capsys):

@@ -98,6 +98,15 @@ def test_a_large_file_is_read_as_what_it_is(tmp_path, large, name):
     assert cells(streamed, names)[0] == expected  # once more
 
 
+def test_of_a_large_csv_file_it_is_known_about_how_many_rows_it_has(tmp_path, large):
+    path = tmp_path / "a.csv"
+    path.write_text("x,label\n" + "".join(f"{row},{row % 2}\n" for row in range(1000, 2000)))
+    large()
+    opened = open_blocks(path, ColumnOptions(), Wanted(frozenset(["x"])), 8)
+    assert opened.n_rows is None
+    assert opened.n_about == pytest.approx(1000, rel=0.1)
+
+
 def test_rows_swallowed_by_a_quoted_cell_are_told_in_blocks_too(tmp_path, large):
     path = tmp_path / "a.csv"
     path.write_text("text,label\n" + "good,1\n" * 40 + '"bad,0\nbad,0\nbad",0\n' + "good,1\n" * 40)

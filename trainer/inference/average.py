@@ -57,7 +57,7 @@ def averaged(models: Sequence[FoldModel], outputs_K: Sequence[FoldOutput], how: 
     if how == LOGITS:
         mean_BC = _of_mean_logits(models, outputs_K)
     mean_BC = task.as_float64(mean_BC) if len(mean_BC) else mean_BC
-    spread_B = proba_KBC.std(axis=0).max(axis=1)
+    spread_B = proba_KBC.std(axis=0).max(axis=1) if len(proba_KBC) > 1 else np.zeros(len(mean_BC))
     return Averaged(mean_BC, spread_B, entropy(mean_BC, task) if task.has_classes else None)
 
 

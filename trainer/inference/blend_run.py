@@ -24,7 +24,7 @@ from trainer.run.merge import Merged, merge
 from trainer.run.merge import show as show_merged
 from trainer.store.fold_files import fold_directory, save_fold
 from trainer.store.identity import Identity
-from trainer.store.own_files import BLEND
+from trainer.store.own_files import BLEND, whole_or_nothing
 from trainer.store.run_files import ROWS, is_run, read_manifest, rows_table, write_run
 from trainer.system.files import make_directory, sealed, unsealed
 from trainer.system.folders import is_there, read_file
@@ -111,12 +111,13 @@ def blend_runs(
     made = make_blend(members, method, metric, seed=seed)
     identity = _identity(made, out, seed)
     _require_free(out, identity)
-    make_directory(out)
-    write_run(out, _files(made, out, identity, directories, seed))
-    for one in made.folds:
-        place = fold_directory(out, one.repeat * members.plan.n_splits + one.fold)
-        save_fold(place, one, amp={"skipped_steps": 0, "loss_scale": 1.0}, identity=identity, files={})
-    merged = merge(out, plugins=plugins)
+    with whole_or_nothing(out):
+        make_directory(out)
+        write_run(out, _files(made, out, identity, directories, seed))
+        for one in made.folds:
+            place = fold_directory(out, one.repeat * members.plan.n_splits + one.fold)
+            save_fold(place, one, amp={"skipped_steps": 0, "loss_scale": 1.0}, identity=identity, files={})
+        merged = merge(out, plugins=plugins)
     return BlendResult(made, merged, merged.result.metrics[made.metric].oof)
 
 

@@ -106,7 +106,7 @@ def watch(predictor: Predictor, rows: NewRows, *, keep: bool = False) -> tuple[N
 
     def blocks() -> Iterator[Block]:
         for block in rows.blocks():
-            counted = counting.add(block.inputs, rows.n_rows)
+            counted = counting.add(block.inputs, rows.n_rows or rows.n_about)
             if kept is not None and counted is not None:
                 kept.append(counted)
             yield block

@@ -129,7 +129,7 @@ class Watch:
 
         Args:
             inputs: of the block.
-            n_rows_in_all: of the new data, where known.
+            n_rows_in_all: of the new data, or about so many, where known.
 
         Returns:
             The rows that were counted.

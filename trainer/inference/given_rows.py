@@ -41,7 +41,7 @@ def open_rows(predictor: Predictor, data: Any, asked: Asked) -> NewRows:
         _require_names(predictor, inputs)
 
     def blocks() -> Iterator[Block]:
-        yield Block(np.arange(n_rows).astype(np.str_), inputs, np.ones(n_rows, dtype=bool))
+        yield Block(np.arange(n_rows), inputs, np.ones(n_rows, dtype=bool))
 
     return NewRows(n_rows, 1, blocks, list)
 

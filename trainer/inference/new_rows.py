@@ -64,13 +64,13 @@ class Block:
     """Some rows.
 
     Attributes:
-        ids_B: their names.
+        ids_B: their names, or their numbers where they have none.
         inputs: of those that can be read.
         readable_B: which these are.
         labels: target (B, ...) and which rows have a known label; None where there are no labels.
     """
 
-    ids_B: NDArray[np.str_]
+    ids_B: NDArray[np.str_] | NDArray[np.int64]
     inputs: Inputs
     readable_B: NDArray[np.bool_]
     labels: tuple[NDArray[Any], NDArray[np.bool_]] | None = None
@@ -86,6 +86,7 @@ class NewRows:
         blocks: yields them once, in their order; checks them while it does.
         notes: returns what a person should know, when all are read.
         numbered: whether they are called 0, 1, ... for want of names.
+        n_about: how many rows there may be, where they are not known; None = not even that.
     """
 
     n_rows: int | None
@@ -93,6 +94,7 @@ class NewRows:
     blocks: Callable[[], Iterator[Block]]
     notes: Callable[[], list[str]]
     numbered: bool = False
+    n_about: int | None = None
 
 
 def open_new_rows(predictor: Predictor, data: Any, asked: Asked) -> NewRows:
@@ -180,7 +182,7 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
     def blocks() -> Iterator[Block]:
         start = 0
         for table in opened.read():
-            ids_B = check.add(table, start) if ids else np.arange(start, start + table.num_rows).astype(np.str_)
+            ids_B = check.add(table, start) if ids else np.arange(start, start + table.num_rows)
             found = labels.read(table, named) if len(present) == len(optional) and present else None
             inputs, readable_B = inputs_of(table, start)
             known.add(found, inputs)
@@ -195,6 +197,7 @@ def _table_rows(predictor: Predictor, data: Any, asked: Asked, kind: str) -> New
         (lambda: ahead(blocks())) if in_blocks else blocks,
         lambda: [*opened.notes, *notes, *notes_of(), *labels.note(), *known.notes(check)],
         numbered=ids is None,
+        n_about=opened.n_about,
     )
 
 

@@ -19,7 +19,7 @@ from trainer.store.own_files import lies_in_run
 from trainer.store.result_files import class_columns
 from trainer.system.arrow_files import Column
 from trainer.system.files import PARTIAL, storage_error
-from trainer.system.spreadsheets import HARMFUL
+from trainer.system.spreadsheets import HARMFUL, may_be_formulas
 from trainer.tasks import Target
 from trainer.wording.translations import N_
 
@@ -29,7 +29,9 @@ SET, ENDS = "set", ("low", "high")  # classes, or the interval, that cover
 WHAT = N_("predictions")
 
 
-def result_table(ids_B: NDArray[np.str_], readable_B: NDArray[np.bool_], found: Averaged, spec: DataSpec) -> pa.Table:
+def result_table(
+    ids_B: NDArray[np.str_] | NDArray[np.int64], readable_B: NDArray[np.bool_], found: Averaged, spec: DataSpec
+) -> pa.Table:
     """Return id, prediction in the user's own words, probabilities, spread and entropy of each row of a block.
 
     Args:
@@ -38,7 +40,7 @@ def result_table(ids_B: NDArray[np.str_], readable_B: NDArray[np.bool_], found: 
         found: of those that have one.
         spec: of the run.
     """
-    columns: dict[str, Any] = {"id": pa.array(ids_B, pa.string())}
+    columns: dict[str, Any] = {"id": pa.array(ids_B).cast(pa.string())}
     if spec.task.has_classes:
         columns[PREDICTION] = _spread_out(_words(labels_of(found, spec), spec), readable_B)
         names = class_columns("proba", spec.classes)
@@ -188,6 +190,8 @@ def _harmless(table: pa.Table) -> pa.Table:
     for place, name in enumerate(table.column_names):
         if pa.types.is_string(table[name].type):
             cells: Column = table[name]
+            if not may_be_formulas(cells):
+                continue
             risky: Column = pc.match_substring_regex(cells, HARMFUL)
             safe: Column = pc.binary_join_element_wise("'", cells, "")
             table = table.set_column(place, name, pc.if_else(risky, safe, cells))

@@ -241,7 +241,7 @@ def _of_block(
         seen.targets.append(target[known_B])
         seen.probas.append(all_rows(found, readable_B)[known_B])
     if keep:
-        seen.ids.append(block.ids_B)
+        seen.ids.append(block.ids_B.astype(np.str_))
         seen.all_probas.append(all_rows(found, readable_B))
         seen.all_labels.append(all_labels(found, readable_B, spec))
     return result_table(block.ids_B, readable_B, found, spec), _ranked(outputs_K, average)

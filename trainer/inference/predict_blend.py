@@ -219,7 +219,7 @@ def _predicted(
         interrupts.check()
         outputs = outputs_of(predictor, block)
         seen.count(predictor, block)
-        ids.append(block.ids_B)
+        ids.append(block.ids_B.astype(np.str_))
         probas.append(all_rows(averaged(predictor.models, outputs, PROBA, spec.task), block.readable_B))
         if block.labels is not None:
             targets.append(block.labels[0])

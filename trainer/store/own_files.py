@@ -6,8 +6,10 @@ Foldwise's own is refused before anything is done, and left as it is.
 
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -105,6 +107,31 @@ def sweep_fold(directory: Path, older_than_seconds: float = STALE_SECONDS) -> No
     run = directory.parent
     sweep_partial(directory, run, lambda name: FOLD_FILE.fullmatch(name) is not None, older_than_seconds)
     sweep_partial(directory, run, _is_baseline, max(older_than_seconds, STALE_SECONDS))
+
+
+@contextmanager
+def whole_or_nothing(run: Path) -> Iterator[None]:
+    """Delete, after an error, what of Foldwise's own was not in a run directory before; all of it where none was."""
+    before = {path.name for path in run.iterdir()} if run.is_dir() else None
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            _delete_own(run, keep=before or set())
+            if before is None:
+                run.rmdir()  # where nobody else has put anything into it
+        raise
+
+
+def _delete_own(run: Path, *, keep: set[str]) -> None:
+    sweep_run(run)
+    for path in list(run.iterdir()):
+        if path.name in keep:
+            continue
+        if is_fold_folder(path.name) or path.name in FILES_OF:
+            shutil.rmtree(path)
+        elif is_run_file(path.name):
+            path.unlink()
 
 
 def require_own(run: Path) -> None:

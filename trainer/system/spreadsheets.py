@@ -9,6 +9,7 @@ written as they are.
 """
 
 import re
+from typing import Any
 
 STARTS = "=+\\-@\t\r＝＋－＠"
 HARMFUL = rf"(?s)\A(?:[\t\r]|[{STARTS}].*[(（|!\[\t\r\n])"  # of ids; also as pyarrow's RE2 reads it
@@ -23,6 +24,14 @@ def defused(text: str) -> str:
 def defused_id(text: str) -> str:
     """Return an id as it is, unless a spreadsheet that took it for a formula could do harm."""
     return f"'{text}" if _ID.match(text) else text
+
+
+def may_be_formulas(cells: Any) -> bool:
+    """Return whether a text column of Arrow has a cell that begins as a formula does: most have none, told quickly."""
+    import pyarrow.compute as pc
+
+    first: Any = pc.unique(pc.utf8_slice_codeunits(cells, 0, 1))
+    return any(letter and _TEXT.match(letter) for letter in first.to_pylist())
 
 
 def _is_number(text: str) -> bool:

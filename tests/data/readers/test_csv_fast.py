@@ -50,6 +50,14 @@ def test_what_is_parsed_from_the_disk_is_what_is_read_whole(tmp_path: Path, text
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("n_before", range(3))
+def test_half_a_letter_between_plain_chunks_is_no_utf8(tmp_path: Path, n_before: int) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"a,b\n" + b"x" * n_before + "字".encode()[:2] + b"xxxxxx,1\n")
+    assert read_sound_csv(file, "utf-8", CsvForm()) is None
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", 'a,b\n"x, ""y""\nz",字\n', "a,b\r\n1,2\r\n\r\n3,4", "a\n1\n"])
 def test_sound_files_are_parsed_from_the_disk(tmp_path: Path, text: str) -> None:
     file = tmp_path / "a.csv"

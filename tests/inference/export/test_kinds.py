@@ -12,6 +12,7 @@ import torch
 from tests.inference.export.alone import NEEDED, predict_alone, require_same_rows, site_with
 from tests.inference.run_cases import QUICK, text_options, trained_in, transformer_options, write_rows
 from trainer.cli.main import main
+from trainer.data.preprocess.raw import FittedRaw
 from trainer.data.preprocess.sparse import FittedSparse
 from trainer.data.preprocess.vocabulary import TextVocabulary
 from trainer.data.samples import Texts
@@ -150,6 +151,11 @@ def test_what_cannot_be_exported_is_named():
     predictor = SimpleNamespace(models=[SimpleNamespace(model=torch.nn.Linear(1, 1), fitted=SMALL)])
     with pytest.raises(ConfigError, match="rows made by tuple, of a plugin, cannot be exported"):
         kind_of(predictor, "onnx")
-    predictor.models[0].fitted = FittedSparse(1, np.ones(3))
-    with pytest.raises(ConfigError, match=r"sparse columns cannot be exported.*\nfoldwise predict, and serve"):
+    predictor.models[0].fitted = FittedSparse(1, np.ones(3))  # and serve takes no such run
+    with pytest.raises(
+        ConfigError, match=r"sparse columns cannot be exported.*\nfoldwise predict answers with this run"
+    ):
+        kind_of(predictor, "onnx")
+    predictor.models[0].fitted = FittedRaw({})
+    with pytest.raises(ConfigError, match=r"raw cannot be exported.*\nrun.predict\(rows\) in Python answers"):
         kind_of(predictor, "onnx")

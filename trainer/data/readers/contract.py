@@ -95,6 +95,7 @@ class TableBlocks:
         read: returns a new iterator over its rows, of the columns that were wanted, maybe of others too.
         notes: what a person should know about it; whole when all rows are read.
         opened: the whole table, where it is in memory.
+        n_about: how many rows there may be, where they are not known: by the first ones and the file's size.
     """
 
     names: tuple[str, ...]
@@ -102,6 +103,7 @@ class TableBlocks:
     read: Callable[[], Iterator[pa.Table]]
     notes: Sequence[str] = ()
     opened: OpenTable | None = None
+    n_about: int | None = None
 
 
 class Reader(Protocol):

@@ -57,7 +57,8 @@ def csv_blocks(file: Path, encoding: str, form: CsvForm, wanted: Wanted, n_rows:
             yield table
         notes[:] = seen.verdict(form.delimiter, file)
 
-    return TableBlocks(tuple(names), None, read, notes)
+    n_about = first.num_rows * max(file.stat().st_size // SMALL_BYTES, 1)
+    return TableBlocks(tuple(names), None, read, notes, n_about=n_about)
 
 
 def in_blocks(tables: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:

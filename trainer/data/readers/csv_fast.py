@@ -5,6 +5,7 @@ All others are read by ``text_decoding`` and ``csv_strict``, which find the word
 
 import codecs
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -71,7 +72,7 @@ def count_quotes(file: Path, form: CsvForm) -> int | None:
         while chunk:
             following = stream.read(CHUNK_BYTES)
             try:
-                decoder.decode(chunk, final=not following)
+                _require_utf8(decoder, chunk, final=not following)
             except UnicodeDecodeError:
                 return None
             border = chunk[-3:] + following[:3]
@@ -82,6 +83,13 @@ def count_quotes(file: Path, form: CsvForm) -> int | None:
                 return None
             n_quotes, last, chunk = n_quotes + chunk.count(b'"'), chunk[-1:], following
     return n_quotes if n_quotes % 2 == 0 or not form.quoted else None
+
+
+def _require_utf8(decoder: Any, chunk: bytes, *, final: bool) -> None:
+    """Raise ``UnicodeDecodeError`` where a file goes on with what is no UTF-8; plain ASCII is told at once."""
+    half_a_letter = decoder.getstate()[0]
+    if half_a_letter or not chunk.isascii():
+        decoder.decode(chunk, final)
 
 
 def _marks(chunk: bytes, border: bytes) -> tuple[bytes, ...]:

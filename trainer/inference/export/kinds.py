@@ -41,10 +41,13 @@ HELD: dict[str, tuple[Any, ...]] = {  # whose code the folder has, or transforme
 }
 INSTEAD = "foldwise predict, and serve, answer with this run"
 NO_WAY = {
-    FittedSparse: "sparse columns cannot be exported: a graph takes rows of all columns, zeros written out",
-    FittedEstimator: "data/preprocess=estimator cannot be exported: scikit-learn runs it, which predict.py has not",
+    FittedSparse: "sparse columns cannot be exported: a graph takes rows of all columns, zeros written out\n"
+    "foldwise predict answers with this run",
+    FittedEstimator: "data/preprocess=estimator cannot be exported: scikit-learn runs it, which predict.py has not\n"
+    f"{INSTEAD}",
     FittedRaw: "data/preprocess=raw cannot be exported: it takes arrays as they are, which no file has; "
-    "columns of a table can be with data/preprocess=table",
+    "columns of a table can be with data/preprocess=table\n"
+    "run.predict(rows) in Python answers with this run, and foldwise predict where they are of a table",
 }
 
 
@@ -69,7 +72,7 @@ def _kind(fold: FoldModel) -> str:
         if type(fold.fitted) is fitted:
             return kind
     made = f"rows made by {type(fold.fitted).__name__}, of a plugin, cannot be exported: predict.py would not have it"
-    raise ConfigError(f"{NO_WAY.get(type(fold.fitted), made)}\n{INSTEAD}")
+    raise ConfigError(NO_WAY.get(type(fold.fitted), f"{made}\n{INSTEAD}"))
 
 
 def fitted_facts(kind: str, predictor: Predictor) -> tuple[Facts, list[Facts]]:
