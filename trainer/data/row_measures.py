@@ -1,6 +1,7 @@
 """What is measured of rows, to tell whether later ones are like them: columns of a table, lengths, scripts, sizes."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,12 +100,13 @@ def script_of(text: str) -> str | None:
     """
     if not text.strip():
         return None
-    letters = np.array([ord(letter) for letter in text[:LOOKED_AT] if letter.isalpha()], dtype=np.int64)
-    if not len(letters):
+    found = {letter: count for letter, count in Counter(text[:LOOKED_AT]).items() if letter.isalpha()}
+    if not found:
         return NO_LETTERS
+    letters = np.array([ord(letter) for letter in found], dtype=np.int64)
     places = np.searchsorted(STARTS, letters, side="right") - 1
     inside = (places >= 0) & (letters <= ENDS[places])
-    counts = np.bincount(np.where(inside, places, len(SCRIPTS)), minlength=len(SCRIPTS) + 1)
+    counts = np.bincount(np.where(inside, places, len(SCRIPTS)), list(found.values()), minlength=len(SCRIPTS) + 1)
     most = int(counts.argmax())
     return OTHER if most == len(SCRIPTS) else SCRIPTS[most][0]
 

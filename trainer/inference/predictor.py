@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from trainer.data.loading.batches import DenseRows, Rows, TrainingSet
 from trainer.data.preprocess.contract import prepare_inputs
+from trainer.data.preprocess.tokenizer import FittedTokenizer
 from trainer.data.samples import Inputs, count_rows
 from trainer.engine.freezing import ALL as WHOLE
 from trainer.engine.loops import predict_views
@@ -31,6 +32,9 @@ from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
 from trainer.run.frozen_features import body_sha256, encode, why_not
 
 DENSE_BATCH = 2048  # rows of numbers that one forward pass takes: what it makes of them fits a cache
+TOKEN_BATCH = (
+    32  # texts for a transformer on a CPU, likewise; the fewer of like lengths go together, the less is padding
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Predictor:
     Attributes:
         run: they are of.
         models: one per fold.
-        batch_size: rows of one forward pass; None = many rows of plain numbers, else as the fold was scored.
+        batch_size: rows of one forward pass; None = many of plain numbers, few of tokens, else as the fold was scored.
         decision: what the run decides by, or None.
     """
 
@@ -159,7 +163,12 @@ def _usual_batch(model: FoldModel, data: TrainingSet, *, exact: bool) -> int:
     """
     scored = model.recipe.settings.batch_size * EVALUATION_BATCHES
     dense = isinstance(data.rows, DenseRows) and all(values.ndim <= 2 for values in data.rows.inputs.values())
-    return max(scored, DENSE_BATCH) if dense and not exact else scored
+    if exact:
+        return scored
+    if dense:
+        return max(scored, DENSE_BATCH)
+    short = isinstance(model.fitted, FittedTokenizer) and data.target.device.type == "cpu"
+    return min(scored, TOKEN_BATCH) if short else scored
 
 
 def _output(model: FoldModel, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> FoldOutput:
