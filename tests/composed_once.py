@@ -2,7 +2,7 @@
 
 Hydra's main composes a command line twice; here once, unless it sets an option of Hydra. And what Hydra makes of the
 choices of groups (``loss=focal``), three quarters of a composition, is kept for the next command line with the same
-choices; values are set on a copy, as ever. Only compositions of the repository's ``conf/`` alone are kept.
+choices; values are set on a copy, as ever. Only compositions of folders that stay as they are (``UNCHANGED``) are kept.
 And a configuration is copied node by node, where ``deepcopy`` takes each apart: a sixth of a small run's time.
 """
 
@@ -34,7 +34,8 @@ merge_defaults = ConfigLoaderImpl._compose_config_from_defaults_list
 map_choices = defaults_list._create_interpolation_map
 load_file = FileConfigSource.load_config
 REAL_COPIES = {kind: kind.__deepcopy__ for kind in (DictConfig, ListConfig)}
-THE_HOUSE_ALONE = ("hydra.conf", str(CONF), "")
+UNCHANGED = {str(CONF)}  # folders of configuration that stay as they are while this process runs
+NO_FOLDERS = ("hydra.conf", "")  # of the sources
 
 
 MOST_KEPT = 100  # a megabyte each
@@ -65,11 +66,12 @@ def listed_once(
     skip_missing: bool,
 ) -> DefaultsList:
     """Stand for ``create_defaults_list``: which files of ``conf/`` are merged, and in which order."""
-    if tuple(source.path for source in repo.get_sources()) != THE_HOUSE_ALONE:
+    sources = tuple(source.path for source in repo.get_sources())
+    if not UNCHANGED.issuperset(set(sources) - set(NO_FOLDERS)):
         return list_defaults(repo, config_name, overrides_list, prepend_hydra, skip_missing)
     sets = [sets_a_value(item, repo) for item in overrides_list]
     chosen = [item for item, value in zip(overrides_list, sets, strict=True) if not value]
-    key = (config_name, tuple(item.input_line for item in chosen), prepend_hydra, skip_missing)
+    key = (sources, config_name, tuple(item.input_line for item in chosen), prepend_hydra, skip_missing)
     if key not in kept:
         listed = list_defaults(repo, config_name, chosen, prepend_hydra, skip_missing)
         if len(kept) == MOST_KEPT:

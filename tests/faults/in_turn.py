@@ -101,6 +101,7 @@ def serve() -> None:
     from trainer.errors import guarded
 
     composed_once.quicken()
+    composed_once.UNCHANGED.add(str(Path("own").resolve()))  # what every line names
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     print("ready", file=answers, flush=True)
