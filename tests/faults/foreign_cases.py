@@ -29,6 +29,22 @@ def fingerprint(directory: Path) -> dict[str, str]:
     return found
 
 
+def mark_unread(directory: Path) -> list[Path]:
+    """Set the time of the last reading of every file below a directory to long ago; return them.
+
+    Linux notes a reading where the last one is longer ago than the last change (``relatime``).
+    """
+    there = [path for path in directory.rglob("*") if path.is_file()]
+    for path in there:
+        os.utime(path, ns=(0, path.stat().st_mtime_ns), follow_symlinks=False)
+    return there
+
+
+def read_since(there: list[Path]) -> list[Path]:
+    """Return what has been read since it was marked."""
+    return [path for path in there if path.lstat().st_atime_ns]
+
+
 def clear(path: Path) -> None:
     """Delete a file or folder, itself and not what it leads to."""
     if path.is_dir() and not path.is_symlink():

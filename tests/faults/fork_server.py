@@ -6,8 +6,9 @@ nothing of a run is read or computed before the fork, and the server has one thr
 (unless a request sets ``FOLDWISE_TEST_FIGURES``), its intervals are drawn from few resamples, and no file is flushed to
 the disk; for the battery, which sets that of the server, all is as ever.
 
-Requests are JSON lines on standard input: ``arguments`` of train.py, ``directory`` to run in, ``notes`` (where the
-server writes ``out``, ``err``, ``pid`` and, at the end, ``code``), ``environment``, ``largest_file_bytes``.
+Requests are JSON lines on standard input: ``program`` (train.py or foldwise), its ``arguments``, ``directory`` to run
+in, ``notes`` (where the server writes ``out``, ``err``, ``pid`` and, at the end, ``code``), ``environment``,
+``largest_file_bytes``. ``foldwise tensorboard`` starts no TensorBoard, which would serve until it is stopped.
 """
 
 import atexit
@@ -24,6 +25,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PRELOADED = (
@@ -62,14 +64,17 @@ PRELOADED = (
     "tokenizers",
     "torch._dynamo",
     "torch.utils.flop_counter",
+    "trainer.cli.main",
     "trainer.data.preprocess.table",
     "trainer.data.sources.bundled",
+    "trainer.data.sources.csv_tabular",
     "trainer.folds.strategies.stratified",
     "trainer.losses.ce",
     "trainer.models.mlp",
     "trainer.run.cross_validate",
     "trainer.run.merge",
     "trainer.search.sweep",
+    "trainer.trackers.tensorboard",
 )
 
 CHOSEN = ("data=wine", "data=iris", "data=csv_text model=text_cnn", "")
@@ -104,14 +109,14 @@ def serve() -> Callable[[], int] | None:
             request = json.loads(line)
             pid = os.fork()
             if pid == 0:
-                return lambda request=request: train(request)
+                return lambda request=request: work(request)
             notes = Path(request["notes"])
             running[pid] = notes
             _write(notes / "pid", str(pid))
 
 
-def train(request: dict) -> int:
-    """Be ``python train.py ARGUMENTS``."""
+def work(request: dict) -> int:
+    """Be ``python train.py ARGUMENTS`` or ``foldwise ARGUMENTS``."""
     os.chdir(request["directory"])
     os.environ |= request["environment"]
     tempfile.tempdir = None  # TMPDIR may be another one
@@ -123,12 +128,16 @@ def train(request: dict) -> int:
     limit = request["largest_file_bytes"]
     if limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    sys.argv = ["train.py", *request["arguments"]]
+    sys.argv = [request["program"], *request["arguments"]]
     import train as script
+    from trainer.cli import main, tensorboard
     from trainer.config.compose import composed
     from trainer.errors import guarded
 
     quick_runs.Plots.made = quick_runs.Plots.rendered = bool(os.environ.get("FOLDWISE_TEST_FIGURES"))
+    if request["program"] == "foldwise":
+        tensorboard.subprocess = SimpleNamespace(run=lambda *_, **__: None)
+        return main.main()
     return guarded(lambda: composed(script.main, script.check))
 
 

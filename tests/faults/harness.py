@@ -1,6 +1,6 @@
-"""Runs of train.py that are killed, interrupted and starved, and the loop and the records of the battery.
+"""Runs of train.py, and other commands, that are killed, interrupted and starved; the loop and records of the battery.
 
-``forked`` runs are children of a fork server (see ``fork_server``), the others ``python train.py`` from scratch.
+``forked`` ones are children of a fork server (see ``fork_server``), the others processes from scratch.
 """
 
 import json
@@ -33,6 +33,7 @@ WHOLE = (
     "runtime.progress=plain",
 )
 QUICK = (*WHOLE, "audit=off", "baseline=off")  # a third of such a run's time, and no part of its fingerprint
+PROGRAMS = {"train.py": (str(REPOSITORY / "train.py"),), "foldwise": ("-m", "trainer")}
 LONGEST_SECONDS = 120.0  # a run that takes longer hangs
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -109,16 +110,19 @@ def fork_server(figures: bool) -> Iterator[subprocess.Popen]:
 def start(
     shop: Workshop,
     *arguments: str,
+    program: str = "train.py",
     forked: bool = True,
     environment: dict[str, str] | None = None,
     largest_file_bytes: int | None = None,
 ) -> Process:
-    """Start ``python train.py ARGUMENTS`` in the workshop's directory."""
+    """Start ``python train.py ARGUMENTS``, or ``foldwise ARGUMENTS``, in the workshop's directory."""
     notes = shop.directory / "notes" / f"{next(_numbers):05d}"
     notes.mkdir(parents=True)
     if not forked:
-        return _start_from_scratch(shop, notes, arguments, environment or {}, largest_file_bytes)
+        command = [*PROGRAMS[program], *arguments]
+        return _start_from_scratch(shop, notes, command, environment or {}, largest_file_bytes)
     request = {
+        "program": program,
         "arguments": arguments,
         "directory": str(shop.directory),
         "notes": str(notes),
@@ -137,7 +141,7 @@ def start(
 def _start_from_scratch(
     shop: Workshop,
     notes: Path,
-    arguments: Sequence[str],
+    command: Sequence[str],
     environment: dict[str, str],
     largest_file_bytes: int | None,
 ) -> Process:
@@ -146,7 +150,7 @@ def _start_from_scratch(
     started = time.perf_counter()
     with (notes / "out").open("wb") as out, (notes / "err").open("wb") as err:
         popen = subprocess.Popen(
-            [sys.executable, REPOSITORY / "train.py", *arguments],
+            [sys.executable, *command],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
