@@ -1,5 +1,6 @@
 """What may stand in a run directory where Foldwise keeps a file or folder of its own."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -75,8 +76,8 @@ def _fifo(path: Path, outside: Path) -> None:
 
 def _socket(path: Path, outside: Path) -> None:
     clear(path)
-    with socket.socket(socket.AF_UNIX) as it:
-        it.bind(os.path.relpath(path))  # the name of a socket is short
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as it:
+        it.bind(path.name)  # an address of a socket is short
 
 
 def _other_kind(path: Path, outside: Path) -> None:
