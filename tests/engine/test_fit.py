@@ -98,7 +98,11 @@ NAN = math.nan
     [
         ([0.1, 0.5, 0.3], "accuracy", 2),
         ([0.9, 0.5, 0.7], "log_loss", 2),
-        ([0.5, 0.5, 0.5], "accuracy", 1),
+        ([0.5, 0.5, 0.5], "accuracy", 3),  # nothing is told: as without a choice
+        ([0.5, NAN, 0.5], "log_loss", 3),
+        ([0.5, 0.5, 0.4], "accuracy", 2),
+        ([0.5, 0.5, 0.6], "accuracy", 3),
+        ([0.6, 0.4, 0.6], "accuracy", 1),
         ([0.1, 0.5, 0.5], "accuracy", 2),
         ([0.4, 0.2, 0.2], "log_loss", 2),
         ([NAN, 0.1, NAN], "accuracy", 2),
@@ -108,7 +112,7 @@ NAN = math.nan
         ([NAN, NAN, NAN], "log_loss", 3),
     ],
 )
-def test_the_best_epoch_wins_the_earliest_of_equals_and_nan_never(scores, metric, picked):
+def test_the_best_epoch_wins_the_earliest_of_equals_once_they_differ_and_nan_never(scores, metric, picked):
     assert metric_named("accuracy").greater_is_better
     assert not metric_named("log_loss").greater_is_better
     assert picks(scores, metric) == (picked, len(scores))

@@ -63,6 +63,12 @@ NUMBERS_AS_TEXT: Mapping[str, Case] = {
     "French": feature(["1 234,5", "7,25", "12 000,0"], [1234.5, 7.25, 12000], "decimal comma"),
     "decimal commas and points": feature(["0,5", "0.5", "1,5"], None, "comma"),
     "minus of typesetters": feature(["\u22121.5", "2", "\u22123"], [-1.5, 2, -3]),
+    "a dash for a minus": feature(["\u20131.5", "2", "\u20103"], [-1.5, 2, -3]),
+    "ranges by a dash": feature(["1\u20135", "6\u201310"], ["1\u20135", "6\u201310"]),
+    "rupees": feature(["Rs. 1,234", "Rs. 7.50", "Rs. 1,234,567"], [1234, 7.5, 1234567], "money"),
+    "Chinese dates with clock times": feature(["1970年1月2日 12:00", "1970年2月1日 0:00"], [1.5, 31], "dates"),
+    "months": feature([f"20{i + 10}-01" for i in range(N_ROWS)], None, "dates"),
+    "pandas' time spans": feature([f"{i} days 02:00:00" for i in range(N_ROWS)], None, "durations"),
     "full width": feature(["\uff11\uff12", "\uff13.\uff15"], [12, 3.5]),
     "a sign behind": feature(["5-", "3", "7-", "4", "2"], None, "not a number"),
     "below a bound": feature(["<0.5", "0.7", "1.2", "<0.5", "3"], None, "row"),
@@ -123,7 +129,21 @@ TYPED = ("jsonl", "parquet")
 MISSING_LABELS: Mapping[str, Case] = {
     **{
         word: no_label(word)
-        for word in ("?", "NA", "None", "null", "NaN", "-", "unknown", "Unlabeled", "#N/A", "未标注")
+        for word in (
+            "?",
+            "NA",
+            "None",
+            "null",
+            "NaN",
+            "-",
+            "–",
+            "unknown",
+            "Unlabeled",
+            "#N/A",
+            "#VALUE!",
+            "未标注",
+            "未分类",
+        )
     },
     "N/A, joined writings": no_label("N/A."),
     "-1": no_label("-1", ("0", "1", "2")),
@@ -134,6 +154,9 @@ MISSING_LABELS: Mapping[str, Case] = {
         -1.0, (0.0, 1.0, 2.0), "-1", as_text=("0", "1", "2"), formats=("parquet",)
     ),
     "-999": no_label("-999", ("0", "1", "2")),
+    "-100": no_label("-100", ("0", "1", "2")),
+    "-1 among words": no_label("-1"),
+    "a number among words": labels(["1", "cat", "-1"], ["1", "cat", "-1"]),
     "1 and -1": labels(["1", "-1"], ["1", "-1"]),
     "empty": Case(
         {"x": X, "label": first_row("", TWO)},

@@ -75,8 +75,7 @@ def scored(reference, oof, rows_N):
 def picked_rightly(done, primary):
     scores = [epoch["monitor"].get(primary) for epoch in done["epochs"] if epoch["monitor"]]
     if scores:
-        best = np.nanmax(scores) if not np.isnan(scores).all() else None
-        assert done["best_epoch"] == (len(scores) if best is None else scores.index(best) + 1)
+        assert done["best_epoch"] == first_best(np.array(scores, dtype=float))
 
 
 @pytest.mark.parametrize("number", [4, 9, 18])  # an inner slice, a fold that picks, a group; each of another metric
@@ -95,7 +94,7 @@ def test_battery_of_runs_with_hardly_a_positive_row(train, tmp_path):
 
 
 def test_a_score_that_is_undefined_neither_picks_an_epoch_nor_stops_a_fold():
-    """Against the plain definition: the first best of the defined scores, the last epoch where none is."""
+    """Against the plain definition: the first best of the defined scores, the last epoch while all are the same."""
     random = np.random.default_rng(0)
     for _ in range(300):
         scores = np.where(random.random(12) < random.random(), np.nan, random.integers(0, 4, 12) / 4)
@@ -106,17 +105,34 @@ def test_a_score_that_is_undefined_neither_picks_an_epoch_nor_stops_a_fold():
             stopped = stopped or (epoch if selection.stops_early() else None)
         sign = 1 if metric_named(name).greater_is_better else -1
         known = np.isfinite(scores)
-        best = int(np.nanargmax(sign * scores)) + 1 if known.any() else len(scores)
-        assert selection.epoch == best
+        assert selection.epoch == first_best(sign * scores)
+        assert selection.same == (len(set(scores[known].tolist())) < 2)
         assert stopped == first_stop(sign * scores)
 
 
+def first_best(scores: np.ndarray) -> int:
+    """Return the epoch of the best score, the first of equals; of equals that it begins with, the last."""
+    (known,) = np.nonzero(np.isfinite(scores))
+    if not len(known):
+        return len(scores)
+    if np.ptp(scores[known]) == 0:  # nothing is told: the last that has a score
+        return int(known[-1]) + 1
+    if scores[known[0]] == scores[known].max():
+        differs = next(place for place in known if scores[place] != scores[known[0]])
+        return int(known[known < differs][-1]) + 1
+    return int(np.nanargmax(scores)) + 1
+
+
 def first_stop(scores: np.ndarray) -> int | None:
-    """Return the epoch after three defined scores in a row that were no better than the best before; None = never."""
-    best, waited = -np.inf, 0
+    """Return the epoch after three scores in a row that were no better than the best before; None = never.
+
+    Neither undefined ones count, nor those before the first that differs.
+    """
+    best, waited, seen = -np.inf, 0, set()
     for epoch, score in enumerate(scores.tolist(), 1):
         if not math.isnan(score):
-            best, waited = (score, 0) if score > best else (best, waited + 1)
+            seen.add(score)
+            best, waited = (score, 0) if score > best or len(seen) == 1 else (best, waited + 1)
         if waited == 3:
             return epoch
     return None

@@ -101,6 +101,19 @@ def test_the_message_names_the_inner_setting():
         inner_folds(outer, 0, 1, np.arange(60) % 2, groups, 5, 0)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_grouped_slice_leaves_most_rows_of_a_rare_class_to_train_on(seed):
+    """Of 7 positive rows one of four groups has 4: each of the others serves as a slice, and that one does not."""
+    random = np.random.default_rng(seed)
+    groups, target = np.repeat(list("abcd"), 50), np.zeros(200, dtype=np.int64)
+    for group, n_rows in zip(random.permutation(4), (4, 1, 1, 1), strict=True):
+        target[50 * group : 50 * group + n_rows] = 1
+    rest, inner = grouped_slice(np.arange(200), target, groups, 0.1, seed)
+    assert len(inner) == 50
+    assert target[inner].sum() == 1
+    assert target[rest].sum() == 6
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("n_labels", [1, 4])
 def test_a_grouped_slice_takes_whole_groups_of_the_training_rows(seed, n_labels):

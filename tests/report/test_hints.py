@@ -40,13 +40,23 @@ def test_good_curves_give_none(fake_result):
     for losses, scores in (
         (CONVERGED, None),
         (CONVERGED, 0.9 - 0.4 * np.exp(-EPOCHS / 3)),  # a plateau, its best anywhere on it
-        (np.full(20, 0.5), np.full(20, 0.8)),
+        (np.full(20, 0.5), np.full(20, 0.8)),  # and a little noise
         (CONVERGED, 0.6 + 0 * EPOCHS),
     ):
         result, _, folds = made(fake_result, losses, scores)
         assert hints(result, folds, 20) == []
     short, _, few = fake_result(n=30)
     assert hints(short, few, 3) == []  # three epochs say nothing
+
+
+def test_a_metric_that_was_always_the_same_is_told_with_its_folds(fake_result):
+    result, _, folds = made(fake_result, CONVERGED, 0.9 - 0.4 * np.exp(-EPOCHS / 3))
+    same = [replace(epoch, monitor={"accuracy": 0.9}) for epoch in folds[1].epochs]
+    folds[1] = replace(folds[1], epochs=tuple(same), best_epoch=20)
+    assert hints(result, folds, 20) == [
+        "accuracy was the same after every epoch in 1 of 3 folds (1): it picks none there, the last is kept; "
+        "lead metrics.names with one that tells more"
+    ]
 
 
 def test_a_loss_that_still_falls_names_more_epochs_unless_the_fold_stopped_early(fake_result):

@@ -23,6 +23,10 @@ SAME = [
     ("好。", "好", "a dot at the end", "U+3002", ""),
     ("“no”", "no", "quotes", "U+201C U+006E U+006F U+201D", "U+006E U+006F"),
     ("٣", "3", "width", "U+0663", "U+0033"),
+    ("A-1", "A\u20111", "the kind of a dash or quotation mark", "U+002D", "U+2011"),
+    ("co–op", "co-op", "the kind of a dash or quotation mark", "U+2013", "U+002D"),
+    ("don't", "don’t", "the kind of a dash or quotation mark", "U+0027", "U+2019"),
+    ('6"', "6″", "the kind of a dash or quotation mark", "U+0022", "U+2033"),
 ]
 DIFFERENT = [
     ("x²", "x2"),
@@ -32,6 +36,8 @@ DIFFERENT = [
     ("...", "?"),
     ("e", "é"),
     ("a-b", "ab"),
+    ("a–b", "ab"),
+    ("a—b", "a_b"),
     ("'", '"'),
 ]
 

@@ -15,10 +15,11 @@ from trainer.results import EpochRecord
 
 @dataclass
 class Selection:
-    """Picks the epoch: the best monitored score, the earliest of equals; the last one where no score is defined.
+    """Picks the epoch: the best monitored score, the earliest of equals; the last one where the scores say nothing.
 
     NaN never wins, and counts for nothing: an epoch without a score says neither that training helps nor that it does
-    not, so it stops no fold early.
+    not, so it stops no fold early. Nor do scores say anything while all of them have been the same, such as those of
+    the one positive row that every network ranks last.
 
     Attributes:
         metric: name of the metric that picks.
@@ -27,6 +28,7 @@ class Selection:
         score: of the pick; NaN while no score was defined.
         weights: of the pick, on the CPU.
         waited: epochs since the pick whose score was defined, and no better.
+        same: every defined score so far is that of the pick.
     """
 
     metric: str
@@ -35,11 +37,13 @@ class Selection:
     score: float = float("nan")
     weights: dict[str, Tensor] = field(default_factory=dict)
     waited: int = 0
+    same: bool = True
 
     def update(self, record: EpochRecord, weights: Callable[[], dict[str, Tensor]]) -> None:
         """Take in an epoch."""
         score = record.monitor[self.metric]
-        undecided = math.isnan(self.score)
+        self.same = self.same and (score == self.score or math.isnan(score) or math.isnan(self.score))
+        undecided = math.isnan(self.score) or (self.same and score == self.score)
         if undecided or better(score, self.score, metric_named(self.metric).greater_is_better):
             self.epoch, self.score, self.weights = record.epoch, score, weights()
             self.waited = 0

@@ -218,5 +218,6 @@ def _restore_progress(saved: Mapping[str, Any], progress: FitState) -> None:
         progress.selection.score = selection["score"]
         progress.selection.weights = dict(selection["weights"])
         progress.selection.waited = selection["waited"]
+        progress.selection.same = selection.get("same", False)  # of earlier versions
     for name in ("epoch", "windows", "steps", "epoch_seconds", "seconds"):
         setattr(progress, name, saved[name])

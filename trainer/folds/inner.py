@@ -13,6 +13,8 @@ from trainer.folds.request import Pair, RowNumbers, SplitOptions, SplitRequest
 from trainer.folds.strategies.holdout import split as hold_out
 from trainer.tasks import of_target
 
+MOST_DRAWN = 16  # slices of whole groups, where the first is lopsided
+
 
 def inner_folds(
     plan: FoldPlan,
@@ -121,6 +123,9 @@ def grouped_slice(
 ) -> Pair:
     """Cut whole groups off the training rows of a fold, the labels as even as that allows.
 
+    Where the slice would have more rows of a class than it leaves to train on, it is drawn anew, and each group is
+    tried by itself: of all these the one with the fewest such classes, then the nearest to the share.
+
     Args:
         rows: training rows of the fold.
         target: (N,) or (N, L) of all rows.
@@ -140,9 +145,40 @@ def grouped_slice(
             f"cv.select=inner: all rows to train on are of group '{groups[0]}', none can be cut off\n"
             "use fewer folds, or cv.select=last"
         )
-    options = SplitOptions(holdout_fraction=fraction)
-    request = SplitRequest(target[rows], 1, random_state=random_state, groups_N=groups_N[rows], options=options)
-    _, inner = next(hold_out(request))
-    if not 0 < len(inner) < len(rows):  # groups larger than the slice: the smallest is the nearest to it
-        inner = np.flatnonzero(groups_N[rows] == groups[sizes.argmin()])
-    return every_class_on_both_sides((np.delete(rows, inner), rows[inner]), target, random_state, groups_N=groups_N)
+    smallest_first = groups[np.argsort(sizes, kind="stable")]
+
+    def complete(inner: RowNumbers) -> Pair:
+        pair = np.delete(rows, inner), rows[inner]
+        return every_class_on_both_sides(pair, target, random_state, groups_N=groups_N)
+
+    def drawn(seed: int) -> Pair:
+        options = SplitOptions(holdout_fraction=fraction)
+        request = SplitRequest(target[rows], 1, random_state=seed, groups_N=groups_N[rows], options=options)
+        _, inner = next(hold_out(request))
+        if not 0 < len(inner) < len(rows):  # groups larger than the slice: the smallest is the nearest to it
+            inner = np.flatnonzero(groups_N[rows] == smallest_first[0])
+        return complete(inner)
+
+    first = drawn(random_state)
+    if classes_mostly_inside(first, target) == 0:
+        return first
+    others = [drawn(random_state + more) for more in range(1, MOST_DRAWN)]
+    alone = [complete(np.flatnonzero(groups_N[rows] == group)) for group in smallest_first[:MOST_DRAWN]]
+    wanted = fraction * len(rows)
+    return min([first, *others, *alone], key=lambda pair: badness(pair, target, wanted))
+
+
+def badness(pair: Pair, target: NDArray[np.int64], wanted: float) -> tuple[int, int, float]:
+    """Return what a slice is the worse for, the worst first: classes missing on a side, classes mostly inside, size."""
+    n_classes = of_target(target).count_classes(target)
+    counts = [of_target(target).class_counts(target[side], n_classes) for side in pair]
+    missing = sum(int((counts_C == 0).sum()) for counts_C in counts)
+    return missing, classes_mostly_inside(pair, target), abs(len(pair[1]) - wanted)
+
+
+def classes_mostly_inside(pair: Pair, target: NDArray[np.int64]) -> int:
+    """Return of how many classes a slice has more rows than it leaves to train on."""
+    task = of_target(target)
+    n_classes = task.count_classes(target)
+    rest_C, inner_C = (task.class_counts(target[side], n_classes) for side in pair)
+    return int((inner_C > rest_C).sum())

@@ -1,4 +1,4 @@
-"""What to try next, where the curves or the baselines of a run say so: at most three lines, none of a good run."""
+"""What to try next, where the curves or the baselines of a run say so: some lines, none of a good run."""
 
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -10,6 +10,7 @@ from trainer.metrics.find import metric_named
 from trainer.report.baseline_table import fitted, label
 from trainer.report.formatting import number, plain_label
 from trainer.results import CVResult, FoldResult
+from trainer.wording.lists import first_few
 
 FEWEST_EPOCHS = 6  # of a curve that says anything
 STILL = 0.1  # share of all that was gained which the last quarter gained: an exponential has an eighth of its way to go
@@ -27,7 +28,12 @@ def hints(result: CVResult, folds: Sequence[FoldResult], max_epochs: int) -> lis
         folds: what each fold found.
         max_epochs: for which the folds were to be trained; of one that stopped early nothing is said.
     """
-    found = [_behind(result), _unfinished(result, folds, max_epochs), _past_best(result, folds)]
+    found = [
+        _undecided(result, folds),
+        _behind(result),
+        _unfinished(result, folds, max_epochs),
+        _past_best(result, folds),
+    ]
     return [hint for hint in found if hint]
 
 
@@ -45,6 +51,18 @@ def _behind(result: CVResult) -> str:
     return (
         f"{label(best)} is better on the same folds ({plain_label(metric)} {number(sign * worse[best])}, this model "
         f"{number(result.metrics[metric].oof)}): try another optimizer.lr, max_epochs or model, or use it instead"
+    )
+
+
+def _undecided(result: CVResult, folds: Sequence[FoldResult]) -> str:
+    """Say where the metric that picks could not tell one epoch from another."""
+    curves = [(fold.fold, _monitored(fold, result.primary)) for fold in folds]
+    same = [name for name, curve in curves if curve is not None and len(curve) > 1 and np.ptp(curve) == 0]
+    if not same:
+        return ""
+    return (
+        f"{plain_label(result.primary)} was the same after every epoch in {len(same)} of {len(folds)} folds "
+        f"({first_few(same)}): it picks none there, the last is kept; lead metrics.names with one that tells more"
     )
 
 

@@ -33,8 +33,10 @@ class Pick:
 def choose(experiment: Experiment, fits_CK: list[list[InnerFit]]) -> Pick:
     """Pick the candidate and, under ``select=inner``, the epoch by the mean inner curve of the first metric.
 
-    Of equal scores the earliest epoch wins, then the earliest candidate. Inner folds on which the metric is not defined
-    for any candidate are left out of the mean; a candidate that diverged on any inner fold is never picked.
+    Of equal scores the earliest epoch wins, then the earliest candidate; where a curve begins with equal scores, the
+    last of these, since nothing could be told apart till then (as ``Selection`` has it). Inner folds on which the
+    metric is not defined for any candidate are left out of the mean; a candidate that diverged on any inner fold is
+    never picked.
 
     Raises:
         NonFiniteError: every candidate diverged.
@@ -55,8 +57,13 @@ def choose(experiment: Experiment, fits_CK: list[list[InnerFit]]) -> Pick:
             "use fewer cv.inner.n_splits, or lead metrics.names with another metric"
         )
     epoch, number = divmod(int(np.nanargmax(ordered_EC)), len(fits_CK))
-    epoch += start
+    epoch += start + (equal_at_start(ordered_EC[:, number]) - 1 if epoch == 0 else 0)
     return Pick(experiment.candidates[number], epoch + 1, float(mean_CE[number, epoch]), mean_CE)
+
+
+def equal_at_start(scores_E: NDArray[np.float64]) -> int:
+    """Return how many scores, from the first on, are equal to it."""
+    return int(np.logical_and.accumulate(scores_E == scores_E[0]).sum())
 
 
 def mean_curves(fits_CK: Sequence[list[InnerFit] | None], metric: str, n_epochs: int) -> NDArray[np.float64]:

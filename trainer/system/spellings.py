@@ -1,8 +1,9 @@
 """When two texts are one word written in two ways: the one rule for labels, groups, ids and file names.
 
 They are where only these differ: upper and lower case, full and half width, the Unicode form of a letter (one code
-point, or a letter and its accent), characters nobody sees, spaces (but between two digits), quotes around
-it, and a dot at the end.
+point, or a letter and its accent), characters nobody sees, spaces (but between two digits), the kind of a dash or of a
+quotation mark (A-1 with a hyphen that does not break, don't as a word processor has it), quotes around it, and a dot at
+the end.
 """
 
 import re
@@ -15,6 +16,12 @@ from functools import cache
 MEANINGFUL = ("<super>", "<sub>", "<circle>", "<fraction>", "<square>")
 UNSEEN = frozenset({"\u034f", "\u115f", "\u1160", "\u3164", "\uffa0", *map(chr, range(0xFE00, 0xFE10))})
 QUOTES = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "「": "」", "«": "»"}
+AROUND = "".join((*QUOTES, *QUOTES.values(), " "))
+MARKS = {  # as typesetters have them, and as they are typed
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    **dict.fromkeys("\u2018\u2019\u201b\u02bc\u2032", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+}
 SPACES = re.compile(r"\s+")
 
 
@@ -68,6 +75,8 @@ def _one_width(char: str) -> str:
         return ""
     if char == "。":
         return "."
+    if char in MARKS:
+        return MARKS[char]
     if char.isdecimal():
         return str(unicodedata.decimal(char))
     tag = unicodedata.decomposition(char).partition(" ")[0]
@@ -79,15 +88,20 @@ def _common_length(texts: Sequence[str]) -> int:
     return next((place for place in range(shortest) if len({text[place] for text in texts}) > 1), shortest)
 
 
+def _is_of_other_width(char: str) -> bool:
+    return not char.isspace() and char not in MARKS and _one_width(char) not in ("", char, ".")
+
+
 def _quotes(text: str) -> str:
     return text.strip()[:1] if text.strip()[:1] in QUOTES else ""
 
 
 PARTS = (  # what each keeps is all in which the writings can differ
     ("case", lambda text: [char.isupper() for char in _plain(text) if char.isalpha()]),
-    ("width", lambda text: [char for char in text if not char.isspace() and _one_width(char) not in ("", char, ".")]),
+    ("width", lambda text: [char for char in text if _is_of_other_width(char)]),
     ("unseen characters", lambda text: [char for char in text if not _one_width(char)]),
     ("spaces", lambda text: [char for char in text if char.isspace()]),
     ("quotes", _quotes),
+    ("the kind of a dash or quotation mark", lambda text: [char for char in text.strip(AROUND) if char in MARKS]),
     ("a dot at the end", lambda text: text.rstrip()[-1:] in (".", "。", "．")),
 )

@@ -21,7 +21,10 @@ def found(name, cells, **given):
     return check_unused_columns(Samples(ids_N, table, np.arange(len(cells)) % 2, **given), table)
 
 
-@pytest.mark.parametrize("name", ["patient_id", "Subject", "speakerID", "user", "author name", "site", "mouse_id"])
+@pytest.mark.parametrize(
+    "name",
+    ["patient_id", "Subject", "speakerID", "user", "author name", "site", "mouse_id", "患者", "受试者编号", "样本编号"],
+)
 @pytest.mark.parametrize("cells", [np.arange(24) // 4 + 100, np.char.add("p", (np.arange(24) // 4).astype(np.str_))])
 def test_a_column_that_looks_like_a_group(name, cells):
     (finding,) = found(name, cells)
@@ -38,6 +41,7 @@ def test_a_column_that_looks_like_a_group(name, cells):
         ("user", np.arange(24) % 2),
         ("width", np.arange(24) // 4),
         ("humid", np.arange(24) // 4),
+        ("患者年龄", np.arange(24) // 4),
     ],
 )
 def test_other_columns_are_no_groups(name, cells):
@@ -50,13 +54,15 @@ def test_other_columns_are_no_groups(name, cells):
         ("part", ["train", "test"] * 6),
         ("x", ["Train", "dev", "Test"] * 4),
         ("x", ["train", "test", None, ""] * 3),
+        ("Usage", ["Training", "PublicTest", "PrivateTest"] * 4),
+        ("划分", ["训练", "测试", "验证"] * 4),
         ("fold", [0, 1, 2] * 4),
         ("fold", [0.0, 1.0, np.nan] * 4),
     ],
 )
 def test_a_column_that_looks_like_a_split(name, cells):
     (finding,) = found(name, cells)
-    assert finding.fix == f"data.split={name} cv=predefined, or data.drop=[{name}]"
+    assert finding.fix.replace("'", "").replace('"', "") == f"data.split={name} cv=predefined, or data.drop=[{name}]"
     assert found(name, cells, split_N=np.array(["0", "1"] * 6)) == []
 
 

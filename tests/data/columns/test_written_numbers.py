@@ -78,6 +78,18 @@ def test_cells_that_agree_are_read_and_told(what, cells, values):
         ("dates", ["1/2/2024 9:30 AM", "1/31/2024 1:00 PM"]),
         ("dates", ["1/20/24", "1/31/24"]),
         ("numbers in parentheses", ["(1)", "(2)"]),
+        ("dates", ["01.02.24", "31.01.24"]),
+        ("dates", ["20240131T1200", "20240201T0915"]),
+        ("dates", ["2024-01", "2023-12"]),
+        ("times or durations", ["9:30 AM", "1:05 PM"]),
+        ("times or durations", ["1 days 02:00:00", "0 days 13:30:00"]),  # as pandas writes them
+        ("times or durations", ["PT1H30M", "P1DT2H"]),
+        ("times or durations", ["0.25s", "1.5 sec"]),
+        ("numbers with a unit", ["1.5 KB", "12 KB"]),
+        ("numbers with a unit", ["12 percent", "5 percent"]),
+        ("numbers with a unit", ["1.5×10^3", "2×10^2"]),
+        ("numbers with a unit", ["1.5±0.2", "2 ± 0.1"]),
+        ("amounts of money", ["₹1,00,000", "₹25,000"]),
     ],
 )
 def test_cells_that_look_like_numbers_and_are_not_sure_are_refused(what, cells):

@@ -137,6 +137,14 @@ def test_cells_with_words():
     assert (train.tolist(), held_out.tolist()) == ([0, 2], [1, 3])
 
 
+@pytest.mark.parametrize(
+    "words", [("训练", "测试"), ("训练集", "验证集"), ("Training", "PublicTest"), ("train", "eval")]
+)
+def test_cells_with_the_words_of_others(words):
+    ((train, held_out),) = from_cells([*words, *words], "f")
+    assert (train.tolist(), held_out.tolist()) == ([0, 2], [1, 3])
+
+
 def test_rows_that_are_out_are_used_nowhere():
     made = given_folds(from_cells(["0", "1", "out"] * 9 + ["-1", "0", "1"], "f"))
     trained, held_out = made.rows(0, 0)

@@ -11,7 +11,7 @@ from trainer.data.columns.written_dates import DATES, all_match, dates_in_days
 
 PLAIN = r"\d+(?:\.\d*)?|\.\d+"
 SIGN = r"[+-]?\s?"
-MONEY = r"(?:[$€£¥₹₩₽]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|kr|元|円)"
+MONEY = r"(?:[$€£¥₹₩₽]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|Rs\.?|kr|元|円)"
 GROUPED = r"\d{1,3}(?:[ _'’\u00a0\u202f]\d{3})+(?:\.\d+)?"
 COMMA_GROUPED = r"(?:\d{1,3}(?:[. '’]\d{3})+|\d+)(?:,\d+)?"
 AMOUNT = rf"(?:{PLAIN}|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?)"
@@ -32,9 +32,12 @@ def read_written_as(texts: Sequence[str], form: str, *, sure: bool) -> list[floa
     return SURE[form](plain, False, sure=True) if sure and form in SURE else read(plain, False)
 
 
+MINUS = re.compile(r"\u2212|^[\u2010-\u2015]\s?(?=[\d.,])")  # a dash in front of a number is meant as one
+
+
 def plain_width(text: str) -> str:
     """Return a text with full-width digits and signs, and every minus, as ASCII has them."""
-    return text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip()
+    return text if text.isascii() else MINUS.sub("-", unicodedata.normalize("NFKC", text)).strip()
 
 
 def _plain(texts: Sequence[str], semicolon: bool) -> list[float] | None:

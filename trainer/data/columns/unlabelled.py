@@ -14,12 +14,14 @@ from trainer.system.arrow_files import Column, as_numpy
 from trainer.system.spellings import spelling_key
 
 WORDS_SAID = (  # as ``spelling_key`` has them
-    "?,??,???,-,--,---,\u2014,\u2013,_,*,.,/,na,n/a,n.a,#n/a,<na>,nan,null,nil,none,nolabel,notlabeled,notlabelled,"
-    "unlabeled,unlabelled,unannotated,notannotated,unknown,unk,undefined,unspecified,missing,(blank),blank,tbd,todo,"
-    "notavailable,notapplicable,未知,未标注,未标记,无标签,无标注,无,空,缺失,不详,待定,未填"
+    "?,??,???,-,--,---,_,*,.,...,/,na,n/a,n.a,n/d,n.d,#n/a,<na>,nan,null,nil,none,nolabel,notlabeled,notlabelled,"
+    "unlabeled,unlabelled,unannotated,notannotated,unclassified,uncategorized,uncategorised,unknown,unk,undefined,"
+    "unspecified,missing,(blank),blank,tbd,todo,notavailable,notapplicable,"
+    "#value!,#ref!,#div/0!,#name?,#num!,#null!,"  # Excel's errors
+    "未知,未标注,未标记,未分类,未定义,无标签,无标注,无,空,缺失,不详,不明,待定,未填,未填写"
 )
 WORDS = frozenset(WORDS_SAID.split(","))
-CODES = (-1.0, -9.0, -99.0, -999.0, -9999.0)
+CODES = (-1.0, -9.0, -99.0, -100.0, -999.0, -9999.0)  # -100 is what torch's cross entropy ignores
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
 MOST_NAMED = 3
 
@@ -67,9 +69,15 @@ def _is_doubtful(label: str, classes: Sequence[str]) -> bool:
 
 
 def _is_code(label: str, classes: Sequence[str]) -> bool:
-    """Whether a label is a negative number beside classes that are counted from 0 or 1 up; -1 and 1 are two classes."""
-    if not all(NUMBER.fullmatch(other) for other in classes) or float(label) not in CODES:
+    """Whether a label is a negative number beside words, or beside classes that are counted from 0 or 1 up.
+
+    -1 and 1 are two classes.
+    """
+    if not NUMBER.fullmatch(label) or float(label) not in CODES:
         return False
+    are_numbers = [NUMBER.fullmatch(other) is not None for other in classes]
+    if not all(are_numbers):
+        return sum(are_numbers) == 1
     others = {number for number in map(float, classes) if number not in CODES}
     counted = all(number >= 0 and number.is_integer() for number in others)
     return counted and (0.0 in others or len(others) > 1)

@@ -16,13 +16,23 @@ from trainer.system.arrow_files import Column, as_numpy
 WHO = (
     "patient|subject|participant|person|speaker|user|author|customer|client|student|member|donor|animal|household|"
     "family|session|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
-    "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product"
+    "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product|subj|slide|school|"
+    "village|cage|litter|episode|trip"
+)
+HAN_WHO = (
+    "患者|病人|病例|受试者|被试|用户|客户|会员|学生|学校|作者|说话人|医院|科室|医生|设备|批次|会话|对话|家庭|站点|店铺|商家|卖家|"
+    "录音|视频|切片"
 )
 ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
-GROUP_NAME = re.compile(rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])", re.I)
+HAN_ID = r"(?:_?id|编号|号码?|姓名|名称?|代码)"
+GROUP_NAME = re.compile(
+    rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])|(?:{HAN_WHO}){HAN_ID}?|[\u4e00-\u9fff]+(?:_?id|编号)", re.I
+)
 SPLIT_WORDS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"))
+SPLIT_WORDS |= {"eval", "evaluation", "publictest", "privatetest"}  # the last ones of FER2013
+SPLIT_WORDS |= {"训练", "训练集", "测试", "测试集", "验证", "验证集", "开发集"}
 TRAIN_OR_TEST = r"(?:is[_ ]?)?(?:train|test)(?:[_ ]?(?:test|set|split))?"
-SPLIT_NAME = re.compile(rf"{TRAIN_OR_TEST}|k?fold(?:[_ ]?\d*)?|split|subset|partition", re.I)
+SPLIT_NAME = re.compile(rf"{TRAIN_OR_TEST}|k?fold(?:[_ ]?\d*)?|split|subset|partition|划分|折", re.I)
 LOOKED_AT = 1000  # rows whose words tell a split
 
 

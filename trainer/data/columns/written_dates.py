@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 ISO_DATE = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
-HAN_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日?")
+HAN_DATE = re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日?(?:\s?(\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?")
+COMPACT_DATE = (
+    r"(?:19|20)\d{6}[T ]\d{2}:?\d{2}(?::?\d{2}(?:\.\d+)?)?Z?|(?:19|20)\d{2}[-/](?:0[1-9]|1[0-2])"  # or a month
+)
 DAY_DATE = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[ T]+(\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?")
 SHORT_DATE = re.compile(
-    r"\d{1,2}([-/])\d{1,2}\1\d{2}|" + DAY_DATE.pattern.replace(r"\2", "[-/.]") + r" ?[AaPp]\.?[Mm]\.?"
+    r"\d{1,2}([-/.])\d{1,2}\1\d{2}|" + DAY_DATE.pattern.replace(r"\2", "[-/.]") + r" ?[AaPp]\.?[Mm]\.?"
 )
 WORD_DATE = re.compile(r"(\d{1,2}[- ])?[A-Z][a-z]{2,8}\.?[- ](\d{1,2}, ?)?\d{2,4}")
 DATE = re.compile(  # whether it can be read or not
     "|".join(one.pattern.replace(r"\2", "[-/.]") for one in (ISO_DATE, HAN_DATE, DAY_DATE, WORD_DATE))
     + "|"
-    + SHORT_DATE.pattern.replace(r"\1", "[-/]")
+    + SHORT_DATE.pattern.replace(r"\1", "[-/.]")
+    + f"|{COMPACT_DATE}"
 )
 
 DATES, DAY_FIRST, MONTH_FIRST = "dates", "dates, day first", "dates, month first"
@@ -46,7 +50,7 @@ def dates_in_days(texts: Sequence[str], semicolon: bool, *, first: str | None = 
         if found := all_match(ISO_DATE, texts):
             return [_days(match.group()) for match in found]
         if found := all_match(HAN_DATE, texts):
-            return [_ordinal(*map(int, match.groups())) for match in found]
+            return [_ordinal(*map(int, match.groups()[:3])) + _share_of_day(match[4] or "") for match in found]
         if found := all_match(DAY_DATE, texts):
             largest = max(int(match[1]) for match in found), max(int(match[3]) for match in found)
             if first in (DAY_FIRST, MONTH_FIRST) or (largest[0] > 12) != (largest[1] > 12):

@@ -34,9 +34,17 @@ from trainer.system.arrow_files import Column, as_numpy
 
 CENSORED = re.compile(rf"[<>≤≥~≈]\s?=?\s?{SIGN}(?:{PLAIN}|\d+,\d+)")
 CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
-DURATION = re.compile(CLOCK + r"|(\d+\s?(d|h|hrs?|m|min|mins|s|sec|天|小时|分|分钟|秒)\s?)+", re.I)
-UNITS = "mm|cm|m|km|in|ft|mi|mg|g|kg|lbs?|oz|ml|l|°C|°F|k?Hz|[MG]Hz|k?W|V|ms|[kMGT]B|k|K|M|bn|万|亿|岁|年|个月|个"
+PARTS = r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|天|小时|分|分钟|秒)\s?)+"
+ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
+DURATION = re.compile(
+    rf"{CLOCK}(\s?[AP]\.?M\.?)?|(上午|下午)\s?{CLOCK}|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}", re.I
+)
+UNITS = (
+    "mm|cm|m|km|in|ft|mi|mg|g|kg|lbs?|oz|ml|l|°C|°F|k?Hz|[MG]Hz|k?W|V|ms|[kKMGT]i?B|k|K|M|bn|万|亿|岁|年|个月|个"
+    r"|percent|pct|[×x*]\s?10\^?[+-]?\d+|±\s?\d+(?:\.\d+)?"
+)
 WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN})\s?(?:{UNITS})(?:/[a-z]+)?")
+LAKHS = r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"  # 1,00,000
 FEW = 12  # different texts that make categories, whatever they look like
 SAMPLE = 1_000  # rows that say of most columns that they are plain numbers
 MOST_LOOKED_AT = 5_000  # different texts of a column
@@ -123,17 +131,18 @@ def _kind(text: str) -> str:
 
 KINDS = (
     ("plain numbers", NUMBER),
+    ("dates", DATE),
     ("numbers with a comma", re.compile(rf"{SIGN}(?:\d+(?:[.,]\d+)+|\d{{1,3}}(?:[ '’]\d{{3}})+,\d+)")),
     ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
     (
         "amounts of money",
         re.compile(
-            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED})\)?|{SIGN}(?:{AMOUNT}|{COMMA_GROUPED})\s?{MONEY}"
+            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\)?|"
+            rf"{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\s?{MONEY}"
         ),
     ),
     ("numbers in parentheses", re.compile(rf"\((?:{AMOUNT}|{COMMA_GROUPED})\)")),
     ("numbers with thousands apart", re.compile(SIGN + GROUPED)),
-    ("dates", DATE),
     ("bounds (below or above a value)", CENSORED),
     ("times or durations", DURATION),
     ("numbers with a unit", WITH_UNIT),

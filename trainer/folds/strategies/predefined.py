@@ -15,10 +15,11 @@ SHUFFLE = "no"
 N_SPLITS = False
 
 Predefined = NDArray[np.int64] | Sequence[Pair]  # (N,) or (repeats, N) fold numbers, < 0 = never held out; or pairs
-TRAIN_WORDS = ("train", "training")
+TRAIN_WORDS = ("train", "training", "训练", "训练集")
 UNUSED = "out"  # in a column of fold numbers: a row that is used in no fold
 CHANCE = 0.2  # share of the rows held out twice above which folds are drawn by chance (ShuffleSplit)
-HELD_OUT_WORDS = ("test", "testing", "dev", "val", "valid", "validation")
+HELD_OUT_WORDS = ("test", "testing", "dev", "val", "valid", "validation", "eval", "evaluation", "publictest")
+HELD_OUT_WORDS += ("privatetest", "测试", "测试集", "验证", "验证集", "开发集")
 
 
 def split(request: SplitRequest) -> Iterator[Pair]:
@@ -113,7 +114,7 @@ def _from_words(words: Sequence[str], source: str) -> Predefined:
     unknown = sorted(set(words) - set(TRAIN_WORDS) - set(held_out))
     if unknown or not held_out:
         what = f"unknown word '{unknown[0][:40]}'" if unknown else "train, and no test rows"
-        raise DataError(f"{source}: {what}: have {', '.join(TRAIN_WORDS[:1] + HELD_OUT_WORDS)}, or fold numbers")
+        raise DataError(f"{source}: {what}: have {', '.join(TRAIN_WORDS[:1] + HELD_OUT_WORDS[:6])}, or fold numbers")
     train_N, held_out_N = np.isin(words, TRAIN_WORDS), np.array(words) == held_out[0]
     return ((np.flatnonzero(train_N), np.flatnonzero(held_out_N)),)
 

@@ -52,6 +52,10 @@ NOTES = (  # the first that fits is taken; {inner} is a note itself
 )
 HINTS = (  # of trainer.report.hints
     N_(
+        "{metric} was the same after every epoch in {n} of {all} folds ({names}): it picks none there, the last is "
+        "kept; lead metrics.names with one that tells more"
+    ),
+    N_(
         "{name} is better on the same folds ({metric} {best}, this model {figure}): try another optimizer.lr, "
         "max_epochs or model, or use it instead"
     ),
