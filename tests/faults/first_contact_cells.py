@@ -209,6 +209,11 @@ LIST_SAID = ("column 'label' holds lists", "data.label_delimiter")
 JOINED: Mapping[str, Case] = {
     "by a bar": told(["red|blue", "red", "blue"], "|"),
     "by a comma": told(["red, blue", "red", "blue"], ","),
+    "by a space": told(["red blue", "red", "blue"], " "),
+    "by a plus": told(["red+blue", "red", "blue"], "+"),
+    "each in quotes": labels(
+        ['"red","blue"', '"red"', '"blue"'], SETS, options={"label_delimiter": ","}, said=("are quoted",)
+    ),
     "by a semicolon": told(["red;blue", "red", "blue"], ";"),
     "by a wide comma": told(["red，blue", "red", "blue"], "，"),
     "by an ideographic comma": told(["red、blue", "red", "blue"], "、"),

@@ -100,6 +100,8 @@ def _problem_at(options: Sequence[str], place: int) -> tuple[int, str | None]:
         return 1, f"{shown(option)}: has signs of another keyboard; type {shown(meant)}"
     if joined := _joined_by_wide_sign(option):
         return 1, f"{shown(option)}: has signs of another keyboard; type {shown(joined)}"
+    if apart := re.fullmatch(r"([~+]*[\w./]+)\s+=\s*(.*\S)\s*", option.strip()):
+        return 1, f"{shown(option)}: options are KEY=VALUE without spaces: type {shown('='.join(apart.groups()))}"
     if option[:1] == "~" and _is_closed(option[1:]):  # Hydra would take it for its default without a word
         return 1, f"{option}: cannot be taken away, only set: {option[1:]}=VALUE"
     if "".join(words).startswith("="):

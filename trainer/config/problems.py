@@ -147,7 +147,8 @@ def explain(error: Exception, override: str = "") -> str:
     if "Unsupported item value in defaults : bool" in text:
         return "defaults: a choice is a word; YAML reads off, on, yes and no without quotes as truth values: quote it"
     if NULL_GROUP in text:
-        return f"{override}: cannot be null; choose {key}={' | '.join(choices(key)) or '...'}"
+        what = "cannot be null" if value in ("null", "~", "") else "is no choice"
+        return f"{override}: {what}; choose {key}={' | '.join(choices(key)) or '...'}"
     if "Ambiguous value" in text:
         as_list = f", or {key}=[{value}] if it takes a list" if "." in key else ""
         return f"{override}: several values: use -m to sweep over them{as_list}"

@@ -20,6 +20,7 @@ ITEM = re.compile(rf"(?P<quoted>{QUOTED})|(?P<bare>[^,'\"\[\](){{}}]+)")
 BETWEEN = re.compile(r"\s*,\s*|\s+")
 LIST = r"^\s*(\[.*\]|\(.*,.*\)|\{.*\})\s*$"
 DELIMITERS = ",;|/，、；｜／\t"  # what is written between labels; the first one is the option's usual value
+RARER = " +&"  # the same, but a label may well hold them
 WIDE = {",": "，﹐、", ";": "；", "|": "｜", "/": "／", ":": "："}  # the same, as East Asian keyboards write it
 
 Parts = tuple[list[str], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]
@@ -57,6 +58,9 @@ def split_labels(cells: Column, delimiter: str, place: str, spellings: str) -> P
             f"{place}: {len(lists)} different cells look like lists, such as '{shown(lists[0], 40)}', others do not, "
             f"such as '{shown(other, 40)}' in {rows_listed(codes_N == texts.index(other))}: write all in one way"
         )
+    elif filled and all(_is_quoted(text, delimiter) for text in filled):
+        parts = [[_unquoted(item) for item in re.findall(QUOTED, text, re.DOTALL)] for text in texts]
+        notes = (f"cells such as {shown(filled[0], 40)} are quoted: the quotes are no part of the labels",)
     else:
         wide = WIDE.get(delimiter, "") if spellings == "join" else ""
         parts = [re.split("|".join(map(re.escape, (delimiter, *wide))), text) for text in texts]
@@ -73,7 +77,7 @@ def joined_note(classes: Sequence[str], column: str, file: Path | str) -> tuple[
             f"{file}: column '{column}' holds lists such as {shown(filled[0], 60)}: "
             "for several labels per row set \"data.label_delimiter=','\""
         )
-    for delimiter in DELIMITERS:
+    for delimiter in DELIMITERS + RARER:
         joined = _made_of_others(classes, delimiter)
         if joined:
             example = shown(joined[0], 60)
@@ -82,6 +86,12 @@ def joined_note(classes: Sequence[str], column: str, file: Path | str) -> tuple[
                 f"for several labels per row set {setting('data.label_delimiter', delimiter)}",
             )
     return ()
+
+
+def _is_quoted(text: str, delimiter: str) -> bool:
+    """Whether each label of a cell stands in quotes of its own."""
+    item = rf"\s*(?:{QUOTED})\s*"
+    return re.fullmatch(rf"{item}(?:{re.escape(delimiter)}{item})*", text, re.DOTALL) is not None
 
 
 def _made_of_others(labels: Sequence[str], delimiter: str) -> list[str]:
