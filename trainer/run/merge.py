@@ -37,14 +37,13 @@ from trainer.run.seed_facts import seed_facts
 from trainer.store.fold_files import SavedFold, fold_directory
 from trainer.store.own_files import sweep_run
 from trainer.store.result_files import write_cv_json, write_oof
-from trainer.store.run_files import read_run_rows, write_manifest
+from trainer.store.run_files import RESTORE_ROWS, read_run_rows, write_manifest
 from trainer.system.files import remove
 from trainer.tasks import Target
 
 MOST_FOLDS_SHOWN = 20
 FEW_GROUPS = 10  # below, intervals that are drawn from them are rough
 Rows = tuple[NDArray[np.str_], Target, NDArray[np.int64] | None]  # ids (N,), target (N,) or (N, L), groups (N,)
-RESTORE = "restore rows.parquet from another copy of the run"
 
 
 @dataclass(frozen=True)
@@ -141,15 +140,17 @@ def read_rows(run: RunCopy) -> Rows:
     path, facts = run.directory / "rows.parquet", run.facts
     try:
         ids_N, target, group_N = read_run_rows(run.directory, run.task)
-    except ForeignFileError:
+    except (CheckpointError, ForeignFileError):
         raise
     except Exception as error:  # pyarrow raises many kinds on damaged files
-        raise CheckpointError(f"{path} is damaged: {type(error).__name__}\n{RESTORE}") from error
+        raise CheckpointError(f"{path} is damaged: {type(error).__name__}\n{RESTORE_ROWS}") from error
     if len(ids_N) != run.plan.fold_of_row.shape[1]:
-        raise CheckpointError(f"{path} has {len(ids_N)} rows, folds.json {run.plan.fold_of_row.shape[1]}\n{RESTORE}")
+        raise CheckpointError(
+            f"{path} has {len(ids_N)} rows, folds.json {run.plan.fold_of_row.shape[1]}\n{RESTORE_ROWS}"
+        )
     low, high = run.task.value_range(run.task.n_values(len(facts["classes"])))
     if not (low <= target.min() and target.max() <= high):
-        raise CheckpointError(f"{path} is damaged: labels outside of {low:g}..{high:g}\n{RESTORE}")
+        raise CheckpointError(f"{path} is damaged: labels outside of {low:g}..{high:g}\n{RESTORE_ROWS}")
     return ids_N, target, group_N
 
 
@@ -161,7 +162,7 @@ def _require_equal_rows(run: RunCopy, rows: Rows, other: RunCopy) -> None:
         row = np.flatnonzero(unlike_N)[0]
         raise CheckpointError(
             f"{there} does not fit {here}: row {row} is '{other_ids_N[row]}', label {other_target[row]} there, "
-            f"'{ids_N[row]}', label {target[row]} here\n{RESTORE}"
+            f"'{ids_N[row]}', label {target[row]} here\n{RESTORE_ROWS}"
         )
 
 
@@ -183,7 +184,7 @@ def scored_fold(run: RunCopy, number: int, found: FoundFold, target: Target) -> 
         if not np.isclose(recorded, values[name], rtol=1e-6, atol=1e-9, equal_nan=True):
             raise CheckpointError(
                 f"{run.directory}/rows.parquet does not fit {found.directory}: {name} {values[name]:.6f} by its "
-                f"labels, {recorded:.6f} when fold {number} was trained\n{RESTORE}"
+                f"labels, {recorded:.6f} when fold {number} was trained\n{RESTORE_ROWS}"
             )
     return replace(part, metrics=values | part.metrics)
 

@@ -19,6 +19,7 @@ from trainer.tasks import Target, Task, of_target
 from trainer.wording.translations import N_, _
 
 ROWS = "rows.parquet"
+RESTORE_ROWS = f"restore {ROWS} from another copy of the run"
 GROUP = "group"  # a column of it
 
 
@@ -121,13 +122,16 @@ def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target, NDAr
     """Read rows.parquet back: ids (N,), target (N,) or, multi-label, (N, L), and the number of each row's group.
 
     Raises:
-        CheckpointError: it is not the file that was written.
+        CheckpointError: it is missing, or not the file that was written.
     """
     import pyarrow.parquet as pq
 
-    data = read_file(run / ROWS, run)
+    try:
+        data = read_file(run / ROWS, run)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{run}/{ROWS} is missing\n{RESTORE_ROWS}") from error
     if hashlib.sha256(data).hexdigest() != read_manifest(run).get("sha256", {}).get(ROWS):
-        raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json")
+        raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json\n{RESTORE_ROWS}")
     table = pq.read_table(arrow_files.copied(data))
     targets = [table[name].to_numpy() for name in table.column_names if name not in ("id", GROUP)]
     groups_N = table[GROUP].to_numpy() if GROUP in table.column_names else None
