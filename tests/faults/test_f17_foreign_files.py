@@ -154,6 +154,11 @@ def test_what_is_read_is_no_link_either(bench):
             tried(bench, READERS, number, (name, items[number % len(items)], "link to itself elsewhere"))
 
 
+def test_rows_that_are_missing_are_named_by_all_that_need_them(bench):
+    for number, name in enumerate(("report", "verify", "inspect", "predict")):
+        tried(bench, {**COMMANDS, **READERS}, number, (name, "rows.parquet", MISSING))
+
+
 def test_what_may_not_be_replaced_is_named_with_its_step(bench, tmp_path):
     if not can_freeze(tmp_path):
         pytest.skip("files cannot be made immutable here")

@@ -130,6 +130,12 @@ def test_a_pointer_in_place_of_a_file(tmp_path):
     assert "git lfs pull" in refused(tmp_path, CheckpointError)
 
 
+def test_a_file_of_weights_in_place_of_the_directory(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(bytes(range(256)))
+    with pytest.raises(ConfigError, match=r"model\.safetensors is a file of weights: give the directory that it is in"):
+        read_model_config("model.pretrained=X", tmp_path / "model.safetensors")
+
+
 def test_a_directory_above_the_model_names_the_one_below(tmp_path):
     (tmp_path / "inner").mkdir()
     write(tmp_path / "inner", **BERT)

@@ -15,6 +15,7 @@ from typing import Any
 from trainer.errors import CheckpointError, ConfigError, first_line_of
 
 CONFIGS = ("config.json", "bert_config.json")  # the second is the one of Google's BERT and its kin of 2018-2019
+WEIGHTS = frozenset((".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".onnx"))
 MODULES = "modules.json"  # of sentence-transformers
 TOKENIZER = (
     "tokenizer.json",
@@ -134,6 +135,8 @@ def read_model_config(option: str, path: Path) -> ModelConfig:
         ConfigError: not readable, no type that can be told, or one that transformers does not have.
     """
     refuse_pointer(path)
+    if path.suffix in WEIGHTS:
+        raise ConfigError(f"{option}: {path.name} is a file of weights: give the directory that it is in")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -62,6 +62,11 @@ def test_a_vocab_txt_that_the_types_own_tokenizer_does_not_read(tmp_path, kind):
     assert rows(maker) == BertTokenizer(str(tmp_path / "vocab.txt"))(list(TEXTS.texts))["input_ids"]
 
 
+def test_an_empty_vocabulary_is_called_so(tmp_path):
+    (save(tmp_path, model_type="bert") / "vocab.txt").write_text("")
+    assert "vocab.txt is empty" in refused(tmp_path)
+
+
 def test_merges_that_are_not_there(tmp_path):
     (tmp_path / "vocab.json").write_text(json.dumps({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4, "a": 5}))
     (tmp_path / "config.json").write_text(json.dumps({**SIZES, "model_type": "roberta"}))

@@ -189,8 +189,10 @@ def _sentencepiece_file(place: str, error: Exception) -> str:
 
 
 def _no_files(pretrained: str, place: str) -> ConfigError:
+    empty = [file.name for file in sorted(Path(place).glob("*vocab*")) if file.is_file() and not file.stat().st_size]
+    why = f"{empty[0]} is empty" if empty else f"{place} has no tokenizer.json, vocab.txt or the like"
     return ConfigError(
-        f"no tokenizer at model.pretrained={pretrained}: {place} has no tokenizer.json, vocab.txt or the like\n"
+        f"no tokenizer at model.pretrained={pretrained}: {why}\n"
         "copy it there, or name a directory that has one: data.preprocess.pretrained=DIR"
     )
 
