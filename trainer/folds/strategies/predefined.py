@@ -18,8 +18,10 @@ Predefined = NDArray[np.int64] | Sequence[Pair]  # (N,) or (repeats, N) fold num
 TRAIN_WORDS = ("train", "training", "训练", "训练集")
 UNUSED = "out"  # in a column of fold numbers: a row that is used in no fold
 CHANCE = 0.2  # share of the rows held out twice above which folds are drawn by chance (ShuffleSplit)
-HELD_OUT_WORDS = ("test", "testing", "dev", "val", "valid", "validation", "eval", "evaluation", "publictest")
-HELD_OUT_WORDS += ("privatetest", "测试", "测试集", "验证", "验证集", "开发集")
+HELD_OUT_WORDS = (  # the first one that a column has is held out
+    *("test", "testing", "dev", "val", "valid", "validation"),
+    *("eval", "evaluation", "publictest", "privatetest", "测试", "测试集", "验证", "验证集", "开发集"),
+)
 
 
 def split(request: SplitRequest) -> Iterator[Pair]:
