@@ -74,6 +74,19 @@ def test_some_command_lines_of_each_kind(in_turn):
         try_line(in_turn, lines.__getitem__, number, Counter())
 
 
+ENDLESS = (  # what is made or done one by one, as often as is typed
+    ("data=csv_text", "data.path=texts.csv", "model=rnn", f"model.layers={2**63 - 1}"),
+    ("tricks=[pgd]", f"tricks.pgd.steps={2**62}"),
+)
+
+
+@pytest.mark.parametrize("line", ENDLESS)
+def test_what_would_take_for_ever_is_refused(in_turn, line):
+    ended = in_turn.run(["--config-dir", "own", "experiment=small", *line])
+    assert ended.code == 2, ended
+    assert "at most 1000" in ended.err
+
+
 VALUES = (-1, 0, 1, 0.5, 2**31, 2**63, 2**70, 1e39, math.nan, math.inf, -math.inf, "", "word", "数据", "x" * 3000, None)
 VALUES += (True, [], [1], [0.9], ["a"], [None], [[1]], {}, {"a": 1}, {"a": {"b": [1]}}, [{"a": 1}], "${seed}", "???")
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+MOST_LAYERS = 1000  # torch makes them one by one: a slip of the keyboard would take for ever
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -49,6 +50,8 @@ class RNN(nn.Module):
             raise ValueError(f"cell={cell}, pooling={pooling}: use lstm or gru, and last, max or mean")
         if hidden < 1 or layers < 1:
             raise ValueError(f"hidden={hidden}, layers={layers}: both must be at least 1")
+        if layers > MOST_LAYERS:
+            raise ValueError(f"layers={layers}: at most {MOST_LAYERS}")
         self.pad_id = pad_id
         self.pooling = pooling
         self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=pad_id)

@@ -12,6 +12,7 @@ from trainer.models.pretrained import find_pretrained
 from trainer.models.stated_pooling import choose_pooling, stated_pooling
 from trainer.system.paths import PathText
 
+MOST_SAMPLES = 1000  # masks of one step, one after the other
 DROPOUTS = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "dropout")  # where configs say it
 DEFAULT_DROPOUT = 0.1
 
@@ -161,8 +162,8 @@ class Transformer(nn.Module):
 def _check_numbers(dropout: float | None, samples: int) -> None:
     if dropout is not None and not 0 <= dropout < 1:
         raise ConfigError(f"model.dropout={dropout}: a probability from 0 to below 1, or null")
-    if samples < 1:
-        raise ConfigError(f"model.multi_sample_dropout={samples}: at least 1")
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise ConfigError(f"model.multi_sample_dropout={samples}: at least 1, at most {MOST_SAMPLES}")
 
 
 def _configured_dropout(config: Any) -> float:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from trainer.tasks import Task
 
+MOST_STEPS = 1000  # passes for one step, one after the other: a slip of the keyboard would take for ever
 OPTIONAL = ("at_start", "changed", "batch_loss", "further", "before_step", "after_step", "averaged")
 
 

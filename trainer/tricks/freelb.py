@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from trainer.config.checked import checked_number
 from trainer.data.loading.batches import Batch
 from trainer.errors import ConfigError
-from trainer.tricks.contract import Setting, Window
+from trainer.tricks.contract import MOST_STEPS, Setting, Window
 from trainer.tricks.found import embedding_modules, input_embeddings, trained_parameters
 
 
@@ -45,6 +45,8 @@ class FreeLB:
     def __init__(self, *, steps: int = 3, alpha: float = 0.1, epsilon: float = 0.6, initial: float = 0.2) -> None:
         if steps < 2:
             raise ConfigError(f"tricks.freelb.steps={steps} is not at least 2: the first pass is next to a plain one")
+        if steps > MOST_STEPS:
+            raise ConfigError(f"tricks.freelb.steps={steps} is not at most {MOST_STEPS}")
         self.steps = steps
         self.alpha = checked_number("tricks.freelb.alpha", alpha, low=0)
         self.epsilon = checked_number("tricks.freelb.epsilon", epsilon, low=0)

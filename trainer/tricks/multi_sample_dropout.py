@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import ConfigError
-from trainer.tricks.contract import Rows, Setting
+from trainer.tricks.contract import MOST_STEPS, Rows, Setting
 from trainer.tricks.rdrop import DROPOUTS
 
 
@@ -25,6 +25,8 @@ class MultiSampleDropout:
     def __init__(self, *, samples: int = 5) -> None:
         if samples < 2:
             raise ConfigError(f"tricks.multi_sample_dropout.samples={samples} is not at least 2: one is plain dropout")
+        if samples > MOST_STEPS:
+            raise ConfigError(f"tricks.multi_sample_dropout.samples={samples} is not at most {MOST_STEPS}")
         self.samples = samples
         self.name = ""
         self.inside = self.at_step = False

@@ -11,7 +11,7 @@ from torch import nn
 
 from trainer.config.checked import checked_number
 from trainer.errors import ConfigError
-from trainer.tricks.contract import Setting, Window
+from trainer.tricks.contract import MOST_STEPS, Setting, Window
 from trainer.tricks.found import input_embeddings, norms, with_gradients
 
 
@@ -27,8 +27,8 @@ class PGD:
     def __init__(self, *, epsilon: float = 1.0, alpha: float = 0.3, steps: int = 3) -> None:
         self.epsilon = checked_number("tricks.pgd.epsilon", epsilon, low=0)
         self.alpha = checked_number("tricks.pgd.alpha", alpha, low=0)
-        if steps < 1:
-            raise ConfigError(f"tricks.pgd.steps={steps} is not at least 1")
+        if not 1 <= steps <= MOST_STEPS:
+            raise ConfigError(f"tricks.pgd.steps={steps} is not at least 1 and at most {MOST_STEPS}")
         self.steps = steps
         self.tables: list[nn.Parameter] = []
 
