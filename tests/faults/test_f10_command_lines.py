@@ -9,7 +9,7 @@ from functools import cache, partial
 import pytest
 from hydra import compose, initialize_config_dir
 
-from tests.faults.command_lines import at_random, one_option, options, shown, two_options, write_inputs
+from tests.faults.command_lines import WITH, at_random, one_option, options, shown, two_options, write_inputs
 from tests.faults.harness import battery, wanted_count
 from tests.faults.in_turn import InTurn
 from trainer.config.bounds import options_of
@@ -78,6 +78,13 @@ ENDLESS = (  # what is made or done one by one, as often as is typed
     ("data=csv_text", "data.path=texts.csv", "model=rnn", f"model.layers={2**63 - 1}"),
     ("tricks=[pgd]", f"tricks.pgd.steps={2**62}"),
 )
+
+
+def test_nan_is_no_number_of_any_part(in_turn):
+    """What compares with the bounds of a range lets NaN through, as torch's dropout does until it is run."""
+    before = WITH["model=rnn"]
+    ended = in_turn.run(["--config-dir", "own", "experiment=small", *before, "model.dropout=nan"])
+    assert (ended.code, ended.err.splitlines()) == (2, ["configuration error: model.dropout: nan is not a number"])
 
 
 @pytest.mark.parametrize("line", ENDLESS)
