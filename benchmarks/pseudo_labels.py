@@ -26,11 +26,11 @@ from trainer.inference.predictor import open_predictor
 from trainer.report import markdown
 from trainer.run.validate import check_config
 
-SIZES = {"digits": (150, 600), "mr": (300, 2000)}  # labelled, unlabelled
+SIZES = {"digits": (150, 600), "mr": (600, 3000)}  # labelled, unlabelled
 QUIET = ("baseline=off", "profile=off", "tracker=none", "audit=off", "runtime.progress=off", "cv.parallel=1")
 MODEL = {
     "digits": ("data=csv_tabular", "model=mlp", "max_epochs=20"),
-    "mr": ("data=csv_text", "model=text_cnn", "model.embedding_dim=64", "model.filters=32", "max_epochs=10"),
+    "mr": ("data=csv_text", "model=text_cnn", "model.embedding_dim=64", "model.filters=32", "max_epochs=20"),
 }
 ROUNDS = 2
 SETTINGS = ("pseudo.threshold=0.7", "pseudo.agreement=0")  # the models of mode=all need not agree either

@@ -27,8 +27,7 @@ from trainer.inference.fold_model import load_fold_model
 from trainer.inference.importance import Wanted, importance
 from trainer.inference.permuted_columns import constant_columns, permuted
 from trainer.inference.predictor import Predictor
-from trainer.inference.trained import open_trained
-from trainer.inference.verify import samples_of
+from trainer.inference.trained import open_trained, samples_of
 
 N_ROWS, DRAWS = 60, 3
 

@@ -16,6 +16,7 @@ def blend(
     allow_different_folds: bool = False,
     seed: int = 0,
     plugins: Sequence[str] = (),
+    features: Sequence[str] = (),
 ) -> Run:
     """Blend runs of the same rows and folds into a run of its own, its weights scored on folds they were not fitted on.
 
@@ -27,6 +28,7 @@ def blend(
         allow_different_folds: blend runs of other folds too; the score then flatters.
         seed: of the bags of greedy selection.
         plugins: packages that metrics are from.
+        features: columns of the rows that ``stack`` sees beside the runs; ``["all"]`` = all of the table.
 
     Raises:
         ConfigError: a setting cannot be.
@@ -53,5 +55,6 @@ def blend(
         allow_different_folds=allow_different_folds,
         seed=seed,
         plugins=plugins,
+        features=features,
     )
     return Run(place)

@@ -10,7 +10,8 @@ from trainer.cli.merge import Plugins
 EXAMPLES = """\b
 Examples:
   foldwise blend runs/a1 runs/b7 --out runs/blend
-  foldwise blend runs/a1 runs/b7 runs/c3 --out runs/stack --method stack"""
+  foldwise blend runs/a1 runs/b7 runs/c3 --out runs/stack --method stack
+  foldwise blend runs/a1 runs/b7 --out runs/stack2 --method stack --features age,city"""
 
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN", help="run directories, two at least; blends too")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="directory of the blend, a run like the others")]
@@ -25,6 +26,11 @@ DifferentFolds = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="of the bags of greedy selection", min=0)]
 
+Features = Annotated[
+    str | None,
+    typer.Option(metavar="COL,COL", help="columns of the rows that stack sees beside the runs; all = all of the table"),
+]
+
 
 def blend(
     others: Runs,
@@ -35,6 +41,7 @@ def blend(
     allow_different_folds: DifferentFolds = False,
     seed: Seed = 0,
     plugins: Plugins = None,
+    features: Features = None,
 ) -> None:
     """Blend runs of the same rows and folds into a run of its own.
 
@@ -52,5 +59,6 @@ def blend(
         allow_different_folds=allow_different_folds,
         seed=seed,
         plugins=plugins or (),
+        features=[name for name in (features or "").split(",") if name],
     )
     show(terminal(), result)

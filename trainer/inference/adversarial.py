@@ -16,8 +16,7 @@ from trainer.data.row_statistics import most_rows, take
 from trainer.data.samples import Inputs, Texts, count_rows
 from trainer.errors import DataError, first_line_of, shown
 from trainer.evidence.delong import placements
-from trainer.inference.trained import TrainedRun
-from trainer.inference.verify import samples_of
+from trainer.inference.trained import TrainedRun, samples_of
 
 MOST_ROWS = 5_000  # of each side
 FEWEST_ROWS = 20  # of each side: four of each are held out at a time

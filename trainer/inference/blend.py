@@ -18,6 +18,7 @@ from trainer.errors import ConfigError
 from trainer.inference.combine import Combination, combine
 from trainer.inference.fit_weights import Rows, fit, require_method
 from trainer.inference.held_out import Floats
+from trainer.inference.level_two import RowColumns
 from trainer.inference.log_scores import log_scores, row_losses
 from trainer.inference.members import Members, members_sha256
 from trainer.metrics.find import name_problem
@@ -41,6 +42,7 @@ class Blend:
         folds: those predictions.
         in_sample: the metric of ``fitted`` on the rows it was fitted on.
         seed: of the bags.
+        columns: of the rows themselves, that stacking saw; or None.
     """
 
     members: Members
@@ -50,6 +52,7 @@ class Blend:
     folds: tuple[FoldResult, ...]
     in_sample: float
     seed: int = 0
+    columns: RowColumns | None = None
 
     def facts(self, out: Path) -> dict[str, Any]:
         """Return what blend.json says: the runs, by path from the blend, and what was fitted."""
@@ -73,7 +76,9 @@ class Blend:
         }
 
 
-def make_blend(members: Members, method: str, metric: str | None = None, *, seed: int = 0) -> Blend:
+def make_blend(
+    members: Members, method: str, metric: str | None = None, *, seed: int = 0, columns: RowColumns | None = None
+) -> Blend:
     """Fit the weights, once for each fold and once for new rows.
 
     Args:
@@ -81,18 +86,19 @@ def make_blend(members: Members, method: str, metric: str | None = None, *, seed
         method: ``mean``, ``rank``, ``greedy``, ``nonnegative`` or ``stack``.
         metric: that greedy selection goes by; None = the one that leads the tables of the first run.
         seed: of the bags.
+        columns: of the rows themselves, in the order of the runs' rows, for ``stack``.
 
     Raises:
         ConfigError: the method or metric is not for this task, or there is no other fold to fit weights on.
     """
     first, plan = members.first, members.plan
-    require_method(method, first.task)
+    require_method(method, first.task, features=columns is not None)
     leading = metric or str(first.run.facts["metrics"][0])
     problem = name_problem(leading, first.task)
     if problem:
         raise ConfigError(f"--metric: {problem}")
     rows_M = plan.fold_of_row.reshape(-1) >= 0
-    rows = all_rows(members).only(rows_M)
+    rows = all_rows(members, columns).only(rows_M)
     row_M = np.tile(np.arange(plan.fold_of_row.shape[1]), plan.repeats)[rows_M]
     fitted, by_fold, folds = fit(method, rows, leading, seed), list[Combination](), list[FoldResult]()
     for number in range(plan.n_folds):
@@ -100,9 +106,9 @@ def make_blend(members: Members, method: str, metric: str | None = None, *, seed
         other_M = ~held_out_N[row_M]
         _require_others(method, bool(other_M.any()))
         by_fold.append(fit(method, rows.only(other_M), leading, seed) if other_M.any() else fitted)
-        folds.append(_predicted(members, leading, number, np.flatnonzero(held_out_N), by_fold[-1]))
-    in_sample = _in_sample(members, fitted, leading)
-    return Blend(members, leading, fitted, tuple(by_fold), tuple(folds), in_sample, seed)
+        folds.append(_predicted(members, leading, number, np.flatnonzero(held_out_N), by_fold[-1], columns))
+    in_sample = _in_sample(members, fitted, leading, columns)
+    return Blend(members, leading, fitted, tuple(by_fold), tuple(folds), in_sample, seed, columns)
 
 
 def _require_others(method: str, there_are: bool) -> None:
@@ -113,7 +119,7 @@ def _require_others(method: str, there_are: bool) -> None:
         )
 
 
-def all_rows(members: Members) -> Rows:
+def all_rows(members: Members, columns: RowColumns | None = None) -> Rows:
     """Return the rows of all repeats, one after the other; NaN where no fold holds them out."""
     run, repeats = members.first, members.plan.repeats
     group_N = next((one.group_N for one in members.runs if one.group_N is not None), np.arange(len(run.ids_N)))
@@ -124,13 +130,22 @@ def all_rows(members: Members) -> Rows:
         members.proba_KRNC.reshape(flat),
         members.scores_KRNC.reshape(flat),
         np.tile(group_N, repeats),
+        None if columns is None else columns.only(np.tile(np.arange(len(run.ids_N)), repeats)),
     )
 
 
-def _predicted(members: Members, metric: str, number: int, rows: NDArray[np.int64], fitted: Combination) -> FoldResult:
+def _predicted(
+    members: Members,
+    metric: str,
+    number: int,
+    rows: NDArray[np.int64],
+    fitted: Combination,
+    columns: RowColumns | None,
+) -> FoldResult:
     """Return what the blend predicts for the rows that a fold holds out."""
     run, (repeat, fold) = members.first, divmod(number, members.plan.n_splits)
-    proba = combine(fitted, run.task, members.proba_KRNC[:, repeat, rows], members.scores_KRNC[:, repeat, rows])
+    table = None if columns is None else columns.only(rows).table
+    proba = combine(fitted, run.task, members.proba_KRNC[:, repeat, rows], members.scores_KRNC[:, repeat, rows], table)
     scores, target = log_scores(run.task, proba), run.target[rows]
     kept: NDArray[Any] = proba.astype(np.float32 if run.task.has_classes else np.float64)
     names = metric_names(members, metric)
@@ -154,11 +169,12 @@ def metric_names(members: Members, leading: str) -> list[str]:
     return [leading, *(name for name in members.first.run.facts["metrics"] if name != leading)]
 
 
-def _in_sample(members: Members, fitted: Combination, metric: str) -> float:
+def _in_sample(members: Members, fitted: Combination, metric: str, columns: RowColumns | None) -> float:
     """Return the metric of the weights on the rows they were fitted on, the mean over repeats."""
     run = members.first
+    table = None if columns is None else columns.table
     blended = [
-        combine(fitted, run.task, members.proba_KRNC[:, repeat], members.scores_KRNC[:, repeat])
+        combine(fitted, run.task, members.proba_KRNC[:, repeat], members.scores_KRNC[:, repeat], table)
         for repeat in range(members.plan.repeats)
     ]
     return pooled(members, blended, metric)

@@ -14,6 +14,8 @@ from trainer.config.help import BLEND_DOOR
 from trainer.errors import CheckpointError
 from trainer.inference.blend import FITS_NOTHING, Blend, make_blend, member_scores, metric_names, weights_text
 from trainer.inference.combine import Combination, from_plain
+from trainer.inference.fit_weights import require_method
+from trainer.inference.level_two import read_columns
 from trainer.inference.members import read_members
 from trainer.metrics.find import load_metric
 from trainer.report.formatting import number, plain_label
@@ -28,6 +30,7 @@ from trainer.store.own_files import BLEND, whole_or_nothing
 from trainer.store.run_files import ROWS, is_run, read_manifest, rows_table, write_run
 from trainer.system.files import make_directory, sealed, unsealed
 from trainer.system.folders import is_there, read_file
+from trainer.wording.lists import first_few
 
 SOFTWARE = ("numpy", "scipy", "scikit-learn")
 
@@ -87,6 +90,7 @@ def blend_runs(
     allow_different_folds: bool = False,
     seed: int = 0,
     plugins: Sequence[str] = (),
+    features: Sequence[str] = (),
 ) -> BlendResult:
     """Blend runs into a run of its own.
 
@@ -98,6 +102,7 @@ def blend_runs(
         allow_different_folds: blend runs of the same rows in other folds all the same.
         seed: of the bags of greedy selection.
         plugins: packages whose metrics may be computed.
+        features: columns of the rows that ``stack`` sees beside the runs; ``["all"]`` = all.
 
     Raises:
         ConfigError: a setting cannot be.
@@ -108,7 +113,9 @@ def blend_runs(
     members = read_members(directories, allow_different_folds=allow_different_folds)
     for name in members.first.run.facts["metrics"]:
         load_metric(name, plugins)
-    made = make_blend(members, method, metric, seed=seed)
+    require_method(method, members.first.task, features=bool(features))
+    columns = read_columns(members, features, plugins) if features else None
+    made = make_blend(members, method, metric, seed=seed, columns=columns)
     identity = _identity(made, out, seed)
     _require_free(out, identity)
     with whole_or_nothing(out):
@@ -155,9 +162,10 @@ def _require_free(out: Path, identity: Identity) -> None:
 def _identity(made: Blend, out: Path, seed: int) -> Identity:
     """Return what decides the numbers of a blend, in the form that runs have."""
     facts = made.facts(out)
-    first = made.members.first.run
+    first, columns = made.members.first.run, made.fitted.columns
+    named = {} if columns is None else {"blend.features": list(columns.names)}
     identity: Identity = {
-        "config": {"blend.method": made.fitted.method, "blend.metric": made.metric, "blend.seed": seed},
+        "config": {"blend.method": made.fitted.method, "blend.metric": made.metric, "blend.seed": seed, **named},
         "content": {
             FOLDS: made.members.plan.fingerprint,
             "data (sha256)": first.identity["content"].get("data (sha256)"),
@@ -175,6 +183,8 @@ def _files(made: Blend, out: Path, identity: Identity, directories: Sequence[Pat
     rows = _rows(made)
     typed = [*map(str, directories), "--out", str(out), "--method", made.fitted.method]
     typed += ["--metric", made.metric, *(["--seed", str(seed)] if seed else [])]
+    if made.fitted.columns is not None:
+        typed += ["--features", ",".join(made.fitted.columns.names)]
     facts: Mapping[str, Any] = {
         "identity": identity,
         "door": BLEND_DOOR,
@@ -213,6 +223,7 @@ def _about(made: Blend, typed: Sequence[str]) -> dict[str, Any]:
     return {
         "blend of": weights,
         "method": made.fitted.method,
+        **({} if made.fitted.columns is None else {"beside them": first_few(made.fitted.columns.names)}),
         **({"on the rows its weights were fitted on": in_sample} if fits else {}),
         "command": f"{BLEND_DOOR} {shlex.join(typed)}",
     }
@@ -228,6 +239,8 @@ def show(console: Console, result: BlendResult) -> None:
     scores = member_scores(made.members, made.metric)
     for (name, weight), value in zip(weights_text(made).items(), scores, strict=True):
         table.add_row(name, f"{weight:.3f}", number(value))
+    if made.fitted.columns is not None:
+        table.add_row(f"{first_few(made.fitted.columns.names)} of the rows", "", "")
     table.add_row("blend", "", number(result.score), style="bold")
     console.print(table)
     show_merged(console, result.merged)

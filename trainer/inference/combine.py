@@ -4,12 +4,14 @@ K runs predict (K, N, C); what was fitted on some rows is plain values, which bl
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.samples import TableColumns
+from trainer.inference.level_two import FittedColumns, columns_from_plain, encoded
 from trainer.inference.log_scores import as_proba, log_odds, log_scores, summing_to_one
 from trainer.tasks import Task
 
@@ -28,6 +30,7 @@ class Combination:
         curves: by run and column, the distribution of its predictions (``rank``).
         coefficients: (outputs, K, features of a run) (``stack``).
         intercepts: (outputs,) (``stack``).
+        columns: of the rows themselves, beside what the runs say (``stack``); or None.
     """
 
     method: str
@@ -36,22 +39,32 @@ class Combination:
     curves: tuple[tuple[Curve, ...], ...] = ()
     coefficients: tuple[tuple[tuple[float, ...], ...], ...] = ()
     intercepts: tuple[float, ...] = ()
+    columns: FittedColumns | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
-        return asdict(self)
+        plain = asdict(replace(self, columns=None))
+        return plain if self.columns is None else {**plain, "columns": self.columns.to_plain()}
 
 
 def from_plain(values: Mapping[str, Any]) -> Combination:
     """Return what ``to_plain`` wrote and JSON has read back."""
-    return Combination(**{key: _tuples(value) for key, value in values.items()})
+    columns = values.get("columns")
+    fitted = Combination(**{key: _tuples(value) for key, value in values.items() if key != "columns"})
+    return fitted if columns is None else replace(fitted, columns=columns_from_plain(columns))
 
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-def combine(fitted: Combination, task: Task, proba_KNC: Floats, scores_KNC: Floats | None = None) -> Floats:
+def combine(
+    fitted: Combination,
+    task: Task,
+    proba_KNC: Floats,
+    scores_KNC: Floats | None = None,
+    table: TableColumns | None = None,
+) -> Floats:
     """Return (N, C) probabilities, of labels (N, L), or (N, 1) numbers.
 
     Args:
@@ -59,6 +72,7 @@ def combine(fitted: Combination, task: Task, proba_KNC: Floats, scores_KNC: Floa
         task: what is predicted.
         proba_KNC: of each run.
         scores_KNC: the same as ``log_scores``, where logits gave them more exactly.
+        table: the columns of the rows, where they were fitted on too.
     """
     weights_K = np.asarray(fitted.weights)
     if fitted.method in ("mean", "greedy"):
@@ -68,7 +82,7 @@ def combine(fitted: Combination, task: Task, proba_KNC: Floats, scores_KNC: Floa
     scores = log_scores(task, proba_KNC) if scores_KNC is None else scores_KNC
     if fitted.method == "nonnegative":
         return as_proba(task, fitted.scale * _weighted(weights_K, scores))
-    return _stacked(fitted, task, scores)
+    return _stacked(fitted, task, scores, table)
 
 
 def _weighted(weights_K: Floats, values_KNC: Floats) -> Floats:
@@ -109,9 +123,13 @@ def features(task: Task, scores_KNC: Floats) -> Floats:
     return np.asarray(scores_KNC - scores_KNC.mean(axis=2, keepdims=True))
 
 
-def _stacked(fitted: Combination, task: Task, scores_KNC: Floats) -> Floats:
+def _stacked(fitted: Combination, task: Task, scores_KNC: Floats, table: TableColumns | None) -> Floats:
     features_KND = features(task, scores_KNC)
     coefficients, intercepts = np.asarray(fitted.coefficients), np.asarray(fitted.intercepts)
+    if fitted.columns is not None:
+        assert table is not None
+        own_NW = encoded(fitted.columns.fitted, table)
+        intercepts = intercepts + own_NW @ np.asarray(fitted.columns.coefficients).T  # (N, outputs) from here
     if task.several_labels:
         return as_proba(task, np.einsum("lk,knl->nl", coefficients[:, :, 0], features_KND) + intercepts)
     logits = np.einsum("ckd,knd->nc", coefficients, features_KND) + intercepts

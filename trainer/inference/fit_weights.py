@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import ConfigError, did_you_mean
 from trainer.inference.combine import Combination, Curve, features
+from trainer.inference.level_two import FittedColumns, RowColumns, encoded, fit_columns
 from trainer.inference.log_scores import as_proba, row_losses
 from trainer.metrics.find import metric_named
 from trainer.metrics.scores import better
@@ -38,6 +39,7 @@ class Rows:
         proba_KMC: of each run.
         scores_KMC: the same as ``log_scores``.
         unit_M: number of the row, or of its group: what a bootstrap draws.
+        columns: of the rows themselves, for ``stack``; or None.
     """
 
     task: Task
@@ -45,11 +47,13 @@ class Rows:
     proba_KMC: Floats
     scores_KMC: Floats
     unit_M: NDArray[np.int64]
+    columns: RowColumns | None = None
 
     def only(self, rows_M: NDArray[np.bool_]) -> "Rows":
         """Return some of them."""
         proba, scores = self.proba_KMC[:, rows_M], self.scores_KMC[:, rows_M]
-        return Rows(self.task, self.target[rows_M], proba, scores, self.unit_M[rows_M])
+        columns = None if self.columns is None else self.columns.only(rows_M)
+        return Rows(self.task, self.target[rows_M], proba, scores, self.unit_M[rows_M], columns)
 
 
 def fit(method: str, rows: Rows, metric: str, seed: int = 0) -> Combination:
@@ -64,14 +68,16 @@ def fit(method: str, rows: Rows, metric: str, seed: int = 0) -> Combination:
     return METHODS[method](rows, metric, seed)
 
 
-def require_method(method: str, task: Task) -> None:
-    """Refuse a method that is not known, or not for the task.
+def require_method(method: str, task: Task, *, features: bool = False) -> None:
+    """Refuse a method that is not known, or not for the task, or does not take columns of the rows.
 
     Raises:
         ConfigError: names those there are.
     """
     if method not in METHODS:
         raise ConfigError(f"--method {method}: no such method{did_you_mean(method, list(METHODS))}")
+    if features and method != "stack":
+        raise ConfigError(f"--features are for --method stack: --method {method} weighs the runs alone")
     if method == "stack" and not task.has_classes:
         raise ConfigError("--method stack is a logistic regression, for classes: numbers have --method nonnegative")
 
@@ -202,22 +208,39 @@ def _least_log_loss(rows: Rows) -> Floats:
 
 
 def _fit_stack(rows: Rows, metric: str, seed: int) -> Combination:
-    """Fit a logistic regression (L2, C = 1, standardised) on what the runs say (Wolpert 1992; Ting, Witten 1999)."""
+    """Fit a logistic regression (L2, C = 1, standardised) on what the runs say (Wolpert 1992; Ting, Witten 1999).
+
+    Columns of the rows themselves stand beside it where they are given.
+    """
     features_KMD = features(rows.task, rows.scores_KMC)
-    n_runs, _, n_features = features_KMD.shape
+    n_runs, n_rows, n_features = features_KMD.shape
+    fitted = None if rows.columns is None else fit_columns(rows.columns.table)
+    own_MW = np.empty((n_rows, 0)) if rows.columns is None or fitted is None else encoded(fitted, rows.columns.table)
     if rows.task.several_labels:
-        fits = [_logistic(features_KMD[:, :, i].T, rows.target[:, i], 2) for i in range(n_features)]
+        fits = [
+            _logistic(np.hstack([features_KMD[:, :, i].T, own_MW]), rows.target[:, i], 2) for i in range(n_features)
+        ]
         shape = (n_features, n_runs, 1)
     else:
-        table_MF = np.moveaxis(features_KMD, 0, 1).reshape(len(rows.target), -1)
-        fits = [_logistic(table_MF, rows.target, rows.scores_KMC.shape[2])]
+        table_MF = np.moveaxis(features_KMD, 0, 1).reshape(n_rows, -1)
+        fits = [_logistic(np.hstack([table_MF, own_MW]), rows.target, rows.scores_KMC.shape[2])]
         shape = (-1, n_runs, n_features)
-    coefficients = np.concatenate([one for one, _ in fits]).reshape(shape)
+    found_CF = np.concatenate([one for one, _ in fits])
+    coefficients, own_CW = found_CF[:, : shape[1] * shape[2]].reshape(shape), found_CF[:, shape[1] * shape[2] :]
     intercepts = np.concatenate([one for _, one in fits])
     size_K = np.abs(coefficients).sum(axis=(0, 2))
     shares = size_K / size_K.sum() if size_K.sum() > 0 else np.full(n_runs, 1 / n_runs)
     nested = tuple(tuple(map(tuple, one)) for one in coefficients.tolist())
-    return Combination("stack", tuple(shares.tolist()), coefficients=nested, intercepts=tuple(intercepts.tolist()))
+    columns = None
+    if rows.columns is not None and fitted is not None:
+        columns = FittedColumns(rows.columns.member, fitted, tuple(map(tuple, own_CW.tolist())))
+    return Combination(
+        "stack",
+        tuple(shares.tolist()),
+        coefficients=nested,
+        intercepts=tuple(intercepts.tolist()),
+        columns=columns,
+    )
 
 
 def _logistic(table_MF: Floats, target_M: NDArray[np.int64], n_classes: int) -> tuple[Floats, Floats]:

@@ -31,8 +31,7 @@ from trainer.inference.permuted_columns import (
     table_of,
 )
 from trainer.inference.predictor import Predictor
-from trainer.inference.trained import TrainedRun, open_trained, threads_of, wanted_folds
-from trainer.inference.verify import samples_of
+from trainer.inference.trained import TrainedRun, open_trained, samples_of, threads_of, wanted_folds
 from trainer.metrics.find import metric_named, name_problem
 from trainer.metrics.scores import score
 from trainer.report.formatting import folds_named

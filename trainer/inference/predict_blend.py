@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.samples import DataSpec
+from trainer.data.samples import DataSpec, TableColumns
 from trainer.errors import CheckpointError, DataError
 from trainer.inference.apply_decision import with_decision
 from trainer.inference.average import PROBA, Averaged, averaged, entropy
@@ -18,6 +18,7 @@ from trainer.inference.combine import combine
 from trainer.inference.decision import decision_for
 from trainer.inference.drift import Watched, united, watch
 from trainer.inference.drift_report import require_page
+from trainer.inference.level_two import chosen, joined, only_rows
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.output import output_file, refuse_same, result_table
 from trainer.inference.predict import Outcome, Seen, Track, adversarial_line, all_labels, all_rows, outputs_of, told
@@ -75,6 +76,7 @@ class _Predicted:
     numbered: bool
     watched: tuple[Watched, ...]
     told: tuple[str, ...]  # by a classifier that tells the rows from training rows
+    table: TableColumns | None = None  # the columns that the blend sees itself
 
 
 @dataclass(frozen=True)
@@ -173,8 +175,16 @@ def blend_rows(opened: OpenBlend, data: Any, asked: Asked, track: Track = lambda
     """Return what a blend says of rows: what its runs do, whose rows must be the same, put together."""
     saved, copy = opened.saved, opened.copy
     of_others = replace(asked, adversarial=False)  # a classifier looks at the rows as the first run reads them
+    own = saved.combination.columns
     members = [
-        _predicted(member, saved.members[number], data, of_others if number else asked, track)
+        _predicted(
+            member,
+            saved.members[number],
+            data,
+            of_others if number else asked,
+            track,
+            own.names if own is not None and own.member == number else (),
+        )
         for number, member in enumerate(opened.members)
     ]
     first = members[0]
@@ -186,7 +196,9 @@ def blend_rows(opened: OpenBlend, data: Any, asked: Asked, track: Track = lambda
     proba_KNC = np.stack([member.proba_NC for member in members])
     readable_N = np.asarray(np.isfinite(proba_KNC).all(axis=(0, 2)))
     proba_KNC = proba_KNC[:, readable_N]
-    proba_NC = combine(saved.combination, copy.task, proba_KNC)
+    table = None if own is None else members[own.member].table
+    table = None if table is None else only_rows(table, readable_N)
+    proba_NC = combine(saved.combination, copy.task, proba_KNC, table=table)
     spread_N = proba_KNC.std(axis=0).max(axis=1)
     found = Averaged(proba_NC, spread_N, entropy(proba_NC, copy.task) if copy.task.has_classes else None)
     spec = DataSpec(copy.directory.name, copy.task, tuple(copy.facts["classes"]), reading=first.spec.reading)
@@ -204,7 +216,12 @@ def _require_same_runs(directory: Path, saved: SavedBlend) -> None:
 
 
 def _predicted(
-    member: Callable[[], Predictor] | OpenBlend, place: Path, data: Any, asked: Asked, track: Track
+    member: Callable[[], Predictor] | OpenBlend,
+    place: Path,
+    data: Any,
+    asked: Asked,
+    track: Track,
+    columns: Sequence[str],
 ) -> _Predicted:
     if isinstance(member, OpenBlend):
         blended = blend_rows(member, data, asked, track)
@@ -215,10 +232,13 @@ def _predicted(
     spec, seen = predictor.run.spec, Seen()
     ids, probas = list[NDArray[np.str_]](), list[Floats]()
     targets, known = list[Target](), list[NDArray[np.bool_]]()
+    tables = list[TableColumns]()
     for block in track(rows.blocks(), f"predicting with {place.name}", rows.n_blocks):
         interrupts.check()
         outputs = outputs_of(predictor, block)
         seen.count(predictor, block)
+        if columns:
+            tables.append(chosen(block.inputs, columns))
         ids.append(block.ids_B.astype(np.str_))
         probas.append(all_rows(averaged(predictor.models, outputs, PROBA, spec.task), block.readable_B))
         if block.labels is not None:
@@ -228,7 +248,8 @@ def _predicted(
     lines = (adversarial_line(predictor, watched),) if asked.adversarial else ()
     notes = (*predictor.run.notes, *rows.notes(), *seen.notes())
     ids_N, proba_NC = np.concatenate(ids), np.concatenate(probas)
-    return _Predicted(ids_N, proba_NC, labels, spec, notes, rows.numbered, (watched,), lines)
+    table = joined(tables) if tables else None
+    return _Predicted(ids_N, proba_NC, labels, spec, notes, rows.numbered, (watched,), lines, table)
 
 
 def _outcome(

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.errors import FoldwiseError, first_line_of
-from trainer.inference.trained import open_trained
-from trainer.inference.verify import samples_of
+from trainer.inference.trained import open_trained, samples_of
 from trainer.run.page_facts import PageRequest
 from trainer.store.own_files import is_blend
 

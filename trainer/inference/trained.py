@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from trainer.config.build import PARTS, resolve_target
@@ -14,17 +15,19 @@ from trainer.config.grid import is_nested
 from trainer.config.plugins import find_here
 from trainer.config.saved import read_config
 from trainer.config.schema import RunConfig
-from trainer.data.samples import DataSpec
+from trainer.data.samples import DataSpec, Samples
+from trainer.data.sources.in_memory import Given
 from trainer.engine.precision.opt_levels import resolve_opt_level, show
-from trainer.errors import CheckpointError, ConfigError
+from trainer.errors import CheckpointError, ConfigError, DataError
 from trainer.folds.plan import FoldPlan
 from trainer.run.copies import RunCopy, open_copy
 from trainer.run.experiment import Recipe
 from trainer.run.missing import missing_folds, missing_message
-from trainer.run.prepare import make_candidates, make_recipe
+from trainer.run.prepare import data_section, load_data, make_candidates, make_recipe
 from trainer.store.fold_files import ALL
 from trainer.store.identity import deciding_keys, describe_differences
 from trainer.store.own_files import BLEND, PRETRAINED
+from trainer.store.run_files import read_run_rows
 from trainer.system.files import unsealed
 from trainer.system.folders import is_there, read_file
 
@@ -221,3 +224,20 @@ def _device(wanted: str, *, given: bool) -> tuple[torch.device, tuple[str, ...]]
 
 def _key(values: Mapping[str, Any]) -> str:
     return json.dumps(values, sort_keys=True)
+
+
+def samples_of(run: TrainedRun, given: Given | None, places: dict[str, str]) -> Samples:
+    """Return the rows of the run, read as they were.
+
+    Raises:
+        DataError: there are others.
+    """
+    section = {**data_section(run.config), **places}
+    samples, spec = load_data(section, run.config.plugins) if given is None else given
+    ids_N, target, _ = read_run_rows(run.directory, run.spec.task)
+    if len(samples) != len(ids_N) or (samples.ids_N != ids_N).any() or not np.array_equal(samples.target, target):
+        raise DataError(
+            f"{run.directory}: the rows are not those it was trained on: {len(samples)} here ({spec.name}), "
+            f"{len(ids_N)} in rows.parquet, or others\nname the data it was trained on: --data PATH"
+        )
+    return samples

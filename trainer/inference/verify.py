@@ -9,28 +9,25 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from trainer.data.samples import Samples
 from trainer.data.sources.in_memory import Given
-from trainer.errors import CheckpointError, ConfigError, DataError, shown
+from trainer.errors import CheckpointError, ConfigError, shown
 from trainer.inference.fold_check import TOLERANCE, FoldCheck, compared
 from trainer.inference.fold_model import load_fold_model
 from trainer.inference.predictor import Predictor
-from trainer.inference.trained import TrainedRun, open_trained, threads_of, wanted_folds
+from trainer.inference.trained import TrainedRun, open_trained, samples_of, threads_of, wanted_folds
 from trainer.inference.verify_blend import verify_blend
 from trainer.report.formatting import folds_named
 from trainer.results import OutOfFold
 from trainer.run.identify import deciding_rows, sha256_of
-from trainer.run.prepare import data_section, load_data
 from trainer.run.source_hash import code, versions
 from trainer.store.fold_files import fold_directory, load_fold
 from trainer.store.identity import describe_differences
 from trainer.store.own_files import BLEND
 from trainer.store.result_files import read_oof
-from trainer.store.run_files import read_run_rows
 from trainer.system.folders import is_there
 
 AT_A_TIME = 8  # folds whose models are in memory together
@@ -80,23 +77,6 @@ def verify(
         checks = [check for part in at_work for check in _checks(run, part, samples, kept)]
     _require_equal(run, checks, samples, tolerance)
     return checks
-
-
-def samples_of(run: TrainedRun, given: Given | None, places: dict[str, str]) -> Samples:
-    """Return the rows of the run, read as they were.
-
-    Raises:
-        DataError: there are others.
-    """
-    section = {**data_section(run.config), **places}
-    samples, spec = load_data(section, run.config.plugins) if given is None else given
-    ids_N, target, _ = read_run_rows(run.directory, run.spec.task)
-    if len(samples) != len(ids_N) or (samples.ids_N != ids_N).any() or not np.array_equal(samples.target, target):
-        raise DataError(
-            f"{run.directory}: the rows are not those it was trained on: {len(samples)} here ({spec.name}), "
-            f"{len(ids_N)} in rows.parquet, or others\nname the data it was trained on: --data PATH"
-        )
-    return samples
 
 
 def _require_equal(run: TrainedRun, checks: Sequence[FoldCheck], samples: Samples, tolerance: float) -> None:

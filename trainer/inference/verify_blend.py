@@ -6,6 +6,7 @@ from trainer.errors import CheckpointError
 from trainer.inference.blend import make_blend
 from trainer.inference.blend_run import SavedBlend, read_blend
 from trainer.inference.fold_check import TOLERANCE, FoldCheck, compared
+from trainer.inference.level_two import read_columns
 from trainer.inference.members import members_sha256, read_members
 from trainer.metrics.find import load_metric
 from trainer.store.fold_files import fold_directory, load_fold
@@ -23,7 +24,9 @@ def verify_blend(directory: Path, *, plugins: tuple[str, ...] = (), tolerance: f
     _require_same_runs(directory, saved, members_sha256(members))
     for name in members.first.run.facts["metrics"]:
         load_metric(name, plugins)
-    again = make_blend(members, saved.combination.method, saved.metric, seed=saved.seed)
+    own = saved.combination.columns
+    columns = None if own is None else read_columns(members, own.names, plugins)
+    again = make_blend(members, saved.combination.method, saved.metric, seed=saved.seed, columns=columns)
     checks = list[FoldCheck]()
     first = members.first
     unit = 1.0 if first.task.has_classes else float(first.target.std()) or 1.0

@@ -28,7 +28,8 @@ from trainer.inference.export.wanted import ALL, SOUP
 from trainer.inference.fold_check import FoldCheck, compared
 from trainer.inference.predict_blend import Models, open_blend
 from trainer.inference.predictor import Predictor, open_predictor
-from trainer.inference.verify import kept_oof, kept_proba, samples_of
+from trainer.inference.trained import samples_of
+from trainer.inference.verify import kept_oof, kept_proba
 from trainer.report.formatting import folds_named
 from trainer.results import OutOfFold
 from trainer.store.fold_files import fold_directory, load_fold

@@ -20,8 +20,7 @@ from trainer.evidence.not_defined import NotDefined
 from trainer.evidence.slices import MOST_IMAGES, Slice, compare_slices, slices_of
 from trainer.inference.held_out import Floats, HeldOut, read_held_out
 from trainer.inference.log_scores import SMALLEST
-from trainer.inference.trained import open_trained
-from trainer.inference.verify import samples_of
+from trainer.inference.trained import open_trained, samples_of
 from trainer.store.own_files import is_blend
 
 ORDERS = {

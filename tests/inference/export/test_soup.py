@@ -8,7 +8,7 @@ from trainer.errors import CheckpointError, ConfigError
 from trainer.inference.export.soup import souped
 from trainer.inference.export.write import export_run
 from trainer.inference.predictor import open_predictor
-from trainer.inference.verify import samples_of
+from trainer.inference.trained import samples_of
 from trainer.inference.verify_export import verify_export
 
 

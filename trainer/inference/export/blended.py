@@ -25,7 +25,7 @@ from trainer.inference.export.wanted import ENSEMBLE, HF, checked_request
 from trainer.inference.export.write import export_run, new_folder, write_steps
 from trainer.inference.predict_blend import Models, OpenBlend, open_blend
 from trainer.inference.predictor import open_predictor
-from trainer.inference.verify import samples_of
+from trainer.inference.trained import samples_of
 from trainer.store.own_files import is_blend
 from trainer.store.run_files import read_run_rows
 
@@ -82,6 +82,11 @@ def export(
 
 def _export_blend(directory: Path, output: Path, asked: Asked) -> Compared:
     opened = open_blend(directory, Models("cpu", plugins=asked.plugins))
+    if opened.saved.combination.columns is not None:
+        raise ConfigError(
+            f"{directory} sees columns of the rows beside its runs (--features), which a folder does not\n"
+            "use foldwise predict, or export a blend without them"
+        )
     with new_folder(output) as folder:
         names = [f"{place}_{member.name}" for place, member in enumerate(opened.saved.members)]
         found = {

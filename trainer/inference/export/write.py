@@ -29,7 +29,7 @@ from trainer.inference.export.steps.predict_file import PASS_ROWS, model_of
 from trainer.inference.export.wanted import HF, ONNX, SOUP, TORCH, checked_request
 from trainer.inference.export.weight_file import write_weights
 from trainer.inference.predictor import Predictor, open_predictor
-from trainer.inference.verify import samples_of
+from trainer.inference.trained import samples_of
 from trainer.system.files import storage_error
 from trainer.tasks import Target
 
