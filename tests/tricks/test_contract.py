@@ -61,7 +61,7 @@ def test_a_trick_changes_what_is_trained_and_never_finds_nothing_silently(name):
         assert any(not one.equal(other) for one, other in pairs)
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in ("swa", "label_noise")])
+@pytest.mark.parametrize("name", [name for name in FILES if name not in ("swa", "label_noise", "hard_examples")])
 def test_a_model_without_anything_to_work_on_is_refused(name):
     with pytest.raises(ConfigError) as refused:
         trick_class(FILES[name])().attach(setting(nn.Identity()))

@@ -17,7 +17,16 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainer.data.loading.batches import Batch
 from trainer.engine.ema import copy_into
-from trainer.engine.loops import Learner, Totals, logits_of, normaliser_of, summed_loss, take_in, total_weight
+from trainer.engine.loops import (
+    Learner,
+    Totals,
+    logits_of,
+    normaliser_of,
+    row_losses,
+    summed_loss,
+    take_in,
+    total_weight,
+)
 from trainer.engine.moves import Moves
 from trainer.engine.precision.precision import HALF_TYPES, Precision, RefuseProbabilities
 from trainer.errors import ConfigError
@@ -43,6 +52,10 @@ class RowsOfBatch:
     def loss(self, logits: Tensor) -> Tensor:
         """Return the sum over the rows of sample weight x loss."""
         return summed_loss(self.learner.loss, logits, self.batch)
+
+    def row_losses(self, logits: Tensor) -> Tensor:
+        """Return sample weight x loss of each row (B,)."""
+        return row_losses(self.learner.loss, logits, self.batch)
 
 
 class WindowOfRows:

@@ -69,6 +69,10 @@ class Rows(Protocol):
         """Return the sum over the rows of sample weight x loss."""
         ...
 
+    def row_losses(self, logits: Tensor) -> Tensor:
+        """Return sample weight x loss of each row (B,)."""
+        ...
+
 
 class Window(Protocol):
     """The rows of one optimizer step, after the backward pass over them."""
