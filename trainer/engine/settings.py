@@ -48,6 +48,10 @@ class FitSettings:
         """Return the optimizer steps of one epoch over ``n_rows`` rows."""
         return math.ceil(math.ceil(n_rows / self.batch_size) / self.accumulate_steps)
 
+    def total_steps(self, n_rows: int) -> int:
+        """Return the optimizer steps of all epochs."""
+        return self.max_epochs * self.steps_per_epoch(n_rows)
+
 
 def fit_values(fit: FitConfig) -> dict[str, Any]:
     """Return what the ``fit`` section says that a candidate of nested cross validation may change."""

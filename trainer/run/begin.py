@@ -30,6 +30,7 @@ from trainer.run.resume import (
     wanted_folds,
 )
 from trainer.run.steps.audit import as_message, audit_start, pseudo_start
+from trainer.run.steps.average import average_notes
 from trainer.run.steps.drawn_classes import drawing_notes
 from trainer.run.steps.inner_folds import nested_start
 from trainer.run.steps.preflight import preflight_start
@@ -115,10 +116,12 @@ def begin(config: RunConfig, launch: Launch, given: Given | None = None) -> Begu
     fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))
     asked = config.runtime.threads or recorded_threads(run)
     choose_threads(experiment, fold, config.executor, threads=asked, parallel=config.cv.parallel)
+    settings = experiment.recipe.settings
     told = () if experiment.pseudo is None else experiment.pseudo.notes
     idle = [
         *told,
         *drawing_notes(config.sampler, experiment),
+        *average_notes(config.fit.ema_decay, settings.total_steps(len(fold.rows.train))),
         *idle_options(config, launch.command),
         *idle_here(config, fold),
         *batchnorm_notes(config, experiment, fold),

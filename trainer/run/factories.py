@@ -118,7 +118,7 @@ def fold_scheduler(recipe: Recipe, optimizer: Optimizer, n_train: int) -> LRSche
         ConfigError: torch refused its arguments, or they fit neither the fold's steps nor the optimizer's groups.
     """
     steps_per_epoch = recipe.settings.steps_per_epoch(n_train)
-    total_steps = recipe.settings.max_epochs * steps_per_epoch
+    total_steps = recipe.settings.total_steps(n_train)
     return make_scheduler(
         recipe.sections["scheduler"],
         optimizer,
