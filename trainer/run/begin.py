@@ -30,9 +30,9 @@ from trainer.run.resume import (
     wanted_folds,
 )
 from trainer.run.steps.audit import as_message, audit_start, pseudo_start
-from trainer.run.steps.average import average_notes
 from trainer.run.steps.drawn_classes import drawing_notes
 from trainer.run.steps.inner_folds import nested_start
+from trainer.run.steps.moving_average import average_notes
 from trainer.run.steps.preflight import preflight_start
 from trainer.run.steps.profile import profile_start
 from trainer.run.steps.selection import selection_start

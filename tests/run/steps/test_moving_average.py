@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trainer.engine.ema import WeightAverage
-from trainer.run.steps.average import average_notes
+from trainer.run.steps.moving_average import average_notes
 
 
 def share_of_the_first(decay: float, n_steps: int) -> float:
