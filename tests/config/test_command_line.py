@@ -32,7 +32,7 @@ TYPED = [
     (["run=my", "run", "of", "iris"], 'run=my run of iris: quote a value that has spaces: "run=my run of iris"'),
     (["=5"], "=5: has no key; options are KEY=VALUE"),
     (["seed = 1"], "seed = 1: options are KEY=VALUE without spaces: type seed=1"),
-    (["+loss.x ='a b' "], "+loss.x ='a b' : options are KEY=VALUE without spaces: type +loss.x='a b'"),
+    (["+loss.x ='a b' "], "+loss.x ='a b': options are KEY=VALUE without spaces: type +loss.x='a b'"),
     (["seed=1", ""], "an argument is empty: leave it out (a variable of the shell that is not set?)"),
     (["loss＝focal"], "loss＝focal: has signs of another keyboard; type loss=focal"),
     (["“loss=focal”"], "“loss=focal”: has signs of another keyboard; type loss=focal"),
