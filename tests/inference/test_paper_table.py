@@ -83,6 +83,6 @@ def test_one_run_is_a_table_too_and_what_cannot_be_is_refused(runs, tmp_path, ca
 
 def test_the_answer_speaks_chinese(runs, monkeypatch):
     monkeypatch.setenv("FOLDWISE_LANG", "zh")
-    assert answer(compare([runs[0], runs[2]])).startswith("strong 优于 weak_1：accuracy 0.")
+    assert answer(compare([runs[0], runs[2]])).startswith("strong 优于 weak_1：准确率 0.")
     assert "看不出 " in answer(compare(runs[:2]))
-    assert answer(compare(runs)).startswith("strong 得分最高（accuracy 0.")
+    assert answer(compare(runs)).startswith("strong 得分最高（准确率 0.")

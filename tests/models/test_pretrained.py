@@ -110,7 +110,8 @@ def test_with_the_network_allowed_it_is_asked_for_and_a_failure_is_told(cache, a
 
 
 @pytest.mark.parametrize("path", ["./models/bert", "/nowhere/bert", "a/b/c", "../bert", "bert base", "a--b"])
-def test_what_cannot_be_a_name_is_a_missing_file(cache, attempts, path):
+def test_what_cannot_be_a_name_is_a_missing_file(cache, attempts, path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # beside the repository there may be a folder of that name
     assert "no such file or directory" in refused(ConfigError, path, allow_network=True)
     assert attempts == []
 

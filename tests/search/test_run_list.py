@@ -146,7 +146,7 @@ def test_a_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path):
     assert page.count("</script>") == 1
     assert "<i>" not in page
     assert "&lt;b&gt;&amp;" in page
-    assert 'data-zh="等待: folds 0,1,2 not begun"' in page
+    assert 'data-zh="等待: 折 0,1,2 未开始"' in page
 
 
 def test_the_command_lists_writes_and_refuses(folder, capsys, tmp_path, monkeypatch):

@@ -32,9 +32,7 @@ from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
 from trainer.run.frozen_features import body_sha256, encode, why_not
 
 DENSE_BATCH = 2048  # rows of numbers that one forward pass takes: what it makes of them fits a cache
-TOKEN_BATCH = (
-    32  # texts for a transformer on a CPU, likewise; the fewer of like lengths go together, the less is padding
-)
+TOKEN_BATCH = 16  # texts for a transformer on a CPU, likewise; the fewer of like lengths together, the less is padding
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from trainer.inference.export.steps.row_blocks import blocks_of
 from trainer.inference.export.steps.texts import by_length, passes
 from trainer.inference.export.steps.writing import csv_file, header_of, rows_of
 
-PASS_ROWS = {"table": 1024, "words": 256, "tokens": 64, "images": 32}  # through the model at a time
+PASS_ROWS = {"table": 1024, "words": 256, "tokens": 8, "images": 32}  # through the model at a time
 BLEND = "blend"
 Said = tuple[list[str], list[bool], Any]
 
