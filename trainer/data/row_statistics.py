@@ -121,7 +121,7 @@ def most_rows(inputs: Inputs) -> int:
 def take(inputs: Inputs, rows: NDArray[np.int64]) -> TableColumns | Texts | Images | Arrays | None:
     """Return some rows in the order of ``rows``, or None where rows of this kind are not watched."""
     if isinstance(inputs, TableColumns):
-        return TableColumns(inputs.numeric_NF[rows], inputs.categorical_NK[rows], inputs.numeric, inputs.categorical)
+        return inputs.only(rows)
     places = rows.tolist()
     if isinstance(inputs, Texts):
         pairs = None if inputs.pairs is None else tuple(inputs.pairs[row] for row in places)

@@ -28,6 +28,10 @@ class TableColumns:
     numeric: tuple[str, ...]
     categorical: tuple[str, ...] = ()
 
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "TableColumns":
+        """Return these rows: row numbers, or (N,) whether each is kept."""
+        return TableColumns(self.numeric_NF[rows], self.categorical_NK[rows], self.numeric, self.categorical)
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -196,18 +200,12 @@ class Samples:
         names = [name for name in self.__dataclass_fields__ if name.endswith(("_N", "_NC"))]
         rows: dict[str, Any] = {name: getattr(self, name) for name in names}
         kept: dict[str, Any] = {name: None if value is None else value[kept_N] for name, value in rows.items()}
-        beside = None if self.beside is None else _table_only(self.beside, kept_N)
+        beside = None if self.beside is None else self.beside.only(kept_N)
         return Samples(inputs=_only(self.inputs, kept_N), target=self.target[kept_N], beside=beside, **kept)
 
 
-def _table_only(table: TableColumns, kept_N: NDArray[np.bool_]) -> TableColumns:
-    return TableColumns(table.numeric_NF[kept_N], table.categorical_NK[kept_N], table.numeric, table.categorical)
-
-
 def _only(inputs: Inputs, kept_N: NDArray[np.bool_]) -> Inputs:
-    if isinstance(inputs, TableColumns):
-        return _table_only(inputs, kept_N)
-    if isinstance(inputs, SparseColumns):
+    if isinstance(inputs, TableColumns | SparseColumns):
         return inputs.only(kept_N)
     if isinstance(inputs, Texts):
         pairs = None if inputs.pairs is None else tuple(compress(inputs.pairs, kept_N))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.row_measures import NUMBER, measure_rows
-from trainer.data.samples import Images, Inputs, SparseColumns, TableColumns, Texts, count_rows
+from trainer.data.samples import Images, Inputs, TableColumns, Texts, count_rows
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -63,7 +63,7 @@ def slices_of(inputs: Inputs, group_N: NDArray[np.str_] | None = None) -> Iterat
         inputs: the rows.
         group_N: name of the group of each row, or None.
     """
-    if isinstance(inputs, TableColumns) and not isinstance(inputs, SparseColumns):
+    if isinstance(inputs, TableColumns):
         for name, values_N in zip(inputs.numeric, inputs.numeric_NF.T, strict=True):
             yield from _by_number(name, values_N)
         for name, words_N in zip(inputs.categorical, inputs.categorical_NK.T, strict=True):

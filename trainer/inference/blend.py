@@ -42,7 +42,6 @@ class Blend:
         folds: those predictions.
         in_sample: the metric of ``fitted`` on the rows it was fitted on.
         seed: of the bags.
-        columns: of the rows themselves, that stacking saw; or None.
     """
 
     members: Members
@@ -52,7 +51,6 @@ class Blend:
     folds: tuple[FoldResult, ...]
     in_sample: float
     seed: int = 0
-    columns: RowColumns | None = None
 
     def facts(self, out: Path) -> dict[str, Any]:
         """Return what blend.json says: the runs, by path from the blend, and what was fitted."""
@@ -108,7 +106,7 @@ def make_blend(
         by_fold.append(fit(method, rows.only(other_M), leading, seed) if other_M.any() else fitted)
         folds.append(_predicted(members, leading, number, np.flatnonzero(held_out_N), by_fold[-1], columns))
     in_sample = _in_sample(members, fitted, leading, columns)
-    return Blend(members, leading, fitted, tuple(by_fold), tuple(folds), in_sample, seed, columns)
+    return Blend(members, leading, fitted, tuple(by_fold), tuple(folds), in_sample, seed)
 
 
 def _require_others(method: str, there_are: bool) -> None:

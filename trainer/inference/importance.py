@@ -27,7 +27,6 @@ from trainer.inference.permuted_columns import (
     clustered,
     constant_columns,
     permuted,
-    rows_of,
     table_of,
 )
 from trainer.inference.predictor import Predictor
@@ -215,7 +214,7 @@ def _fold_rows(run: TrainedRun, number: int, table: Table, target: NDArray[Any],
     if 0 < wanted.rows < len(rows):
         rows = np.sort(np.random.default_rng([wanted.seed, number]).choice(rows, wanted.rows, replace=False))
     predictor = Predictor(run, (load_fold_model(run, number),))
-    return FoldRows(number, lambda table: predictor.predict(table)[0].proba, rows_of(table, rows), target[rows])
+    return FoldRows(number, lambda table: predictor.predict(table)[0].proba, table.only(rows), target[rows])
 
 
 def order_of(part: FoldRows, seed: int, draw: int) -> NDArray[np.int64]:

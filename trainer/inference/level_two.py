@@ -38,7 +38,7 @@ class RowColumns:
 
     def only(self, rows_M: NDArray[Any]) -> "RowColumns":
         """Return some of the rows, by number or by mask."""
-        return replace(self, table=only_rows(self.table, rows_M))
+        return replace(self, table=self.table.only(rows_M))
 
 
 @dataclass(frozen=True)
@@ -129,11 +129,6 @@ def _require_few_words(table: TableColumns) -> None:
                 f"--features {name}: {n_words} categories, each with a weight of its own, are too many (at most "
                 f"{MOST_WORDS}): name other columns"
             )
-
-
-def only_rows(table: TableColumns, rows_M: NDArray[Any]) -> TableColumns:
-    """Return some rows, by number or by mask."""
-    return replace(table, numeric_NF=table.numeric_NF[rows_M], categorical_NK=table.categorical_NK[rows_M])
 
 
 def joined(tables: Sequence[TableColumns]) -> TableColumns:

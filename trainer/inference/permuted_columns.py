@@ -70,13 +70,6 @@ def _said(value: str | None) -> str:
     return "no value in any row" if value is None else f"{value} in every row"
 
 
-def rows_of(table: Table, rows: NDArray[np.int64]) -> Table:
-    """Return these rows."""
-    if isinstance(table, SparseColumns):
-        return table.only(rows)
-    return TableColumns(table.numeric_NF[rows], table.categorical_NK[rows], table.numeric, table.categorical)
-
-
 def permuted(table: Table, names: Sequence[str], order_N: NDArray[np.int64]) -> Table:
     """Return the rows with these columns taken from other rows, all of them from the same one.
 

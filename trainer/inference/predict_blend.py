@@ -18,7 +18,7 @@ from trainer.inference.combine import combine
 from trainer.inference.decision import decision_for
 from trainer.inference.drift import Watched, united, watch
 from trainer.inference.drift_report import require_page
-from trainer.inference.level_two import chosen, joined, only_rows
+from trainer.inference.level_two import chosen, joined
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.output import output_file, refuse_same, result_table
 from trainer.inference.predict import Outcome, Seen, Track, adversarial_line, all_labels, all_rows, outputs_of, told
@@ -197,7 +197,7 @@ def blend_rows(opened: OpenBlend, data: Any, asked: Asked, track: Track = lambda
     readable_N = np.asarray(np.isfinite(proba_KNC).all(axis=(0, 2)))
     proba_KNC = proba_KNC[:, readable_N]
     table = None if own is None else members[own.member].table
-    table = None if table is None else only_rows(table, readable_N)
+    table = None if table is None else table.only(readable_N)
     proba_NC = combine(saved.combination, copy.task, proba_KNC, table=table)
     spread_N = proba_KNC.std(axis=0).max(axis=1)
     found = Averaged(proba_NC, spread_N, entropy(proba_NC, copy.task) if copy.task.has_classes else None)

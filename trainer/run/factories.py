@@ -103,7 +103,7 @@ def make_tricks(recipe: Recipe, spec: DataSpec, fold: Fold, model: nn.Module, n_
         n_outputs=n_outputs,
         n_classes=len(spec.classes),
         steps_per_epoch=steps_per_epoch,
-        total_steps=recipe.settings.max_epochs * steps_per_epoch,
+        total_steps=recipe.settings.total_steps(len(fold.rows.train)),
         pretrained=recipe.start is not None or bool(getattr(model, "loaded", "")),
     )
     for trick in tricks.named.values():

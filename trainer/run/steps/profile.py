@@ -134,7 +134,7 @@ def batches_per_fold(experiment: Experiment, rows: FoldRows, n_views: int = 1) -
     monitored = 0 if rows.monitor is None else settings.max_epochs * math.ceil(len(rows.monitor) / size)
     inner_training, inner_evaluation = inner_batches(experiment, rows) if experiment.candidates else (0, 0)
     return {
-        "train_batches_per_fold": settings.max_epochs * settings.steps_per_epoch(len(rows.train)) + inner_training,
+        "train_batches_per_fold": settings.total_steps(len(rows.train)) + inner_training,
         "eval_batches_per_fold": monitored + n_views * math.ceil(len(rows.held_out) / size) + inner_evaluation,
     }
 
@@ -146,7 +146,7 @@ def inner_batches(experiment: Experiment, rows: FoldRows) -> tuple[int, int]:
         assert part.monitor is not None
         for candidate in experiment.candidates:
             settings = candidate.recipe.settings
-            steps += settings.max_epochs * settings.steps_per_epoch(len(part.train))
+            steps += settings.total_steps(len(part.train))
             size = settings.batch_size * EVALUATION_BATCHES
             evaluations += settings.max_epochs * math.ceil(len(part.monitor) / size)
     return steps, evaluations
