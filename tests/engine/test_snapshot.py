@@ -102,12 +102,12 @@ def checkpointer(directory, kill_at=None, **changes):
     return kept
 
 
-def fit_small(learner, directory=None, select="last", kept=None, **changes):
+def fit_small(learner, directory=None, select="last", kept=None, data=None, **changes):
     chosen = settings(**{"batch_size": 4, "accumulate_steps": 2, **changes})
     if directory is not None:
         directory.mkdir(exist_ok=True)
         kept = checkpointer(directory)
-    return fit(learner, dataset(ROWS, seed=4), rows(select), chosen, SPEC, [], kept)
+    return fit(learner, data or dataset(ROWS, seed=4), rows(select), chosen, SPEC, [], kept)
 
 
 def timeless(epochs):

@@ -1,4 +1,4 @@
-"""Configurations that are killed and compared: levels of precision, models, selection, averages, schedules, workers."""
+"""Configurations killed and compared: precision, models, selection, averages, tricks, schedules, loader processes."""
 
 from tests.faults.harness import WHOLE
 
@@ -45,6 +45,21 @@ CASES = {
     ),
     "text O1 bf16, EMA": (*TEXT, "max_epochs=3", "batch_size=8", "amp=O1", "amp.dtype=bf16", "fit.ema_decay=0.9"),
     "text O2 fp16": (*TEXT, "max_epochs=3", "batch_size=8", "amp=O2", "amp.dtype=fp16"),
+    "text O0, FGM, R-Drop, SWA": (
+        *TEXT,
+        "max_epochs=4",
+        "batch_size=8",
+        "tricks=[fgm,rdrop,swa]",
+        "tricks.swa.start=0.25",
+    ),
+    "text O1 bf16, FreeLB, Lookahead, noise": (
+        *TEXT,
+        "max_epochs=3",
+        "batch_size=8",
+        "amp=O1",
+        "amp.dtype=bf16",
+        "tricks=[freelb,lookahead,gradient_noise]",
+    ),
     "streamed O0": (*STREAMED, "max_epochs=3", "batch_size=8", SMALL[0]),
     "streamed O0, 2 workers": (*STREAMED, "max_epochs=2", "batch_size=16", SMALL[0], "num_workers=2"),
 }

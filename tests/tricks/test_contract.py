@@ -8,8 +8,10 @@ import pytest
 import yaml
 from torch import nn
 
+from tests.engine.engine_cases import level
+from tests.engine.test_snapshot import ROWS, Killed, assert_same, checkpointer, fit_small
 from tests.places import REPOSITORY
-from tests.tricks.trick_cases import batch, setting, step, tricked, words
+from tests.tricks.trick_cases import batch, setting, step, tricked, word_rows, words
 from trainer.config.build import arguments
 from trainer.errors import ConfigError
 from trainer.tricks.contract import OPTIONAL
@@ -59,6 +61,25 @@ def test_a_trick_changes_what_is_trained_and_never_finds_nothing_silently(name):
     with it.evaluation_weights():
         pairs = list(zip(it.model.parameters(), plain.model.parameters(), strict=True))
         assert any(not one.equal(other) for one, other in pairs)
+
+
+@pytest.mark.parametrize("opt_level", ["O0", "O2"])
+@pytest.mark.parametrize("name", FILES)
+def test_a_fold_killed_after_a_save_ends_like_one_that_was_not(tmp_path, name, opt_level):
+    def begun():
+        options = arguments(FILES[name]) | ({"every_steps": 1} if name == "swa" else {})
+        trick = trick_class(FILES[name])(**options)
+        told = {"pretrained": True, "total_steps": 12}
+        return tricked(words(0.3), {"amp": level(opt_level), "lr": 0.05}, told, **{name: trick})
+
+    data = word_rows(ROWS)
+    straight = fit_small(begun(), data=data)
+    for kill_at in (5, 10):  # within the second epoch and the third
+        directory = tmp_path / str(kill_at)
+        directory.mkdir()
+        with pytest.raises(Killed):
+            fit_small(begun(), kept=checkpointer(directory, kill_at), data=data)
+        assert_same(fit_small(begun(), directory, data=data), straight)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name not in ("swa", "label_noise", "hard_examples")])

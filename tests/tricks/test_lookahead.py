@@ -1,11 +1,9 @@
-"""Lookahead, noise on gradients and labels: against their formulas, and resumed at any step."""
+"""Lookahead, noise on gradients and labels: against their formulas."""
 
 import pytest
 import torch
 
-from tests.engine.test_snapshot import Killed, assert_same, checkpointer, fit_small, fresh
 from tests.tricks.trick_cases import batch, gradients, in_float64, setting, step, tricked, words
-from trainer.engine.tricked import Tricks
 from trainer.errors import ConfigError
 from trainer.tasks import MULTILABEL
 from trainer.tricks.gradient_noise import GradientNoise
@@ -51,33 +49,6 @@ def test_labels_are_drawn_anew_by_their_chance():
     assert changed.inputs is rows.inputs
     with pytest.raises(ConfigError, match="a multilabel task"):
         trick.attach(setting(words(), task=MULTILABEL))
-
-
-MADE = {
-    "lookahead": lambda: Lookahead(steps=3),
-    "gradient_noise": GradientNoise,
-    "label_noise": lambda: LabelNoise(rate=0.5),
-}
-
-
-def with_trick(name, **options):
-    it = fresh(**options)
-    trick = MADE[name]()
-    trick.attach(setting(it.model, total_steps=12))
-    it.tricks = Tricks({name: trick})
-    it.tricks.bind(it.precision, it.model)
-    return it
-
-
-@pytest.mark.parametrize(("name", "opt_level"), [(name, "O0") for name in MADE] + [("lookahead", "O2")])
-def test_a_fold_killed_after_a_save_ends_like_one_that_was_not(tmp_path, name, opt_level):
-    straight = fit_small(with_trick(name, opt_level=opt_level))
-    for kill_at in (2, 5):
-        directory = tmp_path / str(kill_at)
-        directory.mkdir()
-        with pytest.raises(Killed):
-            fit_small(with_trick(name, opt_level=opt_level), kept=checkpointer(directory, kill_at))
-        assert_same(fit_small(with_trick(name, opt_level=opt_level), directory), straight)
 
 
 def test_a_fold_without_a_step_back_is_refused():

@@ -1,4 +1,4 @@
-"""SWA against torch's AveragedModel, and resumed at any step."""
+"""SWA against torch's AveragedModel."""
 
 import pytest
 import torch
@@ -6,9 +6,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from tests.engine.engine_cases import dataset, same_state, state_of
-from tests.engine.test_snapshot import Killed, assert_same, checkpointer, fit_small, fresh
 from tests.tricks.trick_cases import setting, step, tricked
-from trainer.engine.tricked import Tricks
 from trainer.errors import ConfigError
 from trainer.tricks.swa import SWA
 
@@ -46,26 +44,6 @@ def test_the_average_is_that_of_torch():
             if value.is_floating_point():
                 torch.testing.assert_close(value, reference.module.state_dict()[name], rtol=0, atol=1e-6)
     assert same_state(state_of(it.model), last)
-
-
-def with_swa(**options):
-    it = fresh(**options)
-    trick = SWA(start=0.25, every_steps=2)
-    trick.attach(setting(it.model, total_steps=12))
-    it.tricks = Tricks({"swa": trick})
-    it.average = it.tricks.bind(it.precision, it.model)
-    return it
-
-
-@pytest.mark.parametrize("opt_level", ["O0", "O2"])
-def test_a_fold_killed_after_any_save_ends_like_one_that_was_not(tmp_path, opt_level):
-    straight = fit_small(with_swa(opt_level=opt_level))
-    for kill_at in (2, 5, 6, 11):
-        directory = tmp_path / str(kill_at)
-        directory.mkdir()
-        with pytest.raises(Killed):
-            fit_small(with_swa(opt_level=opt_level), kept=checkpointer(directory, kill_at))
-        assert_same(fit_small(with_swa(opt_level=opt_level), directory), straight)
 
 
 def test_one_set_of_weights_is_no_average():

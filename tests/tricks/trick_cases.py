@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.engine.engine_cases import learner, totals
-from trainer.data.loading.batches import Batch
+from trainer.data.loading.batches import Batch, DenseRows, TrainingSet
 from trainer.engine.loops import train_step
 from trainer.engine.modes import training
 from trainer.engine.tricked import Tricks
@@ -67,6 +67,12 @@ def tricked(model, options=None, /, told=None, **tricks):
     it.tricks = Tricks(tricks)
     it.average = it.tricks.bind(it.precision, model) or it.average
     return it
+
+
+def word_rows(n_rows, seed=4):
+    """A training set for ``words``."""
+    rows = batch(n_rows, seed)
+    return TrainingSet(DenseRows(dict(rows.inputs)), rows.target, rows.weights_B)
 
 
 def step(it, *batches, clip_norm=None):
