@@ -56,6 +56,7 @@ COMMANDS = {
         ("foldwise", "split", "table.csv", "--label", "label", "--path", "run/folds.json"),
         looks_at=("folds.json", "rows.parquet"),
     ),
+    "look": Command(("foldwise", "look", "run/oof.parquet"), "done", looks_at=("oof.parquet",)),
     "start from its weights": Command(
         (*TRAIN, "run=new", "paths.runs=.", "init.path=run/fold_0/model.safetensors", "cv.fold=0"),
         looks_at=(*WEIGHTS, "fold_0/preprocess.json", "rows.parquet"),

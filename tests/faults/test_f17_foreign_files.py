@@ -3,7 +3,6 @@
 import contextlib
 import random
 import shutil
-import stat
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -100,10 +99,7 @@ def try_one(bench: Bench, command: Command, name: str, item: str, kind: str) -> 
         assert code in (0, 3, 4, 6), f"exit {code}\n{said}"
         assert not code or fingerprint(spoilt) == run_before, "the run was changed"
     elif kind in KINDS and (command.looks_at is None or item in command.looks_at):
-        of_a_user = (
-            command.line[1] == "split" and item == "folds.json" and stat.S_ISDIR((spoilt / item).lstat().st_mode)
-        )
-        assert code == (3 if of_a_user else 4), f"exit {code}\n{said}"  # --path takes a folder of fold_*.txt
+        assert code == 4, f"exit {code}\n{said}"
         assert fingerprint(spoilt) == run_before, "the run was changed"
     elif kind in KINDS:
         assert code == 0, said
@@ -157,6 +153,12 @@ def test_what_is_read_is_no_link_either(bench):
 def test_rows_that_are_missing_are_named_by_all_that_need_them(bench):
     for number, name in enumerate(("report", "verify", "inspect", "predict")):
         tried(bench, {**COMMANDS, **READERS}, number, (name, "rows.parquet", MISSING))
+
+
+def test_a_file_of_a_run_that_a_command_takes_through_an_option_is_no_link(bench):
+    tries = [(name, item, kind) for name, item in (("split", "folds.json"), ("look", "oof.parquet")) for kind in KINDS]
+    for number, one in enumerate(tries):
+        assert tried(bench, COMMANDS, number, one) == 4
 
 
 def test_what_may_not_be_replaced_is_named_with_its_step(bench, tmp_path):

@@ -15,6 +15,7 @@ from trainer.store.own_files import (
     read_given,
     require_no_links,
     require_own,
+    require_own_name,
     sweep_fold,
 )
 
@@ -91,8 +92,34 @@ def test_a_file_that_a_user_names_is_guarded_where_it_lies_in_a_run(tmp_path):
     link.symlink_to(outside)
     assert read_given(link) == b"theirs"  # no run: a user's own link
     (run / MARK).touch()
+    assert read_given(link) == b"theirs"  # nor is a folder with folds alone
+    (run / "manifest.json").touch()
     with pytest.raises(ForeignFileError, match=r"model\.pth is a symbolic link to"):
         read_given(link)
+
+
+def test_a_name_of_foldwises_own_in_a_run_bears_what_foldwise_writes(tmp_path):
+    outside, run = tmp_path / "outside", tmp_path / "run"
+    outside.mkdir()
+    (run / "fold_0").mkdir(parents=True)
+    (run / "folds.json").symlink_to(outside)
+    require_own_name(run / "folds.json")  # no run: a user's own link
+    (run / "manifest.json").touch()
+    for name in ("oof.parquet", "fold_1", "fold_0/model.pth", "plots"):
+        require_own_name(run / name)  # nothing is there
+        (run / name).symlink_to(outside)
+        with pytest.raises(ForeignFileError, match=f"{name} is a symbolic link to"):
+            require_own_name(run / name)
+    (run / "jobs").mkdir()
+    (run / "jobs/fold_0.log").mkdir()
+    (run / "folds.json").unlink()
+    (run / "folds.json").mkdir()
+    for name in ("folds.json", "jobs/fold_0.log"):
+        with pytest.raises(ForeignFileError, match="is a folder, where Foldwise keeps a file"):
+            require_own_name(run / name)
+    for name in ("mine", "fold_0/mine", "jobs/mine"):
+        (run / name).symlink_to(outside)
+        require_own_name(run / name)  # a user's own names
 
 
 def test_a_program_that_follows_links_is_given_no_run_with_one(tmp_path):

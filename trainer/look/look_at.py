@@ -12,6 +12,7 @@ from trainer.look.at_arrays import look_at_arrays
 from trainer.look.at_folder import is_one_table, look_at_folder, unread_files
 from trainer.look.at_images import holds_images, look_at_images, table_among
 from trainer.look.at_table import look_at_table
+from trainer.store.own_files import require_own_name
 from trainer.system.paths import ADDRESS
 
 
@@ -24,11 +25,13 @@ def look_at(path: str, n_rows: int | None = None) -> Look:
 
     Raises:
         DataError: there is nothing.
+        ForeignFileError: in a run, something else bears a name of Foldwise's own.
     """
     if ADDRESS.match(path):
         advice = f"download it first: curl -LO {shlex.quote(path)}"
         return Look(path, "an address: files on this machine are read", advice=advice)
     place = Path(path)
+    require_own_name(place)
     if not place.is_dir():
         check_is_file(place)
     is_table_folder = place.is_dir() and is_one_table(place)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from trainer.errors import CheckpointError, DataError, ForeignFileError
 from trainer.system.files import STALE_SECONDS, storage_error, sweep_partial, write_bytes
-from trainer.system.folders import PLAIN, is_there, opened, read_file, require_kind
+from trainer.system.folders import PLAIN, is_there, kind_at, opened, read_file, require_kind
 
 MARK = "folds.json"  # of a run; written last: a directory without it holds no run
+BESIDE_MARK = ("manifest.json", "rows.parquet")
 LOCK = "LOCK"
 ALL = "all"  # the fold that holds out nothing
 DONE = "DONE"  # the mark of a finished fold
@@ -128,7 +129,7 @@ def _delete_own(run: Path, *, keep: set[str]) -> None:
     for path in list(run.iterdir()):
         if path.name in keep:
             continue
-        if is_fold_folder(path.name) or path.name in FILES_OF:
+        if _is_own_folder(path.name):
             shutil.rmtree(path)
         elif is_run_file(path.name):
             path.unlink()
@@ -144,8 +145,7 @@ def require_own(run: Path) -> None:
     """
     try:
         for folder in _require_kinds(run, run, is_run_file):
-            is_own = is_fold_file if is_fold_folder(folder) else partial(_fits, FILES_OF[folder])
-            list(_require_kinds(run / folder, run, is_own))
+            list(_require_kinds(run / folder, run, _is_own_in(folder)))
     except (FileNotFoundError, NotADirectoryError):  # no run is there
         return
     except PermissionError as error:
@@ -154,12 +154,21 @@ def require_own(run: Path) -> None:
         raise storage_error(error, run, 0) from error
 
 
+def _is_own_folder(name: str) -> bool:
+    return is_fold_folder(name) or name in FILES_OF
+
+
+def _is_own_in(folder: str) -> Callable[[str], bool]:
+    """Return what says whether a file in a folder of Foldwise's own is its own too."""
+    return is_fold_file if is_fold_folder(folder) else partial(_fits, FILES_OF[folder])
+
+
 def _require_kinds(folder: Path, run: Path, is_own: Callable[[str], bool]) -> Iterator[str]:
     """Look at what bears a name of Foldwise's own; yield the folders in it to be looked at next."""
     found: list[str] = []
     with opened(folder, run) as descriptor, os.scandir(descriptor) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            within = folder == run and (is_fold_folder(entry.name) or entry.name in FILES_OF)
+            within = folder == run and _is_own_folder(entry.name)
             if within or is_own(entry.name):
                 require_kind(entry.stat(follow_symlinks=False).st_mode, folder / entry.name, folder=within)
                 found += [entry.name] if within else []
@@ -184,18 +193,42 @@ def require_no_links(directory: Path) -> None:
 
 
 def run_around(path: Path) -> Path | None:
-    """Return the run directory in which a file lies, by its name as given; None where it lies in none."""
+    """Return the run directory in which a file lies, by its name as given; None where it lies in none.
+
+    ``foldwise split`` writes a folds.json wherever it is asked to: a folder that holds no other file of a run is none,
+    and what lies in it may be links, as git-annex and caches make them.
+    """
     parents = Path(os.path.abspath(path)).parents  # noqa: PTH100 resolve() would follow the links
-    return next((folder for folder in parents[:2] if os.path.lexists(folder / MARK)), None)
+    return next((folder for folder in parents[:2] if _is_run(folder)), None)
+
+
+def _is_run(folder: Path) -> bool:
+    return os.path.lexists(folder / MARK) and any(os.path.lexists(folder / name) for name in BESIDE_MARK)
 
 
 def lies_in_run(path: Path) -> bool:
-    """Return whether a file would lie in a run directory, or in the folder of a fold.
+    """Return whether a file would lie in a run directory, or in the folder of a fold."""
+    return run_around(path) is not None
 
-    ``foldwise split`` writes a folds.json wherever it is asked to: a folder that holds no other file of a run is none.
+
+def require_own_name(path: Path) -> None:
+    """Refuse a file or folder that a user names where it bears a name of Foldwise's own in a run and is something else.
+
+    Raises:
+        ForeignFileError: it is a link, a folder in place of a file, ...; or lies behind a link.
     """
     run = run_around(path)
-    return run is not None and any(os.path.lexists(run / name) for name in ("manifest.json", "rows.parquet"))
+    if run is None:
+        return
+    within = Path(os.path.abspath(path)).relative_to(run)  # noqa: PTH100 see run_around
+    is_folder = _is_own_folder(within.parts[0])
+    if len(within.parts) == 2:
+        is_own = is_folder and _is_own_in(within.parts[0])(within.name)
+    else:
+        is_own = is_folder or is_run_file(within.name)
+    if is_own:
+        with suppress(FileNotFoundError), opened((run / within).parent, run) as folder:
+            require_kind(kind_at(within.name, folder), path, folder=is_folder and len(within.parts) == 1)
 
 
 def read_given(path: Path) -> bytes:

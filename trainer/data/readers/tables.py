@@ -14,6 +14,7 @@ from trainer.data.readers.find import endings, find_reader, is_format_of_folders
 from trainer.data.readers.table_checks import without_index
 from trainer.data.readers.unpacked import is_packed, unpacked
 from trainer.errors import DataError, did_you_mean, shown
+from trainer.store.own_files import require_own_name
 from trainer.system.paths import path_problem
 from trainer.wording.lists import first_few
 from trainer.wording.translations import _
@@ -75,9 +76,15 @@ def _check_openable(file: Path) -> None:
 
 
 def check_is_file(file: Path) -> None:
-    """Raise DataError where ``file`` is missing or a directory, naming what lies next to it."""
+    """Refuse what is no file.
+
+    Raises:
+        DataError: it is missing or a directory; names what lies next to it.
+        ForeignFileError: in a run, something else bears a name of Foldwise's own.
+    """
     if why := path_problem(str(file)):
         raise DataError(f"{shown(str(file))}: {why}")
+    require_own_name(file)
     if file.is_dir():
         inside = sorted(entry.name for entry in file.iterdir() if entry.suffix.lower() in endings() or is_packed(entry))
         raise DataError(_("{file} is a directory: name the file{listed}").format(file=file, listed=_listed(inside)))

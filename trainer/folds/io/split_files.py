@@ -26,7 +26,7 @@ from trainer.folds.io.split_npz import npz_bytes, read_npz
 from trainer.folds.io.split_openml import openml_text, read_openml
 from trainer.folds.plan import FoldPlan
 from trainer.folds.strategies.predefined import Predefined, from_cells
-from trainer.store.own_files import given_text, is_given, write_given
+from trainer.store.own_files import given_text, is_given, require_own_name, write_given
 from trainer.system.spreadsheets import defused_id
 from trainer.wording.translations import N_, _
 
@@ -53,6 +53,7 @@ def read_split(path: Path | str, ids_N: NDArray[np.str_]) -> Predefined:
         DataError: the file cannot be read or is of other data; names the row or id.
     """
     file = Path(path)
+    require_own_name(file)
     kind = _kind(file)
     finder = RowFinder(ids_N, str(file))
     if kind == "lists":
