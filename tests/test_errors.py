@@ -1,4 +1,4 @@
-from trainer.errors import MOST_CHARACTERS, ConfigError, as_foldwise_error, did_you_mean
+from trainer.errors import MOST_CHARACTERS, ConfigError, as_foldwise_error, did_you_mean, few_words_of
 
 
 def shown(error):
@@ -37,3 +37,9 @@ def test_two_letters_that_changed_places_are_the_likeliest_mistake():
     for known in (["table", "label"], ["label", "table"]):
         assert did_you_mean("lable", known) == ": did you mean 'label'?"
         assert did_you_mean("tabel", known) == ": did you mean 'table'?"
+
+
+def test_somebody_elses_error_is_quoted_in_a_line_whatever_it_holds():
+    assert few_words_of(RuntimeError("no\nframe #0: c10")) == "no"
+    assert few_words_of(MemoryError()) == "MemoryError"
+    assert len(few_words_of(ValueError("x" * 5000))) == MOST_CHARACTERS + 3

@@ -134,10 +134,8 @@ def as_foldwise_error(error: Exception) -> FoldwiseError:
     """Return the error itself, or any other as one line that names the place outside of installed packages."""
     if isinstance(error, FoldwiseError):
         return error
-    line = first_line_of(error)
-    said = line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..."
     wrapped = UnexpectedError(
-        f"{type(error).__name__}: {said}{_place(error)}\nFOLDWISE_TRACEBACK=1 shows the traceback"
+        f"{type(error).__name__}: {few_words_of(error)}{_place(error)}\nFOLDWISE_TRACEBACK=1 shows the traceback"
     )
     wrapped.__cause__ = error
     return wrapped
@@ -177,6 +175,15 @@ def first_line_of(error: Exception) -> str:
         return (str(error).splitlines() or [""])[0]
     except Exception:  # of a user's own
         return "(it has no words)"
+
+
+def few_words_of(error: Exception) -> str:
+    """Return the first line of somebody else's error, of a length that can be shown; its type where it has no words.
+
+    What torch raises in C++ has a line for each of its frames.
+    """
+    line = first_line_of(error) or type(error).__name__
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..."
 
 
 def did_you_mean(word: str, known: Sequence[str], say: Callable[[str], str] = str) -> str:

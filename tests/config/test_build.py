@@ -83,6 +83,13 @@ def test_constructor_errors_become_config_errors():
         construct("optimizer", {"_target_": "torch.optim.SGD", "lr": 0.1, "nesterov": True}, params=[])
 
 
+def test_what_torch_raises_in_cpp_is_told_without_its_frames():
+    with pytest.raises(ConfigError, match="refused its arguments: empty") as caught:
+        construct("model", {"_target_": "trainer.models.rnn.RNN", "hidden": 2**63 - 1}, n_outputs=2, vocab_size=9)
+    assert len(str(caught.value).splitlines()) == 1
+    assert "frame #0" in str(caught.value.__cause__)
+
+
 def test_a_model_for_other_data_is_refused_with_the_right_one():
     with pytest.raises(ConfigError, match="wants n_features, which this data does not have") as caught:
         construct("model", {"_target_": "trainer.models.mlp.MLP"}, n_outputs=2, vocab_size=9)

@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from trainer.config.bounds import LARGEST
 from trainer.config.keys import choices
 from trainer.config.value_types import describe, fits, is_storable
-from trainer.errors import ConfigError, FoldwiseError, did_you_mean, shown
+from trainer.errors import ConfigError, FoldwiseError, did_you_mean, few_words_of, shown
 from trainer.wording.translations import _
 
 Section = Mapping[str, Any]
@@ -101,7 +101,7 @@ def resolve_target(name: str, path: object, plugins: Sequence[str] = ()) -> Call
     try:
         module = import_module(module_name)
     except Exception as error:  # a module of the user's may raise anything
-        raise ConfigError(f"{name}._target_: cannot import {module_name}: {error}") from error
+        raise ConfigError(f"{name}._target_: cannot import {module_name}: {few_words_of(error)}") from error
     target = vars(module).get(attribute)
     if target is None:
         public = [key for key, value in vars(module).items() if inspect.isclass(value) or inspect.isfunction(value)]
@@ -140,7 +140,8 @@ def construct(name: str, section: Section, plugins: Sequence[str] = (), **offere
     except FoldwiseError:
         raise
     except Exception as error:  # a class of the user's may raise anything
-        reason = error if isinstance(error, (TypeError, ValueError, RuntimeError)) else repr(error)
+        kind = "" if isinstance(error, (TypeError, ValueError, RuntimeError)) else f"{type(error).__name__}: "
+        reason = f"{kind}{few_words_of(error)}"
         raise ConfigError(f"{name}: {section['_target_']} refused its arguments: {reason}") from error
 
 

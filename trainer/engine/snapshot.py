@@ -14,7 +14,7 @@ from trainer.engine.fit_state import FitState
 from trainer.engine.loops import Learner, Totals
 from trainer.engine.own_random import random_states, set_random_states
 from trainer.engine.sharded import all_like, like, whole
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, few_words_of
 from trainer.results import EpochRecord
 
 PLAIN = (bool, int, float, str, type(None))
@@ -78,7 +78,7 @@ def restore(state: Mapping[str, Any], learner: Learner, progress: FitState, *, a
         if learner.tricks is not None:
             learner.tricks.load_state_dict(state["tricks"] or {})
     except (RuntimeError, ValueError, KeyError) as error:
-        raise CheckpointError(f"the saved state does not fit this run: {str(error).splitlines()[0]}") from error
+        raise CheckpointError(f"the saved state does not fit this run: {few_words_of(error)}") from error
     _restore_progress(state["progress"], progress)
     set_random_states(state["random"], progress.totals.loss.device)
 

@@ -26,7 +26,7 @@ import torch
 
 from trainer.data.loading.workers import end_with_parent
 from trainer.engine.observer import Observer
-from trainer.errors import ConfigError, Interrupted, no_exit
+from trainer.errors import ConfigError, Interrupted, few_words_of, no_exit
 from trainer.executors.messages import SHOWN, TRACKERS, Sent, Work, called, failures
 from trainer.executors.stall import Activity
 from trainer.report.terminal import PrintLine
@@ -99,7 +99,7 @@ def starting(train: TrainFold, in_new_process: Begin | None = None) -> Iterator[
         try:
             return forker.call(partial(fork, n_workers))
         except Exception as error:  # the system refuses, or what is to be sent cannot be
-            raise ConfigError(f"cv.parallel={n_workers}: the processes cannot be started: {error}") from error
+            raise ConfigError(f"cv.parallel={n_workers}: the processes cannot be started: {few_words_of(error)}") from error
 
     was_frozen = gc.get_freeze_count() > 0
     if was_frozen:

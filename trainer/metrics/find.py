@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from trainer.errors import ConfigError, did_you_mean
+from trainer.errors import ConfigError, did_you_mean, few_words_of
 from trainer.metrics.contract import Metric
 from trainer.tasks import Task
 
@@ -119,7 +119,7 @@ def load_metric(name: str, plugins: Sequence[str] = ()) -> Metric:
         if _member(package, last) is None and find_spec(base) is not None:
             import_module(base)
     except Exception as error:  # a module of the user's may raise anything
-        raise ConfigError(f"cannot import {name}: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"cannot import {name}: {type(error).__name__}: {few_words_of(error)}") from error
     found = metric_or_none(name)
     if found is None and _without_number(base) is not None:
         raise ConfigError(_unknown(name, []))

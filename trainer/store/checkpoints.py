@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, few_words_of
 from trainer.system.files import remove, sealed, unsealed, write_bytes
 from trainer.system.folders import plain_files, read_file
 from trainer.wording.translations import N_
@@ -179,5 +179,5 @@ def _read(mark: Path) -> Loaded:
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a zip or pickle error; the bytes are what was written
-        raise CheckpointError(f"{path} cannot be read by this torch: {str(error).splitlines()[0][:120]}") from error
+        raise CheckpointError(f"{path} cannot be read by this torch: {few_words_of(error)}") from error
     return Loaded(position, state)
