@@ -203,6 +203,40 @@ WORDS["dots in all of them"] = labels(["<=50K.", ">50K."], ["<=50K.", ">50K."])
 WORDS["one number in two forms"] = labels(
     ["1", "2", "1.0"], ["1", "2", "1"], refused=("number form", "data.spellings=join"), mended=JOIN
 )
+for _name, (_one, _other) in {
+    "a thousand": ("1000", "1,000"),
+    "a thousand by a space": ("1000", "1 000"),
+    "a thousand by a narrow space": ("1000.0", "1\u202f000"),
+    "a thousand by an apostrophe": ("1'000", "1000"),
+    "a thousand by an underscore": ("1_000", "1000"),
+    "a million by points": ("1.000.000", "1000000"),
+    "a lakh": ("1,00,000", "100000"),
+    "a decimal comma": ("0.5", "0,5"),
+    "a decimal comma and points": ("1.234,50", "1234.5"),
+    "money": ("$5", "$5.00"),
+    "percent": ("50%", "50.0 %"),
+}.items():
+    WORDS[f"{_name}, label"] = labels(
+        [_one, "7", _other, _one],
+        [_one, "7", _one, _one],
+        formats=("tsv", "jsonl", "parquet"),
+        refused=("number form", "rows", "data.spellings=join"),
+        mended=JOIN,
+    )
+WORDS["numbers that are two"] = labels(["1,2", "12", "0,125", "125", "1,25"], ["1,2", "12", "0,125", "125", "1,25"])
+WORDS["money that is two"] = labels(["$5", "€5", "5%", "5"], ["$5", "€5", "5%", "5"])
+WORDS["groups with a comma between thousands"] = Case(
+    {"x": X, "g": spread(["1000", "1,000", "2"]), "label": TWO},
+    {"group": spread(["1000", "1000", "2"])},
+    {"group": "g"},
+    refused=("column 'g'", "number form"),
+    mended=JOIN,
+)
+WORDS["groups with decimal commas"] = Case(
+    {"x": X, "g": spread(["1,1", "1,10", "$1.1", "$1.10"]), "label": TWO},
+    {"group": spread(["1,1", "1,10", "$1.1", "$1.10"])},
+    {"group": "g"},
+)
 WORDS["groups with zeros in front"] = Case(
     {"x": X, "g": spread(["1", "01", "2"]), "label": TWO}, {"group": spread(["1", "01", "2"])}, {"group": "g"}
 )

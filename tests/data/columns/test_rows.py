@@ -47,7 +47,7 @@ def test_groups_in_two_writings_are_joined_or_kept_apart_where_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "cells", [["a1", "b", "A1"], ["1", "2", "1.0"], ["é", "e\u0301", "x"], ["n 1", "n1"], ["好\u200b", "好"]]
+    "cells", [["a1", "b", "A1"], ["1", "2", "1.0"], ["é", "e\u0301", "x"], ["n 1", "n1"], ["好\u200b", "好"], ["1000", "1,000"]]
 )
 def test_an_id_in_two_writings_is_refused(cells) -> None:
     with pytest.raises(DataError, match=r"(?s)column 'i' writes one id in different ways.*set data\.spellings=apart"):
@@ -76,6 +76,8 @@ def test_the_other_groups_in_two_forms_are_counted() -> None:
         ["1", "-1", "10", "0", "01", "001.0"],
         ["a ", "b ", " c"],
         ["2024-01-01", "2024-1-1"],
+        ["1,1", "1,10", "11"],
+        ["0,500", "500", "10,20", "1020"],
     ],
 )
 def test_what_may_be_two_groups_stays_two(cells) -> None:

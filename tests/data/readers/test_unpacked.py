@@ -83,6 +83,13 @@ def test_the_only_table_of_an_archive_is_read(tmp_path, name, payload):
     assert not list(Path(tempfile.gettempdir()).glob("foldwise-*/**/t.csv"))
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "schema.json"])
+def test_what_lies_beside_a_table_is_said_not_to_be_read(tmp_path, name):
+    path = written(tmp_path / "x.zip", zipped({"t.csv": TABLE, name: b"{}"}))
+    assert cells(path) == CELLS
+    assert any(f"the table is t.csv; not read: {name}" in note for note in open_table(path, ColumnOptions()).notes)
+
+
 @pytest.mark.parametrize("pack", [zipped, tar])
 def test_of_several_tables_one_is_named(tmp_path, pack):
     path = written(tmp_path / ("x.zip" if pack is zipped else "x.tar"), pack({"d/a.csv": b"no,1\n", "d/b.csv": TABLE}))
@@ -165,6 +172,7 @@ def link():
         ("x.pkl", TABLE, "pickle files are never read"),
         ("x.pkl.gz", gzip.compress(TABLE), "pickle files are never read"),
         ("x.zip", zipped({"t.pkl": TABLE}), "no table in it"),
+        ("x.zip", zipped({"t.zip": zipped({"t.csv": TABLE})}), r"no table in it \(t\.zip\): it must hold one of"),
         ("x.csv.gz", gzip.compress(b""), r"x\.csv\.gz: the file is empty"),
         ("x.7z", b"7z\xbc\xaf", "a file of 7-Zip or RAR, which is not read: unpack it"),
     ],

@@ -1,3 +1,4 @@
+import logging
 import shutil
 from dataclasses import replace
 
@@ -52,6 +53,21 @@ def _nothing_compiled_before():
 class Dropping(Small):
     def forward(self, x):
         return super().forward(nn.functional.dropout(x, 0.3, self.training))
+
+
+def test_a_toolkit_of_cuda_beside_no_card_is_no_news(monkeypatch, caplog):
+    cpp_extension = pytest.importorskip("torch.utils.cpp_extension")
+    monkeypatch.setenv("CUDA_HOME", "/usr/local")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    logger.propagate = True
+    cpp_extension._find_cuda_home()
+    assert "No CUDA runtime is found" in caplog.text
+    caplog.clear()
+    compiled_call(Small(), backend="eager")
+    cpp_extension._find_cuda_home()
+    assert not caplog.text
 
 
 def texts():

@@ -32,6 +32,30 @@ def read_written_as(texts: Sequence[str], form: str, *, sure: bool) -> list[floa
     return SURE[form](plain, False, sure=True) if sure and form in SURE else read(plain, False)
 
 
+APART = re.compile(r"[1-9]\d{0,2}([ _',])\d{3}(?:\1\d{3})*(?:\.\d+)?|[1-9]\d?(?:,\d{2})+,\d{3}(?:\.\d+)?", re.ASCII)
+CONTINENTAL = re.compile(r"[1-9]\d{0,2}(?:([. '])\d{3}(?:\1\d{3})*,\d+|(?:\.\d{3}){2,})|\d+,\d+", re.ASCII)
+SIGNED = re.compile(rf"(-|\+|)({MONEY}|)(-|\+|)(\d[\d.,_' ]*|\.\d+)({MONEY}|[%‰]|)", re.ASCII | re.I)
+
+
+def bare_number(text: str) -> tuple[str, str]:
+    """Return a number without what is between its thousands, with a decimal point; and its currency or percent sign.
+
+    Of one text alone: 1,000 is a thousand, 0,500 and 1,5 are not. Both are "" where the text is no number.
+
+    Args:
+        text: by ``spelling_key``.
+    """
+    found = SIGNED.fullmatch(text)
+    if found is None:
+        return "", ""
+    amount = found[4]
+    if APART.fullmatch(amount):
+        amount = re.sub(r"[ _',]", "", amount)
+    elif CONTINENTAL.fullmatch(amount):
+        amount = re.sub(r"[. ']", "", amount).replace(",", ".")
+    return (found[1] or found[3]) + amount, found[2] + found[5]
+
+
 MINUS = re.compile(r"\u2212|^[\u2010-\u2015]\s?(?=[\d.,])")  # a dash in front of a number is meant as one
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.number_forms import bare_number
 from trainer.data.columns.roles import rows_listed
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system.arrow_files import Column, as_numpy
@@ -21,7 +22,7 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # 1 and 1.0 are one group; 1.1 and 1.10, 1 and 01, 1e3 and 10e2 may be two
 WHOLE_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII)
 CHOICES = ("refuse", "join", "apart")
-UNUSUAL = r"[^\x21-\x7e]|\.0*$|^[+'\"`]"  # an id without these is like another one only by case
+UNUSUAL = r"[^\x21-\x7e]|\.0*$|^[+'\"`]|^[1-9]\d{0,2}([,'_]\d{3})+$"  # an id without these is like another one only by case
 MOST_SHOWN = 3
 
 
@@ -107,7 +108,12 @@ def joined_groups(cells: Column, column: str, file: Path | str, spellings: str) 
 def canonical(cell: str, numbers: re.Pattern[str] = NUMBER) -> str | Decimal:
     """Return the same for all writings of one word, and for all of one number."""
     key = spelling_key(cell)
-    return Decimal(key) if numbers.fullmatch(key) else key
+    if numbers.fullmatch(key):
+        return Decimal(key)
+    bare, unit = bare_number(key)
+    if not numbers.fullmatch(bare):
+        return key
+    return f"{unit}{Decimal(bare).normalize()}" if unit else Decimal(bare)
 
 
 def _trimmed(cell: str, numbers: re.Pattern[str]) -> str | Decimal:

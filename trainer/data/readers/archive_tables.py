@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 
 from trainer.data.readers.archives import is_system_file
 from trainer.data.readers.find import endings, readers
-from trainer.errors import DataError, did_you_mean
+from trainer.errors import DataError, did_you_mean, shown
 from trainer.wording.lists import first_few
 
 WORKBOOK = "xl/workbook.xml"
 TRAIN = re.compile(r"(.*[^a-z])?train", re.IGNORECASE)  # begins the name of the table that is meant of several
+BESIDE_TABLES = (".txt", ".json")  # notes.txt and schema.json are not the table where there is another
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 ABOUT = re.compile(r"(read.?me|licen[cs]e|copying|notice|changes|changelog|citation|authors)\b", re.IGNORECASE)
 NO_TABLES = re.compile(
@@ -59,20 +60,22 @@ def choose_table(names: Sequence[str], table: str | None, path: Path, *, any_end
     tables = _tables(files, any_ending)
     least = min((name.count("/") for name in tables), default=0)
     top = [name for name in tables if name.count("/") == least]
-    not_txt = [name for name in top if not name.lower().endswith(".txt")]
-    top = not_txt if len(not_txt) == 1 else top  # notes.txt is not the table where there is another
+    alone = [name for name in top if _ending(name) not in BESIDE_TABLES]
+    top = alone if len(alone) == 1 else top
     if len(named or top) == 1 or (top and {top[0], *_beside(top[0], files)} >= set(top)):
         others = [name for name in tables if name not in (top[0], *_beside(top[0], files))]
         notes = (f"the table is {top[0]}; not read: {first_few(others, rest=', ...')}",) if others else ()
         return Choice(top[0], _beside(top[0], files), table, notes)
+    if not (named or top):
+        held = f" ({shown(first_few(files, rest=', ...'), 120)})" if files else ""
+        raise DataError(
+            f"{path}: no table in it{held}: it must hold one of {' '.join(endings())}, "
+            "or data.format=NAME says what it is"
+        )
     raise _undecided(named or top, table, path)
 
 
 def _undecided(tables: Sequence[str], table: str | None, path: Path) -> DataError:
-    if not tables:
-        return DataError(
-            f"{path}: no table in it: it must hold one of {' '.join(endings())}, or data.format=NAME says what it is"
-        )
     if table and table not in [name.rpartition("/")[2] for name in tables]:
         return DataError(f"{path}: data.table={table}: there is no such table in it{did_you_mean(table, tables)}")
     listed = first_few(tables, rest=", ...")

@@ -4,6 +4,7 @@ The module itself stays what the optimizer, checkpoints, modes and averages work
 no name in a state_dict changes. Folds share what is compiled, because torch keeps it by the code of ``forward``.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -30,6 +31,8 @@ def compiled_call(model: nn.Module, backend: str = "inductor") -> Callable[..., 
     import torch._dynamo  # here, because it takes a second
     import torch._inductor.config as inductor
 
+    # a toolkit beside no card, which torch looks for when it compiles with g++, is no fault of a run on the CPU
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     inductor.compile_threads = 1  # else a pool of processes, which folds side by side (forked) cannot share
     call: Callable[..., Tensor] = torch.compile(model, dynamic=True, backend=backend)
     return call
