@@ -100,10 +100,40 @@ def test_what_is_wrong_is_counted_shown_and_fails(tmp_path, monkeypatch):
         battery("F1", "runs killed", 300, one)
     found = json.loads(harness.RECORDS.read_text())
     assert (found["tried"], found["good"], found["figures"]) == (5, 4, {"kills": 10})
-    page = scoreboard.page([found])
-    assert "| 5 | 4 | kills: 10 |" in page
-    assert "torch DCP: 0 of 12 | 1 of 5 runs, with 0 kills during a save |" in page
-    assert "FOLDWISE_BATTERY_F1=5 make battery" in page
+    before = PAGE.format(rows="| F1 | an older line | 2025-01-01 | 3 | 3 | by hand |")
+    page = scoreboard.updated(before, [found])
+    assert "| F1 | an older line | 2025-01-01 | 3 | 3 | by hand |\n| F1 | SIGKILL at random times" in page
+    assert "| 5 | 4 | kills: 10 |\n\n## On clusters\n\nWritten by hand.\n" in page
+    assert "torch DCP: 0 of 12 | 1 of 5 runs, with 0 kills during a save |\n" in page
+    assert scoreboard.updated(page, [{**found, "tried": 7, "good": 7}]).count("| F1 |") == 2
+    with pytest.raises(ValueError, match="the table of the faults is not there"):
+        scoreboard.updated("# Robustness\n", [found])
+
+
+PAGE = """\
+# Robustness
+
+| | fault | date | tried | good | figures |
+|---|---|---|---:|---:|---|
+{rows}
+
+## On clusters
+
+Written by hand.
+
+| fault | others | here |
+|---|---|---|
+| newest checkpoint unusable after SIGKILL | torch DCP: 0 of 12 | not tried |
+"""
+
+
+def test_what_is_written_by_hand_stays_on_the_page():
+    page = scoreboard.PAGE.read_text(encoding="utf-8")
+    assert scoreboard.updated(page, []) == page
+    found = {"fault": "F7", "what": "a test's own", "tried": 3, "good": 3, "date": "2026-01-01", "figures": {}}
+    lines = scoreboard.updated(page, [found]).splitlines()
+    lines.remove(scoreboard.row(found))
+    assert lines == page.splitlines()
 
 
 def laid_open(node):
