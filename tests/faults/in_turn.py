@@ -1,5 +1,6 @@
 """A process that runs one command line of train.py after the other, and what watches it: a line that hangs is killed.
 
+A line hangs when it computes for too long, or waits for nothing; not where it waits for a core that others have.
 Requests and answers are JSON lines: the arguments in, ``[exit code, standard output, standard error]`` out. Starting a
 process costs seconds, a command line that is refused a third of one. Figures are rendered as ``fork_server`` does.
 """
@@ -11,6 +12,7 @@ import os
 import resource
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -50,13 +52,15 @@ class InTurn:
 
     Attributes:
         directory: they are run in.
-        seconds: the longest one may take.
+        seconds: the longest one may take, of processor time.
+        idle_seconds: the longest one may compute nothing.
         figures: whether those of reports are rendered.
         process: that runs them; None before the first and after one that hung.
     """
 
     directory: Path
     seconds: float = LONGEST_SECONDS
+    idle_seconds: float = LONGEST_SECONDS
     figures: bool = False
     process: subprocess.Popen | None = field(default=None)
 
@@ -66,18 +70,29 @@ class InTurn:
         started = time.perf_counter()
         process.stdin.write(json.dumps(line).encode() + b"\n")
         process.stdin.flush()
-        readable, _, _ = select.select([process.stdout], [], [], self.seconds)
-        answer = process.stdout.readline() if readable else b""
+        in_time = self._answers(process)
+        answer = process.stdout.readline() if in_time else b""
         seconds = time.perf_counter() - started
         if answer:
             return Ended(*json.loads(answer), seconds)
         self.close()
-        return Ended(None, "", f"killed after {seconds:.0f} s" if not readable else "the process has ended", seconds)
+        return Ended(None, "", f"killed after {seconds:.0f} s" if not in_time else "the process has ended", seconds)
+
+    def _answers(self, process: subprocess.Popen) -> bool:
+        begun = used = cpu_seconds(process.pid)
+        since = time.perf_counter()
+        while not select.select([process.stdout], [], [], min(1.0, self.idle_seconds))[0]:
+            now, used_before, used = time.perf_counter(), used, cpu_seconds(process.pid)
+            since = now if used > used_before else since
+            if used - begun > self.seconds or now - since > self.idle_seconds:
+                return False
+        return True
 
     def close(self) -> None:
         """End the process."""
         if self.process is not None:
-            self.process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # with what it has started, such as a compiler
             self.process.communicate()
             self.process = None
 
@@ -88,9 +103,23 @@ class InTurn:
             stdout=subprocess.PIPE,
             cwd=self.directory,
             env=os.environ | ENVIRONMENT | {"FOLDWISE_TEST_FIGURES": "1" if self.figures else ""},
+            start_new_session=True,
         )
         assert process.stdout.readline() == b"ready\n"
         return process
+
+
+def cpu_seconds(group: int) -> float:
+    """Return the processor time that the processes of a group, and those they have waited for, have used."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(fields[2]) == group:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def serve() -> None:

@@ -3,6 +3,8 @@
 import copy
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -12,6 +14,7 @@ from tests.composed_once import REAL_COPIES
 from tests.faults import harness, scoreboard
 from tests.faults.fingerprints import differing, fingerprint, leftovers
 from tests.faults.harness import battery, train
+from tests.faults.in_turn import InTurn
 from tests.places import CONF
 from trainer.config.compose import register_schema
 
@@ -108,6 +111,28 @@ def test_what_is_wrong_is_counted_shown_and_fails(tmp_path, monkeypatch):
     assert scoreboard.updated(page, [{**found, "tried": 7, "good": 7}]).count("| F1 |") == 2
     with pytest.raises(ValueError, match="the table of the faults is not there"):
         scoreboard.updated("# Robustness\n", [found])
+
+
+def python(code):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
+    return subprocess.Popen([sys.executable, "-c", code], **pipes)
+
+
+@pytest.mark.parametrize("code", ["import time; time.sleep(60)", "while True: pass"])
+def test_a_line_that_hangs_is_killed(tmp_path, code):
+    runner = InTurn(tmp_path, seconds=0.5, idle_seconds=0.5, process=python(code))
+    ended = runner.run(["x"])
+    assert (ended.code, ended.err.partition(" after ")[0]) == (None, "killed")
+    assert runner.process is None
+
+
+def test_a_line_that_waits_for_a_core_is_waited_for(tmp_path):
+    slow = 'import time\nfor _ in range(15): time.sleep(0.1); sum(range(10**6))\nprint(\'[0, "out", ""]\', flush=True)'
+    runner = InTurn(tmp_path, seconds=60, idle_seconds=1, process=python(slow))
+    ended = runner.run(["x"])
+    runner.close()
+    assert (ended.code, ended.out) == (0, "out")
+    assert ended.seconds > 1
 
 
 PAGE = """\

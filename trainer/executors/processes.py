@@ -99,7 +99,9 @@ def starting(train: TrainFold, in_new_process: Begin | None = None) -> Iterator[
         try:
             return forker.call(partial(fork, n_workers))
         except Exception as error:  # the system refuses, or what is to be sent cannot be
-            raise ConfigError(f"cv.parallel={n_workers}: the processes cannot be started: {few_words_of(error)}") from error
+            raise ConfigError(
+                f"cv.parallel={n_workers}: the processes cannot be started: {few_words_of(error)}"
+            ) from error
 
     was_frozen = gc.get_freeze_count() > 0
     if was_frozen:

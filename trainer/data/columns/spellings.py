@@ -22,7 +22,9 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # 1 and 1.0 are one group; 1.1 and 1.10, 1 and 01, 1e3 and 10e2 may be two
 WHOLE_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.0*)?", re.ASCII)
 CHOICES = ("refuse", "join", "apart")
-UNUSUAL = r"[^\x21-\x7e]|\.0*$|^[+'\"`]|^[1-9]\d{0,2}([,'_]\d{3})+$"  # an id without these is like another one only by case
+UNUSUAL = (
+    r"[^\x21-\x7e]|\.0*$|^[+'\"`]|^[1-9]\d{0,2}([,'_]\d{3})+$"  # an id without these is like another one only by case
+)
 MOST_SHOWN = 3
 
 
