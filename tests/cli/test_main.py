@@ -35,7 +35,6 @@ def test_help_is_plain_text_that_fits_a_narrow_terminal(command, capsys, monkeyp
         ([], "Missing command"),
         (["aduit", "x"], "Did you mean 'audit'?"),
         (["split", "x.csv", "--lable", "y"], "--label"),
-        (["split", "x.csv"], "--label COL is missing"),
         (["split"], "Missing argument 'FILE'"),
         (["split", "x.csv", "--label", "y", "--seed", "one"], "Invalid value for '--seed'"),
         (["convert", "a", "b", "--format", "zp"], "is not one of 'zip', 'legacy', 'safetensors'"),
@@ -56,6 +55,16 @@ def test_what_is_typed_wrongly_ends_with_exit_code_2_in_few_lines(typed, said, c
     assert out == ""
     assert said in err
     assert len(err.strip().splitlines()) <= 5
+
+
+@pytest.mark.parametrize("command", ["split", "audit"])
+def test_a_file_that_is_missing_is_said_before_an_option_that_is(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert foldwise([command, "x.csv"]) == 3
+    assert "x.csv: no such file" in capsys.readouterr().err
+    (tmp_path / "x.csv").write_text("x,y\n1,2\n")
+    assert foldwise([command, "x.csv"]) == 2
+    assert "--label COL is missing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ MISTAKES = {  # what is refused, and what its message has to name in any languag
         ["data.lable", "'label'"],
     ),
     "an option left out": (lambda place: check_section("data", {"_target_": TABULAR})[0], ["data.path=..."]),
-    "no label": (lambda place: raised(require_label, ColumnOptions(label=[])), ["--label"]),
+    "no label": (lambda place: raised(require_label, ColumnOptions(label=[]), str(table(place))), ["--label"]),
     "a word misspelt": (lambda place: check_level(AmpConfig(backend="apx"))[0], ["amp.backend", "'apex'"]),
     "the digit 0 for the letter O": (lambda place: check_level(AmpConfig(opt_level="01"))[0], ["amp.opt_level", "O1"]),
     "a table that is not there": (

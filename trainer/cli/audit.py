@@ -117,7 +117,7 @@ def _findings(what: What, tell: Callable[[str], None]) -> "list[Finding]":
             what, given_columns(what.columns), f"{what.file} is read as images, one folder per class; {IN_A_TABLE}"
         )
         return _audited_folder(what, tell)
-    require_label(what.columns)
+    require_label(what.columns, what.file)
     if names_images:
         _require_none(what, ["weight"] if what.columns.weight else [], "only the images are read")
         column = what.image_file or "file"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -83,13 +84,17 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
 
-def require_label(columns: ColumnOptions) -> None:
+def require_label(columns: ColumnOptions, file: str) -> None:
     """Refuse columns without a label.
 
     Raises:
+        DataError: the file is not there, which is said first.
         ConfigError: none is given.
     """
     if not columns.label:
+        from trainer.data.readers.tables import check_openable
+
+        check_openable(Path(file))
         raise ConfigError(_("--label COL is missing: the column with the label"))
 
 

@@ -74,7 +74,7 @@ def split(
     from trainer.folds.request import SplitOptions
 
     with named_as_flags():
-        require_label(columns)
+        require_label(columns, file)
     table = Table(file, columns, text, drop)
     how = Splitting(
         path, cv, n_splits, repeats, seed, not no_shuffle, SplitOptions(rare, gap, window, holdout_fraction)

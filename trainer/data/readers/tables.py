@@ -34,7 +34,7 @@ def open_table(path: str | Path, columns: ColumnOptions, zip_encoding: str | Non
         ConfigError: the options are not usable.
     """
     file = Path(path)
-    _check_openable(file)
+    check_openable(file)
     if not is_packed(file):
         return _open(file, columns)
     any_ending = columns.format is not None
@@ -67,7 +67,8 @@ def _named(columns: ColumnOptions) -> set[str]:
     return {str(name) for names in roles for name in ([names] if isinstance(names, str | int) else names or ())}
 
 
-def _check_openable(file: Path) -> None:
+def check_openable(file: Path) -> None:
+    """Refuse what is neither a file nor a folder that is one table; raises as ``check_is_file``."""
     try:
         if not (os.path.isdir(file) and is_format_of_folders(file)):  # noqa: PTH112 - Path.is_dir raises on a long name
             check_is_file(file)
