@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainer.data.loading.batches import Batch
 from trainer.engine.ema import copy_into
+from trainer.engine.fused_step import step_optimizers
 from trainer.engine.loops import (
     Learner,
     Totals,
@@ -243,7 +244,7 @@ class Tricks:
         if ready:
             for trick in self._with("before_step"):
                 trick.before_step(precision.parameters)
-            learner.optimizer.step()
+            step_optimizers([learner.optimizer])
             for trick in self._with("after_step"):
                 trick.after_step(precision.parameters)
         precision.end_step(stepped=ready)

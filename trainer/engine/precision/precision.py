@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
 from trainer.engine.ema import copy_into
+from trainer.engine.fused_step import step_optimizers
 from trainer.engine.precision.loss_scaler import LossScaler
 from trainer.engine.precision.opt_levels import OptLevel
 from trainer.engine.process_group import ALONE, Ranks
@@ -120,7 +121,7 @@ class Precision:
         """
         ready = self.make_ready(clip_norm, ranks)
         if ready:
-            optimizer.step()
+            step_optimizers([optimizer])
         self.end_step(stepped=ready)
         return ready
 

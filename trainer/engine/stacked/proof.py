@@ -55,7 +55,7 @@ def take_proved(stack: Stack, steps: Sequence[Step], first: int) -> tuple[bool, 
         losses = [each.losses for each in alone]
         for step, each in zip(steps, alone, strict=True):
             each.put_into(step.learner.model, own_random(step.learner))
-    return alike, stack.end(steps, first, losses, weights)
+    return alike, stack.end(steps, losses, weights)
 
 
 def computed_alone(step: Step) -> Alone:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from trainer.data.loading.batches import Batch
+from trainer.engine.fused_step import step_optimizers
 from trainer.engine.loops import Learner, summed_loss, take_in, total_weight
 from trainer.engine.own_random import OwnRandom
 from trainer.engine.precision.precision import Precision
-from trainer.engine.stacked.joint_optimizer import JointOptimizer
 from trainer.engine.stacked.linear import linear
 from trainer.engine.stacked.traced import Node, Traced, arguments_of
 from trainer.engine.stepwise import Step
@@ -122,7 +122,6 @@ class Stack:
         self.learners, self.trace = list(learners), trace
         self.own: dict[str, list[nn.Parameter]] = {}  # by name, one of each fold
         self.stacked = self._stacked_parameters()
-        self.joint_optimizers: dict[tuple[int, int], JointOptimizer] = {}
 
     def _stacked_parameters(self) -> dict[str, Tensor]:
         """Make the weights of each linear layer views of one tensor."""
@@ -148,34 +147,23 @@ class Stack:
             The error of each fold that cannot go on.
         """
         weights = [total_weight(step.learner.loss, step.batches) for step in steps]
-        return self.end(steps, first, self.backward(steps, first, weights), weights)
+        return self.end(steps, self.backward(steps, first, weights), weights)
 
     def end(
         self,
         steps: Sequence[Step],
-        first: int,
         losses: Sequence[Sequence[Tensor]],
         weights: Sequence[Tensor | float],
     ) -> list[NonFiniteError | None]:
         """Let each fold take in its gradients; return the error of each fold that cannot."""
         outcomes = [_made_ready(step) for step in steps]
         ready = [outcome is True for outcome in outcomes]
-        if all(ready):
-            self._optimizers(first, steps).step()
+        step_optimizers([step.learner.optimizer for step, stepped in zip(steps, ready, strict=True) if stepped])
         for step, own, weight, stepped in zip(steps, losses, weights, ready, strict=True):
-            if stepped and not all(ready):
-                step.learner.optimizer.step()
             native(step.learner).end_step(stepped=stepped)
             if stepped:
                 take_in(step.learner, own, weight, step.totals)
         return [outcome if isinstance(outcome, NonFiniteError) else None for outcome in outcomes]
-
-    def _optimizers(self, first: int, steps: Sequence[Step]) -> JointOptimizer:
-        """Return the optimizers of neighbouring folds."""
-        key = first, len(steps)
-        if key not in self.joint_optimizers:
-            self.joint_optimizers[key] = JointOptimizer([step.learner.optimizer for step in steps])
-        return self.joint_optimizers[key]
 
     def backward(self, steps: Sequence[Step], first: int, weights: Sequence[Tensor | float]) -> list[list[Tensor]]:
         """Compute the gradients of the steps together; return the losses of each one's batches."""
