@@ -37,7 +37,8 @@ class Learner:
 
     ``compiled`` calls the same model (``runtime.compile``); ``random`` keeps the fold's random numbers where it is
     trained together with others (else they are torch's, NumPy's and Python's own), and ``clock`` tells its share of
-    the time; ``ranks`` are the processes that train it together; ``tricks`` take its steps where there are any.
+    the time; ``ranks`` are the processes that train it together; ``tricks`` take its steps where there are any;
+    ``flat`` computes its gradients without autograd, as long as these are the same bits.
     """
 
     model: nn.Module
@@ -51,6 +52,7 @@ class Learner:
     ranks: Ranks = ALONE
     clock: Callable[[], float] = field(default_factory=lambda: time.perf_counter)
     tricks: "TakesSteps | None" = None
+    flat: "GivesGradients | None" = None
 
     @property
     def call(self) -> Callable[..., Tensor]:
@@ -85,6 +87,14 @@ class TakesSteps(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take in what ``state_dict`` returned."""
+        ...
+
+
+class GivesGradients(Protocol):
+    """What computes a small model's gradients (``flat.py``)."""
+
+    def backward(self, learner: Learner, batches: Sequence[Batch], divisor: Tensor | float) -> list[Tensor] | None:
+        """Add the gradients of the batches of a step; return their losses, or None where autograd has to."""
         ...
 
 
@@ -123,19 +133,27 @@ def train_step(learner: Learner, batches: Sequence[Batch], clip_norm: float | No
         return
     weight = learner.ranks.total(total_weight(learner.loss, batches))
     divisor = weight + (weight == 0)  # a window of weightless rows changes nothing
+    losses = None if learner.flat is None else learner.flat.backward(learner, batches, divisor)
+    if losses is None:
+        learner.flat, losses = None, _backward(learner, batches, divisor, first=totals.steps == 0)
+    summed = learner.ranks.total(sum(losses[1:], losses[0]) if losses else torch.zeros_like(totals.loss))
+    if learner.precision.step(learner.optimizer, clip_norm, learner.ranks):
+        take_in(learner, [summed], weight, totals)
+
+
+def _backward(learner: Learner, batches: Sequence[Batch], divisor: Tensor | float, *, first: bool) -> list[Tensor]:
+    """Add the gradients of the batches of a step, the epoch's first or not; return their losses."""
     losses = []
     for batch in batches:
         if not len(batch.rows_B) and not learner.ranks.pass_together:  # of several processes one may have no rows
             continue
         logits = logits_of(learner, batch)
-        watched = learner.precision.half_outputs and totals.steps == 0  # watching costs time: first steps only
+        watched = learner.precision.half_outputs and first  # watching costs time: first steps only
         with RefuseProbabilities() if watched else nullcontext():
             loss = summed_loss(learner.loss, logits, batch)
         learner.precision.backward(loss, divisor)
         losses.append(loss.detach())
-    summed = learner.ranks.total(sum(losses[1:], losses[0]) if losses else torch.zeros_like(totals.loss))
-    if learner.precision.step(learner.optimizer, clip_norm, learner.ranks):
-        take_in(learner, [summed], weight, totals)
+    return losses
 
 
 def take_in(learner: Learner, losses: Sequence[Tensor], weight: Tensor | float, totals: Totals) -> None:

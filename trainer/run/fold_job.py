@@ -24,6 +24,7 @@ from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold, training_rows
 from trainer.run.nested import choose_recipe
 from trainer.run.rebuild import fitted_facts
+from trainer.run.steps.flat_gradients import flat_gradients
 from trainer.run.time_limit import Budget, Forecast, seconds_needed, why_not_begun
 from trainer.store.checkpoints import remove_all
 from trainer.store.fold_files import fold_directory, save_fold
@@ -134,6 +135,7 @@ def fold_steps(
         with _checkpoints(directory, saving, lock, print_line) as checkpointer:
             choice = choose_recipe(experiment, fold, observers[:1], checkpointer)
             learner = fresh_learner(choice.recipe, spec, choice.fold, ranks=ranks)
+            learner.flat = flat_gradients(choice.recipe, learner, choice.fold)
             settings = replace(choice.recipe.settings, max_epochs=choice.epochs)
             steps = fit_steps(learner, choice.fold.data, fold.rows, settings, spec, observers, checkpointer)
             result, weights = yield from steps

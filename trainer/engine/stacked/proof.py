@@ -8,7 +8,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from trainer.engine.loops import summed_loss, total_weight
+from trainer.data.loading.batches import Batch
+from trainer.engine.loops import Learner, summed_loss, total_weight
 from trainer.engine.own_random import OwnRandom
 from trainer.engine.stacked.stack import Stack, native, own_random
 from trainer.engine.stepwise import Step
@@ -47,10 +48,10 @@ def take_proved(stack: Stack, steps: Sequence[Step], first: int) -> tuple[bool, 
 
     Where they are not, each fold has taken its step as it does by itself.
     """
-    alone = [computed_alone(step) for step in steps]
+    alone = [computed_alone(step.learner, step.batches) for step in steps]
     weights = [total_weight(step.learner.loss, step.batches) for step in steps]
     losses: Sequence[Sequence[Tensor]] = stack.backward(steps, first, weights)
-    alike = all(same(left_by(step, own), other) for step, own, other in zip(steps, losses, alone, strict=True))
+    alike = all(same(left_by(step.learner, own), other) for step, own, other in zip(steps, losses, alone, strict=True))
     if not alike:
         losses = [each.losses for each in alone]
         for step, each in zip(steps, alone, strict=True):
@@ -58,25 +59,25 @@ def take_proved(stack: Stack, steps: Sequence[Step], first: int) -> tuple[bool, 
     return alike, stack.end(steps, losses, weights)
 
 
-def computed_alone(step: Step) -> Alone:
+def computed_alone(learner: Learner, batches: Sequence[Batch]) -> Alone:
     """Compute losses and gradients of a step by themselves; the fold stays where it is."""
-    learner, random = step.learner, own_random(step.learner)
-    before = random.generator.get_state()
+    generator = _generator(learner)
+    before = generator.get_state()
     twin, losses = copy.deepcopy(learner.model), list[Tensor]()
-    weight = total_weight(learner.loss, step.batches)
-    with random.applied():
-        for batch in step.batches:
+    weight = total_weight(learner.loss, batches)
+    with learner.own_random():
+        for batch in batches:
             loss = summed_loss(learner.loss, native(learner).forward(twin, batch.inputs), batch)
             native(learner).backward(loss, weight + (weight == 0))
             losses.append(loss.detach())
-    found = _found(twin, losses, random)
-    random.generator.set_state(before)
+    found = _found(twin, losses, generator)
+    generator.set_state(before)
     return found
 
 
-def left_by(step: Step, losses: Sequence[Tensor]) -> Alone:
-    """Return what the joint step has left in a fold."""
-    return _found(step.learner.model, losses, own_random(step.learner))
+def left_by(learner: Learner, losses: Sequence[Tensor]) -> Alone:
+    """Return what a step has left in a fold."""
+    return _found(learner.model, losses, _generator(learner))
 
 
 def same(one: Alone, other: Alone) -> bool:
@@ -89,10 +90,15 @@ def same(one: Alone, other: Alone) -> bool:
     )
 
 
-def _found(model: nn.Module, losses: Sequence[Tensor], random: OwnRandom) -> Alone:
+def _generator(learner: Learner) -> torch.Generator:
+    """Return what the fold's dropout draws from."""
+    return torch.default_generator if learner.random is None else learner.random.generator
+
+
+def _found(model: nn.Module, losses: Sequence[Tensor], generator: torch.Generator) -> Alone:
     gradients = {name: own.grad.clone() for name, own in model.named_parameters() if own.grad is not None}
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    return Alone(tuple(losses), gradients, buffers, random.generator.get_state())
+    return Alone(tuple(losses), gradients, buffers, generator.get_state())
 
 
 def _equal(ones: Mapping[Key, Tensor], others: Mapping[Key, Tensor]) -> bool:

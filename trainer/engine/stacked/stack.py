@@ -15,12 +15,12 @@ from trainer.data.loading.batches import Batch
 from trainer.engine.fused_step import step_optimizers
 from trainer.engine.loops import Learner, summed_loss, take_in, total_weight
 from trainer.engine.own_random import OwnRandom
+from trainer.engine.plain_loss import is_plain
 from trainer.engine.precision.precision import Precision
 from trainer.engine.stacked.linear import linear
-from trainer.engine.stacked.traced import Node, Traced, arguments_of
+from trainer.engine.stacked.traced import Node, Traced, computed
 from trainer.engine.stepwise import Step
 from trainer.errors import NonFiniteError
-from trainer.losses.ce import CrossEntropy
 
 
 @dataclass
@@ -95,19 +95,7 @@ class Pass:
 
     def _alone(self, node: Node, k: int) -> Tensor:
         """Compute a node for fold ``k`` alone."""
-        args, kwargs = arguments_of((node.args, node.kwargs), lambda made: self.values[made.name].each()[k])
-        result: Tensor
-        if node.kind == "attribute":
-            result = self.models[k].get_parameter(node.target)
-        elif node.kind in ("module", "linear"):
-            result = self.models[k].get_submodule(node.target)(*args, **kwargs)
-        elif node.kind == "relu":
-            result = args[0].relu()
-        elif node.kind == "method":
-            result = getattr(args[0], node.target)(*args[1:], **kwargs)
-        else:
-            result = node.target(*args, **kwargs)
-        return result
+        return computed(node, self.models[k], lambda name: self.values[name].each()[k])
 
 
 class Stack:
@@ -204,24 +192,12 @@ class Stack:
 def summed_losses(learners: Sequence[Learner], logits: Both, batches: Sequence[Batch]) -> list[Tensor]:
     """Return each fold's sum over its rows of sample weight x loss."""
     losses = [learner.loss for learner in learners]
-    if logits.stacked is not None and all(map(_is_plain, losses, batches)):  # the loss of a row is the row's own
+    if logits.stacked is not None and all(map(is_plain, losses, batches)):  # the loss of a row is the row's own
         target = torch.cat([batch.target for batch in batches])
         loss_KB = losses[0](logits.stacked.flatten(0, 1), target).view(logits.stacked.shape[:2])
         return [loss_B.sum() for loss_B in loss_KB.unbind(0)]
     each = (own.float() for own in logits.each())
     return [summed_loss(*of_fold) for of_fold in zip(losses, each, batches, strict=True)]
-
-
-def _is_plain(loss: object, batch: Batch) -> bool:
-    """Return whether a loss is cross-entropy without any weights, the same whatever fold it is of."""
-    plain = type(loss) is CrossEntropy and loss.class_weight is None and loss.label_smoothing == 0
-    return (
-        plain
-        and batch.unweighted
-        and batch.share == 1.0
-        and batch.votes_BC is None
-        and not batch.target.is_floating_point()
-    )
 
 
 def _made_ready(step: Step) -> bool | NonFiniteError:

@@ -173,6 +173,24 @@ def _kind(module: nn.Module, node: fx.Node) -> Kind:
     raise NotStackable(f"{found.__name__} layers are trained fold by fold")
 
 
-def arguments_of(values: Any, of: Callable[[fx.Node], Tensor]) -> Any:
-    """Return arguments with ``of`` of each node in the node's place."""
-    return fx.map_arg(values, of)
+def computed(node: Node, model: nn.Module, of: Callable[[str], Tensor]) -> Tensor:
+    """Compute a node of one model.
+
+    Args:
+        node: to be computed.
+        model: whose layers and parameters they are.
+        of: returns the result of a node by its name.
+    """
+    args, kwargs = fx.map_arg((node.args, node.kwargs), lambda made: of(made.name))
+    result: Tensor
+    if node.kind == "attribute":
+        result = model.get_parameter(node.target)
+    elif node.kind in ("module", "linear", "dropout"):
+        result = model.get_submodule(node.target)(*args, **kwargs)
+    elif node.kind == "relu":
+        result = args[0].relu()
+    elif node.kind == "method":
+        result = getattr(args[0], node.target)(*args[1:], **kwargs)
+    else:
+        result = node.target(*args, **kwargs)
+    return result

@@ -24,6 +24,7 @@ from trainer.run.experiment import Experiment, Recipe
 from trainer.run.factories import fresh_learner, make_loss, make_model
 from trainer.run.fold import Fold
 from trainer.run.nested import inner_rows
+from trainer.run.steps.flat_gradients import flat_gradients
 from trainer.run.steps.parallel import count_workers
 
 Order = Sequence[NDArray[np.int64]]
@@ -112,8 +113,11 @@ class OneStep:
         """Take one optimizer step on ``model``."""
         totals = Totals.start(self.fold.data.target.device)
         batches = [self.fold.data.batch(rows) for rows in next(self.training_batches)]
+        first, learner = id(model) not in self.learners, self.learner(model)
         with training(model):
-            train_step(self.learner(model), batches, self.recipe.settings.clip_norm, totals)
+            train_step(learner, batches, self.recipe.settings.clip_norm, totals)
+        if first:  # it is not timed: what autograd keeps for it is counted
+            learner.flat = flat_gradients(self.recipe, learner, self.fold)
 
     def evaluate(self, model: nn.Module) -> None:
         """Predict one evaluation batch with ``model``."""

@@ -1,0 +1,32 @@
+"""Plain cross-entropy and its gradient without autograd, whose calls take longer than they do on a few rows."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainer.data.loading.batches import Batch
+from trainer.losses.ce import CrossEntropy
+
+
+def is_plain(loss: object, batch: Batch) -> bool:
+    """Return whether a loss is cross-entropy without any weights, the same whatever fold it is of."""
+    plain = type(loss) is CrossEntropy and loss.class_weight is None and loss.label_smoothing == 0
+    return (
+        plain
+        and batch.unweighted
+        and batch.share == 1.0
+        and batch.votes_BC is None
+        and not batch.target.is_floating_point()
+    )
+
+
+def plain_loss(logits_BC: Tensor, target_B: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Return the sum over the rows of their cross-entropy, and the gradient (B, C) of ``scale`` times it.
+
+    The kernels are those of ``F.cross_entropy`` and its backward pass.
+    """
+    log_probs_BC = logits_BC.log_softmax(dim=1)
+    loss = F.nll_loss(log_probs_BC, target_B, reduction="none").sum()
+    towards_BC = logits_BC.new_zeros(logits_BC.shape).scatter_(1, target_B[:, None], -scale)
+    gradient_BC: Tensor = torch.ops.aten._log_softmax_backward_data(towards_BC, log_probs_BC, 1, log_probs_BC.dtype)
+    return loss, gradient_BC
