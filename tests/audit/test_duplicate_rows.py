@@ -4,6 +4,7 @@ import pytest
 from tests.audit.audit_cases import table, texts
 from trainer.audit import duplicate_rows
 from trainer.audit.duplicate_rows import input_codes, labels_per_code, look_alikes, normalise, word_places
+from trainer.data.row_hashes import row_hashes
 from trainer.data.samples import Texts
 from trainer.tasks import MULTILABEL
 
@@ -94,7 +95,11 @@ def test_pairs_are_the_same_where_both_texts_are() -> None:
     assert len(set(codes)) == 4
 
 
-def test_rows_are_told_apart_as_by_all_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bits", [64, 3, 0])
+def test_rows_are_told_apart_as_by_all_their_bytes(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the short hashes of different rows are the same."""
+    few = np.uint64(2**bits - 1)
+    monkeypatch.setattr(duplicate_rows, "row_hashes", lambda inputs: row_hashes(inputs) & few)
     monkeypatch.setattr(duplicate_rows, "CHUNK_ROWS", 7)
     random = np.random.default_rng(0)
     numeric = random.choice([0.0, -0.0, 1.0, np.nan, 1e300], (200, 2))

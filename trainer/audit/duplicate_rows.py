@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.row_hashes import row_hashes
 from trainer.data.samples import Arrays, Images, Inputs, Items, SparseColumns, TableColumns, Texts
+from trainer.system.arrow_files import as_numpy
 from trainer.tasks import Target, of_target
 
 FREQUENT_SHARE = 0.01  # an input with at least this share of the rows, and ...
@@ -59,8 +61,25 @@ def input_codes(inputs: Inputs) -> NDArray[np.int64]:
     if isinstance(inputs, Texts):
         keys = [pa.array(chunk, pa.large_binary()) for chunk in _text_keys(inputs)]
         return _places(pa.chunked_array(keys, pa.large_binary()))
-    of_rows = _sparse_keys(inputs) if isinstance(inputs, SparseColumns) else _row_keys(inputs)
-    hashes = b"".join(hashlib.blake2b(key, digest_size=16).digest() for key in of_rows)
+    if isinstance(inputs, SparseColumns):
+        return _codes_of(_sparse_keys(inputs))
+    return _table_codes(inputs)
+
+
+def _table_codes(table: TableColumns) -> NDArray[np.int64]:
+    """Compare the rows whose short hash another row has; the others, most rows of most tables, are like no other."""
+    hashes_N = row_hashes(table)
+    assert hashes_N is not None
+    _, codes_N, counts = np.unique(hashes_N, return_inverse=True, return_counts=True)
+    alone_N = counts[codes_N] == 1
+    n_alone = int(alone_N.sum())
+    codes_N[alone_N] = np.arange(n_alone)
+    codes_N[~alone_N] = n_alone + _codes_of(_row_keys(table.only(~alone_N)))
+    return codes_N
+
+
+def _codes_of(keys: Iterator[bytes]) -> NDArray[np.int64]:
+    hashes = b"".join(hashlib.blake2b(key, digest_size=16).digest() for key in keys)
     first_N, second_N = np.frombuffer(hashes, dtype=np.uint64).reshape(-1, 2).T
     order = np.lexsort((second_N, first_N))
     codes_N = np.zeros(len(order), dtype=np.int64)
@@ -131,16 +150,19 @@ def labels_per_code(codes_N: NDArray[np.int64], labels_N: NDArray[np.int64]) -> 
 
 def as_numbers(table: TableColumns) -> NDArray[np.float64]:
     """Return (N, F + K): one bit pattern per value, so that equal rows have equal bytes."""
-    numeric_NF = _one_pattern(table.numeric_NF)
-    categorical_NK = np.empty(table.categorical_NK.shape)
-    for column, words_N in enumerate(table.categorical_NK.T):
-        place: dict[object, int] = {}
-        categorical_NK[:, column] = [place.setdefault(word, len(place)) for word in words_N]
-    return np.concatenate([numeric_NF, categorical_NK], axis=1)
+    n_numeric, n_words = len(table.numeric), len(table.categorical)
+    numbers_NC = np.empty((len(table.numeric_NF), n_numeric + n_words))
+    _one_pattern(table.numeric_NF, numbers_NC[:, :n_numeric])
+    for column, words_N in enumerate(table.categorical_NK.T, start=n_numeric):
+        numbers_NC[:, column] = as_numpy(pa.array(words_N, pa.string()).dictionary_encode("encode").indices)
+    return numbers_NC
 
 
-def _one_pattern(numeric_NF: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.isnan(numeric_NF), np.nan, numeric_NF + 0.0)  # -0 becomes 0
+def _one_pattern(numeric_NF: NDArray[np.float64], out_NF: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Return numbers of which equal ones have equal bytes."""
+    same_NF = np.add(numeric_NF, 0.0, out=out_NF)  # -0 becomes 0
+    same_NF[np.isnan(same_NF)] = np.nan  # there are many
+    return same_NF
 
 
 def word_places(words_N: NDArray[np.object_]) -> NDArray[np.int64]:

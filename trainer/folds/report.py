@@ -108,24 +108,34 @@ def drift(values_N: NDArray[np.float64], pairs: Sequence[Pair]) -> tuple[NDArray
         (F,), the two-sample Kolmogorov-Smirnov statistic: the largest gap of the two distribution functions. NaN
         where a side has no value.
     """
-    present = np.flatnonzero(~np.isnan(values_N))
-    order = present[np.argsort(values_N[present], kind="stable")]
-    sorted_M = values_N[order]
-    last_M = np.append(np.diff(sorted_M) > 0, True)[: len(sorted_M)]  # of a run of equal values
     smd, ks = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
-    for fold, (train, held_out) in enumerate(pairs):
-        side_N = np.zeros(len(values_N), dtype=np.int64)
-        side_N[train], side_N[held_out] = 1, 2
-        train_M, held_out_M = side_N[order] == 1, side_N[order] == 2
-        if not (train_M.any() and held_out_M.any()):
+    values_N = np.ascontiguousarray(values_N)
+    for fold, pair in enumerate(pairs):
+        before, after = (_sorted_present(values_N[rows]) for rows in pair)
+        if not (len(before) and len(after)):
             continue
-        before, after = sorted_M[train_M], sorted_M[held_out_M]
         pooled = np.sqrt((before.var() + after.var()) / 2)
         gap = after.mean() - before.mean()
         smd[fold] = gap / pooled if pooled > 0 else np.sign(gap) * np.inf if gap else 0.0
-        distance_M = train_M.cumsum() / len(before) - held_out_M.cumsum() / len(after)
-        ks[fold] = np.abs(distance_M[last_M]).max()
+        ks[fold] = _largest_gap(before, after)
     return smd, ks
+
+
+def _sorted_present(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sort(values[~np.isnan(values)])
+
+
+def _largest_gap(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    """Return the largest gap between the distribution functions of two sorted samples.
+
+    Between two values of the second its function stands still and the other rises, so that the gap is largest at one of
+    them, or right before it.
+    """
+    gaps = (
+        np.searchsorted(before, after, side) / len(before) - np.searchsorted(after, after, side) / len(after)
+        for side in ("left", "right")
+    )
+    return max(float(np.abs(gap).max()) for gap in gaps)
 
 
 def _deviation(share_C: NDArray[np.float64], held_out: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ ROUNDING = 1e-9  # of a bound
 LEAST_CLASS = 5  # held-out rows of a class for its recall to count
 LEAST_VALUES, LEAST_REPEATS = 10, 3  # of a column of words that looks like a group: values, and rows of each on average
 ID_ROWS = 20  # in fewer rows, different numbers say nothing
+HEAD_ROWS = 1_000  # say of most columns that they number nothing
 
 
 def check_label_columns(table: TableColumns, target: Target, spec: DataSpec) -> list[Finding]:
@@ -32,8 +33,9 @@ def check_label_columns(table: TableColumns, target: Target, spec: DataSpec) -> 
         target: (N,) class index, or (N, L): each label is looked at by itself.
         spec: the label texts.
     """
-    findings, told, groups = [], "", _group_like(table, target)
-    for name, label, score in _telling(table, target, spec.classes):
+    telling = list(_telling(table, target, spec.classes))
+    findings, told, groups = [], "", _group_like(table, target) if telling else {}
+    for name, label, score in telling:
         if name not in groups:
             findings.append(_label_column(name, label, score, spec.task))
         elif told != name:
@@ -94,9 +96,14 @@ def numbered_columns(table: TableColumns) -> dict[str, str]:
     numbers = zip(table.numeric, table.numeric_NF.T, strict=True)
     found = {name: said for name, values_N in numbers if (said := _numbering(values_N))}
     for name, words_N in zip(table.categorical, table.categorical_NK.T, strict=True):
-        if None not in words_N and len(pc.unique(pa.array(words_N, pa.string()))) == len(words_N):
+        if all(_are_different(words) for words in (words_N[:HEAD_ROWS], words_N)):
             found[name] = "has another text in every row"
     return found
+
+
+def _are_different(words: NDArray[np.object_]) -> bool:
+    cells = pa.array(words, pa.string())
+    return not cells.null_count and len(pc.unique(cells)) == len(cells)
 
 
 def _columns(table: TableColumns, rows: NDArray[np.int64]) -> list[tuple[str, NDArray[np.float64]]]:
@@ -173,18 +180,26 @@ def _group_column(name: str, n_values: int, n_rows: int, score: float, task: Tas
 
 def _numbering(values_N: NDArray[np.float64]) -> str:
     """Return in what way the values number the rows, or an empty text."""
-    if np.isnan(values_N).any():
+    whole, one_way = _whole_and_one_way(values_N[:HEAD_ROWS])
+    if whole or one_way:
+        whole, one_way = _whole_and_one_way(values_N)
+    if not (whole or one_way):
         return ""
-    steps = np.diff(values_N)
+    steps, n_different = np.diff(values_N), len(np.unique(values_N))
     if (steps > 0).all() or (steps < 0).all():
         return f"{'rises' if steps[0] > 0 else 'falls'} in every row"
-    whole, one_way = (values_N == np.floor(values_N)).all(), (steps >= 0).all() or (steps <= 0).all()
-    n_different = len(np.unique(values_N)) if whole or one_way else 0
     if whole and n_different == len(values_N):
         return "has another whole number in every row"
     if one_way and n_different * 2 > len(values_N):
         return f"never {'falls' if values_N[-1] > values_N[0] else 'rises'} from row to row"
     return ""
+
+
+def _whole_and_one_way(values_N: NDArray[np.float64]) -> tuple[bool, bool]:
+    """Return whether all values are whole, and whether none falls or none rises; neither where one is missing."""
+    steps = np.diff(values_N)
+    one_way = bool((steps >= 0).all() or (steps <= 0).all())
+    return bool((values_N == np.floor(values_N)).all()), one_way and not np.isnan(values_N).any()
 
 
 def _id_column(name: str, what: str) -> Finding:

@@ -35,8 +35,8 @@ def check_hidden_copies(
         split: the folds, or None.
     """
     ids = id_like(table)
-    without = _without(table, list(ids))
-    if not ids or without is None:
+    without = _without(table, list(ids)) if ids else None
+    if without is None:
         return []
     bare = replace(samples, inputs=without)
     bare_N = copy_codes(bare, input_codes(without), None)

@@ -13,7 +13,7 @@ from trainer.data.columns.number_forms import TRUTH_VALUES
 from trainer.data.columns.roles import rows_listed, setting, text_cells
 from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
 from trainer.data.columns.written_dates import DATES, compact_dates_note
-from trainer.data.columns.written_numbers import codes_note, point_thousands, read_written
+from trainer.data.columns.written_numbers import SAMPLE, codes_note, point_thousands, read_written
 from trainer.data.samples import TableColumns
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system.arrow_files import CHUNK_ROWS, Column, as_numpy
@@ -143,7 +143,8 @@ def _days(dates: Column, name: str, reading: _Reading) -> Column:
 def _as_numbers(cells: Column, name: str, reading: _Reading, must: bool) -> NDArray[np.float64] | Column | None:
     """Return (N,) with NaN = missing; a column of categories encoded, or None where that is to be done."""
     try:
-        values_N = as_numpy(pc.cast(cells, pa.float64())).astype(np.float64)
+        pc.cast(cells.slice(0, SAMPLE), pa.float64())  # a whole column of words takes long to fail: an error per cell
+        values_N = as_numpy(pc.cast(cells, pa.float64())).astype(np.float64, copy=False)
     except pa.ArrowInvalid:
         encoded: Column = cells.combine_chunks().dictionary_encode()
         written = read_written(encoded, name, reading.file, semicolon=reading.semicolon, strict=reading.strict)
@@ -151,7 +152,7 @@ def _as_numbers(cells: Column, name: str, reading: _Reading, must: bool) -> NDAr
             reading.said.append(written.note)
             reading.written[name] = written.form
             return written.values_N
-        _refuse_mixed(cells, name, reading.file, must)
+        _refuse_mixed(encoded, name, reading.file, must)
         return encoded
     infinite = np.isinf(values_N)
     if infinite.any():
@@ -188,31 +189,32 @@ def _thousands(cells: Column, values_N: NDArray[np.float64], name: str, reading:
     return values_N
 
 
-def _refuse_mixed(cells: Column, name: str, file: Path | str, must: bool) -> None:
-    """Refuse a column that must hold numbers, or mostly does, but has other text."""
-    is_number_N, with_comma_N = _matches(cells, NUMBER), _matches(cells, COMMA_NUMBER)
-    n_filled = len(cells) - cells.null_count
+def _refuse_mixed(encoded: Column, name: str, file: Path | str, must: bool) -> None:
+    """Refuse a column (a dictionary of its texts) that must hold numbers, or mostly does, but has other text."""
+    is_number_N, with_comma_N = _matches(encoded, NUMBER), _matches(encoded, COMMA_NUMBER)
+    n_filled = len(encoded) - encoded.null_count
     categorical = setting("data.categorical", name, in_list=True)
     if with_comma_N.any() and (is_number_N | with_comma_N).sum() * 2 > n_filled:
         row = int(with_comma_N.argmax())
         raise DataError(
-            f"{file}: column '{name}' row {row + 1} '{cells[row].as_py()}' is a number written with a comma: "
+            f"{file}: column '{name}' row {row + 1} '{encoded[row].as_py()}' is a number written with a comma: "
             f"write it with a point, or set {categorical}"
         )
     if must or is_number_N.sum() * 2 > n_filled:
-        wrong_N = ~is_number_N & ~as_numpy(cells.is_null())
+        wrong_N = ~is_number_N & ~as_numpy(encoded.is_null())
         row, n_wrong = int(wrong_N.argmax()), int(wrong_N.sum())
         more = f" ({n_wrong} such cells)" if n_wrong > 1 else ""
-        cell = shown(cells[row].as_py(), 40)
+        cell = shown(encoded[row].as_py(), 40)
         raise DataError(
             f"{file}: column '{name}' row {row + 1} '{cell}' is not a number{more}:\n"
             f"fix it, or set {categorical}, or add it to data.missing if it means no value"
         )
 
 
-def _matches(cells: Column, pattern: str) -> NDArray[np.bool_]:
-    matched: Column = pc.match_substring_regex(cells, pattern, ignore_case=True)
-    return as_numpy(pc.fill_null(matched, False))
+def _matches(encoded: Column, pattern: str) -> NDArray[np.bool_]:
+    """Return (N,) whether each cell matches; a missing one does not."""
+    matched_W = as_numpy(pc.match_substring_regex(encoded.dictionary, pattern, ignore_case=True))
+    return np.asarray(np.append(matched_W, False)[as_numpy(encoded.indices.fill_null(-1))])
 
 
 def _object_columns(categories: dict[str, Column], n_rows: int) -> NDArray[np.object_]:
