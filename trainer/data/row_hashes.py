@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -77,9 +78,8 @@ def row_hashes(inputs: Inputs) -> Hashes | None:
     if not isinstance(inputs, TableColumns):
         return None
     hashes_N = np.zeros(len(inputs.numeric_NF), dtype=np.uint64)
-    columns = [_of_numbers(values_N) for values_N in inputs.numeric_NF.T]
-    columns += [_of_categories(words_N) for words_N in inputs.categorical_NK.T]
-    for place, of_column in enumerate(columns, start=1):
+    numbers, words = map(_of_numbers, inputs.numeric_NF.T), map(_of_categories, inputs.categorical_NK.T)
+    for place, of_column in enumerate(chain(numbers, words), start=1):  # one column at a time is in memory
         hashes_N += _mixed(of_column + np.uint64(place * int(FACTOR) % 2**64))
     return hashes_N
 

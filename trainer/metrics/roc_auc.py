@@ -13,7 +13,8 @@ from trainer.metrics.weighted import from_ranks, ratio, summed_products
 def _area(positive_PB: Floats, negatives_above_QB: Floats, ranks: Any) -> Floats:
     """Share of (positive, negative) pairs ranked right, ties counted half (Mann-Whitney)."""
     above, as_high, _ = ranks
-    wrong_PB = negatives_above_QB.take(above, axis=0) + negatives_above_QB.take(as_high, axis=0)
+    above_PB = negatives_above_QB.take(above, axis=0)
+    wrong_PB = above_PB + (above_PB if above is as_high else negatives_above_QB.take(as_high, axis=0))
     pairs_B = positive_PB.sum(axis=0, dtype=np.float64) * negatives_above_QB[-1]
     wrong_B = 0.5 * summed_products(positive_PB, wrong_PB)
     return np.where(pairs_B > 0, 1 - ratio(wrong_B, pairs_B), math.nan)

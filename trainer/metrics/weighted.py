@@ -25,13 +25,15 @@ def weighted_metrics(names: Sequence[str], task: Task, target: Target, proba: ND
     """Return by name a function of row weights (N, B) that gives the weighted metric of each column (B,)."""
     target, proba64 = read_only(target, task.as_float64(proba))
     metrics = {name: metric_named(name) for name in names}
-    counts = _Counts(target, proba64)
-    return {name: _meter(metric, target, proba64, counts) for name, metric in metrics.items()}
+    counts, ranked = _Counts(target, proba64), _Ranked(target, proba64)
+    return {name: _meter(metric, target, proba64, counts, ranked) for name, metric in metrics.items()}
 
 
-def _meter(metric: Metric, target: Targets, proba: Floats, counts: "_Counts") -> Meter:
+def _meter(metric: Metric, target: Targets, proba: Floats, counts: "_Counts", ranked: "_Ranked") -> Meter:
     if isinstance(metric.make_meter, FromCounts):
         return metric.make_meter.of(counts)
+    if isinstance(metric.make_meter, FromRanks):
+        return metric.make_meter.of(ranked)
     if metric.make_meter is None:
         return _by_repeating(metric, target, proba)
     return metric.make_meter(target, proba)
@@ -183,32 +185,72 @@ def mean_over_there(value_CB: Floats, true_CB: Floats, said_CB: Floats, multi_la
 # --- ranking: sort once, then cumulative weights ---
 
 
-def from_ranks(area: Callable[[Floats, Floats, Any], Floats]) -> MakeMeter:
+Area = Callable[[Floats, Floats, Any], Floats]
+
+
+@dataclass(frozen=True)
+class FromRanks:
+    """Makes meters of an area: its mean over the ranked columns.
+
+    Attributes:
+        area: see ``from_ranks``.
+    """
+
+    area: Area
+
+    def __call__(self, target: Targets, proba: Floats) -> Meter:
+        """Return the meter of some rows."""
+        return self.of(_Ranked(target, proba))
+
+    def of(self, ranked: "_Ranked") -> Meter:
+        """Return the meter of rows that other meters rank too."""
+        ranked.areas.append(self.area)
+        return lambda weights_NB: ranked.of(weights_NB)[self.area]
+
+
+def from_ranks(area: Area) -> FromRanks:
     """Make meters of an area computed from cumulative weights, best score first: the mean over ranked columns.
 
     The area gets the weights of the positives (P, B), the weight of the first n negatives (Q + 1, B) and how each
     positive ranks (see ``_split``), or (P,) and (Q + 1,) of one weighting, in whole numbers where the weights are.
     """
+    return FromRanks(area)
 
-    def make_meter(target: Targets, proba: Floats) -> Meter:
-        truth_NK, scores_NK = ranked_columns(target, proba)
-        columns = [_split(truth_NK[:, k] > 0, scores_NK[:, k]) for k in range(truth_NK.shape[1])]
 
-        def mean_area(weights: Any) -> Any:
-            of_column = (
-                area(weights.take(positives, axis=0), _cumulated(weights, negatives), ranks)
-                for positives, negatives, ranks in columns
-            )
-            return sum(of_column) / len(columns)
+class _Ranked:
+    """Some rows by their scores, cumulated once for all areas that are asked for the same weights one after the other.
 
-        def meter(weights_NB: Floats) -> Floats:
+    No more than one column is held cumulated: of many classes all would take much memory.
+    """
+
+    def __init__(self, target: Targets, proba: Floats) -> None:
+        self.target, self.proba = target, proba
+        self.areas: list[Area] = []
+        self.last: tuple[Floats, dict[Area, Floats]] | None = None
+
+    @cached_property
+    def columns(self) -> list[tuple[Targets, Targets, Any]]:
+        truth_NK, scores_NK = ranked_columns(self.target, self.proba)
+        return [_split(truth_NK[:, k] > 0, scores_NK[:, k]) for k in range(truth_NK.shape[1])]
+
+    def of(self, weights_NB: Floats) -> dict[Area, Floats]:
+        """Return the mean of each area over the columns, (B,) each."""
+        if self.last is None or self.last[0] is not weights_NB:
             if one_by_one(weights_NB):
-                return np.array([mean_area(_whole(weights_N)) for weights_N in weights_NB.T])
-            return np.asarray(mean_area(weights_NB))
+                of_each = [self._means(_whole(weights_N)) for weights_N in weights_NB.T]
+                means = {area: np.array([one[area] for one in of_each]) for area in self.areas}
+            else:
+                means = {area: np.asarray(mean) for area, mean in self._means(weights_NB).items()}
+            self.last = weights_NB, means
+        return self.last[1]
 
-        return meter
-
-    return make_meter
+    def _means(self, weights: Any) -> dict[Area, Any]:
+        sums: dict[Area, Any] = dict.fromkeys(self.areas, 0)
+        for positives, negatives, ranks in self.columns:
+            of_positives, above = weights.take(positives, axis=0), _cumulated(weights, negatives)
+            for area in sums:
+                sums[area] = sums[area] + area(of_positives, above, ranks)
+        return {area: summed / len(self.columns) for area, summed in sums.items()}
 
 
 def _whole(weights_N: Floats) -> Any:
@@ -222,19 +264,16 @@ def _whole(weights_N: Floats) -> Any:
 def _split(truth_N: NDArray[np.bool_], scores_N: Floats) -> tuple[Targets, Targets, Any]:
     """Return positive and negative rows, best score first, and how each positive ranks.
 
-    The ranks are, per positive: negatives scored above it, negatives scored as high or above, positives
-    scored as high or above.
+    The ranks are, per positive: negatives scored above it, negatives scored as high or above (the same array where no
+    score of a positive is one of a negative), positives scored as high or above.
     """
     positives, negatives = np.flatnonzero(truth_N), np.flatnonzero(~truth_N)
     positives = positives[np.argsort(-scores_N[positives], kind="stable")]
     negatives = negatives[np.argsort(-scores_N[negatives], kind="stable")]
     at, above = -scores_N[positives], -scores_N[negatives]
-    ranks = (
-        np.searchsorted(above, at, "left"),
-        np.searchsorted(above, at, "right"),
-        np.searchsorted(at, at, "right"),
-    )
-    return positives, negatives, ranks
+    before, as_high = np.searchsorted(above, at, "left"), np.searchsorted(above, at, "right")
+    before = as_high if np.array_equal(before, as_high) else before
+    return positives, negatives, (before, as_high, np.searchsorted(at, at, "right"))
 
 
 def _cumulated(weights: Any, rows: NDArray[np.int64]) -> Any:
