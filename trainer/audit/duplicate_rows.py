@@ -148,19 +148,28 @@ def labels_per_code(codes_N: NDArray[np.int64], labels_N: NDArray[np.int64]) -> 
     return np.bincount(pairs_N[np.diff(pairs_N, prepend=-1) != 0] // n_labels)
 
 
-def as_numbers(table: TableColumns) -> NDArray[np.float64]:
-    """Return (N, F + K): one bit pattern per value, so that equal rows have equal bytes."""
-    n_numeric, n_words = len(table.numeric), len(table.categorical)
-    numbers_NC = np.empty((len(table.numeric_NF), n_numeric + n_words))
-    _one_pattern(table.numeric_NF, numbers_NC[:, :n_numeric])
-    for column, words_N in enumerate(table.categorical_NK.T, start=n_numeric):
-        numbers_NC[:, column] = as_numpy(pa.array(words_N, pa.string()).dictionary_encode("encode").indices)
-    return numbers_NC
+class NumberedTable:
+    """A table's rows as numbers, one bit pattern per value; made of the rows that are asked for, as all take much room.
+
+    Args:
+        table: (N, F) numbers and (N, K) words.
+    """
+
+    def __init__(self, table: TableColumns) -> None:
+        encoded: list[Any] = [
+            pa.array(words_N, pa.string()).dictionary_encode("encode") for words_N in table.categorical_NK.T
+        ]
+        self._numeric_NF = table.numeric_NF
+        self._words = [as_numpy(column.indices) for column in encoded]
+
+    def __getitem__(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """Return (M, F + K) of row numbers (M,) or of (N,) whether each row is wanted."""
+        numbers_MF = _one_pattern(self._numeric_NF[rows])
+        return np.column_stack([numbers_MF, *(codes_N[rows] for codes_N in self._words)])
 
 
-def _one_pattern(numeric_NF: NDArray[np.float64], out_NF: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """Return numbers of which equal ones have equal bytes."""
-    same_NF = np.add(numeric_NF, 0.0, out=out_NF)  # -0 becomes 0
+def _one_pattern(numeric_NF: NDArray[np.float64]) -> NDArray[np.float64]:
+    same_NF = numeric_NF + 0.0  # -0 becomes 0
     same_NF[np.isnan(same_NF)] = np.nan  # there are many
     return same_NF
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.audit.duplicate_rows import as_numbers, text_keys
+from trainer.audit.duplicate_rows import NumberedTable, text_keys
 from trainer.audit.image_hashes import SIDE, look_at
 from trainer.audit.split import Side
 from trainer.data.samples import DataSpec, Images, Inputs, Samples, SparseColumns, TableColumns, Texts
@@ -69,11 +69,11 @@ def probe_predictions(samples: Samples, probe: Probe, sides: Sequence[Side]) -> 
 
 
 def probe_inputs(inputs: Inputs) -> Any:
-    """Return one row of numbers (an array, or a sparse matrix), or one text, per row."""
+    """Return one row of numbers or one text per row: what ``[rows]`` gives the models."""
     if isinstance(inputs, SparseColumns):
         return inputs.matrix()
     if isinstance(inputs, TableColumns):
-        return as_numbers(inputs)
+        return NumberedTable(inputs)
     if isinstance(inputs, Images):
         return look_at(inputs).grey_USS.reshape(len(inputs.names), -1) / np.float32(255)
     assert isinstance(inputs, Texts)  # measure() looks at nothing else
