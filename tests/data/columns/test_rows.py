@@ -47,7 +47,8 @@ def test_groups_in_two_writings_are_joined_or_kept_apart_where_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "cells", [["a1", "b", "A1"], ["1", "2", "1.0"], ["é", "e\u0301", "x"], ["n 1", "n1"], ["好\u200b", "好"], ["1000", "1,000"]]
+    "cells",
+    [["a1", "b", "A1"], ["1", "2", "1.0"], ["é", "e\u0301", "x"], ["n 1", "n1"], ["好\u200b", "好"], ["1000", "1,000"]],
 )
 def test_an_id_in_two_writings_is_refused(cells) -> None:
     with pytest.raises(DataError, match=r"(?s)column 'i' writes one id in different ways.*set data\.spellings=apart"):
