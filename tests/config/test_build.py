@@ -78,6 +78,15 @@ def test_a_section_without_target():
     assert problem.startswith("model._target_ is missing: it names the class to build; choose model=image_cnn | mlp | ")
 
 
+def test_an_argument_that_other_programs_call_otherwise_is_told():
+    (problem,) = check_section(
+        "data", {"_target_": "trainer.data.sources.csv_tabular.load_csv_tabular", "path": "t.csv", "target": "y"}
+    )
+    assert problem.endswith("takes no such argument: did you mean 'label'?")
+    (problem,) = check_section("optimizer", {"_target_": "torch.optim.SGD", "learning_rate": 0.1})
+    assert problem.endswith("takes no such argument: did you mean 'lr'?")
+
+
 def test_constructor_errors_become_config_errors():
     with pytest.raises(ConfigError, match=r"optimizer: torch\.optim\.SGD refused its arguments"):
         construct("optimizer", {"_target_": "torch.optim.SGD", "lr": 0.1, "nesterov": True}, params=[])

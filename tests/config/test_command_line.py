@@ -29,6 +29,15 @@ TYPED = [
     (["max_epochs"], "max_epochs: has no value; type max_epochs=VALUE"),
     (["epochs"], "epochs: has no value; type max_epochs=VALUE"),
     (["zzz"], "zzz: has no value; type KEY=VALUE"),
+    (
+        ["t.csv"],
+        "t.csv: is a file: type data=csv_tabular data.path=t.csv (a table), "
+        "data=csv_text data.path=t.csv model=text_cnn (texts)",
+    ),
+    (
+        ["https://x.org/t.csv"],
+        "https://x.org/t.csv: is an address: download it first, then give data=csv_tabular data.path=FILE",
+    ),
     (["run=my", "run", "of", "iris"], 'run=my run of iris: quote a value that has spaces: "run=my run of iris"'),
     (["=5"], "=5: has no key; options are KEY=VALUE"),
     (["seed = 1"], "seed = 1: options are KEY=VALUE without spaces: type seed=1"),

@@ -102,6 +102,7 @@ MISTAKES = [
     ("~loss=focal", "~loss=focal: cannot be taken away, only set: loss=VALUE"),
     ("~optimizer.lrr", "optimizer.lrr: unknown key"),
     ("max_epochs", "max_epochs: has no value; type max_epochs=VALUE"),
+    ("cv=5", "cv=5: is no choice, cv.n_splits=5 sets the number of folds; choose cv=group | "),
     ("plugins=[no_such_package_x]", "cannot import 'no_such_package_x'"),
     ("optimizer=lion", "optimizer=lion: no such optimizer"),
     ("scheduler=plateau", "scheduler=plateau: no such scheduler"),

@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 
 from trainer.config.bounds import LARGEST
 from trainer.config.keys import choices
+from trainer.config.near_keys import ELSEWHERE
 from trainer.config.value_types import describe, fits, is_storable
 from trainer.errors import ConfigError, FoldwiseError, did_you_mean, few_words_of, shown
 from trainer.wording.translations import _
@@ -201,7 +202,8 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
         if key not in taken and not takes_any:
             known = [p for p in taken if p not in PARTS[name].offered]
             said = _("{key}: {target} takes no such argument{hint}")
-            hint = did_you_mean(key, known, _)
+            elsewhere = ELSEWHERE.get(key, "").removeprefix(f"{name}.")
+            hint = did_you_mean(elsewhere if elsewhere in known else key, known, _)
             problems.append(said.format(key=f"{name}.{key}", target=_short(target), hint=hint))
         elif value == "???":
             problems.append(_required_problem(f"{name}.{key}"))

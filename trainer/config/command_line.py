@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trainer.config.near_keys import is_known, known_keys, nearest_key
+from trainer.config.problems import data_place
 from trainer.config.schema import LISTED_SECTIONS, OPEN_SECTIONS
-from trainer.errors import ConfigError, shown
+from trainer.errors import MOST_CHARACTERS, ConfigError, shown
 
 FLAGS = {  # of Hydra -> what it may be given; None = nothing, empty = anything
     **dict.fromkeys(("--cfg", "-c"), ("job", "hydra", "all")),
@@ -110,6 +111,8 @@ def _problem_at(options: Sequence[str], place: int) -> tuple[int, str | None]:
         return 1, None
     typed, signs = " ".join(words), "".join(words)
     if len(words) == 1:
+        if re.search(r"[./\\]", option) and not is_known(option) and (place := data_place(option)):
+            return 1, f"{shown(option)}: {shown(place, MOST_CHARACTERS)}"
         return 1, f"{shown(option)}: has no value; type {nearest_key(option.lstrip('+')) or 'KEY'}=VALUE"
     if "=" in option and not option.endswith("="):
         return len(words), f'{shown(typed)}: quote a value that has spaces: "{shown(typed)}"'

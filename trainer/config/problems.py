@@ -148,6 +148,8 @@ def explain(error: Exception, override: str = "") -> str:
         return "defaults: a choice is a word; YAML reads off, on, yes and no without quotes as truth values: quote it"
     if NULL_GROUP in text:
         what = "cannot be null" if value in ("null", "~", "") else "is no choice"
+        if key == "cv" and value.isdigit():
+            what += f", cv.n_splits={value} sets the number of folds"
         return f"{override}: {what}; choose {key}={' | '.join(choices(key)) or '...'}"
     if "Ambiguous value" in text:
         as_list = f", or {key}=[{value}] if it takes a list" if "." in key else ""
@@ -184,8 +186,8 @@ def _unknown_option(group: str, value: str, options: Sequence[str]) -> str:
     if group == "amp":
         said = _("amp={value}: unknown level; have: {known} (the letter O, upper case, then a digit)")
         return said.format(value=value, known=", ".join(options))
-    if group == "data" and (found := _data_place(value)):
-        return found
+    if group == "data" and (found := data_place(value)):
+        return f"data={value}: {found}"
     if group == "metrics" and value.startswith("["):
         return f"metrics={value}: the list of metrics is metrics.names={value}; metrics= names a file of conf/metrics"
     if value.startswith("["):
@@ -197,18 +199,18 @@ def _unknown_option(group: str, value: str, options: Sequence[str]) -> str:
     return _("{group}={value}: no such {group}{hint}").format(group=group, value=value, hint=hint)
 
 
-def _data_place(value: str) -> str | None:
-    """Return what to type for data=PLACE, where data= names a kind of data."""
+def data_place(value: str) -> str | None:
+    """Return what to type for a place of data, which stands where data= names a kind of data; None of another word."""
     place = value.strip("'\"")
     if re.match(r"\w+://", place):
-        return f"data={value}: is an address: download it first, then give data=csv_tabular data.path=FILE"
+        return "is an address: download it first, then give data=csv_tabular data.path=FILE"
     path = Path(place).expanduser()
     if path.suffix.lower() in TABLES or path.is_file():
         kinds = f"data=csv_tabular data.path={place} (a table), data=csv_text data.path={place} model=text_cnn (texts)"
-        return f"data={value}: is a file: type {kinds}"
+        return f"is a file: type {kinds}"
     if path.is_dir() or path.suffix == ".zip" or "/" in place:
         kind = f"data=image_folder data.path={place} model=image_cnn (images in a folder per class)"
-        return f"data={value}: is a place: type {kind}"
+        return f"is a place: type {kind}"
     return None
 
 
