@@ -26,6 +26,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PRELOADED = (
@@ -90,29 +91,39 @@ def compose() -> None:
             script.main()
 
 
+class Child(NamedTuple):
+    """A run, and the folder with its notes."""
+
+    pid: int
+    notes: Path
+
+
 def serve() -> Callable[[], int] | None:
     """Answer requests until the input ends; in a child, return what it is to do."""
-    running: dict[int, Path] = {}
+    running: dict[int, Child] = {}  # by what can be read once they end
     rest = b""
     while True:
-        readable, _, _ = select.select([0], [], [], 0.002)
-        _note_ended(running)
-        if not readable:
+        readable, _, _ = select.select([0, *running], [], [])
+        for end_of_child in set(readable) - {0}:
+            _note_ended(end_of_child, running.pop(end_of_child))
+        if 0 not in readable:
             continue
         received = os.read(0, 65536)
         if not received:
-            for pid in running:
-                os.kill(pid, signal.SIGKILL)
+            for child in running.values():
+                os.kill(child.pid, signal.SIGKILL)
             return None
         *lines, rest = (rest + received).split(b"\n")
         for line in lines:
             request = json.loads(line)
             pid = os.fork()
             if pid == 0:
+                for other in running:
+                    os.close(other)
                 return lambda request=request: work(request)
-            notes = Path(request["notes"])
-            running[pid] = notes
-            _write(notes / "pid", str(pid))
+            child = Child(pid, Path(request["notes"]))
+            running[os.pidfd_open(pid)] = child
+            _write(child.notes / "pid", str(pid))
 
 
 def work(request: dict) -> int:
@@ -150,11 +161,10 @@ def end(code: int) -> None:
     os._exit(code)
 
 
-def _note_ended(running: dict[int, Path]) -> None:
-    for pid in list(running):
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            _write(running.pop(pid) / "code", str(os.waitstatus_to_exitcode(status)))
+def _note_ended(end_of_child: int, child: Child) -> None:
+    os.close(end_of_child)
+    _, status = os.waitpid(child.pid, 0)
+    _write(child.notes / "code", str(os.waitstatus_to_exitcode(status)))
 
 
 def _write(path: Path, text: str) -> None:

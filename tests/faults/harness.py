@@ -175,9 +175,10 @@ def ended(process: Process) -> int | None:
 
 def wait(process: Process, seconds: float = LONGEST_SECONDS) -> int | None:
     """Wait for the end and return the exit code, or None after ``seconds``."""
-    until = time.perf_counter() + seconds
+    until, pause = time.perf_counter() + seconds, 0.002
     while (code := ended(process)) is None and time.perf_counter() < until:
-        time.sleep(0.002)
+        time.sleep(pause)
+        pause = min(0.02, 1.1 * pause)
     return code
 
 
