@@ -111,8 +111,8 @@ def _problem_at(options: Sequence[str], place: int) -> tuple[int, str | None]:
         return 1, None
     typed, signs = " ".join(words), "".join(words)
     if len(words) == 1:
-        if re.search(r"[./\\]", option) and not is_known(option) and (place := data_place(option)):
-            return 1, f"{shown(option)}: {shown(place, MOST_CHARACTERS)}"
+        if re.search(r"[./\\]", option) and not is_known(option) and (where := data_place(option)):
+            return 1, f"{shown(option)}: {shown(where, MOST_CHARACTERS)}"
         return 1, f"{shown(option)}: has no value; type {nearest_key(option.lstrip('+')) or 'KEY'}=VALUE"
     if "=" in option and not option.endswith("="):
         return len(words), f'{shown(typed)}: quote a value that has spaces: "{shown(typed)}"'
