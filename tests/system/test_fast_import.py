@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from tests import transformer_files
 from tests.battery import some_of
@@ -172,3 +173,54 @@ def test_models_of_other_libraries_train_in_a_process_that_has_imported_nothing(
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert list(tmp_path.rglob("DONE"))
+
+
+def test_scikit_learn_comes_without_statistics_and_pandas_and_both_are_there_when_asked_for():
+    code = """
+import sys
+from trainer.system import fast_import
+fast_import.import_sklearn_without_unused()
+print("sklearn" in sys.modules)
+with fast_import.first_import("fractions"):
+    import fractions
+fast_import.import_sklearn_without_unused()
+import numpy as np
+import sklearn.metrics, sklearn.model_selection, sklearn.linear_model, sklearn.ensemble, sklearn.covariance
+from scipy.stats import rankdata, chi2
+def loaded():
+    return [name in sys.modules for name in ("pandas", "scipy.stats._stats_py")]
+print(*loaded(), "sklearn.utils.validation" in sys.modules)
+ranks = sklearn.metrics.label_ranking_average_precision_score([[1, 0], [0, 1]], [[0.2, 0.1], [0.3, 0.1]])
+print(ranks, rankdata([3, 1, 2]).tolist(), chi2.ppf(0.95, 1) == __import__("scipy").stats.chi2.ppf(0.95, 1), *loaded())
+import scipy.stats as whole
+print(whole is sys.modules["scipy.stats"], hasattr(whole, "nothing"), whole.norm.cdf(0.0), rankdata([2, 1]).tolist())
+import pandas
+line = sklearn.linear_model.LinearRegression().fit(pandas.DataFrame({"a": [1.0, 2.0]}), [1, 2])
+print(line.feature_names_in_.tolist())
+"""
+    assert in_a_process(code) == [
+        "False",
+        "False False True",
+        "0.75 [3.0, 1.0, 2.0] True False True",
+        "True False 0.5 [2.0, 1.0]",
+        "['a']",
+    ]
+
+
+def test_operations_are_counted_without_triton_and_without_a_warning():
+    code = """
+import sys, torch
+from trainer.system import fast_import
+with fast_import.first_import("fractions"):
+    import fractions
+fast_import.import_compiler_when_needed()
+fast_import.import_flop_counter_without_triton()
+from torch.utils.flop_counter import FlopCounterMode
+with FlopCounterMode(display=False) as counted:
+    torch.ones(4, 3) @ torch.ones(3, 2)
+print(counted.get_total_flops(), "triton" in sys.modules)
+"""
+    if torch.cuda.is_available():
+        pytest.skip("on CUDA kernels of Triton are told")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=120)
+    assert (done.stdout, done.stderr) == ("48 False\n", "")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.evidence.chances import normal_tails
+
 Floats = NDArray[np.float64]
 _MIN_DEFINED = 0.9  # share of the draws in which both are defined
 _ROUNDING = 1e-12  # a spread that rounding leaves of none
@@ -38,9 +40,7 @@ def drawn_difference(lead: float, lead_D: Floats) -> Drawn | None:
     defined = lead_D[np.isfinite(lead_D)]
     if not math.isfinite(lead) or len(defined) < max(2, _MIN_DEFINED * len(lead_D)):
         return None
-    from scipy.stats import norm
-
     low, high = np.percentile(defined, [2.5, 97.5])
     se = float(defined.std(ddof=1))
-    p = float(2 * norm.sf(abs(lead) / se)) if se > _ROUNDING else float(abs(lead) <= _ROUNDING)
+    p = normal_tails(lead / se) if se > _ROUNDING else float(abs(lead) <= _ROUNDING)
     return Drawn((float(low), float(high)), se, p, len(lead_D))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.evidence.chances import t_quantile, t_tails
 from trainer.evidence.not_defined import NotDefined
 
 _NO_SPREAD = 1e-12  # of the largest difference: what rounding leaves of equal ones
@@ -50,11 +51,9 @@ def corrected_t(lead_J: Floats, test_to_train: float) -> FoldSpread | NotDefined
     sd = float(lead_J.std(ddof=1))
     if sd <= _NO_SPREAD * float(np.abs(lead_J).max()):
         return NotDefined(f"every fold differs by {lead_J[0]:.4g}: there is no spread to test by")
-    from scipy.stats import t
-
     mean, df, se = float(lead_J.mean()), len(lead_J) - 1, sd * spread_factor(len(lead_J), test_to_train)
-    half = float(t.ppf(0.975, df)) * se
-    return FoldSpread(mean, se, df, float(2 * t.sf(abs(mean) / se, df)), (mean - half, mean + half))
+    half = t_quantile(0.975, df) * se
+    return FoldSpread(mean, se, df, t_tails(mean / se, df), (mean - half, mean + half))
 
 
 def spread_factor(n_results: int, test_to_train: float) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trainer.data.row_measures import NUMBER, measure_rows
 from trainer.data.samples import Images, Inputs, TableColumns, Texts, count_rows
+from trainer.evidence.chances import false_discovery_rates, fisher_exact, t_quantile, welch, wilson_interval
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -102,8 +103,6 @@ def compare_slices(value_N: Floats, slices: Iterator[tuple[str, Mask]] | Mapping
         >>> [(one.name, one.value, one.rest, one.q < 0.05) for one in compare_slices(right, {"old": old})]
         [('old', 0.0, 1.0, True)]
     """
-    from scipy.stats import false_discovery_control
-
     pairs = slices.items() if isinstance(slices, Mapping) else slices
     share = bool(np.isin(value_N, (0.0, 1.0)).all())
     found, chances = list[Slice](), list[float]()
@@ -116,30 +115,23 @@ def compare_slices(value_N: Floats, slices: Iterator[tuple[str, Mask]] | Mapping
         chances.append(chance)
     if not found:
         return []
-    rates = false_discovery_control(chances).tolist()
-    named = [replace(one, q=rate) for one, rate in zip(found, rates, strict=True)]
+    named = [replace(one, q=rate) for one, rate in zip(found, false_discovery_rates(chances), strict=True)]
     return sorted(named, key=lambda one: (one.q, -abs(one.value - one.rest)))
 
 
 def _of_shares(inside: Floats, outside: Floats) -> tuple[float, float, float]:
-    from scipy.stats import binomtest, fisher_exact
-
     hits, others = int(inside.sum()), int(outside.sum())
-    interval = binomtest(hits, len(inside)).proportion_ci(method="wilson")
-    table = np.array([[hits, len(inside) - hits], [others, len(outside) - others]])
-    return float(interval.low), float(interval.high), float(fisher_exact(table).pvalue)
+    return *wilson_interval(hits, len(inside)), fisher_exact(hits, len(inside), others, len(outside))
 
 
 def _of_means(inside: Floats, outside: Floats) -> tuple[float, float, float]:
-    from scipy.stats import t, ttest_ind_from_stats
-
     here, there = _spread(inside), _spread(outside)
+    mean, other_mean = float(inside.mean()), float(outside.mean())
     if here == there == 0:
-        return float(inside.mean()), float(inside.mean()), float(np.isclose(inside.mean(), outside.mean()))
-    half = float(t.ppf(0.975, len(inside) - 1) * here / math.sqrt(len(inside)))
-    moments = (inside.mean(), here, len(inside), outside.mean(), there, len(outside))
-    chance = float(ttest_ind_from_stats(*moments, equal_var=False).pvalue)
-    return float(inside.mean()) - half, float(inside.mean()) + half, chance
+        return mean, mean, float(np.isclose(mean, other_mean))
+    half = t_quantile(0.975, len(inside) - 1) * here / math.sqrt(len(inside))
+    chance = welch((mean, here, len(inside)), (other_mean, there, len(outside)))
+    return mean - half, mean + half, chance
 
 
 def _spread(values: Floats) -> float:

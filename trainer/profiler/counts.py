@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from trainer.system.fast_import import import_flop_counter_without_triton
 from trainer.system.kernels import switched_off
 
 Inputs = dict[str, Tensor]
@@ -92,6 +93,7 @@ def count_flops(model: nn.Module, inputs: Inputs) -> tuple[int, dict[str, int]]:
     Attention runs by plain matrix products and recurrent layers step by step: the counter does not see into
     the fused kernels.
     """
+    import_flop_counter_without_triton()
     from torch.utils.flop_counter import FlopCounterMode
 
     model.eval()

@@ -43,6 +43,7 @@ from trainer.run.steps.preflight import require_labels
 from trainer.run.validate import check_data, require_fold, require_model_files
 from trainer.store.own_files import TRAINING_ROWS
 from trainer.store.run_files import ROWS, rows_table
+from trainer.system.fast_import import import_sklearn_without_unused
 from trainer.system.files import sealed
 from trainer.system.seeds import seeds_of
 from trainer.tasks import TASKS, Target
@@ -64,6 +65,7 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
         ConfigError: the loss, the metrics or the precision do not fit.
         CheckpointError: the weights to start from cannot be read.
     """
+    import_sklearn_without_unused()
     require_model_files(config)
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve_opt_level(config.amp, device)

@@ -3,6 +3,7 @@
 import atexit
 import gc
 import importlib
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from types import ModuleType
 from typing import Any
 
 COMPILER = "torch._dynamo"
+STATISTICS = "scipy.stats"
+TAKEN_BY_SKLEARN = ("rankdata", "gmean", "spearmanr", "chi2")  # what its modules import, and a few of them use
+_trains_only: list[str] = []  # what was imported first in this process, where it does nothing but train
 
 
 @contextmanager
@@ -42,6 +46,7 @@ def first_import(name: str) -> Iterator[None]:
     What has been imported is not looked through again, neither while the run goes on nor when the process ends.
     """
     first = name not in sys.modules
+    _trains_only.append(name)
     with unsearched_import(name):
         yield
         if first:
@@ -59,6 +64,83 @@ def import_compiler_when_needed() -> None:
 
     if COMPILER not in sys.modules:
         sys.modules[COMPILER] = torch._dynamo = _Compiler()
+
+
+def import_sklearn_without_unused() -> None:
+    """Spare a process that does nothing but train a second of what scikit-learn imports and hardly ever calls.
+
+    All of it imports pandas, for the ``None`` that it would be without, and SciPy's statistics: a stand-in imports
+    these when they are called. Somebody else's process is left alone: another thread may be importing pandas.
+    """
+    if not _trains_only or "sklearn" in sys.modules:
+        return
+    with hidden("pandas"):
+        if STATISTICS not in sys.modules:
+            sys.modules[STATISTICS] = _Statistics()
+        importlib.import_module("sklearn.utils.validation")
+
+
+def import_flop_counter_without_triton() -> None:
+    """Spare such a process what torch's counter imports to tell kernels of Triton, where the CPU trains."""
+    import torch
+
+    if not _trains_only or torch.cuda.is_available():
+        return
+    counter = "torch.utils.flop_counter"
+    log = logging.getLogger(counter)
+    log.disabled, was = True, log.disabled  # it warns of what it lacks
+    with hidden("triton"):
+        importlib.import_module(counter)
+    log.disabled = was
+
+
+@contextmanager
+def hidden(name: str) -> Iterator[None]:
+    """Let a module that nobody has imported be none that could be, for the length of the block."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # Python's own way to say so
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+class _Statistics(ModuleType):
+    """``scipy.stats`` until something of it is needed."""
+
+    def __init__(self) -> None:
+        super().__init__(STATISTICS)
+        self.__spec__ = spec = find_spec(STATISTICS)
+        self.__file__ = None if spec is None else spec.origin
+        self.__path__ = [] if spec is None else list(spec.submodule_search_locations or [])  # ``from`` asks for it
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in TAKEN_BY_SKLEARN:
+            return _Later(lambda: getattr(self.whole(), name))
+        return getattr(self.whole(), name)
+
+    def whole(self) -> ModuleType:
+        """Import and return the module that this stands for."""
+        if sys.modules.get(STATISTICS) is self:
+            del sys.modules[STATISTICS]
+        return importlib.import_module(STATISTICS)
+
+
+class _Later:
+    """A function or a distribution, got when it is called or asked for something."""
+
+    def __init__(self, get: Callable[[], Any]) -> None:
+        self._get = get
+
+    def __call__(self, *values: Any, **options: Any) -> Any:
+        return self._get()(*values, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._get(), name)
 
 
 class _Compiler(ModuleType):

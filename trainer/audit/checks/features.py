@@ -122,12 +122,12 @@ def _recalls(
 
     It is fitted on one half of the rows and scored on the other, where a row adds its share in the mean recall.
     """
-    from sklearn.tree import DecisionTreeClassifier
-
     half = len(cells_M) // 2
     train_M, held_K, held_KT = cells_M[:half], cells_M[half:], target_MT[half:]
     bound_T = recall_bound(train_M, held_K, target_MT[:half], held_KT, share_TC)
     for place in np.flatnonzero(bound_T >= WARNING - ROUNDING).tolist():
+        from sklearn.tree import DecisionTreeClassifier  # of which most data needs none
+
         held_out = held_KT[:, place]
         tree = DecisionTreeClassifier(max_leaf_nodes=64, random_state=0).fit(train_M[:, None], target_MT[:half, place])
         right = tree.predict(held_K[:, None]) == held_out
