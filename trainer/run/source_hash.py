@@ -60,7 +60,7 @@ IMPORT = re.compile(
 
 def versions(sections: Mapping[str, Section], plugins: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions of what computes the numbers: Python, torch and its kin, and what the named parts import."""
-    parts = {path for name, files in code_files(sections, plugins).items() if name != ENGINE_NAME for path in files}
+    parts = {path for files in _part_files(sections, plugins).values() for path in files}
     used = {
         PARTS_PACKAGES[top]
         for path in parts
@@ -71,6 +71,7 @@ def versions(sections: Mapping[str, Section], plugins: Sequence[str] = ()) -> di
     return {"python": python, **{name: _version(name) for name in (*PACKAGES, *sorted(used))}}
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -105,8 +106,11 @@ def code_files(
         plugins: packages of the user's.
         more: modules of ours that are found by name and imported by nobody: metrics, strategies of folds.
     """
-    engine = engine_files((TRAINS, *more))
-    found = {ENGINE_NAME: engine}
+    return {ENGINE_NAME: engine_files((TRAINS, *more)), **_part_files(sections, plugins)}
+
+
+def _part_files(sections: Mapping[str, Section], plugins: Sequence[str]) -> dict[str, list[Path]]:
+    found = dict[str, list[Path]]()
     named = {name: sections[name] for name in ("data", "model", "loss")}
     named["data.preprocess"] = sections["data"].get("preprocess", {})
     for name, section in named.items():
