@@ -54,6 +54,7 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "executor.at_once=2", "executor.max_restarts=1", "executor.detach=true", "executor.setup=[date]",
          "executor.options={qos:long}", "search.name=random", "search.trials=2", "search.space={optimizer.lr:[1]}",
          "search.seed=1", "search.prune=off", "search.cost=seconds", "search.nested=2", "search.final=refit",
+         "search.halve_batch=1",
          "pseudo.mode=all", "pseudo.threshold=0.5", "pseudo.thresholds={a:0.5}", "pseudo.agreement=0.5",
          "pseudo.soft=true", "pseudo.weight=0.5", "pseudo.force_leak=true",
          "budget.hours=9", "executor.nproc=2", "executor.nnodes=2", "executor.sync_batchnorm=true",

@@ -54,6 +54,7 @@ CASES = [  # what makes it idle, the option, what there is to do
         ([], f"search.{option}", "set search=tpe")
         for option in (
             *("trials=2", "space={batch_size:[8]}", "seed=1", "prune=off", "nested=2", "final=refit", "cost=seconds"),
+            *("halve_batch=1",),
         )
     ),
     *(

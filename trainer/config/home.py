@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any, get_type_hints
 
 from trainer.config.build import resolve_target
@@ -53,13 +54,18 @@ def given_paths(config: RunConfig) -> dict[str, str]:
 
 
 def _closed_paths(record: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    hints = get_type_hints(type(record), include_extras=True)
+    hints = _hints(type(record))
     for field in fields(record):
         value = getattr(record, field.name)
         if is_dataclass(value):
             yield from _closed_paths(value, f"{prefix}{field.name}.")
         elif is_path(hints[field.name]):
             yield f"{prefix}{field.name}", value
+
+
+@cache
+def _hints(record: type) -> dict[str, Any]:
+    return get_type_hints(record, include_extras=True)
 
 
 def _paths_in(name: str, section: Mapping[str, Any], plugins: Sequence[str]) -> set[str]:

@@ -37,6 +37,12 @@ class SearchConfig:
         "a second objective: seconds = short training of the folds; the trials that no other beats in both are listed, "
         "and none ends early; none = the score alone",
     ] = NONE
+    halve_batch: Annotated[
+        int,
+        between(0, 10, "[]"),
+        "so often a trial that memory does not hold is tried again with half of batch_size and twice "
+        "fit.accumulate_steps, as a trial more; 0 = it is a failed trial",
+    ] = 0
     nested: Annotated[
         int | None,
         at_least(2),

@@ -159,7 +159,7 @@ def _require_same_search(directory: Path, identity: Mapping[str, Any], facts: Ma
         lines = "\n".join(describe_differences(found, most=2))
         raise CheckpointError(
             f"{directory} holds a search that is not this one:\n{lines}\n"
-            "use the same options and data, or another run=NAME (search.trials, nested and final may change)"
+            "use the same options and data, or another run=NAME (search.trials, nested, final, halve_batch may change)"
         )
 
 

@@ -6,6 +6,7 @@ from trainer.errors import NonFiniteError
 from trainer.report.page.page_words import page_language
 from trainer.run.merge import Merged, merge
 from trainer.run.page_facts import PageRequest
+from trainer.search.memory import HALVED
 from trainer.search.search_page import PAGE, write_page
 from trainer.search.search_table import TrialRow, show_table, standing, write_table
 from trainer.search.study import trial_directory
@@ -59,8 +60,10 @@ def _refit(current: Search, best: TrialRow) -> None:
     """Train the best trial's settings on all rows, for ``foldwise predict --model all``."""
     from optuna.trial import FixedTrial
 
-    params = current.study.trials[best.number].params
-    choice, values = suggested(current.configs, FixedTrial(params, number=best.number))
+    trained = current.study.trials[best.number]
+    again = FixedTrial(trained.params, number=best.number)
+    again.set_user_attr(HALVED, trained.user_attrs.get(HALVED, 0))
+    choice, values = suggested(current.configs, again)
     directory = trial_directory(current.directory, best.number)
     begun(current, choice, values, directory)(ALL)
     place = fold_directory(directory, ALL)

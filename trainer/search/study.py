@@ -20,6 +20,7 @@ from trainer.config.keys import typed
 from trainer.config.search import NONE, SearchConfig
 from trainer.config.search_space import Dimension, Range
 from trainer.errors import ConfigError, FoldBusyError
+from trainer.search.memory import is_second_try
 from trainer.store.lock import FoldLock
 from trainer.system.files import directory_lock, make_directory
 from trainer.system.seeds import seed_of
@@ -172,8 +173,9 @@ def claim(directory: Path, study: "Study", search: SearchConfig, space: Sequence
                 study.sampler = make_sampler(search, frozen.number)
                 return Claimed(Trial(study, frozen._trial_id), trial_directory(directory, frozen.number), held)
             held.close()  # it ended while the lock was waited for
-        number = sum(one.state != TrialState.WAITING for one in trials)
-        if number >= min(search.trials, grid_size(search, space)):
+        again = any(one.state == TrialState.WAITING and is_second_try(one) for one in trials)
+        number = sum(one.state != TrialState.WAITING and not is_second_try(one) for one in trials)
+        if number >= min(search.trials, grid_size(search, space)) and not again:
             return None
         trial = ask(study, search, space, number)
         place = trial_directory(directory, trial.number)
@@ -184,7 +186,8 @@ def claim(directory: Path, study: "Study", search: SearchConfig, space: Sequence
 
 def ask(study: "Study", search: SearchConfig, space: Sequence[Dimension], number: int) -> "Trial":
     """Return the next trial, the ``number``-th of a study, whose settings are still to be suggested."""
-    if search.name == "grid" and number == len(study.get_trials(deepcopy=False)):
+    waiting = any(one.state.name == "WAITING" for one in study.get_trials(deepcopy=False))
+    if search.name == "grid" and not waiting:
         study.enqueue_trial(_grid_values(search, space, number))
     study.sampler = make_sampler(search, number)
     return study.ask()

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from trainer.config.schema import RunConfig
 from trainer.config.search import NONE, SearchConfig
 from trainer.engine.precision.opt_levels import resolve_opt_level
-from trainer.errors import CheckpointError, ForeignFileError, Interrupted, StorageError, as_foldwise_error
+from trainer.errors import (
+    CheckpointError,
+    ForeignFileError,
+    Interrupted,
+    StorageError,
+    as_foldwise_error,
+    first_line_of,
+)
 from trainer.evidence.racing import Verdict, verdict
 from trainer.metrics.summary import mean_of_defined
 from trainer.report.terminal import PrintLine
@@ -27,8 +34,18 @@ from trainer.run.frozen_features import with_features
 from trainer.run.identify import identity_of
 from trainer.run.prepare import make_recipe, run_files
 from trainer.run.validate import check_config, check_data
+from trainer.search.memory import (
+    EndedAgainError,
+    batch_size_of,
+    forget_begin,
+    halved,
+    is_of_memory,
+    note_begin,
+    try_half,
+)
 from trainer.search.study import Claimed, report_score, reported_scores, suggest
 from trainer.search.trial_configs import Choice, TrialConfigs
+from trainer.store.checkpoints import newest_position
 from trainer.store.fold_files import fold_directory, read_done
 from trainer.store.run_files import is_run, read_manifest, require_same_run, write_run
 
@@ -108,18 +125,20 @@ def run_trial(search: Search, claimed: Claimed) -> Outcome:
     state, value, why = "failed", None, ""
     done: list[Mapping[str, Any]] = []
     try:
+        note_begin(trial, _place(search, claimed.directory))
         train = begun(search, choice, values, claimed.directory)
         state, why = _train_folds(search, trial, train, claimed.directory, done)
         mean = mean_of_defined(_scores(search, done))
         if state == "complete" and not math.isfinite(mean):
             state, why = "failed", f"{search.metric} is {mean} over the folds"
         value = mean if math.isfinite(mean) else None
+    except Interrupted:
+        forget_begin(trial)
+        raise
     except OURS:
         raise
     except Exception as error:  # a user's model may raise anything; the search goes on
-        why = str(as_foldwise_error(error)).splitlines()[0]
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        why = _why_failed(search, trial, choice, values, error)
     seconds = time.perf_counter() - started
     training = math.fsum(mark["seconds"] for mark in done)
     facts = {"why": why, "seconds": seconds, "training": training}
@@ -127,10 +146,32 @@ def run_trial(search: Search, claimed: Claimed) -> Outcome:
     return Outcome(state, value, len(done), why, seconds, {**dict(choice), **values})
 
 
+def _place(search: Search, directory: Path) -> list[int]:
+    """Return how many folds of a trial are done, and at which step the checkpoint of the next one stands."""
+    if not is_run(directory):
+        return [0, 0]
+    folds = [fold_directory(directory, name) for name in search.order]
+    rest = [fold for fold in folds if read_done(fold) is None]
+    position = newest_position(rest[0]) if rest else None
+    return [len(folds) - len(rest), position.step if position else 0]
+
+
+def _why_failed(search: Search, trial: "Trial", choice: Choice, values: Mapping[str, Any], error: Exception) -> str:
+    """Return why a trial failed; one that memory did not hold is tried again, where that was asked for."""
+    if not is_of_memory(error):
+        return str(as_foldwise_error(error)).splitlines()[0]
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    said = str(error) if isinstance(error, EndedAgainError) else f"out of memory: {first_line_of(error)}"
+    n_rows = batch_size_of(search.configs.base(choice), values)
+    return f"{said}; {try_half(search.study, trial, n_rows, search.options.halve_batch)}"
+
+
 def suggested(configs: TrialConfigs, trial: "BaseTrial") -> tuple[Choice, dict[str, Any]]:
     """Return the files and the values of a trial: of the settings those that these files have."""
     choice = tuple((one.key, str(suggest(trial, one))) for one in configs.groups())
-    return choice, {one.key: suggest(trial, one) for one in configs.settings(choice)}
+    values = {one.key: suggest(trial, one) for one in configs.settings(choice)}
+    return choice, {**values, **halved(trial, configs.base(choice), values)}
 
 
 def begun(search: Search, choice: Choice, values: Mapping[str, Any], directory: Path) -> Any:
@@ -192,7 +233,7 @@ def _train_folds(
     search: Search, trial: "Trial", train: Any, directory: Path, marks: list[Mapping[str, Any]]
 ) -> tuple[str, str]:
     """Train fold after fold; return ``complete`` or ``pruned``, and why. ``marks`` of what is done fill on the way."""
-    reported = reported_scores(search.study.trials[trial.number])
+    reported = reported_scores(search.study.get_trials(deepcopy=False)[trial.number])
     for position, name in enumerate(search.order):
         train(name)
         done = read_done(fold_directory(directory, name))
