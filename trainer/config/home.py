@@ -54,7 +54,8 @@ def given_paths(config: RunConfig) -> dict[str, str]:
 
 
 def _closed_paths(record: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    hints = _hints(type(record))
+    kind: type = type(record)
+    hints = _hints(kind)
     for field in fields(record):
         value = getattr(record, field.name)
         if is_dataclass(value):
