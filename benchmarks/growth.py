@@ -31,7 +31,7 @@ from benchmarks.processes import measured, processor
 REPOSITORY = Path(__file__).resolve().parents[1]
 FILES = REPOSITORY / "build" / "growth"
 KEPT = REPOSITORY / "benchmarks" / "results" / "growth.jsonl"
-PAGE = REPOSITORY / "docs" / "growth.md"
+PAGE = REPOSITORY / "docs" / "record" / "growth.md"
 SIZES = {
     ("table", "parquet"): (10_000, 100_000, 1_000_000, 10_000_000),
     ("table", "csv"): (10_000, 100_000, 1_000_000),

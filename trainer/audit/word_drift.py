@@ -13,6 +13,7 @@ from trainer.folds.report import FALSE_ALARMS
 from trainer.folds.request import Pair
 
 FEW_VALUES = 20  # the shares of more differ a lot by chance alone
+HEAD_ROWS = 1_000
 
 
 def word_drifts(plan: FoldPlan, samples: Samples) -> list[dict[str, Any] | None]:
@@ -47,11 +48,17 @@ def _columns_of_few_words(samples: Samples) -> list[tuple[str, NDArray[np.int64]
     inputs, columns = samples.inputs, []
     if isinstance(inputs, TableColumns):
         for name, words_N in zip(inputs.categorical, inputs.categorical_NK.T, strict=True):
-            encoded = pa.array(words_N, pa.large_string()).dictionary_encode()
+            if len(_encoded(words_N[:HEAD_ROWS]).dictionary) > FEW_VALUES:  # so has all of it
+                continue
+            encoded = _encoded(words_N)
             n_words = len(encoded.dictionary)
             if 2 <= n_words <= FEW_VALUES:
                 columns.append((name, encoded.indices.fill_null(n_words).to_numpy().astype(np.int64), n_words))
     return columns
+
+
+def _encoded(words: NDArray[np.object_]) -> Any:
+    return pa.array(words, pa.large_string()).dictionary_encode()
 
 
 def _n_units(groups_N: NDArray[np.str_] | None, rows: NDArray[np.int64]) -> int:
