@@ -131,11 +131,11 @@ def _largest_gap(before: NDArray[np.float64], after: NDArray[np.float64]) -> flo
     Between two values of the second its function stands still and the other rises, so that the gap is largest at one of
     them, or right before it.
     """
-    gaps = (
-        np.searchsorted(before, after, side) / len(before) - np.searchsorted(after, after, side) / len(after)
-        for side in ("left", "right")
-    )
-    return max(float(np.abs(gap).max()) for gap in gaps)
+    up_to = np.append(np.flatnonzero(np.diff(after) > 0), len(after) - 1) + 1  # rows with each value or a lower one
+    below, values = np.append(0, up_to[:-1]), after[up_to - 1]
+    right_before = np.searchsorted(before, values, "left") / len(before) - below / len(after)
+    at = np.searchsorted(before, values, "right") / len(before) - up_to / len(after)
+    return float(max(np.abs(right_before).max(), np.abs(at).max()))
 
 
 def _deviation(share_C: NDArray[np.float64], held_out: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any]:
