@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from tests.places import REPOSITORY
 
@@ -59,3 +60,15 @@ def training(place, run, fold):
     """Whether a job has trained some of a fold, and goes on."""
     folder = place / f"runs/{run}/fold_{fold}"
     return (folder / "LOCK").exists() and list(folder.glob("step-*.json"))
+
+
+def rank_of(run, rank):
+    """Process id of one of the processes that train a run together, or None."""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            environment, command = ((place / name).read_bytes() for name in ("environ", "cmdline"))
+        except OSError:  # gone meanwhile
+            continue
+        if f"\0RANK={rank}\0".encode() in b"\0" + environment and f"\0run={run}\0".encode() in command:
+            return int(place.name)
+    return None

@@ -1,7 +1,8 @@
 """A real Slurm of one controller and three nodes on this machine, in a directory, without root services of the system.
 
-Debian's packages ``slurm-wlm`` and ``munge`` are what it needs. Its daemons detach themselves: they are ended by their
-pid files. A requeued job waits until its credential has expired, two minutes unless ``cred_expire`` is small.
+Debian's packages ``slurm-wlm`` and ``munge`` are what it needs, and for an accounting those of ``slurm_accounting``.
+Its daemons detach themselves: they are ended by their pid files. A requeued job waits until its credential has expired,
+two minutes unless ``cred_expire`` is small.
 """
 
 import os
@@ -16,10 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.executors.slurm_accounting import add_cluster, start_accounting
+
 NODES = ("n1", "n2", "n3")
+NAME = "tests"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 CONFIG = """\
-ClusterName=tests
+ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
@@ -36,8 +40,7 @@ SlurmdLogFile={place}/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-JobCompType=jobcomp/none
+{accounting}JobCompType=jobcomp/none
 MpiDefault=none
 ReturnToService=2
 SchedulerType=sched/backfill
@@ -57,7 +60,10 @@ PropagateResourceLimits=NONE
 NodeName=n[1-3] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{last}] CPUs=1 RealMemory=4000 State=UNKNOWN
 PartitionName=main Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=10
 PartitionName=high Nodes=n[1-3] MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+PartitionName=barred Nodes=n[1-3] State=UP DisableRootJobs=YES
+PartitionName=billed Nodes=n[1-3] State=UP AllowAccounts=physics
 """
+NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\n"
 LIMITED = {
     "proctrack/linuxproc": "proctrack/cgroup",
     "task/none": "task/cgroup",
@@ -78,9 +84,9 @@ class Cluster:
     place: Path
     environment: dict[str, str]
 
-    def run(self, *command: str) -> str:
-        """Run one of its commands."""
-        env = os.environ | self.environment
+    def run(self, *command: str, **variables: str) -> str:
+        """Run one of its commands, with further variables of the environment."""
+        env = os.environ | self.environment | variables
         return subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60).stdout
 
     def kill_node(self, node: str) -> None:
@@ -96,26 +102,28 @@ def is_there() -> bool:
 
 
 @contextmanager
-def cluster(place: Path, *, cgroups: bool = False) -> Iterator[Cluster]:
-    """Start a cluster, and end it with the block; with ``cgroups`` (version 1) a job gets no more memory than asked."""
+def cluster(place: Path, *, cgroups: bool = False, accounting: bool = False) -> Iterator[Cluster]:
+    """Start a cluster, and end it with the block.
+
+    Args:
+        place: for its files.
+        cgroups: a job gets no more memory than asked (by control groups of version 1).
+        accounting: slurmdbd keeps how jobs have ended.
+    """
     for folder in ("state", *(f"spool/{node}" for node in NODES)):
         (place / folder).mkdir(parents=True)
     place.chmod(0o755)
     key = place / "munge.key"
     key.write_bytes(secrets.token_bytes(1024))
     key.chmod(0o400)
-    port, first = _free_port(), _free_port()
-    host = socket.gethostname().partition(".")[0]
-    config = CONFIG.format(place=place, host=host, port=port, first=first, last=first + len(NODES) - 1)
-    if cgroups:
-        for plain, limited in LIMITED.items():
-            config = config.replace(plain, limited)
-        (place / "cgroup.conf").write_text(CGROUP_CONFIG)
-    (place / "slurm.conf").write_text(config)
     up = Cluster(place, {"SLURM_CONF": str(place / "slurm.conf")})
     files = [f"--{name}-file={place / f'munge.{name}'}" for name in ("key", "pid", "log", "seed")]
     try:
         up.run("munged", f"--socket={place}/munge.sock", *files, "--num-threads=2", "--force")
+        kept = start_accounting(place, _free_port(), up.run) if accounting else NO_ACCOUNTING
+        _configure(place, kept, cgroups=cgroups)
+        if accounting:
+            add_cluster(NAME, up.run)
         up.run("slurmctld", "-c", "-f", str(place / "slurm.conf"))
         for node in NODES:
             up.run("slurmd", "-c", "-N", node, "-f", str(place / "slurm.conf"))
@@ -128,6 +136,18 @@ def cluster(place: Path, *, cgroups: bool = False) -> Iterator[Cluster]:
         for pid_file in sorted(place.glob("*.pid"), reverse=True):
             _kill(int(pid_file.read_text().split()[0]), signal.SIGTERM)
         _wait_until_gone(place)
+
+
+def _configure(place: Path, accounting: str, *, cgroups: bool) -> None:
+    port, first = _free_port(), _free_port()
+    host = socket.gethostname().partition(".")[0]
+    ports = {"port": port, "first": first, "last": first + len(NODES) - 1}
+    config = CONFIG.format(place=place, name=NAME, host=host, accounting=accounting, **ports)
+    if cgroups:
+        for plain, limited in LIMITED.items():
+            config = config.replace(plain, limited)
+        (place / "cgroup.conf").write_text(CGROUP_CONFIG)
+    (place / "slurm.conf").write_text(config)
 
 
 def _wait_until_idle(up: Cluster) -> None:

@@ -101,6 +101,28 @@ def test_a_machine_that_does_not_see_the_run_says_so(job, tmp_path):
         RunFold(job("pass"))()
 
 
+@pytest.mark.parametrize(("code", "noted"), [(2, (2, "n2")), (137, (75, "n1"))])
+def test_what_was_wrong_on_the_second_machine_is_noted_where_it_is_final(job, tmp_path, monkeypatch, code, noted):
+    """The first says but that a process of the fold is gone, and another try would meet the same fault."""
+    second = f"""
+import os, pathlib, sys
+from trainer.executors.contract import FoldJob
+from trainer.executors.fold_command import RunFold
+os.environ.update(SLURM_PROCID="1", SLURMD_NODENAME="n2")
+place = pathlib.Path({str(tmp_path)!r})
+ends = "import sys; print('configuration error: no'); sys.exit({code})"
+RunFold(FoldJob(0, (sys.executable, "-c", ends), place, place))()
+sys.exit(75)
+"""
+    monkeypatch.setattr("trainer.executors.fold_command.TOLD_SECONDS", 0.3)
+    for name, value in {"SLURM_NNODES": "2", "SLURMD_NODENAME": "n1", "PYTHONPATH": str(REPOSITORY)}.items():
+        monkeypatch.setenv(name, value)
+    assert RunFold(job(second))() == 75
+    last = read_attempt(tmp_path, 0)
+    assert (last.code, last.host) == noted
+    assert (last.number, last.said) == (1, "configuration error: no")
+
+
 def wait_until_ready(tmp_path):
     while not log_path(tmp_path, 0).exists() or "ready" not in log_path(tmp_path, 0).read_text():
         pass

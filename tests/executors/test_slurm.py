@@ -71,7 +71,8 @@ def test_states_are_read_from_squeue_and_what_it_does_not_list_is_gone(commands)
 
 
 def test_how_jobs_ended_that_squeue_has_forgotten_is_read_from_the_accounting(commands):
-    rows = "12_0|OUT_OF_MEMORY\\n12_1|CANCELLED by 1000\\n12_2|RUNNING\\n"
+    rows = "12_0|FAILED\\n12_0.batch|FAILED\\n12_0.0|OUT_OF_MEMORY\\n12_1|CANCELLED by 1000\\n12_1.0|FAILED\\n"
+    rows += "12_2|RUNNING\\n"
     commands(squeue=SQUEUE.replace("12_", "13_"), sacct=f"#!/bin/sh\nprintf '{rows}'\n")
     states = Slurm(ExecutorConfig(name="slurm")).states(["12_0", "12_1", "12_2", "12_3"])
     assert [states[f"12_{number}"].reason for number in range(4)] == ["out of memory", "cancelled", "", ""]

@@ -43,6 +43,9 @@ def test_a_killed_process_ends_the_others_with_a_line(tmp_path):
         ({0: 3}, 3),
         ({0: 1, 1: 5}, 5),  # the other has ended because this one did
         ({0: -15, 1: 2}, 2),
+        ({0: 75, 1: 2}, 2),  # 75: another process is gone
+        ({0: 75, 1: -15}, 75),
+        ({0: -15}, 143),
         ({0: 1, 1: -9}, 137),
         ({1: -11}, 139),
     ],

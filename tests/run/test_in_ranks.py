@@ -1,6 +1,5 @@
 """Runs whose folds several processes train: forked ones here, real ones of torchrun in the battery."""
 
-import hashlib
 import json
 import os
 import signal
@@ -8,7 +7,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.engine.ranks_cases import in_ranks
+from tests.executors.slow_run import oof, rank_of, training, wait_for
 from tests.places import REPOSITORY
 from trainer.config.cv import CvConfig, InnerConfig
 from trainer.config.executor import ExecutorConfig
@@ -193,8 +192,8 @@ def test_a_killed_process_is_told_and_the_fold_goes_on_to_the_same_numbers(tmp_p
     whole = begun(tmp_path, *slow, "run=whole")
     assert whole.wait(300) == 0
     process = begun(tmp_path, *slow, "run=killed")
-    victim = wait_for(lambda: rank_that_trains(tmp_path / "runs/killed"))
-    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: training(tmp_path, "killed", 0))
+    os.kill(rank_of("killed", 1), signal.SIGKILL)
     killed = time.monotonic()
     log = tmp_path / "runs/killed/jobs/fold_0.log"
     wait_for(lambda: "was killed by SIGKILL (out of memory?): the others were ended" in log.read_text())
@@ -202,30 +201,4 @@ def test_a_killed_process_is_told_and_the_fold_goes_on_to_the_same_numbers(tmp_p
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
     assert "fold 0: ended with exit code 137; submitted again (1 of 3)" in out
-    found = [
-        hashlib.sha256((tmp_path / f"runs/{run}/oof.parquet").read_bytes()).hexdigest() for run in ("whole", "killed")
-    ]
-    assert found[0] == found[1]
-
-
-def rank_that_trains(run):
-    """Process id of the second rank, where the first has saved a checkpoint."""
-    if not list(run.glob("fold_0/step-*.json")):
-        return None
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (place / "environ").read_bytes()
-            command = (place / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"\0RANK=1\0" in b"\0" + environment and f"run={run.name}".encode() in command:
-            return int(place.name)
-    return None
-
-
-def wait_for(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
+    assert oof(tmp_path, "killed") == oof(tmp_path, "whole")

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer.data.loading.batches import Batch, ReadAhead, TrainingSet
-from trainer.errors import ConfigError, Interrupted, UnexpectedError, first_line_of, shown
+from trainer.errors import ConfigError, FoldBusyError, Interrupted, UnexpectedError, first_line_of, shown
 from trainer.system import interrupts
 from trainer.system.seeds import seed_everything, seed_of
 from trainer.wording.translations import N_
@@ -38,6 +38,7 @@ PATIENCE = timedelta(hours=2)  # one rank waits for the others: the first looks 
 class PeerLostError(UnexpectedError):
     """A process of the group is gone, or a collective operation failed: the others cannot go on without it."""
 
+    exit_code = FoldBusyError.exit_code  # another try may do: what is wrong, if anything, the other's code tells
     kind = N_("stopped")  # not an error of its own: the process that is gone has said what was wrong, or was killed
 
 

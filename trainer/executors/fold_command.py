@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from trainer.errors import FoldwiseError
+from trainer.errors import FoldBusyError, FoldwiseError
 from trainer.executors.contract import FoldJob
 from trainer.store.own_files import JOBS, MARK
 from trainer.system.files import make_directory, write_bytes
@@ -29,6 +29,8 @@ from trainer.wording.translations import _
 MOST_LINES = 5
 TAIL_BYTES = 4096
 FINAL_CODES = (1, 2, 3, 4, 5)  # what another try would not mend: 6 may be the disk of one machine
+LOST_CODE = FoldBusyError.exit_code  # another process of the fold is gone
+TOLD_SECONDS = 5.0  # from the end of the first machine's command to that of the one with the fault
 KILLED_CODES = (-signal.SIGKILL, 128 + signal.SIGKILL)
 OUT_OF_MEMORY = "out of memory"  # as Slurm has it too
 GIB = 1 << 30
@@ -78,8 +80,8 @@ class RunFold:
             raise FileNotFoundError(said)
         before = read_attempt(job.run, job.fold)
         attempt = Attempt(1 if before is None else before.number + 1, machine(), time.time())
-        notes = os.environ.get("SLURM_PROCID", "0") == "0"  # of the machines of a job the first
-        if notes:
+        first = os.environ.get("SLURM_PROCID", "0") == "0"  # of the machines of a job
+        if first:
             _note(job, attempt)
         with log_path(job.run, job.fold).open("ab") as log:
             start, killed = log.tell(), killed_for_memory()
@@ -89,10 +91,13 @@ class RunFold:
             )
             with _passing_on(self.child):
                 code = self.child.wait()
-        if notes:
-            said = _last_words(log_path(job.run, job.fold), start) if code else ""
-            lacked = _out_of_memory(code) if killed_for_memory() > killed else ""
+        said = _last_words(log_path(job.run, job.fold), start) if code else ""
+        lacked = _out_of_memory(code) if killed_for_memory() > killed else ""
+        if first and not (code == LOST_CODE and _is_told_elsewhere(job)):
             _note(job, replace(attempt, code=code, said=said, lacked=lacked))
+        elif not first and (lacked or code in FINAL_CODES):  # the first knows no more than that a process is gone
+            number = (read_attempt(job.run, job.fold) or attempt).number
+            _note(job, replace(attempt, number=number, code=code, said=said, lacked=lacked))
         return code
 
     def checkpoint(self) -> Any:
@@ -130,6 +135,16 @@ class _passing_on:  # noqa: N801 a context manager, used like a function
     def _pass(self, number: int, frame: FrameType | None) -> None:
         if self.child.poll() is None:
             self.child.send_signal(number)
+
+
+def _is_told_elsewhere(job: FoldJob) -> bool:
+    """Wait until another machine of the job has noted what was wrong there; return whether one has."""
+    until = time.monotonic() + (TOLD_SECONDS if int(os.environ.get("SLURM_NNODES", "1")) > 1 else 0)
+    while (last := read_attempt(job.run, job.fold)) is None or last.code is None:
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def may_try_again(code: int, lacked: str = "") -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 from trainer.config.executor import ExecutorConfig
 from trainer.errors import ConfigError, shown
 from trainer.executors.contract import FoldJob, JobState, State
-from trainer.executors.fold_command import RunFold
+from trainer.executors.fold_command import OUT_OF_MEMORY, RunFold
 from trainer.store.own_files import JOBS
 from trainer.system.paths import import_path
 
@@ -87,14 +87,22 @@ class Slurm:
 
 
 def _remembered(ids: Sequence[str]) -> dict[str, JobState]:
-    """Return how jobs ended that squeue has forgotten, from the accounting; nothing where a cluster keeps none."""
-    asked = ("sacct", "--noheader", "--parsable2", "--allocations", "--format=JobID,State", f"--jobs={','.join(ids)}")
+    """Return how jobs ended that squeue has forgotten, from the accounting; nothing where a cluster keeps none.
+
+    That memory ran out is said of the step of a job, which itself has failed, no more.
+    """
+    asked = ("sacct", "--noheader", "--parsable2", "--format=JobID,State", f"--jobs={','.join(ids)}")
     try:
         done = subprocess.run(asked, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return {}
     rows = [line.partition("|") for line in done.stdout.splitlines() if "|" in line]
-    ended = {name: _job_state(word.split(" ")[0], "") for name, _, word in rows}  # "CANCELLED by 1000"
+    ended: dict[str, JobState] = {}
+    for name, _, word in rows:  # 12_0, then 12_0.batch, 12_0.0
+        job, _, step = name.partition(".")
+        state = _job_state(word.split(" ")[0], "")  # "CANCELLED by 1000"
+        if not step or state.reason == OUT_OF_MEMORY:
+            ended[job] = state
     return {name: state for name, state in ended.items() if state.state == "gone" and name in ids}
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
-from trainer.errors import UnexpectedError
+from trainer.errors import FoldBusyError, UnexpectedError
 
 PORTS = range(29500, 30500)  # for the meeting of several machines; by the number of the job, so that jobs do not meet
 
@@ -78,7 +78,8 @@ def told(codes: Mapping[int, int], size: int) -> int:
     """
     killed = next((rank for rank, code in codes.items() if code < 0 and code != -signal.SIGTERM), None)
     if killed is None:
-        return max(codes.values()) if max(codes.values()) > 0 else 128 + signal.SIGTERM
+        own = [code for code in codes.values() if code > 0]  # that another is gone is said where none has more to say
+        return max(own, key=lambda code: (code != FoldBusyError.exit_code, code), default=128 + signal.SIGTERM)
     name = signal.Signals(-codes[killed]).name
     why = " (out of memory?)" if codes[killed] == -signal.SIGKILL else ""
     said = f"process {killed} of {size} was killed by {name}{why}: the others were ended"

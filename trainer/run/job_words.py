@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trainer.config.compose import Launch
-from trainer.errors import FoldBusyError, FoldwiseError
+from trainer.errors import FoldBusyError, FoldwiseError, UnexpectedError
 from trainer.executors.contract import JobState
-from trainer.executors.fold_command import OUT_OF_MEMORY, Attempt, log_path, read_attempt
+from trainer.executors.fold_command import LOST_CODE, OUT_OF_MEMORY, Attempt, log_path, read_attempt
 from trainer.run.torchrun_options import TORCHRUN
 from trainer.wording.translations import _
 
@@ -56,6 +56,8 @@ def how_it_ended(last: Attempt | None, state: JobState) -> str:
         return f"its job was lost{f' ({state.reason})' if state.reason else ''}"
     if code < 0:
         return f"killed by signal {-code}" + (" (out of memory?)" if code == -9 else "")
+    if code == LOST_CODE and last.said:  # said by the one that is gone, or of it
+        return last.said.splitlines()[0].removeprefix(f"{_(UnexpectedError.kind)}: ")
     return f"ended with exit code {code}"
 
 
