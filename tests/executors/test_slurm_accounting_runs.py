@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,24 @@ def test_the_accounting_knows_how_jobs_ended(begin, up, place, monkeypatch):
     wait_for(lambda: list(_remembered(jobs_of(place, "kept")).values()) == said, 30)
 
 
+def test_five_folds_on_three_nodes_take_as_long_as_those_of_the_busiest(begin, up, place):
+    """All from the submission to the report, against what the accounting says of the jobs of each node."""
+    process = begin("run=five", *SLURM, "cv.n_splits=5", "model.seconds=1.5")  # at least 45 s of a fold
+    assert any(line.endswith(") submitted\n") for line in iter(process.stdout.readline, ""))
+    submitted = time.time()
+    assert ended(process)[0] == 0
+    whole = time.time() - submitted
+    jobs = ",".join(jobs_of(place, "five"))
+    asked = ("sacct", "--noheader", "--parsable2", "--allocations", "--format=NodeList,Start,End", f"--jobs={jobs}")
+    rows = [line.split("|") for line in up.run(*asked, SLURM_TIME_FORMAT="%s").splitlines()]
+    busy = dict.fromkeys(slurm_cluster.NODES, 0)
+    for node, start, end in rows:
+        busy[node] += int(end) - int(start)
+    engine_start = max(0.0, min(int(start) for _, start, _ in rows) - submitted)
+    print(f"whole {whole:.1f} s, nodes {busy}, start of the engine {engine_start:.1f} s")
+    assert whole <= 1.25 * max(busy.values()) + engine_start
+
+
 @needs_cgroups
 def test_a_job_that_takes_more_memory_than_it_has_is_called_that(up, tmp_path, monkeypatch):
     (tmp_path / "run").mkdir()
@@ -117,4 +136,4 @@ def test_a_partition_that_the_user_may_not_use_is_told(begin, up, place):
     assert line.startswith("fold 0: waiting (Job's account not permitted to use this partition"), line
     said = ended(foldwise(place, up.environment, "stop", "runs/billed"))[1]
     assert "cancelled: the waiting job of fold 0, 1, 2" in said
-    assert ended(process)[0] == 4
+    assert ended(process)[0] == 143

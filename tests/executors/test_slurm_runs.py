@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,8 @@ def test_a_process_that_is_killed_on_the_second_node_costs_no_fold(begin, place)
     how = "process 1 of 2 was killed by SIGKILL (out of memory?): the others were ended"
     assert f"fold 0: {how}; submitted again (1 of 3)" in out
     assert read_attempt(place / "runs/hurt", 0).number == 2
-    assert oof(place, "hurt") == oof(place, "unhurt")
+    one, two = ((place / f"runs/{run}/fold_0/oof.parquet").read_bytes() for run in ("unhurt", "hurt"))
+    assert one == two
 
 
 def test_a_sweep_is_one_array_and_goes_on_when_interrupted(begin, place, alone):
@@ -179,12 +181,17 @@ def test_a_node_that_dies_costs_no_fold(begin, up, place, alone):
     assert oof(place, "lost") == alone
 
 
-def test_a_job_that_is_killed_is_started_again(begin, place, alone):
+def test_a_job_that_is_killed_is_started_again(begin, up, place, alone):
     process = begin("run=killed", *SLURM)
     wait_for(lambda: training(place, "killed", 2))
+    job = job_of(place, "killed", 2)
     os.kill(json.loads((place / "runs/killed/fold_2/LOCK").read_text())["pid"], 9)
+    listed = ("squeue", "--array", "--noheader", f"--jobs={job}", "--states=RUNNING,COMPLETING", "--format=%i")
+    wait_for(lambda: not up.run(*listed))
+    detected = time.time()
     code, out, err = ended(process)
     assert (code, err) == (0, ""), out
+    assert read_attempt(place / "runs/killed", 2).started - detected <= 10
     assert "fold 2: killed by signal 9 (out of memory?); submitted again (1 of 3)" in out
     assert oof(place, "killed") == alone
 

@@ -1,5 +1,6 @@
 """A real torchrun around two processes: its exit code is the one that matters, and a killed process ends the others."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from tests.places import REPOSITORY
+from trainer.executors import torchrun_agent
 from trainer.executors.torchrun_agent import meeting, told
 
 FALLS = """
@@ -52,6 +54,24 @@ def test_a_killed_process_ends_the_others_with_a_line(tmp_path):
 )
 def test_the_code_is_that_of_what_failed_first(codes, code):
     assert told(codes, 2) == code
+
+
+def test_a_meeting_that_fails_is_no_fault_of_this_machine(monkeypatch, capsys):
+    """The machine that the others meet on was the first to end."""
+    api, rendezvous = pytest.importorskip("torch.distributed.launcher.api"), "torch.distributed.elastic.rendezvous.api"
+    gone = importlib.import_module(rendezvous).RendezvousConnectionError
+
+    def launch(*_):
+        raise gone("The connection to the C10d store has failed.")
+
+    monkeypatch.setattr(api, "elastic_launch", lambda *_: launch)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGINT)}
+    try:
+        assert torchrun_agent.main(["2", "1", "true"]) == 75
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err.startswith("stopped: the torchrun of another machine is gone (The connection")
 
 
 def test_several_machines_meet_on_the_first_of_the_slurm_job(tmp_path, monkeypatch):

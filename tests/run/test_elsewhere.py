@@ -103,6 +103,12 @@ def test_a_job_that_is_killed_is_started_again(follow, tmp_path):
     assert printed[-1].endswith(", at try 2")
 
 
+def test_a_job_that_says_it_was_killed_is_started_again_at_once(follow, monkeypatch):
+    """Only of one that says nothing may files arrive late."""
+    monkeypatch.setattr(elsewhere, "QUIET_LOOKS", 1_000_000)
+    assert follow(DIES_ONCE, Threads())[-1].endswith(", at try 2")
+
+
 def test_a_job_that_is_killed_every_time_is_given_up(follow, tmp_path):
     with pytest.raises(CheckpointError) as failed:
         follow(DIES, Threads())

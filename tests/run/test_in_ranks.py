@@ -108,6 +108,17 @@ def test_torchrun_without_the_option_is_refused(monkeypatch):
         join_group(RunConfig())
 
 
+def test_a_torchrun_whose_restarts_would_wait_for_ever_is_refused(train, monkeypatch):
+    """What it sets for its processes is looked at in the battery, by a real one."""
+    of_torchrun = {"RANK": "0", "TORCHELASTIC_MAX_RESTARTS": "3", "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    for name, value in of_torchrun.items():
+        monkeypatch.setenv(name, value)
+    refused = train(*TINY, "executor=torchrun")
+    assert refused.code == 2
+    assert "torchrun --max-restarts=3: processes that are started again would wait for those before" in refused.err
+    assert "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 where torchrun is typed" in refused.err
+
+
 def test_two_processes_do_not_share_a_gpu(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
@@ -186,19 +197,57 @@ def test_real_processes_of_torchrun_do_the_same(tmp_path):
         np.testing.assert_allclose(found, one, rtol=1e-5, atol=1e-6)
 
 
+SLOW = ("max_epochs=400", "checkpoint.every_n_steps=20", "executor=torchrun", "resume=wait")
+ENDED = "process 1 of 2 was killed by SIGKILL (out of memory?): the others were ended"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """sha256 of a run by two processes that nothing happens to."""
+    place = tmp_path_factory.mktemp("whole")
+    assert begun(place, *SLOW, "run=whole").wait(300) == 0
+    return oof(place, "whole")
+
+
+def kill_the_second(place, run):
+    """Kill the second process of a fold where the first has saved a checkpoint; return when."""
+    wait_for(lambda: training(place, run, 0))
+    os.kill(wait_for(lambda: rank_of(run, 1)), signal.SIGKILL)
+    return time.monotonic()
+
+
 @pytest.mark.battery
-def test_a_killed_process_is_told_and_the_fold_goes_on_to_the_same_numbers(tmp_path):
-    slow = ("max_epochs=400", "checkpoint.every_n_steps=20", "executor=torchrun", "cv.n_splits=2")
-    whole = begun(tmp_path, *slow, "run=whole")
-    assert whole.wait(300) == 0
-    process = begun(tmp_path, *slow, "run=killed")
-    wait_for(lambda: training(tmp_path, "killed", 0))
-    os.kill(rank_of("killed", 1), signal.SIGKILL)
-    killed = time.monotonic()
+@pytest.mark.parametrize("restarts", [0, 3])
+def test_a_killed_process_is_told_and_the_fold_goes_on_to_the_same_numbers(tmp_path, restarts, whole):
+    process = begun(tmp_path, *SLOW, "run=killed", f"executor.max_restarts={restarts}", "executor.nproc=2")
+    killed = kill_the_second(tmp_path, "killed")
     log = tmp_path / "runs/killed/jobs/fold_0.log"
-    wait_for(lambda: "was killed by SIGKILL (out of memory?): the others were ended" in log.read_text())
+    wait_for(lambda: ENDED in log.read_text())
     assert time.monotonic() - killed < 10
     out, err = process.communicate(timeout=300)
+    if restarts:
+        assert process.returncode == 0, out + err
+        assert "fold 0: ended with exit code 137; submitted again (1 of 3)" in out
+        assert oof(tmp_path, "killed") == whole
+    else:
+        assert process.returncode == 4, out + err
+        assert err.startswith("checkpoint error: fold 0: ended with exit code 137, for the 1. time: ")
+
+
+@pytest.mark.battery
+def test_a_torchrun_that_is_typed_starts_its_processes_again_to_the_same_numbers(tmp_path, whole):
+    """With restarts of its own (elastic), and without the setting they need."""
+    own = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=3")
+    command = [*torchrun, "-m", "trainer", "train", *TINY, *SLOW, "run=killed"]
+    refused = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | own, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 where torchrun is typed" in refused.stderr
+    own["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
+    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | own, stdout=-1, stderr=-1, text=True)
+    kill_the_second(tmp_path, "killed")
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
-    assert "fold 0: ended with exit code 137; submitted again (1 of 3)" in out
-    assert oof(tmp_path, "killed") == oof(tmp_path, "whole")
+    assert out.count("-> continue") == 1
+    assert oof(tmp_path, "killed") == whole

@@ -29,6 +29,8 @@ def test_jobs_name_their_folds_and_where_they_are_of_several_runs_these_too():
         (Attempt(1, "n1", 0.0, -9, lacked="out of memory (limit 4.0 GiB)"), "", "out of memory (limit 4.0 GiB)"),
         (Attempt(1, "n1", 0.0, -9), "", "killed by signal 9 (out of memory?)"),
         (Attempt(1, "n1", 0.0, 6), "failed", "ended with exit code 6"),
+        (Attempt(1, "n1", 0.0, 75), "failed", "ended with exit code 75"),
+        (Attempt(1, "n1", 0.0, 75, "unexpected error: process 1 of 2\nx"), "failed", "process 1 of 2"),
     ],
 )
 def test_how_a_job_ended_is_said_and_what_helps_where_memory_ran_out(last, reason, said):

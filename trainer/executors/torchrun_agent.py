@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
-from trainer.errors import FoldBusyError, UnexpectedError
+from trainer.errors import FoldBusyError, UnexpectedError, first_line_of
 
 PORTS = range(29500, 30500)  # for the meeting of several machines; by the number of the job, so that jobs do not meet
 
@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> int:
     """Run the command; return its exit code, or 128 + the number of the signal that killed one of its processes."""
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     n_processes, n_nodes, *command = arguments
@@ -44,6 +45,9 @@ def main(arguments: list[str]) -> int:
     except ChildFailedError as failed:
         codes = {rank: failure.exitcode for rank, failure in failed.failures.items()}
         return told(codes, int(n_processes) * int(n_nodes))
+    except RendezvousError as error:  # it failed while the processes of this machine were well
+        print(f"stopped: the torchrun of another machine is gone ({first_line_of(error)})", file=sys.stderr, flush=True)
+        return FoldBusyError.exit_code
     except SignalException as received:
         return 128 + int(received.sigval)
     return 0

@@ -199,7 +199,12 @@ class Elsewhere:
         """Whether a fold's job is gone for good, and no process writes the fold."""
         is_gone = state.state == "gone" and not self._is_trained((one.of.run, one.job.fold))
         one.gone_looks = one.gone_looks + 1 if is_gone else 0
-        return one.gone_looks >= QUIET_LOOKS
+        return one.gone_looks >= (1 if is_gone and self._has_failed(one) else QUIET_LOOKS)
+
+    def _has_failed(self, one: _Followed) -> bool:
+        """Whether the job itself has noted that it failed."""
+        last = read_attempt(one.of.run, one.job.fold)
+        return last is not None and last.number > one.tries_before and bool(last.code)
 
     def _start_again(self, one: _Followed, state: JobState, *, is_stopped: bool) -> bool:
         """Submit a job again that was lost; note why not, where another try would not help."""

@@ -48,6 +48,7 @@ def join_group(config: RunConfig) -> tuple[RunConfig, Ranks]:
     require_trainable_in_ranks(config)
     if not is_rank(config):
         return config, ALONE
+    _require_restarts_that_meet()
     local, here, size = (int(os.environ[name]) for name in ("LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     executor = replace(config.executor, nproc=here, nnodes=size // here)
     config = replace(config, executor=executor, cv=replace(config.cv, parallel=1, stack="off"), budget=BudgetConfig())
@@ -58,6 +59,22 @@ def join_group(config: RunConfig) -> tuple[RunConfig, Ranks]:
     if ranks.first:
         return config, ranks
     return replace(config, tracker={}, runtime=replace(config.runtime, progress="off")), ranks
+
+
+def _require_restarts_that_meet() -> None:
+    """Refuse a torchrun that starts processes again which would wait for ever for those before them.
+
+    Their addresses stay in the store that the processes share with torchrun (2.13 and 2.14), unless it keeps its own.
+
+    Raises:
+        ConfigError: what to type instead.
+    """
+    restarts = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0"))
+    if restarts and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise ConfigError(
+            f"torchrun --max-restarts={restarts}: processes that are started again would wait for those before them\n"
+            "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 where torchrun is typed, with --standalone or --rdzv-backend=c10d"
+        )
 
 
 def require_trainable_in_ranks(config: RunConfig) -> None:

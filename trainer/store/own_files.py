@@ -34,7 +34,7 @@ EVENTS = r"events\.out\.tfevents\..+"
 RUN_FILE = re.compile(
     r"(config\.yaml|(manifest|folds|split|profile|cv|pretrained|blend|decision|training_rows|partial)\.json"
     r"|rows\.parquet|(partial_)?oof\.(parquet|csv)"
-    rf"|report\.(md|html)|STOP|tracker-(mlflow|wandb)\.json|{EVENTS})"
+    rf"|report\.(md|html)|STOP|tracker-(mlflow|wandb|clearml)\.json|{EVENTS})"
 )
 FOLD_FILE = re.compile(
     r"(DONE|DIVERGED|LOCK|metrics\.jsonl|oof\.parquet|(preprocess|inner)\.json|model\.(safetensors|pth)"
