@@ -16,6 +16,7 @@ ARGS ?=
 # Images often set it, and then every process that the tests start compiles trainer/ again, half a second.
 unexport PYTHONDONTWRITEBYTECODE
 MLFLOW := build/mlflow/bin/mlflow
+CLEARML := build/clearml
 
 .PHONY: help train test coverage test-real test-browser test-slurm test-ray test-trackers battery bench gpu check format reference docs messages lock clean
 
@@ -44,10 +45,12 @@ test-slurm: $(INSTALLED) ## run the tests on a real Slurm, where Debian's slurm-
 test-ray: $(INSTALLED) ## run the tests on a real Ray cluster of several nodes, where the extra `ray` is installed
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -q -m ray $(ARGS)
 
-test-trackers: $(INSTALLED) ## run the tests on a real MLflow server, which it installs in build/mlflow
+test-trackers: $(INSTALLED) ## run the tests on a real MLflow server and on ClearML, which it installs in build/
 	@$(MLFLOW) --version >/dev/null 2>&1 || { $(PYTHON) -m venv --clear build/mlflow && \
 		build/mlflow/bin/pip install --disable-pip-version-check --quiet mlflow; }
-	@FOLDWISE_MLFLOW=$(CURDIR)/$(MLFLOW) OMP_NUM_THREADS=1 $(PY) -m pytest -q -m trackers $(ARGS)
+	@test -d $(CLEARML)/clearml || $(PY) -m pip install --disable-pip-version-check --quiet --no-deps --target $(CLEARML) \
+		clearml furl orderedmultidict pathlib2 pyjwt six
+	@FOLDWISE_MLFLOW=$(CURDIR)/$(MLFLOW) FOLDWISE_CLEARML=$(CURDIR)/$(CLEARML) OMP_NUM_THREADS=1 $(PY) -m pytest -q -m trackers $(ARGS)
 
 battery: $(INSTALLED) ## run the long fault and fuzz tests, then write docs/record/robustness.md
 	@status=0; OMP_NUM_THREADS=1 $(PY) -m pytest -q -s -n $(JOBS) --dist worksteal -m battery $(ARGS) || status=$$?; \

@@ -189,7 +189,7 @@ def test_real_processes_of_torchrun_do_the_same(tmp_path):
     runs = {"one": (), "two": ("executor=torchrun",), "three": ("executor=torchrun", "executor.nproc=3")}
     for name, options in runs.items():
         process = begun(tmp_path, f"run={name}", *options)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, out + err
     (ids, one), *others = (numbers(tmp_path / "runs" / name) for name in runs)
     for same_ids, found in others:
@@ -197,7 +197,7 @@ def test_real_processes_of_torchrun_do_the_same(tmp_path):
         np.testing.assert_allclose(found, one, rtol=1e-5, atol=1e-6)
 
 
-SLOW = ("max_epochs=400", "checkpoint.every_n_steps=20", "executor=torchrun", "resume=wait")
+SLOW = ("max_epochs=200", "checkpoint.every_n_steps=20", "executor=torchrun", "resume=wait")
 ENDED = "process 1 of 2 was killed by SIGKILL (out of memory?): the others were ended"
 
 
@@ -205,7 +205,7 @@ ENDED = "process 1 of 2 was killed by SIGKILL (out of memory?): the others were 
 def whole(tmp_path_factory):
     """sha256 of a run by two processes that nothing happens to."""
     place = tmp_path_factory.mktemp("whole")
-    assert begun(place, *SLOW, "run=whole").wait(300) == 0
+    assert begun(place, *SLOW, "run=whole").wait(600) == 0
     return oof(place, "whole")
 
 
@@ -224,7 +224,7 @@ def test_a_killed_process_is_told_and_the_fold_goes_on_to_the_same_numbers(tmp_p
     log = tmp_path / "runs/killed/jobs/fold_0.log"
     wait_for(lambda: ENDED in log.read_text())
     assert time.monotonic() - killed < 10
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     if restarts:
         assert process.returncode == 0, out + err
         assert "fold 0: ended with exit code 137; submitted again (1 of 3)" in out
@@ -247,7 +247,7 @@ def test_a_torchrun_that_is_typed_starts_its_processes_again_to_the_same_numbers
     own["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | own, stdout=-1, stderr=-1, text=True)
     kill_the_second(tmp_path, "killed")
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     assert out.count("-> continue") == 1
     assert oof(tmp_path, "killed") == whole

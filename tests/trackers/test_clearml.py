@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from tests.executors.slow_run import wait_for
 from tests.places import REPOSITORY
 from trainer.trackers.clearml import default_mode
 
@@ -32,6 +33,7 @@ def trained(place, *options):
 @pytest.mark.skipif(PACKAGE is None, reason="FOLDWISE_CLEARML may name a folder with the package clearml")
 def test_a_run_in_two_starts_is_one_task_with_a_line_for_each_fold(tmp_path):
     trained(tmp_path, "cv.fold=0")
+    wait_for(lambda: list((tmp_path / "clearml/offline").glob("*.zip")))  # of its process, which goes on for a while
     first = json.loads((tmp_path / "runs/a1/tracker-clearml.json").read_text())["task"]
     assert "tracker.clearml" not in trained(tmp_path)
     assert json.loads((tmp_path / "runs/a1/tracker-clearml.json").read_text())["task"] == first
