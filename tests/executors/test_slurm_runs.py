@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -173,6 +174,9 @@ def test_a_node_that_dies_costs_no_fold(begin, up, place, alone):
     wait_for(lambda: training(place, "lost", 0))
     node = up.run("squeue", "--array", "--noheader", f"--jobs={job_of(place, 'lost', 0)}", "--format=%N").strip()
     up.kill_node(node)
+    seen = ended(foldwise(place, up.environment, "status", "runs/lost"))[1]
+    print(seen)  # before Slurm has noticed
+    assert re.search(rf"0 +stopped at epoch .*; its job is running \({node}\)", seen), seen
     code, out, err = ended(process)
     up.run("slurmd", "-c", "-N", node, "-f", str(up.place / "slurm.conf"))
     assert (code, err) == (0, ""), out

@@ -205,7 +205,9 @@ ENDED = "process 1 of 2 was killed by SIGKILL (out of memory?): the others were 
 def whole(tmp_path_factory):
     """sha256 of a run by two processes that nothing happens to."""
     place = tmp_path_factory.mktemp("whole")
-    assert begun(place, *SLOW, "run=whole").wait(600) == 0
+    process = begun(place, *SLOW, "run=whole")
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, out + err
     return oof(place, "whole")
 
 
