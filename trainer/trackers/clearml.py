@@ -67,15 +67,14 @@ class ClearmlSink:
         self.task: Any = Task.init(
             project_name=project,
             task_name=directory.name,
-            continue_last_task=known or False,
-            reuse_last_task_id=False,
+            continue_last_task=False if known is None else 0,  # 0: steps are counted from the beginning
+            reuse_last_task_id=known or False,
             output_uri=False,
             auto_connect_arg_parser=False,
             auto_connect_frameworks={"detect_repository": False} | dict.fromkeys(PATCHED, False),
             auto_connect_streams=False,
             auto_resource_monitoring=False,
         )
-        self.task.set_initial_iteration(0)  # steps are counted from the beginning, also of a task that goes on
         ids["task"] = self.task.id
         if known is None:
             self.task.connect(settings(directory), name="configuration")
