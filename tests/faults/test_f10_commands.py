@@ -28,8 +28,9 @@ SECONDS = 60
 def folder(tmp_path, monkeypatch):
     """A function that types a command in a folder, and the folder as it was before."""
     write_folder(tmp_path / "as it was")
-    serve = SimpleNamespace(run=lambda *_, **__: None)  # TensorBoard would do so until it is stopped
+    serve = SimpleNamespace(run=lambda *_, **__: None)  # they would do so until they are stopped
     monkeypatch.setattr("trainer.cli.tensorboard.subprocess", serve)
+    monkeypatch.setattr("uvicorn.Server.run", serve.run)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "100")
     here = tmp_path / "here"
@@ -87,7 +88,7 @@ def outputs(line):
     options = ("--out", "--csv", "--html")
     values = [word.partition("=")[2] for word in line if word.partition("=")[0] in options]
     values += [line[place + 1] for place, word in enumerate(line[:-1]) if word in options]
-    return values + (line[1:] if line[0] in ("convert", "decide", "merge", "report") else [])
+    return values + (line[1:] if line[0] in ("convert", "decide", "merge", "report", "stop") else [])
 
 
 def test_some_lines_of_each_command(folder):
