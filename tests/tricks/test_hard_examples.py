@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from tests.tricks.trick_cases import assert_stepped, batch, in_float64, setting, step, tricked, words
 from trainer.errors import ConfigError
+from trainer.losses.ce import CrossEntropy
 from trainer.tricks.hard_examples import HardExamples
 
 
@@ -43,3 +44,13 @@ def test_a_loss_of_the_whole_batch_has_no_hardest_row():
 def test_a_share_is_between_none_and_all(keep):
     with pytest.raises(ConfigError, match=r"tricks\.hard_examples\.keep"):
         HardExamples(keep=keep)
+
+
+def test_what_a_loss_of_the_users_own_raises_is_theirs():
+    class Mine(CrossEntropy):
+        def forward(self, logits, target):
+            raise ValueError("no such rows")
+
+    it = tricked(words(), {"loss": Mine(n_classes=3, class_counts=[1, 1, 1])}, hard_examples=HardExamples())
+    with pytest.raises(ConfigError, match=r"the loss .*Mine raised ValueError: no such rows"):
+        step(it, batch())

@@ -9,10 +9,11 @@ from typing import Any
 from trainer.api.runs import Run
 from trainer.api.training import train_named
 from trainer.errors import ConfigError
+from trainer.search.search_table import TABLE
+from trainer.search.study import trial_directory
+from trainer.search.worth import FIGURES
 from trainer.system.files import unsealed
 from trainer.system.folders import read_file
-
-FIGURES, TABLE, TRIALS = "figures.json", "search.csv", "trials"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Searched:
     @property
     def best(self) -> Run:
         """The run of the best trial."""
-        return Run(self.path / TRIALS / f"{self.figures['naive']['trial']:04d}")
+        return Run(trial_directory(self.path, self.figures["naive"]["trial"]))
 
     @property
     def trials(self) -> list[dict[str, str]]:

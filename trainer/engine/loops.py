@@ -194,13 +194,7 @@ def summed_loss(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
     Raises:
         ConfigError: code of the user's own has raised something.
     """
-    try:
-        return row_losses(loss, logits, batch).sum()
-    except Exception as error:
-        theirs = error_of(loss, "loss", error)
-        if theirs is None:
-            raise
-        raise theirs from error
+    return row_losses(loss, logits, batch).sum()
 
 
 def row_losses(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
@@ -208,14 +202,23 @@ def row_losses(loss: Loss, logits: Tensor, batch: Batch) -> Tensor:
 
     A mixed row has the loss of its own target and that of its partner's, each with that row's sample weight and by its
     share. Every row is a partner once, so the sum of the normalisers is that of the rows as they were.
+
+    Raises:
+        ConfigError: code of the user's own has raised something.
     """
-    if batch.share == 1.0:
-        loss_B = _of_votes(loss, logits, batch)
-        plain = batch.unweighted and loss_B.shape == batch.weights_B.shape  # else a lone number counts for every row
-        return loss_B if plain else loss_B * batch.weights_B
-    own_B = _of_votes(loss, logits, batch) * batch.weights_B
-    partner_B = _of_votes(loss, logits, batch, shift=1) * batch.weights_B.roll(1, 0)
-    return torch.add(own_B * batch.share, partner_B, alpha=1.0 - batch.share)
+    try:
+        if batch.share == 1.0:
+            loss_B = _of_votes(loss, logits, batch)
+            plain = batch.unweighted and loss_B.shape == batch.weights_B.shape  # a lone number counts for all rows
+            return loss_B if plain else loss_B * batch.weights_B
+        own_B = _of_votes(loss, logits, batch) * batch.weights_B
+        partner_B = _of_votes(loss, logits, batch, shift=1) * batch.weights_B.roll(1, 0)
+        return torch.add(own_B * batch.share, partner_B, alpha=1.0 - batch.share)
+    except Exception as error:
+        theirs = error_of(loss, "loss", error)
+        if theirs is None:
+            raise
+        raise theirs from error
 
 
 def _of_votes(loss: Loss, logits: Tensor, batch: Batch, shift: int = 0) -> Tensor:

@@ -353,7 +353,7 @@ def test_a_file_that_is_not_there(tmp_path):
 )
 def test_a_place_that_cannot_be_written(tmp_path, name, why):
     (tmp_path / "a_file").touch()
-    with pytest.raises(StorageError, match=rf"cannot write (the folds )?to \S+folds.csv: {why}"):
+    with pytest.raises(StorageError, match=rf"cannot write (the fold file )?to \S+folds.csv: {why}"):
         write_split(tmp_path / name, plan(TARGET), IDS)
     assert [path.name for path in tmp_path.iterdir()] == ["a_file"]
 

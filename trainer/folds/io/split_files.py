@@ -140,7 +140,7 @@ def write_split(path: Path | str, plan: FoldPlan, ids_N: NDArray[np.str_]) -> No
     else:
         text = {"plan": plan_text, "nnunet": nnunet_text, "datalist": datalist_text}[kind](plan, ids)
         content = text.encode()
-    write_given(file, content, N_("folds"))
+    write_given(file, content, N_("fold file"))
 
 
 def _rows_in_no_fold(plan: FoldPlan) -> int:

@@ -71,4 +71,4 @@ def write_lists(path: Path, plan: FoldPlan, ids: list[str]) -> None:
         raise ConfigError(f"{path}: {first_few(others)} would stay beside the {len(files)} lists: move them away")
     for fold, file in enumerate(files):
         held_out = [ids[row] for row in plan.rows(0, fold)[1].tolist()]
-        write_given(file, "".join(f"{one}\n" for one in held_out).encode(), N_("folds"))
+        write_given(file, "".join(f"{one}\n" for one in held_out).encode(), N_("fold file"))
