@@ -28,6 +28,7 @@ from trainer.run.factories import fresh_learner
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold
 from trainer.run.prepare import prepare as prepare_experiment
+from trainer.run.steps.flat_gradients import flat_gradients
 
 STEPS = 20  # of each before it is the other's turn
 WARM_UP_TURNS = 3
@@ -88,6 +89,7 @@ def foldwise_steps(name: str) -> tuple[Fold, Steps]:
     experiment = prepare_experiment(config)
     fold = prepare_fold(experiment, 0)
     learner = fresh_learner(experiment.recipe, experiment.spec, fold)
+    learner.flat = flat_gradients(experiment.recipe, learner, fold)
     totals = Totals.start(torch.device("cpu"))
 
     def steps(batches: Batches) -> None:
