@@ -13,6 +13,7 @@ PLAIN_WANT = {"x": X_WANT, "label": TWO}
 NUMBERS = [str(i) for i in range(N_ROWS)]
 JOIN, APART = {"spellings": "join"}, {"spellings": "apart"}
 DELIMITED = ("csv", "tsv")
+TYPED = ("jsonl", "parquet")
 
 
 def spread(values: Sequence[Any], n: int = N_ROWS) -> list[Any]:
@@ -92,6 +93,15 @@ NUMBERS_AS_TEXT: Mapping[str, Case] = {
     "a dash for none": feature(["1.5", "-", "2.5", "3"], None, "'-' is not a number", "data.missing"),
     "a word for none": feature(["1.5", "NA", "2.5", "?"], [1.5, float("nan"), 2.5, float("nan")]),
     "infinite": feature(["1.5", "inf", "2.5", "3"], None, "infinite in 6 rows (2, 6, "),
+    "exponents behind decimal commas": feature([f"{i},5E+03" for i in range(N_ROWS)], None, "comma", formats=TYPED),
+    "fractions": feature([f"{i}/7" for i in range(N_ROWS)], None, "fractions"),
+    "a few fractions": feature(["1/2", "3/4"], ["1/2", "3/4"]),
+    "hexadecimal numbers": feature([f"0x{i:02x}" for i in range(N_ROWS)], None, "hexadecimal"),
+    "angles": feature([f"52°{i:02d}'N" for i in range(N_ROWS)], None, "angles"),
+    "units behind decimal commas": feature([f"{i},5 kg" for i in range(N_ROWS)], None, "unit", formats=TYPED),
+    "weeks": feature([f"2024-W{i + 1:02d}" for i in range(N_ROWS)], None, "dates"),
+    "dates with the day of the week": feature([f"Mon, {i + 1} Jan 1970" for i in range(N_ROWS)], None, "dates"),
+    "formulas of Excel": feature([f'="{i}.5"' for i in range(N_ROWS)], None, "formula", formats=TYPED),
     "truth": feature(["TRUE", "FALSE", "FALSE"], [1, 0, 0]),
 }
 
@@ -100,6 +110,11 @@ CODES: Mapping[str, Case] = {
     "postcodes": feature(["01234", "98101"], ["01234", "98101"], "holds codes"),
     "zero alone": feature(["0", "007", "12"], ["0", "007", "12"], "holds codes"),
     "an e between digits": feature(["1e5", "200", "2E7"], ["1e5", "200", "2E7"], "holds codes"),
+    "more digits than a number keeps": feature(
+        [f"{10**17 + i}" for i in range(N_ROWS)],
+        [f"{10**17 + i}" for i in range(N_ROWS)],
+        "holds codes ('100000000000000000'",
+    ),
     "ids": Case(
         {"x": X, "id": ["01", "1", *NUMBERS[2:]], "label": TWO}, {"id": ["01", "1", *NUMBERS[2:]]}, {"id": "id"}
     ),
@@ -125,7 +140,6 @@ def no_label(
     )
 
 
-TYPED = ("jsonl", "parquet")
 MISSING_LABELS: Mapping[str, Case] = {
     **{
         word: no_label(word)
@@ -141,6 +155,9 @@ MISSING_LABELS: Mapping[str, Case] = {
             "Unlabeled",
             "#N/A",
             "#VALUE!",
+            "unsure",
+            "k.A.",
+            "なし",
             "未标注",
             "未分类",
         )
@@ -155,6 +172,8 @@ MISSING_LABELS: Mapping[str, Case] = {
     ),
     "-999": no_label("-999", ("0", "1", "2")),
     "-100": no_label("-100", ("0", "1", "2")),
+    "9999": no_label("9999", ("1", "2", "3")),
+    "98 and 99": labels(["98", "99", "97"], ["98", "99", "97"]),
     "-1 among words": no_label("-1"),
     "a number among words": labels(["1", "cat", "-1"], ["1", "cat", "-1"]),
     "1 and -1": labels(["1", "-1"], ["1", "-1"]),

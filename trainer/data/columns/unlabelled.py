@@ -17,10 +17,12 @@ WORDS_SAID = (  # as ``spelling_key`` has them
     "?,??,???,-,--,---,_,*,.,...,/,na,n/a,n.a,n/d,n.d,#n/a,<na>,nan,null,nil,none,nolabel,notlabeled,notlabelled,"
     "unlabeled,unlabelled,unannotated,notannotated,unclassified,uncategorized,uncategorised,unknown,unk,undefined,"
     "unspecified,missing,(blank),blank,tbd,todo,notavailable,notapplicable,"
+    "unsure,notsure,don'tknow,dontknow,nodata,k.a,keineangabe,s/o,s.o,s/d,sindato,sindatos,н/д,нетданных,"
     "#value!,#ref!,#div/0!,#name?,#num!,#null!,"  # Excel's errors
-    "未知,未标注,未标记,未分类,未定义,无标签,无标注,无,空,缺失,不详,不明,待定,未填,未填写"
+    "未知,未标注,未标记,未分类,未定义,无标签,无标注,无,空,缺失,不详,不明,待定,未填,未填写,未定,なし,該当なし"
 )
 WORDS = frozenset(WORDS_SAID.split(","))
+NINES = re.compile(r"99+(\.0*)?", re.ASCII)  # as SPSS and surveys have them
 CODES = (-1.0, -9.0, -99.0, -100.0, -999.0, -9999.0)  # -100 is what torch's cross entropy ignores
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
 MOST_NAMED = 3
@@ -71,8 +73,11 @@ def _is_doubtful(label: str, classes: Sequence[str]) -> bool:
 def _is_code(label: str, classes: Sequence[str]) -> bool:
     """Whether a label is a negative number beside words, or beside classes that are counted from 0 or 1 up.
 
-    -1 and 1 are two classes.
+    -1 and 1 are two classes. 99 is none beside classes of which the largest is far below it.
     """
+    if NINES.fullmatch(label) and all(map(NUMBER.fullmatch, classes)):
+        below = [number for number in map(float, classes) if number != float(label)]
+        return len(below) > 1 and min(below) >= 0 and float(label) > 10 * (max(below) + 1)
     if not NUMBER.fullmatch(label) or float(label) not in CODES:
         return False
     are_numbers = [NUMBER.fullmatch(other) is not None for other in classes]

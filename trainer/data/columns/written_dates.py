@@ -17,8 +17,11 @@ SHORT_DATE = re.compile(
     r"\d{1,2}([-/.])\d{1,2}\1\d{2}|" + DAY_DATE.pattern.replace(r"\2", "[-/.]") + r" ?[AaPp]\.?[Mm]\.?"
 )
 WORD_DATE = re.compile(r"(\d{1,2}[- ])?[A-Z][a-z]{2,8}\.?[- ](\d{1,2}, ?)?\d{2,4}")
+WEEK = re.compile(r"\d{4}-?W\d{2}(?:-?[1-7])?")
+WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? )?"
 DATE = re.compile(  # whether it can be read or not
-    "|".join(one.pattern.replace(r"\2", "[-/.]") for one in (ISO_DATE, HAN_DATE, DAY_DATE, WORD_DATE))
+    "|".join(one.pattern.replace(r"\2", "[-/.]") for one in (ISO_DATE, HAN_DATE, DAY_DATE, WEEK))
+    + f"|{WEEKDAY}(?:{WORD_DATE.pattern})"
     + "|"
     + SHORT_DATE.pattern.replace(r"\1", "[-/.]")
     + f"|{COMPACT_DATE}"

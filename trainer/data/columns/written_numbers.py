@@ -43,7 +43,10 @@ UNITS = (
     "mm|cm|m|km|in|ft|mi|mg|g|kg|lbs?|oz|ml|l|°C|°F|k?Hz|[MG]Hz|k?W|V|ms|[kKMGT]i?B|k|K|M|bn|万|亿|岁|年|个月|个"
     r"|percent|pct|[×x*]\s?10\^?[+-]?\d+|±\s?\d+(?:\.\d+)?"
 )
-WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN})\s?(?:{UNITS})(?:/[a-z]+)?")
+WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?(?:{UNITS})(?:/[a-z]+)?")
+ANGLE = re.compile(
+    rf"{SIGN}\d{{1,3}}(?:[.,]\d+)?\s?°(?:\s?\d{{1,2}}(?:[.,]\d+)?\s?['′’])?(?:\s?[\d.,]+\s?[\"″”])?\s?[NSEWO]?"
+)
 LAKHS = r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"  # 1,00,000
 FEW = 12  # different texts that make categories, whatever they look like
 SAMPLE = 1_000  # rows that say of most columns that they are plain numbers
@@ -133,6 +136,11 @@ KINDS = (
     ("plain numbers", NUMBER),
     ("dates", DATE),
     ("numbers with a comma", re.compile(rf"{SIGN}(?:\d+(?:[.,]\d+)+|\d{{1,3}}(?:[ '’]\d{{3}})+,\d+)")),
+    ("numbers with a comma", re.compile(rf"{SIGN}\d+,\d+[eE][+-]?\d+")),
+    ("fractions", re.compile(rf"{SIGN}(?:\d+ )?\d+/\d+")),
+    ("hexadecimal numbers", re.compile(r"0x[\da-fA-F]+")),
+    ("angles", ANGLE),
+    ("numbers in a formula of Excel", re.compile(rf'=\s?"{SIGN}(?:{PLAIN})"')),
     ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
     (
         "amounts of money",
@@ -157,9 +165,11 @@ def codes_note(cells: Column, values_N: NDArray[np.float64], name: str) -> str:
     other: Column = pc.not_equal(cells, pa.scalar("0"))
     with_zero: Column = pc.and_(zero, other)
     with_e: Column = pc.match_substring(cells, "e", ignore_case=True)
+    long: Column = pc.greater_equal(pc.utf8_length(cells), 16)
     for doubtful, pattern, what in (
         (with_zero, r"^0\d+$", "zeros in front"),
         (with_e, r"^\d+[eE]\d+$", "an e between digits"),
+        (long, r"^\d{16,}$", "more digits than a number keeps"),
     ):
         some: Column = cells.filter(pc.fill_null(doubtful, False))
         matched: Column = pc.match_substring_regex(some, pattern)
