@@ -165,7 +165,7 @@ def codes_note(cells: Column, values_N: NDArray[np.float64], name: str) -> str:
     other: Column = pc.not_equal(cells, pa.scalar("0"))
     with_zero: Column = pc.and_(zero, other)
     with_e: Column = pc.match_substring(cells, "e", ignore_case=True)
-    long: Column = pc.greater_equal(pc.utf8_length(cells), 16)
+    long: Column = pc.match_substring_regex(cells, r"^\d{16}")
     for doubtful, pattern, what in (
         (with_zero, r"^0\d+$", "zeros in front"),
         (with_e, r"^\d+[eE]\d+$", "an e between digits"),
