@@ -44,6 +44,11 @@ class CrossEntropy(nn.Module):
         self.register_buffer("class_weight", weight_C, persistent=False)
         self.counts_rows = weight_C is None
 
+    @property
+    def is_plain_cross_entropy(self) -> bool:
+        """Whether it is ``F.cross_entropy`` and nothing else; what a subclass does is not known."""
+        return type(self) is CrossEntropy and self.class_weight is None and self.label_smoothing == 0
+
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss (B,) of logits (B, C) and class indices (B,), times the class weight."""
         logits_BC = full_precision(logits, self.n_outputs)
