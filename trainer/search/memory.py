@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from trainer.config.schema import RunConfig
-
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import BaseTrial, FrozenTrial, Trial
@@ -53,25 +51,16 @@ def forget_begin(trial: "Trial") -> None:
     trial.set_user_attr(BEGUN, None)
 
 
-def halved(trial: "BaseTrial", config: RunConfig, values: Mapping[str, Any]) -> dict[str, int]:
+def halved(trial: "BaseTrial", n_rows: int, n_batches: int) -> dict[str, int]:
     """Return batch size and accumulation of a trial, whose product stays; nothing where none was halved.
 
     Args:
         trial: of a search.
-        config: of its files.
-        values: its settings, by dotted key.
+        n_rows: of a batch, by its settings.
+        n_batches: of a step, likewise.
     """
     factor = 2 ** int(trial.user_attrs.get(HALVED, 0))
-    if factor == 1:
-        return {}
-    n_rows = batch_size_of(config, values)
-    n_batches = int(values.get("fit.accumulate_steps", config.fit.accumulate_steps))
-    return {"batch_size": n_rows // factor, "fit.accumulate_steps": n_batches * factor}
-
-
-def batch_size_of(config: RunConfig, values: Mapping[str, Any]) -> int:
-    """Return the batch size of a trial with these settings."""
-    return int(values.get("batch_size", config.batch_size))
+    return {} if factor == 1 else {"batch_size": n_rows // factor, "fit.accumulate_steps": n_batches * factor}
 
 
 def try_half(study: "Study", trial: "Trial", batch_size: int, most: int) -> str:

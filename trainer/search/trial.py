@@ -36,7 +36,6 @@ from trainer.run.prepare import make_recipe, run_files
 from trainer.run.validate import check_config, check_data
 from trainer.search.memory import (
     EndedAgainError,
-    batch_size_of,
     forget_begin,
     halved,
     is_of_memory,
@@ -163,15 +162,18 @@ def _why_failed(search: Search, trial: "Trial", choice: Choice, values: Mapping[
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     said = str(error) if isinstance(error, EndedAgainError) else f"out of memory: {first_line_of(error)}"
-    n_rows = batch_size_of(search.configs.base(choice), values)
-    return f"{said}; {try_half(search.study, trial, n_rows, search.options.halve_batch)}"
+    n_rows = values.get("batch_size", search.configs.base(choice).batch_size)
+    return f"{said}; {try_half(search.study, trial, int(n_rows), search.options.halve_batch)}"
 
 
 def suggested(configs: TrialConfigs, trial: "BaseTrial") -> tuple[Choice, dict[str, Any]]:
     """Return the files and the values of a trial: of the settings those that these files have."""
     choice = tuple((one.key, str(suggest(trial, one))) for one in configs.groups())
     values = {one.key: suggest(trial, one) for one in configs.settings(choice)}
-    return choice, {**values, **halved(trial, configs.base(choice), values)}
+    base = configs.base(choice)
+    n_rows = values.get("batch_size", base.batch_size)
+    n_batches = values.get("fit.accumulate_steps", base.fit.accumulate_steps)
+    return choice, {**values, **halved(trial, int(n_rows), int(n_batches))}
 
 
 def begun(search: Search, choice: Choice, values: Mapping[str, Any], directory: Path) -> Any:
