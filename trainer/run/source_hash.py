@@ -50,7 +50,7 @@ DECIDES_NOTHING = (
     "trainer.system.arrow_files.",  # likewise
     "trainer.system.interrupts.",  # when a fold is stopped, to be gone on with
     "trainer.system.resources.",  # of the machine
-    "trainer.run.steps.",  # what is done before training, and in which of two ways of the same bits it is computed
+    "trainer.run.steps.flat_gradients.",  # which of two ways of the same bits is taken
     "trainer.run.source_hash.",  # this file
 )
 IMPORT = re.compile(
