@@ -74,7 +74,8 @@ def test_a_head_of_transformers_lets_the_vector_through(by_tanh):
     with torch.inference_mode():
         found = last(activation(dense(vectors_BD)))
     wanted = vectors_BD.double() @ weight.T + bias
-    torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=3e-5)
+    # relu lets through what is shifted up by FAR, whose last place is 8e-6: 64 of them make a logit
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("model_type", FORMS)
