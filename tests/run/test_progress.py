@@ -1,6 +1,7 @@
 """``foldwise status`` and ``foldwise stop``: what is said of a run that is not finished."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -101,3 +102,11 @@ def test_what_is_no_run_is_refused(command, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert foldwise([command, str(tmp_path / "empty")]) == 4
     assert len(capsys.readouterr().err.splitlines()) <= 5
+
+
+@pytest.mark.parametrize("command", ["status", "stop"])
+def test_a_fifo_in_the_place_of_its_mark_is_named(command, run, capsys):
+    (run / "folds.json").unlink()
+    os.mkfifo(run / "folds.json")
+    assert foldwise([command, str(run)]) == 4
+    assert "folds.json" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from trainer.run.jobs import submitted
 from trainer.store.fold_files import fold_directory
 from trainer.store.lock import running_elsewhere
 from trainer.store.own_files import MARK, is_search
+from trainer.store.run_files import is_run
 from trainer.store.status import FoldState, survey
 from trainer.store.stop_request import ask_to_stop
 
@@ -88,8 +89,9 @@ def runs_below(place: Path) -> list[Path]:
 
     Raises:
         CheckpointError: there is none.
+        ForeignFileError: something else than a file bears the name of what makes it a run.
     """
-    if (place / MARK).is_file():
+    if is_run(place):
         return [place]
     try:
         found = sorted(mark.parent for mark in place.glob(f"*/{MARK}"))
