@@ -224,3 +224,8 @@ print(counted.get_total_flops(), "triton" in sys.modules)
         pytest.skip("on CUDA kernels of Triton are told")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, timeout=120)
     assert (done.stdout, done.stderr) == ("48 False\n", "")
+
+
+def test_what_a_search_has_left_is_read_without_torch():
+    code = "import sys, trainer.api.search; print(sorted({'torch', 'optuna', 'rich'} & set(sys.modules)))"
+    assert in_a_process(code) == ["[]"]

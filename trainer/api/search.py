@@ -9,9 +9,7 @@ from typing import Any
 from trainer.api.runs import Run
 from trainer.api.training import train_named
 from trainer.errors import ConfigError
-from trainer.search.search_table import TABLE
-from trainer.search.study import trial_directory
-from trainer.search.worth import FIGURES
+from trainer.store.own_files import SEARCH_FIGURES, SEARCH_TABLE, trial_directory
 from trainer.system.files import unsealed
 from trainer.system.folders import read_file
 
@@ -29,7 +27,7 @@ class Searched:
     @property
     def figures(self) -> dict[str, Any]:
         """What the best trial is worth: ``naive``, ``corrected`` for picking it, and ``nested`` or None."""
-        return unsealed(self.path / FIGURES, self.path)
+        return unsealed(self.path / SEARCH_FIGURES, self.path)
 
     @property
     def best(self) -> Run:
@@ -39,7 +37,7 @@ class Searched:
     @property
     def trials(self) -> list[dict[str, str]]:
         """The rows of ``search.csv``, best first."""
-        return list(csv.DictReader(read_file(self.path / TABLE, self.path).decode().splitlines()))
+        return list(csv.DictReader(read_file(self.path / SEARCH_TABLE, self.path).decode().splitlines()))
 
 
 def search(

@@ -9,10 +9,10 @@ from trainer.run.page_facts import PageRequest
 from trainer.search.memory import HALVED
 from trainer.search.search_page import PAGE, write_page
 from trainer.search.search_table import TrialRow, show_table, standing, write_table
-from trainer.search.study import trial_directory
 from trainer.search.trial import Search, begun, suggested
 from trainer.search.worth import honest_figures
 from trainer.store.fold_files import ALL, fold_directory
+from trainer.store.own_files import trial_directory
 
 if TYPE_CHECKING:
     from rich.console import Console

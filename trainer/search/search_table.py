@@ -17,8 +17,9 @@ from rich.text import Text
 
 from trainer.config.search_space import Dimension
 from trainer.report.formatting import duration, number
-from trainer.search.study import TRIALS, reported_scores
+from trainer.search.study import reported_scores
 from trainer.search.trial import FACTS, scores_of
+from trainer.store.own_files import SEARCH_TABLE, TRIALS
 from trainer.system.files import write_bytes
 from trainer.system.spreadsheets import defused
 from trainer.wording.translations import N_
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-TABLE = "search.csv"
 MOST_SHOWN = 10
 STATES = {
     "COMPLETE": N_("complete"),
@@ -152,7 +152,7 @@ def write_table(directory: Path, now: Standing, metric: str, space: Sequence[Dim
         settings = [defused(_text(row.settings.get(key, ""))) for key in keys]
         place = f"{TRIALS}/{row.number:04d}"
         writer.writerow([row.number, row.state, *figures, *seconds, *settings, defused(row.why), place])
-    write_bytes(directory / TABLE, sheet.getvalue().encode(), root=directory, what=N_("leaderboard"))
+    write_bytes(directory / SEARCH_TABLE, sheet.getvalue().encode(), root=directory, what=N_("leaderboard"))
 
 
 def _text(value: Any) -> str:

@@ -22,6 +22,7 @@ from trainer.config.search_space import Dimension, Range
 from trainer.errors import ConfigError, FoldBusyError
 from trainer.search.memory import is_second_try
 from trainer.store.lock import FoldLock
+from trainer.store.own_files import TRIALS, trial_directory
 from trainer.system.files import directory_lock, make_directory
 from trainer.system.seeds import seed_of
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 Direction = Literal["maximize", "minimize"]
 
-LOG, TRIALS = "study.log", "trials"
+LOG = "study.log"
 SCORE = "score of fold "  # attribute of a trial, before the fold's place in the order
 NAME = "search"  # of the one study in the file
 _ORDER, _SAMPLER, _GRID = 1, 2, 3  # seeds of different things
@@ -200,11 +201,6 @@ def _held(directory: Path) -> ExitStack | None:
     except FoldBusyError:
         return None
     return stack
-
-
-def trial_directory(directory: Path, number: int) -> Path:
-    """Return where the run of a trial is kept."""
-    return directory / TRIALS / f"{number:04d}"
 
 
 def make_sampler(search: SearchConfig, number: int) -> Any:

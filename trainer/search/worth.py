@@ -22,13 +22,11 @@ from trainer.results import OutOfFold
 from trainer.search.nested_search import nested_scores, nested_search
 from trainer.search.picked import DrawnRun, drawn_rows, keep, kept, pick
 from trainer.search.search_table import Standing, TrialRow
-from trainer.search.study import trial_directory
 from trainer.search.trial import Search
 from trainer.store.fold_files import fold_directory, load_fold
+from trainer.store.own_files import SEARCH_FIGURES, trial_directory
 from trainer.system.files import sealed, write_bytes
 from trainer.wording.translations import N_
-
-FIGURES = "figures.json"
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def honest_figures(current: Search, now: Standing, best: TrialRow) -> Honest:
         mean = mean_of_defined(list(nested_scores(current, directory)))
         oof = _oof_score(current, out_of_fold(current, directory))
         honest = replace(honest, nested=(mean, oof), n_inner=n_inner)
-    write_bytes(current.directory / FIGURES, sealed(_plain(honest)), root=current.directory, what=N_("report"))
+    write_bytes(current.directory / SEARCH_FIGURES, sealed(_plain(honest)), root=current.directory, what=N_("report"))
     return honest
 
 

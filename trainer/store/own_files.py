@@ -27,6 +27,8 @@ DIVERGED = "DIVERGED"  # why the last attempt of a fold ended
 STOP = "STOP"  # of a run: asks whoever trains it to save and end
 PRETRAINED = "pretrained.json"  # the plans of pretrained transformers
 SEARCH = "search.json"  # of a search, whose trials are runs below it
+SEARCH_TABLE, SEARCH_FIGURES = "search.csv", "figures.json"  # its trials, and what the best one is worth
+TRIALS = "trials"  # the folder of their runs
 BLEND = "blend.json"  # of what runs a blend is made
 TRAINING_ROWS = "training_rows.json"  # statistics of the rows, for later ones to be compared with
 DECISION = "decision.json"  # thresholds and calibration that were fitted on held-out rows
@@ -63,6 +65,11 @@ def is_blend(run: Path) -> bool:
         return is_there(run / BLEND, run)
     except OSError:  # it is no run: whoever reads it says so
         return False
+
+
+def trial_directory(search: Path, number: int) -> Path:
+    """Return where the run of a trial is kept."""
+    return search / TRIALS / f"{number:04d}"
 
 
 def is_search(directory: Path) -> bool:
