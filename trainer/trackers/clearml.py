@@ -25,6 +25,7 @@ class ClearmlTracker(Told):
     """
 
     needs: ClassVar[str] = NAME
+    sink: ClassVar[str] = f"{__name__}:ClearmlSink"
 
     def __init__(
         self,
@@ -34,15 +35,7 @@ class ClearmlTracker(Told):
         mode: str | None = None,
         flush_seconds: float = 2.0,
     ) -> None:
-        options = {"project": project, "mode": mode or default_mode()}
-        super().__init__(
-            f"{__name__}:ClearmlSink",
-            NAME,
-            directory=directory,
-            options=options,
-            print_line=print_line,
-            flush_seconds=flush_seconds,
-        )
+        super().__init__(directory, print_line, flush_seconds, project=project, mode=mode or default_mode())
 
 
 def default_mode() -> str:

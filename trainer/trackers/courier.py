@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from trainer.report.terminal import PrintLine
 from trainer.results import CVResult, EpochRecord, FoldResult
@@ -113,26 +113,24 @@ class Told:
     """An observer that tells a courier; the base of a tracker whose library is used in another process.
 
     Args:
-        sink: module and class of what sends, as ``module:Class``.
-        name: of the tracker.
         directory: of the run.
-        options: of the sink.
         print_line: prints one line.
         flush_seconds: that the end of the run waits at most for what is not sent yet.
+        **options: of the sink.
+
+    Attributes:
+        needs: the package, whose name is the tracker's.
+        sink: module and class of what sends, as ``module:Class``.
     """
 
-    def __init__(
-        self,
-        sink: str,
-        name: str,
-        *,
-        directory: Path,
-        options: Mapping[str, Any],
-        print_line: PrintLine,
-        flush_seconds: float,
-    ) -> None:
-        self._make = partial(Courier, sink, name, directory=directory, options=options, print_line=print_line)
-        self._key, self._flush_seconds = (directory.absolute(), name), flush_seconds
+    needs: ClassVar[str]
+    sink: ClassVar[str]
+
+    def __init__(self, directory: Path, print_line: PrintLine, flush_seconds: float, **options: Any) -> None:
+        self._make = partial(
+            Courier, self.sink, self.needs, directory=directory, options=options, print_line=print_line
+        )
+        self._key, self._flush_seconds = (directory.absolute(), self.needs), flush_seconds
         self._fold: int | str = 0
 
     def fold_started(self, fold: int | str, total_steps: int, steps_before: int) -> None:

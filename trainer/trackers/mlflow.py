@@ -31,6 +31,7 @@ class MlflowTracker(Told):
     """
 
     needs: ClassVar[str] = NAME
+    sink: ClassVar[str] = f"{__name__}:MlflowSink"
 
     def __init__(
         self,
@@ -40,15 +41,8 @@ class MlflowTracker(Told):
         experiment: str = "foldwise",
         flush_seconds: float = 2.0,
     ) -> None:
-        options = {"uri": uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE, "experiment": experiment}
-        super().__init__(
-            f"{__name__}:MlflowSink",
-            NAME,
-            directory=directory,
-            options=options,
-            print_line=print_line,
-            flush_seconds=flush_seconds,
-        )
+        uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE
+        super().__init__(directory, print_line, flush_seconds, uri=uri, experiment=experiment)
 
 
 class MlflowSink:

@@ -29,6 +29,7 @@ class WandbTracker(Told):
     """
 
     needs: ClassVar[str] = NAME
+    sink: ClassVar[str] = f"{__name__}:WandbSink"
 
     def __init__(
         self,
@@ -39,15 +40,8 @@ class WandbTracker(Told):
         mode: str | None = None,
         flush_seconds: float = 2.0,
     ) -> None:
-        options = {"project": project, "entity": entity, "mode": mode or os.environ.get("WANDB_MODE") or default_mode()}
-        super().__init__(
-            f"{__name__}:WandbSink",
-            NAME,
-            directory=directory,
-            options=options,
-            print_line=print_line,
-            flush_seconds=flush_seconds,
-        )
+        mode = mode or os.environ.get("WANDB_MODE") or default_mode()
+        super().__init__(directory, print_line, flush_seconds, project=project, entity=entity, mode=mode)
 
 
 def default_mode() -> str:
