@@ -20,6 +20,13 @@ def normal_tails(z: float) -> float:
     return float(2 * ndtr(-abs(z)))
 
 
+def normal_quantile(share: float) -> float:
+    """Return the quantile of a standard normal number."""
+    from scipy.special import ndtri
+
+    return float(ndtri(share))
+
+
 def t_tails(t: float, df: float) -> float:
     """Return the chance of a number of Student's distribution at least as far from 0."""
     from scipy.special import stdtr
@@ -36,9 +43,7 @@ def t_quantile(share: float, df: float) -> float:
 
 def wilson_interval(hits: int, n_rows: int) -> tuple[float, float]:
     """Return the 95 % interval of a share (Wilson 1927)."""
-    from scipy.special import ndtri
-
-    z, share = float(ndtri(0.975)), hits / n_rows
+    z, share = normal_quantile(0.975), hits / n_rows
     middle = hits + z**2 / 2
     half = z * math.sqrt(n_rows * share * (1 - share) + z**2 / 4)
     return max(0.0, (middle - half) / (n_rows + z**2)), min(1.0, (middle + half) / (n_rows + z**2))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.evidence.chances import normal_quantile, normal_tails
 from trainer.evidence.not_defined import NotDefined
 
 Floats = NDArray[np.float64]
@@ -52,12 +53,10 @@ def delong(positive_N: NDArray[np.bool_], scores_a_RN: Floats, scores_b_RN: Floa
     variance = sum(float((of_b - of_a).var(ddof=1)) / len(of_a) for of_a, of_b in zip(a, b, strict=True))
     if variance == 0:
         return NotDefined("both rank the rows alike")
-    from scipy.stats import norm
-
     area_a, area_b, se = float(a[0].mean()), float(b[0].mean()), math.sqrt(variance)
     lead = area_b - area_a
-    half = float(norm.ppf(0.975)) * se
-    return DeLong(area_a, area_b, se, float(2 * norm.sf(abs(lead) / se)), (lead - half, lead + half))
+    half = normal_quantile(0.975) * se
+    return DeLong(area_a, area_b, se, normal_tails(lead / se), (lead - half, lead + half))
 
 
 def placements(positive_N: NDArray[np.bool_], scores_RN: Floats) -> tuple[Floats, Floats]:

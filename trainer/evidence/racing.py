@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit  # Student's quantile: scipy.stats, imported for it, would take part of a second
+
+from trainer.evidence.chances import t_quantile
 
 Floats = NDArray[np.float64]
 LEVEL = 0.05  # at most so often a trial is ended that would have won
@@ -55,7 +56,7 @@ def race(score_F: Floats, earlier_TF: Floats, *, level: float = LEVEL) -> Verdic
     spread, freedom = pooled_spread(best_F, np.vstack([earlier_TF, score_F]))
     if freedom < 1 or behind <= 0:
         return None
-    quantile = float(stdtrit(freedom, 1 - level / (k - 1)))
+    quantile = t_quantile(1 - level / (k - 1), freedom)
     margin = quantile * spread * math.sqrt(1 / m - 1 / k)
     if behind <= margin:
         return None
