@@ -17,13 +17,13 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from benchmarks.search import QUIET
 from trainer.config.compose import compose_run
 from trainer.run.validate import check_config
 from trainer.search import search, trial
 from trainer.search.sweep import run
 
 SPACE = "search.space={optimizer.lr: log(1e-4,1e-1), optimizer.weight_decay: log(1e-5,1), model.dropout: [0,0.2,0.5]}"
-QUIET = ("audit=off", "preflight=off", "profile=off", "baseline=off", "tracker=none", "runtime.progress=off")
 SMALL = ("data=wine", "model.hidden=[8]", "max_epochs=1", "runtime.threads=1", "search.prune=off", "search.final=none")
 
 

@@ -32,6 +32,13 @@ OPTIONS = (
 )
 
 
+def shared_folder(tmp_path_factory):
+    """A folder that all nodes see, with the plugin."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "slow_net.py").write_text(SLOW)
+    return folder
+
+
 def foldwise(place, environment, *arguments):
     """A command of Foldwise, as a process."""
     own = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "COLUMNS": "140"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.executors.slow_run import OPTIONS, SLOW, ended, foldwise, oof, training, wait_for
+from tests.executors.slow_run import OPTIONS, ended, foldwise, oof, shared_folder, training, wait_for
 from trainer.executors.fold_command import read_attempt
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]  # of Ray's own cluster, in this process
@@ -64,9 +64,7 @@ def up():
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shared")
-    (folder / "slow_net.py").write_text(SLOW)
-    return folder
+    return shared_folder(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.executors import slurm_accounting, slurm_cluster
-from tests.executors.slow_run import OPTIONS, SLOW, ended, foldwise, training, wait_for
+from tests.executors.slow_run import OPTIONS, ended, foldwise, shared_folder, training, wait_for
 from trainer.config.executor import ExecutorConfig
 from trainer.executors.contract import FoldJob, JobState
 from trainer.executors.fold_command import read_attempt
@@ -32,9 +32,7 @@ def up(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shared")
-    (folder / "slow_net.py").write_text(SLOW)
-    return folder
+    return shared_folder(tmp_path_factory)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.executors import slurm_cluster
-from tests.executors.slow_run import OPTIONS, SLOW, ended, foldwise, oof, rank_of, training, wait_for
+from tests.executors.slow_run import OPTIONS, ended, foldwise, oof, rank_of, shared_folder, training, wait_for
 from trainer.executors.fold_command import read_attempt
 
 pytestmark = pytest.mark.slurm
@@ -29,9 +29,7 @@ def up(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shared")
-    (folder / "slow_net.py").write_text(SLOW)
-    return folder
+    return shared_folder(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -7,23 +7,20 @@ import signal
 import pytest
 import torch
 
-from tests.search.test_search import QUIET, Killed
-from trainer.config.compose import compose_run
+from tests.search.test_search import Killed
+from tests.search.test_search import searched as search_of
 from trainer.errors import Interrupted, NonFiniteError
 from trainer.models.mlp import MLP
-from trainer.run.validate import check_config
 from trainer.search import trial as trials
 from trainer.search.memory import MOST_BEGUN, is_of_memory
-from trainer.search.sweep import run
 
 pytest.importorskip("optuna")
 
 SPACE = "search.space={model.hidden: [[4],[6]]}"
 
 
-def searched(place, *options, space=SPACE, name="grid"):
-    command = [*QUIET, f"paths.runs={place}", f"search={name}", "search.prune=off", space, *options]
-    return run(*compose_run(command, check_config))
+def searched(place, *options, name="grid"):
+    return search_of(place, "search.prune=off", *options, space=SPACE, name=name)
 
 
 def trials_of(place):

@@ -5,10 +5,9 @@ stands, and one that stands where it stood the last ``MOST_BEGUN`` times ends th
 a search would be ended by the same trial for ever.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
+from trainer.engine.user_code import OF_MACHINE
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -27,7 +26,7 @@ def is_of_memory(error: BaseException | None) -> bool:
     """Return whether memory was too small, by an error or what it was made from."""
     if error is None:
         return False
-    told = isinstance(error, (MemoryError, torch.OutOfMemoryError, EndedAgainError)) or CPU_ALLOCATOR in str(error)
+    told = isinstance(error, (*OF_MACHINE, EndedAgainError)) or CPU_ALLOCATOR in str(error)
     return told or is_of_memory(error.__cause__)
 
 
@@ -76,8 +75,7 @@ def try_half(study: "Study", trial: "Trial", batch_size: int, most: int) -> str:
     if times >= most or batch_size % 2:
         return f"batch_size={batch_size}"
     if all(one.user_attrs.get(OF_TRIAL) != trial.number for one in study.get_trials(deepcopy=False)):
-        params: Mapping[str, Any] = trial.params
-        study.enqueue_trial(dict(params), user_attrs={HALVED: times + 1, OF_TRIAL: trial.number})
+        study.enqueue_trial(trial.params, user_attrs={HALVED: times + 1, OF_TRIAL: trial.number})
     return f"tried again with batch_size={batch_size // 2} and twice the steps per update"
 
 
