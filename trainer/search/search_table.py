@@ -142,10 +142,8 @@ def write_table(directory: Path, now: Standing, metric: str, space: Sequence[Dim
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\n")
     writer.writerow(heading)
-    for row in now.rows:
-        known = [score for score in row.scores if not math.isnan(score)]
-        sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
-        figures = [None if math.isnan(row.value) else row.value, sd, row.n_folds]
+    for row, sd in zip(now.rows, _sds(now), strict=True):
+        figures = [None if math.isnan(row.value) else row.value, None if math.isnan(sd) else sd, row.n_folds]
         seconds = [None if math.isnan(row.seconds) else row.seconds]
         if now.front:
             seconds += [None if math.isnan(row.training) else row.training, row.number in now.front]
@@ -153,6 +151,15 @@ def write_table(directory: Path, now: Standing, metric: str, space: Sequence[Dim
         place = f"{TRIALS}/{row.number:04d}"
         writer.writerow([row.number, row.state, *figures, *seconds, *settings, defused(row.why), place])
     write_bytes(directory / SEARCH_TABLE, sheet.getvalue().encode(), root=directory, what=N_("leaderboard"))
+
+
+def _sds(now: Standing) -> list[float]:
+    """Return the standard deviation over the folds of each trial in one go; NaN of fewer than two."""
+    scores_TF = np.array([row.scores for row in now.rows]).reshape(len(now.rows), now.n_folds)
+    known_T = (~np.isnan(scores_TF)).sum(axis=1)
+    sds_T = np.full(len(scores_TF), math.nan)
+    sds_T[known_T > 1] = np.nanstd(scores_TF[known_T > 1], axis=1, ddof=1)
+    return list(sds_T.tolist())
 
 
 def _text(value: Any) -> str:
