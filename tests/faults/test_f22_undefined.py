@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, roc_auc_score
 
 from tests.faults.harness import battery
 from trainer.engine.fit_state import Selection
@@ -15,7 +15,12 @@ from trainer.metrics.find import metric_named
 from trainer.results import EpochRecord
 
 LEADING = ("average_precision", "roc_auc", "f1_macro")
-SCIKIT_LEARN = {"average_precision": average_precision_score, "roc_auc": roc_auc_score}
+SCIKIT_LEARN = {
+    "average_precision": average_precision_score,
+    "roc_auc": roc_auc_score,
+    "f1_macro": lambda target, proba: f1_score(target, proba > 0.5, average="macro"),
+    "balanced_accuracy": lambda target, proba: balanced_accuracy_score(target, proba > 0.5),
+}
 SPLITS = ("cv=kfold", "cv=stratified", "cv=time", "cv=group")
 SELECT = ("last", "inner", "fold")
 OPTIONS = (
@@ -39,7 +44,7 @@ def arguments(number: int, path) -> list[str]:
         *("data=csv_tabular", f"data.path={path}", "data.label=y", split, f"cv.select={SELECT[(number // 4) % 3]}"),
         *columns.get(split, "data.drop=[group,day]").split(),
         *(["cv.rare=allow"] if split == "cv=stratified" else []),
-        f"metrics.names=[{','.join([leading, *rest])}]",
+        f"metrics.names=[{','.join([leading, *rest, 'balanced_accuracy'])}]",
         *OPTIONS,
     ]
 

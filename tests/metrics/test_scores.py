@@ -1,5 +1,4 @@
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -195,20 +194,51 @@ def test_undefined_is_nan_without_a_warning():
     one_class = np.zeros(6, dtype=np.int64)
     proba = np.full((6, 2), 0.5, dtype=np.float32)
     values = score(BINARY.default_metrics, BINARY, one_class, proba)
-    assert [name for name, value in values.items() if math.isnan(value)] == ["mcc", "roc_auc", "average_precision"]
+    undefined = ["balanced_accuracy", "f1_macro", "mcc", "roc_auc", "average_precision"]
+    assert [name for name, value in values.items() if math.isnan(value)] == undefined
 
 
-def test_class_absent_from_the_rows():
+OVER_CLASSES = {"f1_macro", "precision_macro", "recall_macro", "jaccard_macro", "roc_auc", "average_precision"}
+
+
+def test_a_mean_over_classes_is_undefined_on_rows_that_lack_one_and_all_else_is_as_in_scikit_learn():
     y, p = rows(MULTICLASS)
     keep = y != 2
-    values = score(MULTICLASS.default_metrics, MULTICLASS, y[keep], p[keep])
-    assert math.isnan(values["roc_auc"])
-    assert math.isnan(values["average_precision"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        expected = sk.balanced_accuracy_score(y[keep], p[keep].argmax(axis=1))
-    assert values["balanced_accuracy"] == pytest.approx(expected)
-    assert math.isfinite(values["log_loss"])
+    y, p = y[keep], p[keep].astype(float) / p[keep].astype(float).sum(axis=1, keepdims=True)
+    names = [name for name, metric in house_metrics().items() if "multiclass" in metric.tasks]
+    values, said = score(names, MULTICLASS, y, p), p.argmax(axis=1)
+    assert (
+        said == 2
+    ).any()  # scikit-learn warns that such a mean is ill-defined, and counts the class 0 or leaves it out
+    assert {name for name in names if math.isnan(values[name])} == {*OVER_CLASSES, "balanced_accuracy", "g_mean"}
+    expected = {
+        "accuracy": sk.accuracy_score(y, said),
+        "f1_weighted": sk.f1_score(y, said, average="weighted", labels=[0, 1, 3]),
+        "mcc": sk.matthews_corrcoef(y, said),
+        "kappa": sk.cohen_kappa_score(y, said),
+        "log_loss": sk.log_loss(y, p, labels=range(4)),
+        "brier": np.mean(((np.eye(4)[y] - p) ** 2).sum(axis=1)),
+    }
+    assert {name: values[name] for name in expected} == pytest.approx(expected)
+
+
+def test_a_mean_over_labels_is_undefined_on_rows_without_one_of_them():
+    y, p = rows(MULTILABEL)
+    y[:, 1] = 0
+    names = [name for name, metric in house_metrics().items() if "multilabel" in metric.tasks]
+    values = score(names, MULTILABEL, y, p)
+    assert {name for name in names if math.isnan(values[name])} == OVER_CLASSES
+    y[:, 1] = 1  # a label that all rows have is told apart from others by no threshold, but it has rows to be found
+    values = score(names, MULTILABEL, y, p)
+    assert {name for name in names if math.isnan(values[name])} == {"roc_auc"}
+    assert values["f1_macro"] == pytest.approx(sk.f1_score(y, p > 0.5, average="macro"))
+
+
+def test_a_class_whose_rows_count_nothing_is_lacking():
+    y, p = np.array([0, 0, 1, 2]), np.eye(3)[[0, 1, 1, 2]]
+    metric = house_metrics()["balanced_accuracy"]
+    assert metric(y, p, np.array([1.0, 1.0, 1.0, 2.0])) == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert math.isnan(metric(y, p, np.array([1.0, 1.0, 1.0, 0.0])))
 
 
 def test_nonfinite_probabilities_and_no_rows_are_nan():

@@ -131,6 +131,31 @@ def test_folds_without_a_class_enter_no_mean_and_their_reason_is_said(fake_resul
     assert "accuracy" not in reason
 
 
+def test_a_mean_over_classes_leaves_out_the_fold_that_lacks_one_as_worked_out_by_hand():
+    """Of three folds the second holds out no row of the third class, and predicts its rows right: it would score 1."""
+    target = np.array([0, 0, 1, 1, 2, 2, 0, 0, 1, 0, 1, 2])
+    said = np.array([0, 1, 1, 1, 2, 0, 0, 0, 1, 0, 2, 0])
+    fold_N = np.array([0] * 6 + [1] * 3 + [2] * 3)
+    names, proba = ("balanced_accuracy", "f1_macro", "accuracy"), np.eye(3, dtype=np.float32)[said]
+    parts = [make_fold(names, MULTICLASS, target, proba, rows=np.flatnonzero(fold_N == f), fold=f) for f in range(3)]
+    oof = pool_out_of_fold(parts, ids(12), target, 1)
+    summaries = summarise(parts, oof, names=names, task=MULTICLASS, n_resamples=50)
+    balanced, macro, plain = (summaries[name] for name in names)
+    nan = math.nan
+    assert balanced.folds == pytest.approx([(1 / 2 + 1 + 1 / 2) / 3, nan, 1 / 3], nan_ok=True)
+    assert macro.folds == pytest.approx([(2 / 4 + 4 / 5 + 2 / 3) / 3, nan, (2 / 3) / 3], nan_ok=True)
+    assert plain.folds == pytest.approx([4 / 6, 1, 1 / 3])
+    assert (balanced.mean, balanced.n_defined) == (pytest.approx(1 / 2), 2)
+    assert balanced.oof == pytest.approx((4 / 5 + 3 / 4 + 1 / 3) / 3)
+    assert macro.mean == pytest.approx((59 / 90 + 2 / 9) / 2)
+    reasons = undefined_reasons(summaries, oof, MULTICLASS, ("a", "b", "c"))
+    assert reasons == dict.fromkeys(
+        ("balanced_accuracy", "f1_macro"),
+        "mean over 2 of 3 folds: fold 1 holds out no row of class 'c'; "
+        "out of fold is over the rows of all folds, so it differs from the mean",
+    )
+
+
 def test_no_mean_where_no_fold_has_a_value(fake_result):
     target, fold_N = np.zeros(30, dtype=np.int64), np.arange(30) % 3
     proba = np.full((30, 2), 0.5, dtype=np.float32)

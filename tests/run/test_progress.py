@@ -105,6 +105,13 @@ def test_what_is_no_run_is_refused(command, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", ["status", "stop"])
+def test_a_run_whose_mark_is_missing_is_told_what_it_lacks(command, run, capsys):
+    (run / "folds.json").unlink()
+    assert foldwise([command, str(run)]) == 4
+    assert "folds.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["status", "stop"])
 def test_a_fifo_in_the_place_of_its_mark_is_named(command, run, capsys):
     (run / "folds.json").unlink()
     os.mkfifo(run / "folds.json")

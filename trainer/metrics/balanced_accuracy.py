@@ -8,7 +8,7 @@ from trainer.metrics.weighted import from_counts, ratio
 
 
 def _of_counts(hit_CB: Floats, true_CB: Floats, _: Floats, __: bool) -> Floats:
-    return ratio(ratio(hit_CB, true_CB).sum(axis=0), (true_CB > 0).sum(axis=0).astype(np.float64))
+    return np.asarray(ratio(hit_CB, true_CB).mean(axis=0))
 
 
 @metric(
@@ -17,11 +17,10 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, _: Floats, __: bool) -> Floats:
     tasks=SINGLE_LABEL,
     label="balanced accuracy",
     make_meter=from_counts(_of_counts),
+    every_class=True,
 )
 def balanced_accuracy(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
-    """Return the mean recall of the classes that these rows have."""
+    """Return the mean recall of the classes; NaN where one has no row."""
     from sklearn.metrics import recall_score
 
-    # balanced_accuracy_score is this, with a warning where a class is predicted that the rows lack
-    said, there = predicted_like(target, proba), np.unique(target)
-    return float(recall_score(target, said, labels=there, average="macro", sample_weight=weights))
+    return float(recall_score(target, predicted_like(target, proba), average="macro", sample_weight=weights))

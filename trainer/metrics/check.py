@@ -57,7 +57,10 @@ def _predictions(target: Target, n_classes: int) -> list[NDArray[np.float64]]:
 
 def _problem(name: str, target: Target, proba: NDArray[np.float64], plugins: Sequence[str]) -> str | None:
     try:
-        value = load_metric(name, plugins).compute(*read_only(target, proba), None)
+        tried = load_metric(name, plugins)
+        if tried.lacks_class(target, proba):
+            return None
+        value = tried.compute(*read_only(target, proba), None)
     except Exception as error:  # a function of the user's may raise anything
         return f"raised {type(error).__name__} on {len(target)} held-out rows: {first_line_of(error)}"
     try:

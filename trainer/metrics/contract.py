@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.tasks import of_target
+
 Targets = NDArray[Any]  # int64, of numbers float64
 Floats = NDArray[np.float64]
 Compute = Callable[[Targets, Floats, Floats | None], float | None]
@@ -70,6 +72,8 @@ class Metric:
         limits: the least and the greatest value there is.
         number: that may stand behind the name, or None.
         ordered: whether it counts how many classes a mistake is off, so that their order is part of it.
+        every_class: whether it is undefined on rows that lack a class or a label, as a mean over the others would be a
+            mean of something else.
         at: gives the same metric for another number.
     """
 
@@ -81,6 +85,7 @@ class Metric:
     limits: tuple[float, float] = (-math.inf, math.inf)
     number: Number | None = None
     ordered: bool = False
+    every_class: bool = False
     at: "Callable[[float], Metric] | None" = None
 
     def __call__(self, target: Targets, proba: Floats, weights: Floats | None = None) -> float:
@@ -88,10 +93,14 @@ class Metric:
         if weights is not None and not (weights > 0).all():
             counted_N = weights > 0
             target, proba, weights = target[counted_N], proba[counted_N], weights[counted_N]
-        if len(target) == 0:
+        if len(target) == 0 or self.lacks_class(target, proba):
             return math.nan
         value = self.compute(target, proba, weights)
         return math.nan if value is None else finite_or_nan(float(value))
+
+    def lacks_class(self, target: Targets, proba: Floats) -> bool:
+        """Return whether the metric needs a row of every class, or with every label, and these have none of one."""
+        return self.every_class and not of_target(target).class_counts(target, proba.shape[1]).all()
 
 
 def metric(
@@ -103,6 +112,7 @@ def metric(
     limits: tuple[float, float] = (-math.inf, math.inf),
     number: Number | None = None,
     ordered: bool = False,
+    every_class: bool = False,
 ) -> Callable[[Callable[..., Any]], Metric]:
     """Make a metric of a function ``(target, proba, weights=None) -> float``; see ``Metric`` for the arguments.
 
@@ -120,12 +130,13 @@ def metric(
     def made(compute: Callable[..., Any]) -> Metric:
         name = label or compute.__name__
         if number is None:
-            return Metric(compute, greater_is_better, tasks, name, make_meter, limits, ordered=ordered)
+            return Metric(compute, greater_is_better, tasks, name, make_meter, limits, None, ordered, every_class)
 
         def at(value: float) -> Metric:
             told = update_wrapper(partial(compute, **{number.name: value}), compute)
             meter = None if make_meter is None else make_meter(value)
-            return Metric(told, greater_is_better, tasks, name.format(value), meter, limits, number, ordered, at)
+            label_here = name.format(value)
+            return Metric(told, greater_is_better, tasks, label_here, meter, limits, number, ordered, every_class, at)
 
         return at(number.default)
 

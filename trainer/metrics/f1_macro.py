@@ -1,12 +1,14 @@
 """Macro F1: the mean over classes or labels, each counted alike."""
 
+import numpy as np
+
 from trainer.metrics.contract import MULTI_LABEL, SINGLE_LABEL, Floats, Targets, metric
 from trainer.metrics.predictions import predicted_like
-from trainer.metrics.weighted import from_counts, mean_over_there, ratio
+from trainer.metrics.weighted import from_counts, ratio
 
 
-def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bool) -> Floats:
-    return mean_over_there(ratio(2 * hit_CB, true_CB + said_CB), true_CB, said_CB, multi_label)
+def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, _: bool) -> Floats:
+    return np.asarray(ratio(2 * hit_CB, true_CB + said_CB).mean(axis=0))
 
 
 @metric(
@@ -15,9 +17,10 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bo
     tasks=(*SINGLE_LABEL, *MULTI_LABEL),
     label="F1 (macro)",
     make_meter=from_counts(_of_counts),
+    every_class=True,
 )
 def f1_macro(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
-    """Return the mean F1. A class neither true nor predicted is left out; such a label counts 0, as in scikit-learn."""
+    """Return the mean F1; NaN where a class or label has no row."""
     from sklearn.metrics import f1_score
 
     predicted = predicted_like(target, proba)

@@ -16,13 +16,17 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, _: Floats, __: bool) -> Floats:
     return np.where(n_B > 1, product_B ** (1 / np.maximum(n_B, 1)), math.nan)
 
 
-@metric(greater_is_better=True, limits=(0, 1), tasks=SINGLE_LABEL, label="G-mean", make_meter=from_counts(_of_counts))
+@metric(
+    greater_is_better=True,
+    limits=(0, 1),
+    tasks=SINGLE_LABEL,
+    label="G-mean",
+    make_meter=from_counts(_of_counts),
+    every_class=True,
+)
 def g_mean(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
-    """Return the geometric mean over the classes that these rows have; NaN where that is one."""
+    """Return the geometric mean over the classes; NaN where one has no row."""
     from sklearn.metrics import recall_score
 
-    there = np.unique(target)
-    if len(there) < 2:
-        return math.nan
-    recalls = recall_score(target, predicted_like(target, proba), labels=there, average=None, sample_weight=weights)
-    return float(np.prod(recalls) ** (1 / len(there)))
+    recalls = recall_score(target, predicted_like(target, proba), average=None, sample_weight=weights)
+    return float(np.prod(recalls) ** (1 / len(recalls)))

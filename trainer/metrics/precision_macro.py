@@ -1,12 +1,14 @@
 """Macro precision: the share of the rows predicted so that are, the mean over classes or labels."""
 
+import numpy as np
+
 from trainer.metrics.contract import MULTI_LABEL, SINGLE_LABEL, Floats, Targets, metric
 from trainer.metrics.predictions import predicted_like
-from trainer.metrics.weighted import from_counts, mean_over_there, ratio
+from trainer.metrics.weighted import from_counts, ratio
 
 
-def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bool) -> Floats:
-    return mean_over_there(ratio(hit_CB, said_CB), true_CB, said_CB, multi_label)
+def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, _: bool) -> Floats:
+    return np.asarray(ratio(hit_CB, said_CB).mean(axis=0))
 
 
 @metric(
@@ -15,9 +17,10 @@ def _of_counts(hit_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bo
     tasks=(*SINGLE_LABEL, *MULTI_LABEL),
     label="precision (macro)",
     make_meter=from_counts(_of_counts),
+    every_class=True,
 )
 def precision_macro(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
-    """Return the mean precision. A class neither true nor predicted is left out; such a label counts 0."""
+    """Return the mean precision; NaN where a class or label has no row."""
     from sklearn.metrics import precision_score
 
     predicted = predicted_like(target, proba)

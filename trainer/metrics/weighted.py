@@ -26,7 +26,20 @@ def weighted_metrics(names: Sequence[str], task: Task, target: Target, proba: ND
     target, proba64 = read_only(target, task.as_float64(proba))
     metrics = {name: metric_named(name) for name in names}
     counts, ranked = _Counts(target, proba64), _Ranked(target, proba64)
-    return {name: _meter(metric, target, proba64, counts, ranked) for name, metric in metrics.items()}
+    meters = {name: _meter(metric, target, proba64, counts, ranked) for name, metric in metrics.items()}
+    return {
+        name: _with_every_class(meter, counts) if metrics[name].every_class else meter for name, meter in meters.items()
+    }
+
+
+def _with_every_class(meter: Meter, counts: "_Counts") -> Meter:
+    """Return the meter, undefined where the rows that count lack a class or a label."""
+
+    def value(weights_NB: Floats) -> Floats:
+        _, true_CB, _ = counts.of(weights_NB)
+        return np.where((true_CB > 0).all(axis=0), meter(weights_NB), math.nan)
+
+    return value
 
 
 def _meter(metric: Metric, target: Targets, proba: Floats, counts: "_Counts", ranked: "_Ranked") -> Meter:
@@ -174,12 +187,6 @@ def ratio(above: Any, below: Any) -> Floats:
 def summed_products(one: Any, other: Any) -> Floats:
     """Return the sum over the rows of products, (B,) of (P, B) or one number of (P,), in float64."""
     return np.asarray(np.einsum("p...,p...->...", one, other, dtype=np.float64, casting="same_kind"))
-
-
-def mean_over_there(value_CB: Floats, true_CB: Floats, said_CB: Floats, multi_label: bool) -> Floats:
-    """Return the mean over classes (B,): as in scikit-learn without those neither true nor predicted; of all labels."""
-    there_CB = np.ones_like(value_CB) if multi_label else true_CB + said_CB > 0
-    return np.asarray(value_CB.sum(axis=0) / there_CB.sum(axis=0))
 
 
 # --- ranking: sort once, then cumulative weights ---

@@ -98,7 +98,10 @@ def runs_below(place: Path) -> list[Path]:
     except OSError as error:
         raise CheckpointError(f"{place} cannot be looked at: {error.strerror}") from error
     if not found:
-        raise CheckpointError(f"{place} holds no run: give a run directory such as runs/a1, or the folder of several")
+        raise CheckpointError(
+            f"{place} holds no run, as there is no {MARK} in it or in a folder of it\n"
+            "give a run directory such as runs/a1, or the folder of several"
+        )
     return found
 
 
