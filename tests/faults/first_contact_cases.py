@@ -12,7 +12,6 @@ from tests.faults.first_contact_cells import (
     JOINED,
     MISSING_LABELS,
     NUMBERS,
-    NUMBERS_AS_TEXT,
     PLAIN,
     PLAIN_WANT,
     TWO,
@@ -23,6 +22,7 @@ from tests.faults.first_contact_cells import (
     labels,
     spread,
 )
+from tests.faults.first_contact_numbers import NUMBERS_AND_NAMES
 
 
 def writings(one: str, other: str, joined: str | None = None) -> dict[str, Case]:
@@ -315,7 +315,7 @@ CASES: dict[str, Case] = {
         "layout": LAYOUT,
         "index": INDEX,
         "writings": WORDS,
-        "numbers": NUMBERS_AS_TEXT,
+        "numbers": NUMBERS_AND_NAMES,
         "codes": CODES,
         "no label": MISSING_LABELS,
         "joined": JOINED,

@@ -18,7 +18,7 @@ from trainer.system.arrow_files import Column, as_numpy
 QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 ITEM = re.compile(rf"(?P<quoted>{QUOTED})|(?P<bare>[^,'\"\[\](){{}}]+)")
 BETWEEN = re.compile(r"\s*,\s*|\s+")
-LIST = r"^\s*(\[.*\]|\(.*,.*\)|\{.*\})\s*$"
+LIST = r"^\s*(?:array\()?(?P<list>\[.*\]|\(.*,.*\)|\{.*\})(?:(?:, dtype=[^)]*)?\))?\s*$"  # of Python, JSON, numpy
 DELIMITERS = ",;|/，、；｜／\t"  # what is written between labels; the first one is the option's usual value
 RARER = " +&"  # the same, but a label may well hold them
 WIDE = {",": "，﹐、", ";": "；", "|": "｜", "/": "／", ":": "："}  # the same, as East Asian keyboards write it
@@ -95,14 +95,15 @@ def _is_quoted(text: str, delimiter: str) -> bool:
 
 
 def _made_of_others(labels: Sequence[str], delimiter: str) -> list[str]:
-    known = set(labels)
-    pieces = {label: [part.strip() for part in label.split(delimiter)] for label in labels if delimiter in label}
-    return [label for label, parts in pieces.items() if known.issuperset(parts)]
+    known = {label.strip(f"{delimiter} ") for label in labels}
+    pieces = {label: [part.strip() for part in label.split(delimiter) if part.strip()] for label in labels}
+    return [label for label, parts in pieces.items() if len(parts) > 1 and known.issuperset(parts)]
 
 
 def _list_items(text: str) -> list[str] | None:
     """Return what a list holds, or None where it is nested or no list."""
-    inner = text.strip()[1:-1].strip().removesuffix(",")
+    found = re.match(LIST, text, re.DOTALL)
+    inner = (found["list"] if found else text.strip())[1:-1].strip().removesuffix(",")
     items: list[str] = []
     place = 0
     while place < len(inner):

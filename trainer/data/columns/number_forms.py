@@ -11,7 +11,11 @@ from trainer.data.columns.written_dates import DATES, all_match, dates_in_days
 
 PLAIN = r"\d+(?:\.\d*)?|\.\d+"
 SIGN = r"[+-]?\s?"
-MONEY = r"(?:[$€£¥₹₩₽]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|Rs\.?|kr|元|円)"
+MONEY = (  # signs, codes and words
+    r"(?:(?:US|HK|NT|R|A|AU|C|CA|S|SG|NZ|MX)?\$|[€£¥₹₩₽₺₪₫₱₴₦฿]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|HKD|TWD|KRW|AUD|CAD|SGD|RUB"
+    r"|BRL|MXN|SEK|NOK|DKK|PLN|CZK|Rs\.?|Rp\.?|RM|kr\.?|zł|Kč|元|円|원|块|块钱|人民币|美元|欧元|日元|英镑|港币|港元|台币|卢布|韩元"
+    r"|dollars?|euros?|pounds?)"
+)
 GROUPED = r"\d{1,3}(?:[ _'’\u00a0\u202f]\d{3})+(?:\.\d+)?"
 COMMA_GROUPED = r"(?:\d{1,3}(?:[. '’]\d{3})+|\d+)(?:,\d+)?"
 AMOUNT = rf"(?:{PLAIN}|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?)"
@@ -57,11 +61,17 @@ def bare_number(text: str) -> tuple[str, str]:
 
 
 MINUS = re.compile(r"\u2212|^[\u2010-\u2015]\s?(?=[\d.,])")  # a dash in front of a number is meant as one
+UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+ODD = re.compile("[。·\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u206f\u2212\ufeff]")  # any of these three
+POINT = re.compile(r"(?<=\d)[。·](?=\d)")  # as a Chinese keyboard types it
 
 
 def plain_width(text: str) -> str:
-    """Return a text with full-width digits and signs, and every minus, as ASCII has them."""
-    return text if text.isascii() else MINUS.sub("-", unicodedata.normalize("NFKC", text)).strip()
+    """Return a text with full-width digits and minus and point as ASCII has them, without what is not seen."""
+    if text.isascii():
+        return text
+    plain = unicodedata.normalize("NFKC", text)
+    return POINT.sub(".", MINUS.sub("-", UNSEEN.sub("", plain))).strip() if ODD.search(plain) else plain.strip()
 
 
 def _plain(texts: Sequence[str], semicolon: bool) -> list[float] | None:

@@ -17,22 +17,37 @@ WHO = (
     "patient|subject|participant|person|speaker|user|author|customer|client|student|member|donor|animal|household|"
     "family|session|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
     "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product|subj|slide|school|"
-    "village|cage|litter|episode|trip"
+    "village|cage|litter|episode|trip|mrn|individual|respondent|annotator|rater|worker|reviewer|writer|artist|singer|"
+    "performer|employee|driver|operator|pupil|teacher|farm|herd|specimen"
 )
 HAN_WHO = (
     "患者|病人|病例|受试者|被试|用户|客户|会员|学生|学校|作者|说话人|医院|科室|医生|设备|批次|会话|对话|家庭|站点|店铺|商家|卖家|"
-    "录音|视频|切片"
+    "录音|视频|切片|参与者|参加者|志愿者|受访者|员工|职工|教师|老师|班级|标注员|标注者|司机|车辆|歌手|主播|博主|小区|住户|样地|"
+    "病患|受試者|用戶|客戶|會員|學生|學校|說話人|醫院|商家|被験者|参加者|話者|ユーザー|顧客|환자|피험자|참가자|사용자|화자"
+)
+HAN_NUMBERED = (  # 学号, but neither 型号 nor 信号
+    "学|學|工|户|戶|案|病历|病歷|病案|住院|门诊|就诊|就诊卡|身份证|会员|卡|账|帐|订单|准考证|手机|电话|车牌|床|病床|样本|标本|设备|学籍|档案|批"
 )
 ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
-HAN_ID = r"(?:_?id|编号|号码?|姓名|名称?|代码)"
+HAN_ID = r"(?:_?id|编号|編號|番号|号码?|姓名|名称?|代码|번호)"
 GROUP_NAME = re.compile(
-    rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])|(?:{HAN_WHO}){HAN_ID}?|[\u4e00-\u9fff]+(?:_?id|编号)", re.I
+    rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])|(?:{HAN_WHO}){HAN_ID}?|[\u4e00-\u9fff]+(?:_?id|编号|編號|番号)"
+    rf"|(?:{HAN_NUMBERED})(?:号码?|號碼?)",
+    re.I,
 )
 SPLIT_WORDS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"))
 SPLIT_WORDS |= {"eval", "evaluation", "publictest", "privatetest"}  # the last ones of FER2013
-SPLIT_WORDS |= {"训练", "训练集", "测试", "测试集", "验证", "验证集", "开发集"}
+SPLIT_WORDS |= {
+    f"{word}{of}"
+    for word in ("训练", "测试", "验证", "开发", "学习", "訓練", "測試", "驗證")
+    for of in ("", "集", "组")
+}
+SPLIT_WORDS |= {"学習", "検証", "テスト", "評価", "학습", "훈련", "검증", "테스트"}
 TRAIN_OR_TEST = r"(?:is[_ ]?)?(?:train|test)(?:[_ ]?(?:test|set|split))?"
-SPLIT_NAME = re.compile(rf"{TRAIN_OR_TEST}|k?fold(?:[_ ]?\d*)?|split|subset|partition|划分|折", re.I)
+SPLIT_NAME = re.compile(
+    rf"{TRAIN_OR_TEST}|(?:cv|k)?[_ ]?folds?(?:[_ ]?(?:\d*|id|no|nr|num|index|idx))?|splits?|subset|partition|划分|折",
+    re.I,
+)
 LOOKED_AT = 1000  # rows whose words tell a split
 
 

@@ -18,13 +18,17 @@ SHORT_DATE = re.compile(
 )
 WORD_DATE = re.compile(r"(\d{1,2}[- ])?[A-Z][a-z]{2,8}\.?[- ](\d{1,2}, ?)?\d{2,4}")
 WEEK = re.compile(r"\d{4}-?W\d{2}(?:-?[1-7])?")
+MONTH_OR_QUARTER = (
+    r"\d{4}年\d{1,2}月|(?:0?[1-9]|1[0-2])/(?:19|20)\d{2}"
+    r"|\d{4}[-/ ]?[QqHh][1-4]|[QqHh][1-4][-/ ]?\d{4}|\d{4}年?第?[一二三四1-4]季度?"
+)
 WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? )?"
 DATE = re.compile(  # whether it can be read or not
     "|".join(one.pattern.replace(r"\2", "[-/.]") for one in (ISO_DATE, HAN_DATE, DAY_DATE, WEEK))
     + f"|{WEEKDAY}(?:{WORD_DATE.pattern})"
     + "|"
     + SHORT_DATE.pattern.replace(r"\1", "[-/.]")
-    + f"|{COMPACT_DATE}"
+    + f"|{COMPACT_DATE}|{MONTH_OR_QUARTER}"
 )
 
 DATES, DAY_FIRST, MONTH_FIRST = "dates", "dates, day first", "dates, month first"

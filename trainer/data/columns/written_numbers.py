@@ -3,7 +3,6 @@
 A number keeps its value as it stands: 83.61% is 83.61, so that it does not matter whether a later file has the sign.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,41 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.columns.number_forms import (
-    AMOUNT,
-    COMMA_GROUPED,
-    FORMS,
-    GROUPED,
-    MONEY,
-    NUMBER,
-    PLAIN,
-    POINT_THOUSANDS,
-    SIGN,
-    TRUTH,
-    TRUTH_VALUES,
-    plain_width,
-)
+from trainer.data.columns.number_forms import FORMS, POINT_THOUSANDS, TRUTH, TRUTH_VALUES, plain_width
+from trainer.data.columns.number_kinds import PLAIN_KIND, UNIT_KIND, are_addresses, kind_of, with_one_word
 from trainer.data.columns.roles import rows_listed, setting
-from trainer.data.columns.written_dates import DATE, DATES, dates_form
+from trainer.data.columns.written_dates import DATES, dates_form
 from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 
-CENSORED = re.compile(rf"[<>≤≥~≈]\s?=?\s?{SIGN}(?:{PLAIN}|\d+,\d+)")
-CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
-PARTS = r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|天|小时|分|分钟|秒)\s?)+"
-ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
-DURATION = re.compile(
-    rf"{CLOCK}(\s?[AP]\.?M\.?)?|(上午|下午)\s?{CLOCK}|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}", re.I
-)
-UNITS = (
-    "mm|cm|m|km|in|ft|mi|mg|g|kg|lbs?|oz|ml|l|°C|°F|k?Hz|[MG]Hz|k?W|V|ms|[kKMGT]i?B|k|K|M|bn|万|亿|岁|年|个月|个"
-    r"|percent|pct|[×x*]\s?10\^?[+-]?\d+|±\s?\d+(?:\.\d+)?"
-)
-WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?(?:{UNITS})(?:/[a-z]+)?")
-ANGLE = re.compile(
-    rf"{SIGN}\d{{1,3}}(?:[.,]\d+)?\s?°(?:\s?\d{{1,2}}(?:[.,]\d+)?\s?['′’])?(?:\s?[\d.,]+\s?[\"″”])?\s?[NSEWO]?"
-)
-LAKHS = r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"  # 1,00,000
 FEW = 12  # different texts that make categories, whatever they look like
 SAMPLE = 1_000  # rows that say of most columns that they are plain numbers
 MOST_LOOKED_AT = 5_000  # different texts of a column
@@ -91,6 +62,8 @@ def read_written(
     texts = [plain_width(text) for text in encoded.dictionary.to_pylist()]
     if not any(text.lower() in TRUTH or any(char.isdigit() for char in text) for text in texts):
         return None
+    if are_addresses(texts):
+        return None
     codes_N = as_numpy(encoded.indices.fill_null(-1))
     counts = np.bincount(codes_N + 1, minlength=len(texts) + 1)[1:]
     place = f"{file}: column '{name}'"
@@ -104,8 +77,10 @@ def read_written(
         note = f"column '{name}' holds {what} such as '{shown(texts[0], 30)}': read as {values[0]:g}"
         return Written(values_N, note, dates_form(texts) if key == DATES else key)
     some = np.arange(0, len(texts), 1 + len(texts) // MOST_LOOKED_AT)
-    kinds = {place: _kind(texts[place]) for place in some.tolist()}
-    odd = [place for place, kind in kinds.items() if kind not in ("", "plain numbers")]
+    kinds = {place: kind_of(texts[place]) for place in some.tolist()}
+    if len(texts) > FEW and not any(kinds.values()):
+        kinds |= {int(some[place]): UNIT_KIND for place in with_one_word([texts[place] for place in some])}
+    odd = [place for place, kind in kinds.items() if kind not in ("", PLAIN_KIND)]
     if not odd or counts[[place for place in kinds if kinds[place]]].sum() <= MOSTLY * counts[some].sum():
         return None
     named = " and ".join(list(dict.fromkeys(kinds[place] for place in odd))[:3])
@@ -122,39 +97,6 @@ def _refused(
         f"{place} {what}, such as '{shown(texts[codes[0]], 30)}' in {rows_listed(rows)}:\n"
         f"write all of its cells as plain numbers, or set {setting('data.categorical', name, in_list=True)}"
     )
-
-
-def _kind(text: str) -> str:
-    """Return what a text looks like, or "" for a word."""
-    for kind, pattern in KINDS:
-        if pattern.fullmatch(text):
-            return kind
-    return ""
-
-
-KINDS = (
-    ("plain numbers", NUMBER),
-    ("dates", DATE),
-    ("numbers with a comma", re.compile(rf"{SIGN}(?:\d+(?:[.,]\d+)+|\d{{1,3}}(?:[ '’]\d{{3}})+,\d+)")),
-    ("numbers with a comma", re.compile(rf"{SIGN}\d+,\d+[eE][+-]?\d+")),
-    ("fractions", re.compile(rf"{SIGN}(?:\d+ )?\d+/\d+")),
-    ("hexadecimal numbers", re.compile(r"0x[\da-fA-F]+")),
-    ("angles", ANGLE),
-    ("numbers in a formula of Excel", re.compile(rf'=\s?"{SIGN}(?:{PLAIN})"')),
-    ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
-    (
-        "amounts of money",
-        re.compile(
-            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\)?|"
-            rf"{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\s?{MONEY}"
-        ),
-    ),
-    ("numbers in parentheses", re.compile(rf"\((?:{AMOUNT}|{COMMA_GROUPED})\)")),
-    ("numbers with thousands apart", re.compile(SIGN + GROUPED)),
-    ("bounds (below or above a value)", CENSORED),
-    ("times or durations", DURATION),
-    ("numbers with a unit", WITH_UNIT),
-)
 
 
 def codes_note(cells: Column, values_N: NDArray[np.float64], name: str) -> str:

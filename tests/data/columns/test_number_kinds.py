@@ -1,0 +1,70 @@
+"""What texts with digits in them look like: each kind by name, and words that are none."""
+
+import pytest
+
+from trainer.data.columns.number_kinds import are_addresses, kind_of, with_one_word
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("12.5", "plain numbers"),
+        ("2024年3月", "dates"),
+        ("2024-H1", "dates"),
+        ("Q3 2024", "dates"),
+        ("2024年第三季度", "dates"),
+        ("1,5", "numbers with a comma"),
+        ("1.234.567", "numbers with points between thousands"),
+        ("1.5D-03", "numbers with an exponent as Fortran writes it"),
+        ("5'11\"", "lengths in feet"),
+        ("'3.5", "numbers behind an apostrophe of Excel"),
+        ("1.23**", "numbers with marks behind them"),
+        ("90+", "numbers with marks behind them"),
+        ("12,-", "amounts of money"),
+        ("HK$12", "amounts of money"),
+        ("人民币12元", "amounts of money"),
+        ("[0.1, 0.2]", "lists of numbers"),
+        ("(31.2 121.5)", "lists of numbers"),
+        ("0.1;0.2;3", "lists of numbers"),
+        ("约12", "bounds (below or above a value)"),
+        ("over 65", "bounds (below or above a value)"),
+        ("超过5次", "bounds (below or above a value)"),
+        ("12 kg", "numbers with a unit"),
+    ],
+)
+def test_what_may_be_meant_as_a_number_has_a_kind(text, kind):
+    assert kind_of(text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["192.168.0.1", "1.0.2", "v1.2", "138 0013 8000", "12 3", "A12", "12号", "5D3", "12.jpg", "overview 3", "a+"],
+)
+def test_words_with_digits_have_none(text):
+    assert kind_of(text) == ""
+
+
+def test_addresses_are_told_from_numbers_with_points_between_thousands():
+    assert are_addresses(["192.168.100.200", "255.255.255.0", "0.0.0.1"])
+    assert not are_addresses(["192.168.100.200", "192.168.100.256"])
+    assert not are_addresses(["192.168.100"])
+    assert not are_addresses(["1.2.3.4.5"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "places"),
+    [
+        (["5斤", "7 斤", "0.5斤", "many"], [0, 1, 2]),
+        (["5 rooms", "7 rooms", "a 9 rooms"], [0, 1]),
+        (["50m2", "60m2"], [0, 1]),
+        (["12号", "13号"], []),
+        (["3班", "4班"], []),
+        (["1.jpg", "2.jpg"], []),
+        (["1@mail.org", "2@mail.org"], []),
+        (["007B", "008B"], []),
+        (["12-A", "13-A"], []),
+        (["A", "B"], []),
+    ],
+)
+def test_a_word_behind_every_number_is_a_unit_but_behind_a_name(texts, places):
+    assert with_one_word(texts) == places

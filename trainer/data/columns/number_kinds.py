@@ -1,0 +1,93 @@
+"""What a text looks like that is no plain number and may have been meant as one: kinds that are refused by name."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from trainer.data.columns.number_forms import AMOUNT, COMMA_GROUPED, GROUPED, MONEY, NUMBER, PLAIN, SIGN
+from trainer.data.columns.written_dates import DATE
+
+PLAIN_KIND, UNIT_KIND = "plain numbers", "numbers with a unit"
+ABOUT = (
+    r"[<>≤≥~≈]\s?=?|大约|约|近|超过|超|高于|低于|大于|小于|不足|不到|至少|至多|最多|最少|"
+    r"about|around|approx\.?|circa|ca\.|over|under|up to|at least|at most|below|above|less than|more than|max\.?|min\.?"
+)
+CENSORED = re.compile(rf"(?:{ABOUT})\s?{SIGN}(?:{PLAIN}|\d+,\d+)\s?[^\d\s]{{0,4}}", re.I)
+CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
+PARTS = r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|天|小时|分|分钟|秒)\s?)+"
+ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
+DURATION = re.compile(
+    rf"{CLOCK}(\s?[AP]\.?M\.?)?|(上午|下午)\s?{CLOCK}|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}", re.I
+)
+UNITS = (
+    "mm|cm|m|km|in|ft|mi|mg|g|kg|lbs?|oz|ml|l|°C|°F|k?Hz|[MG]Hz|k?W|V|ms|[kKMGT]i?B|k|K|M|bn|万|亿|岁|年|个月|个"
+    r"|percent|pct|[×x*]\s?10\^?[+-]?\d+|±\s?\d+(?:\.\d+)?"
+)
+WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?(?:{UNITS})(?:/[a-z]+)?")
+ANGLE = re.compile(
+    rf"{SIGN}\d{{1,3}}(?:[.,]\d+)?\s?°(?:\s?\d{{1,2}}(?:[.,]\d+)?\s?['′’])?(?:\s?[\d.,]+\s?[\"″”])?\s?[NSEWO]?"
+)
+FEET = re.compile(r"\d{1,2}\s?['′’]\s?(?:\d{1,2}(?:\.\d+)?\s?(?:[\"″”]|''))?")
+LAKHS = r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"  # 1,00,000
+_ONE = rf"{SIGN}(?:{PLAIN})(?:[eE][+-]?\d+)?"
+LIST = re.compile(
+    rf"[\[(]\s*{_ONE}(?:\s*[,;]\s*{_ONE}|\s+{_ONE})+\s*[\])]|(?=.*\d\.\d){_ONE}(?:(?:\s*[;|]\s*|\s+){_ONE})+"
+)
+KINDS = (
+    (PLAIN_KIND, NUMBER),
+    ("dates", DATE),
+    ("numbers with a comma", re.compile(rf"{SIGN}(?:(?=[^,]*,)\d+(?:[.,]\d+)+|\d{{1,3}}(?:[ '’]\d{{3}})+,\d+)")),
+    ("numbers with a comma", re.compile(rf"{SIGN}\d+,\d+[eE][+-]?\d+")),
+    ("numbers with points between thousands", re.compile(rf"{SIGN}[1-9]\d{{0,2}}(?:\.\d{{3}}){{2,}}")),
+    ("fractions", re.compile(rf"{SIGN}(?:\d+ )?\d+/\d+")),
+    ("hexadecimal numbers", re.compile(r"0x[\da-fA-F]+")),
+    ("numbers with an exponent as Fortran writes it", re.compile(rf"{SIGN}\d*\.\d*[dD][+-]?\d+")),
+    ("angles", ANGLE),
+    ("lengths in feet", FEET),
+    ("numbers in a formula of Excel", re.compile(rf'=\s?"{SIGN}(?:{PLAIN})"')),
+    ("numbers behind an apostrophe of Excel", re.compile(rf"['’]{SIGN}(?:{PLAIN})")),
+    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{PLAIN})\s?(?:[*†‡]+|\+)")),
+    ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
+    (
+        "amounts of money",
+        re.compile(
+            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})(?:\s?{MONEY})?\)?|"
+            rf"{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\s?{MONEY}|{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}),[-–—]+"
+        ),
+    ),
+    ("numbers in parentheses", re.compile(rf"\((?:{AMOUNT}|{COMMA_GROUPED})\)")),
+    ("lists of numbers", LIST),
+    ("numbers with thousands apart", re.compile(SIGN + GROUPED)),
+    ("bounds (below or above a value)", CENSORED),
+    ("times or durations", DURATION),
+    (UNIT_KIND, WITH_UNIT),
+)
+ADDRESS = re.compile(
+    r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}"
+)  # of the internet: digits and points, and no number
+# 12号 and 3班 are called so, 12.jpg and 12@mail.org too: what is counted or measured has another word behind it
+MEASURED = re.compile(
+    rf"({SIGN}(?:0|[1-9]\d{{0,14}}|\d{{0,14}}\.\d+))(\s?(?![号號室班楼层栋级路届期章页组队批区线])[^\d\s.,:;@#/\\_-][^\d@\\]{{0,11}}[23]?)"
+)
+
+
+def kind_of(text: str) -> str:
+    """Return what a text looks like, or "" for a word."""
+    for kind, pattern in KINDS:
+        if pattern.fullmatch(text):
+            return kind
+    return ""
+
+
+def are_addresses(texts: Sequence[str]) -> bool:
+    """Return whether texts are addresses of the internet, such as 192.168.100.200."""
+    return all(map(ADDRESS.fullmatch, texts))
+
+
+def with_one_word(texts: Sequence[str]) -> list[int]:
+    """Return the places of numbers behind all of which one word stands, such as 5斤, 7斤, 12斤."""
+    found = {place: match for place, text in enumerate(texts) if (match := MEASURED.fullmatch(text))}
+    if not found:
+        return []
+    word, _ = Counter(match[2].strip() for match in found.values()).most_common(1)[0]
+    return [place for place, match in found.items() if match[2].strip() == word]
