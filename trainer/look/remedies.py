@@ -63,7 +63,7 @@ def _image_place(refusal: FoldwiseError, columns: Sequence[ColumnLook], rows: pa
 def advice_in_notes(spec: DataSpec, plan: LoadingPlan) -> tuple[dict[str, Any], str] | None:
     """Return what a note advises on labels that are several in a cell, or that mean no label."""
     for note in spec.notes:
-        found = re.search(r"data\.label_delimiter=('.'|.)", note)
+        found = re.search(r"data\.label_delimiter=('[^']+'|.)", note)
         if found and plan.columns.label_delimiter is None:
             setting: dict[str, Any] = {"label_delimiter": found[1].strip("'")}
             blank = list(plan.columns.missing_labels) == [""]

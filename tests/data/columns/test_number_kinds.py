@@ -13,6 +13,18 @@ from trainer.data.columns.number_kinds import are_addresses, kind_of, with_one_w
         ("2024-H1", "dates"),
         ("Q3 2024", "dates"),
         ("2024年第三季度", "dates"),
+        ("Fri, 01 Mar 2024 08:00:00 +0000", "dates"),
+        ("Fri Mar 01 08:00:00 +0000 2024", "dates"),
+        ("01/Mar/2024:08:00:00", "dates"),
+        ("1 de marzo de 2024", "dates"),
+        ("1. März 2024", "dates"),
+        ("2024 / 03 / 01", "dates"),
+        ("2024-03-01 星期五", "dates"),
+        ("2024年3月1日 8时5分", "dates"),
+        ("08:15 UTC", "times or durations"),
+        ("8点15分", "times or durations"),
+        ("31.25, 121.5", "lists of numbers"),
+        ("±1.5", "bounds (below or above a value)"),
         ("1,5", "numbers with a comma"),
         ("1.234.567", "numbers with points between thousands"),
         ("1.5D-03", "numbers with an exponent as Fortran writes it"),
@@ -38,7 +50,22 @@ def test_what_may_be_meant_as_a_number_has_a_kind(text, kind):
 
 @pytest.mark.parametrize(
     "text",
-    ["192.168.0.1", "1.0.2", "v1.2", "138 0013 8000", "12 3", "A12", "12号", "5D3", "12.jpg", "overview 3", "a+"],
+    [
+        "192.168.0.1",
+        "1.0.2",
+        "v1.2",
+        "138 0013 8000",
+        "12 3",
+        "A12",
+        "12号",
+        "5D3",
+        "12.jpg",
+        "overview 3",
+        "a+",
+        "May 5",
+        "maybe 1 or 2",
+        "march of 3 in 2",
+    ],
 )
 def test_words_with_digits_have_none(text):
     assert kind_of(text) == ""

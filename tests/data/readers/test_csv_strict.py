@@ -1,6 +1,7 @@
 """What the csv module writes is read back; any bytes give rows or an error in plain words."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tests.data.readers.reading import read_table
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.sources.csv_tabular import load_csv_tabular
-from trainer.errors import FoldwiseError
+from trainer.errors import DataError, FoldwiseError
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 AWKWARD = st.text(st.sampled_from('a1,;"\n\r \t|é好'), max_size=8)
@@ -65,3 +66,14 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> 
         else:
             assert len(samples) > 1
             assert len(spec.classes) > 1
+
+
+@pytest.mark.parametrize(
+    ("sign", "said"), [("^", "'^'"), ("~", "'~'"), ("\x01", r"'\x01'"), ("\x1f", r"'\x1f'"), ("|", "'|'")]
+)
+def test_rarer_delimiters_are_named_as_they_can_be_typed(tmp_path, sign, said):
+    path = tmp_path / "a.csv"
+    path.write_text("".join(f"{sign.join(row)}\n" for row in (("x", "label"), ("1", "a"), ("2", "b"))))
+    with pytest.raises(DataError, match=re.escape(f'set "data.delimiter={said}"')):
+        read_table(path)
+    assert read_table(path, delimiter=said.strip("'")).column_names == ["x", "label"]

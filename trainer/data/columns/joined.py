@@ -18,9 +18,12 @@ from trainer.system.arrow_files import Column, as_numpy
 QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 ITEM = re.compile(rf"(?P<quoted>{QUOTED})|(?P<bare>[^,'\"\[\](){{}}]+)")
 BETWEEN = re.compile(r"\s*,\s*|\s+")
-LIST = r"^\s*(?:array\()?(?P<list>\[.*\]|\(.*,.*\)|\{.*\})(?:(?:, dtype=[^)]*)?\))?\s*$"  # of Python, JSON, numpy
+LIST = (  # of Python, JSON, numpy
+    r"^\s*(?:(?:array|(?:frozen)?set|list|tuple)\()?(?P<list>\[.*\]|\(.*,.*\)|\{.*\})"
+    r"(?:(?:, dtype=[^)]*)?\))?\s*$"
+)
 DELIMITERS = ",;|/，、；｜／\t"  # what is written between labels; the first one is the option's usual value
-RARER = " +&"  # the same, but a label may well hold them
+RARER = (*" +&·　", " and ", "和", "与")  # the same, but a label may well hold them
 WIDE = {",": "，﹐、", ";": "；", "|": "｜", "/": "／", ":": "："}  # the same, as East Asian keyboards write it
 
 Parts = tuple[list[str], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]
@@ -77,7 +80,7 @@ def joined_note(classes: Sequence[str], column: str, file: Path | str) -> tuple[
             f"{file}: column '{column}' holds lists such as {shown(filled[0], 60)}: "
             "for several labels per row set \"data.label_delimiter=','\""
         )
-    for delimiter in DELIMITERS + RARER:
+    for delimiter in (*DELIMITERS, *RARER):
         joined = _made_of_others(classes, delimiter)
         if joined:
             example = shown(joined[0], 60)
@@ -95,7 +98,7 @@ def _is_quoted(text: str, delimiter: str) -> bool:
 
 
 def _made_of_others(labels: Sequence[str], delimiter: str) -> list[str]:
-    known = {label.strip(f"{delimiter} ") for label in labels}
+    known = {label.strip(f"{delimiter} ") if len(delimiter) == 1 else label for label in labels}
     pieces = {label: [part.strip() for part in label.split(delimiter) if part.strip()] for label in labels}
     return [label for label, parts in pieces.items() if len(parts) > 1 and known.issuperset(parts)]
 

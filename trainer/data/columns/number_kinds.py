@@ -5,19 +5,21 @@ from collections import Counter
 from collections.abc import Sequence
 
 from trainer.data.columns.number_forms import AMOUNT, COMMA_GROUPED, GROUPED, MONEY, NUMBER, PLAIN, SIGN
-from trainer.data.columns.written_dates import DATE
+from trainer.data.columns.written_dates import DATE, is_date_in_words
 
 PLAIN_KIND, UNIT_KIND = "plain numbers", "numbers with a unit"
 ABOUT = (
-    r"[<>≤≥~≈]\s?=?|大约|约|近|超过|超|高于|低于|大于|小于|不足|不到|至少|至多|最多|最少|"
+    r"[<>≤≥~≈±]\s?=?|大约|约|近|超过|超|高于|低于|大于|小于|不足|不到|至少|至多|最多|最少|"
     r"about|around|approx\.?|circa|ca\.|over|under|up to|at least|at most|below|above|less than|more than|max\.?|min\.?"
 )
 CENSORED = re.compile(rf"(?:{ABOUT})\s?{SIGN}(?:{PLAIN}|\d+,\d+)\s?[^\d\s]{{0,4}}", re.I)
 CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
-PARTS = r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|天|小时|分|分钟|秒)\s?)+"
+ZONE = r"(?:\s?(?:Z|UTC|GMT|[ECMPJK][DS]T|CES?T|[+-]\d{2}:?\d{2}))"
+PARTS = r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|天|小时|分|分钟|秒|点|點|时|時)\s?)+"
 ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
 DURATION = re.compile(
-    rf"{CLOCK}(\s?[AP]\.?M\.?)?|(上午|下午)\s?{CLOCK}|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}", re.I
+    rf"{CLOCK}(\s?[AP]\.?M\.?)?{ZONE}?|(上午|下午)\s?(?:{CLOCK}|{PARTS})|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}",
+    re.I,
 )
 UNITS = (
     "mm|cm|m|km|in|ft|mi|mg|g|kg|lbs?|oz|ml|l|°C|°F|k?Hz|[MG]Hz|k?W|V|ms|[kKMGT]i?B|k|K|M|bn|万|亿|岁|年|个月|个"
@@ -31,7 +33,7 @@ FEET = re.compile(r"\d{1,2}\s?['′’]\s?(?:\d{1,2}(?:\.\d+)?\s?(?:[\"″”]|'
 LAKHS = r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"  # 1,00,000
 _ONE = rf"{SIGN}(?:{PLAIN})(?:[eE][+-]?\d+)?"
 LIST = re.compile(
-    rf"[\[(]\s*{_ONE}(?:\s*[,;]\s*{_ONE}|\s+{_ONE})+\s*[\])]|(?=.*\d\.\d){_ONE}(?:(?:\s*[;|]\s*|\s+){_ONE})+"
+    rf"[\[(]\s*{_ONE}(?:\s*[,;]\s*{_ONE}|\s+{_ONE})+\s*[\])]|(?=.*\d\.\d){_ONE}(?:(?:\s*[;|]\s*|,?\s+){_ONE})+"
 )
 KINDS = (
     (PLAIN_KIND, NUMBER),
@@ -76,7 +78,7 @@ def kind_of(text: str) -> str:
     for kind, pattern in KINDS:
         if pattern.fullmatch(text):
             return kind
-    return ""
+    return "dates" if is_date_in_words(text) else ""
 
 
 def are_addresses(texts: Sequence[str]) -> bool:

@@ -8,27 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.no_label_words import means_no_label
 from trainer.data.columns.roles import rows_listed
 from trainer.errors import shown
 from trainer.system.arrow_files import Column, as_numpy
-from trainer.system.spellings import spelling_key
 
-WORDS_SAID = (  # as ``spelling_key`` has them
-    "?,??,???,-,--,---,_,*,.,...,/,na,n/a,n.a,n/d,n.d,#n/a,<na>,nan,null,nil,none,nolabel,notlabeled,notlabelled,"
-    "unlabeled,unlabelled,unannotated,notannotated,unclassified,uncategorized,uncategorised,unknown,unk,undefined,"
-    "unspecified,missing,(blank),blank,tbd,todo,notavailable,notapplicable,"
-    "unsure,notsure,undecided,undetermined,uncertain,unassigned,tobedetermined,tobedecided,skip,skipped,nd,nr,n/r,n.r,"
-    "don'tknow,dontknow,dk,can'ttell,cannottell,noanswer,noresponse,notspecified,notgiven,notstated,nodata,\\n,"
-    "k.a,keineangabe,unbekannt,inconnu,inconnue,desconocido,desconocida,sconosciuto,onbekend,n.v.t,s/o,s.o,s/d,sindato,"
-    "sindatos,н/д,нетданных,неизвестно,неопределено,미정,미상,없음,모름,알수없음,"
-    "#value!,#ref!,#div/0!,#name?,#num!,#null!,"  # Excel's errors
-    "未知,未标注,未标记,未标,未分类,未定义,未定,未确定,未判定,未明确,未指定,未提供,未填,未填写,未回答,待定,待标,待标注,待确认,待核实,"
-    "待审核,待分类,无标签,无标注,无,无效,无数据,无法判断,无法确定,无法识别,无法分类,暂无,暂无标签,空,空值,空白,缺失,缺,不详,不明,不知道,"
-    "不清楚,不确定,不适用,难以判断,拒答,未標註,未標記,未分類,未確定,未提供,無標籤,無,無效,無法判斷,暫無,不詳,不適用,不確定,不知道,"
-    "なし,該当なし,未回答,無回答,未定,未記入,未選択,未設定,わからない"
-)
-AROUND = "()[]<>{}【】《》〈〉「」"
-WORDS = frozenset(word.strip(AROUND) or word for word in WORDS_SAID.split(","))
 NINES = re.compile(r"99+(\.0*)?", re.ASCII)  # as SPSS and surveys have them
 CODES = (-1.0, -9.0, -99.0, -100.0, -999.0, -9999.0)  # -100 is what torch's cross entropy ignores
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
@@ -74,8 +58,7 @@ def doubtful_labels(classes: Sequence[str], rows_of: Callable[[int], NDArray[np.
 
 
 def _is_doubtful(label: str, classes: Sequence[str]) -> bool:
-    key = spelling_key(label)
-    return _is_code(label, classes) or (key.strip(AROUND) or key) in WORDS
+    return _is_code(label, classes) or means_no_label(label, classes)
 
 
 def _is_code(label: str, classes: Sequence[str]) -> bool:

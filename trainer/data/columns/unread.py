@@ -36,14 +36,24 @@ GROUP_NAME = re.compile(
     re.I,
 )
 SPLIT_WORDS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"))
-SPLIT_WORDS |= {"eval", "evaluation", "publictest", "privatetest"}  # the last ones of FER2013
+SPLIT_WORDS |= {
+    "heldout",
+    "held-out",
+    "held_out",
+    "hold-out",
+    "unseen",
+    "eval",
+    "evaluation",
+    "publictest",
+    "privatetest",
+}  # the last ones of FER2013
 SPLIT_WORDS |= {
     f"{word}{of}"
     for word in ("训练", "测试", "验证", "开发", "学习", "訓練", "測試", "驗證")
     for of in ("", "集", "组")
 }
 SPLIT_WORDS |= {"学習", "検証", "テスト", "評価", "학습", "훈련", "검증", "테스트"}
-TRAIN_OR_TEST = r"(?:is[_ ]?)?(?:train|test)(?:[_ ]?(?:test|set|split))?"
+TRAIN_OR_TEST = r"(?:(?:is|in|for)[_ ]?)?(?:train|test|valid(?:ation)?|val|holdout)(?:ing)?(?:[_ ]?(?:test|set|split))?"
 SPLIT_NAME = re.compile(
     rf"{TRAIN_OR_TEST}|(?:cv|k)?[_ ]?folds?(?:[_ ]?(?:\d*|id|no|nr|num|index|idx))?|splits?|subset|partition|划分|折",
     re.I,

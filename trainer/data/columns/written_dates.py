@@ -31,6 +31,21 @@ DATE = re.compile(  # whether it can be read or not
     + f"|{COMPACT_DATE}|{MONTH_OR_QUARTER}"
 )
 
+# the first letters of the months in English, French, German, Spanish, Portuguese, Italian, Dutch and Russian
+MONTH = re.compile(
+    r"(?:jan|feb|f[eé]v|mar|m[aä]r|mrt|apr|avr|abr|ma[iyj]|mei|mag|jun|juin|jui|giu|jul|lug|aug|ago|ao[uû]|sep|set|o[ck]t|out|ott|nov"
+    r"|de[czs]|d[eé]c|dic|янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|дек)\w*"
+)
+BESIDE_MONTH = re.compile(
+    r"mon|tue|wed|thu|fri|sat|sun|(?:mon|tues|wednes|thurs|fri|satur|sun)day|tues|thur|thurs|am|pm|a|p|m|st|nd|rd|th|de|del|le|den|"
+    r"der|of|the|at|t|z|utc|gmt|[ecmpjk][ds]t|ces?t|г|года"
+)
+HAN_MOMENT = re.compile(
+    r"\d{4}\s*(?:年|[-/.])\s*\d{1,2}\s*(?:月|[-/.])\s*\d{1,2}\s*[日号號]?\s*\(?(?:(?:星期|周|週|礼拜)[一二三四五六日天])?\)?\s*"
+    r"(?:凌晨|早上|上午|中午|下午|晚上)?\s*(?:\d{1,2}\s*[:时時点點]\s*(?:\d{1,2}\s*[:分]?\s*)?(?:\d{1,2}(?:\.\d+)?\s*秒?)?)?"
+)
+LONGEST_DATE = 48
+
 DATES, DAY_FIRST, MONTH_FIRST = "dates", "dates, day first", "dates, month first"
 
 
@@ -43,6 +58,23 @@ def all_match(pattern: re.Pattern[str], texts: Sequence[str]) -> list[re.Match[s
             return None
         found.append(match)
     return found
+
+
+def is_date_in_words(text: str) -> bool:
+    """Return whether a text is a date with a month's name, or a Chinese one with a day of the week or a clock time.
+
+    Example:
+        >>> [is_date_in_words(one) for one in ("Fri Mar 01 08:00:00 +0000 2024", "1 de marzo de 2024", "May be 2 of 3")]
+        [True, True, False]
+    """
+    if len(text) > LONGEST_DATE:
+        return False
+    if HAN_MOMENT.fullmatch(text):
+        return True
+    words, numbers = re.findall(r"[^\W\d_]+", text.lower()), re.findall(r"\d+", text)
+    months = [word for word in words if MONTH.fullmatch(word) and len(word) < 11]
+    others = [word for word in words if word not in months]
+    return len(months) == 1 and len(numbers) > 1 and all(map(BESIDE_MONTH.fullmatch, others))
 
 
 def dates_in_days(texts: Sequence[str], semicolon: bool, *, first: str | None = None) -> list[float] | None:

@@ -10,7 +10,15 @@ from typing import Any
 
 from trainer.errors import ConfigError, DataError, did_you_mean
 
-DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+DELIMITER_NAMES = {
+    "tab": "\t",
+    "\\t": "\t",
+    "comma": ",",
+    "semicolon": ";",
+    "pipe": "|",
+    "\\x01": "\x01",
+    "\\x1f": "\x1f",
+}
 QUOTES = ("double", "none")
 SEPARATOR_LINE = re.compile(rb'\A"?sep=(.)"?[ \t]*(?:\r\n|\r|\n)')  # as Excel reads and writes it
 COMMENT = re.compile(rb"\A#[^\r\n]*(?:\r\n|\r|\n)\s*")

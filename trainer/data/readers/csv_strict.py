@@ -20,7 +20,7 @@ from trainer.errors import DataError, shown
 from trainer.system import arrow_files
 
 JSON = re.compile(r'\s*(\[\s*(\{\s*("|$)|$)|\{\s*"[^"]*"\s*:)')  # of an array of objects, or a line of one
-USUAL_DELIMITERS = (";", "\t", ",", "|")
+USUAL_DELIMITERS = (";", "\t", ",", "|", "^", "~", "\x01", "\x1f")  # the last ones of Hive and of ASCII itself
 EDGES = b'\n\r"'  # a quote that opens a cell has one of them, or the delimiter, before it; one that closes it, after it
 MARKS = re.compile(rb"(\A|[\r\n])(?:" + codecs.BOM_UTF8 + rb")+")
 BLOCK_BYTES = 1 << 26  # a row must fit into one block
@@ -101,13 +101,16 @@ def check_delimiter(header: list[str], separator: str, file: Path) -> None:
     counts = {other: header[0].count(other) for other in USUAL_DELIMITERS if other != separator}
     likely = max(counts, key=lambda other: counts[other])
     if counts[likely]:
-        now = "TAB" if separator == "\t" else f"'{separator}'"
-        setting = "data.delimiter=tab" if likely == "\t" else f"\"data.delimiter='{likely}'\""
-        kind = "TAB" if likely == "\t" else f"'{likely}'"
+        now, kind = (_named(one) for one in (separator, likely))
+        setting = "data.delimiter=tab" if likely == "\t" else f'"data.delimiter={kind}"'
         raise DataError(
             f"{file}: only one column when split at {now}, but the header has {kind}: set {setting}\n"
             f"header: {shown(header[0])}"
         )
+
+
+def _named(separator: str) -> str:
+    return "TAB" if separator == "\t" else f"'{ascii(separator)[1:-1]}'"
 
 
 def parse_rows(stream: Any, n_bytes: int, form: CsvForm, names: list[str]) -> pa.Table:
