@@ -2,10 +2,11 @@
 
 A table has 20 numeric columns (5 % of the cells of every fourth are missing), 3 categorical ones of 5, 100 and 5,000
 words (2 % missing) and a label of 3 classes that follows from some of them. A text has about 20 words out of 50,000
-(Zipf), of which the label decides a few.
+(Zipf), of which the label decides a few. A long table, for more rows, has 7 of the numeric columns, and those of 5 and
+100 words.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,22 @@ from numpy.typing import NDArray
 
 CHUNK_ROWS = 100_000  # rows made and written at a time, whatever the size of the file
 NUMERIC, CATEGORIES, CLASSES = 20, (5, 100, 5_000), 3
+LONG_NUMERIC, LONG_CATEGORIES = 7, (5, 100)
 WORDS, LETTERS = 50_000, "abcdefghijklmnopqrstuvwxyz"
 MEAN_LOG_LENGTH, SD_LOG_LENGTH, MOST_WORDS = 2.85, 0.55, 200  # 20 words on average
 TOPIC_WORDS, TOPIC_SHARE = 200, 0.1
 
 
 def write_file(path: Path, kind: str, n_rows: int, seed: int = 0) -> None:
-    """Write ``n_rows`` rows of a kind (``table`` or ``text``) as CSV or Parquet, by the ending of ``path``."""
+    """Write ``n_rows`` rows of a kind (``table``, ``long`` or ``text``) as CSV or Parquet, by the ending of ``path``."""
     from pyarrow import csv, parquet
 
-    chunks = tables(n_rows, seed) if kind == "table" else texts(n_rows, seed)
+    if kind == "text":
+        chunks = texts(n_rows, seed)
+    elif kind == "long":
+        chunks = tables(n_rows, seed, LONG_NUMERIC, LONG_CATEGORIES)
+    else:
+        chunks = tables(n_rows, seed)
     first = next(chunks)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.part")
@@ -37,16 +44,18 @@ def write_file(path: Path, kind: str, n_rows: int, seed: int = 0) -> None:
     unfinished.rename(path)
 
 
-def tables(n_rows: int, seed: int) -> Iterator[pa.Table]:
+def tables(
+    n_rows: int, seed: int, n_numeric: int = NUMERIC, categories: Sequence[int] = CATEGORIES
+) -> Iterator[pa.Table]:
     """Yield a table in chunks; a chunk depends on the seed and its place only."""
     for place, n_chunk in enumerate(_chunk_sizes(n_rows)):
         random = np.random.default_rng((seed, place))
-        numeric = random.normal(size=(NUMERIC, n_chunk)) * np.logspace(-1, 3, NUMERIC)[:, None]
-        words = [random.integers(0, count, n_chunk) for count in CATEGORIES]
+        numeric = random.normal(size=(n_numeric, n_chunk)) * np.logspace(-1, 3, n_numeric)[:, None]
+        words = [random.integers(0, count, n_chunk) for count in categories]
         hidden = numeric[0] / 0.1 + 0.5 * numeric[-1] / 1000 + (words[0] - 2) + random.normal(size=n_chunk)
         columns = {f"number_{i}": _with_nulls(values, random, 0.05 * (i % 4 == 0)) for i, values in enumerate(numeric)}
         for i, codes in enumerate(words):
-            texts_of = pa.array([f"word {code}" for code in range(CATEGORIES[i])])
+            texts_of = pa.array([f"word {code}" for code in range(categories[i])])
             columns[f"category_{i}"] = texts_of.take(_with_nulls(codes, random, 0.02))
         columns["label"] = pa.array(["low", "middle", "high"]).take(pa.array(np.digitize(hidden, [-1, 1])))
         yield pa.table(columns)

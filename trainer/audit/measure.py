@@ -175,14 +175,7 @@ def _predicted_so(samples: Samples, spec: DataSpec, place: int, way: Honest) -> 
     assert way.sides is not None
     table = samples.inputs
     if way.drop and isinstance(table, TableColumns):
-        numeric, words = ([name not in way.drop for name in names] for names in (table.numeric, table.categorical))
-        kept = TableColumns(
-            table.numeric_NF[:, numeric],
-            table.categorical_NK[:, words],
-            tuple(name for name in table.numeric if name not in way.drop),
-            tuple(name for name in table.categorical if name not in way.drop),
-        )
-        samples = replace(samples, inputs=kept)
+        samples = replace(samples, inputs=table.without(way.drop))
     return probe_predictions(samples, probes(samples, spec)[place], way.sides)
 
 

@@ -35,7 +35,7 @@ class Part:
 
 
 PARTS = {
-    "data": Part(("trainer.data.",)),
+    "data": Part(("trainer.data.",), ("cache_dir",)),
     "data.preprocess": Part(("trainer.data.",), ("cache_dir", "weights_moments")),
     "model": Part(
         ("trainer.models.",),

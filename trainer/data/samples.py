@@ -9,28 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.table_columns import TableColumns as TableColumns
 from trainer.tasks import Target, Task
-
-
-@dataclass(frozen=True)
-class TableColumns:
-    """Feature columns as read: nothing imputed, scaled or encoded yet.
-
-    Attributes:
-        numeric_NF: float64, NaN = missing.
-        categorical_NK: object (str), None = missing.
-        numeric: the F column names.
-        categorical: the K column names.
-    """
-
-    numeric_NF: NDArray[np.float64]
-    categorical_NK: NDArray[np.object_]
-    numeric: tuple[str, ...]
-    categorical: tuple[str, ...] = ()
-
-    def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "TableColumns":
-        """Return these rows: row numbers, or (N,) whether each is kept."""
-        return TableColumns(self.numeric_NF[rows], self.categorical_NK[rows], self.numeric, self.categorical)
 
 
 @dataclass(frozen=True)

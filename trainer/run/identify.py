@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from trainer.config.executor import n_processes
 from trainer.config.grid import is_nested
 from trainer.config.sampler import NONE
 from trainer.config.schema import RunConfig
+from trainer.data.coded_words import CodedWords
 from trainer.data.samples import Samples
 from trainer.data.sources.in_memory import Given
 from trainer.engine.precision.opt_levels import show
@@ -159,13 +161,14 @@ def _parts(value: Any) -> Iterator[bytes]:
     if hasattr(value, "content_sha256"):
         yield str(value.content_sha256()).encode()
     elif is_dataclass(value):
-        yield from _parts({item.name: getattr(value, item.name) for item in fields(value)})
+        yield from _parts({item.name: getattr(value, item.name) for item in fields(value) if item.compare})
     elif isinstance(value, np.ndarray) and value.dtype != object:
         yield f"{value.dtype} {value.shape}".encode()
-        cells = np.ascontiguousarray(value).reshape(-1)
-        yield from (cells[start : start + CHUNK_CELLS].tobytes() for start in range(0, len(cells), CHUNK_CELLS))
+        yield from (part.tobytes() for part in _blocks(value))
     elif isinstance(value, np.ndarray):
         yield from _parts([value.shape, value.ravel().tolist()])
+    elif isinstance(value, CodedWords):
+        yield from _word_parts(value)
     elif isinstance(value, Mapping):
         yield from _parts([list(value.keys()), list(value.values())])
     elif isinstance(value, (tuple, list)) and all(item is None or isinstance(item, str) for item in value):
@@ -180,6 +183,24 @@ def _parts(value: Any) -> Iterator[bytes]:
         yield f"{type(value).__name__} {value!r}".encode()
     else:
         yield UNKNOWN + type(value).__qualname__.encode()
+
+
+def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the cells of an array, row after row, some rows at a time."""
+    rows = array.reshape(1) if not array.ndim else array
+    step = max(1, CHUNK_CELLS * len(rows) // max(rows.size, 1))
+    return (np.ascontiguousarray(rows[start : start + step]) for start in range(0, len(rows), step))
+
+
+def _word_parts(words: CodedWords) -> Iterator[bytes]:
+    """Yield what an object array with the same words yields."""
+    yield b"list 2"
+    yield from _parts(words.shape)
+    step = max(1, CHUNK_CELLS // max(words.shape[1], 1))
+    for start in range(0, len(words) if words.shape[1] else 0, step):
+        cells = json.dumps(words[start : start + step].ravel().tolist())[1:-1]
+        yield f"{', ' if start else '['}{cells}".encode()
+    yield b"]" if len(words) and words.shape[1] else b"[]"
 
 
 def _processes(config: RunConfig) -> dict[str, int]:

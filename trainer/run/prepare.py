@@ -70,7 +70,8 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
     device = torch.device(config.device if config.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     level = resolve_opt_level(config.amp, device)
     init = None if config.init.path is None else read_weights(Path(config.init.path))
-    samples, spec = load_data(data_section(config), config.plugins) if given is None else given
+    cache = Path(config.paths.cache_directory)
+    samples, spec = load_data(data_section(config), config.plugins, cache) if given is None else given
     spec = replace(spec, notes=(*spec.notes, *weights_by_class(config.loss, spec.classes, spec.task)))
     if config.cv.group is not None:
         samples = replace(samples, groups_N=duplicate_groups(samples, near=True))
@@ -95,7 +96,7 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
         recipe,
         candidates=make_candidates(config, recipe) if is_nested(config.cv) else (),
         loaders=Loaders(config.num_workers, config.runtime.loader_timeout_seconds),
-        cache=Path(config.paths.cache_directory),
+        cache=cache,
         pseudo=None if config.pseudo.path is None else _labels_of(config, samples, spec, split, plan.n_folds),
     )
 
@@ -211,13 +212,20 @@ def _short(override: str) -> str:
     return override if len(override) <= LONGEST_OVERRIDE else f"{override[:80]}..."
 
 
-def load_data(section: Mapping[str, Any], plugins: Sequence[str] = ()) -> tuple[Samples, DataSpec]:
+def load_data(
+    section: Mapping[str, Any], plugins: Sequence[str] = (), cache: Path | None = None
+) -> tuple[Samples, DataSpec]:
     """Read the data set.
+
+    Args:
+        section: of the configuration.
+        plugins: packages of the user's.
+        cache: directory of what does not fit in memory; None = where temporary files go.
 
     Raises:
         DataError: it cannot be read or trained on.
     """
-    loaded: tuple[Samples, DataSpec] = construct("data", section, plugins)
+    loaded: tuple[Samples, DataSpec] = construct("data", section, plugins, cache_dir=cache)
     return loaded
 
 

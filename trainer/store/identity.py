@@ -24,6 +24,7 @@ FREE_KEYS = (  # cannot alter the numbers; files (data.path, init.path, pseudo.p
     "data.path",
     "data.exclude",
     "data.images",
+    "data.in_memory",
     "data.preprocess.memory",
     "init.path",
     "pseudo.path",

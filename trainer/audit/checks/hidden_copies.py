@@ -1,6 +1,7 @@
 """Copies that a column naming the row hides: without it they are the same input."""
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +36,7 @@ def check_hidden_copies(
         split: the folds, or None.
     """
     ids = id_like(table)
-    without = _without(table, list(ids)) if ids else None
+    without = _without(table, ids) if ids else None
     if without is None:
         return []
     bare = replace(samples, inputs=without)
@@ -86,14 +87,7 @@ def _share_different(table: TableColumns, name: str) -> float:
     return float(len(pc.unique(cells))) / max(len(cells), 1)
 
 
-def _without(table: TableColumns, names: list[str]) -> TableColumns | None:
+def _without(table: TableColumns, names: Collection[str]) -> TableColumns | None:
     """Return the table without these columns; None where nothing is left."""
-    numeric, words = ([name not in names for name in kind] for kind in (table.numeric, table.categorical))
-    if not any([*numeric, *words]):
-        return None
-    return TableColumns(
-        table.numeric_NF[:, numeric],
-        table.categorical_NK[:, words],
-        tuple(name for name in table.numeric if name not in names),
-        tuple(name for name in table.categorical if name not in names),
-    )
+    left = {*table.numeric, *table.categorical} - {*names}
+    return table.without(names) if left else None

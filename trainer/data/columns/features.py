@@ -1,14 +1,16 @@
 """Feature columns of a table: which are numbers, which are categories, and which cells cannot be either."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.kept_columns import ColumnFiles, KeptColumns
 from trainer.data.columns.number_forms import TRUTH_VALUES
 from trainer.data.columns.roles import rows_listed, setting, text_cells
 from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
@@ -16,17 +18,25 @@ from trainer.data.columns.written_dates import DATES, compact_dates_note
 from trainer.data.columns.written_numbers import SAMPLE, codes_note, point_thousands, read_written
 from trainer.data.samples import TableColumns
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
-from trainer.system.arrow_files import CHUNK_ROWS, Column, as_numpy
+from trainer.system.arrow_files import Column, as_numpy
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|infinity|nan)$"
 COMMA_NUMBER = r"^[+-]?\d+(,\d+)+(\.\d+)?$"
 NUMBERS = ("read", "strict")
-MANY_CATEGORIES = 50  # noted where more than half of the rows have a category of their own
+
+
+class Columns(Protocol):
+    """Columns by name, such as a dictionary of them."""
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def pop(self, name: str, /) -> Column:
+        """Return a column, of which nobody else needs the cells."""
 
 
 def read_features(
-    columns: dict[str, Column],
+    columns: Columns,
     file: Path | str,
     *,
     free: Sequence[str],
@@ -35,11 +45,12 @@ def read_features(
     missing: Sequence[object] = MISSING,
     numbers: str = "read",
     semicolon: bool = False,
+    scratch: Path | None = None,
 ) -> tuple[TableColumns, tuple[str, ...], dict[str, str]]:
     """Read feature columns as they are in the file: nothing imputed, scaled or encoded.
 
     Args:
-        columns: of the table, in file order; emptied as they are read, so that each cell is in memory once.
+        columns: of the table, in file order; taken out as they are read, so that each cell is in memory once.
         file: named in messages.
         free: columns to find out about.
         numeric: columns that must hold numbers.
@@ -48,6 +59,7 @@ def read_features(
         numbers: ``read`` percentages, money, thousands, decimal commas and dates where all cells agree, or refuse
             them (``strict``).
         semicolon: whether cells are separated by semicolons, as where a comma is the decimal point.
+        scratch: folder of files for the features; None = they are held in memory.
 
     Returns:
         The features in file order, notes on columns that say nothing, and by name how columns of numbers are written
@@ -63,32 +75,17 @@ def read_features(
     said: list[str] = []
     written: dict[str, str] = {}
     reading = _Reading(file, semicolon, numbers == "strict", said, written)
-    found: dict[str, NDArray[np.float64]] = {}
-    categories: dict[str, Column] = {}
-    n_rows = len(next(iter(columns.values())))
+    kept = KeptColumns() if scratch is None else ColumnFiles(scratch)
     for name in [name for name in columns if name in chosen]:
         cells = _cells(pa.table({name: columns.pop(name)}), name, reading, missing, as_text=name in categorical)
         values = None if name in categorical else _as_numbers(cells, name, reading, must=name in numeric)
-        if values is None:
-            categories[name] = cells.combine_chunks().dictionary_encode()
-        elif isinstance(values, np.ndarray):
-            found[name] = values
+        if isinstance(values, np.ndarray):
+            kept.add_numbers(name, values)
         else:
-            categories[name] = values
+            kept.add_words(name, cells.combine_chunks().dictionary_encode() if values is None else values)
     if not chosen:
         raise ConfigError(f"{file}: no feature columns left besides the label: look at data.drop")
-    notes = (*_notes(found, categories), *said)
-    names = tuple(found), tuple(categories)
-    return TableColumns(_stacked(found, n_rows), _object_columns(categories, n_rows), *names), notes, written
-
-
-def _stacked(numbers: dict[str, NDArray[np.float64]], n_rows: int) -> NDArray[np.float64]:
-    """Return the columns side by side, (N, F), some rows of all of them at a time."""
-    numeric_NF = np.empty((n_rows, len(numbers)))
-    for start in range(0, n_rows, CHUNK_ROWS):
-        for place, values_N in enumerate(numbers.values()):
-            numeric_NF[start : start + CHUNK_ROWS, place] = values_N[start : start + CHUNK_ROWS]
-    return numeric_NF
+    return kept.table(), (*kept.notes(), *said), written
 
 
 @dataclass(frozen=True)
@@ -215,37 +212,3 @@ def _matches(encoded: Column, pattern: str) -> NDArray[np.bool_]:
     """Return (N,) whether each cell matches; a missing one does not."""
     matched_W = as_numpy(pc.match_substring_regex(encoded.dictionary, pattern, ignore_case=True))
     return np.asarray(np.append(matched_W, False)[as_numpy(encoded.indices.fill_null(-1))])
-
-
-def _object_columns(categories: dict[str, Column], n_rows: int) -> NDArray[np.object_]:
-    columns_NK = np.empty((n_rows, len(categories)), dtype=object)
-    for place, encoded in enumerate(categories.values()):
-        words = np.array([*encoded.dictionary.to_pylist(), None], dtype=object)
-        columns_NK[:, place] = words[as_numpy(encoded.indices.fill_null(-1))]
-    return columns_NK
-
-
-def _notes(numbers: dict[str, NDArray[np.float64]], categories: dict[str, Column]) -> tuple[str, ...]:
-    """Say what was found, and which columns cannot help."""
-    notes = [f"features: {len(numbers)} numeric, {len(categories)} categorical"]
-    empty = [name for name, values in numbers.items() if np.isnan(values).all()]
-    constant = [name for name, values in numbers.items() if name not in empty and _is_constant(values)]
-    for name, encoded in categories.items():
-        n_categories = len(encoded.dictionary)
-        if n_categories == 0:
-            empty.append(name)
-        elif n_categories == 1 and not encoded.null_count:
-            constant.append(name)
-        elif n_categories > MANY_CATEGORIES and n_categories * 2 > len(encoded):
-            notes.append(
-                f"column '{name}' has {n_categories} different texts in {len(encoded)} rows: "
-                f"if it is no feature, set {setting('data.drop', name, in_list=True)}"
-            )
-    for names, problem in ((empty, "without any value"), (constant, "with the same value in every row")):
-        if names:
-            notes.append(f"columns {problem}: {shown(', '.join(names), 200)}")
-    return tuple(notes)
-
-
-def _is_constant(values_N: NDArray[np.float64]) -> bool:
-    return bool((values_N == values_N[0]).all())

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Container, Sequence
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -86,16 +85,7 @@ def unread_columns(table: pa.Table, names: Sequence[str]) -> TableColumns | None
 
 def without_columns(table: TableColumns | None, names: Container[str | None]) -> TableColumns | None:
     """Return the columns but for those of ``names``."""
-    if table is None:
-        return None
-    numeric_F = [name not in names for name in table.numeric]
-    words_K = [name not in names for name in table.categorical]
-    return TableColumns(
-        table.numeric_NF[:, numeric_F],
-        table.categorical_NK[:, words_K],
-        tuple(compress(table.numeric, numeric_F)),
-        tuple(compress(table.categorical, words_K)),
-    )
+    return None if table is None else table.without(names)
 
 
 def _numbers(cells: Column) -> NDArray[np.float64] | None:

@@ -10,14 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.loading.batches import DenseRows
+from trainer.data.coded_words import CodedWords
+from trainer.data.loading.batches import DenseRows, MappedRows
 from trainer.data.preprocess.sparse import FittedSparse, SparsePreprocess
 from trainer.data.samples import Inputs, SparseColumns, TableColumns
 from trainer.errors import ConfigError, DataError
+from trainer.system.mapped_arrays import Fill, filled
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
-CHUNK_ROWS = 1 << 16  # transformed at a time: so little is in memory besides the rows as read and the result
 FIT_COLUMNS = 4  # scaled at a time; at least 2, NumPy adds up a single column in another order
+FIT_CELLS = 1 << 26  # of more, two columns are
 NOT_A_TABLE = "data.preprocess: TablePreprocess is for feature columns; for texts use data/preprocess=vocabulary"
 
 
@@ -51,7 +53,7 @@ class TablePreprocess:
             scales_F=scales_F,
             flagged=tuple(place for place, values_N in enumerate(inputs.numeric_NF.T) if np.isnan(values_N).any()),
             categorical=inputs.categorical,
-            categories=tuple(_sorted_words(column_N[train_rows]) for column_N in inputs.categorical_NK.T),
+            categories=tuple(_words_of(inputs, place, train_rows) for place in range(len(inputs.categorical))),
         )
 
 
@@ -61,7 +63,7 @@ def _fit_numeric(
     """Return medians, means and scales (F,) of scikit-learn's imputer and scaler, fitted a few columns at a time."""
     n_features = numeric_NF.shape[1]
     medians_F, means_F, scales_F = np.zeros(n_features), np.zeros(n_features), np.ones(n_features)
-    for columns in _column_blocks(n_features):
+    for columns in _column_blocks(n_features, len(train_rows)):
         train_NB = np.ascontiguousarray(numeric_NF[:, columns][train_rows])
         medians_F[columns] = [_median(values_N) for values_N in train_NB.T]
         if standardize:
@@ -69,9 +71,10 @@ def _fit_numeric(
     return medians_F, means_F, scales_F
 
 
-def _column_blocks(n_features: int) -> Iterator[slice]:
+def _column_blocks(n_features: int, n_rows: int) -> Iterator[slice]:
     """Yield blocks of columns, none of a single one unless it is the only one."""
-    starts = [*range(0, max(n_features - 1, 1), FIT_COLUMNS), n_features]
+    at_a_time = FIT_COLUMNS if n_rows * FIT_COLUMNS <= FIT_CELLS else 2
+    starts = [*range(0, max(n_features - 1, 1), at_a_time), n_features]
     return (slice(start, end) for start, end in pairwise(starts) if start < end)
 
 
@@ -94,7 +97,13 @@ def _scaling(
     return scaler.mean_, scaler.scale_
 
 
-def _sorted_words(column_N: NDArray[np.object_]) -> tuple[str, ...]:
+def _words_of(inputs: TableColumns, place: int, rows: NDArray[np.int64]) -> tuple[str, ...]:
+    """Return the different words of a column in these rows."""
+    if isinstance(inputs.categorical_NK, CodedWords):
+        words = inputs.categorical_NK.words[place]
+        counts = np.bincount(inputs.categorical_NK.codes_NK[rows, place] + 1, minlength=len(words) + 1)
+        return tuple(sorted(words[code] for code in np.flatnonzero(counts[1:])))
+    column_N = inputs.categorical_NK[rows, place]
     words = pc.unique(pa.array(column_N, pa.string())).to_pylist()
     return tuple(sorted(word for word in words if word is not None))
 
@@ -140,18 +149,18 @@ class FittedTable:
         have = (*inputs.numeric, *inputs.categorical)
         if have != (*self.numeric, *self.categorical):
             raise DataError(_other_columns(have, (*self.numeric, *self.categorical)))
-        arrays: dict[str, NDArray[Any]] = {"numeric": self._numeric(inputs.numeric_NF)}
+        n_rows, n_words = len(inputs.numeric_NF), len(self.categorical)
+        numeric = filled((n_rows, self.model_arguments["n_features"]), np.float32, self._numeric(inputs), inputs.scratch)
+        arrays: dict[str, NDArray[Any]] = {"numeric": numeric}
         if self.categorical:
-            arrays["categorical"] = self._categorical(inputs.categorical_NK)
-        return DenseRows(arrays)
+            arrays["categorical"] = filled((n_rows, n_words), np.int64, self._categorical(inputs), inputs.scratch)
+        return DenseRows(arrays) if inputs.scratch is None else MappedRows(arrays)
 
-    def _numeric(self, numeric_NF: NDArray[np.float64]) -> NDArray[np.float32]:
-        width = len(self.numeric) + len(self.flagged)
-        numeric_NW = np.empty((len(numeric_NF), width), dtype=np.float32)
-        for start in range(0, len(numeric_NF), CHUNK_ROWS):
-            chunk = slice(start, start + CHUNK_ROWS)
-            self._scale(numeric_NF[chunk], numeric_NW[chunk], start)
-        return numeric_NW
+    def _numeric(self, inputs: TableColumns) -> Fill:
+        def fill(start: int, out_BW: NDArray[np.float32]) -> None:
+            self._scale(inputs.numeric_NF[start : start + len(out_BW)], out_BW, start)
+
+        return fill
 
     def _scale(self, numeric_BF: NDArray[np.float64], out_BW: NDArray[np.float32], first_row: int) -> None:
         missing_BF = np.isnan(numeric_BF)
@@ -169,14 +178,23 @@ class FittedTable:
         out_BW[:, : len(self.numeric)] = scaled_BF
         out_BW[:, len(self.numeric) :] = missing_BF[:, list(self.flagged)]
 
-    def _categorical(self, categorical_NK: NDArray[np.object_]) -> NDArray[np.int64]:
-        indices_NK = np.empty(categorical_NK.shape, dtype=np.int64)
-        for place, words in enumerate(self.categories):
-            known = pa.array(words, pa.string())
-            for start in range(0, len(categorical_NK), CHUNK_ROWS):
-                chunk = slice(start, start + CHUNK_ROWS)
-                indices_NK[chunk, place] = _category_indices(categorical_NK[chunk, place], known)
-        return indices_NK
+    def _categorical(self, inputs: TableColumns) -> Fill:
+        words_NK, known = inputs.categorical_NK, [pa.array(words, pa.string()) for words in self.categories]
+        if isinstance(words_NK, CodedWords):
+            index_of = [
+                np.append(_category_indices(np.array(words, dtype=object), of_column), MISSING)  # a code of -1
+                for words, of_column in zip(words_NK.words, known, strict=True)
+            ]
+
+        def fill(start: int, out_BK: NDArray[np.int64]) -> None:
+            rows = slice(start, start + len(out_BK))
+            for place, of_column in enumerate(known):
+                if isinstance(words_NK, CodedWords):
+                    out_BK[:, place] = index_of[place][words_NK.codes_NK[rows, place]]
+                else:
+                    out_BK[:, place] = _category_indices(words_NK[rows, place], of_column)
+
+        return fill
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that ``from_json`` turns into the same transform."""

@@ -112,7 +112,7 @@ class Reader(Protocol):
     It may also have ``beside(name, others)``, which returns those of the other files of a folder that are read together
     with one (all by name): of an archive they are unpacked too. And ``read_blocks(path, columns, wanted, n_rows)``,
     which returns the same rows as ``read``, at most so many at a time, as ``TableBlocks``; None where the file has to
-    be read whole.
+    be read whole. And ``read_columns(path, columns)``, which returns the same rows as ``read`` in a ``LazyTable``.
 
     Attributes:
         NAME: of such a file, for people: "a Parquet file".

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +10,33 @@ import pyarrow as pa
 
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.content import naming_content
-from trainer.data.readers.contract import OpenTable
+from trainer.data.readers.contract import OpenTable, Reader
 from trainer.data.readers.find import endings, find_reader, is_format_of_folders, name_of
 from trainer.data.readers.table_checks import without_index
 from trainer.data.readers.unpacked import is_packed, unpacked
-from trainer.errors import DataError, did_you_mean, shown
+from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.store.own_files import require_own_name
 from trainer.system.paths import path_problem
 from trainer.wording.lists import first_few
 from trainer.wording.translations import _
+
+
+def open_columns(path: str | Path, columns: ColumnOptions) -> OpenTable:
+    """Return what ``open_table`` does, but that each column is read when it is asked for (``LazyTable``).
+
+    Raises:
+        DataError: as ``open_table``.
+        ConfigError: a file of this format cannot be read so.
+    """
+    file = Path(path)
+    check_openable(file)
+    reader = None if is_packed(file) else find_reader(file, columns)
+    if reader is None or not hasattr(reader, "read_columns"):
+        raise ConfigError(
+            f"data.in_memory=false reads Parquet, and {file} is another kind of file: write its rows to Parquet, or "
+            "set data.in_memory=true"
+        )
+    return _checked(file, columns, reader, reader.read_columns)
 
 
 def open_table(path: str | Path, columns: ColumnOptions, zip_encoding: str | None = None) -> OpenTable:
@@ -45,8 +64,14 @@ def open_table(path: str | Path, columns: ColumnOptions, zip_encoding: str | Non
 
 def _open(file: Path, columns: ColumnOptions) -> OpenTable:
     reader = find_reader(file, columns)
+    return _checked(file, columns, reader, reader.read)
+
+
+def _checked(
+    file: Path, columns: ColumnOptions, reader: Reader, read: Callable[[Path, ColumnOptions], OpenTable]
+) -> OpenTable:
     with naming_content(file, name_of(reader)):
-        opened = reader.read(file, columns)
+        opened = read(file, columns)
     _check_columns(opened.rows, file)
     opened = _without_declined(opened, columns)
     rows, left_out = without_index(opened.rows, _named(opened.complete(columns)))

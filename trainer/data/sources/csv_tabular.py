@@ -1,15 +1,18 @@
 """Numeric and categorical features with labels from a table file."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
-from trainer.data.columns.features import MISSING, read_features
+from trainer.data.columns.features import MISSING, Columns, read_features
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.reading import TABLE, reading_of
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.tables import open_table
+from trainer.data.readers.lazy_table import LazyTable
+from trainer.data.readers.tables import open_columns, open_table
 from trainer.data.readers.unpacked import table_name
 from trainer.data.samples import DataSpec, Samples, SparseColumns, TableColumns
 from trainer.data.sources.excluded import without_excluded
@@ -25,6 +28,8 @@ def load_csv_tabular(
     drop: Names = (),
     missing: Sequence[object] = MISSING,
     numbers: str = "read",
+    in_memory: bool = True,
+    cache_dir: Path | None = None,
 ) -> tuple[Samples, DataSpec]:
     """Load features and labels; its options are the arguments and the fields of ``columns``.
 
@@ -39,13 +44,16 @@ def load_csv_tabular(
         missing: cells that mean "no value" in feature columns; never applied to labels.
         numbers: ``read`` percentages, money, thousands, decimal commas, true/false and dates where all cells of a
             column agree, and say so, or refuse them (``strict``).
+        in_memory: hold all features in memory; false = write them, column by column, to files without a name in
+            ``cache_dir`` and map those.
+        cache_dir: on the disk that has room for that; None = where temporary files go.
 
     Raises:
         DataError: the file, or a row of it, cannot be used.
         ConfigError: the options contradict each other.
     """
-    return table_samples(
-        open_table(path, columns),  # held by nobody else: its columns are let go of as they are read
+    return table_samples(  # the table is held by nobody else: its columns are let go of as they are read
+        open_table(path, columns) if in_memory else open_columns(path, columns),
         path,
         columns,
         numeric=numeric,
@@ -53,6 +61,7 @@ def load_csv_tabular(
         drop=drop,
         missing=missing,
         numbers=numbers,
+        scratch=None if in_memory else cache_dir or Path(tempfile.gettempdir()),
     )
 
 
@@ -66,8 +75,12 @@ def table_samples(
     drop: Names = (),
     missing: Sequence[object] = MISSING,
     numbers: str = "read",
+    scratch: Path | None = None,
 ) -> tuple[Samples, DataSpec]:
-    """Return features and labels of a table that was read; ``path`` names it in messages, the rest is as above."""
+    """Return features and labels of a table that was read; ``path`` names it in messages, the rest is as above.
+
+    Features go to files in ``scratch`` where it is given.
+    """
     columns = opened.complete(columns)
     table, file_notes, delimiter = opened.rows, opened.notes, opened.delimiter
     codes, sparse = opened.known.get("categorical", ()), opened.sparse
@@ -76,7 +89,8 @@ def table_samples(
     roles = assign_roles(table, path, columns, others=others)
     labels = labels_of(table, roles, path, columns)
     rows = read_rows(table, roles, path, columns.spellings)
-    cells = dict(zip(table.column_names, table.columns, strict=True))
+    lazy = isinstance(table, LazyTable)
+    cells: Columns = table if lazy else dict(zip(table.column_names, table.columns, strict=True))
     del table
     inputs: TableColumns | SparseColumns
     notes: tuple[str, ...]
@@ -93,6 +107,7 @@ def table_samples(
             missing=missing,
             numbers=numbers,
             semicolon=delimiter == ";",
+            scratch=scratch,
         )
     pa.default_memory_pool().release_unused()
     samples = Samples(inputs=inputs, target=labels.target, votes_NC=labels.votes_NC, **rows)

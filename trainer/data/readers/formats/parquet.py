@@ -1,7 +1,7 @@
 """Parquet: a file, or a folder of parts as Spark, Dask and pandas write it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,11 +11,13 @@ import pyarrow as pa
 from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.class_names import features_of, with_class_names
 from trainer.data.readers.contract import OpenTable, TableBlocks, Wanted
+from trainer.data.readers.lazy_table import LazyTable
 from trainer.data.readers.pandas_index import HAS_IDS, LEFT_OUT, numbered_index, saved_index, without_index
 from trainer.data.readers.parts import joined_parts
 from trainer.data.readers.plain_columns import plain_table
 from trainer.errors import DataError, shown
 from trainer.system import arrow_files
+from trainer.system.arrow_files import Column
 
 NAME = "a Parquet file"
 ENDINGS = (".parquet", ".pq")
@@ -47,18 +49,33 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
     return with_class_names(opened, features_of(raw[0].schema), path, columns)
 
 
+def read_columns(path: Path, columns: ColumnOptions) -> OpenTable:
+    """Return the same rows of a file, each column of which is read when it is asked for.
+
+    Raises:
+        DataError: it is a folder, or a column has the name of another.
+    """
+    if path.is_dir():
+        raise DataError(
+            f"{path}: data.in_memory=false reads one file, and this is a folder of parts: write them to one, or set "
+            "data.in_memory=true"
+        )
+    schema, n_rows = _about(path)
+    if not n_rows or len(set(schema.names)) < len(schema.names):
+        return read(path, columns)  # which is refused
+
+    def column(name: str) -> Callable[[], Column]:
+        return lambda: plain_table(_read_file(path, [name]).select([name]), path)[name]
+
+    table: Any = LazyTable({name: column(name) for name in schema.names}, n_rows)
+    return with_class_names(without_index(table, schema), features_of(schema), path, columns)
+
+
 def read_blocks(path: Path, columns: ColumnOptions, wanted: Wanted, n_rows: int) -> TableBlocks | None:
     """Return the same rows of a file block by block; None of a folder."""
-    from pyarrow import parquet
-
     if path.is_dir():
         return None
-    try:
-        with arrow_files.opened(path) as stream:
-            about = parquet.ParquetFile(stream)
-            schema, total = about.schema_arrow, int(about.metadata.num_rows)
-    except (pa.ArrowException, OSError) as problem:
-        raise _unreadable(path, problem) from problem
+    schema, total = _about(path)
     if not total or len(set(schema.names)) < len(schema.names):  # told where it is read whole
         return None
     index = numbered_index(schema.names, schema, total)
@@ -97,12 +114,24 @@ def _unreadable(path: Path, problem: Exception) -> DataError:
     return DataError(f"{path}: not a readable Parquet file ({shown(str(problem))})")
 
 
-def _read_file(path: Path) -> pa.Table:
+def _about(path: Path) -> tuple[pa.Schema, int]:
+    """Return the columns of a file and how many rows it has."""
     from pyarrow import parquet
 
     try:
         with arrow_files.opened(path) as stream:
-            return parquet.ParquetFile(stream).read()
+            about = parquet.ParquetFile(stream)
+            return about.schema_arrow, int(about.metadata.num_rows)
+    except (pa.ArrowException, OSError) as problem:
+        raise _unreadable(path, problem) from problem
+
+
+def _read_file(path: Path, names: list[str] | None = None) -> pa.Table:
+    from pyarrow import parquet
+
+    try:
+        with arrow_files.opened(path) as stream:
+            return parquet.ParquetFile(stream).read(names)
     except (pa.ArrowException, OSError) as problem:
         raise _unreadable(path, problem) from problem
 
