@@ -24,7 +24,7 @@ TOPIC_WORDS, TOPIC_SHARE = 200, 0.1
 
 
 def write_file(path: Path, kind: str, n_rows: int, seed: int = 0) -> None:
-    """Write ``n_rows`` rows of a kind (``table``, ``long`` or ``text``) as CSV or Parquet, by the ending of ``path``."""
+    """Write ``n_rows`` rows of a kind (``table``, ``long``, ``text``) as CSV or Parquet, by the ending of ``path``."""
     from pyarrow import csv, parquet
 
     if kind == "text":

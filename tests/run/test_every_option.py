@@ -192,7 +192,7 @@ TRIALS: dict[str, tuple[list[str], list[str]]] = {  # what is the same, and what
          "data.delimiter=';'", "data.task=multiclass", "data.quote=none", "data.header=none",
          "data.spellings=join", "data.missing_labels=[b]", "data.positive=b", "data.class_order=[b,a]",
          "data.numeric=[word]", "data.categorical=[y]", "data.drop=[x]", "data.missing=[low]", "data.numbers=strict",
-         "data.format=json_lines", "data.table=rows", "data.exclude=out.txt"],
+         "data.format=json_lines", "data.table=rows", "data.exclude=out.txt", "data.in_memory=false"],
     ),
     "texts": (
         TEXTS,

@@ -31,7 +31,7 @@ class CodedWords:
         return len(self.codes_NK)
 
     @property
-    def T(self) -> Iterator[NDArray[np.object_]]:  # noqa: N802 - as NumPy calls it
+    def T(self) -> Iterator[NDArray[np.object_]]:
         """The columns (N,), one after the other."""
         return (self[:, place] for place in range(len(self.words)))
 

@@ -54,9 +54,7 @@ class TableColumns:
             tuple(self.categorical[place] for place in words),
         )
 
-    def _copied(
-        self, kept_N: NDArray[np.bool_] | None, numeric: Sequence[int], words: Sequence[int]
-    ) -> "TableColumns":
+    def _copied(self, kept_N: NDArray[np.bool_] | None, numeric: Sequence[int], words: Sequence[int]) -> "TableColumns":
         """Return rows (None = all) and columns in files of their own."""
         assert self.scratch is not None
         coded = cast(CodedWords, self.categorical_NK)

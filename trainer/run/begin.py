@@ -39,6 +39,7 @@ from trainer.run.steps.selection import selection_start
 from trainer.run.steps.threads import choose_threads
 from trainer.run.steps.tricks import tricks_start
 from trainer.run.steps.weights import weights_start
+from trainer.run.table_memory import memory_notes
 from trainer.run.validate import check_config
 from trainer.run.without_effect import idle_here, idle_options
 from trainer.store.identity import Identity
@@ -111,6 +112,8 @@ def begin(config: RunConfig, launch: Launch, given: Given | None = None) -> Begu
     config, ranks = join_group(config)
     console, run = make_console(config.runtime.progress), named_run(config)
     require_resumable(run, resume=config.resume, fold=config.cv.fold)
+    if given is None:
+        show_notes(memory_notes(config), console)
     experiment = prepare(config, given)
     show_start(experiment, console)
     fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))

@@ -30,6 +30,7 @@ from trainer.folds.plan import strategy_module
 from trainer.losses.contract import refuse_pairing
 from trainer.metrics.check import check_names
 from trainer.models.pretrained import TRANSFORMER, find_pretrained
+from trainer.run.table_memory import table_problems
 from trainer.store.fold_files import ALL
 from trainer.store.own_files import is_given
 from trainer.store.remote import address_problem
@@ -74,7 +75,7 @@ def _problems(config: RunConfig) -> list[str]:
     problems += override_problems(config.amp)
     problems += sampler_problems(config.sampler, config.loss)
     problems += pseudo_problems(config.pseudo, nested=is_nested(config.cv), searched=config.search.name != NONE)
-    problems += _device_problems(config.device)
+    problems += _device_problems(config.device) + table_problems(config)
     no_paths = _path_problems(config)
     problems += no_paths or _init_problems(config.init.path)
     problems += _mirror_problems(config)

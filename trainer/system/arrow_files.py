@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.system.mapped_arrays import filled
+
 
 def copied(payload: bytes) -> Any:
     """Return a ``pyarrow.BufferReader`` of a copy in Arrow's memory."""
@@ -34,9 +36,6 @@ def opened(file: Path) -> Any:
 Column = Any  # a pyarrow.ChunkedArray; pyarrow's own type stubs do not accept most of its compute calls
 
 
-CHUNK_ROWS = 1 << 16  # Python objects at a time
-
-
 def as_numpy(column: Column) -> NDArray[Any]:
     """Return an Arrow column as one NumPy array."""
     if isinstance(column, pa.ChunkedArray):
@@ -44,13 +43,18 @@ def as_numpy(column: Column) -> NDArray[Any]:
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
-def as_words(column: Column) -> NDArray[np.str_]:
-    """Return a text column without nulls as one NumPy array of text, without a Python object per row."""
+def as_words(column: Column, scratch: Path | None = None) -> NDArray[np.str_]:
+    """Return a text column without nulls as one NumPy array of text, without a Python object per row.
+
+    Args:
+        column: of text.
+        scratch: folder of the file that the array is mapped from; None = it is in memory.
+    """
     if not len(column):
         return np.empty(0, dtype=np.str_)
     lengths: Any = pc.utf8_length(column)
-    words_N = np.empty(len(column), dtype=f"U{max(pc.max(lengths).as_py(), 1)}")
-    for start in range(0, len(column), CHUNK_ROWS):
-        chunk = as_numpy(column.slice(start, CHUNK_ROWS))
-        words_N[start : start + len(chunk)] = chunk
-    return words_N
+
+    def fill(start: int, out_B: NDArray[np.str_]) -> None:
+        out_B[:] = as_numpy(column.slice(start, len(out_B)))
+
+    return filled((len(column),), f"U{max(pc.max(lengths).as_py(), 1)}", fill, scratch)

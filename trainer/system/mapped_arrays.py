@@ -6,6 +6,7 @@ Their files have no name, so that nothing is left of them when the process ends,
 import mmap
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,11 @@ class ArrayFile:
         self._directory = directory
         self._bytes = 0
         try:
-            self._file = tempfile.TemporaryFile(dir=directory, prefix="arrays-", buffering=0)  # noqa: SIM115
+            self._descriptor, name = tempfile.mkstemp(dir=directory, prefix="arrays-")
+            Path(name).unlink()
         except OSError as error:
             raise storage_error(error, directory, 0, "arrays that do not fit in memory") from error
+        weakref.finalize(self, os.close, self._descriptor)
 
     def append(self, values: NDArray[Any]) -> None:
         """Write an array behind the others.
@@ -64,11 +67,11 @@ class ArrayFile:
         Raises:
             StorageError: the disk is full; names what would help.
         """
-        rest = memoryview(np.ascontiguousarray(values)).cast("B")
+        rest = memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
         self._bytes += len(rest)
         try:
             while rest:
-                rest = rest[os.write(self._file.fileno(), rest) :]
+                rest = rest[os.write(self._descriptor, rest) :]
         except OSError as error:
             raise StorageError(
                 f"{self._directory}: {error.strerror} after {self._bytes / 2**30:.1f} GiB of arrays that do not fit in "
@@ -79,5 +82,5 @@ class ArrayFile:
         """Return all that was appended as one array of this shape, row after row."""
         if not self._bytes:
             return np.empty(shape, dtype)
-        mapped = mmap.mmap(self._file.fileno(), self._bytes)  # shared: it is no memory of this process alone
+        mapped = mmap.mmap(self._descriptor, self._bytes)  # shared: it is no memory of this process alone
         return np.frombuffer(mapped, dtype).reshape(shape)

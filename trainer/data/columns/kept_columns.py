@@ -10,8 +10,8 @@ from trainer.data.coded_words import MISSING
 from trainer.data.columns.roles import setting
 from trainer.data.table_columns import TableColumns, table_in_files
 from trainer.errors import shown
-from trainer.system.arrow_files import CHUNK_ROWS, Column, as_numpy
-from trainer.system.mapped_arrays import ArrayFile
+from trainer.system.arrow_files import Column, as_numpy
+from trainer.system.mapped_arrays import ArrayFile, filled
 
 MANY_CATEGORIES = 50  # noted where more than half of the rows have a category of their own
 
@@ -68,7 +68,9 @@ class KeptColumns:
         """Say what was found, and which columns cannot help."""
         notes = [f"features: {len(self.numbers)} numeric, {len(self.words)} categorical", *self.wide]
         kinds = (self.empty, "without any value"), (self.constant, "with the same value in every row")
-        notes += [f"columns {problem}: {shown(', '.join(self._in_order(names)), 200)}" for names, problem in kinds if names]
+        notes += [
+            f"columns {problem}: {shown(', '.join(self._in_order(names)), 200)}" for names, problem in kinds if names
+        ]
         return tuple(notes)
 
     def _in_order(self, names: list[str]) -> list[str]:
@@ -77,12 +79,12 @@ class KeptColumns:
 
     def _stacked(self) -> NDArray[np.float64]:
         """Return the columns of numbers side by side, (N, F), some rows of all of them at a time."""
-        n_rows = self._n_rows()
-        numeric_NF = np.empty((n_rows, len(self.numbers)))
-        for start in range(0, n_rows, CHUNK_ROWS):
+
+        def fill(start: int, out_BF: NDArray[np.float64]) -> None:
             for place, values_N in enumerate(self.numbers.values()):
-                numeric_NF[start : start + CHUNK_ROWS, place] = values_N[start : start + CHUNK_ROWS]
-        return numeric_NF
+                out_BF[:, place] = values_N[start : start + len(out_BF)]
+
+        return filled((self._n_rows(), len(self.numbers)), np.float64, fill, None)
 
     def _object_columns(self) -> NDArray[np.object_]:
         columns_NK = np.empty((self._n_rows(), len(self.words)), dtype=object)

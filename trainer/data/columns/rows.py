@@ -19,6 +19,7 @@ from trainer.data.columns.times import read_times
 from trainer.data.columns.votes import read_votes, votes_note
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import as_numpy, as_words
+from trainer.system.mapped_arrays import filled
 
 SINGLE = ("id", "weight", "votes", "group", "time", "split")  # roles of one column
 
@@ -112,29 +113,40 @@ def _only(names: Sequence[str]) -> str | None:
     return names[0] if names else None
 
 
-def read_rows(table: pa.Table, roles: Roles, file: Path | str, spellings: str = "refuse") -> dict[str, Any]:
+def read_rows(
+    table: pa.Table, roles: Roles, file: Path | str, spellings: str = "refuse", scratch: Path | None = None
+) -> dict[str, Any]:
     """Return what ``Samples`` holds of each row besides inputs and target.
+
+    Args:
+        table: all columns.
+        roles: which do what.
+        file: named in messages.
+        spellings: of one id or group: ``refuse``, ``join`` or ``apart``.
+        scratch: folder of files for what is text; None = it is held in memory.
 
     Raises:
         DataError: a cell is missing or cannot be read; names its row.
     """
     return {
-        "ids_N": read_ids(table, roles.id, file, spellings),
+        "ids_N": read_ids(table, roles.id, file, spellings, scratch),
         "weights_N": read_row_weights(table, roles.weight, file),
-        "groups_N": read_groups(table, roles.group, file, spellings),
+        "groups_N": read_groups(table, roles.group, file, spellings, scratch),
         "times_N": read_times(table, roles.time, file),
-        "split_N": read_split_cells(table, roles.split, file),
+        "split_N": read_split_cells(table, roles.split, file, scratch),
     }
 
 
-def read_ids(table: pa.Table, column: str | None, file: Path | str, spellings: str = "refuse") -> NDArray[np.str_]:
+def read_ids(
+    table: pa.Table, column: str | None, file: Path | str, spellings: str = "refuse", scratch: Path | None = None
+) -> NDArray[np.str_]:
     """Return the row names (N,): the id column, or "0", "1", ... in file order.
 
     Raises:
         DataError: an id is missing or occurs twice, be it in two writings.
     """
     if column is None:
-        return np.arange(table.num_rows).astype(f"U{len(str(table.num_rows - 1))}")
+        return _row_numbers(table.num_rows, scratch)
     cells = text_cells(table, column, file)
     missing = is_blank(cells)
     if missing.any():
@@ -150,7 +162,14 @@ def read_ids(table: pa.Table, column: str | None, file: Path | str, spellings: s
             "ids name one row each: repair them, or set data.id=null to number the rows"
         )
     require_distinct(cells, column, file, spellings)
-    return as_words(cells)
+    return as_words(cells, scratch)
+
+
+def _row_numbers(n_rows: int, scratch: Path | None) -> NDArray[np.str_]:
+    def fill(start: int, out_B: NDArray[np.str_]) -> None:
+        out_B[:] = np.arange(start, start + len(out_B))
+
+    return filled((n_rows,), f"U{len(str(n_rows - 1))}", fill, scratch)
 
 
 def read_row_weights(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.float64] | None:
@@ -175,7 +194,7 @@ def read_row_weights(table: pa.Table, column: str | None, file: Path | str) -> N
 
 
 def read_groups(
-    table: pa.Table, column: str | None, file: Path | str, spellings: str = "refuse"
+    table: pa.Table, column: str | None, file: Path | str, spellings: str = "refuse", scratch: Path | None = None
 ) -> NDArray[np.str_] | None:
     """Return the group of each row (N,) as text.
 
@@ -188,11 +207,13 @@ def read_groups(
     missing = is_blank(cells)
     if missing.any():
         raise DataError(f"{file}: no group in column '{column}' in {rows_listed(missing)}: fill in or delete them")
-    return as_words(joined_groups(cells, column, file, spellings))
+    return as_words(joined_groups(cells, column, file, spellings), scratch)
 
 
-def read_split_cells(table: pa.Table, column: str | None, file: Path | str) -> NDArray[np.str_] | None:
+def read_split_cells(
+    table: pa.Table, column: str | None, file: Path | str, scratch: Path | None = None
+) -> NDArray[np.str_] | None:
     """Return the fold of each row (N,) as the file has it, empty where it has none; ``cv=predefined`` reads it."""
     if column is None:
         return None
-    return as_words(pc.fill_null(text_cells(table, column, file), ""))
+    return as_words(pc.fill_null(text_cells(table, column, file), ""), scratch)

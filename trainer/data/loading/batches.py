@@ -92,34 +92,6 @@ class DenseRows:
         return DenseRows({name: values.to(device) for name, values in self.inputs.items()}, self.lengths_N)
 
 
-class MappedRows(DenseRows):
-    """Rows that do not fit in memory: tensors that are mapped from files, of which batches alone go to a device."""
-
-    def to(self, device: torch.device) -> DenseRows:
-        """Return the rows, whose batches are made on ``device``."""
-        return DenseRows(self.inputs) if device.type == "cpu" else _BatchesOn(self.inputs, device)
-
-
-class _BatchesOn(DenseRows):
-    """Dense rows on the CPU, batches on another device."""
-
-    def __init__(self, inputs: Mapping[str, Tensor], device: torch.device) -> None:
-        super().__init__(inputs)
-        self.device = device
-
-    def take(self, rows: Tensor) -> dict[str, Tensor]:
-        """Gather the rows (B,) of every input."""
-        return {name: value.to(self.device) for name, value in super().take(rows.cpu()).items()}
-
-    def stream(
-        self, order: Sequence[NDArray[np.int64]], key: tuple[int, ...] | None
-    ) -> Generator[dict[str, Tensor], None, None]:
-        """Yield the inputs of each batch of row numbers; the device is not waited for."""
-        for rows in order:
-            gathered = super().take(torch.from_numpy(rows))
-            yield {name: value.pin_memory().to(self.device, non_blocking=True) for name, value in gathered.items()}
-
-
 class TokenRows:
     """Token sequences stored end to end; a batch is padded to its own longest row.
 

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.coded_words import CodedWords
-from trainer.data.loading.batches import DenseRows, MappedRows
+from trainer.data.loading.batches import DenseRows
+from trainer.data.loading.mapped_rows import MappedRows
 from trainer.data.preprocess.sparse import FittedSparse, SparsePreprocess
 from trainer.data.samples import Inputs, SparseColumns, TableColumns
 from trainer.errors import ConfigError, DataError
@@ -150,7 +151,9 @@ class FittedTable:
         if have != (*self.numeric, *self.categorical):
             raise DataError(_other_columns(have, (*self.numeric, *self.categorical)))
         n_rows, n_words = len(inputs.numeric_NF), len(self.categorical)
-        numeric = filled((n_rows, self.model_arguments["n_features"]), np.float32, self._numeric(inputs), inputs.scratch)
+        numeric = filled(
+            (n_rows, self.model_arguments["n_features"]), np.float32, self._numeric(inputs), inputs.scratch
+        )
         arrays: dict[str, NDArray[Any]] = {"numeric": numeric}
         if self.categorical:
             arrays["categorical"] = filled((n_rows, n_words), np.int64, self._categorical(inputs), inputs.scratch)

@@ -51,4 +51,6 @@ class LazyTable:
         """Return the table with another column, which is in memory, in the place of one."""
         names = self.column_names
         names[place] = name
-        return LazyTable(dict(zip(names, [*self._columns.values()], strict=True)) | {name: lambda: cells}, self.num_rows)
+        return LazyTable(
+            dict(zip(names, [*self._columns.values()], strict=True)) | {name: lambda: cells}, self.num_rows
+        )

@@ -88,7 +88,7 @@ def table_samples(
     others = {"numeric": numeric, "categorical": categorical, "drop": drop}
     roles = assign_roles(table, path, columns, others=others)
     labels = labels_of(table, roles, path, columns)
-    rows = read_rows(table, roles, path, columns.spellings)
+    rows = read_rows(table, roles, path, columns.spellings, scratch)
     lazy = isinstance(table, LazyTable)
     cells: Columns = table if lazy else dict(zip(table.column_names, table.columns, strict=True))
     del table
@@ -110,11 +110,23 @@ def table_samples(
             scratch=scratch,
         )
     pa.default_memory_pool().release_unused()
+    if isinstance(inputs, TableColumns) and scratch is not None:
+        notes = (*notes, *_disk_notes(inputs, scratch))
     samples = Samples(inputs=inputs, target=labels.target, votes_NC=labels.votes_NC, **rows)
     notes = (*file_notes, *labels.notes, *notes)
     reading = reading_of(TABLE, columns, roles.label, written=written, missing=list(missing))
     spec = DataSpec(table_name(path), labels.task, labels.classes, notes, labels.positive_because, reading)
     return without_excluded(samples.only(~labels.left_out_N), spec, columns.exclude)
+
+
+def _disk_notes(inputs: TableColumns, scratch: Path) -> tuple[str, ...]:
+    n_rows, gib = len(inputs.numeric_NF), 2**30
+    as_read = n_rows * (8 * len(inputs.numeric) + 4 * len(inputs.categorical)) / gib
+    of_fold = n_rows * (4 * len(inputs.numeric) + 8 * len(inputs.categorical)) / gib
+    return (
+        f"features lie in {scratch} while the run lasts: {as_read:.1f} GiB, and {of_fold:.1f} GiB of each fold that "
+        "trains; no baseline is fitted",
+    )
 
 
 def _sparse_note(sparse: SparseColumns) -> str:

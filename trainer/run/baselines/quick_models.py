@@ -42,7 +42,7 @@ class Rows:
 def fitting(inputs: Inputs) -> tuple[str, ...]:
     """Return which baselines there are for such inputs."""
     if isinstance(inputs, TableColumns):
-        return (LINEAR, BOOSTING)
+        return (LINEAR, BOOSTING) if inputs.scratch is None else ()
     return (LINEAR,) if isinstance(inputs, SparseColumns | Texts) else ()
 
 
@@ -63,6 +63,8 @@ def require_fitting(wanted: str, inputs: Inputs) -> None:
 def _kind(inputs: Inputs) -> str:
     if isinstance(inputs, SparseColumns):
         return "sparse"
+    if isinstance(inputs, TableColumns):
+        return "on the disk (data.in_memory=false)"
     return "texts" if isinstance(inputs, Texts) else "neither"
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -112,6 +113,16 @@ def _raw_blocks(path: Path, names: list[str], n_rows: int) -> Iterator[pa.Table]
 
 def _unreadable(path: Path, problem: Exception) -> DataError:
     return DataError(f"{path}: not a readable Parquet file ({shown(str(problem))})")
+
+
+def shape_of(path: Path) -> tuple[int, int]:
+    """Return how many rows and columns a file has, as its last bytes say.
+
+    Raises:
+        DataError: it is no readable Parquet file.
+    """
+    schema, n_rows = _about(path)
+    return n_rows, len(schema.names)
 
 
 def _about(path: Path) -> tuple[pa.Schema, int]:
