@@ -22,7 +22,7 @@ def outcome(rows: int, seconds: float, peak_mib: float, state: str = "now") -> O
     )
 
 
-@pytest.mark.parametrize("kind", ["table", "text"])
+@pytest.mark.parametrize("kind", ["table", "long", "text"])
 def test_a_seed_gives_the_same_file_and_more_rows_the_same_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

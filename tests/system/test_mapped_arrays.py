@@ -7,7 +7,7 @@ import pytest
 
 from trainer.errors import StorageError
 from trainer.system import mapped_arrays
-from trainer.system.mapped_arrays import ArrayFile, filled
+from trainer.system.mapped_arrays import ArrayFile, filled, give_way
 
 
 @pytest.mark.parametrize(
@@ -47,19 +47,25 @@ def test_rows_are_filled_in_alike_in_memory_and_in_a_file(tmp_path, monkeypatch)
 
 
 def test_a_mapped_array_is_no_memory_of_the_process(tmp_path):
-    """Its pages are those of the file: of 64 MiB that were looked at none is anonymous."""
+    """Its pages are those of the file, and the process lets go of them when it is told to."""
 
-    def anonymous_kib():
+    def mib(kind):
         lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
+        return next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")) / 1024
 
     file = ArrayFile(tmp_path)
     for _ in range(64):
         file.append(np.zeros(1 << 20, dtype=np.uint8))
-    before = anonymous_kib()
+    anonymous, of_files = mib("RssAnon"), mib("RssFile") + mib("RssShmem")
     array = file.array((1 << 26,), np.uint8)
     assert array.sum() == 0
-    assert anonymous_kib() - before < 8 * 1024
+    assert mib("RssAnon") - anonymous < 8
+    assert mib("RssFile") + mib("RssShmem") - of_files > 56
+    give_way()
+    assert mib("RssFile") + mib("RssShmem") - of_files < 8
+    array[7] = 1
+    give_way()
+    assert array.sum() == 1  # what was written is not lost
 
 
 def test_a_full_disk_is_an_error_that_says_what_to_do(tmp_path, monkeypatch):

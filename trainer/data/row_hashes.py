@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from trainer.data.samples import Inputs, TableColumns, Texts
 from trainer.system.arrow_files import as_numpy
+from trainer.system.mapped_arrays import give_way
 
 Hashes = NDArray[np.uint64]
 
@@ -81,6 +82,7 @@ def row_hashes(inputs: Inputs) -> Hashes | None:
     numbers, words = map(_of_numbers, inputs.numeric_NF.T), map(_of_categories, inputs.categorical_NK.T)
     for place, of_column in enumerate(chain(numbers, words), start=1):  # one column at a time is in memory
         hashes_N += _mixed(of_column + np.uint64(place * int(FACTOR) % 2**64))
+        give_way()
     return hashes_N
 
 

@@ -33,11 +33,17 @@ class TableColumns:
     categorical: tuple[str, ...] = ()
     scratch: Path | None = field(default=None, compare=False)
 
+    @property
+    def coded(self) -> CodedWords | None:
+        """The words by number, where they lie on the disk."""
+        words_NK: Any = self.categorical_NK
+        return words_NK if isinstance(words_NK, CodedWords) else None
+
     def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "TableColumns":
         """Return these rows: row numbers, which are some, or (N,) whether each is kept."""
         if self.scratch is None or rows.dtype != np.bool_:
             return TableColumns(self.numeric_NF[rows], self.categorical_NK[rows], self.numeric, self.categorical)
-        return self._copied(rows, range(len(self.numeric)), range(len(self.categorical)))
+        return self._copied(rows.astype(np.bool_, copy=False), range(len(self.numeric)), range(len(self.categorical)))
 
     def without(self, names: Container[str | None]) -> "TableColumns":
         """Return the columns but for those of ``names``."""
@@ -56,8 +62,9 @@ class TableColumns:
 
     def _copied(self, kept_N: NDArray[np.bool_] | None, numeric: Sequence[int], words: Sequence[int]) -> "TableColumns":
         """Return rows (None = all) and columns in files of their own."""
+        coded = self.coded
         assert self.scratch is not None
-        coded = cast(CodedWords, self.categorical_NK)
+        assert coded is not None
         numbers, codes = ArrayFile(self.scratch), ArrayFile(self.scratch)
         for file, columns in (
             (numbers, (self.numeric_NF[:, place] for place in numeric)),

@@ -29,6 +29,7 @@ from trainer.run.prepare import prepare
 from trainer.run.source_hash import code, files_sha256, versions
 from trainer.store.identity import PROCESSES, Identity, deciding_keys
 from trainer.system.fast_import import import_compiler_when_needed
+from trainer.system.mapped_arrays import give_way
 
 UNKNOWN = b"unknown: "
 PSEUDO = "pseudo-labels (sha256)"
@@ -51,6 +52,7 @@ def identity_of(config: RunConfig, experiment: Experiment) -> tuple[Identity, li
     keys["amp.dtype in force"] = show(recipe.level.dtype if recipe.level.computes_in_half else None)
     rows = partial(sha256_of, deciding_rows(samples))
     data_sha256, unknown = experiment.once(f"data (sha256) {id(samples)}", rows)
+    give_way()
     content = {
         "data (sha256)": data_sha256,
         "folds (fingerprint)": experiment.plan.fingerprint,

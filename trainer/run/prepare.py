@@ -45,6 +45,7 @@ from trainer.store.own_files import TRAINING_ROWS
 from trainer.store.run_files import ROWS, rows_table
 from trainer.system.fast_import import import_sklearn_without_unused
 from trainer.system.files import sealed
+from trainer.system.mapped_arrays import give_way
 from trainer.system.seeds import seeds_of
 from trainer.tasks import TASKS, Target
 from trainer.weights.load import LoadReport
@@ -80,6 +81,7 @@ def prepare(config: RunConfig, given: Given | None = None) -> Experiment:
     require_fitting(config.baseline, samples.inputs)
     column = f"{config.data.get('path')}: column '{config.data.get('split')}' (data.split)"
     seeds = seeds_of(config.seed)
+    give_way()
     once = config.cv if len(seeds) == 1 else replace(config.cv, fold=None)  # whose number is of the seeds' folds
     split = split_rows(once, samples, spec, column, plugins=config.plugins)
     plan = with_seeds(split, seeds)

@@ -36,7 +36,7 @@ def memory_notes(config: RunConfig) -> list[str]:
     if config.data.get("in_memory") is not True or not isinstance(path, str) or not Path(path).is_file():
         return []
     try:
-        if find_reader(Path(path), ColumnOptions(format=config.data.get("format"))) is not parquet:
+        if find_reader(Path(path), ColumnOptions(format=config.data.get("format"))).NAME != parquet.NAME:
             return []
         n_rows, n_columns = parquet.shape_of(Path(path))
     except FoldwiseError:  # it is told where the file is read

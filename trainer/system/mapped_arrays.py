@@ -19,6 +19,16 @@ from trainer.system.files import make_directory, storage_error
 
 CHUNK_ROWS = 1 << 16  # filled in at a time
 Fill = Callable[[int, NDArray[Any]], None]  # (number of the first row, rows to fill in)
+MAPPED = weakref.WeakSet[mmap.mmap]()
+
+
+def give_way() -> None:
+    """Let go of the mapped pages that are not in use: they stay in the kernel's cache while nobody needs the room.
+
+    As long as they are mapped, whoever watches a job's resident memory counts them as its own.
+    """
+    for mapped in list(MAPPED):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def filled(shape: Sequence[int], dtype: DTypeLike, fill: Fill, directory: Path | None) -> NDArray[Any]:
@@ -67,7 +77,7 @@ class ArrayFile:
         Raises:
             StorageError: the disk is full; names what would help.
         """
-        rest = memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+        rest = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
         self._bytes += len(rest)
         try:
             while rest:
@@ -83,4 +93,5 @@ class ArrayFile:
         if not self._bytes:
             return np.empty(shape, dtype)
         mapped = mmap.mmap(self._descriptor, self._bytes)  # shared: it is no memory of this process alone
+        MAPPED.add(mapped)
         return np.frombuffer(mapped, dtype).reshape(shape)

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from trainer.data.columns.roles import check_roles, find_columns, rows_listed, setting, text_cells
 from trainer.errors import ConfigError, DataError
-from trainer.system import arrow_files
+from trainer.system import mapped_arrays
 from trainer.system.arrow_files import as_words
 
 HAVE = ["id", "label:red", "label:blue", "x [mm]", "a*b", "7", " Label "]
@@ -87,7 +87,7 @@ def test_rows_listed() -> None:
 
 @pytest.mark.parametrize("words", [["a", "字字", ""], [""], [], ["x"] * 7])
 def test_words_are_what_numpy_makes_of_them(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
-    monkeypatch.setattr(arrow_files, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(mapped_arrays, "CHUNK_ROWS", 2)
     found = as_words(pa.chunked_array([pa.array(words[:1], pa.string()), pa.array(words[1:], pa.string())]))
     assert found.dtype == np.array(words, dtype=np.str_).dtype
     assert found.tolist() == words

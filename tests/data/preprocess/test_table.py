@@ -12,6 +12,7 @@ from trainer.data.preprocess import table as module
 from trainer.data.preprocess.table import FittedTable, TablePreprocess
 from trainer.data.samples import TableColumns, Texts
 from trainer.errors import ConfigError, DataError
+from trainer.system import mapped_arrays
 
 TRAIN = np.arange(60)
 NAN = np.nan
@@ -163,7 +164,7 @@ def test_a_value_whose_square_is_infinite_is_named(table: TableColumns) -> None:
 def test_chunks_give_what_all_rows_give_at_once(table: TableColumns, monkeypatch: pytest.MonkeyPatch) -> None:
     fitted = TablePreprocess().fit(table, TRAIN)
     whole = fitted.transform(table).inputs
-    monkeypatch.setattr(module, "CHUNK_ROWS", 7)
+    monkeypatch.setattr(mapped_arrays, "CHUNK_ROWS", 7)
     chunked = fitted.transform(table).inputs
     for name, values in whole.items():
         assert chunked[name].numpy().tobytes() == values.numpy().tobytes()
@@ -172,8 +173,22 @@ def test_chunks_give_what_all_rows_give_at_once(table: TableColumns, monkeypatch
         fitted.transform(table)
 
 
+@pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5, 9])
+def test_two_columns_at_a_time_learn_the_bits_of_four(monkeypatch: pytest.MonkeyPatch, n_features: int) -> None:
+    numeric_NF = np.random.default_rng(0).normal(1e3, 1, size=(5_000, n_features))
+    numeric_NF[::7] = NAN
+    names, none = tuple(map(str, range(n_features))), np.empty((5_000, 0), dtype=object)
+    rows = np.arange(0, 5_000, 3)
+    table = TableColumns(numeric_NF, none, names)
+    four = TablePreprocess().fit(table, rows).to_json()
+    monkeypatch.setattr(module, "FIT_CELLS", 0)
+    assert TablePreprocess().fit(table, rows).to_json() == four
+    by_columns = TableColumns(np.asfortranarray(numeric_NF), none, names)
+    assert TablePreprocess().fit(by_columns, rows).to_json() == four
+
+
 def test_beside_rows_and_result_fitting_and_transforming_take_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK_ROWS", 512)
+    monkeypatch.setattr(mapped_arrays, "CHUNK_ROWS", 512)
     n_features, beside = 32, []
     for n_rows in (10_000, 40_000):
         numeric_NF = np.random.default_rng(0).normal(size=(n_rows, n_features))

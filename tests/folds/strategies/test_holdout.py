@@ -4,7 +4,8 @@ from sklearn.model_selection import StratifiedShuffleSplit
 
 from tests.folds.fold_cases import labels, plan
 from trainer.errors import ConfigError, DataError
-from trainer.folds.request import SplitOptions
+from trainer.folds.request import SplitOptions, SplitRequest
+from trainer.folds.strategies import holdout
 
 TARGET = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [120, 60, 20]))
 LABELLED = labels(400)[labels(400).any(axis=1)][:200]  # rows without any label are always dealt out by chance
@@ -88,3 +89,24 @@ def test_too_small_a_share_for_the_classes():
 def test_settings_that_do_not_fit_a_holdout_are_refused(changes, message):
     with pytest.raises(ConfigError, match=message):
         plan(**{"target": TARGET, "strategy": "holdout", **changes})
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.2, 0.37, 0.5])
+@pytest.mark.parametrize("counts", [(50, 50), (301, 77, 9), (3, 2, 500), (1, 40, 40), (30, 30, 31, 30)])
+def test_of_many_rows_the_same_are_held_out(monkeypatch, counts, fraction):
+    """Of more than a million rows scikit-learn's lists are not made: its way of drawing is."""
+    target = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    for seed in range(5):
+        request = SplitRequest(target, 1, random_state=seed, options=SplitOptions(holdout_fraction=fraction))
+        monkeypatch.setattr(holdout, "MANY_ROWS", len(target))
+        [expected] = holdout.split(request)
+        monkeypatch.setattr(holdout, "MANY_ROWS", 0)
+        [found] = holdout.split(request)
+        assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_of_many_rows_too_small_a_share_is_refused_too(monkeypatch):
+    monkeypatch.setattr(holdout, "MANY_ROWS", 0)
+    request = SplitRequest(np.arange(10) % 5, 1, options=SplitOptions(holdout_fraction=0.1))
+    with pytest.raises(DataError, match="cannot have all 5 classes on both sides"):
+        list(holdout.split(request))

@@ -1,5 +1,6 @@
 """Feature columns as they are read, one by one: kept in memory, or in files where they do not fit there."""
 
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,7 +94,8 @@ class KeptColumns:
         return columns_NK
 
     def _n_rows(self) -> int:
-        return len(next(iter((*self.numbers.values(), *self.codes.values()))))
+        columns: list[Sized] = [*self.numbers.values(), *self.codes.values()]
+        return len(columns[0])
 
 
 class ColumnFiles(KeptColumns):

@@ -10,13 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.coded_words import CodedWords
 from trainer.data.loading.batches import DenseRows
 from trainer.data.loading.mapped_rows import MappedRows
 from trainer.data.preprocess.sparse import FittedSparse, SparsePreprocess
 from trainer.data.samples import Inputs, SparseColumns, TableColumns
 from trainer.errors import ConfigError, DataError
-from trainer.system.mapped_arrays import Fill, filled
+from trainer.system.mapped_arrays import Fill, filled, give_way
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
 FIT_COLUMNS = 4  # scaled at a time; at least 2, NumPy adds up a single column in another order
@@ -69,6 +68,7 @@ def _fit_numeric(
         medians_F[columns] = [_median(values_N) for values_N in train_NB.T]
         if standardize:
             means_F[columns], scales_F[columns] = _scaling(train_NB, medians_F[columns])
+        give_way()
     return medians_F, means_F, scales_F
 
 
@@ -100,10 +100,10 @@ def _scaling(
 
 def _words_of(inputs: TableColumns, place: int, rows: NDArray[np.int64]) -> tuple[str, ...]:
     """Return the different words of a column in these rows."""
-    if isinstance(inputs.categorical_NK, CodedWords):
-        words = inputs.categorical_NK.words[place]
-        counts = np.bincount(inputs.categorical_NK.codes_NK[rows, place] + 1, minlength=len(words) + 1)
-        return tuple(sorted(words[code] for code in np.flatnonzero(counts[1:])))
+    if inputs.coded is not None:
+        known = inputs.coded.words[place]
+        counts = np.bincount(inputs.coded.codes_NK[rows, place] + 1, minlength=len(known) + 1)
+        return tuple(sorted(known[code] for code in np.flatnonzero(counts[1:])))
     column_N = inputs.categorical_NK[rows, place]
     words = pc.unique(pa.array(column_N, pa.string())).to_pylist()
     return tuple(sorted(word for word in words if word is not None))
@@ -157,6 +157,7 @@ class FittedTable:
         arrays: dict[str, NDArray[Any]] = {"numeric": numeric}
         if self.categorical:
             arrays["categorical"] = filled((n_rows, n_words), np.int64, self._categorical(inputs), inputs.scratch)
+        give_way()
         return DenseRows(arrays) if inputs.scratch is None else MappedRows(arrays)
 
     def _numeric(self, inputs: TableColumns) -> Fill:
@@ -182,20 +183,19 @@ class FittedTable:
         out_BW[:, len(self.numeric) :] = missing_BF[:, list(self.flagged)]
 
     def _categorical(self, inputs: TableColumns) -> Fill:
-        words_NK, known = inputs.categorical_NK, [pa.array(words, pa.string()) for words in self.categories]
-        if isinstance(words_NK, CodedWords):
-            index_of = [
-                np.append(_category_indices(np.array(words, dtype=object), of_column), MISSING)  # a code of -1
-                for words, of_column in zip(words_NK.words, known, strict=True)
-            ]
+        coded, known = inputs.coded, [pa.array(words, pa.string()) for words in self.categories]
+        index_of = [
+            np.append(_category_indices(np.array(words, dtype=object), of_column), MISSING)  # of the code -1
+            for words, of_column in zip(coded.words if coded else (), known, strict=coded is not None)
+        ]
 
         def fill(start: int, out_BK: NDArray[np.int64]) -> None:
             rows = slice(start, start + len(out_BK))
             for place, of_column in enumerate(known):
-                if isinstance(words_NK, CodedWords):
-                    out_BK[:, place] = index_of[place][words_NK.codes_NK[rows, place]]
+                if coded is not None:
+                    out_BK[:, place] = index_of[place][coded.codes_NK[rows, place]]
                 else:
-                    out_BK[:, place] = _category_indices(words_NK[rows, place], of_column)
+                    out_BK[:, place] = _category_indices(inputs.categorical_NK[rows, place], of_column)
 
         return fill
 

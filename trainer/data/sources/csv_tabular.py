@@ -3,15 +3,15 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from trainer.data.columns.features import MISSING, Columns, read_features
+from trainer.data.columns.features import MISSING, read_features
 from trainer.data.columns.options import ColumnOptions, Names
 from trainer.data.columns.reading import TABLE, reading_of
 from trainer.data.columns.rows import assign_roles, labels_of, read_rows
 from trainer.data.readers.contract import OpenTable
-from trainer.data.readers.lazy_table import LazyTable
 from trainer.data.readers.tables import open_columns, open_table
 from trainer.data.readers.unpacked import table_name
 from trainer.data.samples import DataSpec, Samples, SparseColumns, TableColumns
@@ -79,7 +79,7 @@ def table_samples(
 ) -> tuple[Samples, DataSpec]:
     """Return features and labels of a table that was read; ``path`` names it in messages, the rest is as above.
 
-    Features go to files in ``scratch`` where it is given.
+    Features go to files in ``scratch`` where it is given; the rows are a ``LazyTable`` then.
     """
     columns = opened.complete(columns)
     table, file_notes, delimiter = opened.rows, opened.notes, opened.delimiter
@@ -89,8 +89,7 @@ def table_samples(
     roles = assign_roles(table, path, columns, others=others)
     labels = labels_of(table, roles, path, columns)
     rows = read_rows(table, roles, path, columns.spellings, scratch)
-    lazy = isinstance(table, LazyTable)
-    cells: Columns = table if lazy else dict(zip(table.column_names, table.columns, strict=True))
+    cells: Any = dict(zip(table.column_names, table.columns, strict=True)) if scratch is None else table
     del table
     inputs: TableColumns | SparseColumns
     notes: tuple[str, ...]

@@ -16,6 +16,7 @@ from trainer.folds.each_seed import of_one_seed
 from trainer.folds.plan import FoldPlan
 from trainer.report.audit_table import show
 from trainer.run.experiment import Experiment
+from trainer.system.mapped_arrays import give_way
 from trainer.wording.lists import first_few
 
 MOST_TEXTS = 50_000  # more are searched for near copies only under audit=strict and by ``foldwise audit``
@@ -60,6 +61,7 @@ def audit_start(
         given=plan.strategy == "predefined",
         near=near,
     )
+    give_way()
     if findings:
         show(findings, console)
     if not findings or isinstance(samples.inputs, Images):
