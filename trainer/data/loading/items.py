@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trainer.data.samples import Items, rows_sha256
 from trainer.errors import DataError, first_line_of, shown
-from trainer.system.seeds import seed_of
+from trainer.system.seeds import seed_cpu, seed_of
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def seeded(seed: int) -> Iterator[None]:
     """Seed what an item may draw from: torch, NumPy and Python, which are as before after the block."""
     before_numpy, before_python = np.random.get_state(), python_random.getstate()  # noqa: NPY002 (a data set's own)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        seed_cpu(seed)  # all that fork_rng puts back: a model on a GPU draws as if no item had been read
         np.random.seed(seed % 2**32)  # noqa: NPY002
         python_random.seed(seed)
         try:
