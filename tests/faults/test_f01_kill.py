@@ -74,19 +74,22 @@ def phase(process, run):
     return "kills while training" if trains(process, run) else "kills before or after training"
 
 
-def killed_run(shop, name, arguments, drawn, expected, most_kills=4):
-    """Kill a run a few times, finish it with the same command, and compare; return the kills by what they hit."""
+def killed_run(shop, name, arguments, drawn, expected, most_kills=4, ways=((),)):
+    """Kill a run a few times, finish it with the same command, and compare; return the kills by what they hit.
+
+    Each command is one of the ``ways``, options that change nothing of the results.
+    """
     arguments = (f"run={name}", *arguments, *saving(drawn))
     kills = Counter()
     for _ in range(drawn.randint(1, most_kills)):
-        process = start(shop, *arguments)
+        process = start(shop, *arguments, *drawn.choice(ways))
         struck = kill_once(process, shop.runs / name, drawn, expected.seconds)
         assert "passed over" not in process.out, process.out  # no checkpoint is damaged by a kill
         if struck is None:
             break
         kills[struck] += 1
     make_older(shop.runs / name)
-    assert "passed over" not in train(shop, *arguments).out
+    assert "passed over" not in train(shop, *arguments, *drawn.choice(ways)).out
     require_same(shop.runs / name, expected.found)
     return kills
 

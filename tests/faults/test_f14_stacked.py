@@ -1,12 +1,14 @@
 """F1, F3 and F14 with cv.stack: folds trained as one model are killed, interrupted and gone on with in either way."""
 
+import random
 import signal
 
 import pytest
 
 from tests.battery import some_of
 from tests.faults.fingerprints import fingerprint, leftovers, require_same
-from tests.faults.harness import QUICK, finish, kill, send, start, train, wait_for
+from tests.faults.harness import QUICK, battery, finish, kill, send, start, train, wait_for
+from tests.faults.test_f01_kill import Reference, killed_run
 
 ARGUMENTS = (
     "data=wine",
@@ -20,7 +22,7 @@ ARGUMENTS = (
     "cv.n_splits=4",
 )
 STACKED, APART = "cv.stack=4", "cv.stack=off"
-
+WAYS = ((STACKED,), ("cv.stack=2", "cv.parallel=2"), ("cv.stack=3",), (APART,), (APART, "cv.parallel=2"))
 
 TWO_STACKS = (("cv.stack=2", "cv.parallel=2"), (STACKED,))
 
@@ -64,3 +66,16 @@ def test_a_signal_saves_every_fold_of_a_stack(shop, expected):
     assert leftovers(run, finished=False) == []
     train(shop, "run=stopped", *ARGUMENTS, APART)
     require_same(run, expected)
+
+
+@pytest.mark.battery
+def test_many_killed_runs_in_all_ways(shop):
+    arguments = [*ARGUMENTS, "max_epochs=12"]
+    done = train(shop, "run=whole", *arguments, APART)
+    expected, drawn = Reference(fingerprint(shop.runs / "whole"), done.seconds), random.Random(21)
+
+    def one(number, figures):
+        kills = killed_run(shop, f"r{number}", arguments, drawn, expected, ways=WAYS)
+        figures.update(kills, kills=kills.total())
+
+    battery("F14", "runs killed up to 4 times, each command stacked or not, then finished", 100, one)
