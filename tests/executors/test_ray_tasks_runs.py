@@ -155,7 +155,7 @@ def test_a_fold_that_fails_is_told_and_not_tried_again(begin, place, ray):
 
 
 def test_tasks_are_left_looked_at_stopped_and_taken_up_again(begin, up, place, ray, alone):
-    code, out, err = ended(begin("run=left", *ray, "model.seconds=1", "executor.detach=true"))
+    code, out, err = ended(begin("run=left", *ray, "model.seconds=2", "executor.detach=true"))
     assert (code, err) == (0, ""), out
     assert "foldwise status runs/left" in out
     wait_for(lambda: training(place, "left", 0))
@@ -167,7 +167,7 @@ def test_tasks_are_left_looked_at_stopped_and_taken_up_again(begin, up, place, r
     assert "cancelled: the waiting job of fold 2" in said
     wait_for(lambda: not list((place / "runs/left").glob("fold_*/LOCK")), 60)
     wait_for(lambda: read_attempt(place / "runs/left", 0).code == 143)
-    code, out, err = ended(begin("run=left", *ray, "model.seconds=1"))
+    code, out, err = ended(begin("run=left", *ray, "model.seconds=2"))
     assert (code, err) == (0, ""), out
     assert oof(place, "left") == alone
 
