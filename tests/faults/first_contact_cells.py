@@ -190,6 +190,21 @@ JOINED: Mapping[str, Case] = {
         ["array(['red', 'blue'], dtype=object)", "array(['red'])", "array(['blue'])"], ",", *LIST_SAID
     ),
     "by two bars": told(["red||blue", "red", "blue"], "|"),
+    "none alone": labels(
+        ["red|blue", "blue|green", "green|red"],
+        [{"red", "blue"}, {"blue", "green"}, {"green", "red"}],
+        said=("look like other classes joined", "data.label_delimiter="),
+        mended={"label_delimiter": "|"},
+    ),
+    "places with their country": labels(
+        ["Paris, France", "Rome, Italy", "Oslo, Norway"],
+        ["Paris, France", "Rome, Italy", "Oslo, Norway"],
+        formats=("tsv", *TYPED),
+    ),
+    "by any sign": told(["red#blue", "red", "blue"], "#"),
+    "by underscores": told(["red__blue", "red", "blue"], "__"),
+    "by a word": told(["red and blue", "red", "blue"], " and "),
+    "points and dashes are of numbers": labels(["1.5", "1-5", "1", "5"], ["1.5", "1-5", "1", "5"]),
     "with a comma behind each": told(["red,blue,", "red,", "blue,"], ","),
     "sets": joined(["{'red', 'blue'}", "{'red'}", "{'blue'}"], ",", *LIST_SAID),
     "some lists": labels(

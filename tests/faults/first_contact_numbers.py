@@ -63,6 +63,12 @@ NUMBERS_AS_TEXT: Mapping[str, Case] = {
     "dates with the day of the week": feature([f"Mon, {i + 1} Jan 1970" for i in range(N_ROWS)], None, "dates"),
     "formulas of Excel": feature([f'="{i}.5"' for i in range(N_ROWS)], None, "formula", formats=TYPED),
     "truth": feature(["TRUE", "FALSE", "FALSE"], [1, 0, 0]),
+    "dashes for none in most": feature(
+        ["--" if i < 11 else str(i) for i in range(N_ROWS)],
+        None,
+        "'--' is not a number",
+        "data.missing",
+    ),
     "Chinese points": feature(["1。5", "12。25"], [1.5, 12.25]),
     "middle dots": feature(["1·5", "12·25"], [1.5, 12.25]),
     "characters that nobody sees": feature(["\u200b1.5", "\u20681\u20692", "3\ufeff"], [1.5, 12, 3]),

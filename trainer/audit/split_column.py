@@ -13,8 +13,9 @@ from trainer.audit.split import NEVER_HELD_OUT, TrainRows
 from trainer.data.columns.roles import find_columns, is_blank, rows_listed, text_cells
 from trainer.data.columns.times import time_cells
 from trainer.errors import DataError
-from trainer.folds.strategies.predefined import TRAIN_WORDS, from_cells
+from trainer.folds.strategies.predefined import from_cells
 from trainer.system.arrow_files import as_numpy
+from trainer.system.part_words import TRAIN_WORDS
 
 MOST_PARTS = 1000
 

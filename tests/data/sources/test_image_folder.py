@@ -61,6 +61,20 @@ def test_train_val_and_test_folders_are_the_split(tmp_path):
     assert "images by folder: Test 2, train 6, val 4" in spec.notes
 
 
+def test_the_split_may_be_called_as_in_chinese(tmp_path):
+    names = {"train": "训练集", "val": "验证集", "Test": "测试集"}
+    path = write_files(
+        tmp_path / "pets",
+        {name.replace(name.split("/")[0], names[name.split("/")[0]]): of for name, of in splits().items()},
+    )
+    with pytest.raises(ConfigError, match=r"data\.split=true"):
+        load_image_folder(path)
+    samples, spec = load_image_folder(path, split=True)
+    assert spec.classes == ("cat", "dog")
+    ((train, held_out),) = from_cells(samples.split_N.tolist(), "pets")
+    assert (len(train), len(held_out)) == (6, 2)
+
+
 def test_split_folders_are_mixed_only_where_one_says_so(tmp_path):
     path = write_files(tmp_path / "pets", splits())
     with pytest.raises(ConfigError) as caught:

@@ -5,9 +5,10 @@ from numpy.typing import NDArray
 
 from trainer.audit.findings import Finding
 from trainer.data.columns.roles import setting
-from trainer.data.columns.unread import GROUP_NAME, SPLIT_NAME, SPLIT_WORDS
+from trainer.data.columns.unread import GROUP_NAME, SPLIT_NAME
 from trainer.data.samples import Samples, TableColumns
 from trainer.errors import shown
+from trainer.system.part_words import PART_WORDS
 from trainer.tasks import of_target
 
 LEAST_VALUES, LEAST_REPEATS = 3, 2.0  # of a group: values, and rows of each on average
@@ -75,10 +76,10 @@ def _columns(table: TableColumns) -> dict[str, Cells]:
 
 def _is_split(name: str, cells_N: Cells) -> bool:
     if cells_N.dtype == object:
-        if not _words(cells_N[:1000]) <= SPLIT_WORDS:
+        if not _words(cells_N[:1000]) <= PART_WORDS:
             return False
         words = _words(cells_N)  # of all rows: those of train often come first
-        return len(words) > 1 and words <= SPLIT_WORDS
+        return len(words) > 1 and words <= PART_WORDS
     if not SPLIT_NAME.fullmatch(name):
         return False
     values = np.unique(cells_N[~np.isnan(cells_N)])  # some may be empty, as where tables were merged

@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.kept_columns import ColumnFiles, KeptColumns
+from trainer.data.columns.no_label_words import means_no_label
 from trainer.data.columns.number_forms import TRUTH_VALUES
 from trainer.data.columns.roles import rows_listed, setting, text_cells
 from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
 from trainer.data.columns.written_dates import DATES, compact_dates_note
-from trainer.data.columns.written_numbers import SAMPLE, codes_note, point_thousands, read_written
+from trainer.data.columns.written_numbers import FEW, SAMPLE, codes_note, point_thousands, read_written
 from trainer.data.samples import TableColumns
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system.arrow_files import Column, as_numpy
@@ -24,6 +25,7 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|infinity|nan)$"
 COMMA_NUMBER = r"^[+-]?\d+(,\d+)+(\.\d+)?$"
 NUMBERS = ("read", "strict")
+MOST_WORDS = 5  # for no value, in a column of numbers
 
 
 class Columns(Protocol):
@@ -197,7 +199,7 @@ def _refuse_mixed(encoded: Column, name: str, file: Path | str, must: bool) -> N
             f"{file}: column '{name}' row {row + 1} '{encoded[row].as_py()}' is a number written with a comma: "
             f"write it with a point, or set {categorical}"
         )
-    if must or is_number_N.sum() * 2 > n_filled:
+    if must or is_number_N.sum() * 2 > n_filled or _numbers_or_none(encoded):
         wrong_N = ~is_number_N & ~as_numpy(encoded.is_null())
         row, n_wrong = int(wrong_N.argmax()), int(wrong_N.sum())
         more = f" ({n_wrong} such cells)" if n_wrong > 1 else ""
@@ -206,6 +208,16 @@ def _refuse_mixed(encoded: Column, name: str, file: Path | str, must: bool) -> N
             f"{file}: column '{name}' row {row + 1} '{cell}' is not a number{more}:\n"
             f"fix it, or set {categorical}, or add it to data.missing if it means no value"
         )
+
+
+def _numbers_or_none(encoded: Column) -> bool:
+    """Return whether all texts are numbers, or words or marks for no value, and not a few that are repeated."""
+    is_number_W = as_numpy(pc.match_substring_regex(encoded.dictionary, NUMBER, ignore_case=True))
+    others = encoded.dictionary.filter(pa.array(~is_number_W))
+    few_repeated = len(is_number_W) <= FEW and len(is_number_W) * 5 <= len(encoded) - encoded.null_count
+    if not 0 < len(others) <= MOST_WORDS or not is_number_W.any() or few_repeated:
+        return False
+    return all(means_no_label(text, ["a class"]) for text in others.to_pylist())
 
 
 def _matches(encoded: Column, pattern: str) -> NDArray[np.bool_]:

@@ -1,8 +1,9 @@
 """Several labels in one cell: split at the delimiter, or read out of a list as Python and JSON write it."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ LIST = (  # of Python, JSON, numpy
     r"(?:(?:, dtype=[^)]*)?\))?\s*$"
 )
 DELIMITERS = ",;|/，、；｜／\t"  # what is written between labels; the first one is the option's usual value
-RARER = (*" +&·　", " and ", "和", "与")  # the same, but a label may well hold them
+RARER = (*" +&·　", " and ", "和", "与", "及")  # the same, but a label may well hold them
+MOST_TRIED = 20  # other signs between letters
+FEWEST_SHARED = 3  # classes that share all of their parts
 WIDE = {",": "，﹐、", ";": "；", "|": "｜", "/": "／", ":": "："}  # the same, as East Asian keyboards write it
 
 Parts = tuple[list[str], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]
@@ -80,8 +83,8 @@ def joined_note(classes: Sequence[str], column: str, file: Path | str) -> tuple[
             f"{file}: column '{column}' holds lists such as {shown(filled[0], 60)}: "
             "for several labels per row set \"data.label_delimiter=','\""
         )
-    for delimiter in (*DELIMITERS, *RARER):
-        joined = _made_of_others(classes, delimiter)
+    for delimiter in dict.fromkeys((*DELIMITERS, *RARER, *_signs_within(classes))):
+        joined = _made_of_others(classes, delimiter) or _made_of_shared(classes, delimiter)
         if joined:
             example = shown(joined[0], 60)
             return (
@@ -89,6 +92,12 @@ def joined_note(classes: Sequence[str], column: str, file: Path | str) -> tuple[
                 f"for several labels per row set {setting('data.label_delimiter', delimiter)}",
             )
     return ()
+
+
+def _signs_within(classes: Sequence[str]) -> list[str]:
+    """Return other signs that stand between letters of a class, but for points and dashes, which numbers hold."""
+    found = (sign for label in classes for sign in re.findall(r"(?<=\w)(?:[^\w\s]{2,3}|[^\w\s.\-']|__+)(?=\w)", label))
+    return list(dict.fromkeys(islice(found, 50 * MOST_TRIED)))[:MOST_TRIED]
 
 
 def _is_quoted(text: str, delimiter: str) -> bool:
@@ -101,6 +110,14 @@ def _made_of_others(labels: Sequence[str], delimiter: str) -> list[str]:
     known = {label.strip(f"{delimiter} ") if len(delimiter) == 1 else label for label in labels}
     pieces = {label: [part.strip() for part in label.split(delimiter) if part.strip()] for label in labels}
     return [label for label, parts in pieces.items() if len(parts) > 1 and known.issuperset(parts)]
+
+
+def _made_of_shared(labels: Sequence[str], delimiter: str) -> list[str]:
+    """Return all labels where each is made of parts, every one of which is a part of another label too."""
+    if delimiter not in DELIMITERS or len(labels) < FEWEST_SHARED or not all(delimiter in label for label in labels):
+        return []
+    parts = Counter(part.strip() for label in labels for part in label.split(delimiter))
+    return list(labels) if min(parts.values()) > 1 else []
 
 
 def _list_items(text: str) -> list[str] | None:

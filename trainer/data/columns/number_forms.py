@@ -14,7 +14,7 @@ SIGN = r"[+-]?\s?"
 MONEY = (  # signs, codes and words
     r"(?:(?:US|HK|NT|R|A|AU|C|CA|S|SG|NZ|MX)?\$|[€£¥₹₩₽₺₪₫₱₴₦฿]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|HKD|TWD|KRW|AUD|CAD|SGD|RUB"
     r"|BRL|MXN|SEK|NOK|DKK|PLN|CZK|Rs\.?|Rp\.?|RM|kr\.?|zł|Kč|元|円|원|块|块钱|人民币|美元|欧元|日元|英镑|港币|港元|台币|卢布|韩元"
-    r"|dollars?|euros?|pounds?)"
+    r"|dollars?|euros?|pounds?|руб\.?)"
 )
 GROUPED = r"\d{1,3}(?:[ _'’\u00a0\u202f]\d{3})+(?:\.\d+)?"
 COMMA_GROUPED = r"(?:\d{1,3}(?:[. '’]\d{3})+|\d+)(?:,\d+)?"

@@ -9,13 +9,16 @@ from trainer.data.columns.written_dates import DATE, is_date_in_words
 
 PLAIN_KIND, UNIT_KIND = "plain numbers", "numbers with a unit"
 ABOUT = (
-    r"[<>≤≥~≈±]\s?=?|大约|约|近|超过|超|高于|低于|大于|小于|不足|不到|至少|至多|最多|最少|"
+    r"[<>≤≥~≈±]\s?=?|大约|约|将近|接近|近|超过|超|逾|高于|低于|大于|小于|多于|少于|不足|不到|至少|至多|最多|最少|"
     r"about|around|approx\.?|circa|ca\.|over|under|up to|at least|at most|below|above|less than|more than|max\.?|min\.?"
 )
 CENSORED = re.compile(rf"(?:{ABOUT})\s?{SIGN}(?:{PLAIN}|\d+,\d+)\s?[^\d\s]{{0,4}}", re.I)
 CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
 ZONE = r"(?:\s?(?:Z|UTC|GMT|[ECMPJK][DS]T|CES?T|[+-]\d{2}:?\d{2}))"
-PARTS = r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|天|小时|分|分钟|秒|点|點|时|時)\s?)+"
+PARTS = (
+    r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?"
+    r"|天|小时|分|分钟|秒|点|點|时|時|岁|年|个月|月龄|周|星期|日)\s?)+"
+)
 ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
 DURATION = re.compile(
     rf"{CLOCK}(\s?[AP]\.?M\.?)?{ZONE}?|(上午|下午)\s?(?:{CLOCK}|{PARTS})|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}",
@@ -48,12 +51,12 @@ KINDS = (
     ("lengths in feet", FEET),
     ("numbers in a formula of Excel", re.compile(rf'=\s?"{SIGN}(?:{PLAIN})"')),
     ("numbers behind an apostrophe of Excel", re.compile(rf"['’]{SIGN}(?:{PLAIN})")),
-    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{PLAIN})\s?(?:[*†‡]+|\+)")),
+    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{AMOUNT})\s?(?:[*†‡↑↓▲▼]+|\+)")),
     ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
     (
         "amounts of money",
         re.compile(
-            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})(?:\s?{MONEY})?\)?|"
+            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})(?:\s?{MONEY})?\)?(?:\s?/\s?\w{{1,9}})?|"
             rf"{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\s?{MONEY}|{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}),[-–—]+"
         ),
     ),
@@ -62,14 +65,15 @@ KINDS = (
     ("numbers with thousands apart", re.compile(SIGN + GROUPED)),
     ("bounds (below or above a value)", CENSORED),
     ("times or durations", DURATION),
+    ("ratios", re.compile(rf"(?:{PLAIN})\s?[:：]\s?(?:\d|{PLAIN})")),
     (UNIT_KIND, WITH_UNIT),
 )
-ADDRESS = re.compile(
-    r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}"
-)  # of the internet: digits and points, and no number
+# of the internet: digits and points, and no number
+ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}")
 # 12号 and 3班 are called so, 12.jpg and 12@mail.org too: what is counted or measured has another word behind it
 MEASURED = re.compile(
-    rf"({SIGN}(?:0|[1-9]\d{{0,14}}|\d{{0,14}}\.\d+))(\s?(?![号號室班楼层栋级路届期章页组队批区线])[^\d\s.,:;@#/\\_-][^\d@\\]{{0,11}}[23]?)"
+    rf"{SIGN}(?:0|[1-9]\d{{0,14}}|\d{{0,14}}\.\d+|{GROUPED})"
+    r"(?P<word>\s?(?![号號室班楼层栋级路届期章页组队批区线])[^\d\s.,:;@#/\\_-][^@\\]{0,15})"
 )
 
 
@@ -78,7 +82,7 @@ def kind_of(text: str) -> str:
     for kind, pattern in KINDS:
         if pattern.fullmatch(text):
             return kind
-    return "dates" if is_date_in_words(text) else ""
+    return "dates" if is_date_in_words(text.strip("[](){}<>")) else ""
 
 
 def are_addresses(texts: Sequence[str]) -> bool:
@@ -91,5 +95,5 @@ def with_one_word(texts: Sequence[str]) -> list[int]:
     found = {place: match for place, text in enumerate(texts) if (match := MEASURED.fullmatch(text))}
     if not found:
         return []
-    word, _ = Counter(match[2].strip() for match in found.values()).most_common(1)[0]
-    return [place for place, match in found.items() if match[2].strip() == word]
+    word, _ = Counter(match["word"].strip() for match in found.values()).most_common(1)[0]
+    return [place for place, match in found.items() if match["word"].strip() == word]

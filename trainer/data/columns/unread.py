@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trainer.data.samples import TableColumns
 from trainer.system.arrow_files import Column, as_numpy
+from trainer.system.part_words import PART_WORDS
 
 WHO = (
     "patient|subject|participant|person|speaker|user|author|customer|client|student|member|donor|animal|household|"
@@ -34,24 +35,6 @@ GROUP_NAME = re.compile(
     rf"|(?:{HAN_NUMBERED})(?:号码?|號碼?)",
     re.I,
 )
-SPLIT_WORDS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout"))
-SPLIT_WORDS |= {
-    "heldout",
-    "held-out",
-    "held_out",
-    "hold-out",
-    "unseen",
-    "eval",
-    "evaluation",
-    "publictest",
-    "privatetest",
-}  # the last ones of FER2013
-SPLIT_WORDS |= {
-    f"{word}{of}"
-    for word in ("训练", "测试", "验证", "开发", "学习", "訓練", "測試", "驗證")
-    for of in ("", "集", "组")
-}
-SPLIT_WORDS |= {"学習", "検証", "テスト", "評価", "학습", "훈련", "검증", "테스트"}
 TRAIN_OR_TEST = r"(?:(?:is|in|for)[_ ]?)?(?:train|test|valid(?:ation)?|val|holdout)(?:ing)?(?:[_ ]?(?:test|set|split))?"
 SPLIT_NAME = re.compile(
     rf"{TRAIN_OR_TEST}|(?:cv|k)?[_ ]?folds?(?:[_ ]?(?:\d*|id|no|nr|num|index|idx))?|splits?|subset|partition|划分|折",
@@ -98,7 +81,7 @@ def _numbers(cells: Column) -> NDArray[np.float64] | None:
 def _has_split_words(cells: Column) -> bool:
     if not pa.types.is_string(cells.type) and not pa.types.is_large_string(cells.type):
         return False
-    return {str(cell).lower() for cell in cells[:LOOKED_AT].to_pylist()} <= SPLIT_WORDS
+    return {str(cell).lower() for cell in cells[:LOOKED_AT].to_pylist()} <= PART_WORDS
 
 
 def _words(cells: Column) -> NDArray[np.object_]:

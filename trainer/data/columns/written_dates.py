@@ -16,7 +16,9 @@ DAY_DATE = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[ T]+(\d{1,2}:\d{2}
 SHORT_DATE = re.compile(
     r"\d{1,2}([-/.])\d{1,2}\1\d{2}|" + DAY_DATE.pattern.replace(r"\2", "[-/.]") + r" ?[AaPp]\.?[Mm]\.?"
 )
-WORD_DATE = re.compile(r"(\d{1,2}[- ])?[A-Z][a-z]{2,8}\.?[- ](\d{1,2}, ?)?\d{2,4}")
+WORD_DATE = re.compile(
+    r"(\d{1,2}[- ])?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?[- ](\d{1,2}, ?)?\d{2,4}"
+)
 WEEK = re.compile(r"\d{4}-?W\d{2}(?:-?[1-7])?")
 MONTH_OR_QUARTER = (
     r"\d{4}年\d{1,2}月|(?:0?[1-9]|1[0-2])/(?:19|20)\d{2}"
@@ -41,8 +43,9 @@ BESIDE_MONTH = re.compile(
     r"der|of|the|at|t|z|utc|gmt|[ecmpjk][ds]t|ces?t|г|года"
 )
 HAN_MOMENT = re.compile(
+    r"\d{1,2}\s?月\s?\d{1,2}\s?[日号號]|\d{4}년(?:\s?\d{1,2}월(?:\s?\d{1,2}일)?)?|"
     r"\d{4}\s*(?:年|[-/.])\s*\d{1,2}\s*(?:月|[-/.])\s*\d{1,2}\s*[日号號]?\s*\(?(?:(?:星期|周|週|礼拜)[一二三四五六日天])?\)?\s*"
-    r"(?:凌晨|早上|上午|中午|下午|晚上)?\s*(?:\d{1,2}\s*[:时時点點]\s*(?:\d{1,2}\s*[:分]?\s*)?(?:\d{1,2}(?:\.\d+)?\s*秒?)?)?"
+    r"(?:凌晨|早上|上午|中午|下午|晚上)?\s*(?:\d{1,2}\s*[:时時点點]\s*(?:\d{1,2}\s*[:分]?\s*)?(?:\d{1,2}(?:\.\d+)?\s*秒?)?)?\s*(?:UTC|GMT|Z|[+-]\d{2}:?\d{2})?"
 )
 LONGEST_DATE = 48
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-TRAIN = ("train", "training")
-HELD_OUT = ("test", "testing", "dev", "val", "valid", "validation")
+from trainer.system.part_words import HELD_OUT_WORDS, PART_WORDS, TRAIN_WORDS
 
 
 def single_top(names: Sequence[str]) -> str:
@@ -24,11 +23,13 @@ def part_folders(names: Sequence[str], top: str) -> tuple[str, ...]:
     folders = [name[len(top) :].split("/")[:-1] for name in names]
     heads = sorted({path[0] for path in folders if path})
     below = {(path[0].lower(), path[1]) for path in folders if len(path) > 1}
-    in_train, in_held_out = ({label for head, label in below if head in words} for words in (TRAIN, HELD_OUT))
+    in_train, in_held_out = (
+        {label for head, label in below if head in words} for words in (TRAIN_WORDS, HELD_OUT_WORDS)
+    )
     is_split = len(heads) > 1 and bool(below) and all(map(is_part, heads))
     return tuple(heads) if is_split or in_train & in_held_out else ()
 
 
 def is_part(folder: str) -> bool:
     """Return whether a folder is called as those of train, val or test images are."""
-    return folder.lower() in (*TRAIN, *HELD_OUT)
+    return folder.lower() in PART_WORDS

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import DataError
 from trainer.folds.request import Pair, RowNumbers, SplitRequest
+from trainer.system.part_words import HELD_OUT_WORDS, SHOWN_WORDS, TRAIN_WORDS
 from trainer.wording.lists import first_few
 
 GROUPS = "may"
@@ -15,13 +16,8 @@ SHUFFLE = "no"
 N_SPLITS = False
 
 Predefined = NDArray[np.int64] | Sequence[Pair]  # (N,) or (repeats, N) fold numbers, < 0 = never held out; or pairs
-TRAIN_WORDS = ("train", "training", "训练", "训练集")
 UNUSED = "out"  # in a column of fold numbers: a row that is used in no fold
 CHANCE = 0.2  # share of the rows held out twice above which folds are drawn by chance (ShuffleSplit)
-HELD_OUT_WORDS = (  # the first one that a column has is held out
-    *("test", "testing", "dev", "val", "valid", "validation"),
-    *("eval", "evaluation", "publictest", "privatetest", "测试", "测试集", "验证", "验证集", "开发集"),
-)
 
 
 def split(request: SplitRequest) -> Iterator[Pair]:
@@ -116,7 +112,7 @@ def _from_words(words: Sequence[str], source: str) -> Predefined:
     unknown = sorted(set(words) - set(TRAIN_WORDS) - set(held_out))
     if unknown or not held_out:
         what = f"unknown word '{unknown[0][:40]}'" if unknown else "train, and no test rows"
-        raise DataError(f"{source}: {what}: have {', '.join(TRAIN_WORDS[:1] + HELD_OUT_WORDS[:6])}, or fold numbers")
+        raise DataError(f"{source}: {what}: have {', '.join(SHOWN_WORDS)}, or fold numbers")
     train_N, held_out_N = np.isin(words, TRAIN_WORDS), np.array(words) == held_out[0]
     return ((np.flatnonzero(train_N), np.flatnonzero(held_out_N)),)
 

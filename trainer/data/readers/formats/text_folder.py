@@ -10,6 +10,7 @@ from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import DataError
+from trainer.system.part_words import HELD_OUT_WORDS, PART_WORDS, TRAIN_WORDS
 from trainer.wording.lists import first_few
 
 NAME = "a folder of text files per class"
@@ -17,7 +18,6 @@ ENDINGS = ()
 ALSO = ()
 MAGIC = ()
 USES = frozenset({"encoding"})
-TRAIN, HELD_OUT = ("train", "training"), ("test", "testing", "val", "valid", "validation", "dev")
 UNLABELLED = ("unsup", "unlabeled", "unlabelled")
 TEXTS = (".txt", "")  # 20 newsgroups: 104702
 MOST_ASKED = 50  # files of a folder that are looked at to recognize it
@@ -49,7 +49,7 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         "id": [file.relative_to(path).as_posix() for file in files],
     }
     words = {part.name.lower() for part in parts}
-    split = bool(words & set(TRAIN)) and bool(words & set(HELD_OUT))
+    split = bool(words & set(TRAIN_WORDS)) and bool(words & set(HELD_OUT_WORDS))
     if split:
         table["split"] = [file.parent.parent.name.lower() for file in files]
     arrays = {name: pa.array(cells, pa.string()) for name, cells in table.items()}
@@ -63,7 +63,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _parts(path: Path) -> list[Path]:
     """Return the folders called train, test and the like, where there are such."""
-    return [folder for folder in _folders(path) if folder.name.lower() in (*TRAIN, *HELD_OUT)]
+    return [folder for folder in _folders(path) if folder.name.lower() in PART_WORDS]
 
 
 def _is_text(file: Path) -> bool:
