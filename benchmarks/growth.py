@@ -36,17 +36,26 @@ SIZES = {
     ("table", "parquet"): (10_000, 100_000, 1_000_000, 10_000_000),
     ("table", "csv"): (10_000, 100_000, 1_000_000),
     ("text", "parquet"): (10_000, 100_000, 1_000_000),
+    ("long", "parquet"): (3_000_000, 30_000_000),
 }
 OPTIONS = {
     "table": ["data=csv_tabular", "data.label=label", "batch_size=4096"],
+    "long": [
+        *("data=csv_tabular", "data.label=label", "data.in_memory=false", "batch_size=16384", "model.hidden=[64]"),
+        *("cv.holdout_fraction=0.05", "cv.repeats=2"),
+    ],
     "text": ["data=csv_text", "data.label=label", "model=text_cnn", "model.embedding_dim=32", "batch_size=512"],
 }
+NAMES = {"table": "tables", "text": "texts", "long": "long tables, on the disk"}
 ALWAYS = ["cv=holdout", "max_epochs=1", "runtime.progress=plain", "device=cpu"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One run: ``seconds`` by the clock and of processor time, peak resident memory and size of the file in MiB."""
+    """One run: ``seconds`` by the clock and of processor time, peak resident memory and size of the file in MiB.
+
+    ``anonymous_mib``: peak of the memory that is no file's, of all processes together; None = it was not looked at.
+    """
 
     state: str
     kind: str
@@ -58,6 +67,7 @@ class Outcome:
     file_mib: float
     day: str
     machine: str
+    anonymous_mib: float | None = None
 
 
 def main() -> None:
@@ -80,7 +90,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=whole_numbers, help="rows, such as 10000,1000000 (default: by kind)")
-    parser.add_argument("--kinds", type=lambda text: text.split(","), default=["table", "text"])
+    parser.add_argument("--kinds", type=lambda text: text.split(","), default=["table", "text", "long"])
     parser.add_argument("--formats", type=lambda text: text.split(","), default=["parquet", "csv"])
     parser.add_argument("--checkout", type=Path, default=REPOSITORY, help="the checkout to run")
     parser.add_argument("--state", default="now", help="how its rows are called")
@@ -113,6 +123,7 @@ def measure(kind: str, ending: str, n_rows: int, parsed: argparse.Namespace) -> 
         file_mib=path.stat().st_size / 2**20,
         day=time.strftime("%Y-%m-%d", time.gmtime()),
         machine=machine(parsed.threads),
+        anonymous_mib=process.anonymous_mib,
     )
 
 
@@ -157,7 +168,8 @@ def cells(outcome: Outcome, before: Outcome | None) -> list[str]:
         more = outcome.rows - before.rows
         seconds, mib = outcome.cpu_seconds - before.cpu_seconds, outcome.peak_mib - before.peak_mib
         per_row = [f"{seconds / more * 1e6:.0f}", f"{mib / more * 2**20:,.0f}"]
-    counted = [f"{outcome.seconds:.1f}", f"{outcome.cpu_seconds:.1f}", f"{outcome.peak_mib:,.0f}"]
+    anonymous = "" if outcome.anonymous_mib is None else f"{outcome.anonymous_mib:,.0f}"
+    counted = [f"{outcome.seconds:.1f}", f"{outcome.cpu_seconds:.1f}", f"{outcome.peak_mib:,.0f}", anonymous]
     return [outcome.state, f"{outcome.rows:,}", f"{outcome.file_mib:,.0f}", *counted, *per_row]
 
 
@@ -166,10 +178,10 @@ def tables(outcomes: list[Outcome]) -> str:
     parts = []
     for (kind, ending), group in groupby(sorted(outcomes, key=key), key=lambda one: (one.kind, one.format)):
         lines = [
-            f"{kind}s, {ending}: `python train.py {' '.join(options(kind, Path(f'{kind}s.{ending}')))}`",
+            f"{NAMES[kind]}, {ending}: `python train.py {' '.join(options(kind, Path(f'{kind}s.{ending}')))}`",
             "",
-            "| state | rows | file MiB | s | CPU s | peak MiB | CPU s / further million rows | bytes / further row |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|",
+            "| state | rows | file MiB | s | CPU s | peak MiB | no file's | CPU s / further million rows | bytes / further row |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
         ]
         lines += [f"| {' | '.join(cells(one, smaller(outcomes, one)))} |" for one in group]
         parts.append("\n".join(lines))

@@ -84,10 +84,10 @@ def test_a_further_row_is_reckoned_from_the_next_smaller_size() -> None:
     assert smaller(known, most) is more
     assert smaller(known, before) is None
     assert cells(few, None)[-2:] == ["", ""]
-    assert cells(more, few) == ["now", "11,000", "2", "9.0", "4.0", "110", "200", "1,049"]
+    assert cells(more, few) == ["now", "11,000", "2", "9.0", "4.0", "110", "", "200", "1,049"]
     page = tables(known)
     assert page.count("| now | ") == 3
-    assert "| before | 11,000 | 2 | 9.0 | 1.0 | 1 |  |  |" in page
+    assert "| before | 11,000 | 2 | 9.0 | 1.0 | 1 |  |  |  |" in page
     assert page.endswith("2026-01-01, 1 thread of a processor.")
 
 

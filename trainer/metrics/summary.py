@@ -41,29 +41,32 @@ def pool_out_of_fold(
     Raises:
         CheckpointError: a row is predicted by another number of folds, or another fold, than holds it out.
     """
-    n, shape = len(ids_N), (repeats, len(ids_N))
-    held_out_RN = np.ones(shape, dtype=bool) if fold_of_row is None else fold_of_row >= 0
+    held_out_RN = np.ones((repeats, len(ids_N)), dtype=bool) if fold_of_row is None else fold_of_row >= 0
     _require_once(folds, ids_N, held_out_RN)
-    fold_RN = np.full(shape, -1, dtype=np.int64)
-    proba_RNC = np.full((*shape, folds[0].proba.shape[1]), np.nan, dtype=folds[0].proba.dtype)
-    logits_RNO = np.full((*shape, folds[0].logits.shape[1]), np.nan, dtype=np.float32)
-    loss_RN = np.full(shape, np.nan, dtype=np.float32)
+    rows_R = [np.flatnonzero(held_out_N) for held_out_N in held_out_RN]  # of each repeat, those that are held out
+    starts = np.concatenate([[0], np.cumsum([len(rows) for rows in rows_R])])
+    n_held = int(starts[-1])
+    fold_M = np.full(n_held, -1, dtype=np.int64)
+    proba_MC = np.full((n_held, folds[0].proba.shape[1]), np.nan, dtype=folds[0].proba.dtype)
+    logits_MO = np.full((n_held, folds[0].logits.shape[1]), np.nan, dtype=np.float32)
+    loss_M = np.full(n_held, np.nan, dtype=np.float32)
     for part in folds:
-        fold_RN[part.repeat, part.rows] = part.fold
-        proba_RNC[part.repeat, part.rows] = part.proba
-        logits_RNO[part.repeat, part.rows] = part.logits
-        loss_RN[part.repeat, part.rows] = part.loss
+        places = starts[part.repeat] + np.searchsorted(rows_R[part.repeat], part.rows)
+        fold_M[places] = part.fold
+        proba_MC[places] = part.proba
+        logits_MO[places] = part.logits
+        loss_M[places] = part.loss
     if fold_of_row is not None:
-        _require_folds(fold_RN, fold_of_row, ids_N)
+        _require_folds(fold_M, fold_of_row, rows_R, ids_N)
     return OutOfFold(
-        ids=np.tile(ids_N, repeats)[held_out_RN.reshape(-1)],
-        fold=fold_RN[held_out_RN],
-        repeat=np.repeat(np.arange(repeats), n)[held_out_RN.reshape(-1)],
-        target=np.concatenate([target] * repeats)[held_out_RN.reshape(-1)],
-        proba=proba_RNC[held_out_RN],
-        logits=logits_RNO[held_out_RN],
-        loss=loss_RN[held_out_RN],
-        group=None if group_N is None else np.tile(group_N, repeats)[held_out_RN.reshape(-1)],
+        ids=np.concatenate([ids_N[rows] for rows in rows_R]),
+        fold=fold_M,
+        repeat=np.repeat(np.arange(repeats), np.diff(starts)),
+        target=np.concatenate([target[rows] for rows in rows_R]),
+        proba=proba_MC,
+        logits=logits_MO,
+        loss=loss_M,
+        group=None if group_N is None else np.concatenate([group_N[rows] for rows in rows_R]),
     )
 
 
@@ -81,12 +84,19 @@ def _require_once(folds: Sequence[FoldResult], ids_N: NDArray[np.str_], held_out
                 raise CheckpointError(_rows_message(what, repeat, np.flatnonzero(wrong_N), ids_N))
 
 
-def _require_folds(fold_RN: NDArray[np.int64], planned_RN: NDArray[np.int64], ids_N: NDArray[np.str_]) -> None:
-    for repeat, (fold_N, planned_N) in enumerate(zip(fold_RN, planned_RN, strict=True)):
-        rows = np.flatnonzero((fold_N != planned_N) & (planned_N >= 0))
-        if len(rows):
-            what = f"predicted by fold {fold_N[rows[0]]}, which fold {planned_N[rows[0]]} holds out,"
-            raise CheckpointError(_rows_message(what, repeat, rows, ids_N))
+def _require_folds(
+    fold_M: NDArray[np.int64],
+    planned_RN: NDArray[np.int64],
+    rows_R: Sequence[NDArray[np.int64]],
+    ids_N: NDArray[np.str_],
+) -> None:
+    parts = np.split(fold_M, np.cumsum([len(rows) for rows in rows_R])[:-1])
+    for repeat, (fold_P, rows) in enumerate(zip(parts, rows_R, strict=True)):
+        wrong = np.flatnonzero(fold_P != planned_RN[repeat, rows])
+        if len(wrong):
+            found, planned = fold_P[wrong[0]], planned_RN[repeat, rows[wrong[0]]]
+            what = f"predicted by fold {found}, which fold {planned} holds out,"
+            raise CheckpointError(_rows_message(what, repeat, rows[wrong], ids_N))
 
 
 def _rows_message(what: str, repeat: int, rows: NDArray[np.int64], ids_N: NDArray[np.str_]) -> str:

@@ -51,6 +51,7 @@ from trainer.tasks import TASKS, Target
 from trainer.weights.load import LoadReport
 from trainer.weights.weight_files import WeightFile, read_weights
 
+MOST_KEPT = 1_000_000  # rows whose files are kept in memory
 LONGEST_OVERRIDE = 1000  # characters shown in a report
 
 
@@ -281,9 +282,9 @@ def run_files(
             **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
         },
     }
-    of_rows = experiment.once(
-        f"files of the rows {recipe.sections['model']['_target_']}", partial(_rows_files, config.cv, experiment)
-    )
+    made = partial(_rows_files, config.cv, experiment)
+    few = len(samples) <= MOST_KEPT  # of many they take much room, for the sake of a search's next trial
+    of_rows = experiment.once(f"files of the rows {recipe.sections['model']['_target_']}", made) if few else made()
     facts["sha256"] = {ROWS: hashlib.sha256(of_rows[ROWS]).hexdigest()}
     return {
         "config.yaml": to_yaml(config).encode(),

@@ -132,7 +132,9 @@ def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target, NDAr
         raise CheckpointError(f"{run}/{ROWS} is missing\n{RESTORE_ROWS}") from error
     if hashlib.sha256(data).hexdigest() != read_manifest(run).get("sha256", {}).get(ROWS):
         raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json\n{RESTORE_ROWS}")
-    table = pq.read_table(arrow_files.copied(data))
+    buffer = arrow_files.copied(data)
+    del data  # of many rows it is as large
+    table = pq.read_table(buffer)
     targets = [table[name].to_numpy() for name in table.column_names if name not in ("id", GROUP)]
     groups_N = table[GROUP].to_numpy() if GROUP in table.column_names else None
     return as_words(table["id"]), task.from_columns(targets), groups_N
