@@ -180,7 +180,8 @@ def tables(outcomes: list[Outcome]) -> str:
         lines = [
             f"{NAMES[kind]}, {ending}: `python train.py {' '.join(options(kind, Path(f'{kind}s.{ending}')))}`",
             "",
-            "| state | rows | file MiB | s | CPU s | peak MiB | no file's | CPU s / further million rows | bytes / further row |",
+            "| state | rows | file MiB | s | CPU s | peak MiB | no file's | CPU s / further million rows "
+            "| bytes / further row |",
             "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
         ]
         lines += [f"| {' | '.join(cells(one, smaller(outcomes, one)))} |" for one in group]

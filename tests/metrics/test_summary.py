@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,35 @@ def test_pool_puts_every_row_where_it_came_from(fake_result):
         assert (oof.fold[where] == part.fold).all()
         assert (oof.repeat[where] == part.repeat).all()
     assert np.isfinite(oof.proba).all()
+
+
+def test_pool_of_a_holdout_takes_the_room_of_the_rows_that_are_held_out():
+    """Of 200,000 rows with 50 classes 1 % is held out, twice; all rows and classes would be 80 MB."""
+    n, held, proba = 200_000, np.arange(0, 200_000, 100), np.full((200_000, 50), 0.02, dtype=np.float32)
+    target, fold_of_row = np.arange(n) % 50, np.full((2, n), -1)
+    fold_of_row[0, held] = fold_of_row[1, held + 1] = 0
+    folds = [make_fold([], MULTICLASS, target, proba, rows=held + repeat, repeat=repeat) for repeat in range(2)]
+    names = ids(n)
+    tracemalloc.start()
+    oof = pool_out_of_fold(folds, names, target, 2, fold_of_row=fold_of_row)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 15e6
+    assert oof.ids.tolist() == [*names[held], *names[held + 1]]
+    assert np.array_equal(oof.loss, np.concatenate([part.loss for part in folds]))
+    assert np.array_equal(oof.target, [*target[held], *target[held + 1]])
+    assert oof.repeat.tolist() == [0] * 2000 + [1] * 2000
+
+
+def test_pool_names_rows_of_another_fold(fake_result):
+    _, oof, folds = fake_result()
+    planned = oof.fold.reshape(1, -1).copy()
+    planned[0, [3, 5]] = (planned[0, [3, 5]] + 1) % 3
+    message = (
+        rf"2 of 90 rows predicted by fold {oof.fold[3]}, which fold {planned[0, 3]} holds out, .* row 3 \(id 'row3'\)"
+    )
+    with pytest.raises(CheckpointError, match=message):
+        pool_out_of_fold(folds, oof.ids, oof.target, 1, fold_of_row=planned)
 
 
 def test_pool_does_not_depend_on_the_order_of_folds(fake_result):

@@ -17,11 +17,12 @@ from trainer.report.start import show_data, show_precision
 from trainer.report.terminal import make_console, show_notes
 from trainer.run.elsewhere import check_elsewhere
 from trainer.run.experiment import Experiment
+from trainer.run.files_of_run import run_files
 from trainer.run.fold import Fold
 from trainer.run.fold_data import prepare_fold, training_sizes
 from trainer.run.identify import identity_of
 from trainer.run.in_ranks import batchnorm_notes, join_group, train_with_the_first
-from trainer.run.prepare import prepare, run_files
+from trainer.run.prepare import prepare
 from trainer.run.resume import (
     ResumePlan,
     plan_resume,

@@ -27,12 +27,13 @@ from trainer.evidence.racing import Verdict, verdict
 from trainer.metrics.summary import mean_of_defined
 from trainer.report.terminal import PrintLine
 from trainer.run.experiment import Experiment, Recipe
+from trainer.run.files_of_run import run_files
 from trainer.run.fold import Fold
 from trainer.run.fold_data import fold_rows, preprocess
 from trainer.run.fold_job import Saving, train_fold
 from trainer.run.frozen_features import with_features
 from trainer.run.identify import identity_of
-from trainer.run.prepare import make_recipe, run_files
+from trainer.run.prepare import make_recipe
 from trainer.run.validate import check_config, check_data
 from trainer.search.memory import (
     EndedAgainError,
