@@ -70,12 +70,22 @@ def _table_codes(table: TableColumns) -> NDArray[np.int64]:
     """Compare the rows whose short hash another row has; the others, most rows of most tables, are like no other."""
     hashes_N = row_hashes(table)
     assert hashes_N is not None
-    _, codes_N, counts = np.unique(hashes_N, return_inverse=True, return_counts=True)
-    alone_N = counts[codes_N] == 1
+    alone_N = _alone(hashes_N)
     n_alone = int(alone_N.sum())
+    codes_N = np.empty(len(hashes_N), dtype=np.int64)
     codes_N[alone_N] = np.arange(n_alone)
     codes_N[~alone_N] = n_alone + _codes_of(_row_keys(table.only(~alone_N)))
     return codes_N
+
+
+def _alone(hashes_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return (N,) whether no other row has the hash; numbering all hashes would take five times the room."""
+    in_order = np.sort(hashes_N)
+    repeated = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
+    if not len(repeated):
+        return np.ones(len(hashes_N), dtype=bool)
+    places = np.minimum(np.searchsorted(repeated, hashes_N), len(repeated) - 1)
+    return np.asarray(repeated[places] != hashes_N)
 
 
 def _codes_of(keys: Iterator[bytes]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import Pair, RowNumbers
+from trainer.system.mapped_arrays import give_way
 from trainer.tasks import of_target
 
 Features = Mapping[str, NDArray[np.float64]]
@@ -118,6 +119,7 @@ def drift(values_N: NDArray[np.float64], pairs: Sequence[Pair]) -> tuple[NDArray
         gap = after.mean() - before.mean()
         smd[fold] = gap / pooled if pooled > 0 else np.sign(gap) * np.inf if gap else 0.0
         ks[fold] = _largest_gap(before, after)
+    give_way()
     return smd, ks
 
 
