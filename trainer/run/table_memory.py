@@ -31,9 +31,9 @@ def table_problems(config: RunConfig) -> list[str]:
 
 
 def memory_notes(config: RunConfig) -> list[str]:
-    """Say that a Parquet file will not fit in memory, where its footer says so."""
+    """Say that a Parquet table will not fit in memory, where the ends of its files say so."""
     path = config.data.get("path")
-    if config.data.get("in_memory") is not True or not isinstance(path, str) or not Path(path).is_file():
+    if config.data.get("in_memory") is not True or not isinstance(path, str) or not Path(path).exists():
         return []
     try:
         if find_reader(Path(path), ColumnOptions(format=config.data.get("format"))).NAME != parquet.NAME:

@@ -226,4 +226,4 @@ def idle_here(config: RunConfig, fold: Fold) -> list[str]:
     """Return a line for what has no effect on these data."""
     if not config.num_workers or fold.reads_ahead:
         return []
-    return [f"num_workers={config.num_workers} has no effect: this data is held in memory, no loader reads it"]
+    return [f"num_workers={config.num_workers} has no effect: no loader process reads this data"]

@@ -98,8 +98,8 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
         StorageError: it cannot be written.
     """
     table = oof_table(oof, classes, task)
-    for name, data in ((f"{stem}.parquet", _parquet_bytes(table)), (f"{stem}.csv", _csv_bytes(table))):
-        write_bytes(directory / name, data, root=directory, what=N_("out-of-fold predictions"))
+    for name, written in ((f"{stem}.parquet", _parquet_bytes), (f"{stem}.csv", _csv_bytes)):  # one is in memory
+        write_bytes(directory / name, written(table), root=directory, what=N_("out-of-fold predictions"))
 
 
 def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
@@ -159,16 +159,16 @@ def class_columns(prefix: str, classes: Sequence[str]) -> list[str]:
     return names
 
 
-def _parquet_bytes(table: "pa.Table") -> bytes:
+def _parquet_bytes(table: "pa.Table") -> memoryview:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
+    return memoryview(sink.getvalue())
 
 
-def _csv_bytes(table: "pa.Table") -> bytes:
+def _csv_bytes(table: "pa.Table") -> memoryview:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.csv
@@ -178,4 +178,4 @@ def _csv_bytes(table: "pa.Table") -> bytes:
     safe = pc.if_else(risky, pc.binary_join_element_wise("'", ids, ""), ids)
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(table.set_column(0, "id", safe), sink)
-    return bytes(sink.getvalue())
+    return memoryview(sink.getvalue())

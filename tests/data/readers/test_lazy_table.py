@@ -58,7 +58,17 @@ def views_and_codes(file):
     parquet.write_table(pa.table(columns), file)
 
 
-@pytest.mark.parametrize("write", [pandas_index, numbered_index, row_numbers, class_names, views_and_codes])
+def parts(folder):
+    for year, place, widths in (("2024", 2, pa.int32()), ("2024", 10, pa.int64()), ("2025", 0, pa.int16())):
+        (folder / f"year={year}").mkdir(parents=True, exist_ok=True)
+        table = pa.table({"x": pa.array([place, 7], widths), "label": ["a", None]})
+        parquet.write_table(table, folder / f"year={year}/part-{place}.parquet")
+
+
+KINDS = [pandas_index, numbered_index, row_numbers, class_names, views_and_codes, parts]
+
+
+@pytest.mark.parametrize("write", KINDS)
 def test_a_file_opens_to_the_same_either_way(write, tmp_path):
     write(file := tmp_path / "table.parquet")
     whole, lazy = open_table(file, OPTIONS), open_columns(file, OPTIONS)
@@ -74,16 +84,16 @@ def test_what_cannot_be_read_so_is_refused(tmp_path):
     (tmp_path / "table.csv").write_text("x,label\n1,a\n")
     with pytest.raises(ConfigError, match=r"in_memory=false reads Parquet.*table\.csv is another kind"):
         open_columns(tmp_path / "table.csv", OPTIONS)
-    folder = tmp_path / "parts.parquet"
-    folder.mkdir()
-    parquet.write_table(pa.table({"x": [1]}), folder / "part-0.parquet")
-    with pytest.raises(DataError, match="this is a folder of parts: write them to one"):
-        open_columns(folder, OPTIONS)
     parquet.write_table(pa.table([[1], [2]], names=["x", "x"]), tmp_path / "twice.parquet")
     parquet.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "empty.parquet")
     for name, message in (("twice", "duplicate column 'x'"), ("empty", "no rows, only the header")):
         with pytest.raises(DataError, match=message):
             open_columns(tmp_path / f"{name}.parquet", OPTIONS)
+    (tmp_path / "unlike.parquet").mkdir()
+    parquet.write_table(pa.table({"x": [1]}), tmp_path / "unlike.parquet/a.parquet")
+    parquet.write_table(pa.table({"x": [1], "y": [2]}), tmp_path / "unlike.parquet/b.parquet")
+    with pytest.raises(DataError, match=r"a column 'y', which .* has not: all parts need the same columns"):
+        open_columns(tmp_path / "unlike.parquet", OPTIONS)
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DataError, match="not a readable Parquet file"):
         open_columns(tmp_path / "broken.parquet", OPTIONS)

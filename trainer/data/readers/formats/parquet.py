@@ -38,38 +38,50 @@ def recognizes(path: Path, head: bytes) -> bool:
 
 def read(path: Path, columns: ColumnOptions) -> OpenTable:
     """Return the rows of a file, or those of all parts of a folder, in the order of their names."""
-    parts = _parts(path) if path.is_dir() else [path]
-    _refuse_versioned(path)
+    parts = _parts_of(path)
     raw = [_read_file(part) for part in parts]
-    plain = [plain_table(table, part) for table, part in zip(raw, parts, strict=True)]
-    tables = [_with_partitions(table, part, path) for table, part in zip(plain, parts, strict=True)]
-    opened = without_index(joined_parts(tables, parts), raw[0].schema)
-    if path.is_dir():
-        said = f"{len(parts)} parts of a folder read as one table, in the order of their names"
-        opened = replace(opened, notes=(said, *opened.notes))
-    return with_class_names(opened, features_of(raw[0].schema), path, columns)
+    tables = [_plain_part(table, part, path) for table, part in zip(raw, parts, strict=True)]
+    return _opened(joined_parts(tables, parts), raw[0].schema, path, columns, len(parts))
 
 
 def read_columns(path: Path, columns: ColumnOptions) -> OpenTable:
-    """Return the same rows of a file, each column of which is read when it is asked for.
-
-    Raises:
-        DataError: it is a folder, or a column has the name of another.
-    """
-    if path.is_dir():
-        raise DataError(
-            f"{path}: data.in_memory=false reads one file, and this is a folder of parts: write them to one, or set "
-            "data.in_memory=true"
-        )
-    schema, n_rows = _about(path)
-    if not n_rows or len(set(schema.names)) < len(schema.names):
+    """Return the same rows, each column of which is read when it is asked for."""
+    parts = _parts_of(path)
+    schemas, rows = zip(*map(_about, parts), strict=True)
+    if not sum(rows) or any(len(set(schema.names)) < len(schema.names) for schema in schemas):
         return read(path, columns)  # which is refused
+    empty = [_plain_part(schema.empty_table(), part, path) for schema, part in zip(schemas, parts, strict=True)]
 
     def column(name: str) -> Callable[[], Column]:
-        return lambda: plain_table(_read_file(path, [name]).select([name]), path)[name]
+        def cells() -> Column:
+            in_file = [name if name in schema.names else schema.names[0] for schema in schemas]  # else of the folder
+            raw = [_read_file(part, [one]).select([one]) for part, one in zip(parts, in_file, strict=True)]
+            tables = [_plain_part(table, part, path).select([name]) for table, part in zip(raw, parts, strict=True)]
+            return joined_parts(tables, parts)[name]
 
-    table: Any = LazyTable({name: column(name) for name in schema.names}, n_rows)
-    return with_class_names(without_index(table, schema), features_of(schema), path, columns)
+        return cells
+
+    table: Any = LazyTable({name: column(name) for name in joined_parts(empty, parts).column_names}, sum(rows))
+    return _opened(table, schemas[0], path, columns, len(parts))
+
+
+def _parts_of(path: Path) -> list[Path]:
+    """Return the files that have the rows of a file or folder."""
+    _refuse_versioned(path)
+    return _parts(path) if path.is_dir() else [path]
+
+
+def _plain_part(table: pa.Table, part: Path, folder: Path) -> pa.Table:
+    return _with_partitions(plain_table(table, part), part, folder)
+
+
+def _opened(table: pa.Table, schema: pa.Schema, path: Path, columns: ColumnOptions, n_parts: int) -> OpenTable:
+    """Return what is told of a table, by what pandas and datasets say in the first file's schema."""
+    opened = without_index(table, schema)
+    if path.is_dir():
+        said = f"{n_parts} parts of a folder read as one table, in the order of their names"
+        opened = replace(opened, notes=(said, *opened.notes))
+    return with_class_names(opened, features_of(schema), path, columns)
 
 
 def read_blocks(path: Path, columns: ColumnOptions, wanted: Wanted, n_rows: int) -> TableBlocks | None:
@@ -116,13 +128,13 @@ def _unreadable(path: Path, problem: Exception) -> DataError:
 
 
 def shape_of(path: Path) -> tuple[int, int]:
-    """Return how many rows and columns a file has, as its last bytes say.
+    """Return how many rows and columns a file or folder has, as the last bytes of its files say.
 
     Raises:
-        DataError: it is no readable Parquet file.
+        DataError: it is no readable Parquet.
     """
-    schema, n_rows = _about(path)
-    return n_rows, len(schema.names)
+    schemas, rows = zip(*map(_about, _parts_of(path)), strict=True)
+    return sum(rows), len(schemas[0].names)
 
 
 def _about(path: Path) -> tuple[pa.Schema, int]:
