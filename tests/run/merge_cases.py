@@ -12,7 +12,7 @@ import numpy as np
 from trainer.folds.plan import FoldPlan
 from trainer.metrics.scores import score
 from trainer.results import EpochRecord, FoldResult
-from trainer.store.fold_files import fold_directory, save_fold
+from trainer.store.fold_files import fold_directory, save_fold, target_hash
 from trainer.store.run_files import rows_table, write_run
 from trainer.system.files import sealed
 from trainer.tasks import MULTICLASS
@@ -68,7 +68,8 @@ def write_fold(run: Path, result: FoldResult, plan: FoldPlan, identity: dict = I
     number = result.repeat * plan.n_splits + result.fold
     files = {"preprocess.json": b"{}", "model.safetensors": hashlib.sha256(result.proba.tobytes()).digest() * 8}
     amp = {"skipped_steps": 0, "loss_scale": 1.0}
-    save_fold(fold_directory(run, number), result, amp=amp, identity=identity, files=files)
+    labels = target_hash(TARGET[result.rows])
+    save_fold(fold_directory(run, number), result, amp=amp, identity=identity, files=files, scored_on=labels)
 
 
 def make_run(

@@ -31,11 +31,14 @@ from tests.run.merge_cases import (
 )
 from trainer.cli.main import main as foldwise
 from trainer.metrics.bootstrap import confidence_interval
+from trainer.metrics.scores import score
 from trainer.metrics.summary import summarise
 from trainer.report.formatting import interval
 from trainer.run import copies as copies_module
+from trainer.run import merge as merge_module
 from trainer.run.merge import merge
 from trainer.run.missing import missing_folds
+from trainer.store.fold_files import fold_directory, save_fold, target_hash
 from trainer.store.result_files import read_cv_json
 from trainer.store.run_files import has_rows, rows_table
 from trainer.system.files import write_bytes
@@ -315,3 +318,29 @@ def test_rows_are_known_whatever_their_groups_are():
     assert not has_rows(plain, IDS, 2 - TARGET)
     assert not has_rows(plain[:-9], IDS, TARGET)
     assert not has_rows(b"id,target\n", IDS, TARGET)
+
+
+def test_a_fold_is_scored_once_while_its_labels_are_those_it_was_scored_on(tmp_path, monkeypatch):
+    scored = []
+    monkeypatch.setattr(merge_module, "score", lambda names, *rest: scored.append(names) or score(names, *rest))
+    run, whole = make_run(tmp_path / "a1"), make_run(tmp_path / "a2")
+    merge(run)
+    assert scored == []
+    save_fold(fold_directory(run, 1), fold_result(make_plan(), 1), amp={}, identity=IDENTITY, files={})  # no hash
+    merge(run)
+    assert scored == [list(METRICS)]
+    rewrite_fold(run, 1, metrics=METRICS[:1])  # it lacks the others
+    merge(run)
+    assert scored == [list(METRICS)] * 2
+    merge(whole)
+    assert read_cv_json(run / "cv.json").metrics == read_cv_json(whole / "cv.json").metrics
+
+
+def test_labels_have_the_same_hash_in_whatever_type_they_are_held():
+    assert len({target_hash(TARGET.astype(kind)) for kind in (np.int64, np.int32, np.float64)}) == 1
+    changed = TARGET.copy()
+    changed[3] += 1
+    assert target_hash(changed) != target_hash(TARGET)
+    assert target_hash(np.stack([TARGET, changed], axis=1)) == target_hash(
+        np.asfortranarray(np.stack([TARGET, changed], axis=1))
+    )

@@ -27,7 +27,7 @@ from trainer.run.rebuild import fitted_facts
 from trainer.run.steps.flat_gradients import flat_gradients
 from trainer.run.time_limit import Budget, Forecast, seconds_needed, why_not_begun
 from trainer.store.checkpoints import remove_all
-from trainer.store.fold_files import fold_directory, save_fold
+from trainer.store.fold_files import fold_directory, save_fold, target_hash
 from trainer.store.identity import Identity
 from trainer.store.inner_fits import remove_fits
 from trainer.store.lock import FoldLock
@@ -144,7 +144,8 @@ def fold_steps(
         amp = {"skipped_steps": scaler.skipped_steps, "loss_scale": scaler.scale}
         files = _files(fitted_facts(spec, choice.fold), weights, choice.curves, saving.checkpoint)
         ours = lock.require_ours
-        save_fold(directory, result, amp=amp, identity=saving.identity, files=files, still_ours=ours)
+        labels = target_hash(experiment.samples.target[result.rows])
+        save_fold(directory, result, amp=amp, identity=saving.identity, files=files, scored_on=labels, still_ours=ours)
         ours()
         if not saving.checkpoint.keep_final:
             remove_all(directory)

@@ -34,7 +34,7 @@ from trainer.run.decided import decided_lines
 from trainer.run.missing import missing_message
 from trainer.run.page_facts import PageRequest, page_facts
 from trainer.run.seed_facts import seed_facts
-from trainer.store.fold_files import SavedFold, fold_directory
+from trainer.store.fold_files import SavedFold, fold_directory, target_hash
 from trainer.store.own_files import sweep_run
 from trainer.store.result_files import write_cv_json, write_oof
 from trainer.store.run_files import RESTORE_ROWS, read_run_rows, write_manifest
@@ -178,6 +178,8 @@ def _require_metrics(run: RunCopy, plugins: Sequence[str]) -> None:
 def scored_fold(run: RunCopy, number: int, found: FoundFold, target: Target) -> FoldResult:
     """Return a fold with every metric of the run; those it has must be the ones its labels give."""
     part, names = found.saved.result, run.facts["metrics"]
+    if found.saved.scored_on == target_hash(target[part.rows]) and set(names) <= set(part.metrics):
+        return part
     values = score(names, run.task, target[part.rows], part.proba)
     for name in names:
         recorded = part.metrics.get(name, values[name])

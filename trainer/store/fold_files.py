@@ -22,6 +22,7 @@ from trainer.store.run_files import parquet_bytes
 from trainer.system import arrow_files
 from trainer.system.files import make_directory, remove, sealed, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
+from trainer.tasks import Target
 from trainer.wording.translations import N_
 
 CALLED = {"oof.parquet": "out-of-fold predictions", "metrics.jsonl": "curves", "preprocess.json": "preprocessing"}
@@ -35,11 +36,13 @@ class SavedFold:
         result: what the fold found.
         amp: skipped steps and final loss scale.
         identity: what it was made of.
+        scored_on: the labels it was scored on, see ``save_fold``.
     """
 
     result: FoldResult
     amp: dict[str, Any]
     identity: Identity
+    scored_on: str = ""
 
 
 def fold_directory(run: Path, fold: int | str) -> Path:
@@ -54,6 +57,7 @@ def save_fold(
     amp: Mapping[str, Any],
     identity: Identity,
     files: Mapping[str, bytes],
+    scored_on: str = "",
     still_ours: Callable[[], None] = lambda: None,
 ) -> None:
     """Write a finished fold; ``DONE`` comes last, so a fold without it does not count.
@@ -64,6 +68,7 @@ def save_fold(
         amp: skipped steps and final loss scale.
         identity: what it was made of.
         files: other content by name.
+        scored_on: see ``target_hash``; empty = it is scored again when it is merged.
         still_ours: raises where another process has taken the fold over; asked at the last moment before each change.
 
     Raises:
@@ -84,10 +89,16 @@ def save_fold(
         **{key: value for key, value in asdict(result).items() if not isinstance(value, np.ndarray)},
         "amp": dict(amp),
         "identity": dict(identity),
+        "scored_on": scored_on,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in written.items()},
     }
     write_bytes(directory / "DONE", sealed(done), root=run, what=N_("result of the fold"), may_replace=still_ours)
     remove(directory / DIVERGED, run)
+
+
+def target_hash(target: Target) -> str:
+    """Return the sha256 of labels, the same for whatever type they are held in."""
+    return hashlib.sha256(np.ascontiguousarray(target, dtype=np.float64).tobytes()).hexdigest()
 
 
 def _predictions(result: FoldResult) -> bytes:
@@ -130,7 +141,7 @@ def load_fold(directory: Path) -> SavedFold:
     files = {name: read_fold_file(directory, name, done) for name in done["sha256"]}
     del done["sha256"]
     table = pq.read_table(arrow_files.copied(files["oof.parquet"]))
-    amp, identity = done.pop("amp"), done.pop("identity")
+    amp, identity, scored_on = done.pop("amp"), done.pop("identity"), done.pop("scored_on", "")
     done["epochs"] = tuple(EpochRecord(**record) for record in done["epochs"])
     result = FoldResult(
         rows=table["row"].to_numpy(),
@@ -139,7 +150,7 @@ def load_fold(directory: Path) -> SavedFold:
         loss=table["loss"].to_numpy(),
         **done,
     )
-    return SavedFold(result, amp, identity)
+    return SavedFold(result, amp, identity, scored_on)
 
 
 def read_fold_file(directory: Path, name: str, done: Mapping[str, Any]) -> bytes:
