@@ -13,7 +13,7 @@ from trainer.data import table_columns
 from trainer.data.preprocess import table as table_preprocess
 from trainer.engine import checkpointer
 from trainer.run import files_of_run, table_memory
-from trainer.store import checkpoints
+from trainer.store import checkpoints, run_files
 from trainer.system import mapped_arrays
 
 N = 600
@@ -93,6 +93,7 @@ def test_the_bits_are_those_of_a_run_in_memory(train, tmp_path, kind, monkeypatc
     run(train, "run=memory", *RUNS[kind])
     monkeypatch.setattr(table_preprocess, "FIT_CELLS", 0)
     monkeypatch.setattr(files_of_run, "MOST_KEPT", 0)
+    monkeypatch.setattr(run_files, "MANY_ROWS", 0)
     outcome = run(train, "run=disk", "data.in_memory=false", *RUNS[kind])
     assert "features lie in" in outcome.out
     memory, disk = tmp_path / "runs/memory", tmp_path / "runs/disk"

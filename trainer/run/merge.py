@@ -97,7 +97,7 @@ def merge(
     _require_metrics(opened, plugins)
     copies = [open_copy(other) for other in others]
     lines = [line for copy in copies for line in compare_copies(opened, copy, force=force)]
-    rows = ids_N, target, group_N = read_rows(opened)
+    rows = ids_N, target, group_N = read_rows(opened, scratch=run)
     for copy in copies:
         _require_equal_rows(opened, rows, copy)
     found = find_folds(opened, copies, force=force)
@@ -131,15 +131,15 @@ def merge(
     return Merged(result, folds, oof, report, (*taken, *notes), tuple(tips))
 
 
-def read_rows(run: RunCopy) -> Rows:
-    """Return the rows of a run: ids, target and the number of each row's group.
+def read_rows(run: RunCopy, scratch: Path | None = None) -> Rows:
+    """Return the rows of a run: ids, target and the number of each row's group; ``scratch`` as ``read_run_rows`` has it.
 
     Raises:
         CheckpointError: they are damaged, or not the rows of its folds.
     """
     path, facts = run.directory / "rows.parquet", run.facts
     try:
-        ids_N, target, group_N = read_run_rows(run.directory, run.task)
+        ids_N, target, group_N = read_run_rows(run.directory, run.task, scratch)
     except (CheckpointError, ForeignFileError):
         raise
     except Exception as error:  # pyarrow raises many kinds on damaged files

@@ -21,6 +21,7 @@ from trainer.wording.translations import N_, _
 ROWS = "rows.parquet"
 RESTORE_ROWS = f"restore {ROWS} from another copy of the run"
 GROUP = "group"  # a column of it
+MANY_ROWS = 1_000_000
 
 
 def is_run(run: Path) -> bool:
@@ -118,8 +119,15 @@ def rows_table(ids_N: NDArray[np.str_], target: Target, groups_N: NDArray[np.str
     return parquet_bytes(columns)
 
 
-def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target, NDArray[np.int64] | None]:
+def read_run_rows(
+    run: Path, task: Task, scratch: Path | None = None
+) -> tuple[NDArray[np.str_], Target, NDArray[np.int64] | None]:
     """Read rows.parquet back: ids (N,), target (N,) or, multi-label, (N, L), and the number of each row's group.
+
+    Args:
+        run: its directory.
+        task: of the run.
+        scratch: folder that may be written to: the ids of very many rows are mapped from a file there.
 
     Raises:
         CheckpointError: it is missing, or not the file that was written.
@@ -135,9 +143,11 @@ def read_run_rows(run: Path, task: Task) -> tuple[NDArray[np.str_], Target, NDAr
     buffer = arrow_files.copied(data)
     del data  # of many rows it is as large
     table = pq.read_table(buffer)
+    del buffer
     targets = [table[name].to_numpy() for name in table.column_names if name not in ("id", GROUP)]
     groups_N = table[GROUP].to_numpy() if GROUP in table.column_names else None
-    return as_words(table["id"]), task.from_columns(targets), groups_N
+    many = len(table) > MANY_ROWS
+    return as_words(table["id"], scratch if many else None), task.from_columns(targets), groups_N
 
 
 def has_rows(data: bytes, ids_N: NDArray[np.str_], target: Target) -> bool:
