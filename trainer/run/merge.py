@@ -132,7 +132,7 @@ def merge(
 
 
 def read_rows(run: RunCopy, scratch: Path | None = None) -> Rows:
-    """Return the rows of a run: ids, target and the number of each row's group; ``scratch`` as ``read_run_rows`` has it.
+    """Return the rows of a run: ids, target, number of each row's group; ``scratch`` is that of ``read_run_rows``.
 
     Raises:
         CheckpointError: they are damaged, or not the rows of its folds.
