@@ -308,6 +308,25 @@ print(counted.get_total_flops(), "triton" in sys.modules)
     assert (done.stdout, done.stderr) == ("48 False\n", "")
 
 
+@pytest.mark.parametrize("trains", [True, False], ids=["nothing but training", "no distutils anywhere"])
+def test_thop_comes_without_distutils(trains):
+    code = f"""
+import sys, torch
+from trainer.system import fast_import
+if {trains}:
+    with fast_import.first_import("fractions"):
+        import fractions
+else:
+    fast_import.find_spec = lambda name: None  # as on Python 3.12 without setuptools
+from trainer.profiler.counts import count_thop
+macs, params, _ = count_thop(torch.nn.Linear(3, 2), {{"input": torch.ones(4, 3)}})
+print(macs, params, *[name in sys.modules for name in ("distutils", "setuptools", "thop")])
+import distutils.version
+print(distutils.version.LooseVersion("1.10") > distutils.version.LooseVersion("1.9"))
+"""
+    assert in_a_process(code) == ["24 8 False False True", "True"]
+
+
 def test_what_a_search_has_left_is_read_without_torch():
     code = "import sys, trainer.api.search; print(sorted({'torch', 'optuna', 'rich'} & set(sys.modules)))"
     assert in_a_process(code) == ["[]"]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from trainer.system.fast_import import import_flop_counter_without_triton
+from trainer.system.fast_import import import_flop_counter_without_triton, import_thop_without_distutils
 from trainer.system.kernels import switched_off
 
 Inputs = dict[str, Tensor]
@@ -116,6 +116,7 @@ def count_thop(model: nn.Module, inputs: Inputs) -> tuple[int, int, dict[str, tu
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import_thop_without_distutils()
         import thop
 
         called = _ByName(model, tuple(inputs))

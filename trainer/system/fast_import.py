@@ -153,6 +153,26 @@ def import_flop_counter_without_triton() -> None:
     log.disabled = was
 
 
+def import_thop_without_distutils() -> None:
+    """Import thop, which knows torch's version by ``distutils``: that of setuptools takes longer than all of thop.
+
+    Python has had none since 3.12, and setuptools need not be installed: torch compares its versions itself.
+    """
+    names = ("distutils", "distutils.version")
+    if "thop" in sys.modules or names[0] in sys.modules or not (_trains_only or find_spec(names[0]) is None):
+        return
+    from torch.torch_version import TorchVersion
+
+    modules = [ModuleType(name) for name in names]
+    modules[1].__dict__["LooseVersion"] = TorchVersion
+    sys.modules.update(zip(names, modules, strict=True))
+    try:
+        importlib.import_module("thop")
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
 @contextmanager
 def hidden(name: str) -> Iterator[None]:
     """Let a module that nobody has imported be none that could be, for the length of the block."""
