@@ -13,6 +13,7 @@ from trainer.report.row_words import content_columns, content_words
 MOST_PICTURES = 24  # decoded; the first rows have them
 LONGEST_TEXT = 240  # characters
 SIDE = 96  # of a picture, in pixels
+CHUNK_ROWS = 1 << 16  # whose ids are looked at, as Python's own texts, at a time
 
 
 def contents_of(samples: Samples) -> Callable[[Sequence[str]], list[RowContent]]:
@@ -20,7 +21,12 @@ def contents_of(samples: Samples) -> Callable[[Sequence[str]], list[RowContent]]
 
     def contents(ids: Sequence[str]) -> list[RowContent]:
         wanted = set(ids)
-        row_of = {name: row for row, name in enumerate(samples.ids_N.tolist()) if name in wanted}
+        row_of = {
+            name: row
+            for start in range(0, len(samples), CHUNK_ROWS)
+            for row, name in enumerate(samples.ids_N[start : start + CHUNK_ROWS].tolist(), start)
+            if name in wanted
+        }
         rows = [row_of[name] for name in ids]
         columns = content_columns(samples.inputs, rows)
         texts = [shown(content_words(columns, place), LONGEST_TEXT) for place in range(len(rows))]
