@@ -263,6 +263,10 @@ def test_gradient_checkpointing_is_our_option_whatever_config_json_says(tmp_path
     flags = [module.gradient_checkpointing for module in model.modules() if hasattr(module, "gradient_checkpointing")]
     assert flags
     assert set(flags) == {wanted}
+    computed: list[int] = []
+    model.body.encoder.layer[0].attention.register_forward_hook(lambda *_: computed.append(1))
+    model.train()(**batch()).square().sum().backward()
+    assert len(computed) == 1 + wanted
 
 
 @pytest.mark.parametrize("said", ["bfloat16", "float16", None])
