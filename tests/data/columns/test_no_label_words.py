@@ -10,7 +10,7 @@ cannot be determined|to label|TODO|não informado|no aplica|non renseigné|nicht
 неизвестно|알 수 없음|わからない|其他/未知|
 无结果|待补充|未评级|看不清|分不清楚|无法分辨|難以判斷|不好说|暂无数据|（空）|「不明」|???|…|!|
 unknow|UNKNOWN_CLASS|未知类别|label missing|缺失值|--none--|?未知|待查明|没填|
-not tested|无法评估|未检查|信息不全|pending|Sin clasificar|nicht klassifiziert
+not tested|无法评估|未检查|信息不全|pending|unlabelled data|未标注数据|Sin clasificar|nicht klassifiziert
 """
 CLASSES = """
 normal|no|none found|negative|others|neutral|O|NA/EU|unknown pleasures|nano|null hypothesis|

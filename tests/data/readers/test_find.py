@@ -1,3 +1,4 @@
+import time
 from collections import Counter
 
 import pytest
@@ -18,6 +19,49 @@ def test_each_reader_keeps_the_contract(name, tmp_path):
     assert set(FORM) >= reader.USES
     assert reader.recognizes(tmp_path / f"nothing{(*reader.ENDINGS, '')[0]}", b"") is False
     assert callable(reader.read)
+
+
+PIECES = (
+    b"12,",
+    b"12 ",
+    b"1:1 ",
+    b"1:12,",
+    b" ",
+    b"\t",
+    b'"',
+    b'"",',
+    b"'",
+    b"12:",
+    b"a:",
+    b"[",
+    b"{",
+    b"<a ",
+    b"#",
+    b"@",
+    b"%",
+)
+ENDS = (b"cat", b"cat\n", b"\xff", b"x\ny\n")
+
+
+@pytest.mark.parametrize("name", readers())
+def test_each_reader_takes_a_moment_to_see_what_a_file_is(name, tmp_path):
+    """A row of a hundred whole numbers and a word took one of them for ever, as there were two ways to read each."""
+    reader = readers()[name]
+    path = tmp_path / f"nothing{(*reader.ENDINGS, '')[0]}"
+    for piece in PIECES:
+        for end in ENDS:
+            head = (piece * (1 << 15))[: 1 << 15] + end
+            path.write_bytes(head)
+            began = time.process_time()
+            reader.recognizes(path, head)
+            assert time.process_time() - began < 2, (piece, end)
+
+
+def test_a_wide_table_of_whole_numbers_is_read_at_once(tmp_path):
+    path = tmp_path / "wide.csv"
+    header = ",".join([*(f"c{place}" for place in range(300)), "label"])
+    path.write_text(header + "\n" + "".join("12," * 300 + f"{word}\n" for word in ("cat", "dog")))
+    assert open_table(path, ColumnOptions()).rows.num_columns == 301
 
 
 def test_no_two_readers_have_one_ending():

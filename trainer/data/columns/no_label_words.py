@@ -37,9 +37,8 @@ CHINESE = (
     r"不(?:知道?|清楚|确定|確定|详|詳|明|适用|適用|好说)|暂缺|(?:信息|资料|数据)(?:不全|不足|缺失|不详)|空[值白]?|缺[失省]?|拒答",
 )
 MADE = re.compile("|".join((*ENGLISH, *CHINESE)))
-OF = re.compile(
-    r"class|label|type|category|value|tag|answer|类型|类别|類別|类|标签|標籤|分类|分類|情况|值|组"
-)  # an unknown class
+_OF = "class|label|data|type|category|value|tag|answer|类型|类别|類別|类|标签|標籤|分类|分類|情况|数据|值|组"
+OF = re.compile(rf"^(?:{_OF})|(?:{_OF})$")  # an unknown class, unlabelled data
 AROUND = "()[]<>{}【】《》〈〉「」"
 BESIDE = re.compile(r"\([^()]*\)$")  # N/A (not asked)
 SPLIT = re.compile(r"[/|或、,;]|or(?=unk|und|not|no)")

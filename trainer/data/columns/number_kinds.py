@@ -49,9 +49,10 @@ KINDS = (
     ("numbers with an exponent as Fortran writes it", re.compile(rf"{SIGN}\d*\.\d*[dD][+-]?\d+")),
     ("angles", ANGLE),
     ("lengths in feet", FEET),
-    ("numbers in a formula of Excel", re.compile(rf'=\s?"{SIGN}(?:{PLAIN})"')),
+    ("numbers in a formula of Excel", re.compile(rf'=\s?"?{SIGN}(?:{PLAIN})"?')),
     ("numbers behind an apostrophe of Excel", re.compile(rf"['’]{SIGN}(?:{PLAIN})")),
-    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{AMOUNT})\s?(?:[*†‡↑↓▲▼]+|\+)")),
+    ("numbers in quotes", re.compile(rf"[\"'‘“]{SIGN}(?:{PLAIN})[\"'’”]")),
+    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{AMOUNT})\s?(?:[*†‡↑↓▲▼]+|[+;,:；，：])")),
     ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
     (
         "amounts of money",
@@ -72,7 +73,7 @@ KINDS = (
 ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}")
 # 12号 and 3班 are called so, 12.jpg and 12@mail.org too: what is counted or measured has another word behind it
 MEASURED = re.compile(
-    rf"{SIGN}(?:0|[1-9]\d{{0,14}}|\d{{0,14}}\.\d+|{GROUPED})"
+    rf"{SIGN}(?:{MONEY}\s?)?(?:0|[1-9]\d{{0,14}}|\d{{0,14}}\.\d+|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+/\d+)"
     r"(?P<word>\s?(?![号號室班楼层栋级路届期章页组队批区线])[^\d\s.,:;@#/\\_-][^@\\]{0,15})"
 )
 

@@ -78,8 +78,8 @@ def read_written(
         return Written(values_N, note, dates_form(texts) if key == DATES else key)
     some = np.arange(0, len(texts), 1 + len(texts) // MOST_LOOKED_AT)
     kinds = {place: kind_of(texts[place]) for place in some.tolist()}
-    if len(texts) > FEW and not any(kinds.values()):
-        kinds |= {int(some[place]): UNIT_KIND for place in with_one_word([texts[place] for place in some])}
+    words = [place for place, kind in kinds.items() if not kind] if len(texts) > FEW else []
+    kinds |= {words[place]: UNIT_KIND for place in with_one_word([texts[place] for place in words])}
     odd = [place for place, kind in kinds.items() if kind not in ("", PLAIN_KIND)]
     if not odd or counts[[place for place in kinds if kinds[place]]].sum() <= MOSTLY * counts[some].sum():
         return None

@@ -19,9 +19,9 @@ ENDINGS = (".libsvm", ".svm", ".svmlight")
 ALSO = (".csv", ".tsv", ".txt", ".dat", ".data", ".train", ".test", ".valid", ".t", ".tr", ".scale")
 MAGIC = ()
 USES = frozenset[str]()
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"  # one way to match each: a line is read once
 LINE = re.compile(
-    rf"\s*(?:{NUMBER}(?:,{NUMBER})*)?(?:\s+qid:\d+)?(?P<pairs>(?:\s+\d+:{NUMBER})*)\s*(?:#.*)?$", re.ASCII
+    rf"(?:\s*+{NUMBER}(?:,{NUMBER})*+)?(?:\s+qid:\d+)?(?P<pairs>(?:\s+\d+:{NUMBER})*+)\s*+(?:#.*)?$", re.ASCII
 )
 MOST_INDEX = 2**31 - 2  # that scikit-learn takes
 SURE_LINES = 20  # of a file, by which it is recognized
