@@ -155,6 +155,11 @@ def test_rows_that_are_missing_are_named_by_all_that_need_them(bench):
         tried(bench, {**COMMANDS, **READERS}, number, (name, "rows.parquet", MISSING))
 
 
+def test_a_run_without_its_mark_is_told_so_by_what_reads_it(bench):
+    for number, name in enumerate(("status", "status, finished by none", "predict", "compare")):
+        assert tried(bench, READERS, number, (name, "folds.json", MISSING)) == 4
+
+
 def test_a_file_of_a_run_that_a_command_takes_through_an_option_is_no_link(bench):
     tries = [(name, item, kind) for name, item in (("split", "folds.json"), ("look", "oof.parquet")) for kind in KINDS]
     for number, one in enumerate(tries):
