@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trainer.errors import guarded, no_exit
-from trainer.system.fast_import import (
-    first_import,
-    import_arrow_without_pandas,
-    import_meta_kernels,
-    import_torch_without_unused,
-)
+from trainer.system.fast_import import first_import
 
 if TYPE_CHECKING:
     from trainer.config.compose import Launch
@@ -60,11 +55,6 @@ def run(config: "RunConfig", launch: "Launch", door: str | None = None) -> None:
         door: the command that trains, as it is typed; None = as ``launch`` has it.
     """
     with first_import("trainer.search.sweep"):
-        if config.plugins:  # they may ask torch for anything, and hand columns of pandas to Arrow
-            import_meta_kernels()
-        else:
-            import_torch_without_unused()
-            import_arrow_without_pandas()
         from trainer.search.sweep import run as run_job
     if config.pseudo.path is not None:
         from trainer.inference.pseudo_rows import predict_unlabelled

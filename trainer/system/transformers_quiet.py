@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import nn
 
-from trainer.system.fast_import import import_meta_kernels
 from trainer.system.model_files import ModelConfig
 
 
@@ -17,7 +16,6 @@ def quiet() -> Iterator[None]:
     """Keep transformers from writing into the output of a run."""
     from transformers.utils import logging as their_logging
 
-    import_meta_kernels()  # models are built on the device meta
     logging: Any = their_logging  # without types
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(CRITICAL)

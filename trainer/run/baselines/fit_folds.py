@@ -6,8 +6,7 @@ theirs. A baseline never ends a run: what goes wrong is the reason why it is mis
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +24,6 @@ from trainer.run.baselines.quick_models import BOOSTING, ITERATIONS, Rows, fitti
 from trainer.run.experiment import Experiment
 from trainer.store.baseline_files import FoldBaseline, read_baselines, write_baselines
 from trainer.store.fold_files import ALL, fold_directory, read_done
-from trainer.system.fast_import import unasked
 
 SHARE = 0.1  # of the training time that ``baseline=auto`` may cost
 LEAST_SECONDS = 0.2  # that it may cost: a run of a second spends more on its start
@@ -139,7 +137,7 @@ def _fit_folds(
 
 def _fitted(name: str, rows: Rows, train: NDArray[np.int64], held_out: NDArray[np.int64], what: str) -> FoldBaseline:
     try:
-        with _held():
+        with _threads():
             proba, seconds = predict_fold(name, rows, train, held_out)
     except Exception as error:  # scikit-learn may raise anything on unusual data
         return FoldBaseline(what, skipped=f"it cannot be fitted: {type(error).__name__}: {first_line_of(error)}")
@@ -160,7 +158,7 @@ def _estimate(name: str, rows: Rows, train: NDArray[np.int64], n_folds: int, all
     if allowed == math.inf and len(train) < SAMPLE_ROWS:
         return 0.0
     few = np.sort(np.random.default_rng(0).permutation(train)[:SAMPLE_ROWS])
-    with _held():
+    with _threads():
         if name == BOOSTING:
             first, sixth = (predict_fold(name, rows, few, few[:1], iterations=n)[1] for n in (1, 6))
             seconds = first + (ITERATIONS - 1) * max(0.0, sixth - first) / 5
@@ -175,13 +173,11 @@ def _trees(rows: Rows) -> int:
     return n_classes if rows.spec.task.several_labels or n_classes > 2 else 1
 
 
-@contextmanager
-def _held() -> Iterator[None]:
-    """Hold scikit-learn to the threads that torch has here: others train beside it; rows are none of pandas."""
+def _threads() -> Any:
+    """Hold scikit-learn to the threads that torch has here: others train beside it."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(torch.get_num_threads()), unasked("pandas"):
-        yield
+    return threadpool_limits(torch.get_num_threads())
 
 
 def _too_long(name: str, expected: float, budget: Budget) -> str:
