@@ -554,6 +554,7 @@ def test_few_modules_know_the_whole_configuration():
         "begin",
         "cross_validate",
         "elsewhere",
+        "files_of_run",
         "finish",
         "identify",
         "in_ranks",

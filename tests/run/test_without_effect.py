@@ -162,4 +162,4 @@ def test_loader_processes_have_nothing_to_do_where_pictures_are_in_memory(train,
     pictures = ["data=image_folder", "data.path=pictures", "model=image_cnn", "data.preprocess.size=8"]
     outcome = train(*pictures, "cv.n_splits=2", "cv.fold=0", *QUICK, "num_workers=1", *more)
     assert outcome.code == 0, outcome.err
-    assert ("num_workers=1 has no effect: this data is held in memory" in outcome.out) == idle
+    assert ("num_workers=1 has no effect: no loader process reads this data" in outcome.out) == idle

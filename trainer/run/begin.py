@@ -114,7 +114,7 @@ def begin(config: RunConfig, launch: Launch, given: Given | None = None) -> Begu
     console, run = make_console(config.runtime.progress), named_run(config)
     require_resumable(run, resume=config.resume, fold=config.cv.fold)
     if given is None:
-        show_notes(memory_notes(config), console)
+        show_notes(memory_notes(config.data), console)
     experiment = prepare(config, given)
     show_start(experiment, console)
     fold = prepare_fold(experiment, config.cv.fold or 0, progress_on(console))

@@ -75,7 +75,7 @@ def _problems(config: RunConfig) -> list[str]:
     problems += override_problems(config.amp)
     problems += sampler_problems(config.sampler, config.loss)
     problems += pseudo_problems(config.pseudo, nested=is_nested(config.cv), searched=config.search.name != NONE)
-    problems += _device_problems(config.device) + table_problems(config)
+    problems += _device_problems(config.device) + table_problems(config.data, config.pseudo.path)
     no_paths = _path_problems(config)
     problems += no_paths or _init_problems(config.init.path)
     problems += _mirror_problems(config)

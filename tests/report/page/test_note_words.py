@@ -21,6 +21,7 @@ WRITERS = (
     "search/trial.py",
     "report/hints.py",
     "run/prepare.py",
+    "run/files_of_run.py",
     "tasks.py",
     "data/*.py",
     "data/*/*.py",
