@@ -15,7 +15,7 @@ from trainer.data.columns.times import time_cells
 from trainer.errors import DataError
 from trainer.folds.strategies.predefined import from_cells
 from trainer.system.arrow_files import as_numpy
-from trainer.system.part_words import TRAIN_WORDS
+from trainer.system.part_words import TRAIN_WORDS, part_word
 
 MOST_PARTS = 1000
 
@@ -55,7 +55,7 @@ def read_split(table: pa.Table, column: str, file: Path | str) -> ColumnSplit:
     if missing.any():
         raise DataError(f"{file}: no part in column '{name}' (--split) in {rows_listed(missing)}: fill in")
     words_N = as_numpy(cells).astype(np.str_)
-    lower_N = np.char.lower(words_N)
+    lower_N = np.array([part_word(word) for word in words_N.tolist()])
     trained = np.isin(lower_N, TRAIN_WORDS)
     if trained.any():  # as in training, Test is test
         words_N = words_N[np.unique(lower_N, return_index=True)[1]][np.unique(lower_N, return_inverse=True)[1]]
@@ -74,7 +74,7 @@ def read_split(table: pa.Table, column: str, file: Path | str) -> ColumnSplit:
 
 def _fold_numbers(cells: list[str]) -> NDArray[np.int64] | None:
     """Return the fold of each row as training reads it, or None where the cells are words."""
-    if any(cell.lower() in TRAIN_WORDS for cell in cells):
+    if any(part_word(cell) in TRAIN_WORDS for cell in cells):
         return None
     try:
         numbers_N = from_cells(cells, "")

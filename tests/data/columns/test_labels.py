@@ -160,10 +160,30 @@ def test_the_wide_form_of_the_delimiter_is_read_where_asked() -> None:
     assert labels.target.tolist() == [[1, 1], [1, 1], [1, 1], [0, 1]]
 
 
+@pytest.mark.parametrize(("sign", "typed"), [("\n", "\\n"), ("\t", "\\t"), ("\r\n", "\\n")])
+def test_signs_that_a_shell_cannot_type_are_named_and_read_as_typed(sign: str, typed: str) -> None:
+    cells = [f"a{sign}b", "b", "a", "c"]
+    assert f"set \"data.label_delimiter='{typed}'\"" in encode(*cells).notes[1]
+    labels = encode_joined_labels(cells, "y", "f.csv", typed)
+    assert labels.classes == ("a", "b", "c")
+    assert labels.target.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    exported = encode_joined_labels([f"a{typed}b", *cells[1:]], "y", "f.csv", typed)
+    assert exported.target.tolist() == labels.target.tolist()
+
+
 def test_joined_cells_without_the_delimiter_are_told() -> None:
     with pytest.raises(DataError, match=r"holds lists such as \['a', 'b'\].*data.label_delimiter=','"):
         encode("['a', 'b']", "['b']", "['a']")
     assert "set \"data.label_delimiter='|'\"" in encode("a|b", "b", "a", "c").notes[1]
+    for joined, sign in (("a - b", " - "), ("a合并b", "合并"), ("a>b", ">")):
+        assert f"set \"data.label_delimiter='{sign}'\"" in encode(joined, "b", "a").notes[1]
+    assert "joined by '>'" in encode("<a><b>", "<b>", "<a>").notes[1]
+    assert "joined by '#'" in encode("#a##b#", "#b#", "#a#").notes[1]
+    for nested in ("[['a', 'b']]", '[{"id": 1, "name": "a"}]'):
+        with pytest.raises(
+            DataError, match=r"column 'y' holds lists within lists, or of objects.*label_delimiter='\|'"
+        ):
+            encode(nested, nested.replace("a", "b"))
     assert len(encode("R/B", "A-B", "x").notes) == 1  # of which the parts are no classes
 
 

@@ -55,6 +55,16 @@ from trainer.data.columns.number_kinds import are_addresses, kind_of, with_one_w
         ("over 65", "bounds (below or above a value)"),
         ("超过5次", "bounds (below or above a value)"),
         ("12 kg", "numbers with a unit"),
+        ("4.1/5", "fractions"),
+        ("3.5 /5", "fractions"),
+        ("045Y", "times or durations"),
+        ("0.35\\0.35", "lists of numbers"),
+        ("['0.35', '0.35']", "lists of numbers"),
+        ("5 ft 11 in", "lengths in feet"),
+        ("AED 1,200", "amounts of money"),
+        ("1.200,00 TL", "amounts of money"),
+        ("民國104年1月5日", "dates"),
+        ("1-Jan", "dates"),
     ],
 )
 def test_what_may_be_meant_as_a_number_has_a_kind(text, kind):
@@ -78,6 +88,11 @@ def test_what_may_be_meant_as_a_number_has_a_kind(text, kind):
         "May 5",
         "maybe 1 or 2",
         "march of 3 in 2",
+        "1-January-x",
+        "C:\\data\\1",
+        "['a', 'b']",
+        "5 ft board",
+        "民间1年",
     ],
 )
 def test_words_with_digits_have_none(text):
@@ -104,6 +119,9 @@ def test_addresses_are_told_from_numbers_with_points_between_thousands():
         (["1 500 pieces", "2 500 pieces"], [0, 1]),
         (["12号", "13号"], []),
         (["3班", "4班"], []),
+        (["12床", "13床"], []),
+        (["5幢", "6幢"], []),
+        (["3车间", "4车间"], []),
         (["1.jpg", "2.jpg"], []),
         (["1@mail.org", "2@mail.org"], []),
         (["007B", "008B"], []),

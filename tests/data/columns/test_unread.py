@@ -36,25 +36,43 @@ def test_columns_that_have_a_role_after_all():
 
 
 @pytest.mark.parametrize(
-    "name", ["MRN", "学号", "病历号", "身份证号码", "用戶編號", "患者番号", "환자번호", "annotator"]
+    "name",
+    [
+        "MRN",
+        "学号",
+        "病历号",
+        "身份证号码",
+        "用戶編號",
+        "患者番号",
+        "환자번호",
+        "annotator",
+        "USUBJID",
+        "pid",
+        "StudyInstanceUID",
+        "姓名",
+        "企业名称",
+        "用户昵称",
+        "登记号",
+    ],
 )
 def test_names_of_who_a_row_is_of_are_groups_in_several_languages(name):
     table = pa.table({name: ["a", "b", "a", "c"]})
     assert unread_columns(table, [name]).categorical == (name,)
 
 
-@pytest.mark.parametrize("name", ["型号", "信号", "符号", "型號"])
+@pytest.mark.parametrize("name", ["型号", "信号", "符号", "型號", "paid", "humid", "covid", "liquid", "arguid", "签名"])
 def test_other_words_that_end_like_them_are_none(name):
     assert unread_columns(pa.table({name: ["a", "b", "a", "c"]}), [name]) is None
 
 
-@pytest.mark.parametrize("name", ["fold_id", "cv_fold", "kfold", "folds"])
+@pytest.mark.parametrize("name", ["fold_id", "cv_fold", "kfold", "folds", "val_fold"])
 def test_numbers_of_folds_are_a_split(name):
     assert unread_columns(pa.table({name: ["0", "1", "2", "0"]}), [name]).numeric == (name,)
 
 
 @pytest.mark.parametrize(
-    "words", [["训练组", "测试组"], ["訓練集", "測試集"], ["学習", "検証", "テスト"], ["学习", "测试"]]
+    "words",
+    [["训练组", "测试组"], ["訓練集", "測試集"], ["学習", "検証", "テスト"], ["学习", "测试"], ["Train_", "test set"]],
 )
 def test_words_of_parts_are_a_split_in_several_languages(words):
     assert unread_columns(pa.table({"part": words}), ["part"]).categorical == ("part",)

@@ -23,6 +23,8 @@ READ = [
     ("percentages", ["83,61 %", "5,5 %"], [83.61, 5.5]),
     ("percentages", ["８３％", "5%"], [83, 5]),
     ("money", ["$1,200.50", "-$3", "($4.00)"], [1200.5, -3, -4]),
+    ("money", ["$ (1,234.00)", "$ 5.50"], [-1234, 5.5]),
+    ("money", ["AED 1,200.50", "AED 3"], [1200.5, 3]),
     ("money", ["￥123", "¥45.5"], [123, 45.5]),
     ("money", ["12 345 €", "3 €"], [12345, 3]),
     ("money", ["5元", "12.5元"], [5, 12.5]),
@@ -109,6 +111,13 @@ def test_words_with_digits_are_categories(cells):
 def test_a_few_different_texts_are_categories_whatever_they_look_like():
     table, _ = features(["4 GB", "8 GB", "16 GB"] * 10)
     assert table.categorical == ("x",)
+
+
+def test_not_so_few_texts_with_one_word_behind_are_categories_only_where_each_is_in_many_rows():
+    ratings = [f"{rating}.0 out of 5 stars" for rating in range(6)]
+    assert features(ratings * 5)[0].categorical == ("x",)
+    with pytest.raises(DataError, match=r"column 'x' looks like numbers with a unit"):
+        features(ratings * 4)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ MALFORMED = [
         r"row 2 \(line 3\).*ends in line 4 with text right after",
     ),
     ("open_header.csv", b'"a,label\n1,x\n', "unbalanced quote in the header"),
+    ("semicolons.csv", b'"a";"label"\n1;x\n2;y\n', r"if cells end at ';', set \"data\.delimiter=';'\""),
     ("inner_quote.csv", b'a,label\n"say "yes" now",x\n', "unbalanced quote in row 1"),
     (
         "long.csv",

@@ -61,8 +61,9 @@ def test_train_val_and_test_folders_are_the_split(tmp_path):
     assert "images by folder: Test 2, train 6, val 4" in spec.notes
 
 
-def test_the_split_may_be_called_as_in_chinese(tmp_path):
-    names = {"train": "训练集", "val": "验证集", "Test": "测试集"}
+@pytest.mark.parametrize("called", [("训练集", "验证集", "测试集"), ("train_set", "val_set", "testset")])
+def test_the_split_may_be_called_otherwise(tmp_path, called):
+    names = dict(zip(("train", "val", "Test"), called, strict=True))
     path = write_files(
         tmp_path / "pets",
         {name.replace(name.split("/")[0], names[name.split("/")[0]]): of for name, of in splits().items()},

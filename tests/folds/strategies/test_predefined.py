@@ -138,7 +138,8 @@ def test_cells_with_words():
 
 
 @pytest.mark.parametrize(
-    "words", [("训练", "测试"), ("训练集", "验证集"), ("Training", "PublicTest"), ("train", "eval")]
+    "words",
+    [("训练", "测试"), ("训练集", "验证集"), ("Training", "PublicTest"), ("train", "eval"), ("Train_", "test set")],
 )
 def test_cells_with_the_words_of_others(words):
     ((train, held_out),) = from_cells([*words, *words], "f")

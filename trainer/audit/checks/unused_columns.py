@@ -8,7 +8,7 @@ from trainer.data.columns.roles import setting
 from trainer.data.columns.unread import GROUP_NAME, SPLIT_NAME
 from trainer.data.samples import Samples, TableColumns
 from trainer.errors import shown
-from trainer.system.part_words import PART_WORDS
+from trainer.system.part_words import PART_WORDS, part_word
 from trainer.tasks import of_target
 
 LEAST_VALUES, LEAST_REPEATS = 3, 2.0  # of a group: values, and rows of each on average
@@ -89,7 +89,7 @@ def _is_split(name: str, cells_N: Cells) -> bool:
 
 
 def _words(cells_N: Cells) -> set[str]:
-    return {str(cell).lower() for cell in cells_N if cell is not None and cell != ""}
+    return {part_word(str(cell)) for cell in cells_N if cell is not None and cell != ""}
 
 
 def _repeats(cells_N: Cells) -> bool:

@@ -23,10 +23,12 @@ LIST = (  # of Python, JSON, numpy
     r"^\s*(?:(?:array|(?:frozen)?set|list|tuple)\()?(?P<list>\[.*\]|\(.*,.*\)|\{.*\})"
     r"(?:(?:, dtype=[^)]*)?\))?\s*$"
 )
-DELIMITERS = ",;|/，、；｜／\t"  # what is written between labels; the first one is the option's usual value
-RARER = (*" +&·　", " and ", "和", "与", "及")  # the same, but a label may well hold them
+NESTED = r"^\s*\[\s*[\[{].*\]\s*$"
+DELIMITERS = ",;|/，、；｜／\t\n"  # what is written between labels; the first one is the option's usual value
+RARER = (*" +&·　#>", " and ", " - ", "和", "与", "及", "合并", "伴")  # the same, but a label may well hold them
 MOST_TRIED = 20  # other signs between letters
 FEWEST_SHARED = 3  # classes that share all of their parts
+TYPED = {"\\n": "\n", "\\t": "\t"}  # what a shell hands on as it was typed
 WIDE = {",": "，﹐、", ";": "；", "|": "｜", "/": "／", ":": "："}  # the same, as East Asian keyboards write it
 
 Parts = tuple[list[str], NDArray[np.int64], NDArray[np.int64], tuple[str, ...]]
@@ -37,7 +39,7 @@ def split_labels(cells: Column, delimiter: str, place: str, spellings: str) -> P
 
     Args:
         cells: (N,) text without nulls.
-        delimiter: between labels.
+        delimiter: between labels; a line break or a tab may be typed as a backslash and n or t.
         place: file and column, for messages.
         spellings: ``join`` splits at the wide form of the delimiter too.
 
@@ -69,12 +71,19 @@ def split_labels(cells: Column, delimiter: str, place: str, spellings: str) -> P
         notes = (f"cells such as {shown(filled[0], 40)} are quoted: the quotes are no part of the labels",)
     else:
         wide = WIDE.get(delimiter, "") if spellings == "join" else ""
-        parts = [re.split("|".join(map(re.escape, (delimiter, *wide))), text) for text in texts]
+        between = (delimiter, *wide, *TYPED.get(delimiter, ""))
+        parts = [re.split("|".join(map(re.escape, between)), text) for text in texts]
     return *_as_codes([items or [] for items in parts], codes_N, delimiter, place), notes
 
 
 def joined_note(classes: Sequence[str], column: str, file: Path | str) -> tuple[str, ...]:
     """Note classes that look like several labels in one cell: lists, or other classes with a delimiter between."""
+    nested = [label for label in classes if re.match(NESTED, label, re.DOTALL)]
+    if len(nested) * 2 > len(classes):
+        raise DataError(
+            f"{file}: column '{column}' holds lists within lists, or of objects, such as {shown(nested[0], 60)}: write "
+            "only the labels of each row, such as a|b, and set \"data.label_delimiter='|'\""
+        )
     items = {label: _list_items(label) for label in classes if re.match(LIST, label, re.DOTALL)}
     lists = [label for label, found in items.items() if found is not None]
     filled = [label for label in lists if items[label]]
@@ -87,9 +96,10 @@ def joined_note(classes: Sequence[str], column: str, file: Path | str) -> tuple[
         joined = _made_of_others(classes, delimiter) or _made_of_shared(classes, delimiter)
         if joined:
             example = shown(joined[0], 60)
+            typed = {sign: text for text, sign in TYPED.items()}.get(delimiter, delimiter)
             return (
-                f"{len(joined)} classes such as '{example}' look like other classes joined by '{delimiter}': "
-                f"for several labels per row set {setting('data.label_delimiter', delimiter)}",
+                f"{len(joined)} classes such as '{example}' look like other classes joined by '{typed}': "
+                f"for several labels per row set {setting('data.label_delimiter', typed)}",
             )
     return ()
 
@@ -153,7 +163,7 @@ def _as_codes(parts: Sequence[Sequence[str]], codes_N: NDArray[Any], delimiter: 
     codes_P = as_numpy(lists.flatten()).astype(np.int64)
     labels = list(code_of)
     for other in DELIMITERS:
-        joined = _made_of_others(labels, other) if other != delimiter else []
+        joined = _made_of_others(labels, other) if other not in (delimiter, TYPED.get(delimiter)) else []
         if joined:
             rows = np.bincount(rows_P[codes_P == code_of[joined[0]]]) > 0
             advice = ", or set data.spellings=join" if other in WIDE.get(delimiter, "") else ""

@@ -10,6 +10,7 @@ LISTED = (  # as ``spelling_key`` has them, without accents
     "na,n/a,n.a,n/d,n.d,nd,n/r,n.r,nr,n/k,#n/a,<na>,nan,nat,null,nil,none,\\n,unk,unknow,unkown,unknonw,unkonwn,uknown,unknwon,undef,empty,missing,blank,skip,skipped,undefined,ambiguous,"
     "pending,tbd,tba,tbc,todo,unsure,dk,dunno,don'tknow,dontknow,idk,n.v.t,nvt,k.a,keineangabe,ohneangabe,unbekannt,unklar,"
     "nichtbekannt,nichtangegeben,nichtzutreffend,inconnu,inconnue,nonrenseigne,nonprecise,nonspecifie,nsp,desconocido,"
+    "nosabe,nocontesta,weissnicht,keineantwort,nesaitpas,ignorado,ignorada,dk/nr,dk/na,失访,"
     "desconocida,desconhecido,sinclasificar,sinetiqueta,semrotulo,nonclasse,sansetiquette,ohnelabel,nichtklassifiziert,noaplica,noinformado,naoinformado,naoseaplica,seminformacao,sindato,sindatos,sininformacion,"
     "ns/nc,s/o,s.o,s/d,sconosciuto,nonnoto,nondisponibile,onbekend,ukjent,okand,nieznany,neznamo,bilinmiyor,belirsiz,"
     "н/д,нетданных,неизвестно,неизвестен,неопределено,неуказано,미정,미상,없음,모름,알수없음,なし,該当なし,未定,未記入,未選択,"
@@ -18,23 +19,24 @@ LISTED = (  # as ``spelling_key`` has them, without accents
 WORDS = frozenset(LISTED.split(","))
 KNOWN = (
     "known|labell?ed|annotated|tagged|classified|categori[sz]ed|specified|determined|decided|assigned|available|applicable|"
-    "given|stated|provided|answered|reported|recorded|rated|tested|examined|assessed|evaluated|measured|performed|done|sure|certain|clear|identified"
+    "given|stated|provided|answered|reported|recorded|rated|tested|examined|assessed|evaluated|measured|collected|ascertained|performed|done|sure|certain|clear|identified"
 )
 ENGLISH = (
     rf"(?:not|un)(?:yet)?(?:{KNOWN})(?:yet)?",
     r"no(?:label|tag|data|answer|value|information|info|annotation|consensus)s?",
     r"(?:can'?t|cannot|couldnot|couldn't|unableto|impossibleto|hardto)(?:be)?(?:tell|say|determine|decide|judge|classify|label|"
     r"rate|assess)d?",
+    r"(?:prefers?not|(?:refused|declined))to\w+|insufficient(?:data|information|info)",
     r"to(?:be)?(?:label|annotat|determin|decid|classif|review|confirm|announc|fill)\w*",
 )
 CHINESE = (
-    r"[未待](?:知|定|明确?|标[注记]?|標[註記]?|分[类類]|确[定认]|確[定認]|判[定断斷]|指定|提供|填写?|填寫|回?答|评[价级分]|評[價級]|录入|采集|检[测查]|做|测|设置|核实|"
+    r"[未待](?:知|定|明确?|标[注记]?|標[註記]?|分[类類级期]|确[定认]|確[定認]|判[定断斷]|指定|提供|填写?|填寫|回?答|评[价级分估]|評[價級估]|随访|录入|采集|检[测查]|做|测|设置|核实|"
     r"审核|补充|选择?|命名)",
     r"(?:无法|無法|难以|難以|不能|不可|不好|没法|無從|无从)(?:判[断定斷]|确[定认]|確定|识别|識別|分[类類辨]|辨[认别]|区分|评[价估]|鉴[定别]|检测|标注|说|說)",
     r"待[查检复测办]\w?|[没沒](?:填|写|选|答|标|给|标注|填写)",
     r"[看分说记认听读辨]不(?:清楚?|出来?|准|了|明)",
-    r"(?:暂|尚|暫)?(?:无|無|没有)(?:数据|數據|标签|標籤|标注|结果|信息|资料|记录|效值?|内容|答案|回答)?",
-    r"不(?:知道?|清楚|确定|確定|详|詳|明|适用|適用|好说)|暂缺|(?:信息|资料|数据)(?:不全|不足|缺失|不详)|空[值白]?|缺[失省]?|拒答",
+    r"(?:暂|尚|暫)?(?:无|無|没有)(?:数据|數據|标签|標籤|标注|结果|信息|资料|记录|效值?|内容|答案|回答|应答|评价)?",
+    r"不(?:知道?|清楚|确定|確定|详|詳|明|适用|適用|好说)|暂缺|(?:信息|资料|数据)(?:不全|不足|缺失|不详)|空[值白]?|缺[失省]?|拒答|(?:不愿意?|拒绝)(?:回答|作答|透露)",
 )
 MADE = re.compile("|".join((*ENGLISH, *CHINESE)))
 _OF = "class|label|data|type|category|value|tag|answer|类型|类别|類別|类|标签|標籤|分类|分類|情况|数据|值|组"

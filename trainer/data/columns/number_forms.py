@@ -13,7 +13,7 @@ PLAIN = r"\d+(?:\.\d*)?|\.\d+"
 SIGN = r"[+-]?\s?"
 MONEY = (  # signs, codes and words
     r"(?:(?:US|HK|NT|R|A|AU|C|CA|S|SG|NZ|MX)?\$|[€£¥₹₩₽₺₪₫₱₴₦฿]|US\$|USD|EUR|GBP|CNY|RMB|JPY|CHF|INR|HKD|TWD|KRW|AUD|CAD|SGD|RUB"
-    r"|BRL|MXN|SEK|NOK|DKK|PLN|CZK|Rs\.?|Rp\.?|RM|kr\.?|zł|Kč|元|円|원|块|块钱|人民币|美元|欧元|日元|英镑|港币|港元|台币|卢布|韩元"
+    r"|AED|SAR|QAR|TL|ZAR|NGN|KES|THB|IDR|MYR|VND|ILS|HUF|CLP|ARS|UAH|PKR|BDT|BRL|MXN|SEK|NOK|DKK|PLN|CZK|Rs\.?|Rp\.?|RM|kr\.?|zł|Kč|元|円|원|块|块钱|人民币|美元|欧元|日元|英镑|港币|港元|台币|卢布|韩元"
     r"|dollars?|euros?|pounds?|руб\.?)"
 )
 GROUPED = r"\d{1,3}(?:[ _'’\u00a0\u202f]\d{3})+(?:\.\d+)?"
@@ -106,12 +106,14 @@ def _money(texts: Sequence[str], semicolon: bool) -> list[float] | None:
         values = [float(re.sub(r"[^\d.]", "", amount)) for amount in amounts]
     if values is None:
         return None
-    negative = [bool(match["open"]) or "-" in match.group() for match in found]
+    negative = [bool(match["open"] or match["inner"]) or "-" in match.group() for match in found]
     return [-value if below else value for value, below in zip(values, negative, strict=True)]
 
 
 def _of_money(amount: str) -> str:
-    return rf"(?P<open>\()?{SIGN}(?P<before>{MONEY})?\s?{SIGN}(?P<amount>{amount})\s?(?P<after>{MONEY})?\)?"
+    return (
+        rf"(?P<open>\()?{SIGN}(?P<before>{MONEY})?\s?(?P<inner>\()?{SIGN}(?P<amount>{amount})\s?(?P<after>{MONEY})?\)?"
+    )
 
 
 def _accounts(texts: Sequence[str], semicolon: bool) -> list[float] | None:

@@ -21,7 +21,7 @@ PARTS = (
 )
 ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
 DURATION = re.compile(
-    rf"{CLOCK}(\s?[AP]\.?M\.?)?{ZONE}?|(上午|下午)\s?(?:{CLOCK}|{PARTS})|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}",
+    rf"{CLOCK}(\s?[AP]\.?M\.?)?{ZONE}?|(上午|下午)\s?(?:{CLOCK}|{PARTS})|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}|0\d\d[YMWD]",
     re.I,
 )
 UNITS = (
@@ -32,11 +32,14 @@ WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?(?:{UNITS})(?:/[a-z]+)?")
 ANGLE = re.compile(
     rf"{SIGN}\d{{1,3}}(?:[.,]\d+)?\s?°(?:\s?\d{{1,2}}(?:[.,]\d+)?\s?['′’])?(?:\s?[\d.,]+\s?[\"″”])?\s?[NSEWO]?"
 )
-FEET = re.compile(r"\d{1,2}\s?['′’]\s?(?:\d{1,2}(?:\.\d+)?\s?(?:[\"″”]|''))?")
+FEET = re.compile(
+    r"\d{1,2}\s?['′’]\s?(?:\d{1,2}(?:\.\d+)?\s?(?:[\"″”]|''))?|\d{1,2}\s?(?:ft|feet)\.?\s?\d{1,2}(?:\.\d+)?\s?in(?:ch(?:es)?)?\.?"
+)
 LAKHS = r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"  # 1,00,000
 _ONE = rf"{SIGN}(?:{PLAIN})(?:[eE][+-]?\d+)?"
+_ITEM = rf"['\"]?{_ONE}['\"]?"
 LIST = re.compile(
-    rf"[\[(]\s*{_ONE}(?:\s*[,;]\s*{_ONE}|\s+{_ONE})+\s*[\])]|(?=.*\d\.\d){_ONE}(?:(?:\s*[;|]\s*|,?\s+){_ONE})+"
+    rf"[\[(]\s*{_ITEM}(?:\s*[,;]\s*{_ITEM}|\s+{_ITEM})+\s*[\])]|(?=.*\d\.\d){_ONE}(?:(?:\s*[;|\\]\s*|,?\s+){_ONE})+"
 )
 KINDS = (
     (PLAIN_KIND, NUMBER),
@@ -44,7 +47,7 @@ KINDS = (
     ("numbers with a comma", re.compile(rf"{SIGN}(?:(?=[^,]*,)\d+(?:[.,]\d+)+|\d{{1,3}}(?:[ '’]\d{{3}})+,\d+)")),
     ("numbers with a comma", re.compile(rf"{SIGN}\d+,\d+[eE][+-]?\d+")),
     ("numbers with points between thousands", re.compile(rf"{SIGN}[1-9]\d{{0,2}}(?:\.\d{{3}}){{2,}}")),
-    ("fractions", re.compile(rf"{SIGN}(?:\d+ )?\d+/\d+")),
+    ("fractions", re.compile(rf"{SIGN}(?:\d+ )?(?:{PLAIN})\s?/\s?\d+")),
     ("hexadecimal numbers", re.compile(r"0x[\da-fA-F]+")),
     ("numbers with an exponent as Fortran writes it", re.compile(rf"{SIGN}\d*\.\d*[dD][+-]?\d+")),
     ("angles", ANGLE),
@@ -74,7 +77,7 @@ ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}")
 # 12号 and 3班 are called so, 12.jpg and 12@mail.org too: what is counted or measured has another word behind it
 MEASURED = re.compile(
     rf"{SIGN}(?:{MONEY}\s?)?(?:0|[1-9]\d{{0,14}}|\d{{0,14}}\.\d+|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+/\d+)"
-    r"(?P<word>\s?(?![号號室班楼层栋级路届期章页组队批区线])[^\d\s.,:;@#/\\_-][^@\\]{0,15})"
+    r"(?P<word>\s?(?![号號室班楼层栋级路届期章页组队批区线床幢]|车间|诊室|病区|病房|教室)[^\d\s.,:;@#/\\_-][^@\\]{0,15})"
 )
 
 

@@ -11,34 +11,36 @@ from numpy.typing import NDArray
 
 from trainer.data.samples import TableColumns
 from trainer.system.arrow_files import Column, as_numpy
-from trainer.system.part_words import PART_WORDS
+from trainer.system.part_words import PART_WORDS, part_word
 
 WHO = (
     "patient|subject|participant|person|speaker|user|author|customer|client|student|member|donor|animal|household|"
     "family|session|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
     "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product|subj|slide|school|"
     "village|cage|litter|episode|trip|mrn|individual|respondent|annotator|rater|worker|reviewer|writer|artist|singer|"
-    "performer|employee|driver|operator|pupil|teacher|farm|herd|specimen"
+    "performer|actor|investigator|spk|company|employee|driver|operator|pupil|teacher|farm|herd|specimen"
 )
 HAN_WHO = (
     "患者|病人|病例|受试者|被试|用户|客户|会员|学生|学校|作者|说话人|医院|科室|医生|设备|批次|会话|对话|家庭|站点|店铺|商家|卖家|"
-    "录音|视频|切片|参与者|参加者|志愿者|受访者|员工|职工|教师|老师|班级|标注员|标注者|司机|车辆|歌手|主播|博主|小区|住户|样地|"
+    "录音|视频|切片|参与者|参加者|志愿者|受访者|员工|职工|教师|老师|班级|标注员|标注者|司机|企业|公司|发布[人者]|车辆|歌手|主播|博主|小区|住户|样地|"
     "病患|受試者|用戶|客戶|會員|學生|學校|說話人|醫院|商家|被験者|参加者|話者|ユーザー|顧客|환자|피험자|참가자|사용자|화자"
 )
 HAN_NUMBERED = (  # 学号, but neither 型号 nor 信号
-    "学|學|工|户|戶|案|病历|病歷|病案|住院|门诊|就诊|就诊卡|身份证|会员|卡|账|帐|订单|准考证|手机|电话|车牌|床|病床|样本|标本|设备|学籍|档案|批"
+    "学|學|工|户|戶|案|病历|病歷|病案|住院|门诊|就诊|就诊卡|身份证|会员|卡|账|帐|订单|准考证|手机|电话|车牌|床|病床|样本|标本|设备|学籍|档案|批|登记|检查|检验"
 )
 ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
-HAN_ID = r"(?:_?id|编号|编码|編號|番号|号码?|姓名|名称?|代码|번호)"
+HAN_ID = r"(?:_?id|编号|编码|編號|番号|号码?|姓名|名称?|昵称|代码|번호)"
 GROUP_NAME = re.compile(
-    rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])|(?:{HAN_WHO}){HAN_ID}?"
+    rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])|(?:case|hh|p|usubj)id|uid|.+(?-i:UID)"
+    rf"|姓名|书名|昵称|(?:{HAN_WHO}){HAN_ID}?"
     r"|[\u4e00-\u9fff]+(?:_?id|编号|编码|編號|番号)"
     rf"|(?:{HAN_NUMBERED})(?:号码?|號碼?)",
     re.I,
 )
 TRAIN_OR_TEST = r"(?:(?:is|in|for)[_ ]?)?(?:train|test|valid(?:ation)?|val|holdout)(?:ing)?(?:[_ ]?(?:test|set|split))?"
 SPLIT_NAME = re.compile(
-    rf"{TRAIN_OR_TEST}|(?:cv|k)?[_ ]?folds?(?:[_ ]?(?:\d*|id|no|nr|num|index|idx))?|splits?|subset|partition|划分|折",
+    rf"{TRAIN_OR_TEST}|(?:cv|k|val|test)?[_ ]?folds?(?:[_ ]?(?:\d*|id|no|nr|num|index|idx))?"
+    r"|splits?|subset|partition|划分|折",
     re.I,
 )
 LOOKED_AT = 1000  # rows whose words tell a split
@@ -82,7 +84,7 @@ def _numbers(cells: Column) -> NDArray[np.float64] | None:
 def _has_split_words(cells: Column) -> bool:
     if not pa.types.is_string(cells.type) and not pa.types.is_large_string(cells.type):
         return False
-    return {str(cell).lower() for cell in cells[:LOOKED_AT].to_pylist()} <= PART_WORDS
+    return {part_word(str(cell)) for cell in cells[:LOOKED_AT].to_pylist()} <= PART_WORDS
 
 
 def _words(cells: Column) -> NDArray[np.object_]:

@@ -30,6 +30,7 @@ DATE = re.compile(  # whether it can be read or not
     + f"|{WEEKDAY}(?:{WORD_DATE.pattern})"
     + "|"
     + SHORT_DATE.pattern.replace(r"\1", "[-/.]")
+    + r"|\d{1,2}-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"  # what Excel makes of 1-2
     + f"|{COMPACT_DATE}|{MONTH_OR_QUARTER}"
 )
 
@@ -43,6 +44,7 @@ BESIDE_MONTH = re.compile(
     r"der|of|the|at|t|z|utc|gmt|[ecmpjk][ds]t|ces?t|г|года"
 )
 HAN_MOMENT = re.compile(
+    r"(?:民[国國]|令和|平成|昭和)\s?\d{1,3}\s?年(?:\s?\d{1,2}\s?月(?:\s?\d{1,2}\s?[日号號])?)?|"
     r"\d{1,2}\s?月\s?\d{1,2}\s?[日号號]|\d{4}년(?:\s?\d{1,2}월(?:\s?\d{1,2}일)?)?|"
     r"\d{4}\s*(?:年|[-/.])\s*\d{1,2}\s*(?:月|[-/.])\s*\d{1,2}\s*[日号號]?\s*\(?(?:(?:星期|周|週|礼拜)[一二三四五六日天])?\)?\s*"
     r"(?:凌晨|早上|上午|中午|下午|晚上)?\s*(?:\d{1,2}\s*[:时時点點]\s*(?:\d{1,2}\s*[:分]?\s*)?(?:\d{1,2}(?:\.\d+)?\s*秒?)?)?\s*(?:UTC|GMT|Z|[+-]\d{2}:?\d{2})?"

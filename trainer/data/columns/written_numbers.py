@@ -20,6 +20,7 @@ from trainer.errors import DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
 
 FEW = 12  # different texts that make categories, whatever they look like
+FEW_WORDS = 5  # the same of numbers with a word behind, such as 3 rooms, in however few rows
 SAMPLE = 1_000  # rows that say of most columns that they are plain numbers
 MOST_LOOKED_AT = 5_000  # different texts of a column
 MOSTLY = 0.5  # share of the cells above which a column is meant to be one of numbers
@@ -76,16 +77,16 @@ def read_written(
         values_N = np.append(np.array(values, dtype=np.float64), np.nan)[codes_N]
         note = f"column '{name}' holds {what} such as '{shown(texts[0], 30)}': read as {values[0]:g}"
         return Written(values_N, note, dates_form(texts) if key == DATES else key)
+    if len(texts) <= FEW and len(texts) * 5 <= counts.sum():  # 4GB and 8GB are two kinds as well
+        return None
     some = np.arange(0, len(texts), 1 + len(texts) // MOST_LOOKED_AT)
     kinds = {place: kind_of(texts[place]) for place in some.tolist()}
-    words = [place for place, kind in kinds.items() if not kind] if len(texts) > FEW else []
+    words = [place for place, kind in kinds.items() if not kind] if len(texts) > FEW_WORDS else []
     kinds |= {words[place]: UNIT_KIND for place in with_one_word([texts[place] for place in words])}
     odd = [place for place, kind in kinds.items() if kind not in ("", PLAIN_KIND)]
     if not odd or counts[[place for place in kinds if kinds[place]]].sum() <= MOSTLY * counts[some].sum():
         return None
     named = " and ".join(list(dict.fromkeys(kinds[place] for place in odd))[:3])
-    if len(texts) <= FEW and len(texts) * 5 <= counts.sum():  # 4GB and 8GB are two kinds as well
-        return None
     raise _refused(place, name, f"looks like {named}", texts, codes_N, odd)
 
 

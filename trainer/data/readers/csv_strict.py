@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trainer.data.columns.roles import setting
 from trainer.data.readers.contract import Wanted
 from trainer.data.readers.csv_form import ROW_NAMES, CsvForm, without_preamble
 from trainer.data.readers.text_decoding import line_at
@@ -219,10 +220,16 @@ def _check_quotes(payload: bytes, form: CsvForm, file: Path, first_line: int) ->
     cell = shown(payload[opened : opened + 200].decode(errors="ignore"), 60)
     raise DataError(
         f"{file}: unbalanced quote in {place}: {problem}\n"
-        f"it begins: {cell}\n"
+        f"it begins: {cell}\n{_other_delimiter(payload, closed) if row == 0 else ''}"
         'close it, or write a double quote inside a quoted cell as "", or set data.quote=none if quotes are plain '
         "characters in this file"
     )
+
+
+def _other_delimiter(payload: bytes, closed: int | None) -> str:
+    """Return what to set where a header's quoted name ends before another delimiter, as in ``"a";"b"``."""
+    after = payload[closed + 1 : closed + 2].decode(errors="ignore") if closed is not None else ""
+    return f"if cells end at '{after}', set {setting('data.delimiter', after)}; else " if after in (";", "|") else ""
 
 
 def _quotes_pair_up(payload: bytes, separator: str) -> bool:

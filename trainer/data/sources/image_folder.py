@@ -20,7 +20,7 @@ from trainer.data.samples import DataSpec, Samples
 from trainer.data.sources.excluded import without_excluded
 from trainer.data.sources.part_folders import is_part, part_folders, single_top
 from trainer.errors import ConfigError, DataError, shown
-from trainer.system.part_words import HELD_OUT_WORDS, SHOWN_WORDS, TRAIN_WORDS
+from trainer.system.part_words import HELD_OUT_WORDS, SHOWN_WORDS, TRAIN_WORDS, part_word
 from trainer.system.paths import PathText
 from trainer.tasks import TASKS
 
@@ -238,7 +238,7 @@ def _within_note(inside: Sequence[Place]) -> tuple[str, ...]:
 
 
 def _split_column(inside: Sequence[Place], root: str) -> NDArray[np.str_]:
-    words = [place.part.lower() for place in inside]
+    words = [part_word(place.part) for place in inside]
     if not set(words) & set(TRAIN_WORDS) or not set(words) & set(HELD_OUT_WORDS):
         raise ConfigError(
             f"data.split=true needs images of {root} both in train and in one of {', '.join(SHOWN_WORDS[1:])}"

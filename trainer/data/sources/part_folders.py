@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trainer.system.part_words import HELD_OUT_WORDS, PART_WORDS, TRAIN_WORDS
+from trainer.system.part_words import HELD_OUT_WORDS, PART_WORDS, TRAIN_WORDS, part_word
 
 
 def single_top(names: Sequence[str]) -> str:
@@ -22,7 +22,7 @@ def part_folders(names: Sequence[str], top: str) -> tuple[str, ...]:
     """
     folders = [name[len(top) :].split("/")[:-1] for name in names]
     heads = sorted({path[0] for path in folders if path})
-    below = {(path[0].lower(), path[1]) for path in folders if len(path) > 1}
+    below = {(part_word(path[0]), path[1]) for path in folders if len(path) > 1}
     in_train, in_held_out = (
         {label for head, label in below if head in words} for words in (TRAIN_WORDS, HELD_OUT_WORDS)
     )
@@ -32,4 +32,4 @@ def part_folders(names: Sequence[str], top: str) -> tuple[str, ...]:
 
 def is_part(folder: str) -> bool:
     """Return whether a folder is called as those of train, val or test images are."""
-    return folder.lower() in PART_WORDS
+    return part_word(folder) in PART_WORDS

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import DataError
 from trainer.folds.request import Pair, RowNumbers, SplitRequest
-from trainer.system.part_words import HELD_OUT_WORDS, SHOWN_WORDS, TRAIN_WORDS
+from trainer.system.part_words import HELD_OUT_WORDS, SHOWN_WORDS, TRAIN_WORDS, part_word
 from trainer.wording.lists import first_few
 
 GROUPS = "may"
@@ -80,7 +80,7 @@ def from_cells(cells: Sequence[str], source: str) -> Predefined:
     Raises:
         DataError: a cell is neither.
     """
-    words = [cell.strip().lower() for cell in cells]
+    words = list(map(part_word, cells))
     if any(word in TRAIN_WORDS for word in words):
         return _from_words(words, source)
     for row, word in enumerate(words):

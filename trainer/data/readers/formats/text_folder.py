@@ -10,7 +10,7 @@ from trainer.data.columns.options import ColumnOptions
 from trainer.data.readers.contract import OpenTable
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import DataError
-from trainer.system.part_words import HELD_OUT_WORDS, PART_WORDS, TRAIN_WORDS
+from trainer.system.part_words import HELD_OUT_WORDS, PART_WORDS, TRAIN_WORDS, part_word
 from trainer.wording.lists import first_few
 
 NAME = "a folder of text files per class"
@@ -48,10 +48,10 @@ def read(path: Path, columns: ColumnOptions) -> OpenTable:
         "label": [file.parent.name for file in files],
         "id": [file.relative_to(path).as_posix() for file in files],
     }
-    words = {part.name.lower() for part in parts}
+    words = {part_word(part.name) for part in parts}
     split = bool(words & set(TRAIN_WORDS)) and bool(words & set(HELD_OUT_WORDS))
     if split:
-        table["split"] = [file.parent.parent.name.lower() for file in files]
+        table["split"] = [part_word(file.parent.parent.name) for file in files]
     arrays = {name: pa.array(cells, pa.string()) for name, cells in table.items()}
     known = {"label": "label", "id": "id", **({"split": "split"} if split else {})}
     return OpenTable(pa.table(arrays), notes=_notes(folders, labelled, files), known=known)
@@ -63,7 +63,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _parts(path: Path) -> list[Path]:
     """Return the folders called train, test and the like, where there are such."""
-    return [folder for folder in _folders(path) if folder.name.lower() in PART_WORDS]
+    return [folder for folder in _folders(path) if part_word(folder.name) in PART_WORDS]
 
 
 def _is_text(file: Path) -> bool:
