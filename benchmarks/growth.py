@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.growth_data import write_file
-from benchmarks.processes import measured, processor
+from benchmarks.processes import Memory, measured, processor
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FILES = REPOSITORY / "build" / "growth"
@@ -111,7 +111,8 @@ def measure(kind: str, ending: str, n_rows: int, parsed: argparse.Namespace) -> 
     with tempfile.TemporaryDirectory() as runs:
         command = ["train.py", *options(kind, path), f"paths.runs={runs}", "run=growth"]
         environment = {"OMP_NUM_THREADS": str(parsed.threads), "PYTHONPATH": str(parsed.checkout)}
-        process = measured(command, parsed.checkout, environment)
+        with Memory("Pss_Anon") as memory:
+            process = measured(command, parsed.checkout, environment)
     return Outcome(
         parsed.state,
         kind,
@@ -123,7 +124,7 @@ def measure(kind: str, ending: str, n_rows: int, parsed: argparse.Namespace) -> 
         file_mib=path.stat().st_size / 2**20,
         day=time.strftime("%Y-%m-%d", time.gmtime()),
         machine=machine(parsed.threads),
-        anonymous_mib=process.anonymous_mib,
+        anonymous_mib=memory.peak_mib,
     )
 
 

@@ -5,27 +5,24 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+
+LOOK_SECONDS = 0.5  # looking takes time from the cores that are measured
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One process: ``seconds`` by the clock and of processor time, peak resident MiB, and what it printed.
-
-    ``anonymous_mib`` is the peak of what it and its children held of memory that is no file's, looked at every half
-    second: pages of mapped files give way to whoever needs the room.
-    """
+    """One process: ``seconds`` by the clock and of processor time, peak resident MiB, and what it printed."""
 
     seconds: float
     cpu_seconds: float
     peak_mib: float
     output: str
-    anonymous_mib: float
 
 
 def measured(command: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None) -> Measured:
@@ -39,49 +36,60 @@ def measured(command: Sequence[str], directory: Path, environment: Mapping[str, 
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
         )
-        watched = Watched(process.pid)
-        watched.start()
         _, status, usage = os.wait4(process.pid, 0)
-        watched.over.set()
-        watched.join()
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read()
     if process.returncode:
         sys.exit(f"python {' '.join(command)} ended with {process.returncode}:\n{text[-2000:]}")
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text, watched.peak_mib)
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text)
 
 
-class Watched(Thread):
-    """Looks at the anonymous memory of a process and its children until ``over`` is set; ``peak_mib`` is the most."""
+class Memory:
+    """Looks, while it is entered, how much memory the processes that this one has started hold together.
 
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.pid, self.over, self.peak_mib = pid, Event(), 0.0
+    What processes share is counted once (PSS). ``peak_mib`` is the most there was.
 
-    def run(self) -> None:
-        while not self.over.wait(0.5):
-            self.peak_mib = max(self.peak_mib, sum(map(anonymous_mib, family(self.pid))))
+    Args:
+        what: is counted, as ``smaps_rollup`` calls it: ``Pss`` all, ``Pss_Anon`` what is no file's. Pages of mapped
+            files give way to whoever needs the room.
+    """
+
+    def __init__(self, what: str = "Pss") -> None:
+        self._what = what
+
+    def __enter__(self) -> "Memory":
+        self.peak_mib, self._over = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            held = sum(_kib(pid, self._what) for pid in _below(os.getpid()))
+            self.peak_mib = max(self.peak_mib, held / 1024)
 
 
-def family(pid: int) -> list[int]:
-    """Return a process and its children, and theirs; without those that have ended."""
-    found = [pid]
-    for member in found:
+def _below(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that they have."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
-            for thread in Path(f"/proc/{member}/task").iterdir():
-                found += map(int, (thread / "children").read_text(encoding="utf-8").split())
+            for child in map(int, task.read_text().split()):
+                found += [child, *_below(child)]
     return found
 
 
-def anonymous_mib(pid: int) -> float:
-    """Return the memory of a process that is no file's; 0 where it has ended."""
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+def _kib(pid: int, what: str) -> int:
+    with suppress(OSError, IndexError, ValueError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith(f"{what}:")), 0)
+    return 0
 
 
 def processor() -> str:

@@ -8,24 +8,20 @@ medians over the rounds of stacked / one by one; what the clock says is worth so
 
 import argparse
 import hashlib
-import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.processes import Measured, measured, processor
+from benchmarks.processes import Measured, Memory, measured, processor
 
 TRAIN = Path(__file__).resolve().parent.parent / "train.py"
-LOOK_SECONDS = 0.5  # looking takes time from the cores that are measured
 N_FEATURES, N_ROWS = 768, 2000
 WORKS = {
     "default": (),
@@ -48,47 +44,9 @@ def run(work: str, way: str, directory: Path, *, threads: int) -> tuple[Measured
     """Run a work in one way; return what it took, the memory of all its processes in MiB, and sha256 of oof.parquet."""
     name = f"{work}-{way}-{time.monotonic_ns()}"
     command = [str(TRAIN), f"run={name}", f"cv.stack={way}", "runtime.progress=off", *WORKS[work]]
-    with _Memory() as memory:
+    with Memory() as memory:
         took = measured(command, directory, {"OMP_NUM_THREADS": str(threads)})
     return took, memory.peak_mib, hashlib.sha256((directory / "runs" / name / "oof.parquet").read_bytes()).hexdigest()
-
-
-class _Memory:
-    """Looks, while it is entered, how much memory the processes that this one has started hold together.
-
-    What processes share is counted once (PSS).
-    """
-
-    def __enter__(self) -> "_Memory":
-        self.peak_mib, self._over = 0.0, threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
-            self.peak_mib = max(self.peak_mib, sum(map(_pss_kib, _below(os.getpid()))) / 1024)
-
-
-def _below(pid: int) -> list[int]:
-    """Return the processes that a process has started, and those that they have."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in map(int, task.read_text().split()):
-                found += [child, *_below(child)]
-    return found
-
-
-def _pss_kib(pid: int) -> int:
-    with suppress(OSError, IndexError, ValueError):
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("Pss:")).split()[1])
-    return 0
 
 
 def table(rounds: int, works: Sequence[str], threads: int) -> list[str]:

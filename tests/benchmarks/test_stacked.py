@@ -8,7 +8,7 @@ from benchmarks.stacked import N_FEATURES, line, write_features
 
 
 def took(cpu_seconds, seconds, peak_mib, sha):
-    return Measured(seconds, cpu_seconds, 0.0, "", 0.0), peak_mib, sha
+    return Measured(seconds, cpu_seconds, 0.0, ""), peak_mib, sha
 
 
 def test_ratios_are_medians_of_the_rounds():

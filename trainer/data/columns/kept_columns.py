@@ -115,8 +115,8 @@ class ColumnFiles(KeptColumns):
         """Write a column of numbers."""
         super().add_numbers(name, values_N)
         self._rows = len(values_N)
-        self._numbers.append(self.numbers.pop(name))
-        self.numbers[name] = np.empty(0)
+        self._numbers.append(values_N)
+        self.numbers[name] = np.empty(0)  # its name is kept
 
     def add_words(self, name: str, encoded: Column) -> None:
         """Write a column of words."""
