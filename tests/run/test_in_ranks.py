@@ -19,6 +19,7 @@ from tests.places import REPOSITORY
 from trainer.config.cv import CvConfig, InnerConfig
 from trainer.config.executor import ExecutorConfig
 from trainer.config.schema import AmpConfig, FitConfig, RunConfig, RuntimeConfig
+from trainer.engine.process_group import Ranks
 from trainer.errors import ConfigError
 from trainer.run import in_ranks as ranks_of_run
 from trainer.run.in_ranks import join_group, require_trainable_in_ranks
@@ -58,6 +59,12 @@ def test_a_run_of_two_processes_is_that_of_one(train, tmp_path, monkeypatch):
     np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-6)
     assert json.loads((tmp_path / "runs/two/manifest.json").read_text())["identity"]["hardware"]["processes"] == 2
     assert not list((tmp_path / "runs/two").rglob("LOCK"))
+
+
+def test_no_process_of_a_run_ends_before_all_have_heard_that_it_is_done(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(Ranks, "part", lambda ranks: (tmp_path / f"parted {ranks.rank}").touch())
+    in_ranks(2, of_group(train, monkeypatch, *TINY, "cv.fold=0", "run=two"), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("parted *")) == ["parted 0", "parted 1"]
 
 
 def test_a_run_whose_processes_hold_parts_of_the_weights_writes_the_files_of_one(train, tmp_path, monkeypatch):
