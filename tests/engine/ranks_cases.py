@@ -9,7 +9,6 @@ import torch.distributed as dist
 from trainer.engine.process_group import Ranks
 
 SECONDS = 60
-PART = Ranks.part
 
 
 def in_ranks(size, work, folder, dies=None):
@@ -18,7 +17,7 @@ def in_ranks(size, work, folder, dies=None):
     store = f"file://{folder}/store-{os.urandom(4).hex()}"
     pipes = [context.Pipe(duplex=False) for _ in range(size)]
     processes = [
-        context.Process(target=_rank, args=(number, size, work, store, theirs, dies), daemon=True)
+        context.Process(target=_rank, args=(number, size, work, store, theirs), daemon=True)
         for number, (_, theirs) in enumerate(pipes)
     ]
     for process in processes:
@@ -37,13 +36,10 @@ def in_ranks(size, work, folder, dies=None):
     return found
 
 
-def _rank(number, size, work, store, pipe, dies):
+def _rank(number, size, work, store, pipe):
     dist.init_process_group("gloo", init_method=store, rank=number, world_size=size)
     try:
-        ranks = Ranks(number, size)
-        found = work(ranks)
-        if dies is None:
-            PART(ranks)  # what is asked here may end with any operation; a command parts by itself
+        found = work(Ranks(number, size))
     except BaseException as error:
         found = AssertionError(f"rank {number}: {type(error).__name__}: {error}")
     pipe.send_bytes(pickle.dumps(found))

@@ -343,25 +343,6 @@ def test_all_stop_after_the_same_step_and_any_number_of_processes_goes_on(parts,
             assert close(weights, whole[1], 2e-6)
 
 
-def parted(ranks):
-    time.sleep(0.5 * ranks.first)
-    began = time.monotonic()
-    ranks.part()
-    return time.monotonic() - began
-
-
-def left_alone(ranks):
-    if ranks.rank == 1:
-        os._exit(0)
-    return parted(ranks)
-
-
-def test_none_parts_before_the_last_and_whoever_is_left_parts_all_the_same(tmp_path):
-    late, early = in_ranks(2, parted, tmp_path)
-    assert early > 0.4 > late
-    assert in_ranks(2, left_alone, tmp_path, dies=1)[0] < 10
-
-
 def bereft(ranks):
     if ranks.rank == 1:
         os._exit(9)

@@ -19,7 +19,6 @@ from tests.places import REPOSITORY
 from trainer.config.cv import CvConfig, InnerConfig
 from trainer.config.executor import ExecutorConfig
 from trainer.config.schema import AmpConfig, FitConfig, RunConfig, RuntimeConfig
-from trainer.engine.process_group import Ranks
 from trainer.errors import ConfigError
 from trainer.run import in_ranks as ranks_of_run
 from trainer.run.in_ranks import join_group, require_trainable_in_ranks
@@ -61,12 +60,6 @@ def test_a_run_of_two_processes_is_that_of_one(train, tmp_path, monkeypatch):
     assert not list((tmp_path / "runs/two").rglob("LOCK"))
 
 
-def test_no_process_of_a_run_ends_before_all_have_heard_that_it_is_done(train, tmp_path, monkeypatch):
-    monkeypatch.setattr(Ranks, "part", lambda ranks: (tmp_path / f"parted {ranks.rank}").touch())
-    in_ranks(2, of_group(train, monkeypatch, *TINY, "cv.fold=0", "run=two"), tmp_path)
-    assert sorted(path.name for path in tmp_path.glob("parted *")) == ["parted 0", "parted 1"]
-
-
 def test_a_run_whose_processes_hold_parts_of_the_weights_writes_the_files_of_one(train, tmp_path, monkeypatch):
     assert train(*TINY, "run=one").code == 0
     parts = (*TINY, "run=parts", "executor.shard=true", "checkpoint.every_n_steps=1")
@@ -83,12 +76,27 @@ def test_a_fold_begun_by_one_process_is_gone_on_with_by_two(train, tmp_path, mon
     kept = (*TINY, "cv.fold=0", "checkpoint.keep_final=true")
     assert train(*kept, "run=long", "max_epochs=4").code == 0
     assert train(*kept, "run=begun").code == 0
-    first, _ = in_ranks(2, of_group(train, monkeypatch, *kept, "run=begun", "max_epochs=4"), tmp_path)
-    assert first.code == 0, first.err
+    first, second = in_ranks(2, of_group(train, monkeypatch, *kept, "run=begun", "max_epochs=4"), tmp_path)
+    assert (first.code, second.code) == (0, 0), first.err + second.err
     said = "goes on with 2 processes, begun with 1: the numbers are equal but for rounding"
     assert said in first.out
     one, two = (pq.read_table(tmp_path / f"runs/{run}/fold_0/oof.parquet") for run in ("long", "begun"))
     np.testing.assert_allclose(two["logit_0"].to_numpy(), one["logit_0"].to_numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("option", ["cv.fold=0", "resume=never"])
+def test_a_process_that_comes_late_takes_what_the_first_has_begun_for_no_other_run(
+    option, train, tmp_path, monkeypatch
+):
+    trained = of_group(train, monkeypatch, *TINY, "run=one", option)
+
+    def late(ranks):
+        if not ranks.first:
+            wait_for(lambda: (tmp_path / "runs/one/fold_0/LOCK").exists())
+        return trained(ranks)
+
+    first, second = in_ranks(2, late, tmp_path)
+    assert (first.code, second.code) == (0, 0), first.err + second.err
 
 
 @pytest.mark.parametrize(

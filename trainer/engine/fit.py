@@ -110,7 +110,7 @@ def _saved_when_interrupted(
         if checkpointer is not None:
             checkpointer.save(learner, progress, position(progress, windows))
             checkpointer.close()
-        learner.ranks.part()  # torchrun ends all where one has ended: not before the first has saved
+        learner.ranks.wait()  # torchrun ends all where one has ended: not before the first has saved
         raise
 
 

@@ -13,7 +13,7 @@ Small facts (weights, signals, which parameters have a gradient) go over gloo, a
 import atexit
 import gc
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, overload
@@ -186,15 +186,9 @@ class Ranks:
         first: Value = box[0]
         return first
 
-    def part(self) -> None:
-        """Wait until every rank is here, to go its own way.
-
-        A rank that ends closes its connections, which gloo tells one that still waits to hear that its last bytes have
-        left as an error, although they have. None ends before all are past the last operation that counts; what happens
-        to this one does not.
-        """
-        with suppress(PeerLostError):
-            self.largest(0)
+    def wait(self) -> None:
+        """Wait until every rank is here."""
+        self.largest(0)
 
 
 ALONE = Ranks()

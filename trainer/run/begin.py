@@ -112,7 +112,8 @@ def begin(config: RunConfig, launch: Launch, given: Given | None = None) -> Begu
     check_elsewhere(config, in_memory=given is not None)
     config, ranks = join_group(config)
     console, run = make_console(config.runtime.progress), named_run(config)
-    require_resumable(run, resume=config.resume, fold=config.cv.fold)
+    if ranks.first:  # the others may come late, when it has begun the run and holds its fold
+        require_resumable(run, resume=config.resume, fold=config.cv.fold)
     if given is None:
         show_notes(memory_notes(config.data), console)
     experiment = prepare(config, given)

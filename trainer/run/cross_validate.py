@@ -81,7 +81,6 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
                     if budget.is_limited:  # what there was no time for is not asked for again
                         break
                 ranks.told(None)  # there is no further fold
-                ranks.part()
                 if budget.has_time_for_baselines():
                     fit_baselines(experiment, wanted, baselines, line_printer(console))
         except OutOfTime:

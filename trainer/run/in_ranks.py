@@ -154,7 +154,6 @@ def train_with_the_first(
         with interrupts.deferred(), _reader(directory, config, identity) as checkpointer:
             learner = fresh_learner(recipe, spec, fold, ranks=ranks)
             fit(learner, fold.data, fold.rows, recipe.settings, spec, (), checkpointer)
-    ranks.part()
 
 
 def _reader(directory: Path, config: RunConfig, identity: Identity) -> Checkpointer:
