@@ -21,6 +21,7 @@ from omegaconf._utils import get_omega_conf_dumper
 from omegaconf.errors import OmegaConfBaseException
 
 from trainer.config.command_line import arranged
+from trainer.config.compose_once import at_work, composed_once
 from trainer.config.help import REPOSITORY_DOOR
 from trainer.config.keys import CONF, flatten
 from trainer.config.near_keys import known_keys, unknown_key
@@ -84,13 +85,13 @@ def register_schema() -> None:
     ConfigStore.instance().store(name="schema", node=open_schema())
 
 
-def hydra_main(run: Callable[[RunConfig, Launch], object]) -> Callable[[], object]:
+def hydra_main(run: Callable[[RunConfig, Launch], object]) -> Callable[..., object]:
     """Return a Hydra main of ``conf/``, which reads ``sys.argv`` and hands what it composes to ``run``."""
 
     def main(cfg: DictConfig) -> None:
         job(cfg, run)
 
-    decorated: Callable[[], object] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(main)
+    decorated: Callable[..., object] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(main)
     return decorated
 
 
@@ -221,11 +222,11 @@ def _only(given: set[str], section: dict[str, Any], name: str) -> dict[str, Any]
     return found
 
 
-def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> None:
+def composed(main: Callable[..., object], check: Callable[[RunConfig], None]) -> None:
     """Call a Hydra main; its own errors become one ConfigError with every problem.
 
     Args:
-        main: decorated with ``hydra.main``.
+        main: decorated with ``hydra.main``, which hands on a configuration that it is given.
         check: the checks a composed configuration goes through, to list their problems too.
 
     Raises:
@@ -235,8 +236,13 @@ def composed(main: Callable[[], object], check: Callable[[RunConfig], None]) -> 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing and exiting with 1
     begin_command()
     sys.argv[1:] = [with_quotes(item) for item in arranged(_one_tracker(sys.argv[1:]))]
+    cfg = composed_once(sys.argv[1:])
     try:
-        main()
+        if cfg is None:
+            main()
+        else:
+            with at_work(cfg):
+                main(cfg)
     except FoldwiseError:
         raise
     except Exception as error:  # of a job none gets here (see job): what Hydra makes of a value may raise anything
