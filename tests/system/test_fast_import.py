@@ -36,7 +36,7 @@ sys.argv = ["train.py", "data=iris", "max_epochs=1", "cv.n_splits=2", "paths.run
 assert "torch" not in sys.modules
 composed(script.main, script.check)
 import trainer.models.transformer
-print("torch" in sys.modules, "torch._dynamo.config" in sys.modules, "transformers" in sys.modules)
+print([name in sys.modules for name in ("torch", "torch._dynamo.config", "transformers", "pandas")])
 import torch
 from trainer.system.fast_import import import_compiler_when_needed
 from torch.utils.flop_counter import FlopCounterMode
@@ -71,7 +71,7 @@ print([taken(function) == taken(getattr(torch._dynamo, name)) for name, function
 print("torch._dynamo.config" in sys.modules, torch.equal(weights()[0], without), torch._dynamo.is_compiling())
 """
     assert in_a_process(code)[-6:] == [
-        "True False False",
+        "[True, False, False, False]",
         "False 96",
         "4 __main__ False",
         "True False torch._dynamo.decorators",

@@ -177,12 +177,17 @@ def _table_model(table: TableColumns, model: Any) -> Any:
 
 
 def _table_features(table: TableColumns) -> Any:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import StandardScaler
 
     n_numeric, n_words = len(table.numeric), len(table.categorical)
+    whole = table.scratch is None and not np.isnan(table.numeric_NF).any()
+    if whole and not n_words:
+        return StandardScaler()
+    from sklearn.compose import ColumnTransformer  # this and what fills in empty cells import pandas
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
     scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
     parts = []
     if n_numeric:

@@ -82,8 +82,6 @@ def read_baselines(directory: Path, made_of: Mapping[str, Any]) -> dict[str, Fol
 
 
 def _read(directory: Path, name: str, values: Mapping[str, Any]) -> FoldBaseline | None:
-    import pyarrow.parquet as pq
-
     fields, sha256 = dict(values), values.get("sha256")
     fields.pop("sha256", None)
     if sha256 is None:
@@ -91,8 +89,8 @@ def _read(directory: Path, name: str, values: Mapping[str, Any]) -> FoldBaseline
     data = read_file(directory / _predictions(name), directory.parent)
     if hashlib.sha256(data).hexdigest() != sha256:
         return None
-    table = pq.read_table(arrow_files.copied(data))
-    return FoldBaseline(**fields, proba=np.stack([column.to_numpy() for column in table.columns], axis=1))
+    table = arrow_files.read_parquet(arrow_files.copied(data))
+    return FoldBaseline(**fields, proba=np.stack([arrow_files.as_numpy(column) for column in table.columns], axis=1))
 
 
 def _predictions(name: str) -> str:

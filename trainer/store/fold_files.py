@@ -133,21 +133,19 @@ def load_fold(directory: Path) -> SavedFold:
     Raises:
         CheckpointError: it is not finished, or one of its files is not the one that was written.
     """
-    import pyarrow.parquet as pq
-
     done = read_done(directory)
     if done is None:
         raise CheckpointError(f"{directory} is not finished")
     files = {name: read_fold_file(directory, name, done) for name in done["sha256"]}
     del done["sha256"]
-    table = pq.read_table(arrow_files.copied(files["oof.parquet"]))
+    table = arrow_files.read_parquet(arrow_files.copied(files["oof.parquet"]))
     amp, identity, scored_on = done.pop("amp"), done.pop("identity"), done.pop("scored_on", "")
     done["epochs"] = tuple(EpochRecord(**record) for record in done["epochs"])
     result = FoldResult(
-        rows=table["row"].to_numpy(),
+        rows=arrow_files.as_numpy(table["row"]),
         proba=_stacked(table, "proba_"),
         logits=_stacked(table, "logit_"),
-        loss=table["loss"].to_numpy(),
+        loss=arrow_files.as_numpy(table["loss"]),
         **done,
     )
     return SavedFold(result, amp, identity, scored_on)
@@ -179,4 +177,4 @@ def _again(directory: Path) -> str:
 
 def _stacked(table: Any, prefix: str) -> NDArray[np.float32]:
     names = [name for name in table.column_names if name.startswith(prefix)]
-    return np.stack([table[name].to_numpy() for name in names], axis=1)
+    return np.stack([arrow_files.as_numpy(table[name]) for name in names], axis=1)

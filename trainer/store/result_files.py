@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from trainer.results import Baseline, CVResult, Lead, MetricSummary, OutOfFold
 from trainer.system import arrow_files
-from trainer.system.arrow_files import as_words
+from trainer.system.arrow_files import as_column, as_numpy, as_words, read_parquet
 from trainer.system.files import write_bytes
 from trainer.system.folders import read_file
 from trainer.system.spreadsheets import HARMFUL
@@ -104,16 +104,10 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
 
 def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
     """Return the columns that ``write_oof`` writes."""
-    import pyarrow as pa
-
-    columns: dict[str, Any] = {
-        "id": pa.array(oof.ids, pa.string()),
-        "fold": oof.fold,
-        "repeat": oof.repeat,
-    }
+    columns: dict[str, Any] = {"id": oof.ids, "fold": oof.fold, "repeat": oof.repeat}
     if not task.has_classes:
         columns |= {"target": oof.target, "prediction": oof.proba[:, 0], "loss": oof.loss}
-        return pa.table(columns, metadata={"task": task.name})
+        return _as_table(columns, {"task": task.name})
     if task.several_labels:
         columns |= dict(zip(class_columns("target", classes), oof.target.T, strict=True))
     else:
@@ -122,28 +116,33 @@ def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
     columns |= {f"logit_{i}": column for i, column in enumerate(oof.logits.T)}
     columns["loss"] = oof.loss
     about = {"task": task.name, "classes": json.dumps(list(classes), ensure_ascii=False)}
-    return pa.table(columns, metadata=about)
+    return _as_table(columns, about)
+
+
+def _as_table(columns: Mapping[str, Any], about: Mapping[str, str]) -> "pa.Table":
+    import pyarrow as pa
+
+    arrays = [as_column(np.asarray(values)) for values in columns.values()]
+    return pa.Table.from_arrays(arrays, names=list(columns)).replace_schema_metadata(dict(about))
 
 
 def read_oof(path: Path) -> OutOfFold:
     """Read an ``oof.parquet`` back."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(arrow_files.copied(read_file(path, path.parent)))
+    table = read_parquet(arrow_files.copied(read_file(path, path.parent)))
 
     def stacked(prefix: str, dtype: Any) -> Any:
         names = [name for name in table.column_names if name.startswith(prefix)]
-        return np.stack([table[name].to_numpy() for name in names], axis=1).astype(dtype)
+        return np.stack([as_numpy(table[name]) for name in names], axis=1).astype(dtype)
 
     single, classes = "target" in table.column_names, "prediction" not in table.column_names
     return OutOfFold(
         ids=as_words(table["id"]),
-        fold=table["fold"].to_numpy(),
-        repeat=table["repeat"].to_numpy(),
-        target=table["target"].to_numpy() if single else stacked("target_", np.int64),
+        fold=as_numpy(table["fold"]),
+        repeat=as_numpy(table["repeat"]),
+        target=as_numpy(table["target"]) if single else stacked("target_", np.int64),
         proba=stacked("proba_", np.float32) if classes else stacked("prediction", np.float64),
         logits=stacked("logit_", np.float32) if classes else np.zeros((len(table), 0), dtype=np.float32),
-        loss=table["loss"].to_numpy(),
+        loss=as_numpy(table["loss"]),
     )
 
 
@@ -175,7 +174,8 @@ def _csv_bytes(table: "pa.Table") -> memoryview:
 
     ids: Any = table["id"]
     risky: Any = pc.match_substring_regex(ids, HARMFUL)
-    safe = pc.if_else(risky, pc.binary_join_element_wise("'", ids, ""), ids)
+    if pc.any(risky).as_py():
+        table = table.set_column(0, "id", pc.if_else(risky, pc.binary_join_element_wise("'", ids, ""), ids))
     sink = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(table.set_column(0, "id", safe), sink)
+    pyarrow.csv.write_csv(table, sink)
     return memoryview(sink.getvalue())

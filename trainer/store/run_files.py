@@ -12,7 +12,7 @@ from trainer.errors import CheckpointError
 from trainer.store.identity import Identity, describe_differences, differences
 from trainer.store.own_files import MARK, sweep_run
 from trainer.system import arrow_files
-from trainer.system.arrow_files import as_words
+from trainer.system.arrow_files import as_numpy, as_words, read_parquet
 from trainer.system.files import directory_lock, remove, sealed, storage_error, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
 from trainer.tasks import Target, Task, of_target
@@ -132,8 +132,6 @@ def read_run_rows(
     Raises:
         CheckpointError: it is missing, or not the file that was written.
     """
-    import pyarrow.parquet as pq
-
     try:
         data = read_file(run / ROWS, run)
     except FileNotFoundError as error:
@@ -142,10 +140,10 @@ def read_run_rows(
         raise CheckpointError(f"{run}/{ROWS} is damaged: sha256 differs from manifest.json\n{RESTORE_ROWS}")
     buffer = arrow_files.copied(data)
     del data  # of many rows it is as large
-    table = pq.read_table(buffer)
+    table = read_parquet(buffer)
     del buffer
-    targets = [table[name].to_numpy() for name in table.column_names if name not in ("id", GROUP)]
-    groups_N = table[GROUP].to_numpy() if GROUP in table.column_names else None
+    targets = [as_numpy(table[name]) for name in table.column_names if name not in ("id", GROUP)]
+    groups_N = as_numpy(table[GROUP]) if GROUP in table.column_names else None
     many = len(table) > MANY_ROWS
     return as_words(table["id"], scratch if many else None), task.from_columns(targets), groups_N
 
@@ -153,14 +151,13 @@ def read_run_rows(
 def has_rows(data: bytes, ids_N: NDArray[np.str_], target: Target) -> bool:
     """Return whether a rows.parquet, whosever it is, has these rows; their groups do not matter."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(arrow_files.copied(data))
+        table = read_parquet(arrow_files.copied(data))
     except (OSError, pa.ArrowException):
         return False
     kept = table.select([name for name in table.column_names if name != GROUP])
-    return bool(kept.equals(pq.read_table(arrow_files.copied(rows_table(ids_N, target)))))
+    return bool(kept.equals(read_parquet(arrow_files.copied(rows_table(ids_N, target)))))
 
 
 def parquet_bytes(columns: Mapping[str, Any]) -> bytes:
@@ -169,5 +166,6 @@ def parquet_bytes(columns: Mapping[str, Any]) -> bytes:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(dict(columns)), sink)
+    arrays = [arrow_files.as_column(np.asarray(values)) for values in columns.values()]
+    pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), sink)
     return bytes(sink.getvalue())

@@ -33,6 +33,32 @@ def opened(file: Path) -> Any:
     return pa.OSFile(name, "r")
 
 
+FEW_WORDS = 10_000  # that are gone through one by one
+
+
+def read_parquet(source: Any) -> pa.Table:
+    """Return all columns of a Parquet file, as ``pyarrow.parquet.read_table`` does, without what it imports besides."""
+    from pyarrow.parquet import ParquetFile
+
+    return ParquetFile(source).read()
+
+
+def as_column(values_N: NDArray[Any]) -> Any:
+    """Return an array of numbers, or of text, as an Arrow column: what ``pyarrow.array`` makes of it.
+
+    That, and ``to_numpy``, import pandas, where it is installed: a tenth of a second.
+    """
+    buffer: Any = pa.py_buffer  # which takes arrays, too, though not declared
+    if values_N.dtype.kind == "U" and len(values_N) <= FEW_WORDS:
+        words = [word.encode() for word in values_N.tolist()]
+        ends = np.cumsum([0, *map(len, words)], dtype=np.int32)
+        return pa.StringArray.from_buffers(len(words), buffer(ends), buffer(b"".join(words)))
+    if values_N.dtype.kind not in "if":
+        return pa.array(values_N)
+    kept_N = np.ascontiguousarray(values_N)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(kept_N.dtype), len(kept_N), [None, buffer(kept_N)])
+
+
 Column = Any  # a pyarrow.ChunkedArray; pyarrow's own type stubs do not accept most of its compute calls
 
 
@@ -40,6 +66,8 @@ def as_numpy(column: Column) -> NDArray[Any]:
     """Return an Arrow column as one NumPy array."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
+    if not column.null_count and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        return np.from_dlpack(column)
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
@@ -55,6 +83,7 @@ def as_words(column: Column, scratch: Path | None = None) -> NDArray[np.str_]:
     lengths: Any = pc.utf8_length(column)
 
     def fill(start: int, out_B: NDArray[np.str_]) -> None:
-        out_B[:] = as_numpy(column.slice(start, len(out_B)))
+        words = column.slice(start, len(out_B))
+        out_B[:] = words.to_pylist() if len(words) <= FEW_WORDS else as_numpy(words)
 
     return filled((len(column),), f"U{max(pc.max(lengths).as_py(), 1)}", fill, scratch)
