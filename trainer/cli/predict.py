@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -108,37 +108,45 @@ def predict(
     printed. Columns whose values are not like those of the training rows are named.
     """
     from trainer.inference.new_rows import Asked
-    from trainer.inference.predict import predict_to_file
-    from trainer.inference.predictor import open_predictor
-    from trainer.report.formatting import folds_named
     from trainer.report.terminal import terminal
     from trainer.store.own_files import is_blend
     from trainer.system import interrupts
     from trainer.trackers.console import progress_on
 
     console = terminal()
-    predict_rows: Callable[..., Outcome]
+    how: dict[str, Any] = {"device": device, "batch_size": batch_size, "plugins": plugins or []}
     with interrupts.handled(), interrupts.deferred():
         if is_blend(directory):
-            from trainer.inference.predict_blend import Models, predict_blend_to_file
-
             _require_plain(directory, folds, model, average)
-            models = Models(device, batch_size, plugins or [])
-            predict_rows = partial(predict_blend_to_file, directory, models=models, raw=raw, drift=drift)
-            by = f"the runs of {directory}"
+            predict_rows, by = _of_blend(directory, **how, raw=raw)
         else:
-            chosen = chosen_models(folds, model)
-            predictor = open_predictor(
-                directory, folds=chosen, device=device, batch_size=batch_size, plugins=plugins or [], raw=raw
-            )
-            predict_rows = partial(predict_to_file, predictor, average=average, drift=drift)
-            by = f"{folds_named([one.name for one in predictor.models])} of {directory}"
+            predict_rows, by = _of_run(directory, chosen_models(folds, model), average, **how, raw=raw)
         asked = Asked(id_column, image_file, images, encoding, delimiter, skip_broken, adversarial=adversarial)
         with named_as_flags():
             outcome = predict_rows(
-                data, output, asked=asked, submission=submission, fill=fill, track=progress_on(console)
+                data, output, asked=asked, submission=submission, fill=fill, drift=drift, track=progress_on(console)
             )
     show_outcome(outcome, f"{output}: {outcome.n_rows} rows, by {by}", console)
+
+
+def _of_run(
+    directory: Path, chosen: Sequence[int | str] | None, average: str, **how: Any
+) -> tuple[Callable[..., "Outcome"], str]:
+    """Return what predicts rows with the folds of a run, and what it is called."""
+    from trainer.inference.predict import predict_to_file
+    from trainer.inference.predictor import open_predictor
+    from trainer.report.formatting import folds_named
+
+    predictor = open_predictor(directory, folds=chosen, **how)
+    by = f"{folds_named([one.name for one in predictor.models])} of {directory}"
+    return partial(predict_to_file, predictor, average=average), by
+
+
+def _of_blend(directory: Path, *, raw: bool, **how: Any) -> tuple[Callable[..., "Outcome"], str]:
+    """Return what predicts rows with the runs of a blend, and what they are called."""
+    from trainer.inference.predict_blend import Models, predict_blend_to_file
+
+    return partial(predict_blend_to_file, directory, models=Models(**how), raw=raw), f"the runs of {directory}"
 
 
 def _require_plain(directory: Path, folds: str | None, model: str | None, average: str) -> None:

@@ -70,18 +70,7 @@ def run_files(
         "profile": profile,
         "warnings": warnings,
         "weights": None if weights is None else weights.to_dict(),
-        "about": {
-            "command": f"{origin['door']} {shlex.join(map(_short, origin['command']))}".strip(),
-            "data": f"{spec.name}, {len(samples)} rows, {spec.task.described(len(spec.classes))}",
-            **({} if spec.positive is None else {"positive class": spec.describe_positive()}),
-            "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
-            **({} if weights is None else {"starts from": weights.summary()}),
-            "selection": describe_selection(config.cv),
-            "seed": ", ".join(map(str, seeds_of(config.seed))),
-            **({"tricks": "; ".join(origin["tricks"])} if "tricks" in origin else {}),
-            "device": f"{recipe.device}, {torch.get_num_threads()} threads",
-            **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
-        },
+        "about": _about(config, experiment, origin, weights),
     }
     made = partial(_rows_files, config.cv, experiment)
     few = len(samples) <= MOST_KEPT  # of many they take much room, for the sake of a search's next trial
@@ -93,6 +82,25 @@ def run_files(
         **of_rows,
         **pretrained_file(experiment),
         "profile.json": (json.dumps(profile, indent=2) + "\n").encode(),
+    }
+
+
+def _about(
+    config: RunConfig, experiment: Experiment, origin: Mapping[str, Any], weights: LoadReport | None
+) -> dict[str, str]:
+    """Return what a report says of the run, in its words."""
+    spec, level = experiment.spec, experiment.recipe.level
+    return {
+        "command": f"{origin['door']} {shlex.join(map(_short, origin['command']))}".strip(),
+        "data": f"{spec.name}, {len(experiment.samples)} rows, {spec.task.described(len(spec.classes))}",
+        **({} if spec.positive is None else {"positive class": spec.describe_positive()}),
+        "notes": "; ".join((*spec.notes, *experiment.plan.notes, *level.notes)),
+        **({} if weights is None else {"starts from": weights.summary()}),
+        "selection": describe_selection(config.cv),
+        "seed": ", ".join(map(str, seeds_of(config.seed))),
+        **({"tricks": "; ".join(origin["tricks"])} if "tricks" in origin else {}),
+        "device": f"{experiment.recipe.device}, {torch.get_num_threads()} threads",
+        **({"went on although": "; ".join(origin["forced"])} if origin["forced"] else {}),
     }
 
 
