@@ -11,7 +11,7 @@ from typer.models import OptionInfo
 
 from tests.places import REPOSITORY
 from trainer.cli import main as cli
-from trainer.cli.main import COMMANDS
+from trainer.cli.main import COMMANDS, COMMANDS_ELSEWHERE
 from trainer.cli.main import main as foldwise
 from trainer.system.paths import is_path
 
@@ -55,6 +55,17 @@ def test_what_is_typed_wrongly_ends_with_exit_code_2_in_few_lines(typed, said, c
     assert out == ""
     assert said in err
     assert len(err.strip().splitlines()) <= 5
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("fit", "train"), ("evaluate", "report"), ("ls", "runs"), ("hpo", "search")],
+)
+def test_a_command_of_another_name_is_answered_with_ours(typed, meant, capsys):
+    assert foldwise([typed, "a.csv"]) == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"No such command '{typed}': did you mean '{meant}'?")
+    assert set(COMMANDS_ELSEWHERE.values()) <= {*NAMES, "train", "search"}
+    assert not COMMANDS_ELSEWHERE.keys() & {*NAMES, "train", "search"}
 
 
 @pytest.mark.parametrize("command", ["split", "audit"])

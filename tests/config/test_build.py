@@ -87,6 +87,19 @@ def test_an_argument_that_other_programs_call_otherwise_is_told():
     assert problem.endswith("takes no such argument: did you mean 'lr'?")
 
 
+def test_a_path_for_bundled_data_is_told_what_reads_it():
+    section = {"_target_": "trainer.data.sources.bundled.load_bundled", "name": "wine", "path": "my.csv", "label": "y"}
+    (problem,) = check_section("data", section)
+    assert problem.startswith("data.path=my.csv: is a file: type data=csv_tabular data.path=my.csv (a table), ")
+
+
+@pytest.mark.parametrize(("key", "kind"), [("text", "csv_text"), ("images", "image_csv"), ("folders", "image_folder")])
+def test_an_option_of_another_kind_of_data_is_told_which(key, kind):
+    section = {"_target_": "trainer.data.sources.csv_tabular.load_csv_tabular", "path": "t.csv", key: "x"}
+    (problem,) = check_section("data", section)
+    assert f"takes no such argument: it goes with data={kind}" in problem
+
+
 def test_constructor_errors_become_config_errors():
     with pytest.raises(ConfigError, match=r"optimizer: torch\.optim\.SGD refused its arguments"):
         construct("optimizer", {"_target_": "torch.optim.SGD", "lr": 0.1, "nesterov": True}, params=[])

@@ -12,6 +12,7 @@ from trainer.config.near_keys import ELSEWHERE, is_known, nearest_key, open_keys
         ("lr", "optimizer.lr"),
         ("n_splits", "cv.n_splits"),
         ("hidden", "model.hidden"),
+        ("hidden_size", "model.hidden"),
         ("cv.nsplits", "cv.n_splits"),
         ("cv.inner.gird", "cv.inner.grid"),
         ("los", "loss"),

@@ -31,7 +31,7 @@ NUMBERS_AS_TEXT: Mapping[str, Case] = {
     "months": feature([f"20{i + 10}-01" for i in range(N_ROWS)], None, "dates"),
     "pandas' time spans": feature([f"{i} days 02:00:00" for i in range(N_ROWS)], None, "durations"),
     "full width": feature(["\uff11\uff12", "\uff13.\uff15"], [12, 3.5]),
-    "a sign behind": feature(["5-", "3", "7-", "4", "2"], None, "not a number"),
+    "a sign behind": feature(["5-", "3", "7-", "4", "2"], None, "numbers with marks behind them"),
     "below a bound": feature(["<0.5", "0.7", "1.2", "<0.5", "3"], None, "row"),
     "only bounds": feature([f"<{i}.5" for i in range(N_ROWS)], None, "bounds"),
     "units": feature([f"{i}.5 mg" for i in range(N_ROWS)], None, "unit"),

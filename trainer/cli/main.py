@@ -61,6 +61,15 @@ from trainer.wording.streams import let_output_be_lost
 NO_VALUE = re.compile(r"(--[a-z-]+=)?")
 MAY_BE_EMPTY = "--missing-labels"  # its value is what a cell holds
 UsageError: Any = typer.BadParameter.__base__  # click's, or that of the copy which typer brings along
+COMMANDS_ELSEWHERE = {  # what other programs call it -> here
+    **dict.fromkeys(("fit", "run", "start", "resume", "cv"), "train"),
+    **dict.fromkeys(("infer", "inference", "test", "score"), "predict"),
+    **dict.fromkeys(("eval", "evaluate", "results", "summary"), "report"),
+    **dict.fromkeys(("info", "describe", "head", "show", "check", "validate"), "look"),
+    **dict.fromkeys(("list", "ls", "leaderboard", "history"), "runs"),
+    **dict.fromkeys(("tune", "optimize", "hpo", "sweep"), "search"),
+    **dict.fromkeys(("ensemble", "stack"), "blend"),
+}
 COMMANDS: tuple[tuple[Callable[..., None], str | None], ...] = (
     (look, LOOK_EXAMPLES),
     (status, None),
@@ -121,11 +130,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written = io.StringIO()
         refused.show(written)
         let_print_anything()
-        print(printable_message(written.getvalue().rstrip()), file=sys.stderr)  # it repeats what was typed
+        said = _with_near_command(written.getvalue().rstrip())
+        print(printable_message(said), file=sys.stderr)  # it repeats what was typed
         return 2
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
     return code or code_of_output() if isinstance(code, int) else code_of_output()
+
+
+def _with_near_command(said: str) -> str:
+    """Return a message with the command that is likely meant, where there is none of the name typed."""
+    found = re.search(r"No such command '([^']+)'", said)
+    meant = COMMANDS_ELSEWHERE.get(found[1]) if found else None
+    return f"{said[: found.end()]}: did you mean '{meant}'?" if found and meant else said
 
 
 def application() -> typer.Typer:

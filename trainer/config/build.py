@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 from trainer.config.bounds import LARGEST
 from trainer.config.keys import choices
 from trainer.config.near_keys import ELSEWHERE
+from trainer.config.problems import data_place
 from trainer.config.value_types import describe, fits, is_storable
 from trainer.errors import ConfigError, FoldwiseError, did_you_mean, few_words_of, shown
 from trainer.wording.translations import _
@@ -179,6 +180,14 @@ def _with_records(given: Section, target: Callable[..., Any], offered: Sequence[
     return {**{key: value for key, value in given.items() if key not in used}, **built}
 
 
+KIND_OF_DATA = {  # options of a kind of data, which another has not
+    **dict.fromkeys(("data.text", "data.pair"), "data=csv_text, which learns from texts"),
+    **dict.fromkeys(("data.images", "data.file", "data.suffix"), "data=image_csv"),
+    "data.folders": "data=image_folder",
+    **dict.fromkeys(("data.numeric", "data.categorical", "data.missing"), "data=csv_tabular"),
+}
+
+
 def _required(parameter: inspect.Parameter | None) -> bool:
     return parameter is not None and parameter.default is parameter.empty
 
@@ -197,6 +206,8 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
     taken = takes(target, PARTS[name].offered)
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter, _ in taken.values())
     problems = []
+    if name == "data" and "path" in given and "path" not in taken and (place := data_place(str(given["path"]))):
+        return [f"data.path={given['path']}: {place}"]
     for key, value in given.items():
         hint = taken[key][1] if key in taken else None
         if key not in taken and not takes_any:
@@ -204,6 +215,8 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
             said = _("{key}: {target} takes no such argument{hint}")
             elsewhere = ELSEWHERE.get(key, "").removeprefix(f"{name}.")
             hint = did_you_mean(elsewhere if elsewhere in known else key, known, _)
+            if f"{name}.{key}" in KIND_OF_DATA:
+                hint = f": it goes with {KIND_OF_DATA[f'{name}.{key}']}"
             problems.append(said.format(key=f"{name}.{key}", target=_short(target), hint=hint))
         elif value == "???":
             problems.append(_required_problem(f"{name}.{key}"))

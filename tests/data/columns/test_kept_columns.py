@@ -27,3 +27,13 @@ def test_columns_come_back_with_what_is_odd_about_them(tmp_path: Path, on_disk: 
         "columns without any value: void, none",
         "columns with the same value in every row: five, blue",
     )
+
+
+@pytest.mark.parametrize("sentence", ["number {} of the words that people write", "这是第{}条评论，房间又脏又吵"])
+def test_texts_in_a_table_are_told_what_learns_from_their_words(sentence: str) -> None:
+    kept = KeptColumns()
+    kept.add_words("review", pa.array([sentence.format(n) for n in range(60)]).dictionary_encode())
+    kept.add_words("street", pa.array([f"{n} Long Street" for n in range(60)]).dictionary_encode())
+    _, review, street = kept.notes()
+    assert "in 60 rows: data=csv_text data.text=review learns from the words of texts; if it is no feature" in review
+    assert "in 60 rows: if it is no feature, set data.drop=[street]" in street

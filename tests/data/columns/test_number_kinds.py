@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.data.columns.number_kinds import are_addresses, kind_of, with_one_word
+from trainer.data.columns.number_kinds import are_addresses, kind_of, ranges, with_one_word
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,14 @@ from trainer.data.columns.number_kinds import are_addresses, kind_of, with_one_w
         ("1.200,00 TL", "amounts of money"),
         ("民國104年1月5日", "dates"),
         ("1-Jan", "dates"),
+        ("<2e-16", "bounds (below or above a value)"),
+        ("p < .05", "bounds (below or above a value)"),
+        ("12.5-", "numbers with marks behind them"),
+        ("-12:30:15.2", "times or durations"),
+        ("190Nm@ 2000rpm", "several numbers in a cell"),
+        ("12.5 x 30 cm", "several numbers in a cell"),
+        ("12°C/-5°C", "several numbers in a cell"),
+        ("30*40*50cm", "several numbers in a cell"),
     ],
 )
 def test_what_may_be_meant_as_a_number_has_a_kind(text, kind):
@@ -93,6 +101,10 @@ def test_what_may_be_meant_as_a_number_has_a_kind(text, kind):
         "['a', 'b']",
         "5 ft board",
         "民间1年",
+        "A/B",
+        "4x",
+        "M4/5x",
+        "1/2 cup of",
     ],
 )
 def test_words_with_digits_have_none(text):
@@ -121,6 +133,11 @@ def test_addresses_are_told_from_numbers_with_points_between_thousands():
         (["3班", "4班"], []),
         (["12床", "13床"], []),
         (["5幢", "6幢"], []),
+        (["945xx", "100xx"], []),
+        (["10x", "20x"], [0, 1]),
+        (["3万+人付款", "456人付款", "2千人付款"], [0, 1, 2]),
+        (["5k users", "7 users"], [0, 1]),
+        (["5 kg", "7 g", "8 kg"], [0, 2]),
         (["3车间", "4车间"], []),
         (["1.jpg", "2.jpg"], []),
         (["1@mail.org", "2@mail.org"], []),
@@ -131,3 +148,21 @@ def test_addresses_are_told_from_numbers_with_points_between_thousands():
 )
 def test_a_word_behind_every_number_is_a_unit_but_behind_a_name(texts, places):
     assert with_one_word(texts) == places
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0-10", "10 - 20", "6.5–7.0", "$1,000 - $2,000", "1.5-2万", "8千-1.2万/月", "10-15K·13薪", "10k-20k", "5岁至10岁"],
+)
+def test_two_numbers_of_which_the_second_is_larger_are_a_range(text):
+    assert ranges([text, "1-5"]) == [0, 1]
+
+
+@pytest.mark.parametrize("text", ["3-201", "12B-301", "45-37", "2019-20", "v1-2", "2-Sep", "007-008", "12-A", "1-2-3"])
+def test_rooms_scores_seasons_and_codes_are_no_ranges(text):
+    assert ranges([text, text]) == []
+
+
+def test_a_column_of_which_many_are_no_ranges_has_none():
+    assert ranges(["12-15", "17-3", "4-9", "30-2"]) == []
+    assert ranges(["555-1234", "555-9876"]) == []  # telephones

@@ -33,6 +33,32 @@ def test_what_is_no_number_is_named(cells, said):
         read(cells, task="regression")
 
 
+@pytest.mark.parametrize(
+    ("cells", "values", "what"),
+    [
+        (["$1,250,000", "$95,000"], [1250000, 95000], "amounts of money"),
+        (["12,5", "3,25"], [12.5, 3.25], "numbers with a decimal comma"),
+        (["12.5%", "3%"], [12.5, 3], "percentages"),
+        (["(1,234.00)", "7.00"], [-1234, 7], "numbers, some in parentheses or with the minus behind,"),
+    ],
+)
+def test_numbers_that_are_written_in_one_way_are_read_and_told(cells, values, what):
+    labels = read([*cells, "?"], task="regression", missing=["?"])
+    assert labels.target[:2].tolist() == values
+    assert f"column 'y' holds {what} such as '{cells[0]}': read as {values[0]:g}" in labels.notes
+
+
+@pytest.mark.parametrize("cells", [["$5", "7"], ["2024-01-01", "2024-01-02"], ["true", "false"], ["1,234", "987"]])
+def test_numbers_in_several_ways_dates_and_truth_values_are_nothing_to_predict(cells):
+    with pytest.raises(DataError, match=f"'{cells[0][:1]}|needs a finite number in every row, written plainly"):
+        read(cells, task="regression")
+
+
+def test_many_amounts_of_money_are_no_classes():
+    with pytest.raises(DataError, match=r"data\.task=regression loss=mse"):
+        read([f"${number}.50" for number in range(30)])
+
+
 def test_one_column_of_numbers():
     with pytest.raises(ConfigError, match="one number per row"):
         read(["1", "2"], task="regression", label_delimiter="|")

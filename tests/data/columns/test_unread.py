@@ -53,6 +53,11 @@ def test_columns_that_have_a_role_after_all():
         "企业名称",
         "用户昵称",
         "登记号",
+        "phone",
+        "email_address",
+        "E-Mail",
+        "mac_address",
+        "LCLid",
     ],
 )
 def test_names_of_who_a_row_is_of_are_groups_in_several_languages(name):

@@ -39,6 +39,8 @@ READ = [
     ("decimal comma", ["12\u202f345,6", "3,5"], [12345.6, 3.5]),
     ("money", ["3,50 €", "1.234,00 €", "12 345,6 €"], [3.5, 1234, 12345.6]),
     ("in parentheses", ["(1,234.00)", "7.00"], [-1234, 7]),
+    ("minus behind", ["1,234.50-", "7.00"], [-1234.5, 7]),
+    ("minus behind", ["12-", "7"], [-12, 7]),
     ("dates", ["1/13/1970 12:00", "2/1/1970 9:30"], [12.5, 31 + 9.5 / 24]),
     ("commas between", ["1,234,567", "5", "1,000"], [1234567, 5, 1000]),
     ("commas between", ["1,234.5", "987"], [1234.5, 987]),
@@ -80,6 +82,7 @@ def test_cells_that_agree_are_read_and_told(what, cells, values):
         ("dates", ["1/2/2024 9:30 AM", "1/31/2024 1:00 PM"]),
         ("dates", ["1/20/24", "1/31/24"]),
         ("numbers in parentheses", ["(1)", "(2)"]),
+        ("numbers with marks behind them", ["2-", "3-", "1"]),
         ("dates", ["01.02.24", "31.01.24"]),
         ("dates", ["20240131T1200", "20240201T0915"]),
         ("dates", ["2024-01", "2023-12"]),
@@ -136,6 +139,28 @@ def test_numbers_with_zeros_and_exponents_are_numbers(cells):
     assert features(cells)[0].numeric_NF[:, 0].tolist() == [float(cell) for cell in cells]
 
 
+@pytest.mark.parametrize(("name", "what"), [("app_version", "a version"), ("ver", "a version"), ("版本", "a version")])
+def test_in_a_column_called_a_version_1_10_is_not_1_1(name, what):
+    cells = ["2", "1.10", "1.1", "1.9"]
+    table, notes, _ = read_features({name: pa.chunked_array([cells])}, "f.csv", free=[name])
+    assert table.categorical_NK[:, 0].tolist() == cells
+    assert any(f"holds codes ('1.10': {what})" in note for note in notes)
+    for plain in (["1", "2", "3"], ["1.10", "1.1"]):
+        other = name if "." not in plain[0] else "conversion"
+        assert read_features({other: pa.chunked_array([plain])}, "f.csv", free=[other])[0].numeric == (other,)
+
+
+@pytest.mark.parametrize("name", ["zipcode", "ZIP_Code", "postal code", "邮编", "item_upc", "naics"])
+def test_whole_numbers_that_a_name_calls_codes_are_told(name):
+    for cells in (["94103", "10001"], pa.array([94103, 10001])):
+        table, notes, _ = read_features({name: pa.chunked_array([cells])}, "f", free=[name])
+        assert table.numeric == (name,)
+        assert any("which its name calls codes: " in note and "data.categorical=[" in note for note in notes)
+    for other in ("zip_count", "basic", "music", "x"):
+        _, notes, _ = read_features({other: pa.chunked_array([["94103", "10001"]])}, "f", free=[other])
+        assert not any("codes" in note for note in notes)
+
+
 def test_points_in_a_file_with_semicolons_are_between_thousands():
     cells = ["1.245", "987", "12.000", ""]
     table, notes = features(cells, semicolon=True)
@@ -156,6 +181,21 @@ def test_truth_values_are_numbers_as_in_formats_that_have_a_type_for_them(number
         assert f"column 'x' holds true/false such as '{cells[0]}': read as 1" in notes
     for cells in (["true", "unknown"], ["yes", "no"], ["T", "F"]):
         assert features(cells, numbers=numbers)[0].categorical == ("x",)
+
+
+@pytest.mark.parametrize("text", ["{}-{}", "{} ~ {} cm", "{}.5-{}.5"])
+def test_many_different_ranges_are_refused(text):
+    with pytest.raises(DataError, match=r"looks like .*ranges \(two numbers in a cell\), such as '1"):
+        features([text.format(low, low + 10) for low in range(10, 40)])
+    table, _ = features([text.format(low, low + 10) for low in range(10, 20)] * 5)
+    assert table.categorical == ("x",)
+
+
+def test_bounds_with_an_exponent_are_refused_as_other_bounds():
+    with pytest.raises(DataError, match=r"looks like bounds .* such as '<1e-16'"):
+        features([f"<{digit}e-16" for digit in range(1, 10)])
+    with pytest.raises(DataError, match=r"looks like bounds .* such as '<2e-16' in 20 rows"):
+        features([f"0.{number:03}" for number in range(1, 15)] + ["<2e-16"] * 20)
 
 
 def test_dates_of_parquet_are_read_as_those_of_csv():

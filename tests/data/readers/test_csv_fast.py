@@ -12,7 +12,7 @@ from tests.data.readers.reading import read_table
 from trainer.data.readers import csv_fast
 from trainer.data.readers.csv_fast import read_sound_csv
 from trainer.data.readers.csv_form import CsvForm, csv_form
-from trainer.data.readers.csv_strict import parse_csv
+from trainer.data.readers.csv_strict import check_delimiter, parse_csv
 from trainer.data.readers.text_decoding import decode_text
 from trainer.errors import ConfigError, DataError
 
@@ -103,6 +103,26 @@ def test_the_delimiter_is_checked_and_other_encodings_are_left_alone(tmp_path: P
         csv_form("ab", ",")
     assert read_sound_csv(file, "cp1252", CsvForm(";")) is None
     assert read_sound_csv(tmp_path / "none.csv", "utf-8", CsvForm()) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        ("650_!_100_!_news，a,b_!_title", r"sed 's/_!_/\t/g' a.csv > a.tsv"),
+        ("1::1193::5::978300760", r"sed 's/::/\t/g' a.csv > a.tsv"),
+        ("1||a,b||c", r"sed 's/||/\t/g' a.csv > a.tsv"),
+        ("1$*$a$*$c", r"sed 's/\$\*\$/\t/g' a.csv > a.tsv"),
+    ],
+)
+def test_several_characters_between_cells_are_told_what_makes_one_of_them(line: str, typed: str) -> None:
+    with pytest.raises(DataError, match=r"is between its cells, and data\.delimiter is one character") as caught:
+        check_delimiter([line], "\t", Path("a.csv"))
+    assert str(caught.value).endswith(f"read a copy with tabs: {typed}")
+
+
+@pytest.mark.parametrize("line", ["name", "http://a.org/x", "a--b--c", "what?! really?!", "x...y...z"])
+def test_signs_that_repeat_in_one_cell_are_no_delimiter(line: str) -> None:
+    check_delimiter([line], "\t", Path("a.csv"))
 
 
 def test_a_large_file_is_not_held_beside_its_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,19 @@ from numpy.typing import NDArray
 
 from trainer.data.columns.kept_columns import ColumnFiles, KeptColumns
 from trainer.data.columns.no_label_words import means_no_label
+from trainer.data.columns.none_codes import listed_numbers, without_listed
 from trainer.data.columns.number_forms import TRUTH_VALUES
 from trainer.data.columns.roles import rows_listed, setting, text_cells
 from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
 from trainer.data.columns.written_dates import DATES, compact_dates_note
-from trainer.data.columns.written_numbers import FEW, SAMPLE, codes_note, point_thousands, read_written
+from trainer.data.columns.written_numbers import (
+    FEW,
+    SAMPLE,
+    codes_note,
+    named_codes_note,
+    point_thousands,
+    read_written,
+)
 from trainer.data.samples import TableColumns
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system.arrow_files import Column, as_numpy
@@ -77,12 +85,13 @@ def read_features(
     said: list[str] = []
     written: dict[str, str] = {}
     reading = _Reading(file, semicolon, numbers == "strict", said, written)
+    of_none = listed_numbers(missing)
     kept = KeptColumns() if scratch is None else ColumnFiles(scratch)
     for name in [name for name in columns if name in chosen]:
         cells = _cells(pa.table({name: columns.pop(name)}), name, reading, missing, as_text=name in categorical)
         values = None if name in categorical else _as_numbers(cells, name, reading, must=name in numeric)
         if isinstance(values, np.ndarray):
-            kept.add_numbers(name, values)
+            kept.add_numbers(name, without_listed(values, of_none))
         else:
             kept.add_words(name, cells.combine_chunks().dictionary_encode() if values is None else values)
     if not chosen:
@@ -169,6 +178,8 @@ def _as_numbers(cells: Column, name: str, reading: _Reading, must: bool) -> NDAr
     if codes:
         reading.said.append(codes)
         return None
+    if named := named_codes_note(values_N, name):
+        reading.said.append(named)
     return _thousands(cells, values_N, name, reading) if point_thousands(cells, values_N) else values_N
 
 

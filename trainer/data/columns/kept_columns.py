@@ -1,6 +1,6 @@
 """Feature columns as they are read, one by one: kept in memory, or in files where they do not fit there."""
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,13 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.coded_words import MISSING
+from trainer.data.columns.none_codes import none_code
 from trainer.data.columns.roles import setting
 from trainer.data.table_columns import TableColumns, table_in_files
 from trainer.errors import shown
 from trainer.system.arrow_files import Column, as_numpy
 from trainer.system.mapped_arrays import ArrayFile, filled
+from trainer.wording.lists import first_few
 
 MANY_CATEGORIES = 50  # noted where more than half of the rows have a category of their own
+LOOKED_AT = 200  # texts
+SENTENCE_WORDS, SENTENCE_LENGTH = 6, 15  # half of them have more words, or letters of a script without spaces
+
+
+def _are_sentences(texts: Sequence[str]) -> bool:
+    spaces = [text.count(" ") >= SENTENCE_WORDS - 1 for text in texts]
+    unspaced = [
+        len(text) >= SENTENCE_LENGTH and sum(char >= "\u2e80" for char in text) * 2 > len(text) for text in texts
+    ]
+    return sum(spaces) * 2 > len(texts) or sum(unspaced) * 2 > len(texts)
 
 
 @dataclass
@@ -28,6 +40,7 @@ class KeptColumns:
         empty: columns without any value.
         constant: columns with the same value in every row.
         wide: notes on columns with very many words.
+        none_codes: by column, a number that looks like "no value".
     """
 
     numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -36,6 +49,7 @@ class KeptColumns:
     empty: list[str] = field(default_factory=list)
     constant: list[str] = field(default_factory=list)
     wide: list[str] = field(default_factory=list)
+    none_codes: dict[str, str] = field(default_factory=dict)
 
     def add_numbers(self, name: str, values_N: NDArray[np.float64]) -> None:
         """Keep a column of numbers, NaN = missing."""
@@ -43,6 +57,8 @@ class KeptColumns:
             self.empty.append(name)
         elif (values_N == values_N[0]).all():
             self.constant.append(name)
+        elif code := none_code(values_N):
+            self.none_codes[name] = code
         self.numbers[name] = values_N
 
     def add_words(self, name: str, encoded: Column) -> None:
@@ -53,10 +69,10 @@ class KeptColumns:
         elif n_words == 1 and not encoded.null_count:
             self.constant.append(name)
         elif n_words > MANY_CATEGORIES and n_words * 2 > n_rows:
-            self.wide.append(
-                f"column '{name}' has {n_words} different texts in {n_rows} rows: "
-                f"if it is no feature, set {setting('data.drop', name, in_list=True)}"
-            )
+            drop = f"if it is no feature, set {setting('data.drop', name, in_list=True)}"
+            if _are_sentences(encoded.dictionary[:LOOKED_AT].to_pylist()):
+                drop = f"data=csv_text {setting('data.text', name)} learns from the words of texts; {drop}"
+            self.wide.append(f"column '{name}' has {n_words} different texts in {n_rows} rows: {drop}")
         self.words[name] = encoded.dictionary.to_pylist()
         self.codes[name] = as_numpy(encoded.indices.fill_null(MISSING)).astype(np.int32, copy=False)
 
@@ -72,6 +88,11 @@ class KeptColumns:
         notes += [
             f"columns {problem}: {shown(', '.join(self._in_order(names)), 200)}" for names, problem in kinds if names
         ]
+        if self.none_codes:
+            named = [f"'{name}' ({code})" for name, code in self.none_codes.items()]
+            notes.append(
+                f"numbers that look like no value: {first_few(named, 3)}; if they mean that, add them to data.missing"
+            )
         return tuple(notes)
 
     def _in_order(self, names: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trainer.data.columns.none_codes import listed_numbers, without_listed
 from trainer.data.columns.number_forms import FORMS, PLAIN_NUMBERS, plain_width, read_written_as
 from trainer.data.columns.roles import text_cells
 from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
@@ -67,9 +68,10 @@ class KnownFeatures:
         Raises:
             DataError: a cell is of another kind than the run's; names row and column.
         """
-        numeric_NF = np.empty((table.num_rows, len(self.numeric)))
+        numeric_NF, of_none = np.empty((table.num_rows, len(self.numeric))), listed_numbers(self.missing)
         for place, name in enumerate(self.numeric):
-            values_N = numeric_NF[:, place] = self._numbers(table[name], name, file, first_row)
+            values_N = without_listed(self._numbers(table[name], name, file, first_row), of_none)
+            numeric_NF[:, place] = values_N
             if name not in self.with_values and not np.isnan(values_N).all():
                 self.with_values.add(name)
         categorical_NK = np.empty((table.num_rows, len(self.categorical)), dtype=object)

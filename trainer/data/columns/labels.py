@@ -76,8 +76,8 @@ def read_labels(
     cells = text_cells(table, names[0], file) if lists is None else lists.cells()
     if task is not None and not TASKS[task].has_classes:
         _refuse_choices(positive, class_order, "a number is predicted")
-        values_N, left_out_N = read_numbers(cells, names[0], file, missing)
-        notes = (describe_numbers(values_N[~left_out_N]), *left_out_note(left_out_N, missing))
+        values_N, left_out_N, how = read_numbers(cells, names[0], file, missing)
+        notes = (describe_numbers(values_N[~left_out_N]), *filter(None, [how]), *left_out_note(left_out_N, missing))
         return Labels(values_N, (), TASKS[task], notes, left_out_N)
     if label_delimiter is not None:
         labels = encode_joined_labels(cells, names[0], file, label_delimiter, spellings=spellings, missing=missing)

@@ -116,12 +116,17 @@ def _of_money(amount: str) -> str:
     )
 
 
-def _accounts(texts: Sequence[str], semicolon: bool) -> list[float] | None:
-    """Numbers of which those below zero are in parentheses."""
-    below = [text.startswith("(") and text.endswith(")") for text in texts]
-    if not any(below) or all(below):
+def _accounts(texts: Sequence[str], semicolon: bool, *, sure: bool = False) -> list[float] | None:
+    """Numbers of which those below zero are in parentheses, or have the minus behind."""
+    behind = [text.endswith("-") for text in texts]
+    below = [(text.startswith("(") and text.endswith(")")) or minus for text, minus in zip(texts, behind, strict=True)]
+    if not sure and any(behind) and not any(re.search(r"\d\D?\d", text) for text in texts):  # marks such as 2-
         return None
-    bare = [text[1:-1].strip() if negative else text for text, negative in zip(texts, below, strict=True)]
+    if not sure and (not any(below) or all(below)):
+        return None
+    bare = [
+        text[text.startswith("(") : -1].strip() if minus else text for text, minus in zip(texts, below, strict=True)
+    ]
     for read in (_plain, _decimal_comma, _comma_grouped, _grouped):
         values = read(bare, semicolon)
         if values is not None:
@@ -172,8 +177,13 @@ FORMS: dict[str, tuple[str, Callable[[Sequence[str], bool], list[float] | None]]
     "comma thousands": ("numbers with commas between thousands", _comma_grouped),
     POINT_THOUSANDS: ("numbers with points between thousands", _point_grouped),
     "thousands apart": ("numbers with thousands apart", _grouped),
-    "parentheses": ("numbers, some in parentheses,", _accounts),
+    "parentheses": ("numbers, some in parentheses or with the minus behind,", _accounts),
     TRUTH_VALUES: ("true/false", _truth),
     DATES: ("dates (in days since 1970)", dates_in_days),
 }
-SURE = {"decimal comma": _decimal_comma, "comma thousands": _comma_grouped, POINT_THOUSANDS: _point_grouped}
+SURE = {
+    "decimal comma": _decimal_comma,
+    "comma thousands": _comma_grouped,
+    POINT_THOUSANDS: _point_grouped,
+    "parentheses": _accounts,
+}

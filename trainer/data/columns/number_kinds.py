@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from trainer.data.columns.number_forms import AMOUNT, COMMA_GROUPED, GROUPED, MONEY, NUMBER, PLAIN, SIGN
 from trainer.data.columns.written_dates import DATE, is_date_in_words
 
-PLAIN_KIND, UNIT_KIND = "plain numbers", "numbers with a unit"
+PLAIN_KIND, UNIT_KIND, RANGES = "plain numbers", "numbers with a unit", "ranges (two numbers in a cell)"
 ABOUT = (
     r"[<>≤≥~≈±]\s?=?|大约|约|将近|接近|近|超过|超|逾|高于|低于|大于|小于|多于|少于|不足|不到|至少|至多|最多|最少|"
     r"about|around|approx\.?|circa|ca\.|over|under|up to|at least|at most|below|above|less than|more than|max\.?|min\.?"
 )
-CENSORED = re.compile(rf"(?:{ABOUT})\s?{SIGN}(?:{PLAIN}|\d+,\d+)\s?[^\d\s]{{0,4}}", re.I)
+CENSORED = re.compile(rf"(?:{ABOUT}|p\s?[<>=≤≥])\s?{SIGN}(?:(?:{PLAIN})(?:e[+-]?\d+)?|\d+,\d+)\s?[^\d\s]{{0,4}}", re.I)
 CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
 ZONE = r"(?:\s?(?:Z|UTC|GMT|[ECMPJK][DS]T|CES?T|[+-]\d{2}:?\d{2}))"
 PARTS = (
@@ -21,7 +21,7 @@ PARTS = (
 )
 ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
 DURATION = re.compile(
-    rf"{CLOCK}(\s?[AP]\.?M\.?)?{ZONE}?|(上午|下午)\s?(?:{CLOCK}|{PARTS})|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}|0\d\d[YMWD]",
+    rf"[+-]?{CLOCK}(\s?[AP]\.?M\.?)?{ZONE}?|(上午|下午)\s?(?:{CLOCK}|{PARTS})|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}|0\d\d[YMWD]",
     re.I,
 )
 UNITS = (
@@ -41,6 +41,10 @@ _ITEM = rf"['\"]?{_ONE}['\"]?"
 LIST = re.compile(
     rf"[\[(]\s*{_ITEM}(?:\s*[,;]\s*{_ITEM}|\s+{_ITEM})+\s*[\])]|(?=.*\d\.\d){_ONE}(?:(?:\s*[;|\\]\s*|,?\s+){_ONE})+"
 )
+_SIZE = rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?(?:{UNITS}|[^\W\d_]{{1,3}})?"
+SEVERAL = re.compile(
+    rf"(?=.*[^\d\s/.,+-]){_SIZE}(?:\s?[@x×*/]\s?{_SIZE}){{1,2}}", re.I
+)  # 12.5 x 30 cm, 190Nm@ 2000rpm, 12°C/5°C
 KINDS = (
     (PLAIN_KIND, NUMBER),
     ("dates", DATE),
@@ -55,7 +59,7 @@ KINDS = (
     ("numbers in a formula of Excel", re.compile(rf'=\s?"?{SIGN}(?:{PLAIN})"?')),
     ("numbers behind an apostrophe of Excel", re.compile(rf"['’]{SIGN}(?:{PLAIN})")),
     ("numbers in quotes", re.compile(rf"[\"'‘“]{SIGN}(?:{PLAIN})[\"'’”]")),
-    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{AMOUNT})\s?(?:[*†‡↑↓▲▼]+|[+;,:；，：])")),
+    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{AMOUNT})\s?(?:[*†‡↑↓▲▼]+|[+;,:；，：-])")),
     ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
     (
         "amounts of money",
@@ -71,14 +75,27 @@ KINDS = (
     ("times or durations", DURATION),
     ("ratios", re.compile(rf"(?:{PLAIN})\s?[:：]\s?(?:\d|{PLAIN})")),
     (UNIT_KIND, WITH_UNIT),
+    ("several numbers in a cell", SEVERAL),
 )
 # of the internet: digits and points, and no number
 ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}")
 # 12号 and 3班 are called so, 12.jpg and 12@mail.org too: what is counted or measured has another word behind it
 MEASURED = re.compile(
     rf"{SIGN}(?:{MONEY}\s?)?(?:0|[1-9]\d{{0,14}}|\d{{0,14}}\.\d+|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+/\d+)"
-    r"(?P<word>\s?(?![号號室班楼层栋级路届期章页组队批区线床幢]|车间|诊室|病区|病房|教室)[^\d\s.,:;@#/\\_-][^@\\]{0,15})"
+    r"(?P<word>\s?(?![xX*]{2,}$)(?![号號室班楼层栋级路届期章页组队批区线床幢]|车间|诊室|病区|病房|教室)[^\d\s.,:;@#/\\_-][^@\\]{0,15})"
 )
+
+BOUND = rf"(?:{MONEY}\s?)?(?:0|[1-9]\d{{0,7}}|(?:0|[1-9]\d{{0,7}})\.\d+|[1-9]\d{{0,2}}(?:,\d{{3}})+)"
+RANGE = re.compile(
+    rf"(?P<low>{BOUND})(?P<unit>\s?(?:{UNITS}|千)|)\s?(?:[-\u2010-\u2015~\uff5e至到]|to|\.\.)\s?(?P<high>{BOUND})"
+    r"(?:\s?[^\d.,:;@#/\\_-][^\d@\\]{0,15})?(?:·\d\d薪)?",
+    re.I,
+)
+WIDEST = 10  # times its lower bound is the upper one of a range; of room 3-201 the second number is larger
+MOST_OF = 0.9  # share of the texts
+PHONE = re.compile(r"\d{3}-\d{4}")
+
+TIMES = re.compile(r"^(?:[万亿千百]|[kKwWM](?![a-zA-Z]))?\+?\s?(?=.)")  # 3万+人 and 456人 have one word behind
 
 
 def kind_of(text: str) -> str:
@@ -99,5 +116,22 @@ def with_one_word(texts: Sequence[str]) -> list[int]:
     found = {place: match for place, text in enumerate(texts) if (match := MEASURED.fullmatch(text))}
     if not found:
         return []
-    word, _ = Counter(match["word"].strip() for match in found.values()).most_common(1)[0]
-    return [place for place, match in found.items() if match["word"].strip() == word]
+    words = {place: TIMES.sub("", match["word"].strip()) for place, match in found.items()}
+    most, _ = Counter(words.values()).most_common(1)[0]
+    return [place for place, word in words.items() if word == most]
+
+
+def ranges(texts: Sequence[str]) -> list[int]:
+    """Return the places of ranges such as 10-20 or 1.5~2万, where nearly all texts are such.
+
+    Example:
+        >>> ranges(["0-10", "10-20", "$1,000 - $2,000"]), ranges(["3-201", "4-102"]), ranges(["45-37", "30-52"])
+        ([0, 1, 2], [], [])
+    """
+    found = [place for place, text in enumerate(texts) if (match := RANGE.fullmatch(text)) and _goes_up(match)]
+    return found if len(found) >= MOST_OF * len(texts) and not all(map(PHONE.fullmatch, texts)) else []
+
+
+def _goes_up(match: re.Match[str]) -> bool:
+    low, high = (float(re.sub(r"[^\d.]", "", match[bound])) for bound in ("low", "high"))
+    return bool(match["unit"].strip()) or (low < high and (low == 0 or high <= WIDEST * low))

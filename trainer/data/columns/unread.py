@@ -18,7 +18,9 @@ WHO = (
     "family|session|site|hospital|clinic|center|centre|device|sensor|machine|batch|plate|well|scan|study|series|"
     "recording|video|movie|book|document|thread|conversation|dialogue|account|store|seller|product|subj|slide|school|"
     "village|cage|litter|episode|trip|mrn|individual|respondent|annotator|rater|worker|reviewer|writer|artist|singer|"
-    "performer|actor|investigator|spk|company|employee|driver|operator|pupil|teacher|farm|herd|specimen"
+    "performer|actor|investigator|spk|company|employee|driver|operator|pupil|teacher|farm|herd|specimen|"
+    "phone|mobile[ _]?(?:phone|number|no)|telephone|e-?mail(?:[ _]?address)?|ssn|passport|imei|imsi|msisdn|iban|"
+    "mac[ _]?address"
 )
 HAN_WHO = (
     "患者|病人|病例|受试者|被试|用户|客户|会员|学生|学校|作者|说话人|医院|科室|医生|设备|批次|会话|对话|家庭|站点|店铺|商家|卖家|"
@@ -31,7 +33,7 @@ HAN_NUMBERED = (  # 学号, but neither 型号 nor 信号
 ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
 HAN_ID = r"(?:_?id|编号|编码|編號|番号|号码?|姓名|名称?|昵称|代码|번호)"
 GROUP_NAME = re.compile(
-    rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])|(?:case|hh|p|usubj)id|uid|.+(?-i:UID)"
+    rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])|(?-i:[A-Z]{{2,}}id)|(?:case|hh|p|usubj)id|uid|.+(?-i:UID)"
     rf"|姓名|书名|昵称|(?:{HAN_WHO}){HAN_ID}?"
     r"|[\u4e00-\u9fff]+(?:_?id|编号|编码|編號|番号)"
     rf"|(?:{HAN_NUMBERED})(?:号码?|號碼?)",

@@ -3,6 +3,7 @@
 A number keeps its value as it stands: 83.61% is 83.61, so that it does not matter whether a later file has the sign.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.number_forms import FORMS, POINT_THOUSANDS, TRUTH, TRUTH_VALUES, plain_width
-from trainer.data.columns.number_kinds import PLAIN_KIND, UNIT_KIND, are_addresses, kind_of, with_one_word
+from trainer.data.columns.number_kinds import (
+    PLAIN_KIND,
+    RANGES,
+    UNIT_KIND,
+    are_addresses,
+    kind_of,
+    ranges,
+    with_one_word,
+)
 from trainer.data.columns.roles import rows_listed, setting
 from trainer.data.columns.written_dates import DATES, dates_form
 from trainer.errors import DataError, shown
@@ -23,6 +32,13 @@ FEW = 12  # different texts that make categories, whatever they look like
 FEW_WORDS = 5  # the same of numbers with a word behind, such as 3 rooms, in however few rows
 SAMPLE = 1_000  # rows that say of most columns that they are plain numbers
 MOST_LOOKED_AT = 5_000  # different texts of a column
+VERSION_NAME = re.compile(r"(?:.*[ _.-])?(?:version|firmware|ver)|.+(?-i:[a-z]Version)|.*版本号?", re.I)
+CODE_NAME = re.compile(
+    r"(?:.*[ _.-])?(?:zip|zip[ _]?code|post(?:al)?[ _]?code|plz|cep|area[ _]?code|fips|naics|sic|icd\w*|mcc|"
+    r"hs[ _]?code|sku|upc|ean|gtin|isbn|barcode)|(?:邮政?编码?|邮编|区号|行政区划代码|行业代码|商品编码|条形?码|"
+    r"国家代码)",
+    re.I,
+)
 MOSTLY = 0.5  # share of the cells above which a column is meant to be one of numbers
 
 
@@ -83,6 +99,8 @@ def read_written(
     kinds = {place: kind_of(texts[place]) for place in some.tolist()}
     words = [place for place, kind in kinds.items() if not kind] if len(texts) > FEW_WORDS else []
     kinds |= {words[place]: UNIT_KIND for place in with_one_word([texts[place] for place in words])}
+    if len(texts) > FEW:
+        kinds |= dict.fromkeys(ranges([texts[place] for place in kinds]), RANGES)
     odd = [place for place, kind in kinds.items() if kind not in ("", PLAIN_KIND)]
     if not odd or counts[[place for place in kinds if kinds[place]]].sum() <= MOSTLY * counts[some].sum():
         return None
@@ -101,8 +119,17 @@ def _refused(
 
 
 def codes_note(cells: Column, values_N: NDArray[np.float64], name: str) -> str:
-    """Say why a column of numbers holds codes: leading zeros, or 1e3 among whole numbers; "" where it holds numbers."""
-    if not pa.types.is_string(cells.type) or not _whole(values_N[:SAMPLE]) or not _whole(values_N):
+    """Say why a column of numbers holds codes: leading zeros, or 1e3 among whole numbers; "" where it holds numbers.
+
+    So does a column called a version, where 1.10 is not 1.1.
+    """
+    if not pa.types.is_string(cells.type):
+        return ""
+    if VERSION_NAME.fullmatch(name):
+        has_point: Column = pc.match_substring(cells, ".", ignore_case=False)
+        with_point: Column = cells.filter(pc.fill_null(has_point, False))
+        return _said_codes(name, with_point[0].as_py(), "a version") if len(with_point) else ""
+    if not _whole(values_N[:SAMPLE]) or not _whole(values_N):
         return ""
     zero: Column = pc.starts_with(cells, "0")
     other: Column = pc.not_equal(cells, pa.scalar("0"))
@@ -117,12 +144,25 @@ def codes_note(cells: Column, values_N: NDArray[np.float64], name: str) -> str:
         some: Column = cells.filter(pc.fill_null(doubtful, False))
         matched: Column = pc.match_substring_regex(some, pattern)
         if len(some) and pc.all(matched).as_py():
-            example = shown(some[0].as_py(), 30)
-            return (
-                f"column '{name}' holds codes ('{example}': {what}), taken as categories; for numbers set "
-                f"{setting('data.numeric', name, in_list=True)}"
-            )
+            return _said_codes(name, some[0].as_py(), what)
     return ""
+
+
+def _said_codes(name: str, example: str, what: str) -> str:
+    return (
+        f"column '{name}' holds codes ('{shown(example, 30)}': {what}), taken as categories; for numbers set "
+        f"{setting('data.numeric', name, in_list=True)}"
+    )
+
+
+def named_codes_note(values_N: NDArray[np.float64], name: str) -> str:
+    """Say that whole numbers have a name of codes, such as a postcode, whose order says nothing; "" elsewhere."""
+    if not CODE_NAME.fullmatch(name) or not _whole(values_N[:SAMPLE]):
+        return ""
+    return (
+        f"column '{name}' holds whole numbers, which its name calls codes: "
+        f"{setting('data.categorical', name, in_list=True)} takes them for categories"
+    )
 
 
 def point_thousands(cells: Column, values_N: NDArray[np.float64]) -> bool:

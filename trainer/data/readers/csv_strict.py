@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from trainer.errors import DataError, shown
 from trainer.system import arrow_files
 
 JSON = re.compile(r'\s*(\[\s*(\{\s*("|$)|$)|\{\s*"[^"]*"\s*:)')  # of an array of objects, or a line of one
+SEVERAL_SIGNS = re.compile(r"""(?!__)(?:_[^\w\s"']_|[^\w\s"'.,;()\[\]{}<>?!-]{2,4})""")
 USUAL_DELIMITERS = (";", "\t", ",", "|", "^", "~", "\x01", "\x1f")  # the last ones of Hive and of ASCII itself
 EDGES = b'\n\r"'  # a quote that opens a cell has one of them, or the delimiter, before it; one that closes it, after it
 MARKS = re.compile(rb"(\A|[\r\n])(?:" + codecs.BOM_UTF8 + rb")+")
@@ -99,6 +101,14 @@ def check_delimiter(header: list[str], separator: str, file: Path) -> None:
         )
     if len(header) > 1:
         return
+    several = next((sign for sign in SEVERAL_SIGNS.findall(header[0]) if header[0].count(sign) > 1), None)
+    if several is not None and separator not in several:
+        sign = re.sub(r"([.*\[\]^$/\\])", r"\\\1", several)
+        copied = f"sed 's/{sign}/\\t/g' {shlex.quote(str(file))} > {shlex.quote(f'{file.stem}.tsv')}"
+        raise DataError(
+            f"{file}: only one column when split at {_named(separator)}: '{several}' is between its cells, and "
+            f"data.delimiter is one character\nread a copy with tabs: {copied}"
+        )
     counts = {other: header[0].count(other) for other in USUAL_DELIMITERS if other != separator}
     likely = max(counts, key=lambda other: counts[other])
     if counts[likely]:

@@ -1,0 +1,71 @@
+"""Numbers that mean "no value" in a column: those that ``data.missing`` lists, and those that look like it."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# as SPSS, surveys, weather stations, GIS and NetCDF have them; -1 often says something
+BELOW = frozenset((-8, -9, -88, -98, -99, -888, -998, -999, -9998, -9999, -99999, -999999, -32768, -2147483648))
+ABOVE = frozenset((99, 999, 9999, 99999, 999999, 9999999, 99.9, 99.99, 999.9, 999.99, 9999.9, 9999.99, 32767, 65535))
+LARGEST = 1e19  # such as 9.97e36 of NetCDF and 1e20
+SMALL = -80  # from here up a negative code is one only where no other has a sign
+SMALLEST = -8
+FEWEST = 3  # rows of a code that is no usual one
+MANY = 20  # different others beside it: it is no step of a grid
+SAMPLE = 10_000
+FAR = 2  # times the range of the others
+
+
+def listed_numbers(missing: Sequence[object]) -> list[float]:
+    """Return the numbers among the cells that mean "no value"."""
+    return [float(str(token)) for token in missing if NUMBER.fullmatch(str(token))]
+
+
+def without_listed(values_N: NDArray[np.float64], listed: Sequence[float]) -> NDArray[np.float64]:
+    """Return values (N,) with NaN for those that are listed."""
+    return np.where(np.isin(values_N, listed), np.nan, values_N) if listed else values_N
+
+
+def none_code(values_N: NDArray[np.float64]) -> str:
+    """Describe a number that looks like "no value": such a code in several rows, far from all others; "" = none is.
+
+    Example:
+        >>> none_code(np.array([1.0, 5, 3, -99, -99])), none_code(np.array([1.0, 5, 3, -9]))
+        ('-99 in 2 rows, others 1 to 5', '')
+    """
+    if not len(values_N):
+        return ""
+    low, high = np.fmin.reduce(values_N), np.fmax.reduce(values_N)
+    if low <= SMALLEST and float(low).is_integer():
+        others_N, n_rows = _others(values_N, low)
+        is_rare = low not in BELOW and (n_rows < FEWEST or len(np.unique(others_N[:SAMPLE])) < MANY)
+        is_rare |= low > SMALL and bool((others_N % 1).any())
+        if n_rows > 1 and not is_rare and len(others_N) and others_N.min() >= 0 and not (others_N[:SAMPLE] == 0).all():
+            return _told(low, n_rows, others_N)
+    for code, is_code in (
+        (low, (low < SMALL and low in BELOW) or low <= -LARGEST),
+        (high, high in ABOVE or high >= LARGEST),
+    ):
+        if not is_code:
+            continue
+        others_N, n_rows = _others(values_N, code)
+        if n_rows < 2 or not len(others_N):
+            continue
+        least, most = others_N.min(), others_N.max()
+        gap = least - code if code == low else code - most
+        if least < most and gap > FAR * (most - least):
+            return _told(code, n_rows, others_N)
+    return ""
+
+
+def _others(values_N: NDArray[np.float64], code: float) -> tuple[NDArray[np.float64], int]:
+    """Return the other values, and the rows that have this one."""
+    is_code_N = values_N == code
+    return values_N[~is_code_N & ~np.isnan(values_N)], int(is_code_N.sum())
+
+
+def _told(code: float, n_rows: int, others_N: NDArray[np.float64]) -> str:
+    return f"{code:.15g} in {n_rows} rows, others {others_N.min():.6g} to {others_N.max():.6g}"
