@@ -433,3 +433,26 @@ def test_a_stack_whose_process_dies_is_named():
 
     with pytest.raises(UnexpectedError, match=r"^folds 0, 1: its process was ended by SIGKILL"):
         side_by_side(train, [(0, 1)], n_workers=1)
+
+
+def test_what_is_done_beside_the_last_folds_is_done_here_once_and_before_the_end(tmp_path):
+    done = []
+
+    def train(fold, observers, print_line):
+        until = time.monotonic() + 20
+        while fold == 2 and not (tmp_path / "idle").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        if fold == 2:
+            print_line(f"seen: {(tmp_path / 'idle').exists()}")
+
+    def when_idle():
+        done.append(os.getpid())
+        (tmp_path / "idle").touch()
+
+    said, *_ = side_by_side(train, range(3), when_idle=when_idle)
+    assert said == ["seen: True"]
+    assert done == [os.getpid()]
+
+
+def test_where_one_process_trains_nothing_is_done_beside_it():
+    side_by_side(lambda *_: None, range(2), n_workers=1, when_idle=lambda: pytest.fail("no core was idle"))

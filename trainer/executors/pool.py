@@ -32,6 +32,7 @@ def train_side_by_side(
     run: str,
     in_new_process: Begin | None = None,
     stall_seconds: float = STALL_SECONDS,
+    when_idle: Callable[[], None] = lambda: None,
 ) -> None:
     """Train folds in ``n_workers`` processes; a fold that fails does not keep the others from being trained.
 
@@ -44,13 +45,14 @@ def train_side_by_side(
         run: name of the run, for messages.
         in_new_process: makes ``train`` in processes that are started, not forked; can be pickled.
         stall_seconds: a process that neither says nor computes anything for longer is ended.
+        when_idle: done here, beside the last folds, as soon as a process has nothing left to train.
 
     Raises:
         FoldwiseError: of the first fold that failed, naming it.
         Interrupted: a signal has come; the folds at hand are saved.
     """
     with _Later() as later, interrupts.deferred(), starting(train, in_new_process) as start:
-        team = _Team(deque(folds), later, print_line, run, observed)
+        team = _Team(deque(folds), later, print_line, run, observed, when_idle)
         for worker in start(n_workers):
             team.begin(worker, [])
         while team.running:
@@ -108,6 +110,7 @@ class _Team:
         print_line: prints one line.
         run: name of the run.
         observed: makes the observers of one fold at a time.
+        when_idle: what is done when a process has nothing left to train while others train; None = it has been.
         running: processes with a fold.
         told_at: when they were told to save and end.
         failed: errors of folds.
@@ -118,6 +121,7 @@ class _Team:
     print_line: PrintLine
     run: str
     observed: Callable[[], Sequence[Observer]]
+    when_idle: Callable[[], None] | None
     running: list[Worker] = field(default_factory=list)
     told_at: float | None = None
     failed: dict[Fold, FoldwiseError] = field(default_factory=dict)
@@ -176,6 +180,9 @@ class _Team:
         worker.work = self.waiting.popleft() if self.waiting else None
         if worker.work is None:
             self.running.remove(worker)
+            if self.running and self.when_idle:
+                self.later.do(self.when_idle)
+                self.when_idle = None
         else:
             worker.lanes += [self.observed() for _ in folds_of(worker.work)[len(worker.lanes) :]]
         with suppress(OSError):  # it is gone: seen when it is listened to

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+TEMPLATES = ("report.md.j2", "report.html.j2")
+
+
+def load_templates() -> None:
+    """Read and compile the templates of a run's report, which the first of them would wait for."""
+    for template in TEMPLATES:
+        _environment().get_template(template)
+
+
 def render(template: str, **values: Any) -> str:
     """Return a template with its values; a name that it uses and is not given is an error."""
     return _environment().get_template(template).render(values)

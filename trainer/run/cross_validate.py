@@ -16,6 +16,7 @@ from trainer.engine.process_group import Ranks
 from trainer.errors import Interrupted, OutOfTime, no_exit
 from trainer.executors.pool import train_side_by_side
 from trainer.report.terminal import PrintLine, line_printer, show_notes
+from trainer.report.warm_up import warm_up
 from trainer.run import jobs
 from trainer.run.baselines.beside import BASELINES, train_or_compare, trains_again
 from trainer.run.baselines.fit_folds import Wanted, fit_baselines
@@ -155,6 +156,7 @@ def train_folds(
                 run=saving.run.name,
                 in_new_process=again if starts_new_processes(device) else None,
                 stall_seconds=config.runtime.stall_timeout_seconds,
+                when_idle=warm_up,
             )
         else:
             in_turn = partial(train_in_turn, works, observed, print_line, experiment=experiment, saving=saving)
