@@ -16,7 +16,6 @@ from trainer.engine.process_group import Ranks
 from trainer.errors import Interrupted, OutOfTime, no_exit
 from trainer.executors.pool import train_side_by_side
 from trainer.report.terminal import PrintLine, line_printer, show_notes
-from trainer.report.warm_up import warm_up
 from trainer.run import jobs
 from trainer.run.baselines.beside import BASELINES, train_or_compare, trains_again
 from trainer.run.baselines.fit_folds import Wanted, fit_baselines
@@ -39,6 +38,7 @@ from trainer.run.stacked_folds import train_in_turn, train_work
 from trainer.run.steps.parallel import count_workers, starts_new_processes
 from trainer.run.steps.stacking import OFF, in_stacks
 from trainer.run.time_limit import budget_of, in_order
+from trainer.run.warm_up import warm_up
 from trainer.store.mirror import mirrored
 from trainer.store.stop_request import obeyed
 from trainer.system import interrupts

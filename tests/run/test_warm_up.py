@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 from tests.places import REPOSITORY
-from trainer.report import warm_up
+from trainer.run import warm_up
 
 
 def test_a_report_after_it_imports_nothing_of_matplotlib_or_jinja(tmp_path):
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from tests.fake_results import make_result
 from trainer.report.markdown import write_report
-from trainer.report.warm_up import warm_up
+from trainer.run.warm_up import warm_up
 result, oof, folds = make_result()
 def loaded():
     return {{name for name in sys.modules if name.partition(".")[0] in ("matplotlib", "jinja2", "mpl_toolkits", "PIL")}}
