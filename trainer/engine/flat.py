@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainer.data.loading.batches import Batch
@@ -19,9 +19,10 @@ from trainer.engine.own_random import CPU, random_states, set_random_states
 from trainer.engine.plain_loss import is_plain, plain_loss
 from trainer.engine.stacked.proof import computed_alone, left_by, same
 from trainer.engine.stacked.stack import native
-from trainer.engine.stacked.traced import Node, NotStackable, Traced, computed
+from trainer.engine.stacked.traced import NotStackable, Traced, computed, last_layers
 
 Layer = tuple[str, Any]  # its kind and the module
+threshold_backward = torch.ops.aten.threshold_backward.default  # not looked up again in each call
 
 
 class Flat:
@@ -36,7 +37,7 @@ class Flat:
     """
 
     def __init__(self, model: nn.Module, trace: Traced) -> None:
-        last = _last_layers(trace)
+        last = last_layers(trace)
         self.model, self.inputs = model, trace.inputs
         self.before = [node for node in trace.nodes if node not in last]
         self.given = last[0].args[0].name  # what the first of the last layers is given
@@ -45,6 +46,9 @@ class Flat:
         ]
         if not all(p.requires_grad for kind, layer in self.layers if kind == "linear" for p in layer.parameters()):
             raise NotStackable("its last layers are frozen")
+        self.weights: list[Any] = [  # of each layer; not looked up again in each step
+            (layer.weight, layer.bias) if kind == "linear" else (None, None) for kind, layer in self.layers
+        ]
         self.proved: set[tuple[int, ...]] = set()
 
     def backward(self, learner: Learner, batches: Sequence[Batch], divisor: Tensor | float) -> list[Tensor] | None:
@@ -82,8 +86,11 @@ class Flat:
         given = values[self.given]
         with torch.no_grad():
             logits, kept = self._forward(given)
-        loss, d = _loss_and_gradient(learner, logits, batch, divisor)
-        with torch.no_grad():
+            if isinstance(divisor, float) and is_plain(learner.loss, batch):
+                loss_B, d = plain_loss(logits, batch.target, 1.0 / divisor)
+                loss = loss_B.sum()
+            else:
+                loss, d = _loss_and_gradient(learner, logits, batch, divisor)
             d_given = self._backward(d, kept, wanted=given.requires_grad)
         if d_given is not None:
             torch.autograd.backward(given, d_given)
@@ -92,10 +99,10 @@ class Flat:
     def _forward(self, x: Tensor) -> tuple[Tensor, list[Tensor | None]]:
         """Return the logits, and what each layer keeps for its gradients: input, result or mask."""
         kept: list[Tensor | None] = []
-        for kind, layer in self.layers:
+        for (kind, layer), (weight, bias) in zip(self.layers, self.weights, strict=True):
             if kind == "linear":
                 kept.append(x)
-                x = F.linear(x, layer.weight, layer.bias)
+                x = F.linear(x, weight, bias)
             elif kind == "relu":
                 x = x.relu_()  # a layer's result, which nothing else keeps
                 kept.append(x)
@@ -110,47 +117,28 @@ class Flat:
     def _backward(self, d: Tensor, kept: Sequence[Tensor | None], *, wanted: bool) -> Tensor | None:
         """Add to the gradients of the layers; return that of what they were given, where it is wanted."""
         for place in reversed(range(len(self.layers))):
-            (kind, layer), own = self.layers[place], kept[place]
+            kind, own, (weight, bias) = self.layers[place][0], kept[place], self.weights[place]
             if own is None:
                 continue
             if kind == "linear":
-                _add(layer.weight, d.t().mm(own))
-                if layer.bias is not None:
-                    _add(layer.bias, d.sum(0))
+                _add(weight, d.t().mm(own))
+                if bias is not None:
+                    _add(bias, d.sum(0))
                 if place == 0 and not wanted:
                     return None
-                d = d.mm(layer.weight)
+                d = d.mm(weight)
+            elif kind == "relu":
+                d = threshold_backward(d, own, 0)
             else:
-                d = torch.ops.aten.threshold_backward(d, own, 0) if kind == "relu" else d * own
+                d = d.mul_(own)  # of a product, which nothing else keeps
         return d
 
 
-def _last_layers(trace: Traced) -> list[Node]:
-    """Return the layers that lead to the logits one after the other, from a linear one on.
-
-    Raises:
-        NotStackable: there is none.
-    """
-    users: dict[str, int] = {trace.output: 1}
-    for node in trace.nodes:
-        fx.map_arg((node.args, node.kwargs), lambda made: users.update({made.name: users.get(made.name, 0) + 1}))
-    named, found, name = {node.name: node for node in trace.nodes}, list[Node](), trace.output
-    while name in named and named[name].kind in ("linear", "relu", "dropout") and users[name] == 1:
-        found.insert(0, named[name])
-        name = named[name].args[0].name
-    while found and found[0].kind != "linear":
-        del found[0]
-    if not found:
-        raise NotStackable("its last layer is not linear")
-    return found
-
-
+@torch.enable_grad()
 def _loss_and_gradient(
     learner: Learner, logits: Tensor, batch: Batch, divisor: Tensor | float
 ) -> tuple[Tensor, Tensor]:
     """Return the sum of the losses of the rows, and the gradient of its share in the step's mean."""
-    if isinstance(divisor, float) and is_plain(learner.loss, batch):
-        return plain_loss(logits, batch.target, 1.0 / divisor)
     leaf = logits.requires_grad_()
     loss = summed_loss(learner.loss, leaf, batch)
     learner.precision.backward(loss, divisor)

@@ -19,12 +19,12 @@ def is_plain(loss: object, batch: Batch) -> bool:
 
 
 def plain_loss(logits_BC: Tensor, target_B: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Return the sum over the rows of their cross-entropy, and the gradient (B, C) of ``scale`` times it.
+    """Return the cross-entropy of the rows (B,), and the gradient (B, C) of ``scale`` times their sum.
 
     The kernels are those of ``F.cross_entropy`` and its backward pass.
     """
     log_probs_BC = logits_BC.log_softmax(dim=1)
-    loss = F.nll_loss(log_probs_BC, target_B, reduction="none").sum()
-    towards_BC = logits_BC.new_zeros(logits_BC.shape).scatter_(1, target_B[:, None], -scale)
-    gradient_BC: Tensor = torch.ops.aten._log_softmax_backward_data(towards_BC, log_probs_BC, 1, log_probs_BC.dtype)
-    return loss, gradient_BC
+    loss_B = F.nll_loss(log_probs_BC, target_B, reduction="none")
+    towards_BC = torch.zeros_like(log_probs_BC).scatter_(1, target_B.unsqueeze(1), -scale)
+    gradient_BC = torch._log_softmax_backward_data(towards_BC, log_probs_BC, 1, log_probs_BC.dtype)
+    return loss_B, gradient_BC

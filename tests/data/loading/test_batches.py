@@ -171,3 +171,30 @@ def test_a_batch_is_the_rows_asked_for(multilabel):
     assert torch.equal(batch.target, target[[7, 1, 4]])
     assert batch.weights_B.tolist() == pytest.approx([0.7, 0.1, 0.4])
     assert batch.rows_B.tolist() == [7, 1, 4]
+
+
+@pytest.mark.parametrize(("n_columns", "batch_size"), [(16, 32), (5, 32), (5, 3), (4096, 64), (16, 1)])
+@pytest.mark.parametrize("unweighted", [True, False])
+def test_batches_gathered_together_are_those_of_each_alone(n_columns, batch_size, unweighted, monkeypatch):
+    source = torch.Generator().manual_seed(0)
+    rows = DenseRows({"x": torch.randn(70, n_columns, generator=source), "codes": torch.arange(140).view(70, 2)})
+    weights_N = torch.ones(70) if unweighted else torch.rand(70, generator=source)
+    votes_NC = None if unweighted else torch.rand(70, 3, generator=source)
+    data = TrainingSet(rows, torch.arange(70) % 3, weights_N, unweighted=unweighted, votes_NC=votes_NC)
+    order = training_order(np.arange(70).repeat(4), batch_size, (0, 0, 0, 1), None)  # more than there are: a sampler's
+    alone = [data.batch(numbers) for numbers in order]
+    asked = []
+    take = rows.take
+    monkeypatch.setattr(DenseRows, "take", lambda rows, numbers: asked.append(numbers) or take(numbers))
+    found = list(data.batches(order, None))
+    assert (len(asked) < len(order)) == (
+        n_columns < 4096 and batch_size == 32
+    )  # else a product would be given them at odd places
+    for one, other in zip(found, alone, strict=True):
+        assert one.unweighted == other.unweighted
+        assert one.inputs.keys() == other.inputs.keys()
+        pairs = [(one.inputs[name], other.inputs[name]) for name in other.inputs]
+        pairs += [(getattr(one, name), getattr(other, name)) for name in ("target", "weights_B", "rows_B")]
+        pairs += [] if unweighted else [(one.votes_BC, other.votes_BC)]
+        assert all(torch.equal(*pair) for pair in pairs)
+        assert all(value.data_ptr() % 64 == 0 and value.is_contiguous() for value in one.inputs.values())

@@ -40,7 +40,11 @@ def test_the_mlp_of_numbers_and_categories():
 
 
 def test_an_input_that_is_not_given_is_left_out():
-    assert kinds(MLP(5, 3, hidden=[]), "numeric") == ["function", "linear"]
+    assert kinds(MLP(5, 3, hidden=[]), "numeric") == ["linear"]  # nor are the numbers put behind nothing
+
+
+def test_inputs_put_behind_each_other_are_computed():
+    assert kinds(MLP(5, 3, hidden=[], cardinalities=(4,)), "numeric", "categorical")[-2:] == ["function", "linear"]
 
 
 def test_a_model_of_the_users_takes_its_one_input_under_any_name():

@@ -45,5 +45,5 @@ def test_big_steps_and_rows_of_other_kinds_are_left_to_autograd(monkeypatch):
     learner = fresh_learner(experiment.recipe, experiment.spec, fold)
     rows = object.__new__(TokenRows)
     assert flat_gradients(experiment.recipe, learner, replace(fold, data=replace(fold.data, rows=rows))) is None
-    monkeypatch.setattr("trainer.run.steps.stacking.STEP_FLOPS", 1e4)
+    monkeypatch.setattr("trainer.run.steps.flat_gradients.MOST_FLOPS", 1e4)
     assert flat_gradients(experiment.recipe, learner, fold) is None

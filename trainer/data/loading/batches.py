@@ -7,6 +7,7 @@ In memory, a batch is one gather by row numbers, not an item-by-item collate; ro
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +18,8 @@ from torch import Tensor
 from trainer.data.target_scale import TargetScale
 from trainer.tasks import Target
 
+GATHERED_BYTES = 1 << 20  # of batches that are gathered in one go: they stay in a core's cache until they are used
+ALIGNED_BYTES = 64  # where torch puts a tensor: from another place a product may add up in another order
 BUCKET_BATCHES = 50  # rows are sorted by length within stretches of this many batches
 
 
@@ -235,12 +238,39 @@ class TrainingSet:
         Raises:
             DataError: a row cannot be read.
         """
+        if type(self.rows) is DenseRows and self.target.device.type == "cpu":
+            yield from self._gathered(order, self.rows)
+            return
         if not isinstance(self.rows, StreamingRows):
             yield from map(self.batch, order)
             return
         with closing(self.rows.stream(order, key)) as stream:
             for rows, inputs in zip(order, stream, strict=True):
                 yield self._labelled(inputs, self._on_device(rows))
+
+    def _gathered(self, order: Sequence[NDArray[np.int64]], rows: DenseRows) -> Iterator[Batch]:
+        """Yield the batches, several gathered in one go: the calls take longer than to gather a few rows."""
+        for n_rows, alike in groupby(order, len):
+            sizes = [n_rows * values[0].nbytes for values in rows.inputs.values()]
+            aligned = not any(size % ALIGNED_BYTES for size in sizes)
+            at_once = max(1, GATHERED_BYTES // max(1, sum(sizes))) if aligned else 1
+            while stretch := list(islice(alike, at_once)):
+                yield from self._cut(stretch, n_rows) if len(stretch) > 1 else map(self.batch, stretch)
+
+    def _cut(self, stretch: Sequence[NDArray[np.int64]], n_rows: int) -> Iterator[Batch]:
+        """Gather batches of so many rows each together; yield them."""
+        whole = self.batch(np.concatenate(stretch))
+
+        def cut(values: Tensor) -> tuple[Tensor, ...]:
+            return values.view(len(stretch), n_rows, *values.shape[1:]).unbind(0)
+
+        parts = {name: cut(values) for name, values in whole.inputs.items()}
+        weights = [whole.weights_B[:n_rows]] * len(stretch) if self.unweighted else cut(whole.weights_B)
+        votes = [None] * len(stretch) if whole.votes_BC is None else cut(whole.votes_BC)
+        rest = zip(cut(whole.target), weights, cut(whole.rows_B), votes, strict=True)
+        for place, (target, weights_B, rows_B, votes_BC) in enumerate(rest):
+            inputs = {name: values[place] for name, values in parts.items()}
+            yield Batch(inputs, target, weights_B, rows_B, unweighted=self.unweighted, votes_BC=votes_BC)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Gather one batch by row numbers (B,), without augmentation."""

@@ -145,7 +145,7 @@ class Precision:
         """Take the stepped weights into the model; clear the gradients."""
         if stepped and self.has_masters:
             copy_into(self.model_parameters, self.parameters)
-        for parameter in (*self.parameters, *self.model_parameters):
+        for parameter in (*self.parameters, *self.model_parameters) if self.has_masters else self.parameters:
             parameter.grad = None
 
     def state_dict(self) -> dict[str, Any]:

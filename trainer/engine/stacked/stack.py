@@ -17,32 +17,12 @@ from trainer.engine.loops import Learner, summed_loss, take_in, total_weight
 from trainer.engine.own_random import OwnRandom
 from trainer.engine.plain_loss import is_plain
 from trainer.engine.precision.precision import Precision
-from trainer.engine.stacked.linear import linear
-from trainer.engine.stacked.traced import Node, Traced, computed
+from trainer.engine.stacked import by_hand
+from trainer.engine.stacked.by_hand import Both, Layer, drawn_mask
+from trainer.engine.stacked.linear import joint_products, linear
+from trainer.engine.stacked.traced import Node, NotStackable, Traced, computed, last_layers
 from trainer.engine.stepwise import Step
 from trainer.errors import NonFiniteError
-
-
-@dataclass
-class Both:
-    """A result of all folds, as one tensor (K, ...) and as one per fold; either is made of the other when asked for."""
-
-    stacked: Tensor | None = None
-    parts: Sequence[Tensor] | None = None
-
-    def joint(self) -> Tensor:
-        """Return it as one tensor."""
-        if self.stacked is None:
-            assert self.parts is not None
-            self.stacked = torch.stack(list(self.parts))
-        return self.stacked
-
-    def each(self) -> Sequence[Tensor]:
-        """Return it fold by fold."""
-        if self.parts is None:
-            assert self.stacked is not None
-            self.parts = self.stacked.unbind(0)
-        return self.parts
 
 
 @dataclass
@@ -87,11 +67,7 @@ class Pass:
         """Return what dropout leaves; each fold's mask is drawn as torch draws it, from the fold's own generator."""
         if not module.training or module.p == 0:
             return given
-        kept_K = given.joint()
-        noise_K = torch.empty(kept_K.shape, dtype=kept_K.dtype)
-        for noise, generator in zip(noise_K, self.generators, strict=True):
-            noise.bernoulli_(1 - module.p, generator=generator)
-        return Both(kept_K * noise_K.div_(1 - module.p))
+        return Both(given.joint() * drawn_mask(given.joint(), module.p, self.generators))
 
     def _alone(self, node: Node, k: int) -> Tensor:
         """Compute a node for fold ``k`` alone."""
@@ -110,6 +86,8 @@ class Stack:
         self.learners, self.trace = list(learners), trace
         self.own: dict[str, list[nn.Parameter]] = {}  # by name, one of each fold
         self.stacked = self._stacked_parameters()
+        self.row = _row(trace) if all(map(_in_float32, self.learners)) else None
+        self.layers: dict[tuple[int, ...], list[tuple[Node, Layer]] | None] = {}  # by fold, folds and rows
 
     def _stacked_parameters(self) -> dict[str, Tensor]:
         """Make the weights of each linear layer views of one tensor."""
@@ -155,6 +133,9 @@ class Stack:
 
     def backward(self, steps: Sequence[Step], first: int, weights: Sequence[Tensor | float]) -> list[list[Tensor]]:
         """Compute the gradients of the steps together; return the losses of each one's batches."""
+        layers = self._layers_by_hand(steps, first, weights)
+        if layers is not None:
+            return self._by_hand(steps, slice(first, first + len(steps)), layers, 1.0 / (float(weights[0]) or 1.0))
         learners, members = [step.learner for step in steps], slice(first, first + len(steps))
         leaves = self._leaves(members)
         divisors = [weight + (weight == 0) for weight in weights]  # as in ``train_step``
@@ -170,6 +151,56 @@ class Stack:
                 for parameter, gradient in zip(self.own[name][members], leaf.grad.unbind(0), strict=True):
                     parameter.grad = gradient
         return losses
+
+    def _layers_by_hand(
+        self, steps: Sequence[Step], first: int, weights: Sequence[Tensor | float]
+    ) -> list[tuple[Node, Layer]] | None:
+        """Return the layers where they and the losses are differentiated without autograd, else None."""
+        plain = all(is_plain(step.learner.loss, batch) for step in steps for batch in step.batches)
+        rows = {len(batch.rows_B) for batch in steps[0].batches}
+        if self.row is None or not plain or len(rows) > 1 or len(set(weights)) > 1:
+            return None
+        key = first, len(steps), *rows
+        if key not in self.layers:
+            self.layers[key] = self._made_layers(self.row, *key)
+        return self.layers[key]
+
+    def _made_layers(
+        self, row: Sequence[Node], first: int, n_folds: int, n_rows: int
+    ) -> list[tuple[Node, Layer]] | None:
+        """Return the layers of neighbouring folds; None where a product of one of them is not that of autograd."""
+        made = []
+        for node in row:
+            module = None if node.kind == "relu" else self.learners[0].model.get_submodule(node.target)
+            layer = Layer(node.kind, module)
+            if node.kind == "linear":
+                weight, bias = self.stacked[f"{node.target}.weight"], self.stacked.get(f"{node.target}.bias")
+                sizes = n_folds, n_rows, weight.shape[2], weight.shape[1]
+                joint = joint_products(sizes, weight.dtype, bias is not None, torch.get_num_threads())
+                if joint is None or not self.own[f"{node.target}.weight"][0].requires_grad:
+                    return None
+                members = slice(first, first + n_folds)
+                layer = Layer(node.kind, module, weight[members], None if bias is None else bias[members], joint)
+            made.append((node, layer))
+        return made
+
+    def _by_hand(
+        self, steps: Sequence[Step], members: slice, layers: Sequence[tuple[Node, Layer]], scale: float
+    ) -> list[list[Tensor]]:
+        """Compute what ``backward`` does without autograd."""
+        generators = [own_random(step.learner).generator for step in steps]
+        [name] = self.trace.inputs
+        losses = []
+        for batches in zip(*(step.batches for step in steps), strict=True):
+            inputs = [
+                native(step.learner).cast_inputs(own.inputs)[name] for step, own in zip(steps, batches, strict=True)
+            ]
+            summed, gradients = by_hand.backward(layers, inputs, [own.target for own in batches], scale, generators)
+            losses.append(summed)
+            for of_layer, of_folds in gradients:
+                for parameter, gradient in zip(self.own[of_layer][members], of_folds, strict=True):
+                    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        return [list(own) for own in zip(*losses, strict=True)]
 
     def _leaves(self, members: slice) -> dict[str, Tensor]:
         """Return the parameters of some of the folds, to compute gradients for."""
@@ -198,6 +229,21 @@ def summed_losses(learners: Sequence[Learner], logits: Both, batches: Sequence[B
         return [loss_B.sum() for loss_B in loss_KB.unbind(0)]
     each = (own.float() for own in logits.each())
     return [summed_loss(*of_fold) for of_fold in zip(losses, each, batches, strict=True)]
+
+
+def _row(trace: Traced) -> list[Node] | None:
+    """Return the layers where they are all there is, one after the other from the only input to the logits."""
+    try:
+        last = last_layers(trace)
+    except NotStackable:
+        return None
+    return last if len(last) == len(trace.nodes) and len(trace.inputs) == 1 else None
+
+
+def _in_float32(learner: Learner) -> bool:
+    """Return whether a fold's step is in float32, and its losses are not scaled."""
+    precision = native(learner)
+    return precision.level.opt_level == "O0" and not precision.scaler.dynamic and precision.scaler.scale == 1.0
 
 
 def _made_ready(step: Step) -> bool | NonFiniteError:

@@ -82,6 +82,7 @@ def traced(model: nn.Module, given: Collection[str]) -> Traced:
     _require_plain(model)
     names = renamed(model, list(given)) if is_adapted(model) else list(given)
     graph = _graph(model, names)
+    _leave_out_copies(graph)
     nodes = [_node(model, node) for node in graph.nodes if node.op not in ("placeholder", "output") and node.users]
     [output] = [node for node in graph.nodes if node.op == "output"]
     if not isinstance(output.args[0], fx.Node):
@@ -131,6 +132,14 @@ def _graph(model: nn.Module, names: list[str]) -> fx.Graph:
             delattr(model, constant)
 
 
+def _leave_out_copies(graph: fx.Graph) -> None:
+    """Leave out what puts a single tensor behind nothing: a table without categories."""
+    for node in graph.find_nodes(op="call_function", target=torch.cat):
+        given = node.args[0] if node.args else None
+        if isinstance(given, (list, tuple)) and len(given) == 1 and isinstance(given[0], fx.Node):
+            node.replace_all_uses_with(given[0])
+
+
 def _node(model: nn.Module, node: fx.Node) -> Node:
     """Return a traced node with its kind.
 
@@ -171,6 +180,26 @@ def _kind(module: nn.Module, node: fx.Node) -> Kind:
     if found in ONE_BY_ONE:
         return "module"
     raise NotStackable(f"{found.__name__} layers are trained fold by fold")
+
+
+def last_layers(trace: Traced) -> list[Node]:
+    """Return the layers that lead to the logits one after the other, from a linear one on.
+
+    Raises:
+        NotStackable: there is none.
+    """
+    users: dict[str, int] = {trace.output: 1}
+    for node in trace.nodes:
+        fx.map_arg((node.args, node.kwargs), lambda made: users.update({made.name: users.get(made.name, 0) + 1}))
+    named, found, name = {node.name: node for node in trace.nodes}, list[Node](), trace.output
+    while name in named and named[name].kind in ("linear", "relu", "dropout") and users[name] == 1:
+        found.insert(0, named[name])
+        name = named[name].args[0].name
+    while found and found[0].kind != "linear":
+        del found[0]
+    if not found:
+        raise NotStackable("its last layer is not linear")
+    return found
 
 
 def computed(node: Node, model: nn.Module, of: Callable[[str], Tensor]) -> Tensor:

@@ -7,7 +7,9 @@ from trainer.engine.precision.precision import Precision
 from trainer.engine.stacked.traced import NotStackable, traced
 from trainer.run.experiment import Recipe
 from trainer.run.fold import Fold
-from trainer.run.steps.stacking import computes_little, require_known_parts
+from trainer.run.steps.stacking import require_known_parts, step_flops
+
+MOST_FLOPS = 1e9  # of a step: where it computes more, autograd's share is a few hundredths
 
 
 def flat_gradients(recipe: Recipe, learner: Learner, fold: Fold) -> Flat | None:
@@ -24,8 +26,8 @@ def flat_gradients(recipe: Recipe, learner: Learner, fold: Fold) -> Flat | None:
     try:
         require_known_parts(recipe, with_own_model=False)
         trace = traced(learner.model, list(rows.inputs))
-        little = computes_little(learner.model, trace, min(recipe.settings.batch_size, len(fold.rows.train)))
-        return Flat(learner.model, trace) if little else None
+        flops = step_flops(learner.model, trace, min(recipe.settings.batch_size, len(fold.rows.train)))
+        return Flat(learner.model, trace) if flops <= MOST_FLOPS else None
     except NotStackable:
         return None
 

@@ -132,14 +132,14 @@ def require_dense(fold: Fold) -> dict[str, tuple[int, ...]]:
 def most_that_pay(model: nn.Module, trace: Traced, fold: Fold, batch_size: int) -> int:
     """Return how many folds are worth training as one model; 1 = none."""
     assert isinstance(fold.data.rows, DenseRows)
-    if not computes_little(model, trace, min(batch_size, len(fold.rows.train))):
+    if step_flops(model, trace, min(batch_size, len(fold.rows.train))) > STEP_FLOPS:
         return 1
     rows_bytes = sum(values.nbytes for values in fold.data.rows.inputs.values())
     model_bytes = STATES * sum(parameter.nbytes for parameter in model.parameters())
     return max(1, min(MOST_FOLDS, STACK_BYTES // (rows_bytes + model_bytes)))
 
 
-def computes_little(model: nn.Module, trace: Traced, n_rows: int) -> bool:
-    """Return whether a step on so many rows spends its time on calling kernels, not in them."""
+def step_flops(model: nn.Module, trace: Traced, n_rows: int) -> int:
+    """Return how many operations the linear layers take for a step on so many rows."""
     weights = sum(model.get_parameter(f"{name}.weight").numel() for name in trace.linears())
-    return 6 * weights * n_rows <= STEP_FLOPS  # forward and backward pass: three products, two operations a weight
+    return 6 * weights * n_rows  # forward and backward pass: three products, two operations a weight
