@@ -93,6 +93,26 @@ def test_a_path_for_bundled_data_is_told_what_reads_it():
     assert problem.startswith("data.path=my.csv: is a file: type data=csv_tabular data.path=my.csv (a table), ")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "typed"),
+    [
+        ("path", 101, "data.path=./101"),
+        ("encoding", 1252, "\"data.encoding='1252'\""),
+        ("format", True, "data.format="),
+    ],
+)
+def test_a_number_where_a_text_is_wanted_is_told_how_it_is_typed(key, value, typed):
+    section = {
+        "_target_": "trainer.data.sources.csv_tabular.load_csv_tabular",
+        "path": "t.csv",
+        "label": "y",
+        key: value,
+    }
+    (problem,) = check_section("data", section)
+    assert problem.startswith(f"data.{key}: {value!r} is not text")
+    assert typed in problem
+
+
 @pytest.mark.parametrize(("key", "kind"), [("text", "csv_text"), ("images", "image_csv"), ("folders", "image_folder")])
 def test_an_option_of_another_kind_of_data_is_told_which(key, kind):
     section = {"_target_": "trainer.data.sources.csv_tabular.load_csv_tabular", "path": "t.csv", key: "x"}
@@ -121,7 +141,7 @@ def test_a_model_for_other_data_is_refused_with_the_right_one():
 def test_the_fields_of_a_dataclass_are_arguments_like_any_other():
     section = {"_target_": "trainer.data.sources.csv_text.load_csv_text", "path": "x", "text": "t", "time": 3}
     assert check_section("data", {**section, "gruop": "g", "columns": {}, "encoding": None}) == [
-        "data.time: 3 is not text or null",
+        "data.time: 3 is not text or null: type \"data.time='3'\"",
         "data.gruop: trainer.data.sources.csv_text.load_csv_text takes no such argument: did you mean 'group'?",
         "data.columns: trainer.data.sources.csv_text.load_csv_text takes no such argument; have: path, label, id, "
         "group, time, split, weight, votes, label_delimiter, encoding, delimiter, format, table, task, "

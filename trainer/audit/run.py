@@ -10,6 +10,7 @@ from trainer.audit.checks.duplicates import check_exact, check_near
 from trainer.audit.checks.features import check_id_columns, check_label_columns
 from trainer.audit.checks.hidden_copies import check_hidden_copies
 from trainer.audit.checks.labels import check_conflicts, check_frequent, check_near_conflicts
+from trainer.audit.checks.one_hot import check_one_hot
 from trainer.audit.checks.row_order import check_order
 from trainer.audit.checks.sides import check_groups, check_overlap, check_time
 from trainer.audit.checks.unused_columns import check_unused_columns
@@ -64,6 +65,7 @@ def audit(
         findings += check_time(times_N, samples.groups_N is not None, split)
     if isinstance(inputs, TableColumns):
         findings += check_label_columns(inputs, target, spec)
+        findings += check_one_hot(inputs, target, spec)
         findings += check_id_columns(inputs)
         findings += check_hidden_copies(samples, inputs, exact_N, spec.task, split)
         findings += check_unused_columns(samples, inputs)

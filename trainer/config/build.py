@@ -180,6 +180,7 @@ def _with_records(given: Section, target: Callable[..., Any], offered: Sequence[
     return {**{key: value for key, value in given.items() if key not in used}, **built}
 
 
+PATHS = ("data.path", "data.images", "model.pretrained")
 KIND_OF_DATA = {  # options of a kind of data, which another has not
     **dict.fromkeys(("data.text", "data.pair"), "data=csv_text, which learns from texts"),
     **dict.fromkeys(("data.images", "data.file", "data.suffix"), "data=image_csv"),
@@ -221,14 +222,16 @@ def _argument_problems(name: str, given: Section, target: Callable[..., Any]) ->
         elif value == "???":
             problems.append(_required_problem(f"{name}.{key}"))
         elif hint is not None and not _step_word(name, value) and not fits(value, hint):
-            problems.append(f"{name}.{key}: {value!r} is not {describe(hint)}{_as_list(f'{name}.{key}', value, hint)}")
+            problems.append(f"{name}.{key}: {value!r} is not {describe(hint)}{_as_typed(f'{name}.{key}', value, hint)}")
         elif not is_storable(value):
             problems.append(f"{name}.{key}: {value!r} is too large a number: at most {LARGEST}")
     return problems + _missing(name, given, [parameter for parameter, _ in taken.values()])
 
 
-def _as_list(key: str, value: object, hint: Any) -> str:
-    """Return how a single value is typed where a list of such is wanted."""
+def _as_typed(key: str, value: object, hint: Any) -> str:
+    """Return how a number is typed where a text is wanted, and a single value where a list of such is."""
+    if isinstance(value, (bool, int, float)) and fits(str(value), hint):
+        return f": type {key}=./{value}" if key in PATHS else f": type \"{key}='{value}'\""
     return f": {key}=[{value}]" if not isinstance(value, (list, Mapping)) and fits([value], hint) else ""
 
 

@@ -179,6 +179,9 @@ def test_joined_cells_without_the_delimiter_are_told() -> None:
         assert f"set \"data.label_delimiter='{sign}'\"" in encode(joined, "b", "a").notes[1]
     assert "joined by '>'" in encode("<a><b>", "<b>", "<a>").notes[1]
     assert "joined by '#'" in encode("#a##b#", "#b#", "#a#").notes[1]
+    assert "joined by ';'" in encode("a;b", "b;c", "a;c", "b").notes[1]
+    for classes in (("Sports/NBA", "Sports/CBA", "News/World", "News/China", "Other"), ("a;b", "b;a", "c")):
+        assert len(encode(*classes).notes) == 1
     for nested in ("[['a', 'b']]", '[{"id": 1, "name": "a"}]'):
         with pytest.raises(
             DataError, match=r"column 'y' holds lists within lists, or of objects.*label_delimiter='\|'"

@@ -45,6 +45,13 @@ def test_missing_column(wanted: str, message: str) -> None:
         find_columns(wanted, HAVE, "f.csv", "data.label")
 
 
+def test_a_table_with_spaces_between_its_cells_is_told_so() -> None:
+    with pytest.raises(
+        DataError, match=r"no column 'y' .*\n.*\nspaces are between the cells: set \"data\.delimiter=' '\""
+    ):
+        find_columns("y", ["x  g y"], "a.txt", "data.label")
+
+
 def test_a_column_has_one_role() -> None:
     check_roles({"data.label": ("y",), "data.id": ("i",)})
     with pytest.raises(ConfigError, match=r"column 'y' is both data.label and data.numeric"):

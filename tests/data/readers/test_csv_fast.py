@@ -120,7 +120,18 @@ def test_several_characters_between_cells_are_told_what_makes_one_of_them(line: 
     assert str(caught.value).endswith(f"read a copy with tabs: {typed}")
 
 
-@pytest.mark.parametrize("line", ["name", "http://a.org/x", "a--b--c", "what?! really?!", "x...y...z"])
+@pytest.mark.parametrize("line", ["  2.5e-01  -1.0  3", "1 2 3", "0.1   7   -.5 "])
+def test_numbers_with_spaces_between_them_are_told_what_makes_cells_of_them(line: str) -> None:
+    with pytest.raises(
+        DataError, match=r"(?s)spaces are between its cells, no names above .*data\.header=none: sed"
+    ) as caught:
+        check_delimiter([line], "\t", Path("x.txt"))
+    assert str(caught.value).endswith(r"sed 's/^ *//; s/ *$//; s/  */\t/g' x.txt > x.tsv")
+
+
+@pytest.mark.parametrize(
+    "line", ["name", "7", "12 3", "1.5 km away", "http://a.org/x", "a--b--c", "what?! really?!", "x...y...z"]
+)
 def test_signs_that_repeat_in_one_cell_are_no_delimiter(line: str) -> None:
     check_delimiter([line], "\t", Path("a.csv"))
 

@@ -123,11 +123,13 @@ def _made_of_others(labels: Sequence[str], delimiter: str) -> list[str]:
 
 
 def _made_of_shared(labels: Sequence[str], delimiter: str) -> list[str]:
-    """Return all labels where each is made of parts, every one of which is a part of another label too."""
-    if delimiter not in DELIMITERS or len(labels) < FEWEST_SHARED or not all(delimiter in label for label in labels):
+    """Return the labels made of parts, every one of which is a part of another label too, or is another label."""
+    joined = [label for label in labels if delimiter in label]
+    if delimiter not in DELIMITERS or len(joined) < FEWEST_SHARED:
         return []
     parts = Counter(part.strip() for label in labels for part in label.split(delimiter))
-    return list(labels) if min(parts.values()) > 1 else []
+    of_joined = {part.strip() for label in joined for part in label.split(delimiter)}
+    return joined if all(parts[part] > 1 for part in of_joined) else []
 
 
 def _list_items(text: str) -> list[str] | None:

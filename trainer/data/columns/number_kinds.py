@@ -16,7 +16,7 @@ CENSORED = re.compile(rf"(?:{ABOUT}|p\s?[<>=≤≥])\s?{SIGN}(?:(?:{PLAIN})(?:e[
 CLOCK = r"\d{1,3}:\d{2}(:\d{2}(\.\d+)?)?"
 ZONE = r"(?:\s?(?:Z|UTC|GMT|[ECMPJK][DS]T|CES?T|[+-]\d{2}:?\d{2}))"
 PARTS = (
-    r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?"
+    r"(\d+(\.\d+)?\s?(d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|weeks?|wks?|months?|mos?|years?|yrs?|y"
     r"|天|小时|分|分钟|秒|点|點|时|時|岁|年|个月|月龄|周|星期|日)\s?)+"
 )
 ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
@@ -29,22 +29,25 @@ UNITS = (
     r"|percent|pct|[×x*]\s?10\^?[+-]?\d+|±\s?\d+(?:\.\d+)?"
 )
 WITH_UNIT = re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?(?:{UNITS})(?:/[a-z]+)?")
-ANGLE = re.compile(
-    rf"{SIGN}\d{{1,3}}(?:[.,]\d+)?\s?°(?:\s?\d{{1,2}}(?:[.,]\d+)?\s?['′’])?(?:\s?[\d.,]+\s?[\"″”])?\s?[NSEWO]?"
-)
+_ANGLE = rf"{SIGN}\d{{1,3}}(?:[.,]\d+)?\s?°(?:\s?\d{{1,2}}(?:[.,]\d+)?\s?['′’])?"
+_ANGLE += r"(?:\s?[\d.,]+\s?(?:[\"″”]|′′|''))?\s?[NSEWO]?"
+ANGLE = re.compile(rf"{_ANGLE}(?:[\s,;]+{_ANGLE})?")
 FEET = re.compile(
-    r"\d{1,2}\s?['′’]\s?(?:\d{1,2}(?:\.\d+)?\s?(?:[\"″”]|''))?|\d{1,2}\s?(?:ft|feet)\.?\s?\d{1,2}(?:\.\d+)?\s?in(?:ch(?:es)?)?\.?"
+    r"\d{1,2}\s?['′’]\s?(?:\d{1,2}(?:\.\d+)?\s?(?:[\"″”]|'')?)?|\d{1,2}\s?(?:ft|feet)\.?\s?\d{1,2}(?:\.\d+)?\s?in(?:ch(?:es)?)?\.?"
 )
 LAKHS = r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"  # 1,00,000
 _ONE = rf"{SIGN}(?:{PLAIN})(?:[eE][+-]?\d+)?"
 _ITEM = rf"['\"]?{_ONE}['\"]?"
+POINT = r"(?:SRID=\d+;\s?)?POINT\s?Z?\s?\([-+\d.\s]+\)"  # as geographers write it
 LIST = re.compile(
     rf"[\[(]\s*{_ITEM}(?:\s*[,;]\s*{_ITEM}|\s+{_ITEM})+\s*[\])]|(?=.*\d\.\d){_ONE}(?:(?:\s*[;|\\]\s*|,?\s+){_ONE})+"
+    rf"|{_ONE}(?:(?:\s*[;|\\,]\s*|\s+){_ONE}){{4,}}|{POINT}"  # whole ones: telephones have fewer groups
 )
 _SIZE = rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?(?:{UNITS}|[^\W\d_]{{1,3}})?"
-SEVERAL = re.compile(
-    rf"(?=.*[^\d\s/.,+-]){_SIZE}(?:\s?[@x×*/]\s?{_SIZE}){{1,2}}", re.I
-)  # 12.5 x 30 cm, 190Nm@ 2000rpm, 12°C/5°C
+SEVERAL = re.compile(  # 12.5 x 30 cm, 190Nm@ 2000rpm, 12°C/5°C, 88+2, 5 lb 3 oz
+    rf"(?=.*[^\d\s/.,-]){_SIZE}(?:\s?[@x×*/+]\s?{_SIZE}){{1,2}}|(?:(?:{PLAIN})\s?(?:{UNITS})(?:\s|$)){{2,}}", re.I
+)
+TIMES_MONEY = r"\s?(?:[kKmMbBT]|mn|bn|[mb]illions?|万|亿|[lL]akhs?|[cC]r(?:ores?)?)"
 KINDS = (
     (PLAIN_KIND, NUMBER),
     ("dates", DATE),
@@ -64,7 +67,7 @@ KINDS = (
     (
         "amounts of money",
         re.compile(
-            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})(?:\s?{MONEY})?\)?(?:\s?/\s?\w{{1,9}})?|"
+            rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})(?:\s?{MONEY})?\)?(?:{TIMES_MONEY}|\s?/\s?\w{{1,9}})?|"
             rf"{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\s?{MONEY}|{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}),[-–—]+"
         ),
     ),

@@ -134,6 +134,9 @@ def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> D
     if option == "data.label" and "test" in re.split(r"[\W_]+", Path(file).stem.lower()):
         unlabelled = "\nis it a test file, which has no labels? train on the file that has them"
         return DataError(said.format(file=file, name=name, option=option, columns=columns) + unlabelled)
+    if len(have) == 1 and name in have[0].split():
+        apart = "\nspaces are between the cells: set \"data.delimiter=' '\""
+        return DataError(said.format(file=file, name=name, option=option, columns=columns) + apart)
     if not near:
         return DataError(said.format(file=file, name=name, option=option, columns=columns))
     said = _("{file}: no column '{name}' ({option}): did you mean '{close}'? set {setting}\nhave: {columns}")

@@ -23,6 +23,7 @@ from trainer.system import arrow_files
 
 JSON = re.compile(r'\s*(\[\s*(\{\s*("|$)|$)|\{\s*"[^"]*"\s*:)')  # of an array of objects, or a line of one
 SEVERAL_SIGNS = re.compile(r"""(?!__)(?:_[^\w\s"']_|[^\w\s"'.,;()\[\]{}<>?!-]{2,4})""")
+NUMBERS_APART = re.compile(r"\s*(?:[+-]?[\d.]+(?:[eE][+-]?\d+)?(?:\s+|$)){3,}")
 USUAL_DELIMITERS = (";", "\t", ",", "|", "^", "~", "\x01", "\x1f")  # the last ones of Hive and of ASCII itself
 EDGES = b'\n\r"'  # a quote that opens a cell has one of them, or the delimiter, before it; one that closes it, after it
 MARKS = re.compile(rb"(\A|[\r\n])(?:" + codecs.BOM_UTF8 + rb")+")
@@ -108,6 +109,12 @@ def check_delimiter(header: list[str], separator: str, file: Path) -> None:
         raise DataError(
             f"{file}: only one column when split at {_named(separator)}: '{several}' is between its cells, and "
             f"data.delimiter is one character\nread a copy with tabs: {copied}"
+        )
+    if NUMBERS_APART.fullmatch(header[0]):
+        copied = rf"sed 's/^ *//; s/ *$//; s/  */\t/g' {shlex.quote(str(file))} > {shlex.quote(f'{file.stem}.tsv')}"
+        raise DataError(
+            f"{file}: only one column when split at {_named(separator)}: spaces are between its cells, no names above "
+            f"them\nread a copy with tabs and data.header=none: {copied}"
         )
     counts = {other: header[0].count(other) for other in USUAL_DELIMITERS if other != separator}
     likely = max(counts, key=lambda other: counts[other])
