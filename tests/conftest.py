@@ -79,7 +79,7 @@ def _one_fold_at_a_time() -> Iterator[None]:
 def without_pictures() -> Iterator[None]:
     """Reports without their figures, where a test makes many: slow, and tests/report draws them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainer.report.markdown._draw", lambda *_: {})
+        patch.setattr("trainer.report.markdown.draw_pictures", lambda *_, **__: {})
         yield
 
 

@@ -48,7 +48,7 @@ def trained_in(folder: Path, *options: str) -> Path:
     """Train in this process, without figures in the report; return the run's directory."""
     config, launch = compose_run([*options, f"paths.runs={folder}/runs"], check_config)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainer.report.markdown._draw", lambda *_: {})
+        patch.setattr("trainer.report.markdown.draw_pictures", lambda *_, **__: {})
         cross_validate(config, launch)
     return folder / "runs" / str(config.run)
 

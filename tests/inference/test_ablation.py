@@ -33,7 +33,7 @@ def options_of(folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def printed(folder: Path) -> str:
     with pytest.MonkeyPatch.context() as patch, pytest.MonkeyPatch.context() as wide:
-        patch.setattr("trainer.report.markdown._draw", lambda *_: {})
+        patch.setattr("trainer.report.markdown.draw_pictures", lambda *_, **__: {})
         wide.setenv("COLUMNS", "200")
         shown = []
         patch.setattr(command, "_show", lambda *given: shown.append(given))

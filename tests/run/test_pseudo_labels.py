@@ -29,7 +29,7 @@ def run_of(folder: Path, *options: str) -> Path:
     """Train as the command does; return the run's directory."""
     config, launch = compose_run([*options, f"paths.runs={folder}/runs"], check_config)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainer.report.markdown._draw", lambda *_: {})
+        patch.setattr("trainer.report.markdown.draw_pictures", lambda *_, **__: {})
         train.run(config, launch)
     return folder / "runs" / str(config.run)
 

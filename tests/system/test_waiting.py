@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.places import REPOSITORY
-from trainer.system.waiting import SAID_BY
+from trainer.system.waiting import OPENBLAS, SAID_BY
 
 PACKAGES = Path(find_spec("torch").origin).parents[1]
 RUNTIMES = [*PACKAGES.glob("torch/lib/libgomp*"), *PACKAGES.glob("scikit_learn.libs/libgomp*")]
@@ -34,3 +34,11 @@ def test_an_openmp_loaded_after_the_package_waits_asleep_unless_it_is_told_other
     assert shown_by(runtime, "import trainer")["GOMP_SPINCOUNT"] == "0"
     assert shown_by(runtime, "import trainer", OMP_WAIT_POLICY="active")["OMP_WAIT_POLICY"] == "ACTIVE"
     assert shown_by(runtime, "import trainer", GOMP_SPINCOUNT="77")["GOMP_SPINCOUNT"] == "77"
+
+
+@pytest.mark.parametrize(("said", "found"), [({}, "4"), ({OPENBLAS: "20"}, "20")])
+def test_openblas_is_told_before_it_is_loaded_unless_somebody_has_told_it(said, found):
+    code = f"import sys, trainer, os; print(os.environ[{OPENBLAS!r}], 'numpy' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != OPENBLAS} | said
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, env=environment)
+    assert done.stdout == f"{found} False\n", done.stderr

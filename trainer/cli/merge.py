@@ -61,6 +61,7 @@ def _merge(
     page: "PageRequest | None" = None,
 ) -> None:
     from trainer.report.terminal import terminal
-    from trainer.run.merge import merge, show
+    from trainer.run.merge import merge
+    from trainer.run.show_merged import show
 
     show(terminal(), merge(directory, others, force=force, plugins=plugins, page=page))

@@ -23,7 +23,7 @@ from trainer.report.rich_tables import headed_table
 from trainer.run.copies import FOLDS
 from trainer.run.decided import FOLDS_SHA256
 from trainer.run.merge import Merged, merge
-from trainer.run.merge import show as show_merged
+from trainer.run.show_merged import show as show_merged
 from trainer.store.fold_files import fold_directory, save_fold
 from trainer.store.identity import Identity
 from trainer.store.own_files import BLEND, whole_or_nothing

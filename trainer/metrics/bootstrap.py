@@ -93,6 +93,8 @@ def resample(
     wanted = {name: _affordable(name, n_resamples, cells) for name in names}
     if len(target) == 0 or not np.isfinite(proba).all():
         return {name: np.full(wanted[name], math.nan) for name in names}
+    if rows is not None and np.array_equal(rows, np.arange(drawn_from)):
+        rows = None  # all of them as they are: nothing is to be picked out of each draw
     meters = weighted_metrics(names, task, target, proba)
     values: dict[str, list[Floats]] = {name: [] for name in names}
     for drawn_NB in _draws(drawn_from, n_resamples, seed, group_N):

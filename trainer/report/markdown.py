@@ -30,10 +30,12 @@ from trainer.report.page.run_facts import PageFacts
 from trainer.report.rendering import render
 from trainer.results import CVResult, FoldResult, OutOfFold
 from trainer.system.files import make_directory, write_bytes
+from trainer.tasks import Task
 from trainer.wording.printable import printable
 from trainer.wording.translations import N_
 
 _PLOTS = "plots"
+Pictures = dict[str, bytes]  # PNG files by name in the run's directory
 FOLD_HEADING = ("fold", "train rows", "held-out rows", "epoch scored")  # then the metrics and the time
 
 
@@ -46,6 +48,7 @@ def write_report(
     warnings: Sequence[str] = (),
     hints: Sequence[str] = (),
     page: PageFacts | None = None,
+    pictures: Pictures | None = None,
 ) -> Path:
     """Write ``report.md`` with its pictures in ``plots/``, and the page ``report.html``.
 
@@ -59,6 +62,7 @@ def write_report(
         warnings: what a reader must know before believing the numbers; shown at the top.
         hints: what to try next; shown below them.
         page: what else the page shows of the run; None = nothing, in English.
+        pictures: as ``draw_pictures`` returned them; None = they are drawn.
 
     Returns:
         The path of ``report.md``.
@@ -66,7 +70,8 @@ def write_report(
     Raises:
         StorageError: a file cannot be written.
     """
-    pictures = _draw(result, oof, folds)
+    if pictures is None:
+        pictures = draw_pictures(oof, folds, primary=result.primary, classes=result.classes, task=result.task)
     in_order = sorted(folds, key=lambda part: (part.repeat, part.fold))
     shared = _shared(result, in_order, notes, warnings, hints)
     text = _markdown(result, oof, in_order, shared)
@@ -134,11 +139,22 @@ def _markdown(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult], sha
     )
 
 
-def _draw(result: CVResult, oof: OutOfFold, folds: Sequence[FoldResult]) -> dict[str, bytes]:
-    rows = (oof.target, oof.proba, result.classes, result.task)
+def draw_pictures(
+    oof: OutOfFold, folds: Sequence[FoldResult], *, primary: str, classes: Sequence[str], task: Task
+) -> Pictures:
+    """Return the pictures of a run as PNG files, by name in its directory.
+
+    Args:
+        oof: of all rows.
+        folds: every fold.
+        primary: name of the leading metric.
+        classes: label text per class index.
+        task: what was to be predicted.
+    """
+    rows = (oof.target, oof.proba, classes, task)
     trained = any(part.epochs for part in folds)
-    figures = {"learning_curves": plots.learning_curves(folds, result.primary)} if trained else {}
-    if result.task.has_classes:
+    figures = {"learning_curves": plots.learning_curves(folds, primary)} if trained else {}
+    if task.has_classes:
         figures["confusion_matrix"] = plots.confusion_matrix(*rows)
         figures["precision_recall"] = plots.precision_recall(*rows)
     else:

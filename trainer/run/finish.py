@@ -11,11 +11,11 @@ from trainer.data.samples import Samples
 from trainer.evidence.slices import cut_quickly
 from trainer.report.terminal import line_printer
 from trainer.run.merge import Merged, merge
-from trainer.run.merge import show as show_merged
 from trainer.run.missing import missing_folds, missing_message
 from trainer.run.page_facts import PageRequest
 from trainer.run.partial import merge_finished, out_of_time
 from trainer.run.resume import ResumePlan, require_none_elsewhere
+from trainer.run.show_merged import show as show_merged
 from trainer.store.fold_files import ALL, fold_directory
 from trainer.store.status import survey
 from trainer.system.folders import is_there
@@ -53,7 +53,8 @@ def finish(
         return None
     request = PageRequest(config.report.language, samples, slices=cut_quickly(samples.inputs))
     before = is_there(directory / "cv.json", directory)  # merged by the job that ended last
-    merged = merge(directory, force=config.force_resume or bool(resume_plan.forced), page=request)
+    force, beside = config.force_resume or bool(resume_plan.forced), config.cv.parallel != 1
+    merged = merge(directory, force=force, page=request, beside=beside)
     by_job = before and config.executor.name != "local"
     for tracker in [] if by_job else make_trackers(config.tracker, config.plugins, directory, line_printer(console)):
         tracker.finished(merged.result, hparams(asdict(config)))

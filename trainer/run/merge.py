@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from trainer.errors import CheckpointError, ForeignFileError, no_exit
 from trainer.folds.plan import FoldPlan
@@ -14,11 +13,9 @@ from trainer.metrics.find import load_metric, metric_or_none
 from trainer.metrics.scores import score
 from trainer.metrics.summary import count_groups, optimism, pool_out_of_fold, summarise
 from trainer.metrics.undefined import undefined_reasons
-from trainer.report.baseline_table import baseline_lines
-from trainer.report.formatting import folds_named, interval_lines, seed_lines, undefined_lines
+from trainer.report.formatting import folds_named
 from trainer.report.hints import hints
 from trainer.report.markdown import write_report
-from trainer.report.tables import folds_table, results_table
 from trainer.results import CVResult, FoldResult, OutOfFold
 from trainer.run.baselines.compared import Run, baseline_results
 from trainer.run.copies import (
@@ -33,6 +30,7 @@ from trainer.run.copies import (
 from trainer.run.decided import decided_lines
 from trainer.run.missing import missing_message
 from trainer.run.page_facts import PageRequest, page_facts
+from trainer.run.report_pictures import pictures_of
 from trainer.run.seed_facts import seed_facts
 from trainer.store.fold_files import SavedFold, fold_directory, target_hash
 from trainer.store.own_files import sweep_run
@@ -41,7 +39,6 @@ from trainer.store.run_files import RESTORE_ROWS, read_run_rows, write_manifest
 from trainer.system.files import remove
 from trainer.tasks import Target
 
-MOST_FOLDS_SHOWN = 20
 FEW_GROUPS = 10  # below, intervals that are drawn from them are rough
 Rows = tuple[NDArray[np.str_], Target, NDArray[np.int64] | None]  # ids (N,), target (N,) or (N, L), groups (N,)
 
@@ -75,6 +72,7 @@ def merge(
     force: bool = False,
     plugins: Sequence[str] = (),
     page: PageRequest | None = None,
+    beside: bool = False,
 ) -> Merged:
     """Check that all folds are of one run, take over those finished in copies of it, and write the result.
 
@@ -86,6 +84,7 @@ def merge(
         force: join folds of different options or software all the same; the report says so.
         plugins: packages whose metrics may be computed; a run cannot name them, whoever reads it does.
         page: what report.html is to have; None = what the files of the run tell, in its language.
+        beside: whether a process of its own may draw the pictures meanwhile.
 
     Raises:
         ConfigError: a metric is of a package that ``plugins`` does not name.
@@ -113,21 +112,22 @@ def merge(
     saved = [fold.saved for fold in found.values()]
     plan = opened.plan
     oof = pool_out_of_fold(folds, ids_N, target, plan.repeats, fold_of_row=plan.fold_of_row, group_N=group_N)
-    result = result_of(opened, folds, oof, saved)
-    whole = Run(result, oof, dict(zip(found, folds, strict=True)))
-    places = {number: fold.directory for number, fold in found.items()}
-    result = replace(result, baselines=baseline_results(whole, places, opened.identity["content"]))
-    notes = [*_undecided(folds, plan, result.primary), *_few_groups(result)]
-    notes += [*_differing(found), *_hardware_note(saved)]
-    write_cv_json(run / "cv.json", result)
-    write_oof(run, oof, result.classes, result.task)
-    for name in ("partial.json", "partial_oof.parquet", "partial_oof.csv"):  # of trainer.run.partial
-        remove(run / name, run)
-    warnings = [*opened.facts.get("warnings", []), *_never_held_out(plan), *notes]
-    tips = hints(result, folds, opened.max_epochs)
-    about = opened.facts["about"] | {"decision": decided_lines(opened)}
-    facts = page_facts(opened, result, oof, page or PageRequest())
-    report = write_report(run, result, oof, folds, about, warnings, tips, page=facts)
+    with pictures_of(opened, folds, oof, beside=beside) as pictures:
+        result = result_of(opened, folds, oof, saved)
+        whole = Run(result, oof, dict(zip(found, folds, strict=True)))
+        places = {number: fold.directory for number, fold in found.items()}
+        result = replace(result, baselines=baseline_results(whole, places, opened.identity["content"]))
+        notes = [*_undecided(folds, plan, result.primary), *_few_groups(result)]
+        notes += [*_differing(found), *_hardware_note(saved)]
+        write_cv_json(run / "cv.json", result)
+        write_oof(run, oof, result.classes, result.task)
+        for name in ("partial.json", "partial_oof.parquet", "partial_oof.csv"):  # of trainer.run.partial
+            remove(run / name, run)
+        warnings = [*opened.facts.get("warnings", []), *_never_held_out(plan), *notes]
+        tips = hints(result, folds, opened.max_epochs)
+        about = opened.facts["about"] | {"decision": decided_lines(opened)}
+        facts = page_facts(opened, result, oof, page or PageRequest())
+        report = write_report(run, result, oof, folds, about, warnings, tips, page=facts, pictures=pictures())
     return Merged(result, folds, oof, report, (*taken, *notes), tuple(tips))
 
 
@@ -284,17 +284,3 @@ def _hardware_note(saved: Sequence[SavedFold]) -> list[str]:
     folds_on = {one: [i for i, at in enumerate(places) if at == one] for one in places}
     parts = [f"{folds_named(folds)} on {one}" for one, folds in folds_on.items()]
     return [f"{'; '.join(parts)}: the last digits can differ"] if len(parts) > 1 else []
-
-
-def show(console: Console, merged: Merged) -> None:
-    """Print the folds (where they are few), the result and where the report is."""
-    if len(merged.folds) <= MOST_FOLDS_SHOWN:
-        console.print(folds_table(merged.result, merged.folds))
-    console.print(results_table(merged.result))
-    result = merged.result
-    below = [*interval_lines(result), *seed_lines(result), *undefined_lines(result), *baseline_lines(result)]
-    for line in below:
-        console.print(line, highlight=False, soft_wrap=True)
-    for line in [*(f"note: {note}" for note in merged.notes), *(f"hint: {hint}" for hint in merged.hints)]:
-        console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"report: {merged.report}", highlight=False, soft_wrap=True)

@@ -17,8 +17,9 @@ from trainer.metrics.summary import pool_out_of_fold
 from trainer.report.formatting import interval_lines
 from trainer.report.tables import folds_table, results_table
 from trainer.run.copies import find_folds, open_copy
-from trainer.run.merge import MOST_FOLDS_SHOWN, read_rows, result_of, scored_fold
+from trainer.run.merge import read_rows, result_of, scored_fold
 from trainer.run.missing import missing_lines
+from trainer.run.show_merged import MOST_FOLDS_SHOWN
 from trainer.store.result_files import plain, write_oof
 from trainer.system.files import write_bytes
 from trainer.wording.translations import N_
