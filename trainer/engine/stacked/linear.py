@@ -85,7 +85,8 @@ def _by_autograd(x: Tensor, weight: Tensor, bias: Tensor | None, d: Tensor) -> l
     for k in range(len(x)):
         given = [value[k].clone().requires_grad_() for value in (x, weight, bias) if value is not None]
         output = F.linear(*given)
-        found.append([output.detach(), *torch.autograd.grad(output, given, d[k])])
+        towards = (output * d[k]).sum()  # a scalar: a gradient handed to autograd would make it import sympy
+        found.append([output.detach(), *torch.autograd.grad(towards, given)])
     return [torch.stack(values) for values in zip(*found, strict=True)]
 
 
