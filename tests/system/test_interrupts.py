@@ -172,6 +172,50 @@ def test_a_thread_that_never_ends_keeps_no_process(code, said):
     assert bool(said) == bool(ended.stderr)
 
 
+LEFT = """
+import atexit, logging, os, sys, threading, time, weakref
+from trainer.system.interrupts import end_soon
+class Held:
+    def __del__(self):
+        os.write(1, b"taken apart")
+held, kept = Held(), set()
+weakref.finalize(kept, os.write, 1, b"finalized ")
+atexit.register(os.write, 1, b"registered ")
+threading.Thread(target=lambda: (time.sleep(0.3), os.write(1, b"thread "))).start()
+{before}
+print("printed ", end="")
+code = end_soon({code})
+{after}
+sys.exit(code)
+"""
+HELPER = "from multiprocessing.util import Finalize; Finalize(None, os.write, (1, b'helper '), exitpriority=0)"
+
+
+@pytest.mark.parametrize("code", [0, 4, 143])
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("", "", "thread registered finalized printed "),
+        (HELPER, "", "thread helper registered finalized printed "),
+        ("", "atexit.register(os.write, 1, b'late ')", "thread late registered finalized printed taken apart"),
+    ],
+    ids=["as it is", "a library's own end", "something registered later"],
+)
+def test_what_is_to_be_done_at_the_end_is_done_and_nothing_is_taken_apart(code, before, after, said):
+    command = [sys.executable, "-c", LEFT.format(code=code, before=before, after=after)]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stderr) == (code, "")
+    assert sorted(ended.stdout.split()) == sorted(said.split())
+
+
+def test_whoever_runs_a_script_goes_on_after_it(tmp_path):
+    script = f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n" + LEFT.format(before="", after="", code=3)
+    (tmp_path / "script.py").write_text(script)
+    runner = "import runpy, sys\ntry: runpy.run_path('script.py', run_name='__main__')\nexcept SystemExit: sys.exit(5)"
+    ended = subprocess.run([sys.executable, "-c", runner], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 5, ended.stderr
+
+
 def test_a_process_that_goes_on_is_left_alone():
     assert interrupts.end_soon(0, seconds=0.01) == 0
     time.sleep(0.1)
