@@ -18,7 +18,7 @@ from trainer.profiler.counts import Inputs
 TrainStep = Callable[[nn.Module], None]
 ENOUGH_SECONDS = 0.3  # quick steps are repeated this long, for a steady median
 TOO_MANY_SECONDS = 3.0  # slow steps are not repeated beyond this
-MOST_STEPS = 50
+MOST_STEPS = 25
 SLOW = 90  # in a hundred steps as many are quicker than a slow one
 
 
