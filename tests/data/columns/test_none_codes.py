@@ -20,6 +20,7 @@ from trainer.data.columns.none_codes import listed_numbers, none_code
         ([0.5, 20.25, 9.96921e36, 9.96921e36], "9.96921e+36 in 2 rows, others 0.5 to 20.25"),
         ([5, 6, -32768, -32768], "-32768 in 2 rows, others 5 to 6"),
         ([-200, -200, -200, *range(20, 400, 7)], "-200 in 3 rows, others 20 to 398"),
+        ([365243, 365243, 365243, *range(-9000, -100, 99)], "365243 in 3 rows, others -9000 to -189"),
     ],
 )
 def test_a_code_in_several_rows_far_from_all_others_is_told(values, said):
@@ -37,6 +38,9 @@ def test_a_code_in_several_rows_far_from_all_others_is_told(values, said):
         [0, 41310, 99999, 99999, 80000],
         [-1, -1, 0, 5],
         [-45, -45, -45, 0, 45],  # a grid
+        [50, 50, 50, 0, 0, 0],
+        [0, 0, 0, 9000, 9000, 9000],
+        [30, 30, 30, *np.linspace(-60, -5, 40), 12],
         [-200, -200, *range(20, 400, 7)],
         [-99, -99, 0, 0],
         [np.nan, np.nan],

@@ -45,6 +45,12 @@ def test_missing_column(wanted: str, message: str) -> None:
         find_columns(wanted, HAVE, "f.csv", "data.label")
 
 
+@pytest.mark.parametrize("none", ["None", "none", "NaN"])
+def test_no_column_is_null(none: str) -> None:
+    with pytest.raises(DataError, match=r"(?s)no column .*for no such column set data\.group=null"):
+        find_columns(none, ["x", "y"], "a.csv", "data.group")
+
+
 def test_a_table_with_spaces_between_its_cells_is_told_so() -> None:
     with pytest.raises(
         DataError, match=r"no column 'y' .*\n.*\nspaces are between the cells: set \"data\.delimiter=' '\""

@@ -21,7 +21,7 @@ PARTS = (
 )
 ISO_DURATION = r"-?P(\d+[YMWD])*(T(\d+(\.\d+)?[HMS])+)?"
 DURATION = re.compile(
-    rf"[+-]?{CLOCK}(\s?[AP]\.?M\.?)?{ZONE}?|(上午|下午)\s?(?:{CLOCK}|{PARTS})|{PARTS}|-?\d+\s?(days?|天)\s?\+?{CLOCK}|{ISO_DURATION}|0\d\d[YMWD]",
+    rf"[+-]?{CLOCK}(\s?[AP]\.?M\.?)?{ZONE}?|(上午|下午)\s?(?:{CLOCK}|{PARTS})|{PARTS}|-?\d+\s?(days?|天),?\s?\+?{CLOCK}|{ISO_DURATION}|0\d\d[YMWD]",
     re.I,
 )
 UNITS = (
@@ -85,7 +85,7 @@ ADDRESS = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}")
 # 12号 and 3班 are called so, 12.jpg and 12@mail.org too: what is counted or measured has another word behind it
 MEASURED = re.compile(
     rf"{SIGN}(?:{MONEY}\s?)?(?:0|[1-9]\d{{0,14}}|\d{{0,14}}\.\d+|{GROUPED}|\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+/\d+)"
-    r"(?P<word>\s?(?![xX*]{2,}$)(?![号號室班楼层栋级路届期章页组队批区线床幢]|车间|诊室|病区|病房|教室)[^\d\s.,:;@#/\\_-][^@\\]{0,15})"
+    r"(?P<word>\s?(?![xX*]{2,}$|(?:st|nd|rd|th)$)(?![号號室班楼层栋级路届期章页组队批区线床幢]|车间|诊室|病区|病房|教室)[^\d\s.,:;@#/\\_-][^@\\]{0,15})"
 )
 
 BOUND = rf"(?:{MONEY}\s?)?(?:0|[1-9]\d{{0,7}}|(?:0|[1-9]\d{{0,7}})\.\d+|[1-9]\d{{0,2}}(?:,\d{{3}})+)"

@@ -18,6 +18,7 @@ from trainer.system.spellings import spelling_key
 from trainer.wording.lists import first_few
 from trainer.wording.translations import _
 
+NO_NAME = ("none", "nan", "nil", "false", "no")  # of a column: meant as null
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 
 
@@ -137,6 +138,9 @@ def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> D
     if len(have) == 1 and name in have[0].split():
         apart = "\nspaces are between the cells: set \"data.delimiter=' '\""
         return DataError(said.format(file=file, name=name, option=option, columns=columns) + apart)
+    if name.lower() in NO_NAME:
+        none = f"\nfor no such column set {option}=null"
+        return DataError(said.format(file=file, name=name, option=option, columns=columns) + none)
     if not near:
         return DataError(said.format(file=file, name=name, option=option, columns=columns))
     said = _("{file}: no column '{name}' ({option}): did you mean '{close}'? set {setting}\nhave: {columns}")
