@@ -49,7 +49,7 @@ NUMBERS_AS_TEXT: Mapping[str, Case] = {
     "dates with short years": feature([f"{i + 1}/20/70" for i in range(N_ROWS)], None, "dates"),
     "dates in words": feature([f"{i + 1} Jan 1970" for i in range(N_ROWS)], None, "dates"),
     "dates without marks": feature(["19700110", "19701231"], [19700110, 19701231], "looks like dates"),
-    "Excel's errors": feature(["1.5", "#N/A", "2.5", "3"], None, "'#N/A' is not a number", "data.missing"),
+    "Excel's errors": feature(["1.5", "#DIV/0!", "2.5", "3"], None, "'#DIV/0!' is not a number", "data.missing"),
     "a dash for none": feature(["1.5", "-", "2.5", "3"], None, "'-' is not a number", "data.missing"),
     "a word for none": feature(["1.5", "NA", "2.5", "?"], [1.5, float("nan"), 2.5, float("nan")]),
     "infinite": feature(["1.5", "inf", "2.5", "3"], None, "infinite in 6 rows (2, 6, "),

@@ -25,7 +25,7 @@ A path may begin with `~`, in any option.
 A key that does not exist and a value that cannot be are refused before anything is read, all of them at once.
 
 This page is written by `make reference`; a test holds it to the code."""
-LINE = re.compile(r"(?P<key>\w+): *(?P<value>[^#]*?) *(?:# (?P<about>.*))?")
+LINE = re.compile(r"(?P<key>\w+): *(?P<value>.*?) *(?:(?<!\S)# (?P<about>.*))?")
 NO_OPTIONS = ("defaults", "_target_")
 
 

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from trainer.data.columns.features import MISSING
 from trainer.data.columns.known_features import KnownFeatures
+from trainer.data.columns.number_forms import words_for_none
 from trainer.data.columns.reading import TABLE, TEXT, Reading
 from trainer.errors import DataError, shown
 from trainer.inference.predictor import Predictor
@@ -25,7 +26,7 @@ def needed_columns(reading: Reading, kind: str, file: str | None) -> list[str]:
 def plain_numbers(reading: Reading) -> tuple[frozenset[str], tuple[str, ...]]:
     """Return the columns of numbers that were written plainly, and what their cells hold where they have no value."""
     plain = frozenset(reading.get("numeric", ())) - set(reading.get("written", {}))
-    return plain, tuple("null" if token is None else str(token) for token in reading.get("missing", MISSING))
+    return plain, tuple(words_for_none(reading.get("missing", MISSING)))
 
 
 def require_columns(wanted: Sequence[str], have: Sequence[str], named: str, ids: str | None) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from trainer.data.columns.features import read_features
 from trainer.data.columns.known_features import KnownFeatures
-from trainer.data.columns.none_codes import listed_numbers, none_code
+from trainer.data.columns.none_codes import none_code
+from trainer.data.columns.number_forms import numbers_for_none, words_for_none
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,22 @@ def test_numbers_that_are_listed_are_missing_in_every_kind_of_column():
     known = KnownFeatures(["typed", "text"], [], {}, ["", -99], {})
     found = known.read(pa.table(columns), "new", 0)
     np.testing.assert_array_equal(found.numeric_NF, table.numeric_NF)
-    assert listed_numbers(["", "NA", None, "-9.5", 7]) == [-9.5, 7.0]
+    assert numbers_for_none(["", "NA", None, "-9.5", 7]) == [-9.5, 7.0]
+
+
+def test_what_yaml_makes_of_null_and_nan_is_each_of_their_writings():
+    assert words_for_none([None, float("nan"), "None", -99]) == [
+        *("null", "Null", "NULL", "nan", "NaN", "NAN", "None", "-99")
+    ]
+    for missing, cells in (([None], ["1", "NULL", "null"]), ([float("nan")], ["1", "NaN", "nan"])):
+        table, _, _ = read_features({"x": pa.chunked_array([cells])}, "f", free=["x"], missing=missing)
+        np.testing.assert_array_equal(table.numeric_NF[:, 0], [1, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("word", ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?"])
+def test_words_for_no_value_that_programs_write(word):
+    table, _, _ = read_features({"x": pa.chunked_array([["1.5", word, "2"]])}, "f", free=["x"])
+    np.testing.assert_array_equal(table.numeric_NF[:, 0], [1.5, np.nan, 2])
 
 
 def test_columns_with_such_a_number_are_told_in_one_line():

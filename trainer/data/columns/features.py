@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from trainer.data.columns.kept_columns import ColumnFiles, KeptColumns
 from trainer.data.columns.no_label_words import means_no_label
-from trainer.data.columns.none_codes import listed_numbers, without_listed
-from trainer.data.columns.number_forms import TRUTH_VALUES
+from trainer.data.columns.none_codes import without_listed
+from trainer.data.columns.number_forms import TRUTH_VALUES, numbers_for_none, words_for_none
 from trainer.data.columns.roles import rows_listed, setting, text_cells
 from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
 from trainer.data.columns.written_dates import DATES, compact_dates_note
@@ -29,7 +29,7 @@ from trainer.data.samples import TableColumns
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system.arrow_files import Column, as_numpy
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?")
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|infinity|nan)$"
 COMMA_NUMBER = r"^[+-]?\d+(,\d+)+(\.\d+)?$"
 NUMBERS = ("read", "strict")
@@ -85,7 +85,7 @@ def read_features(
     said: list[str] = []
     written: dict[str, str] = {}
     reading = _Reading(file, semicolon, numbers == "strict", said, written)
-    of_none = listed_numbers(missing)
+    of_none = numbers_for_none(missing)
     kept = KeptColumns() if scratch is None else ColumnFiles(scratch)
     for name in [name for name in columns if name in chosen]:
         cells = _cells(pa.table({name: columns.pop(name)}), name, reading, missing, as_text=name in categorical)
@@ -132,7 +132,7 @@ def _cells(table: pa.Table, name: str, reading: _Reading, missing: Sequence[obje
             reading.written[name] = TRUTH_VALUES
         return as_float64(table[name])
     cells = pc.utf8_trim_whitespace(text_cells(table, name, reading.file))
-    tokens = ["", *("null" if token is None else str(token) for token in missing)]  # YAML: null, nan
+    tokens = ["", *words_for_none(missing)]
     return pc.if_else(pc.is_in(cells, pa.array(tokens, cells.type)), None, cells)
 
 

@@ -15,8 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.columns.none_codes import listed_numbers, without_listed
-from trainer.data.columns.number_forms import FORMS, PLAIN_NUMBERS, plain_width, read_written_as
+from trainer.data.columns.none_codes import without_listed
+from trainer.data.columns.number_forms import (
+    FORMS,
+    PLAIN_NUMBERS,
+    numbers_for_none,
+    plain_width,
+    read_written_as,
+    words_for_none,
+)
 from trainer.data.columns.roles import text_cells
 from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
 from trainer.data.columns.written_dates import DATES
@@ -68,7 +75,7 @@ class KnownFeatures:
         Raises:
             DataError: a cell is of another kind than the run's; names row and column.
         """
-        numeric_NF, of_none = np.empty((table.num_rows, len(self.numeric))), listed_numbers(self.missing)
+        numeric_NF, of_none = np.empty((table.num_rows, len(self.numeric))), numbers_for_none(self.missing)
         for place, name in enumerate(self.numeric):
             values_N = without_listed(self._numbers(table[name], name, file, first_row), of_none)
             numeric_NF[:, place] = values_N
@@ -203,7 +210,7 @@ class KnownFeatures:
         else:
             cells = pc.utf8_trim_whitespace(text_cells(table, name, file))
         cells = cells if isinstance(cells, pa.ChunkedArray) else pa.chunked_array([cells])
-        tokens = ["", *("null" if token is None else str(token) for token in self.missing)]  # YAML: null, nan
+        tokens = ["", *words_for_none(self.missing)]
         return pc.if_else(pc.is_in(cells, pa.array(tokens, cells.type)), None, cells)
 
 

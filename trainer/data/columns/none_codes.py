@@ -1,12 +1,10 @@
 """Numbers that mean "no value" in a column: those that ``data.missing`` lists, and those that look like it."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # as SPSS, surveys, weather stations, GIS and NetCDF have them
 BELOW = frozenset((-8, -9, -88, -98, -99, -888, -998, -999, -9998, -9999, -99999, -999999, -32768, -2147483648))
 ABOVE = frozenset((99, 999, 9999, 99999, 999999, 9999999, 99.9, 99.99, 999.9, 999.99, 9999.9, 9999.99, 32767, 65535))
@@ -17,11 +15,6 @@ FEWEST = 3  # rows of a code that is no usual one
 MANY = 20  # different others beside it: it is no step of a grid
 SAMPLE = 10_000
 FAR = 2  # times the range of the others
-
-
-def listed_numbers(missing: Sequence[object]) -> list[float]:
-    """Return the numbers among the cells that mean "no value"."""
-    return [float(str(token)) for token in missing if NUMBER.fullmatch(str(token))]
 
 
 def without_listed(values_N: NDArray[np.float64], listed: Sequence[float]) -> NDArray[np.float64]:

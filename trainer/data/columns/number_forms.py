@@ -60,6 +60,26 @@ def bare_number(text: str) -> tuple[str, str]:
     return (found[1] or found[3]) + amount, found[2] + found[5]
 
 
+def words_for_none(missing: Sequence[object]) -> list[str]:
+    """Return the texts that mean "no value": YAML makes one thing of null, Null and NULL, and of nan and NaN.
+
+    Example:
+        >>> words_for_none(["-", None, -99])
+        ['-', 'null', 'Null', 'NULL', '-99']
+    """
+    texts: list[str] = []
+    for token in missing:
+        is_nan = isinstance(token, float) and token != token
+        texts += NULLS if token is None else NANS if is_nan else [str(token)]
+    return texts
+
+
+def numbers_for_none(missing: Sequence[object]) -> list[float]:
+    """Return the numbers among the cells that mean "no value"."""
+    return [float(str(token)) for token in missing if NUMBER.fullmatch(str(token))]
+
+
+NULLS, NANS = ("null", "Null", "NULL"), ("nan", "NaN", "NAN")
 MINUS = re.compile(r"\u2212|^[\u2010-\u2015]\s?(?=[\d.,])")  # a dash in front of a number is meant as one
 UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 ODD = re.compile("[。·\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u206f\u2212\ufeff]")  # any of these three

@@ -68,7 +68,7 @@ KINDS = (
         "amounts of money",
         re.compile(
             rf"\(?{SIGN}{MONEY}\s?{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})(?:\s?{MONEY})?\)?(?:{TIMES_MONEY}|\s?/\s?\w{{1,9}})?|"
-            rf"{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\s?{MONEY}|{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}),[-–—]+"
+            rf"{SIGN}(?:{AMOUNT}|{COMMA_GROUPED}|{LAKHS})\s?{MONEY}|{SIGN}(?:{AMOUNT}|{COMMA_GROUPED})[.,][-–—]+"
         ),
     ),
     ("numbers in parentheses", re.compile(rf"\((?:{AMOUNT}|{COMMA_GROUPED})\)")),

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trainer.data.columns.no_label_words import means_no_label
+from trainer.data.columns.number_forms import words_for_none
 from trainer.data.columns.roles import rows_listed
 from trainer.errors import shown
 from trainer.system.arrow_files import Column, as_numpy
@@ -23,7 +24,7 @@ def left_out(cells: Column, missing: Sequence[object]) -> NDArray[np.bool_]:
     """Return (N,) whether a row's label is one of ``missing``; the empty text stands for empty cells."""
     if not missing:
         return np.zeros(len(cells), dtype=bool)
-    words = ["null" if word is None else str(word).strip() for word in missing]  # YAML: null
+    words = [word.strip() for word in words_for_none(missing)]
     trimmed: Column = pc.utf8_trim_whitespace(pc.fill_null(cells, ""))
     return as_numpy(pc.is_in(trimmed, pa.array(words, trimmed.type)))
 

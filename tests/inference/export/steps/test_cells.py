@@ -50,6 +50,14 @@ def test_numbers_are_those_of_foldwise_predict(form, cells):
     np.testing.assert_array_equal(mine.read({"x": cells}, 10)["numeric"], wanted)
 
 
+def test_numbers_that_mean_no_value_are_missing_in_every_writing():
+    options = {"numeric": ["x"], "written": {"x": "plain"}, "missing": ["", -99, None, "-1.5"]}
+    cells = ["1", "-99", "-99.0", "NULL", "-1.50", "-990"]
+    wanted = KnownFeatures(categorical=[], known={}, **options).read(pa.table({"x": cells}), "f", 0).numeric_NF
+    np.testing.assert_array_equal(wanted[:, 0], [1, np.nan, np.nan, np.nan, np.nan, -990])
+    np.testing.assert_array_equal(Cells(categories={}, **options).read({"x": cells}, 0)["numeric"], wanted)
+
+
 def test_a_form_that_the_first_block_shows_holds_for_the_next():
     for first, second in ((["1,5", "2,25"], ["1,234"]), (["1,234,567"], ["1,234"])):
         mine = Cells(numeric=["x"], categories={}, written={}, missing=[""])

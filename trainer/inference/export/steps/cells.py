@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data.columns.number_forms import FORMS, PLAIN_NUMBERS, plain_width, read_written_as
+from trainer.data.columns.number_forms import (
+    FORMS,
+    PLAIN_NUMBERS,
+    numbers_for_none,
+    plain_width,
+    read_written_as,
+    words_for_none,
+)
 from trainer.data.columns.written_dates import DATES
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # codes of categories
@@ -42,7 +49,8 @@ class Cells:
             name: {word: code for code, word in enumerate(words, start=FIRST_CATEGORY)}
             for name, words in categories.items()
         }
-        self.missing = {"", *("null" if cell is None else str(cell) for cell in missing)}
+        self.missing = {"", *words_for_none(missing)}
+        self.none = frozenset(numbers_for_none(missing))
         self.found: dict[str, str] = {}
         self.unseen: dict[str, Counter[str]] = {}
 
@@ -86,7 +94,7 @@ class Cells:
         numbers = self._in_a_form(fresh, name)
         if numbers is None:
             raise self._not_a_number(name, texts, first_row)
-        values.update(zip(fresh, numbers, strict=True))
+        values |= {text: math.nan if one in self.none else one for text, one in zip(fresh, numbers, strict=True)}
         infinite = next((row for row, text in enumerate(texts) if math.isinf(values[text])), None)
         if infinite is not None:
             raise ValueError(
