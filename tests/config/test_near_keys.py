@@ -13,6 +13,7 @@ from trainer.config.near_keys import ELSEWHERE, is_known, nearest_key, open_keys
         ("n_splits", "cv.n_splits"),
         ("hidden", "model.hidden"),
         ("hidden_size", "model.hidden"),
+        ("class_weight", "loss.class_weights"),
         ("cv.nsplits", "cv.n_splits"),
         ("cv.inner.gird", "cv.inner.grid"),
         ("los", "loss"),

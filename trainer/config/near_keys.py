@@ -34,6 +34,7 @@ ELSEWHERE = {  # what other programs call it -> here
     **dict.fromkeys(("sched", "lr_scheduler"), "scheduler"),
     **dict.fromkeys(("fp16", "bf16", "precision", "opt_level"), "amp"),
     **dict.fromkeys(("hidden_size", "hidden_dim", "hidden_units", "hidden_layer_sizes"), "model.hidden"),
+    **dict.fromkeys(("class_weight", "class_weights", "pos_weight", "scale_pos_weight"), "loss.class_weights"),
     **dict.fromkeys(("threads", "num_threads"), "runtime.threads"),
 }
 

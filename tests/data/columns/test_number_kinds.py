@@ -151,6 +151,8 @@ def test_addresses_are_told_from_numbers_with_points_between_thousands():
         (["945xx", "100xx"], []),
         (["10x", "20x"], [0, 1]),
         (["4th", "5th"], []),
+        (["5.1 Lac", "3 Cr", "7 Lac", "2 Cr"], [0, 1, 2, 3]),
+        (["12A", "13B", "14A"], [0, 2]),
         (["3万+人付款", "456人付款", "2千人付款"], [0, 1, 2]),
         (["5k users", "7 users"], [0, 1]),
         (["5 kg", "7 g", "8 kg"], [0, 2]),

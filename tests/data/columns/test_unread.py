@@ -58,6 +58,8 @@ def test_columns_that_have_a_role_after_all():
         "E-Mail",
         "mac_address",
         "LCLid",
+        "patient_nbr",
+        "customer_key",
     ],
 )
 def test_names_of_who_a_row_is_of_are_groups_in_several_languages(name):

@@ -53,6 +53,7 @@ def test_a_first_line_that_is_data_is_asked_about(tmp_path, content, named):
         "label,0,1,2,3\n1,0,0,3,1\n",  # pixels
         "country,2000,2005,2010\nx,2000,1,2\n",
         "x,y,blue\nred,1,blue\ngreen,2,blue\n",
+        "x,spam\n0.5,spam\n1.5,ham\n",
         "id,1,y\n7,5,a\n",
         "text,label\nlabel this,a\n",
     ],

@@ -98,6 +98,7 @@ WIDEST = 10  # times its lower bound is the upper one of a range; of room 3-201 
 MOST_OF = 0.9  # share of the texts
 PHONE = re.compile(r"\d{3}-\d{4}")
 
+MOST_UNITS = 3  # of all texts of a column, such as Lac and Cr
 TIMES = re.compile(r"^(?:[万亿千百]|[kKwWM](?![a-zA-Z]))?\+?\s?(?=.)")  # 3万+人 and 456人 have one word behind
 
 
@@ -115,13 +116,15 @@ def are_addresses(texts: Sequence[str]) -> bool:
 
 
 def with_one_word(texts: Sequence[str]) -> list[int]:
-    """Return the places of numbers behind all of which one word stands, such as 5斤, 7斤, 12斤."""
+    """Return the places of numbers behind all of which one word stands, such as 5斤, 7斤, 12斤, or one of a few."""
     found = {place: match for place, text in enumerate(texts) if (match := MEASURED.fullmatch(text))}
     if not found:
         return []
     words = {place: TIMES.sub("", match["word"].strip()) for place, match in found.items()}
-    most, _ = Counter(words.values()).most_common(1)[0]
-    return [place for place, word in words.items() if word == most]
+    counts = Counter(words.values()).most_common(MOST_UNITS)
+    is_all = len(counts) > 1 and sum(n for _, n in counts) == len(texts) and min(len(word) for word, _ in counts) > 1
+    units = {word for word, _ in counts} if is_all else {counts[0][0]}
+    return [place for place, word in words.items() if word in units]
 
 
 def ranges(texts: Sequence[str]) -> list[int]:

@@ -19,7 +19,19 @@ from trainer.errors import ConfigError, did_you_mean, shown
 POSITIVE = frozenset(["yes", "true", "pos", "positive", "spam", "fraud", "是", "阳性", "正面", "欺诈"])
 NEGATIVE = frozenset(["no", "false", "neg", "negative", "ham", "否", "阴性", "负面"])
 # alone they may mean anything (f: female, t: tumour), next to each other they do not
-PAIRS = (("n", "y"), ("f", "t"), ("-", "+"), ("负", "正"), ("无", "有"))
+PAIRS = (
+    *(("n", "y"), ("f", "t"), ("-", "+"), ("负", "正"), ("无", "有")),
+    *(
+        ("non", "oui"),
+        ("nein", "ja"),
+        ("não", "sim"),
+        ("нет", "да"),
+        ("いいえ", "はい"),
+        ("なし", "あり"),
+        ("아니오", "예"),
+    ),
+    *(("benign", "malignant"), ("良性", "恶性"), ("normal", "abnormal"), ("正常", "异常"), ("control", "case")),
+)
 
 
 def positive_last(

@@ -30,7 +30,7 @@ HAN_WHO = (
 HAN_NUMBERED = (  # 学号, but neither 型号 nor 信号
     "学|學|工|户|戶|案|病历|病歷|病案|住院|门诊|就诊|就诊卡|身份证|会员|卡|账|帐|订单|准考证|手机|电话|车牌|床|病床|样本|标本|设备|学籍|档案|批|登记|检查|检验"
 )
-ID = r"(?:[ _.-]?(?:id|no|nr|num|number|name|code))?"
+ID = r"(?:[ _.-]?(?:id|no|nr|nbr|num|number|name|code|key|ref))?"
 HAN_ID = r"(?:_?id|编号|编码|編號|番号|号码?|姓名|名称?|昵称|代码|번호)"
 GROUP_NAME = re.compile(
     rf"(?:{WHO})s?{ID}|.+[ _.-]id|.+(?-i:[a-z]I[Dd])|(?-i:[A-Z]{{2,}}id)|(?:case|hh|p|usubj)id|uid|.+(?-i:UID)"

@@ -43,7 +43,8 @@ def check_first_line(table: pa.Table, file: Path) -> None:
     sure = [name for name in numbers if not name.strip().isdigit()]  # nothing is called -0.3 or 1e5
     words = [name for name, cells in zip(names, rows.columns, strict=True) if name not in numbers and _has(cells, name)]
     found = [*numbers, *words]
-    if not sure and (not found or (len(found) == 1 and len(names) > 2)):  # a column 'blue' may hold 'blue'
+    named = len(names) > 2 or any(name not in found and _are_numbers(rows[name]) for name in names)
+    if not sure and (not found or (len(found) == 1 and named)):  # a column 'blue' may hold 'blue'
         return
     listed = ", ".join(f"'{shown(name, 30)}'" for name in found[:3]) + (", ..." if len(found) > 3 else "")
     again = _repeated_header(rows, names)
@@ -54,6 +55,11 @@ def check_first_line(table: pa.Table, file: Path) -> None:
         "set data.header=none (the columns are then c1, c2, ...) or data.header=[NAME,NAME,...] where there are no "
         "names,\nor data.header=first if these are the names"
     )
+
+
+def _are_numbers(cells: Column) -> bool:
+    """Whether all cells are numbers, so that the word above them is a name."""
+    return all(NUMBER.fullmatch((cell or "").strip()) for cell in cells.to_pylist())
 
 
 def _refuse_wide_signs(rows: pa.Table, file: Path) -> None:
