@@ -43,7 +43,9 @@ def check_first_line(table: pa.Table, file: Path) -> None:
     sure = [name for name in numbers if not name.strip().isdigit()]  # nothing is called -0.3 or 1e5
     words = [name for name, cells in zip(names, rows.columns, strict=True) if name not in numbers and _has(cells, name)]
     found = [*numbers, *words]
-    named = len(names) > 2 or any(name not in found and _are_numbers(rows[name]) for name in names)
+    named = len(names) > 2 or any(
+        name not in found and _are_numbers(cells) for name, cells in zip(names, rows.columns, strict=True)
+    )
     if not sure and (not found or (len(found) == 1 and named)):  # a column 'blue' may hold 'blue'
         return
     listed = ", ".join(f"'{shown(name, 30)}'" for name in found[:3]) + (", ..." if len(found) > 3 else "")
