@@ -19,6 +19,7 @@ from trainer.store import checkpoints
 
 QUICK = (
     "cv.parallel=1",
+    "cv.stack=off",  # one fold after the other
     "tracker.name=none",
     "profile=off",
     "preflight=off",

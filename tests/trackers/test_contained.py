@@ -65,7 +65,7 @@ def package(tmp_path, monkeypatch):
 
 def test_a_tracker_that_raises_is_told_no_more_and_the_numbers_are_the_same(train, tmp_path):
     assert train(*QUICK, "tracker=none", "run=without").code == 0
-    mine = (*QUICK, *MINE, "tracker.mine._target_=noting_package.Noted", "tracker.mine.raises_at=epoch")
+    mine = (*QUICK, *MINE, "cv.stack=off", "tracker.mine._target_=noting_package.Noted", "tracker.mine.raises_at=epoch")
     outcome = train(*mine, "tracker.other._target_=noting_package.Noted", "run=with")
     assert outcome.code == 0, outcome.err
     (warning,) = [line for line in outcome.out.splitlines() if line.startswith("warning: ")]

@@ -49,7 +49,7 @@ class CvConfig:
         at_least(2),
         one_of("auto", "off"),
         "most folds of small models that are trained as one, with the same bits; auto = where it pays",
-    ] = "off"
+    ] = "auto"
     select: Annotated[
         str,
         one_of("last", "inner", "fold"),

@@ -36,7 +36,7 @@ from trainer.run.resume import (
 )
 from trainer.run.stacked_folds import train_in_turn, train_work
 from trainer.run.steps.parallel import count_workers, starts_new_processes
-from trainer.run.steps.stacking import OFF, in_stacks
+from trainer.run.steps.stacking import AUTO, OFF, in_stacks
 from trainer.run.time_limit import budget_of, in_order
 from trainer.run.warm_up import warm_up
 from trainer.store.mirror import mirrored
@@ -133,7 +133,8 @@ def train_folds(
     folds = in_order(folds, saving.run, config.max_epochs) if saving.budget.is_limited else folds
     device, parallel, n_loaders = experiment.recipe.device, config.cv.parallel, config.num_workers
     n_workers, notes = count_workers(parallel, len(folds), device, n_loaders=n_loaders, peak_bytes=peak_bytes)
-    stack = OFF if saving.budget.is_limited else config.cv.stack
+    left_to_others = config.resume == "wait" and config.cv.stack == AUTO  # a stack would take folds they could train
+    stack = OFF if saving.budget.is_limited or left_to_others else config.cv.stack
     works, why_not = in_stacks(folds, n_workers, stack, experiment, prepared)
     show_notes([*notes, *why_not], console)
     shown, print_line = make_progress(config.runtime.progress, console, len(folds)), line_printer(console)
