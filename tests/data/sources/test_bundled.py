@@ -26,8 +26,8 @@ def test_same_rows_as_scikit_learn(name: str) -> None:
     assert len(set(samples.ids_N.tolist())) == len(samples)
 
 
-def test_the_rarer_class_of_breast_cancer_is_positive_unless_asked_otherwise() -> None:
-    assert load_bundled("breast_cancer")[1].describe_positive() == "malignant (the rarer one: 212 of 569)"
+def test_malignant_is_positive_unless_asked_otherwise() -> None:
+    assert load_bundled("breast_cancer")[1].describe_positive() == "malignant (by its name)"
     samples, spec = load_bundled("breast_cancer", positive="benign")  # as scikit-learn numbers them
     assert (spec.classes, spec.positive) == (("malignant", "benign"), "benign")
     np.testing.assert_array_equal(samples.target, datasets.load_breast_cancer().target)

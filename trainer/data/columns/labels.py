@@ -1,6 +1,6 @@
 """Labels are text, mapped to 0..C-1; the task follows from them and the map is shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from trainer.data.columns.spellings import one_spelling
 from trainer.data.columns.unlabelled import doubtful_labels, left_out, left_out_note
 from trainer.errors import ConfigError, DataError, shown
 from trainer.system.arrow_files import Column, as_numpy
-from trainer.tasks import MULTILABEL, TASKS, of_classes
+from trainer.tasks import MULTILABEL, TASKS, Task, of_classes
 
 
 def read_labels(
@@ -54,41 +54,52 @@ def read_labels(
         DataError: labels that cannot be classes, or contradict ``task``.
         ConfigError: the options do not fit each other.
     """
-    if task is not None and task not in TASKS:
-        raise ConfigError(f"data.task={task}: give one of {', '.join(TASKS)}, or null to infer it")
-    if task is not None and not TASKS[task].has_classes and (len(names) > 1 or label_delimiter is not None):
-        raise ConfigError(f"data.task={task}: one number per row, so one data.label and no data.label_delimiter")
-    if len(names) > 1 or label_delimiter is not None:
-        _refuse_choices(positive, class_order, "the labels are multi-label")
+    choices: dict[str, Any] = {"positive": positive, "class_order": class_order}
+    _refuse_options(names, task, label_delimiter, choices)
     if len(names) > 1:
-        if label_delimiter is not None:
-            raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
-        labels = encode_label_columns(table, names, file, missing)
-        return _with_task(labels, task, names, file)
-    several = label_delimiter is not None or (task is not None and TASKS[task].several_labels)
-    lists = None
-    if is_list(table[names[0]].type) and (task is None or TASKS[task].has_classes):
-        lists = read_lists(table[names[0]], names[0], file, missing)
-        if several or not lists.one_each():
-            _refuse_choices(positive, class_order, "the labels are multi-label")
-            labels = encode_list_labels(lists, names[0], file, spellings=spellings, missing=missing)
-            return _with_task(labels, task, names, file)
-    cells = text_cells(table, names[0], file) if lists is None else lists.cells()
+        return _with_task(encode_label_columns(table, names, file, missing), task, names, file)
+    name = names[0]
+    writing: dict[str, Any] = {"spellings": spellings, "missing": missing}
     if task is not None and not TASKS[task].has_classes:
-        _refuse_choices(positive, class_order, "a number is predicted")
-        values_N, left_out_N, how = read_numbers(cells, names[0], file, missing)
-        notes = (describe_numbers(values_N[~left_out_N]), *filter(None, [how]), *left_out_note(left_out_N, missing))
-        return Labels(values_N, (), TASKS[task], notes, left_out_N)
+        return _numbers(text_cells(table, name, file), name, file, TASKS[task], missing)
+    lists = read_lists(table[name], name, file, missing) if is_list(table[name].type) else None
+    several = label_delimiter is not None or (task is not None and TASKS[task].several_labels)
+    if lists is not None and (several or not lists.one_each()):
+        _refuse_choices(**choices, but="the labels are multi-label")
+        return _with_task(encode_list_labels(lists, name, file, **writing), task, names, file)
+    cells = text_cells(table, name, file) if lists is None else lists.cells()
     if label_delimiter is not None:
-        labels = encode_joined_labels(cells, names[0], file, label_delimiter, spellings=spellings, missing=missing)
+        labels = encode_joined_labels(cells, name, file, label_delimiter, **writing)
     else:
         sure = task is not None and not TASKS[task].several_labels
-        choices: dict[str, Any] = {"positive": positive, "class_order": class_order}
-        labels = encode_labels(cells, names[0], file, spellings=spellings, missing=missing, sure=sure, **choices)
+        labels = encode_labels(cells, name, file, sure=sure, **writing, **choices)
     if lists is not None:
-        said = f"column '{names[0]}' holds lists of exactly one label each: one label per row"
+        said = f"column '{name}' holds lists of exactly one label each: one label per row"
         labels = replace(labels, notes=(*labels.notes, f"{said} (data.task=multilabel takes them for several)"))
     return _with_task(labels, task, names, file)
+
+
+def _refuse_options(
+    names: Sequence[str], task: str | None, label_delimiter: str | None, choices: Mapping[str, Any]
+) -> None:
+    """Refuse options that contradict each other, whatever the cells are."""
+    if task is not None and task not in TASKS:
+        raise ConfigError(f"data.task={task}: give one of {', '.join(TASKS)}, or null to infer it")
+    several = len(names) > 1 or label_delimiter is not None
+    if task is not None and not TASKS[task].has_classes:
+        if several:
+            raise ConfigError(f"data.task={task}: one number per row, so one data.label and no data.label_delimiter")
+        _refuse_choices(**choices, but="a number is predicted")
+    if several:
+        _refuse_choices(**choices, but="the labels are multi-label")
+    if len(names) > 1 and label_delimiter is not None:
+        raise ConfigError("data.label_delimiter goes with one label column, data.label names several")
+
+
+def _numbers(cells: Column, name: str, file: Path | str, task: Task, missing: Sequence[object]) -> Labels:
+    values_N, left_out_N, how = read_numbers(cells, name, file, missing)
+    notes = (describe_numbers(values_N[~left_out_N]), *filter(None, [how]), *left_out_note(left_out_N, missing))
+    return Labels(values_N, (), task, notes, left_out_N)
 
 
 def encode_labels(
@@ -254,7 +265,7 @@ def _several_labels(
     return Labels(target_NL, classes, MULTILABEL, notes, left_out_N)
 
 
-def _refuse_choices(positive: ClassName, class_order: Sequence[object], but: str) -> None:
+def _refuse_choices(positive: ClassName, class_order: Sequence[object], *, but: str) -> None:
     refuse_positive(positive, but)
     refuse_order(class_order, but)
 

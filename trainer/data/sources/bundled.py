@@ -18,12 +18,11 @@ BUNDLED = ("digits", "breast_cancer", "wine", "iris", "diabetes")
 def load_bundled(name: str, *, positive: ClassName = None) -> tuple[Samples, DataSpec]:
     """Load digits (1,797 x 64), breast_cancer (569 x 30), wine (178 x 13), iris (150 x 4) or diabetes (442 x 10).
 
-    Classes are numbered as scikit-learn has them, except that breast_cancer's positive one is last: malignant, which
-    is the rarer one.
+    Classes are numbered as scikit-learn has them, except that breast_cancer's positive one is last: malignant.
 
     Args:
         name: of the data set.
-        positive: the positive one of two classes; None = the rarer one.
+        positive: the positive one of two classes; None = malignant.
 
     Raises:
         ConfigError: there is no such data set, or no such class.
