@@ -63,6 +63,17 @@ def audit(
         findings += check_groups(samples.groups_N, spec.task, split)
     if times_N is not None:
         findings += check_time(times_N, samples.groups_N is not None, split)
+    findings += _of_columns(samples, spec, exact_N, split)
+    findings += check_conflicts(codes_N, target, spec, inputs)
+    findings += check_order(samples, split)
+    findings += check_frequent(codes_N, target, spec)
+    return worst_first(findings)
+
+
+def _of_columns(samples: Samples, spec: DataSpec, exact_N: NDArray[np.int64], split: Split | None) -> list[Finding]:
+    """Report what columns give away: the features of a table, and those that nothing reads."""
+    inputs, target = samples.inputs, samples.target
+    findings: list[Finding] = []
     if isinstance(inputs, TableColumns):
         findings += check_label_columns(inputs, target, spec)
         findings += check_one_hot(inputs, target, spec)
@@ -71,7 +82,4 @@ def audit(
         findings += check_unused_columns(samples, inputs)
     if samples.beside is not None:
         findings += check_unused_columns(samples, samples.beside, are_features=False)
-    findings += check_conflicts(codes_N, target, spec, inputs)
-    findings += check_order(samples, split)
-    findings += check_frequent(codes_N, target, spec)
-    return worst_first(findings)
+    return findings

@@ -82,6 +82,7 @@ from trainer.data.columns.number_kinds import are_addresses, kind_of, ranges, wi
         ("5 lb 3 oz", "several numbers in a cell"),
         ("$1.2M", "amounts of money"),
         ("1,200.-", "amounts of money"),
+        ("812[3]", "numbers with marks behind them"),
         ("€550K", "amounts of money"),
         ("31°12′5″N 121°30′0″E", "angles"),
         ("190Nm@ 2000rpm", "several numbers in a cell"),

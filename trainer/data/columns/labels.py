@@ -129,15 +129,7 @@ def encode_labels(
         DataError: missing labels, one class only, real numbers, or one label written in two ways.
         ConfigError: ``positive`` is no class, or there are more than two; ``class_order`` is not one of all classes.
     """
-    cells = _as_column(values)
-    left_out_N = left_out(cells, missing)
-    cells = pc.if_else(pa.array(left_out_N), None, cells) if left_out_N.any() else cells
-    empty_N = is_blank(cells) & ~left_out_N
-    if empty_N.any():
-        raise DataError(
-            f"{file}: no label in column '{column}' in {rows_listed(empty_N)}: fill in or delete them, or leave them "
-            "out with \"data.missing_labels=['']\""
-        )
+    cells, left_out_N = _labelled(_as_column(values), column, file, missing)
     encoded: Column = pc.dictionary_encode(cells).combine_chunks()
     codes_N = as_numpy(encoded.indices.fill_null(-1))
     texts, notes = one_spelling(encoded.dictionary.to_pylist(), codes_N, column, file, spellings=spellings)
@@ -157,6 +149,21 @@ def encode_labels(
     doubtful = doubtful_labels(classes, lambda index: (target_N == index) & ~left_out_N)
     notes = (map_note(classes), *notes, *doubtful)
     return Labels(target_N, classes, of_classes(len(classes)), notes, left_out_N, because)
+
+
+def _labelled(
+    cells: Column, column: str, file: Path | str, missing: Sequence[object]
+) -> tuple[Column, NDArray[np.bool_]]:
+    """Return the labels, null where a row is left out, and which rows (N,) are."""
+    left_out_N = left_out(cells, missing)
+    cells = pc.if_else(pa.array(left_out_N), None, cells) if left_out_N.any() else cells
+    empty_N = is_blank(cells) & ~left_out_N
+    if empty_N.any():
+        raise DataError(
+            f"{file}: no label in column '{column}' in {rows_listed(empty_N)}: fill in or delete them, or leave them "
+            "out with \"data.missing_labels=['']\""
+        )
+    return cells, left_out_N
 
 
 def encode_label_columns(

@@ -62,7 +62,7 @@ KINDS = (
     ("numbers in a formula of Excel", re.compile(rf'=\s?"?{SIGN}(?:{PLAIN})"?')),
     ("numbers behind an apostrophe of Excel", re.compile(rf"['’]{SIGN}(?:{PLAIN})")),
     ("numbers in quotes", re.compile(rf"[\"'‘“]{SIGN}(?:{PLAIN})[\"'’”]")),
-    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{AMOUNT})\s?(?:[*†‡↑↓▲▼]+|[+;,:；，：-])")),
+    ("numbers with marks behind them", re.compile(rf"{SIGN}(?:{AMOUNT})\s?(?:[*†‡↑↓▲▼]+|[+;,:；，：-]|\[\w{{1,3}}\])")),
     ("percentages", re.compile(rf"{SIGN}(?:{PLAIN}|\d+,\d+)\s?[%‰]")),
     (
         "amounts of money",
