@@ -31,7 +31,7 @@ from trainer.system.arrow_files import Column, as_numpy
 FEW = 12  # different texts that make categories, whatever they look like
 FEW_WORDS = 5  # the same of numbers with a word behind, such as 3 rooms, in however few rows
 SAMPLE = 1_000  # rows that say of most columns that they are plain numbers
-MOST_LOOKED_AT = 5_000  # different texts of a column
+MOST_LOOKED_AT = 3_000  # different texts of a column
 VERSION_NAME = re.compile(r"(?:.*[ _.-])?(?:version|firmware|ver)|.+(?-i:[a-z]Version)|.*版本号?", re.I)
 CODE_NAME = re.compile(
     r"(?:.*[ _.-])?(?:zip|zip[ _]?code|post(?:al)?[ _]?code|plz|cep|area[ _]?code|fips|naics|sic|icd\w*|mcc|"
