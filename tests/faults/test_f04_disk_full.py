@@ -17,8 +17,8 @@ from trainer.store import checkpoints
 ARGUMENTS = ("data=wine", "max_epochs=20", "model.hidden=[48,48]", "batch_size=16", *QUICK)
 SAVING = ("checkpoint.every_n_steps=1",)
 MESSAGE = re.compile(
-    r"storage error: (fold \d+: )?cannot write (the (?P<what>[a-z -]+) )?to (?P<directory>\S+): (disk full|file size limit) "
-    r"\(need \d+\.\d MiB, free \d+ MiB\)\n.+\n"
+    r"storage error: (fold \d+: )?cannot write (the (?P<what>[a-z -]+) )?to (?P<directory>\S+): "
+    r"(disk full|file size limit) \(need \d+\.\d MiB, free \d+ MiB\)\n.+\n"
 )
 STEPS = {  # what the message may call what failed
     "checkpoint": {"checkpoint"},

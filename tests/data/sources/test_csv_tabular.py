@@ -160,6 +160,21 @@ def test_typed_columns(tmp_path: Path) -> None:
     assert spec.classes == ("0", "1")
 
 
+def test_all_columns_that_cannot_be_read_are_named_at_once(write, tmp_path: Path) -> None:
+    wrong = write("x,tall,city,b\n1,180,Rome,1\nabc,171,Oslo,2\n3,high,Rome,1\n")
+    with pytest.raises(DataError) as caught:
+        load_csv_tabular(wrong, label="b")
+    first, *_, last = str(caught.value).splitlines()
+    assert first.endswith("column 'x' row 2 'abc' is not a number:")
+    assert last == "1 more cannot be read either: 'tall'; all as categories: data.categorical=[x,tall]"
+    spec = load_csv_tabular(wrong, label="b", categorical=["x", "tall"])[1]
+    assert not any("cannot be read" in note for note in spec.notes)
+    many = pa.table({f"c{place}": pa.array([1, 2], pa.time32("s")) for place in range(9)} | {"b": ["a", "b"]})
+    parquet.write_table(many, tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"8 more cannot be read either: 'c1', 'c2', 'c3', 'c4', 'c5' and 3 more$"):
+        load_csv_tabular(str(tmp_path / "t.parquet"), label="b")
+
+
 def test_dates_are_refused(tmp_path: Path) -> None:
     table = pa.table({"d": pa.array([1, 2], pa.timestamp("s")), "x": [1, 2], "label": ["a", "b"]})
     parquet.write_table(table, tmp_path / "t.parquet")

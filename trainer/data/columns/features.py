@@ -1,6 +1,6 @@
 """Feature columns of a table: which are numbers, which are categories, and which cells cannot be either."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ from trainer.data.columns.kept_columns import ColumnFiles, KeptColumns
 from trainer.data.columns.no_label_words import means_no_label
 from trainer.data.columns.none_codes import without_listed
 from trainer.data.columns.number_forms import TRUTH_VALUES, numbers_for_none, words_for_none
-from trainer.data.columns.roles import rows_listed, setting, text_cells
+from trainer.data.columns.roles import rows_listed, setting, settings, text_cells
 from trainer.data.columns.typed_numbers import as_days, as_float64, is_number_type
 from trainer.data.columns.written_dates import DATES, compact_dates_note
 from trainer.data.columns.written_numbers import (
@@ -28,11 +28,13 @@ from trainer.data.columns.written_numbers import (
 from trainer.data.samples import TableColumns
 from trainer.errors import ConfigError, DataError, did_you_mean, shown
 from trainer.system.arrow_files import Column, as_numpy
+from trainer.wording.lists import first_few
 
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?")
 NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf|infinity|nan)$"
 COMMA_NUMBER = r"^[+-]?\d+(,\d+)+(\.\d+)?$"
 NUMBERS = ("read", "strict")
+MOST_REFUSED = 6  # columns that are named at once
 MOST_WORDS = 5  # for no value, in a column of numbers
 
 
@@ -76,7 +78,7 @@ def read_features(
         that are no plain ones (``trainer.data.columns.written_numbers``).
 
     Raises:
-        DataError: a cell that is not a finite number in a numeric column; names row and column.
+        DataError: a cell that is not a finite number in a numeric column; names row and column, and all such columns.
         ConfigError: no feature is left.
     """
     if numbers not in NUMBERS:
@@ -87,16 +89,35 @@ def read_features(
     reading = _Reading(file, semicolon, numbers == "strict", said, written)
     of_none = numbers_for_none(missing)
     kept = KeptColumns() if scratch is None else ColumnFiles(scratch)
+    refused: dict[str, DataError] = {}
     for name in [name for name in columns if name in chosen]:
-        cells = _cells(pa.table({name: columns.pop(name)}), name, reading, missing, as_text=name in categorical)
-        values = None if name in categorical else _as_numbers(cells, name, reading, must=name in numeric)
+        try:
+            cells = _cells(pa.table({name: columns.pop(name)}), name, reading, missing, as_text=name in categorical)
+            values = None if name in categorical else _as_numbers(cells, name, reading, must=name in numeric)
+        except DataError as error:
+            refused[name] = error
+            continue
         if isinstance(values, np.ndarray):
             kept.add_numbers(name, without_listed(values, of_none))
         else:
             kept.add_words(name, cells.combine_chunks().dictionary_encode() if values is None else values)
+    if refused:
+        raise _all_refused(refused)
     if not chosen:
         raise ConfigError(f"{file}: no feature columns left besides the label: look at data.drop")
     return kept.table(), (*kept.notes(), *said), written
+
+
+def _all_refused(refused: Mapping[str, DataError]) -> DataError:
+    """Return what is said of the first column that cannot be read, and the names of the others."""
+    first, *others = refused
+    if not others:
+        return refused[first]
+    named = first_few([f"'{shown(name, 40)}'" for name in others], MOST_REFUSED - 1)
+    said = f"{refused[first]}\n{len(others)} more cannot be read either: {named}"
+    if len(refused) <= MOST_REFUSED and all("data.categorical" in str(error) for error in refused.values()):
+        said += f"; all as categories: {settings('data.categorical', list(refused))}"
+    return DataError(said)
 
 
 @dataclass(frozen=True)
