@@ -120,7 +120,8 @@ def end_soon(code: int, *, signal_seconds: float = LAST_SECONDS, seconds: float 
     timer = threading.Timer(signal_seconds if code > 128 else seconds, _end_now, (code,))
     timer.daemon, timer.name = True, "foldwise-end"
     timer.start()
-    if sys._getframe(1).f_back is None:  # a script hands the code to ``sys.exit``, and nothing is above it
+    known = hasattr(atexit, "_ncallbacks") and hasattr(atexit, "_run_exitfuncs")  # of CPython, undocumented
+    if known and sys._getframe(1).f_back is None:  # a script hands the code to ``sys.exit``, and nothing is above it
         atexit.register(_leave, code, atexit._ncallbacks() + 1)
     return code
 
