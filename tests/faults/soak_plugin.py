@@ -1,4 +1,4 @@
-"""A plugin that writes down what the process holds after each fold, into the file ``FOLDWISE_TEST_SOAK``."""
+"""A plugin that writes into the file ``FOLDWISE_TEST_SOAK`` what the process holds after each fold, or stack of folds."""
 
 import gc
 import json
@@ -20,19 +20,23 @@ HOOKS = (
     "_global_parameter_registration_hooks",
 )
 REPORT = Path(os.environ["FOLDWISE_TEST_SOAK"])
-train_fold = trainer.run.stacked_folds.train_fold
-n_folds = 0
+n_trained = 0
 
 
-def train_fold_and_look(*arguments, **options):
-    global n_folds
-    train_fold(*arguments, **options)
-    n_folds += 1
-    found = holdings()
-    with REPORT.open("a") as report:
-        report.write(json.dumps(found) + "\n")
-    if n_folds % 20 == 0:
-        print(f"F15: {n_folds} folds, {found}", file=sys.stderr, flush=True)
+def looking(train):
+    """Return ``train``, which then writes down what is held."""
+
+    def train_and_look(*arguments, **options):
+        global n_trained
+        train(*arguments, **options)
+        n_trained += 1
+        found = holdings()
+        with REPORT.open("a") as report:
+            report.write(json.dumps(found) + "\n")
+        if n_trained % 20 == 0:
+            print(f"F15: {n_trained} trained, {found}", file=sys.stderr, flush=True)
+
+    return train_and_look
 
 
 def holdings() -> dict[str, int]:
@@ -51,4 +55,5 @@ def holdings() -> dict[str, int]:
     }
 
 
-trainer.run.stacked_folds.train_fold = train_fold_and_look
+for name in ("train_fold", "train_stack"):
+    setattr(trainer.run.stacked_folds, name, looking(getattr(trainer.run.stacked_folds, name)))

@@ -24,18 +24,19 @@ MOST_GROWTH = 0.05
 WARM_UP = 0.2  # share of the folds
 
 
-def soaked(shop, name, n_folds, *overrides):
-    """Train folds in one process; return what it held after each."""
+def soaked(shop, name, n_folds, *overrides, stack=1):
+    """Train folds in one process, as many as ``stack`` as one model; return what it held after each of these."""
     report, temporary = shop.directory / f"{name}.held", shop.directory / f"{name}-temporary"
     temporary.mkdir()
     environment = {"FOLDWISE_TEST_SOAK": str(report), "TMPDIR": str(temporary)}
     repeats = f"cv.repeats={n_folds // 2}"
-    process = start(shop, f"run={name}", *ARGUMENTS, repeats, *overrides, environment=environment)
+    stacked = f"cv.stack={stack if stack > 1 else 'off'}"
+    process = start(shop, f"run={name}", *ARGUMENTS, repeats, stacked, *overrides, environment=environment)
     assert finish(process, LONGEST_SECONDS + 2 * n_folds) == 0, process.out[-2000:] + process.err
     assert [path.name for path in temporary.iterdir() if "torchinductor" not in path.name] == []  # torch's own, empty
     assert leftovers(shop.runs / name) == []
     held = [json.loads(line) for line in report.read_text().splitlines()]
-    assert len(held) == n_folds
+    assert len(held) == n_folds // stack
     return held
 
 
@@ -59,18 +60,19 @@ def test_what_is_leaked_is_seen():
     assert leaked(held[:16]) == {}
 
 
-def test_folds_in_one_process_leave_nothing_behind(shop):
-    held = soaked(shop, "soak", 20, "tracker.name=none", "profile.enabled=false")
+@pytest.mark.parametrize("stack", [1, 2])
+def test_folds_in_one_process_leave_nothing_behind(shop, stack):
+    held = soaked(shop, f"soak-{stack}", 20, "tracker.name=none", "profile.enabled=false", stack=stack)
     assert leaked(held) == {}
     assert growth(held) < MOST_GROWTH
 
 
 @pytest.mark.battery
-@pytest.mark.parametrize("tracker", ["none", "tensorboard"])
-def test_many_folds_in_one_process(shop, tracker):
+@pytest.mark.parametrize(("tracker", "stack"), [("none", 1), ("tensorboard", 1), ("none", 4)])
+def test_many_folds_in_one_process(shop, tracker, stack):
     wanted, began = wanted_count("F15", 200), time.perf_counter()
-    held = soaked(shop, f"soak-{tracker}", wanted, f"tracker.name={tracker}")
-    first, last = (held[place]["rss_kib"] / 1024 for place in (int(wanted * WARM_UP), -1))
+    held = soaked(shop, f"soak-{tracker}-{stack}", wanted, f"tracker.name={tracker}", stack=stack)
+    first, last = (held[place]["rss_kib"] / 1024 for place in (int(len(held) * WARM_UP), -1))
     figures = {
         "MiB after the warm-up": round(first, 1),
         "MiB at the end": round(last, 1),
@@ -79,5 +81,6 @@ def test_many_folds_in_one_process(shop, tracker):
     }
     good = wanted if not leaked(held) and growth(held) < MOST_GROWTH else 0
     seconds = round(time.perf_counter() - began)
-    record("F15", f"folds in one process, tracker {tracker}", tried=wanted, good=good, seconds=seconds, figures=figures)
+    what = f"folds in one process, tracker {tracker}" + (f", {stack} as one model" if stack > 1 else "")
+    record("F15", what, tried=wanted, good=good, seconds=seconds, figures=figures)
     assert good

@@ -22,7 +22,7 @@ def check_one_hot(table: TableColumns, target: Target, spec: DataSpec) -> list[F
         target: (N,) class index; of other tasks than two classes nothing is reported.
         spec: the label texts.
     """
-    if target.ndim != 1 or len(spec.classes) != FEWEST or not len(target):
+    if not spec.task.one_class_each or len(spec.classes) != FEWEST or not len(target):
         return []
     found: dict[str, NDArray[np.bool_]] = {}
     label_N = target == 1
