@@ -1,4 +1,4 @@
-"""A plugin that writes into the file ``FOLDWISE_TEST_SOAK`` what the process holds after each fold, or stack of them."""
+"""A plugin that writes into the file ``FOLDWISE_TEST_SOAK`` what the process holds after each fold or stack of them."""
 
 import gc
 import json
