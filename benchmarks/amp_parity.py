@@ -26,7 +26,8 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 
 from trainer.config.schema import AmpConfig
-from trainer.data.loading.batches import Batch, DenseRows, TrainingSet, training_order
+from trainer.data.loading.batch_order import training_order
+from trainer.data.loading.batches import Batch, DenseRows, TrainingSet
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import training
 from trainer.engine.precision.opt_levels import resolve_opt_level

@@ -21,7 +21,7 @@ from benchmarks.speed.tuned_loop import take
 from benchmarks.speed.workloads import LR, SEED, WORKLOADS, load, make_files, prepare
 from trainer.config.compose import register_schema, to_run_config
 from trainer.config.keys import CONF
-from trainer.data.loading.batches import training_order
+from trainer.data.loading.batch_order import training_order
 from trainer.engine.loops import Totals
 from trainer.engine.stepwise import epoch_steps, take_all
 from trainer.run.factories import fresh_learner

@@ -20,7 +20,7 @@ from tests.engine.engine_cases import (
     settings,
     state_of,
 )
-from trainer.data.loading.batches import training_order
+from trainer.data.loading.batch_order import training_order
 from trainer.engine.fit import fit
 from trainer.engine.fit_state import Selection
 from trainer.engine.scoring import evaluation_state, predict_rows

@@ -13,7 +13,7 @@ from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, level,
 from tests.engine.layered_models import BODY, deep, part_of
 from tests.engine.test_snapshot import Killed, assert_same, checkpointer
 from trainer.config.schema import FitConfig
-from trainer.data.loading.batches import training_order
+from trainer.data.loading.batch_order import training_order
 from trainer.engine.ema import WeightAverage
 from trainer.engine.fit import fit
 from trainer.engine.freezing import freeze_for_epoch, freeze_for_good, frozen_parameters

@@ -19,7 +19,8 @@ from tests.engine.engine_cases import (
     state_of,
     totals,
 )
-from trainer.data.loading.batches import TokenRows, TrainingSet, training_order
+from trainer.data.loading.batch_order import training_order
+from trainer.data.loading.batches import TokenRows, TrainingSet
 from trainer.engine.loops import predict, train_step
 from trainer.engine.modes import training
 from trainer.engine.stepwise import epoch_steps, take_all

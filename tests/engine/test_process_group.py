@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from tests.engine.engine_cases import CLASSES, SPEC, dataset, fold, learner, level, made, settings, state_of
 from tests.engine.ranks_cases import in_ranks
 from trainer.config.schema import CheckpointConfig
-from trainer.data.loading.batches import DenseRows, TokenRows, TrainingSet, training_order
+from trainer.data.loading.batch_order import training_order
+from trainer.data.loading.batches import DenseRows, TokenRows, TrainingSet
 from trainer.data.samples import DataSpec
 from trainer.engine.checkpointer import Checkpointer
 from trainer.engine.fit import fit

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from tests.iris_cases import IRIS
 from trainer.config.cv import CvConfig
 from trainer.config.schema import AmpConfig, FitConfig, RunConfig, RuntimeConfig
-from trainer.data.loading.batches import training_order
+from trainer.data.loading.batch_order import training_order
 from trainer.data.samples import Samples
 from trainer.engine.fit import fit
 from trainer.errors import ConfigError, DataError

@@ -23,7 +23,7 @@ from tests.iris_cases import IRIS
 from tests.run.test_fold import trained
 from trainer.config.cv import CvConfig, InnerConfig
 from trainer.config.schema import AmpConfig, RunConfig
-from trainer.data.loading.batches import training_order
+from trainer.data.loading.batch_order import training_order
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.errors import DataError, NonFiniteError

@@ -6,7 +6,8 @@ from contextlib import closing, contextmanager
 
 from torch import Tensor
 
-from trainer.data.loading.batches import Batch, TrainingSet, training_order
+from trainer.data.loading.batch_order import training_order
+from trainer.data.loading.batches import Batch, TrainingSet
 from trainer.data.loading.samplers import sampled_rows
 from trainer.data.samples import DataSpec
 from trainer.engine.checkpointer import Checkpointer

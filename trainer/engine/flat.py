@@ -17,12 +17,12 @@ from trainer.data.loading.batches import Batch
 from trainer.engine.loops import Learner, summed_loss
 from trainer.engine.own_random import CPU, random_states, set_random_states
 from trainer.engine.plain_loss import is_plain, plain_loss
+from trainer.engine.stacked.by_hand import threshold_backward
 from trainer.engine.stacked.proof import computed_alone, left_by, same
 from trainer.engine.stacked.stack import native
 from trainer.engine.stacked.traced import NotStackable, Traced, computed, last_layers
 
 Layer = tuple[str, Any]  # its kind and the module
-threshold_backward = torch.ops.aten.threshold_backward.default  # not looked up again in each call
 
 
 class Flat:

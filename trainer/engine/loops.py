@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from trainer.data.loading.batches import Batch, TrainingSet, evaluation_order, row_views
+from trainer.data.loading.batch_order import evaluation_order
+from trainer.data.loading.batches import Batch, TrainingSet, row_views
 from trainer.engine.modes import evaluating
 from trainer.engine.own_random import OwnRandom
 from trainer.engine.precision.apex_backend import AnyPrecision

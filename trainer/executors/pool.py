@@ -32,7 +32,7 @@ def train_side_by_side(
     run: str,
     in_new_process: Begin | None = None,
     stall_seconds: float = STALL_SECONDS,
-    when_idle: Callable[[], None] = lambda: None,
+    when_idle: Callable[[], None] | None = None,
 ) -> None:
     """Train folds in ``n_workers`` processes; a fold that fails does not keep the others from being trained.
 

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from trainer.config.schema import FitConfig
 from trainer.data.loading.array_cache import kept_arrays
-from trainer.data.loading.batches import DenseRows, TrainingSet, evaluation_order, row_views
+from trainer.data.loading.batch_order import evaluation_order
+from trainer.data.loading.batches import DenseRows, TrainingSet, row_views
 from trainer.data.preprocess.contract import ShowProgress, no_progress
 from trainer.data.samples import Texts
 from trainer.engine.freezing import ALL

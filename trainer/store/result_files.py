@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from trainer.results import Baseline, CVResult, Lead, MetricSummary, OutOfFold
 from trainer.system import arrow_files
-from trainer.system.arrow_files import as_column, as_numpy, as_words, read_parquet
+from trainer.system.arrow_files import as_numpy, as_table, as_words, read_parquet
 from trainer.system.files import write_bytes
 from trainer.system.folders import read_file
 from trainer.system.spreadsheets import HARMFUL
@@ -107,7 +107,7 @@ def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
     columns: dict[str, Any] = {"id": oof.ids, "fold": oof.fold, "repeat": oof.repeat}
     if not task.has_classes:
         columns |= {"target": oof.target, "prediction": oof.proba[:, 0], "loss": oof.loss}
-        return _as_table(columns, {"task": task.name})
+        return as_table(columns).replace_schema_metadata({"task": task.name})
     if task.several_labels:
         columns |= dict(zip(class_columns("target", classes), oof.target.T, strict=True))
     else:
@@ -116,14 +116,7 @@ def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
     columns |= {f"logit_{i}": column for i, column in enumerate(oof.logits.T)}
     columns["loss"] = oof.loss
     about = {"task": task.name, "classes": json.dumps(list(classes), ensure_ascii=False)}
-    return _as_table(columns, about)
-
-
-def _as_table(columns: Mapping[str, Any], about: Mapping[str, str]) -> "pa.Table":
-    import pyarrow as pa
-
-    arrays = [as_column(np.asarray(values)) for values in columns.values()]
-    return pa.Table.from_arrays(arrays, names=list(columns)).replace_schema_metadata(dict(about))
+    return as_table(columns).replace_schema_metadata(about)
 
 
 def read_oof(path: Path) -> OutOfFold:

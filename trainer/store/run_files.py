@@ -12,7 +12,7 @@ from trainer.errors import CheckpointError
 from trainer.store.identity import Identity, describe_differences, differences
 from trainer.store.own_files import MARK, sweep_run
 from trainer.system import arrow_files
-from trainer.system.arrow_files import as_numpy, as_words, read_parquet
+from trainer.system.arrow_files import as_numpy, as_table, as_words, read_parquet
 from trainer.system.files import directory_lock, remove, sealed, storage_error, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
 from trainer.tasks import Target, Task, of_target
@@ -166,6 +166,5 @@ def parquet_bytes(columns: Mapping[str, Any]) -> bytes:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    arrays = [arrow_files.as_column(np.asarray(values)) for values in columns.values()]
-    pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), sink)
+    pq.write_table(as_table(columns), sink)
     return bytes(sink.getvalue())

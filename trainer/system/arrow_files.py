@@ -5,6 +5,7 @@ refusal, the process aborts in place of giving its exit code.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,11 @@ def as_column(values_N: NDArray[Any]) -> Any:
         return pa.array(values_N)
     kept_N = np.ascontiguousarray(values_N)
     return pa.Array.from_buffers(pa.from_numpy_dtype(kept_N.dtype), len(kept_N), [None, buffer(kept_N)])
+
+
+def as_table(columns: Mapping[str, Any]) -> pa.Table:
+    """Return arrays of numbers, or of text, as an Arrow table: what ``pyarrow.table`` makes of them."""
+    return pa.Table.from_arrays([as_column(np.asarray(values)) for values in columns.values()], names=list(columns))
 
 
 Column = Any  # a pyarrow.ChunkedArray; pyarrow's own type stubs do not accept most of its compute calls

@@ -16,7 +16,8 @@ from tests.data.loading.streamed_cases import (
     children,
     note_others,
 )
-from trainer.data.loading.batches import DenseRows, TrainingSet, evaluation_order
+from trainer.data.loading.batch_order import evaluation_order
+from trainer.data.loading.batches import DenseRows, TrainingSet
 from trainer.data.loading.streamed import StreamedRows
 from trainer.errors import DataError
 

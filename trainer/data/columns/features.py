@@ -86,21 +86,19 @@ def read_features(
     chosen = {*free, *numeric, *categorical}
     said: list[str] = []
     written: dict[str, str] = {}
-    reading = _Reading(file, semicolon, numbers == "strict", said, written)
-    of_none = numbers_for_none(missing)
+    reading = _Reading(file, missing, semicolon, numbers == "strict", said, written)
     kept = KeptColumns() if scratch is None else ColumnFiles(scratch)
     refused: dict[str, DataError] = {}
     for name in [name for name in columns if name in chosen]:
         try:
-            cells = _cells(pa.table({name: columns.pop(name)}), name, reading, missing, as_text=name in categorical)
-            values = None if name in categorical else _as_numbers(cells, name, reading, must=name in numeric)
+            values = _read(columns, name, reading, as_text=name in categorical, must=name in numeric)
         except DataError as error:
             refused[name] = error
             continue
         if isinstance(values, np.ndarray):
-            kept.add_numbers(name, without_listed(values, of_none))
+            kept.add_numbers(name, values)
         else:
-            kept.add_words(name, cells.combine_chunks().dictionary_encode() if values is None else values)
+            kept.add_words(name, values)
     if refused:
         raise _all_refused(refused)
     if not chosen:
@@ -125,13 +123,23 @@ class _Reading:
     """How columns are read: the file and its options, and what was said and found so far."""
 
     file: Path | str
+    missing: Sequence[object]
     semicolon: bool
     strict: bool
     said: list[str]
     written: dict[str, str]
 
 
-def _cells(table: pa.Table, name: str, reading: _Reading, missing: Sequence[object], as_text: bool) -> Column:
+def _read(columns: Columns, name: str, reading: _Reading, *, as_text: bool, must: bool) -> NDArray[np.float64] | Column:
+    """Take out a column; return (N,) numbers with NaN = missing, or its categories encoded, null = missing."""
+    cells = _cells(pa.table({name: columns.pop(name)}), name, reading, as_text)
+    values = None if as_text else _as_numbers(cells, name, reading, must)
+    if isinstance(values, np.ndarray):
+        return without_listed(values, numbers_for_none(reading.missing))
+    return cells.combine_chunks().dictionary_encode() if values is None else values
+
+
+def _cells(table: pa.Table, name: str, reading: _Reading, as_text: bool) -> Column:
     """Return numbers as float64, everything else as trimmed text; null = missing."""
     kind = table[name].type
     if pa.types.is_null(kind):
@@ -153,7 +161,7 @@ def _cells(table: pa.Table, name: str, reading: _Reading, missing: Sequence[obje
             reading.written[name] = TRUTH_VALUES
         return as_float64(table[name])
     cells = pc.utf8_trim_whitespace(text_cells(table, name, reading.file))
-    tokens = ["", *words_for_none(missing)]
+    tokens = ["", *words_for_none(reading.missing)]
     return pc.if_else(pc.is_in(cells, pa.array(tokens, cells.type)), None, cells)
 
 

@@ -130,19 +130,17 @@ def _typed(value: str) -> str:
 def _missing(name: str, have: Sequence[str], file: Path | str, option: str) -> DataError:
     folded = {spelling_key(column): column for column in have}
     near = get_close_matches(spelling_key(name), folded, n=1, cutoff=0.6)
-    said = _("{file}: no column '{name}' ({option})\nhave: {columns}")
     columns = shown(", ".join(map(repr, have)), 200)
+    said = _("{file}: no column '{name}' ({option})\nhave: {columns}")
+    said = said.format(file=file, name=name, option=option, columns=columns)
     if option == "data.label" and "test" in re.split(r"[\W_]+", Path(file).stem.lower()):
-        unlabelled = "\nis it a test file, which has no labels? train on the file that has them"
-        return DataError(said.format(file=file, name=name, option=option, columns=columns) + unlabelled)
+        return DataError(f"{said}\nis it a test file, which has no labels? train on the file that has them")
     if len(have) == 1 and name in have[0].split():
-        apart = "\nspaces are between the cells: set \"data.delimiter=' '\""
-        return DataError(said.format(file=file, name=name, option=option, columns=columns) + apart)
+        return DataError(f"{said}\nspaces are between the cells: set \"data.delimiter=' '\"")
     if name.lower() in NO_NAME:
-        none = f"\nfor no such column set {option}=null"
-        return DataError(said.format(file=file, name=name, option=option, columns=columns) + none)
+        return DataError(f"{said}\nfor no such column set {option}=null")
     if not near:
-        return DataError(said.format(file=file, name=name, option=option, columns=columns))
+        return DataError(said)
     said = _("{file}: no column '{name}' ({option}): did you mean '{close}'? set {setting}\nhave: {columns}")
     close = folded[near[0]]
     fields = {"name": name, "option": option, "close": close, "setting": setting(option, close), "columns": columns}

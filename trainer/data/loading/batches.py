@@ -7,7 +7,6 @@ In memory, a batch is one gather by row numbers, not an item-by-item collate; ro
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,12 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainer.data.loading.batch_order import stretches
 from trainer.data.target_scale import TargetScale
 from trainer.tasks import Target
-
-GATHERED_BYTES = 1 << 20  # of batches that are gathered in one go: they stay in a core's cache until they are used
-ALIGNED_BYTES = 64  # where torch puts a tensor: from another place a product may add up in another order
-BUCKET_BATCHES = 50  # rows are sorted by length within stretches of this many batches
 
 
 class Rows(Protocol):
@@ -239,7 +235,9 @@ class TrainingSet:
             DataError: a row cannot be read.
         """
         if type(self.rows) is DenseRows and self.target.device.type == "cpu":
-            yield from self._gathered(order, self.rows)
+            sizes = [values[0].nbytes for values in self.rows.inputs.values()]
+            for stretch in stretches(order, sizes):
+                yield from self._cut(stretch) if len(stretch) > 1 else map(self.batch, stretch)
             return
         if not isinstance(self.rows, StreamingRows):
             yield from map(self.batch, order)
@@ -248,18 +246,9 @@ class TrainingSet:
             for rows, inputs in zip(order, stream, strict=True):
                 yield self._labelled(inputs, self._on_device(rows))
 
-    def _gathered(self, order: Sequence[NDArray[np.int64]], rows: DenseRows) -> Iterator[Batch]:
-        """Yield the batches, several gathered in one go: the calls take longer than to gather a few rows."""
-        for n_rows, alike in groupby(order, len):
-            sizes = [n_rows * values[0].nbytes for values in rows.inputs.values()]
-            aligned = not any(size % ALIGNED_BYTES for size in sizes)
-            at_once = max(1, GATHERED_BYTES // max(1, sum(sizes))) if aligned else 1
-            while stretch := list(islice(alike, at_once)):
-                yield from self._cut(stretch, n_rows) if len(stretch) > 1 else map(self.batch, stretch)
-
-    def _cut(self, stretch: Sequence[NDArray[np.int64]], n_rows: int) -> Iterator[Batch]:
-        """Gather batches of so many rows each together; yield them."""
-        whole = self.batch(np.concatenate(stretch))
+    def _cut(self, stretch: Sequence[NDArray[np.int64]]) -> Iterator[Batch]:
+        """Gather batches of as many rows each together; yield them."""
+        whole, n_rows = self.batch(np.concatenate(stretch)), len(stretch[0])
 
         def cut(values: Tensor) -> tuple[Tensor, ...]:
             return values.view(len(stretch), n_rows, *values.shape[1:]).unbind(0)
@@ -290,39 +279,3 @@ class TrainingSet:
 def row_views(rows: Rows) -> Sequence[Rows]:
     """Return the ways in which held-out predictions look at the rows."""
     return rows.views() if isinstance(rows, ViewedRows) else [rows]
-
-
-def training_order(
-    rows: NDArray[np.int64], batch_size: int, key: tuple[int, ...], lengths_N: NDArray[np.int64] | None
-) -> list[NDArray[np.int64]]:
-    """Shuffle the rows into batches.
-
-    Args:
-        rows: row numbers to train on.
-        batch_size: rows per batch; the last one may be ragged.
-        key: (seed, repeat, fold, epoch); nothing else decides the order.
-        lengths_N: length of every row of the data set, to batch rows of like length together, or None.
-
-    Returns:
-        Row numbers per batch; every row exactly once.
-    """
-    random = np.random.default_rng(key)
-    shuffled = random.permutation(rows)
-    if lengths_N is None:
-        return list(_chunks(shuffled, batch_size))
-    stretches = _chunks(shuffled, batch_size * BUCKET_BATCHES)
-    by_length = [stretch[np.argsort(lengths_N[stretch], kind="stable")] for stretch in stretches]
-    batches = [batch for stretch in by_length for batch in _chunks(stretch, batch_size)]
-    return [batches[i] for i in random.permutation(len(batches))]
-
-
-def evaluation_order(
-    rows: NDArray[np.int64], batch_size: int, lengths_N: NDArray[np.int64] | None
-) -> list[NDArray[np.int64]]:
-    """Cut the rows into batches in order, or from short to long where they differ in length."""
-    ordered = rows if lengths_N is None else rows[np.argsort(lengths_N[rows], kind="stable")]
-    return list(_chunks(ordered, batch_size))
-
-
-def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))

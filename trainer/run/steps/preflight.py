@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
-from trainer.data.loading.batches import training_order
+from trainer.data.loading.batch_order import training_order
 from trainer.data.samples import DataSpec, Samples
 from trainer.engine.mixing import mixes, require_mixable
 from trainer.engine.param_groups import grouped_optimizer

@@ -11,7 +11,8 @@ from rich.console import Console
 from torch import nn
 
 from trainer.config.schema import ProfileConfig
-from trainer.data.loading.batches import evaluation_order, row_views, training_order
+from trainer.data.loading.batch_order import evaluation_order, training_order
+from trainer.data.loading.batches import row_views
 from trainer.data.samples import DataSpec
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import evaluating, training
