@@ -91,7 +91,7 @@ def run(train, *options):
 @pytest.mark.usefixtures("table", "without_pictures", "_little_at_a_time")
 def test_the_bits_are_those_of_a_run_in_memory(train, tmp_path, kind, monkeypatch):
     run(train, "run=memory", *RUNS[kind])
-    monkeypatch.setattr(table_preprocess, "FIT_CELLS", 0)
+    monkeypatch.setattr(table_preprocess, "MOST_CELLS", 0)
     monkeypatch.setattr(files_of_run, "MOST_KEPT", 0)
     monkeypatch.setattr(run_files, "MANY_ROWS", 0)
     outcome = run(train, "run=disk", "data.in_memory=false", *RUNS[kind])

@@ -173,18 +173,37 @@ def test_chunks_give_what_all_rows_give_at_once(table: TableColumns, monkeypatch
         fitted.transform(table)
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("n_features", [1, 2, 3, 4, 5, 9])
-def test_two_columns_at_a_time_learn_the_bits_of_four(monkeypatch: pytest.MonkeyPatch, n_features: int) -> None:
+def test_two_columns_at_a_time_learn_the_bits_of_all(
+    monkeypatch: pytest.MonkeyPatch, n_features: int, whole: bool
+) -> None:
     numeric_NF = np.random.default_rng(0).normal(1e3, 1, size=(5_000, n_features))
-    numeric_NF[::7] = NAN
+    if not whole:
+        numeric_NF[::7] = NAN
     names, none = tuple(map(str, range(n_features))), np.empty((5_000, 0), dtype=object)
     rows = np.arange(0, 5_000, 3)
     table = TableColumns(numeric_NF, none, names)
-    four = TablePreprocess().fit(table, rows).to_json()
-    monkeypatch.setattr(module, "FIT_CELLS", 0)
-    assert TablePreprocess().fit(table, rows).to_json() == four
+    together = TablePreprocess().fit(table, rows).to_json()
+    assert together["medians"] == np.nanmedian(numeric_NF[rows], axis=0).tolist()
+    monkeypatch.setattr(module, "MOST_CELLS", 0)
+    assert TablePreprocess().fit(table, rows).to_json() == together
     by_columns = TableColumns(np.asfortranarray(numeric_NF), none, names)
-    assert TablePreprocess().fit(by_columns, rows).to_json() == four
+    assert TablePreprocess().fit(by_columns, rows).to_json() == together
+
+
+def test_many_columns_of_few_rows_are_scaled_in_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    widths, scaling = [], module._scaling
+
+    def counted(train_NB, medians_B):
+        widths.append(train_NB.shape[1])
+        return scaling(train_NB, medians_B)
+
+    monkeypatch.setattr(module, "_scaling", counted)
+    numeric_NF = np.random.default_rng(0).normal(size=(1_000, 300))
+    table = TableColumns(numeric_NF, np.empty((1_000, 0), dtype=object), tuple(map(str, range(300))))
+    TablePreprocess().fit(table, np.arange(1_000))
+    assert widths == [131, 131, 38]
 
 
 def test_beside_rows_and_result_fitting_and_transforming_take_little(monkeypatch: pytest.MonkeyPatch) -> None:

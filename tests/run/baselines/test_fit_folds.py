@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from trainer.cli.main import main as foldwise
+from trainer.data.samples import TableColumns
 from trainer.run.baselines import fit_folds
 from trainer.store.fold_files import read_done
 from trainer.store.result_files import read_cv_json, read_oof
@@ -25,6 +27,13 @@ def result(tmp_path, name):
 
 def scores(tmp_path, name):
     return {key: (one.metrics, one.lead) for key, one in result(tmp_path, name).baselines.items() if not one.skipped}
+
+
+def boosted_rows(n_columns):
+    names = tuple(map(str, range(n_columns)))
+    table = TableColumns(np.zeros((1, n_columns)), np.empty((1, 0), dtype=object), names)
+    spec = SimpleNamespace(task=SimpleNamespace(several_labels=False), classes=("a", "b"))
+    return SimpleNamespace(source=table, spec=spec)
 
 
 def test_the_linear_probe_is_scored_on_the_rows_that_the_run_holds_out(train, tmp_path):
@@ -93,6 +102,27 @@ def test_auto_leaves_out_what_costs_too_much_and_its_name_forces_it(train, tmp_p
     assert (tmp_path / "runs/a/oof.parquet").read_bytes() == before
     assert train(*QUICK, "run=a", "baseline=linear").code == 0
     assert list(scores(tmp_path, "a")) == ["linear", "boosting"]
+
+
+def test_boosting_that_costs_too_much_on_few_rows_is_not_tried_on_more(monkeypatch):
+    tried = []
+
+    def predict(name, rows, train, held_out, iterations):
+        tried.append((len(train), iterations))
+        return None, len(train) * iterations * 1e-3
+
+    monkeypatch.setattr(fit_folds, "predict_fold", predict)
+    rows, train = boosted_rows(n_columns=3), np.arange(2_000)
+    assert fit_folds._estimate("boosting", rows, train, n_folds=10, allowed=99.0) == pytest.approx(100.0)
+    assert tried == [(100, 1), (100, 6)]
+    assert fit_folds._estimate("boosting", rows, train, n_folds=10, allowed=101.0) == pytest.approx(2_000.0)
+    assert tried[2:] == [(100, 1), (100, 6), (1_000, 1), (1_000, 6)]
+
+
+def test_boosting_of_more_cells_than_it_has_time_for_is_not_tried_at_all(monkeypatch):
+    monkeypatch.setattr(fit_folds, "predict_fold", None)
+    train = np.arange(2_000)
+    assert fit_folds._estimate("boosting", boosted_rows(800), train, n_folds=10, allowed=1.8) == pytest.approx(1.9)
 
 
 def test_off_and_images_have_none_and_other_rows_than_the_runs_do_not_count(train, tmp_path):

@@ -18,8 +18,9 @@ from trainer.errors import ConfigError, DataError
 from trainer.system.mapped_arrays import Fill, filled, give_way
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
-FIT_COLUMNS = 4  # scaled at a time; at least 2, NumPy adds up a single column in another order
-FIT_CELLS = 1 << 26  # of more, two columns are
+FEWEST_COLUMNS = 4  # fitted at a time; at least 2, NumPy adds up a single column in another order
+FIT_CELLS = 1 << 17  # fitted at a time where these are more columns: they stay in a core's cache
+MOST_CELLS = 1 << 26  # of more, two columns are
 NOT_A_TABLE = "data.preprocess: TablePreprocess is for feature columns; for texts use data/preprocess=vocabulary"
 
 
@@ -51,7 +52,7 @@ class TablePreprocess:
             medians_F=medians_F,
             means_F=means_F,
             scales_F=scales_F,
-            flagged=tuple(place for place, values_N in enumerate(inputs.numeric_NF.T) if np.isnan(values_N).any()),
+            flagged=_with_missing(inputs.numeric_NF),
             categorical=inputs.categorical,
             categories=tuple(_words_of(inputs, place, train_rows) for place in range(len(inputs.categorical))),
         )
@@ -65,7 +66,7 @@ def _fit_numeric(
     medians_F, means_F, scales_F = np.zeros(n_features), np.zeros(n_features), np.ones(n_features)
     for columns in _column_blocks(n_features, len(train_rows)):
         train_NB = np.ascontiguousarray(numeric_NF[:, columns][train_rows])
-        medians_F[columns] = [_median(values_N) for values_N in train_NB.T]
+        medians_F[columns] = _medians(train_NB)
         if standardize:
             means_F[columns], scales_F[columns] = _scaling(train_NB, medians_F[columns])
         give_way()
@@ -74,9 +75,23 @@ def _fit_numeric(
 
 def _column_blocks(n_features: int, n_rows: int) -> Iterator[slice]:
     """Yield blocks of columns, none of a single one unless it is the only one."""
-    at_a_time = FIT_COLUMNS if n_rows * FIT_COLUMNS <= FIT_CELLS else 2
+    at_a_time = max(FEWEST_COLUMNS, FIT_CELLS // max(n_rows, 1)) if n_rows * FEWEST_COLUMNS <= MOST_CELLS else 2
     starts = [*range(0, max(n_features - 1, 1), at_a_time), n_features]
     return (slice(start, end) for start, end in pairwise(starts) if start < end)
+
+
+def _with_missing(numeric_NF: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return the places of the columns with missing values."""
+    blocks = _column_blocks(numeric_NF.shape[1], len(numeric_NF))
+    missing = [np.isnan(numeric_NF[:, columns]).any(axis=0) for columns in blocks]
+    return tuple(np.flatnonzero(np.concatenate(missing)).tolist()) if missing else ()
+
+
+def _medians(train_NB: NDArray[np.float64]) -> Any:
+    """Return the medians (B,) of the values that are not missing."""
+    if len(train_NB) and not np.isnan(train_NB).any():
+        return np.median(train_NB, axis=0)
+    return [_median(values_N) for values_N in train_NB.T]
 
 
 def _median(values_N: NDArray[np.float64]) -> float:
@@ -91,8 +106,9 @@ def _scaling(
     """Return means and scales (B,) of the values, missing ones filled in; the array is overwritten."""
     from sklearn.preprocessing import StandardScaler
 
-    for values_N, median in zip(train_NB.T, medians_B, strict=True):
-        values_N[np.isnan(values_N)] = median
+    missing_NB = np.isnan(train_NB)
+    if missing_NB.any():
+        np.copyto(train_NB, medians_B, where=missing_NB)
     with np.errstate(over="ignore", invalid="ignore"):  # the cell is refused when it is scaled
         scaler = StandardScaler().fit(train_NB)
     return scaler.mean_, scaler.scale_

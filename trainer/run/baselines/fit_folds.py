@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trainer.data.samples import TableColumns
 from trainer.errors import first_line_of
 from trainer.folds.request import Pair
 from trainer.report.baseline_table import label
@@ -28,7 +29,10 @@ from trainer.store.fold_files import ALL, fold_directory, read_done
 SHARE = 0.1  # of the training time that ``baseline=auto`` may cost
 LEAST_SECONDS = 0.2  # that it may cost: a run of a second spends more on its start
 SAMPLE_ROWS = 1000  # that the cost is measured on
-TREE_SECONDS = 0.0003  # of the smallest tree: boosting that costs too much by this is not even tried
+FEWEST_ROWS = 100  # that boosting is tried on first: of many columns even that costs more than it may
+TREE_SECONDS = 0.0003  # of the smallest tree: boosting that costs too much by this and the next is not even tried
+CELL_SECONDS = 1e-7  # of putting a cell into its bin, where a column has two values; else it takes up to ten times that
+BINNED_ROWS = 200_000  # more are not looked at to find the bins
 SAID_SECONDS = 10.0  # from which on it is said what is waited for
 
 
@@ -149,10 +153,11 @@ def _fitted(name: str, rows: Rows, train: NDArray[np.int64], held_out: NDArray[n
 def _estimate(name: str, rows: Rows, train: NDArray[np.int64], n_folds: int, allowed: float) -> float:
     """Return about how many seconds a baseline takes on all folds, by some rows; 0 where it may take any.
 
-    Boosting is measured by its first iterations: what one costs is the difference.
+    Boosting is measured by its first iterations: what one costs is the difference. Where so much is spent on a few rows
+    already, no more are tried: the measurement itself would take longer than a fold.
     """
     if name == BOOSTING:
-        least = n_folds * ITERATIONS * _trees(rows) * TREE_SECONDS
+        least = n_folds * (ITERATIONS * _trees(rows) * TREE_SECONDS + _cells(rows, train) * CELL_SECONDS)
         if least > allowed:
             return least
     if allowed == math.inf and len(train) < SAMPLE_ROWS:
@@ -160,17 +165,30 @@ def _estimate(name: str, rows: Rows, train: NDArray[np.int64], n_folds: int, all
     few = np.sort(np.random.default_rng(0).permutation(train)[:SAMPLE_ROWS])
     with _threads():
         if name == BOOSTING:
-            first, sixth = (predict_fold(name, rows, few, few[:1], iterations=n)[1] for n in (1, 6))
-            seconds = first + (ITERATIONS - 1) * max(0.0, sixth - first) / 5
+            least = n_folds * _boosting_seconds(rows, few[:FEWEST_ROWS])
+            if least > allowed:
+                return least
+            seconds = _boosting_seconds(rows, few)
         else:
             seconds = predict_fold(name, rows, few, few)[1]
     return seconds * n_folds * len(train) / len(few)
+
+
+def _boosting_seconds(rows: Rows, few: NDArray[np.int64]) -> float:
+    first, sixth = (predict_fold(BOOSTING, rows, few, few[:1], iterations=n)[1] for n in (1, 6))
+    return first + (ITERATIONS - 1) * max(0.0, sixth - first) / 5
 
 
 def _trees(rows: Rows) -> int:
     """Return how many trees an iteration of boosting makes."""
     n_classes = len(rows.spec.classes)
     return n_classes if rows.spec.task.several_labels or n_classes > 2 else 1
+
+
+def _cells(rows: Rows, train: NDArray[np.int64]) -> int:
+    """Return how many cells of a table boosting finds its bins by."""
+    assert isinstance(rows.source, TableColumns)
+    return min(len(train), BINNED_ROWS) * (len(rows.source.numeric) + len(rows.source.categorical))
 
 
 def _threads() -> Any:
