@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -205,6 +207,22 @@ print(line.feature_names_in_.tolist())
         "True False 0.5 [2.0, 1.0]",
         "['a']",
     ]
+
+
+def test_a_table_of_numbers_is_read_without_pandas(tmp_path):
+    numbers = pa.array([0.5, 1.5, 2.5, 3.5])
+    for name, labels in (("numbers", [0, 1, 0, 1]), ("words", ["x", "y", "y", "x"])):
+        pq.write_table(pa.table({"a": numbers, "b": numbers, "label": labels}), tmp_path / f"{name}.parquet")
+    code = f"""
+import sys
+from pathlib import Path
+from trainer.data.columns.options import ColumnOptions
+from trainer.data.sources.csv_tabular import load_csv_tabular
+for name in ("numbers", "words"):
+    samples, spec = load_csv_tabular(Path({str(tmp_path)!r}, name + ".parquet"), ColumnOptions(label="label"))
+    print(samples.target.tolist(), *spec.classes, "pandas" in sys.modules)
+"""
+    assert in_a_process(code) == ["[0, 1, 0, 1] 0 1 False", "[0, 1, 1, 0] x y False"]
 
 
 def test_operations_are_counted_without_triton_and_without_a_warning():

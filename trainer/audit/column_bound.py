@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-NARROWEST = 1e-6  # scikit-learn's trees take values within 1e-7 for equal; below this nothing is concluded
+NARROWEST = 1e-6  # scikit-learn's trees take values within 1e-7 for equal: there may be no threshold between such
 
 
 def recall_bound(
@@ -44,10 +44,9 @@ def _in_one_run(
     known_M = ~np.isnan(train_M)
     order = np.argsort(train_M[known_M], kind="stable")
     sorted_M, sorted_MT = train_M[known_M][order], train_MT[known_M][order]
+    if not len(sorted_M):
+        return np.zeros((len(values_V) - 1, train_MT.shape[1]), dtype=bool)
     steps = np.diff(sorted_M)
-    nowhere = np.zeros((len(values_V) - 1, train_MT.shape[1]), dtype=bool)
-    if not len(sorted_M) or (steps[steps > 0] <= NARROWEST).any():
-        return nowhere
     starts = np.flatnonzero(np.concatenate([[True], steps > 0]))
     low_DT, high_DT = np.minimum.reduceat(sorted_MT, starts), np.maximum.reduceat(sorted_MT, starts)
     new_run_DT = np.ones(low_DT.shape, dtype=bool)
@@ -57,9 +56,27 @@ def _in_one_run(
     above = np.searchsorted(sorted_M[starts], values_V, side="left")
     between = (below >= 0) & (above < len(starts)) & ~np.isnan(values_V)
     below, above = below.clip(0), above.clip(max=len(starts) - 1)
-    inside_VT = between[:, None] & (run_DT[below] == run_DT[above])
     run_VT = run_DT[below]
+    inside_VT = between[:, None] & (run_VT == run_DT[above])
+    narrow_D = np.concatenate([[False], steps[starts[1:] - 1] <= NARROWEST])
+    inside_VT &= ~_of_doubtful_runs(run_DT, new_run_DT & narrow_D[:, None])[below]
     return np.asarray(inside_VT[1:] & inside_VT[:-1] & (run_VT[1:] == run_VT[:-1]))
+
+
+def _of_doubtful_runs(run_DT: NDArray[np.int64], narrow_DT: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return (D, T) which training values are of a run that may have no threshold at one of its ends.
+
+    Then the best threshold may be the one next to it, within the run.
+
+    Args:
+        run_DT: number of the run.
+        narrow_DT: whether a run begins here, all but at the value before.
+    """
+    doubtful_RT = np.zeros((run_DT.max() + 2, run_DT.shape[1]), dtype=bool)
+    begins_B, target_B = np.nonzero(narrow_DT)
+    runs_B = run_DT[begins_B, target_B]
+    doubtful_RT[runs_B, target_B] = doubtful_RT[runs_B - 1, target_B] = True
+    return doubtful_RT[run_DT, np.arange(run_DT.shape[1])]
 
 
 def r2_bound(held_K: NDArray[np.float32], target_K: NDArray[np.float64]) -> float:

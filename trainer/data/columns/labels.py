@@ -131,7 +131,8 @@ def encode_labels(
     """
     cells, left_out_N = _labelled(_as_column(values), column, file, missing)
     encoded: Column = pc.dictionary_encode(cells).combine_chunks()
-    codes_N = as_numpy(encoded.indices.fill_null(-1))
+    indices = encoded.indices
+    codes_N = as_numpy(indices.fill_null(-1) if indices.null_count else indices)  # to fill in imports pandas
     texts, notes = one_spelling(encoded.dictionary.to_pylist(), codes_N, column, file, spellings=spellings)
     labels = [label.strip() for label in texts]
     refuse_values(labels, len(codes_N) - int(left_out_N.sum()), column, file, sure)
