@@ -13,6 +13,7 @@ from trainer.engine.flat import Flat
 from trainer.engine.loops import train_step
 from trainer.engine.modes import training
 from trainer.engine.stacked.traced import NotStackable, traced
+from trainer.models.dropout import Dropout
 from trainer.models.mlp import MLP
 
 FLOAT32 = {name: case for name, case in folds.CASES.items() if "amp" not in case}
@@ -23,9 +24,9 @@ def flat_of(model, *inputs):
 
 
 def in_a_row(*, norm=False, p=0.2, hidden=16, n_outputs=3):
-    """Layers that are all differentiated one by one, behind a normalisation where there is one."""
+    """Layers that are all differentiated one by one, both kinds of dropout; behind a normalisation where there is one."""
     first = [nn.LayerNorm(4)] if norm else []
-    layers = [nn.Linear(4, hidden), nn.ReLU(), nn.Dropout(p), nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(p)]
+    layers = [nn.Linear(4, hidden), nn.ReLU(), nn.Dropout(p), nn.Linear(hidden, hidden), nn.ReLU(), Dropout(p)]
     return nn.Sequential(*first, *layers, nn.Linear(hidden, n_outputs))
 
 

@@ -12,6 +12,7 @@ from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.errors import ConfigError
 from trainer.models.contract import Encoder, Layered
+from trainer.models.dropout import Dropout
 from trainer.models.transformer import Transformer
 
 POOLINGS = ("cls", "mean", "attention")
@@ -133,6 +134,12 @@ def test_it_is_built_in_training_mode_with_its_dropout_on(saved):
     model = loaded(saved("bert"))
     assert all(module.training for module in model.modules())
     assert not torch.equal(model(**batch()), model(**batch()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_masks_are_those_that_cost_little(saved, kind):
+    kinds = {type(module) for module in loaded(saved(kind)).modules() if isinstance(module, torch.nn.Dropout)}
+    assert kinds == {Dropout}
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "electra", "albert", "gpt2"])

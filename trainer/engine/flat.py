@@ -21,6 +21,7 @@ from trainer.engine.stacked.by_hand import threshold_backward
 from trainer.engine.stacked.proof import computed_alone, left_by, same
 from trainer.engine.stacked.stack import native
 from trainer.engine.stacked.traced import NotStackable, Traced, computed, last_layers
+from trainer.models.dropout import GENERATORS, drawn_masks
 
 Layer = tuple[str, Any]  # its kind and the module
 
@@ -107,7 +108,7 @@ class Flat:
                 x = x.relu_()  # a layer's result, which nothing else keeps
                 kept.append(x)
             elif layer.training and layer.p:
-                mask = torch.empty_like(x).bernoulli_(1 - layer.p).div_(1 - layer.p)
+                [mask] = drawn_masks(layer, x.unsqueeze(0), GENERATORS)
                 x = x * mask
                 kept.append(mask)
             else:

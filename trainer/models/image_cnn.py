@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from trainer.models.dropout import Dropout
+
 
 class ImageCNN(nn.Module):
     """Blocks of two 3 x 3 convolutions with BatchNorm and ReLU, each halving the image; then one linear layer.
@@ -27,7 +29,7 @@ class ImageCNN(nn.Module):
         if not widths or min(widths) < 1:
             raise ValueError(f"widths={list(widths)}: give at least one width, each at least 1")
         self.blocks = nn.Sequential(*(_block(before, width) for before, width in pairwise((in_channels, *widths))))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(2 * widths[-1], n_outputs)
 
     def forward(self, images: Tensor | None = None, features: Tensor | None = None) -> Tensor:

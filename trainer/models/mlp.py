@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from trainer.models.dropout import Dropout
+
 
 class MLP(nn.Module):
     """Linear, ReLU and dropout layers over a row of features.
@@ -34,7 +36,7 @@ class MLP(nn.Module):
         widths = [n_features + sum(embedding_width(size) for size in cardinalities), *hidden]
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise(widths):
-            layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), nn.Dropout(dropout)]
+            layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), Dropout(dropout)]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], n_outputs)
 

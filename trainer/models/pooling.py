@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from trainer.models.dropout import Dropout
+
 
 def first_token(hidden_BTD: Tensor, mask_BT: Tensor) -> Tensor:
     """Return the vector (B, D) of the first token that is not padding: BERT's [CLS]."""
@@ -66,7 +68,7 @@ class PooledHead(nn.Module):
     ) -> None:
         super().__init__()
         self.pooling = pooling
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.samples = samples
         self.linear = nn.Linear(width, n_outputs)
         nn.init.normal_(self.linear.weight, std=std)

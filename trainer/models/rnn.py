@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from trainer.models.dropout import Dropout
+
 MOST_LAYERS = 1000  # torch makes them one by one: a slip of the keyboard would take for ever
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -55,7 +57,7 @@ class RNN(nn.Module):
         self.pad_id = pad_id
         self.pooling = pooling
         self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=pad_id)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.rnn = CELLS[cell](
             embedding_dim,
             hidden,

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainer.models.dropout import Dropout
+
 
 class TextCNN(nn.Module):
     """Kim's CNN-rand: filters of several widths, max over time, dropout, one linear layer.
@@ -49,7 +51,7 @@ class TextCNN(nn.Module):
         with torch.no_grad():
             self.embedding.weight[pad_id].zero_()
         self.convolutions = nn.ModuleList(nn.Conv1d(embedding_dim, filters, width) for width in widths)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(filters * len(widths), n_outputs)
 
     def get_input_embeddings(self) -> nn.Embedding:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from trainer.errors import ConfigError
+from trainer.models.dropout import replace_dropout
 from trainer.models.load_body import load_body
 from trainer.models.pooling import AttentionPooling, PooledHead, first_token, last_token, masked_mean
 from trainer.models.pretrained import find_pretrained
@@ -68,6 +69,7 @@ class Transformer(nn.Module):
         found = find_pretrained(pretrained, allow_network=allow_network)
         body = load_body(found, attention=attention)
         self.body = body.module.train()
+        replace_dropout(self.body)
         self.max_positions = body.max_positions
         self._passed_on = body.inputs
         _check_vocabulary(pretrained, self.body, vocab_size)

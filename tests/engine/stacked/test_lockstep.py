@@ -23,6 +23,7 @@ from trainer.errors import Interrupted, NonFiniteError
 from trainer.losses.bce import BinaryCrossEntropy
 from trainer.losses.focal import Focal
 from trainer.losses.mse import MeanSquaredError
+from trainer.models.dropout import Dropout
 from trainer.system import interrupts
 from trainer.tasks import MULTICLASS, MULTILABEL, REGRESSION
 
@@ -32,7 +33,7 @@ N_ROWS = 61
 def body(*, norm=False, p=0.2, hidden=16, n_outputs=3):
     middle = [nn.BatchNorm1d(hidden)] if norm else []
     first = [nn.Linear(4, hidden), *middle, nn.ReLU(), nn.Dropout(p)]
-    return nn.Sequential(*first, nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(p), nn.Linear(hidden, n_outputs))
+    return nn.Sequential(*first, nn.Linear(hidden, hidden), nn.GELU(), Dropout(p), nn.Linear(hidden, n_outputs))
 
 
 class Net(nn.Module):

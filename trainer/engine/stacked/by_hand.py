@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from trainer.engine.plain_loss import plain_loss
 from trainer.engine.stacked.linear import Joint
 from trainer.engine.stacked.traced import Node
+from trainer.models.dropout import drawn_masks
 
 threshold_backward = torch.ops.aten.threshold_backward.default  # not looked up again in each call
 
@@ -118,16 +119,8 @@ def _forward(layer: Layer, x: Both, generators: Sequence[torch.Generator]) -> tu
         return made, made
     if not (layer.module.training and layer.module.p):
         return x, None
-    mask = drawn_mask(x.joint(), layer.module.p, generators)
+    mask = drawn_masks(layer.module, x.joint(), generators)
     return Both(x.joint() * mask), Both(mask)
-
-
-def drawn_mask(like: Tensor, p: float, generators: Sequence[torch.Generator]) -> Tensor:
-    """Return what dropout multiplies with (K, ...), each fold's as torch draws it, from the fold's own generator."""
-    mask = torch.empty(like.shape, dtype=like.dtype)
-    for own, generator in zip(mask.unbind(0), generators, strict=True):
-        own.bernoulli_(1 - p, generator=generator)
-    return mask.div_(1 - p)
 
 
 def _output(layer: Layer, x: Both) -> Both:

@@ -18,11 +18,12 @@ from trainer.engine.own_random import OwnRandom
 from trainer.engine.plain_loss import is_plain
 from trainer.engine.precision.precision import Precision
 from trainer.engine.stacked import by_hand
-from trainer.engine.stacked.by_hand import Both, Layer, drawn_mask
+from trainer.engine.stacked.by_hand import Both, Layer
 from trainer.engine.stacked.linear import joint_products, linear
 from trainer.engine.stacked.traced import Node, NotStackable, Traced, computed, last_layers
 from trainer.engine.stepwise import Step
 from trainer.errors import NonFiniteError
+from trainer.models.dropout import drawn_masks
 
 
 @dataclass
@@ -64,10 +65,10 @@ class Pass:
         return given.stacked.dim() == 3 if given.stacked is not None else given.each()[0].dim() == 2
 
     def _dropped(self, module: Any, given: Both) -> Both:
-        """Return what dropout leaves; each fold's mask is drawn as torch draws it, from the fold's own generator."""
+        """Return what dropout leaves; each fold's mask is the one it draws alone, from its own generator."""
         if not module.training or module.p == 0:
             return given
-        return Both(given.joint() * drawn_mask(given.joint(), module.p, self.generators))
+        return Both(given.joint() * drawn_masks(module, given.joint(), self.generators))
 
     def _alone(self, node: Node, k: int) -> Tensor:
         """Compute a node for fold ``k`` alone."""

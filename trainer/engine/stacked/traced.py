@@ -14,6 +14,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from trainer.models.adapt import is_adapted, renamed
+from trainer.models.dropout import Dropout
 
 Kind = Literal["linear", "relu", "dropout", "module", "function", "method", "attribute"]
 
@@ -110,6 +111,11 @@ def _require_plain(model: nn.Module) -> None:
             raise NotStackable(f"{type(module).__name__} has hooks")
 
 
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return type(m) is Dropout or super().is_leaf_module(m, module_qualified_name)
+
+
 def _graph(model: nn.Module, names: list[str]) -> fx.Graph:
     """Trace the model with these inputs, the others as they are when nothing is given.
 
@@ -124,7 +130,7 @@ def _graph(model: nn.Module, names: list[str]) -> fx.Graph:
         raise NotStackable("an input is missing")
     attributes = set(vars(model))
     try:
-        return fx.Tracer().trace(model, concrete_args=rest)
+        return _Tracer().trace(model, concrete_args=rest)
     except Exception as error:  # whatever the user's code raises when it is given stand-ins for tensors
         raise NotStackable("what it computes depends on its inputs' values or shapes") from error
     finally:
@@ -165,7 +171,7 @@ def _called(node: fx.Node) -> str:
 
 def _kind(module: nn.Module, node: fx.Node) -> Kind:
     """Return the kind of a layer; one that changes its input must be the only one that has it."""
-    kinds: dict[type, Kind] = {nn.Linear: "linear", nn.ReLU: "relu", nn.Dropout: "dropout"}
+    kinds: dict[type, Kind] = {nn.Linear: "linear", nn.ReLU: "relu", nn.Dropout: "dropout", Dropout: "dropout"}
     found = type(module)
     changes_input = getattr(module, "inplace", False)
     if changes_input and (found not in kinds or len(node.all_input_nodes[0].users) > 1):
@@ -173,7 +179,7 @@ def _kind(module: nn.Module, node: fx.Node) -> Kind:
     options = (getattr(module, option, None) for option in ("max_norm", "sparse", "scale_grad_by_freq"))
     if found is nn.Embedding and any(options):
         raise NotStackable("an embedding has options of its own")
-    if found is nn.Dropout and module.p == 1:
+    if kinds.get(found) == "dropout" and module.p == 1:
         raise NotStackable("a dropout leaves nothing")
     if found in kinds:
         return kinds[found]
