@@ -14,6 +14,7 @@ NEED_A_CARD = {"no_waiting", "pinned", "graphs", "memory", "two_on_one", "side_b
 CPU = torch.device("cpu")
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # of vmap over dropout on a CPU
 @pytest.mark.parametrize("name", sorted(PARTS.keys() - {"bert"}))
 def test_every_part_runs_or_says_that_it_needs_a_card(name):
     rows = part_here(name, "cpu")

@@ -24,7 +24,7 @@ def flat_of(model, *inputs):
 
 
 def in_a_row(*, norm=False, p=0.2, hidden=16, n_outputs=3):
-    """Layers that are all differentiated one by one, both kinds of dropout; behind a normalisation where there is one."""
+    """Layers that are all differentiated one by one (dropout of both kinds), behind a normalisation if there is one."""
     first = [nn.LayerNorm(4)] if norm else []
     layers = [nn.Linear(4, hidden), nn.ReLU(), nn.Dropout(p), nn.Linear(hidden, hidden), nn.ReLU(), Dropout(p)]
     return nn.Sequential(*first, *layers, nn.Linear(hidden, n_outputs))

@@ -118,6 +118,14 @@ def test_where_nothing_is_drawn_it_is_torchs_own(p):
         assert torch.equal(Dropout(p)(x), F.dropout(x, p))
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize(("randomness", "masks"), [("same", 1), ("different", 3)])
+def test_under_vmap_models_have_masks_of_their_own_where_asked_for(randomness, masks):
+    y = torch.func.vmap(Dropout(0.5), randomness=randomness)(torch.ones(3, 40))
+    assert len({tuple(row.tolist()) for row in y}) == masks
+    assert set(y.flatten().tolist()) == {0.0, 2.0}
+
+
 def test_off_the_cpu_and_compiled_it_is_torchs_own(monkeypatch):
     assert Dropout(0.5)(torch.ones(4, device="meta")).device.type == "meta"
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)

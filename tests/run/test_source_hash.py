@@ -180,7 +180,8 @@ def test_a_plugin_brings_what_it_uses_of_ours(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(source_hash.PARTS_PACKAGES, "timm", "a-package-that-nobody-has")
     asked = asked_for(model="plug_in_sources.Net", plugins=["plug_in_sources"])
-    assert {"net.py", "__init__.py", "notes.py", "mlp.py", "pooling.py"} == names(asked)["plug_in_sources"]
+    ours = {"mlp.py", "pooling.py", "dropout.py"}
+    assert {"net.py", "__init__.py", "notes.py", *ours} == names(asked)["plug_in_sources"]
     found = source_hash.versions(*asked)
     assert set(found) - PLAIN == {"a-package-that-nobody-has", "pillow"}
     assert found["a-package-that-nobody-has"] == "absent"

@@ -56,7 +56,7 @@ def _in_pieces(p: float, like: Tensor, generators: Sequence[torch.Generator]) ->
     """Return masks (K, ...); each draw of 64 bits is cut into four pieces."""
     numbers = math.prod(like.shape[1:])
     dropped = min(max(round(p * PIECES), 1), PIECES - 1)
-    bits = torch.empty((len(like), -(-numbers // 4)), dtype=torch.int64)
+    bits = like.new_empty((len(like), -(-numbers // 4)), dtype=torch.int64)  # from like: vmap may batch it
     for own, generator in zip(bits.unbind(0), generators, strict=True):
         own.random_(-(2**63), None, generator=generator)
     kept = bits.view(torch.int16)[:, :numbers].ge_(LEAST + dropped)  # 0 or 1, compared in place

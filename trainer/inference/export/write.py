@@ -41,7 +41,7 @@ OF_FORMAT = {  # modules that only one format needs
     HF: ("inference/export/steps/hf_model.py", *GRAPHS),
     TORCH: (
         *("inference/export/steps/torch_model.py", *GRAPHS),
-        *("models/mlp.py", "models/text_cnn.py", "models/rnn.py", "models/image_cnn.py"),
+        *("models/dropout.py", "models/mlp.py", "models/text_cnn.py", "models/rnn.py", "models/image_cnn.py"),
     ),
 }
 OF_IMAGES = ("inference/export/steps/pictures.py", "inference/export/steps/plain_errors.py", "data/images/decoding.py")
