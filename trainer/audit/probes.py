@@ -14,6 +14,7 @@ from trainer.data.samples import DataSpec, Images, Inputs, Samples, SparseColumn
 from trainer.tasks import Target, of_target
 
 Score = Callable[[Target, Target], float]
+NGRAMS: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 2), "lowercase": False}
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,14 @@ def linear_parts(inputs: TableColumns | SparseColumns | Texts, spec: DataSpec) -
     """Return the linear probe of a table or of texts in its two parts, unfitted.
 
     Returns:
-        What makes features of ``probe_inputs``, and the model of one target (of several labels, of one of them).
+        What makes features of ``probe_inputs``, of texts of their ``ngram_counts``, and the model of one target (of
+        several labels, of one of them).
     """
     if isinstance(inputs, TableColumns):
         return _table_features(inputs), _one_linear(spec)
     if isinstance(inputs, SparseColumns):
         return _sparse_features(), _one_fast_linear(spec)
-    return _ngrams(), _one_fast_linear(spec)
+    return WeightedNgrams(), _one_fast_linear(spec)
 
 
 def _linear(spec: DataSpec) -> Any:
@@ -167,7 +169,30 @@ def _sparse_features() -> Any:
 def _ngrams() -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True, lowercase=False)
+    return TfidfVectorizer(**NGRAMS, sublinear_tf=True)
+
+
+def ngram_counts(texts: Sequence[str]) -> Any:
+    """Return how often each text has each n-gram of any of them (N, V), sparse; counted once for all folds."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    return CountVectorizer(**NGRAMS, dtype=np.int32).fit_transform(texts)
+
+
+class WeightedNgrams:
+    """Makes of counted n-grams what ``TfidfVectorizer`` makes of the texts: those of training rows have weights."""
+
+    def fit_transform(self, counts: Any) -> Any:
+        """Return the features of the training rows."""
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        self.known = np.unique(counts.indices)
+        self.weighted = TfidfTransformer(sublinear_tf=True)
+        return self.weighted.fit_transform(counts[:, self.known])
+
+    def transform(self, counts: Any) -> Any:
+        """Return the features of other rows."""
+        return self.weighted.transform(counts[:, self.known])
 
 
 def _table_model(table: TableColumns, model: Any) -> Any:

@@ -12,8 +12,10 @@ from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from trainer.audit.probes import ngram_counts
 from trainer.data.samples import DataSpec, Images, Samples, TableColumns, Texts
 from trainer.errors import ConfigError
+from trainer.run.baselines import quick_models
 from trainer.run.baselines.quick_models import predict_fold, require_fitting, rows_of
 from trainer.tasks import BINARY, MULTICLASS, MULTILABEL, REGRESSION
 
@@ -83,6 +85,23 @@ def test_texts_and_pairs_are_predicted_by_their_ngrams():
         found, _ = predict_fold("linear", rows(inputs, TARGETS[BINARY], BINARY), TRAIN, HELD)
         wanted = model.fit(read[: len(TRAIN)], TARGETS[BINARY][TRAIN]).predict_proba(read[len(TRAIN) :])
         assert found == pytest.approx(wanted)
+
+
+def test_ngrams_are_counted_once_for_all_folds_and_weighted_by_training_rows(monkeypatch):
+    counted = []
+    monkeypatch.setattr(quick_models, "ngram_counts", lambda texts: counted.append(len(texts)) or ngram_counts(texts))
+    texts = tuple(f"{'good' if label else 'bad'} film {i}" for i, label in enumerate(SIGNAL > 0))
+    of_all, target = rows(Texts(texts), (SIGNAL > 0).astype(np.int64), BINARY), SIGNAL > 0
+    for train, held in ((TRAIN, HELD), (HELD, TRAIN)):
+        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True, lowercase=False)
+        read = np.array(texts, dtype=object)
+        model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
+        model.fit(vectorizer.fit_transform(read[train]), target[train])
+        wanted = model.predict_proba(vectorizer.transform(read[held]))
+        assert predict_fold("linear", of_all, train, held)[0] == pytest.approx(wanted, abs=1e-9)
+    assert counted == [len(texts)]
+    predict_fold("linear", of_all.some(HELD), np.arange(len(HELD)), np.arange(2))
+    assert counted == [len(texts), len(HELD)]
 
 
 @pytest.mark.parametrize("name", ["linear", "boosting"])

@@ -170,7 +170,8 @@ def _estimate(name: str, rows: Rows, train: NDArray[np.int64], n_folds: int, all
                 return least
             seconds = _boosting_seconds(rows, few)
         else:
-            seconds = predict_fold(name, rows, few, few)[1]
+            of_few = np.arange(len(few))
+            seconds = predict_fold(name, rows.some(few), of_few, of_few)[1]
     return seconds * n_folds * len(train) / len(few)
 
 

@@ -2,13 +2,14 @@
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.audit.probes import linear_parts, probe_inputs
+from trainer.audit.probes import linear_parts, ngram_counts, probe_inputs
 from trainer.data.samples import DataSpec, Inputs, Samples, SparseColumns, TableColumns, Texts
 from trainer.errors import ConfigError
 from trainer.tasks import Target
@@ -37,6 +38,16 @@ class Rows:
     target: Target
     weights_N: NDArray[np.float64] | None
     spec: DataSpec
+
+    @cached_property
+    def counted(self) -> Any:
+        """What ``[rows]`` gives a baseline: the inputs, of texts the n-grams that are counted once for all folds."""
+        return ngram_counts(self.inputs) if isinstance(self.source, Texts) else self.inputs
+
+    def some(self, rows_M: NDArray[np.int64]) -> "Rows":
+        """Return some of the rows, counted by themselves."""
+        weights = None if self.weights_N is None else self.weights_N[rows_M]
+        return replace(self, inputs=self.inputs[rows_M], target=self.target[rows_M], weights_N=weights)
 
 
 def fitting(inputs: Inputs) -> tuple[str, ...]:
@@ -101,8 +112,8 @@ def predict_fold(
     started = time.perf_counter()  # scikit-learn is imported by now
     with warnings.catch_warnings():  # a baseline need not converge
         warnings.simplefilter("ignore")
-        features_train = transform.fit_transform(rows.inputs[train])
-        features_held = transform.transform(rows.inputs[held_out])
+        features_train = transform.fit_transform(rows.counted[train])
+        features_held = transform.transform(rows.counted[held_out])
         proba = _predicted(model, rows, features_train, train, features_held)
     return proba, time.perf_counter() - started
 
