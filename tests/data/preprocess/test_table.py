@@ -168,9 +168,16 @@ def test_chunks_give_what_all_rows_give_at_once(table: TableColumns, monkeypatch
     chunked = fitted.transform(table).inputs
     for name, values in whole.items():
         assert chunked[name].numpy().tobytes() == values.numpy().tobytes()
+    monkeypatch.setattr(mapped_arrays, "CHUNK_ROWS", 1 << 16)
+    monkeypatch.setattr(module, "FEW_CELLS", 1)
+    row_by_row = fitted.transform(table).inputs
+    for name, values in whole.items():
+        assert row_by_row[name].numpy().tobytes() == values.numpy().tobytes()
     table.numeric_NF[65, 2] = 1e300
     with pytest.raises(DataError, match=r"column 'c' row 66: 1e\+300 is too large"):
         fitted.transform(table)
+    with pytest.raises(DataError, match=r"column 'c' row 66: 1e\+300 is too large"):  # from which all rows are far
+        TablePreprocess().fit(table, np.arange(len(table.numeric_NF))).transform(table)
 
 
 @pytest.mark.parametrize("whole", [False, True])

@@ -19,7 +19,7 @@ from trainer.system.mapped_arrays import Fill, filled, give_way
 
 UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
 FEWEST_COLUMNS = 4  # fitted at a time; at least 2, NumPy adds up a single column in another order
-FIT_CELLS = 1 << 17  # fitted at a time where these are more columns: they stay in a core's cache
+FEW_CELLS = 1 << 17  # worked on at a time where that is more: they stay in a core's cache
 MOST_CELLS = 1 << 26  # of more, two columns are
 NOT_A_TABLE = "data.preprocess: TablePreprocess is for feature columns; for texts use data/preprocess=vocabulary"
 
@@ -75,7 +75,7 @@ def _fit_numeric(
 
 def _column_blocks(n_features: int, n_rows: int) -> Iterator[slice]:
     """Yield blocks of columns, none of a single one unless it is the only one."""
-    at_a_time = max(FEWEST_COLUMNS, FIT_CELLS // max(n_rows, 1)) if n_rows * FEWEST_COLUMNS <= MOST_CELLS else 2
+    at_a_time = max(FEWEST_COLUMNS, FEW_CELLS // max(n_rows, 1)) if n_rows * FEWEST_COLUMNS <= MOST_CELLS else 2
     starts = [*range(0, max(n_features - 1, 1), at_a_time), n_features]
     return (slice(start, end) for start, end in pairwise(starts) if start < end)
 
@@ -183,20 +183,31 @@ class FittedTable:
         return fill
 
     def _scale(self, numeric_BF: NDArray[np.float64], out_BW: NDArray[np.float32], first_row: int) -> None:
+        at_a_time = max(1, FEW_CELLS // max(1, numeric_BF.shape[1]))
+        for start in range(0, len(numeric_BF), at_a_time):
+            rows = slice(start, start + at_a_time)
+            too_large_F = self._scale_few(numeric_BF[rows], out_BW[rows])
+            if too_large_F.any():
+                raise self._too_large(numeric_BF, int(too_large_F.argmax()), first_row)
+
+    def _scale_few(self, numeric_BF: NDArray[np.float64], out_BW: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Scale rows; return (F,) which columns are too large for that."""
         missing_BF = np.isnan(numeric_BF)
         filled_BF = np.where(missing_BF, self.medians_F, numeric_BF) if missing_BF.any() else numeric_BF
         scaled_BF = (filled_BF - self.means_F) / self.scales_F
         too_large_BF = ~(np.abs(scaled_BF) <= np.finfo(np.float32).max)
-        if too_large_BF.any():
-            place = int(too_large_BF.any(axis=0).argmax())
-            from_median_B = np.where(missing_BF[:, place], 0, np.abs(numeric_BF[:, place] - self.medians_F[place]))
-            row = int(from_median_B.argmax())  # the mean, from which all are far then, is that of this cell
-            raise DataError(
-                f"column '{self.numeric[place]}' row {first_row + row + 1}: {numeric_BF[row, place]:g} is too large "
-                "to train on in float32: repair the cell, or rescale the column"
-            )
-        out_BW[:, : len(self.numeric)] = scaled_BF
-        out_BW[:, len(self.numeric) :] = missing_BF[:, list(self.flagged)]
+        if not too_large_BF.any():
+            out_BW[:, : len(self.numeric)] = scaled_BF
+            out_BW[:, len(self.numeric) :] = missing_BF[:, list(self.flagged)]
+        return np.asarray(too_large_BF.any(axis=0))
+
+    def _too_large(self, numeric_BF: NDArray[np.float64], place: int, first_row: int) -> DataError:
+        from_median_B = np.nan_to_num(np.abs(numeric_BF[:, place] - self.medians_F[place]), nan=0, posinf=np.inf)
+        row = int(from_median_B.argmax())  # the mean, from which all are far then, is that of this cell
+        return DataError(
+            f"column '{self.numeric[place]}' row {first_row + row + 1}: {numeric_BF[row, place]:g} is too large "
+            "to train on in float32: repair the cell, or rescale the column"
+        )
 
     def _categorical(self, inputs: TableColumns) -> Fill:
         coded, known = inputs.coded, [pa.array(words, pa.string()) for words in self.categories]
