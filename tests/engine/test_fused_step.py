@@ -102,6 +102,34 @@ def test_optimizers_of_like_options_are_one_call_others_more(kernel_calls):
     assert all(equal(one, other) for (one, _), (other, _) in zip(every, twins, strict=True))
 
 
+def test_optimizers_of_like_groups_are_a_call_for_each_group_and_not_looked_at_one_by_one(kernel_calls, monkeypatch):
+    every, twins = ([made(AdamW, {}, seed=seed, groups=True) for seed in range(3)] for _ in range(2))
+    for step in range(5):
+        if step == 1:
+            monkeypatch.setattr(fused_step, "_put", None)
+        for optimizer, schedule in (*every, *twins):
+            give_gradients(optimizer, step)
+            if step:
+                schedule.step()  # all rates are other ones, but alike
+        here = every[: 2 if step == 4 else 3]  # a fold that ends leaves the others
+        step_optimizers([optimizer for optimizer, _ in here])
+        for optimizer, _ in twins[: len(here)]:
+            optimizer.step()
+    assert kernel_calls == [6, 6] * 3 + [4, 4]
+    assert all(equal(one, other) for (one, _), (other, _) in zip(every, twins, strict=True))
+
+
+def test_one_of_several_without_a_gradient_steps_as_torch_has_it_step():
+    every, twins = ([made(AdamW, {}, seed=seed) for seed in range(3)] for _ in range(2))
+    for step in range(5):
+        for place, (optimizer, _) in enumerate((*every, *twins)):
+            give_gradients(optimizer, step, without=(2,) if step == 3 and place % 3 == 1 else ())
+        step_optimizers([optimizer for optimizer, _ in every])
+        for optimizer, _ in twins:
+            optimizer.step()
+    assert all(equal(one, other) for (one, _), (other, _) in zip(every, twins, strict=True))
+
+
 def test_a_state_that_is_loaded_is_gone_on_with(kernel_calls):
     ours, rates = made(AdamW, {})
     for step in range(2):

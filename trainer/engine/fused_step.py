@@ -39,6 +39,7 @@ class Members:
     """
 
     def __init__(self, own: dict[str, Any], state: Mapping[Tensor, dict[str, Any]]) -> None:
+        self.own = own
         self.parameters = [parameter for parameter in own["params"] if state.get(parameter)]
         self.without_state = [parameter for parameter in own["params"] if not state.get(parameter)]
         self.is_known = _is_known(own, self.parameters)
@@ -68,17 +69,70 @@ class Members:
 
 
 class Optimized:
-    """What is known of an optimizer, as long as it holds."""
+    """What is known of an optimizer, as long as it holds.
+
+    Attributes:
+        joint: what is known of all that stepped together last, where it was the first of them.
+    """
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.state, self.groups = optimizer.state, optimizer.param_groups
         self.sizes = len(self.state), len(self.groups)
         self.members = [Members(own, self.state) for own in self.groups]
+        self.joint: Joint | None = None
 
     def holds(self, optimizer: Optimizer) -> bool:
         """Return whether the optimizer has the state it had: no other was loaded, none is new."""
         sizes = len(optimizer.state), len(optimizer.param_groups)
         return optimizer.state is self.state and optimizer.param_groups is self.groups and sizes == self.sizes
+
+
+class Joint:
+    """All tensors of optimizers that step together, for steps in which all of them have gradients and like options.
+
+    Args:
+        optimized: of each.
+    """
+
+    def __init__(self, optimized: Sequence[Optimized]) -> None:
+        self.optimized = list(optimized)
+        self.alike = [JointGroup(members) for members in zip(*(own.members for own in optimized), strict=False)]
+        self.is_known = len({len(own.members) for own in optimized}) == 1
+
+    def taken(self) -> list[Group] | None:
+        """Return what a step is taken with; None where it has to be looked at optimizer by optimizer."""
+        if not self.is_known:
+            return None
+        groups = [group.taken() for group in self.alike]
+        known = [group for group in groups if group is not None]
+        return known if len(known) == len(groups) else None
+
+
+class JointGroup:
+    """The tensors of a group of optimizers, the first or the second, ..., of each.
+
+    Args:
+        members: of each optimizer.
+    """
+
+    def __init__(self, members: Sequence[Members]) -> None:
+        self.own = [each.own for each in members]
+        self.is_known = all(each.is_known and not each.without_state for each in members)
+        self.is_known = self.is_known and len({each.dtype for each in members}) == 1
+        if self.is_known:
+            self.parameters = [parameter for each in members for parameter in each.parameters]
+            self.states = [[kept for each in members for kept in each.states[place]] for place in range(len(STATES))]
+            self.counts = [each.count for each in members]
+
+    def taken(self) -> Group | None:
+        """Return what a step is taken with; None where options differ, or a gradient is lacking."""
+        if not self.is_known or not _has_numbers(self.own[0]):
+            return None
+        options = _values(self.own[0])
+        gradients: list[Any] = [parameter.grad for parameter in self.parameters]
+        if any(_values(own) != options for own in self.own[1:]) or any(gradient is None for gradient in gradients):
+            return None
+        return _group(self.own[0], self.parameters[0].dtype, [self.parameters, gradients, *self.states, self.counts])
 
 
 _optimized: WeakKeyDictionary[Optimizer, Optimized] = WeakKeyDictionary()
@@ -90,20 +144,33 @@ def step_optimizers(optimizers: Sequence[Optimizer]) -> None:
     The kernel computes each tensor by itself, so all that have the same options are given to it in one call. What is
     not known to be such a call and nothing else (another kind, hooks, the first step) is left to torch.
     """
-    together: list[Group] = []
-    for optimizer in optimizers:
-        groups = _groups(optimizer) if _is_plain(optimizer) else None
-        if groups is None:
-            optimizer.step()
-        else:
-            _put(groups, together)
-    with torch.no_grad():
-        for group in together:
-            parameters, gradients, first, second, steps, counts = group.tensors
+    for group in _groups_of_all(optimizers):
+        parameters, gradients, first, second, steps, counts = group.tensors
+        with torch.no_grad():
             for count in counts:
                 count.add_(ONE)  # for a few numbers quicker than the kernel that adds to many tensors
             kernel = torch._fused_adamw_ if group.decoupled else torch._fused_adam_
             kernel(parameters, gradients, first, second, [], steps, amsgrad=False, **group.options)
+
+
+def _groups_of_all(optimizers: Sequence[Optimizer]) -> list[Group]:
+    """Return the tensors that are stepped here; the others have been stepped by torch."""
+    known = [_known(optimizer) if _is_plain(optimizer) else None for optimizer in optimizers]
+    if known and all(known):
+        first: Any = known[0]
+        if first.joint is None or first.joint.optimized != known:
+            first.joint = Joint([own for own in known if own])
+        joint: list[Group] | None = first.joint.taken()
+        if joint is not None:
+            return joint
+    together: list[Group] = []
+    for optimizer, own in zip(optimizers, known, strict=True):
+        groups = None if own is None else _groups(optimizer, own)
+        if groups is None:
+            optimizer.step()
+        else:
+            _put(groups, together)
+    return together
 
 
 def _is_plain(optimizer: Optimizer) -> bool:
@@ -118,22 +185,34 @@ def _is_plain(optimizer: Optimizer) -> bool:
     return type(optimizer) in (Adam, AdamW) and begun and not any(hooks)
 
 
-def _groups(optimizer: Optimizer) -> list[Group] | None:
-    """Return the tensors that have gradients; None = torch has to take the step."""
+def _known(optimizer: Optimizer) -> Optimized:
     known = _optimized.get(optimizer)
     if known is None or not known.holds(optimizer):
         known = _optimized[optimizer] = Optimized(optimizer)
+    return known
+
+
+def _groups(optimizer: Optimizer, known: Optimized) -> list[Group] | None:
+    """Return the tensors that have gradients; None = torch has to take the step."""
     found = []
     for own, members in zip(optimizer.param_groups, known.members, strict=True):
         tensors = members.tensors()
         if tensors is None or not _has_numbers(own):
             del _optimized[optimizer]  # torch's step may make what is lacking
             return None
-        if not tensors:
-            continue
-        options = {name: own[name] for name in OPTIONS} | dict(zip(("beta1", "beta2"), own["betas"], strict=True))
-        found.append(Group(options, own["decoupled_weight_decay"], members.dtype, tensors))
+        if tensors:
+            found.append(_group(own, members.dtype, tensors))
     return found
+
+
+def _group(own: dict[str, Any], dtype: torch.dtype, tensors: list[list[Tensor]]) -> Group:
+    options = {name: own[name] for name in OPTIONS} | dict(zip(("beta1", "beta2"), own["betas"], strict=True))
+    return Group(options, own["decoupled_weight_decay"], dtype, tensors)
+
+
+def _values(own: dict[str, Any]) -> tuple[Any, ...]:
+    """Return all that a group's step depends on, besides its tensors."""
+    return own["lr"], own["weight_decay"], own["eps"], own["maximize"], own["decoupled_weight_decay"], own["betas"]
 
 
 def _has_numbers(own: dict[str, Any]) -> bool:
