@@ -3,7 +3,14 @@ import pytest
 from scipy.stats import ks_2samp
 
 from tests.folds.fold_cases import labels, plan
-from trainer.folds.report import drift, in_masks, pair_deviation, split_report
+from trainer.folds import report as module
+from trainer.folds.report import in_masks, of_features, pair_deviation, split_report
+
+
+def drift(values, pairs):
+    [(smd_VF, ks_VF)] = of_features([values], [in_masks(pair, len(values)) for pair in pairs])
+    return smd_VF[0], ks_VF[0]
+
 
 TARGET = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [60, 30, 10]))
 
@@ -57,7 +64,7 @@ def test_drift_is_scipys_ks_and_the_textbook_mean_difference(seed):
     values[random.random(90) < 0.1] = np.nan
     made = plan(np.arange(90) % 2, "kfold", n_splits=3, random_state=seed)
     pairs = [made.rows(0, fold) for fold in range(3)]
-    smd, ks = drift(values, [in_masks(pair, 90) for pair in pairs])
+    smd, ks = drift(values, pairs)
     for fold, (train, held_out) in enumerate(pairs):
         before, after = (values[rows][~np.isnan(values[rows])] for rows in (train, held_out))
         assert ks[fold] == pytest.approx(ks_2samp(before, after).statistic)
@@ -65,11 +72,11 @@ def test_drift_is_scipys_ks_and_the_textbook_mean_difference(seed):
 
 
 def test_drift_without_values_or_without_spread():
-    sides = [in_masks((np.array([0, 1]), np.array([2, 3])), 4)]
-    assert np.isnan(drift(np.full(4, np.nan), sides)).all()
-    assert np.isnan(drift(np.array([1, 2, np.nan, np.nan]), sides)).all()
-    assert [float(one[0]) for one in drift(np.ones(4), sides)] == [0, 0]
-    assert [float(one[0]) for one in drift(np.array([1.0, 1, 2, 2]), sides)] == [np.inf, 1]
+    pairs = [(np.array([0, 1]), np.array([2, 3]))]
+    assert np.isnan(drift(np.full(4, np.nan), pairs)).all()
+    assert np.isnan(drift(np.array([1, 2, np.nan, np.nan]), pairs)).all()
+    assert [float(one[0]) for one in drift(np.ones(4), pairs)] == [0, 0]
+    assert [float(one[0]) for one in drift(np.array([1.0, 1, 2, 2]), pairs)] == [np.inf, 1]
 
 
 @pytest.mark.parametrize("decimals", [1, 8])
@@ -79,7 +86,7 @@ def test_drift_is_to_the_bit_that_of_each_side_sorted_by_itself(decimals):
     values[random.random(1_000) < 0.05] = np.nan
     made = plan(np.arange(1_000) % 2, "kfold", n_splits=4, random_state=0)
     pairs = [made.rows(0, fold) for fold in range(4)]
-    smd, ks = drift(values, [in_masks(pair, 1_000) for pair in pairs])
+    smd, ks = drift(values, pairs)
     for fold, pair in enumerate(pairs):
         before, after = (np.sort(values[rows][~np.isnan(values[rows])]) for rows in pair)
         assert smd[fold] == (after.mean() - before.mean()) / np.sqrt((before.var() + after.var()) / 2)
@@ -88,6 +95,21 @@ def test_drift_is_to_the_bit_that_of_each_side_sorted_by_itself(decimals):
             for side in ("left", "right")
         )
         assert ks[fold] == max(np.abs(gap).max() for gap in gaps)
+
+
+def test_some_features_at_a_time_differ_as_each_by_itself(monkeypatch):
+    random = np.random.default_rng(4)
+    features = [np.round(random.normal(size=100), decimals) for decimals in (8, 1, 0, 8, 8)]
+    features[2][5] = np.nan
+    made = plan(np.arange(100) % 2)
+    sides = [in_masks(made.rows(0, fold), 100) for fold in range(5)]
+    together = list(of_features(features, sides))
+    assert len(together) == 5  # one has a missing value: each is looked at by itself
+    monkeypatch.setattr(module, "FEW_CELLS", 200)
+    by_twos = list(of_features(features, sides))
+    assert [len(smd_VF) for smd_VF, _ in by_twos] == [2, 1, 1, 1]
+    for ours, theirs in zip(zip(*together, strict=True), zip(*by_twos, strict=True), strict=True):
+        np.testing.assert_array_equal(np.concatenate(ours), np.concatenate(theirs))
 
 
 def test_only_drift_beyond_chance_is_called_so():

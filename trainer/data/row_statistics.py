@@ -64,12 +64,12 @@ def of_numbers(measure: Measure) -> dict[str, Any] | None:
     ``counts[i]`` rows are above ``edges[i - 1]`` and at most ``edges[i]``; those of the first edge equal it. None where
     no row has a value.
     """
-    values = present(measure.values)
+    values = np.sort(present(measure.values))
     if not len(values):
         return None
     ranks = -(-len(values) * np.arange(N_QUANTILES) // (N_QUANTILES - 1)) - 1  # in whole numbers: 0.07 * 100 is over 7
-    edges = np.unique(np.sort(values)[np.maximum(ranks, 0)])
-    counts = np.bincount(np.searchsorted(edges, values), minlength=len(edges))
+    edges = np.unique(values[np.maximum(ranks, 0)])
+    counts = np.diff(np.searchsorted(values, edges, side="right"), prepend=0)
     return {**_facts(measure, len(values)), "edges": edges.tolist(), "counts": counts.tolist()}
 
 

@@ -1,6 +1,6 @@
 """What a split looks like: sizes, classes, groups and drift of each fold, without training anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +14,7 @@ from trainer.tasks import of_target
 
 Features = Mapping[str, NDArray[np.float64]]
 Sides = tuple[NDArray[np.bool_], NDArray[np.bool_]]  # (N,) each: which rows a fold trains on, and which it holds out
+FEW_CELLS = 1 << 16  # of features that are looked at together: they stay in a core's cache
 FALSE_ALARMS = 0.05  # chance that any feature of any fold of a random split is called drifting
 
 
@@ -98,44 +99,53 @@ def pair_deviation(target: NDArray[np.int64], held_out: RowNumbers, classes: Seq
     return {"mean": float(np.abs(gaps).mean()), "largest": float(gaps[worst]), "labels": labels}
 
 
-def drift(values_N: NDArray[np.float64], sides: Sequence[Sides]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compare a feature's training with its held-out values in each fold; missing values are left out.
+def drift(values_VN: NDArray[np.float64], sides: Sequence[Sides]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compare training with held-out values of some features in each fold.
 
-    The values are sorted once: those of a side of a fold are then in order too.
+    Each feature is sorted once: the values on a side of a fold are then in order too.
 
     Args:
-        values_N: of all rows, NaN = missing.
+        values_VN: of all rows; none is missing.
         sides: of each fold.
 
     Returns:
-        smd (F,), the difference of the means over the pooled standard deviation (held out minus training), and ks
-        (F,), the two-sample Kolmogorov-Smirnov statistic: the largest gap of the two distribution functions. NaN
+        smd (V, F), the difference of the means over the pooled standard deviation (held out minus training), and ks
+        (V, F), the two-sample Kolmogorov-Smirnov statistic: the largest gap of the two distribution functions. NaN
         where a side has no value.
     """
-    smd, ks = np.full(len(sides), np.nan), np.full(len(sides), np.nan)
-    values_N = np.ascontiguousarray(values_N)
-    order_P = np.argsort(values_N)[: len(values_N) - np.count_nonzero(np.isnan(values_N))]  # NaN comes last
-    sorted_P = values_N[order_P]
-    ends_U = np.append(np.flatnonzero(np.diff(sorted_P) > 0), len(sorted_P) - 1)  # the last row with each value
-    for fold, masks in enumerate(sides):
-        before_P, after_P = (mask_N[order_P] for mask_N in masks)
-        before, after = sorted_P[before_P], sorted_P[after_P]
-        if not (len(before) and len(after)):
+    smd_VF, ks_VF = (np.full((len(values_VN), len(sides)), np.nan) for _ in range(2))
+    order_VN = np.argsort(values_VN, axis=1)
+    sorted_VN = np.take_along_axis(values_VN, order_VN, axis=1)
+    last_VN = np.ones(sorted_VN.shape, dtype=bool)  # the last row with each value, where functions are compared
+    last_VN[:, :-1] = sorted_VN[:, 1:] > sorted_VN[:, :-1]
+    for fold, (train_N, held_out_N) in enumerate(sides):
+        if not (train_N.any() and held_out_N.any()):
             continue
-        (mean_before, var_before), (mean_after, var_after) = _moments(before), _moments(after)
-        pooled, gap = np.sqrt((var_before + var_after) / 2), mean_after - mean_before
-        smd[fold] = gap / pooled if pooled > 0 else np.sign(gap) * np.inf if gap else 0.0
-        shares_U = (np.cumsum(side_P)[ends_U] / len(own) for side_P, own in ((before_P, before), (after_P, after)))
-        ks[fold] = np.abs(np.subtract(*shares_U)).max()
-    give_way()
-    return smd, ks
+        (mean_V, var_V, up_to_VN), (held_mean_V, held_var_V, held_up_to_VN) = (
+            _moments_and_shares(sorted_VN, side_N[order_VN]) for side_N in (train_N, held_out_N)
+        )
+        pooled_V, gap_V = np.sqrt((var_V + held_var_V) / 2), held_mean_V - mean_V
+        with np.errstate(divide="ignore", invalid="ignore"):
+            no_spread_V = np.where(gap_V == 0, 0.0, np.sign(gap_V) * np.inf)
+            smd_VF[:, fold] = np.where(pooled_V > 0, gap_V / pooled_V, no_spread_V)
+        up_to_VN -= held_up_to_VN  # in place: of many rows each of these arrays is large
+        np.abs(up_to_VN, out=up_to_VN)
+        up_to_VN *= last_VN
+        ks_VF[:, fold] = up_to_VN.max(axis=1)
+    return smd_VF, ks_VF
 
 
-def _moments(values: NDArray[np.float64]) -> tuple[np.float64, np.float64]:
-    """Return the mean and the variance; NumPy's own take longer than the arithmetic of a few thousand values."""
-    mean = np.add.reduce(values) / len(values)
-    from_mean = values - mean
-    return mean, np.add.reduce(from_mean * from_mean) / len(values)
+def _moments_and_shares(
+    sorted_VN: NDArray[np.float64], on_side_VN: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and variance (V,) of a side's values, and what share of them lies in each row or before it (V, N)."""
+    values_VS = sorted_VN[on_side_VN].reshape(len(sorted_VN), -1)
+    n_values = values_VS.shape[1]
+    mean_V = np.add.reduce(values_VS, axis=1) / n_values  # NumPy's own mean and var take longer than the arithmetic
+    values_VS -= mean_V[:, None]
+    np.multiply(values_VS, values_VS, out=values_VS)
+    variance_V = np.add.reduce(values_VS, axis=1) / n_values
+    return mean_V, variance_V, np.cumsum(on_side_VN, axis=1, dtype=np.int32) / n_values
 
 
 def _deviation(share_C: NDArray[np.float64], held_out: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any]:
@@ -155,6 +165,23 @@ def _sides_of(plan: FoldPlan) -> list[Sides]:
     return [in_masks(pair, plan.fold_of_row.shape[1]) for pair in pairs]
 
 
+def of_features(
+    features: Sequence[NDArray[np.float64]], sides: Sequence[Sides]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield ``drift`` of the features in order, of a few at a time; missing values are left out."""
+    at_a_time = max(1, FEW_CELLS // len(features[0]))
+    for start in range(0, len(features), at_a_time):
+        block_VN = np.ascontiguousarray(np.stack(features[start : start + at_a_time]))
+        present_VN = ~np.isnan(block_VN)
+        if present_VN.all():
+            yield drift(block_VN, sides)
+        else:
+            for values_N, known_N in zip(block_VN, present_VN, strict=True):
+                known = [(train_N[known_N], held_out_N[known_N]) for train_N, held_out_N in sides]
+                yield drift(values_N[None, known_N], known)
+        give_way()
+
+
 def in_masks(pair: Pair, n_rows: int) -> Sides:
     """Return which of the rows are on which side."""
     train_N, held_out_N = np.zeros(n_rows, dtype=bool), np.zeros(n_rows, dtype=bool)
@@ -170,7 +197,7 @@ def _drifts(plan: FoldPlan, features: Features, groups_N: NDArray[np.str_] | Non
     if not features:
         return [None] * plan.n_folds
     names, sides = list(features), _sides_of(plan)
-    smd_VF, ks_VF = (np.stack(one) for one in zip(*(drift(features[name], sides) for name in names), strict=True))
+    smd_VF, ks_VF = (np.concatenate(one) for one in zip(*of_features(list(features.values()), sides), strict=True))
     counts = [[mask_N.sum() if groups_N is None else len(np.unique(groups_N[mask_N])) for mask_N in m] for m in sides]
     sizes = np.array([train * held_out / (train + held_out) for train, held_out in counts])
     # two-sided critical value of the two-sample test (Smirnov's asymptotics), Bonferroni over features and folds
