@@ -92,15 +92,11 @@ def _counted(name: str) -> Counted | None:
     return made.formula if isinstance(made, FromCounts) else OF_MEANS.get(name)
 
 
-def _accuracy(hit_CB: Floats, true_CB: Floats, said_CB: Floats, _: bool) -> Floats:
-    return np.asarray(hit_CB.sum(axis=0) / true_CB.sum(axis=0))
-
-
 def _hamming(hit_CB: Floats, true_CB: Floats, said_CB: Floats, _: bool) -> Floats:
     return np.asarray((true_CB + said_CB - 2 * hit_CB).sum(axis=0))  # wrong labels: as many rows whatever is predicted
 
 
-OF_MEANS: dict[str, Counted] = {"accuracy": _accuracy, "hamming_loss": _hamming}
+OF_MEANS: dict[str, Counted] = {"hamming_loss": _hamming}
 
 
 # --- costs ---
