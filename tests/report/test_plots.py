@@ -1,4 +1,5 @@
 import ast
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -123,3 +124,25 @@ def test_every_legend_says_where_it_stands():
                 f"{path}:{call.lineno}" for call in legends if "loc" not in {keyword.arg for keyword in call.keywords}
             ]
     assert without == []
+
+
+def test_a_curve_of_very_many_points_is_drawn_by_those_that_can_be_told_apart(monkeypatch):
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, 20_000)
+    proba = np.stack([np.zeros(20_000), np.clip(random.normal(0.4 + 0.2 * target, 0.2), 0, 1)], axis=1)
+
+    def curve():
+        line = plots.precision_recall(target, proba, ("no", "yes"), BINARY).axes[0].lines[0]
+        return np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+
+    recall, precision = curve()
+    monkeypatch.setattr(plots, "_MOST_POINTS", 5000)
+    monkeypatch.setattr(plots, "_STRETCHES", 100)
+    few_recall, few_precision = curve()
+    assert len(recall) > 15_000
+    assert len(few_recall) <= 400
+    assert set(zip(few_recall, few_precision, strict=True)) < set(zip(recall, precision, strict=True))
+    for low, high in pairwise([*np.linspace(0, 1, 100, endpoint=False)[::10], 1]):
+        there, drawn = ((one >= low) & (one < high) for one in (recall, few_recall))
+        assert few_precision[drawn].min() == precision[there].min()
+        assert few_precision[drawn].max() == precision[there].max()

@@ -7,6 +7,7 @@ import numpy as np
 
 from trainer.metrics.contract import MULTI_LABEL, SINGLE_LABEL, Floats, Targets, metric
 from trainer.metrics.predictions import ranked_columns
+from trainer.metrics.ranking import precision_area
 from trainer.metrics.weighted import from_ranks, ratio, summed_products
 
 
@@ -25,7 +26,7 @@ def _area(positive_PB: Floats, negatives_above_QB: Floats, ranks: Any) -> Floats
     limits=(0, 1),
     tasks=(*SINGLE_LABEL, *MULTI_LABEL),
     label="average precision",
-    make_meter=from_ranks(_area),
+    make_meter=from_ranks(_area, precision_area),
 )
 def average_precision(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the step-wise area under the precision-recall curve; NaN where a class or label has no row."""

@@ -5,11 +5,24 @@ import numpy as np
 from trainer.metrics.contract import SINGLE_LABEL, Floats, Targets, metric
 from trainer.metrics.weighted import mean_of_rows
 
+CHUNK_ROWS = 1 << 16
+
 
 def _of_row(target: Targets, proba: Floats) -> Floats:
     error_NC = proba.copy()
     error_NC[np.arange(len(target)), target] -= 1
     return np.asarray((error_NC**2).sum(axis=1) * (0.5 if proba.shape[1] == 2 else 1.0))
+
+
+def _of_all(target: Targets, proba: Floats) -> float:
+    """Return the number of scikit-learn to the bit, without a table of ones and zeros as large as the probabilities."""
+    error_N, two = np.empty(len(target)), proba.shape[1] == 2
+    for start in range(0, len(target), CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
+        error_BC = np.stack([1 - proba[rows, 1], proba[rows, 1]], axis=1) if two else proba[rows].copy()
+        error_BC[np.arange(len(error_BC)), target[rows]] -= 1
+        error_N[rows] = (error_BC**2).sum(axis=1)
+    return float(error_N.mean() * (0.5 if two else 1.0))
 
 
 @metric(
@@ -21,6 +34,8 @@ def _of_row(target: Targets, proba: Floats) -> Floats:
 )
 def brier(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted mean squared distance of the probabilities from the right class."""
+    if weights is None:
+        return _of_all(target, proba)
     from sklearn.metrics import brier_score_loss
 
     labels = np.arange(proba.shape[1])

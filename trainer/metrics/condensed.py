@@ -1,50 +1,56 @@
-"""Rows made fewer, or put in order once, for metrics that come to the same number of them in less time."""
+"""Metrics of the rows of a fold or a run, of no more than each needs, and to the bit what it returns itself."""
 
-from functools import cached_property
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trainer.metrics.contract import Floats, Metric, Targets
+from trainer.metrics.contract import Floats, Metric, Targets, finite_or_nan
+from trainer.metrics.predictions import one_against_rest
+from trainer.metrics.ranking import ranking
 from trainer.metrics.weighted import FromCounts, FromRanks
 from trainer.tasks import Task
 
-Given = tuple[Targets, Floats, Floats | None]  # target, proba and weights, as a metric takes them
 OWN = "trainer.metrics."  # of these it is known that they look at their weights
 
 
-class Condensed:
-    """The rows of one or more metrics. The sums that are taken of them are whole numbers, so no bit is another.
+def values_of(metrics: Mapping[str, Metric], task: Task, target: Targets, proba: Floats) -> dict[str, float]:
+    """Return the values of metrics by name.
+
+    Those that are made of counts are computed of the cells of the confusion matrix, which weigh as much as they have
+    rows; those of ranks sort each column once for all of them. What is summed are whole numbers, so no bit is another.
 
     Args:
+        metrics: by name.
         task: what was to be predicted.
         target: (N,) or (N, L), see ``Metric``.
         proba: (N, C) or (N, L).
     """
+    own = {name: metric for name, metric in metrics.items() if metric.compute.__module__.startswith(OWN)}
+    ranked = {name: metric.make_meter for name, metric in own.items() if isinstance(metric.make_meter, FromRanks)}
+    values = _of_ranks(ranked, task, target, proba)
+    counted = [name for name, metric in own.items() if isinstance(metric.make_meter, FromCounts)]
+    if counted and task.one_class_each:
+        true_M, said_M, rows_M = cells(target, task.predicted(proba), proba.shape[1])
+        likely_MC = np.eye(proba.shape[1])[said_M]
+        values |= {name: own[name](true_M, likely_MC, rows_M.astype(np.float64)) for name in counted}
+    return {name: values[name] if name in values else metric(target, proba) for name, metric in metrics.items()}
 
-    def __init__(self, task: Task, target: Targets, proba: Floats) -> None:
-        self.task, self.rows = task, (target, proba, None)
 
-    def given(self, metric: Metric) -> Given:
-        """Return what a metric is to be computed of."""
-        if self.task.one_class_each and metric.compute.__module__.startswith(OWN):
-            if isinstance(metric.make_meter, FromCounts):
-                return self.cells
-            if isinstance(metric.make_meter, FromRanks) and self.rows[1].shape[1] == 2:
-                return self.best_first
-        return self.rows
+def cells(
+    target: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return true and predicted class of each cell of the confusion matrix that is not empty (M,), and its rows."""
+    cells_M, rows_M = np.unique(target * n_classes + predicted, return_counts=True)
+    return *np.divmod(cells_M, n_classes), rows_M
 
-    @cached_property
-    def cells(self) -> Given:
-        """One row per cell of the confusion matrix in which there are any, which weighs as much as they are."""
-        target, proba, _ = self.rows
-        n_classes = proba.shape[1]
-        cells_M, counts_M = np.unique(target * n_classes + self.task.predicted(proba), return_counts=True)
-        true_M, said_M = np.divmod(cells_M, n_classes)
-        return true_M, np.eye(n_classes)[said_M], counts_M.astype(np.float64)
 
-    @cached_property
-    def best_first(self) -> Given:
-        """The rows by falling score of the second class: to sort what is sorted takes scikit-learn next to no time."""
-        target, proba, _ = self.rows
-        order_N = np.argsort(-proba[:, 1])
-        return target[order_N].astype(np.int8), proba[order_N], None
+def _of_ranks(metrics: Mapping[str, FromRanks], task: Task, target: Targets, proba: Floats) -> dict[str, float]:
+    """Return the mean of each metric over the columns; NaN where one of them has none."""
+    if not metrics:
+        return {}
+    found = [
+        {name: of.of_all(one) for name, of in metrics.items()}
+        for one in (ranking(*column) for column in one_against_rest(task, target, proba))
+    ]
+    return {name: finite_or_nan(float(np.mean([one[name] for one in found]))) for name in metrics}

@@ -1,11 +1,12 @@
 """What metrics are computed of: probabilities as scikit-learn wants them, predicted classes, columns to rank."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.tasks import Target, of_target
+from trainer.tasks import Target, Task, of_target
 
 
 def predicted_like(target: Target, proba: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
@@ -16,6 +17,23 @@ def predicted_like(target: Target, proba: NDArray[np.floating[Any]]) -> NDArray[
 def ranked_columns(target: Target, proba: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return what ranking metrics rank, see ``Task.one_against_rest``."""
     return of_target(target).one_against_rest(target, proba)
+
+
+def one_against_rest(
+    task: Task, target: Target, proba: NDArray[Any]
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[Any]]]:
+    """Yield what ranking metrics rank, a column at a time: which rows are of a class or have a label, and its scores.
+
+    Of two classes the second one alone.
+    """
+    columns = [1] if task.one_class_each and proba.shape[1] == 2 else range(proba.shape[1])
+    return (one_class(target, proba, k) for k in columns)
+
+
+def one_class(target: Target, proba: NDArray[Any], k: int) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    """Return which rows are of a class, or have a label, and what each was given."""
+    truth = target == k if of_target(target).one_class_each else target[:, k] > 0
+    return np.asarray(truth, dtype=np.bool_), proba[:, k]
 
 
 def stated(target: Target, proba: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

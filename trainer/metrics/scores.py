@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.condensed import Condensed
+from trainer.metrics.condensed import values_of
 from trainer.metrics.find import metric_named
 from trainer.metrics.predictions import read_only
 from trainer.tasks import Target, Task
@@ -28,9 +28,7 @@ def score(names: Sequence[str], task: Task, target: Target, proba: NDArray[np.fl
     if len(target) == 0 or not np.isfinite(proba).all():
         return dict.fromkeys(names, math.nan)
     target, proba64 = read_only(target, task.as_float64(proba))
-    rows = Condensed(task, target, proba64)
-    metrics = {name: metric_named(name) for name in names}
-    return {name: metric(*rows.given(metric)) for name, metric in metrics.items()}
+    return values_of({name: metric_named(name) for name in names}, task, target, proba64)
 
 
 def better(a: float, b: float, greater_is_better: bool) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from trainer.metrics.contract import Floats, MakeMeter, Meter, Metric, Targets
 from trainer.metrics.find import metric_named
 from trainer.metrics.predictions import predicted_like, ranked_columns, read_only
+from trainer.metrics.ranking import Ranking
 from trainer.tasks import Target, Task, of_target
 
 
@@ -201,9 +202,11 @@ class FromRanks:
 
     Attributes:
         area: see ``from_ranks``.
+        of_all: likewise.
     """
 
     area: Area
+    of_all: Callable[[Ranking], float]
 
     def __call__(self, target: Targets, proba: Floats) -> Meter:
         """Return the meter of some rows."""
@@ -215,13 +218,14 @@ class FromRanks:
         return lambda weights_NB: ranked.of(weights_NB)[self.area]
 
 
-def from_ranks(area: Area) -> FromRanks:
+def from_ranks(area: Area, of_all: Callable[[Ranking], float]) -> FromRanks:
     """Make meters of an area computed from cumulative weights, best score first: the mean over ranked columns.
 
     The area gets the weights of the positives (P, B), the weight of the first n negatives (Q + 1, B) and how each
     positive ranks (see ``_split``), or (P,) and (Q + 1,) of one weighting, in whole numbers where the weights are.
+    ``of_all`` gives the same number as scikit-learn of all rows of a column, each counted once.
     """
-    return FromRanks(area)
+    return FromRanks(area, of_all)
 
 
 class _Ranked:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.metrics.condensed import cells
 from trainer.report import plots
 from trainer.report.baseline_table import baseline_table
 from trainer.report.formatting import (
@@ -200,14 +201,18 @@ def per_class(result: CVResult, oof: OutOfFold) -> list[list[str]]:
     """Return index, name, support, precision, recall and F1 of each class or label, by scikit-learn."""
     from sklearn.metrics import precision_recall_fscore_support
 
+    target, predicted, rows = oof.target, result.task.predicted(oof.proba), None
+    if result.task.one_class_each:
+        target, predicted, rows = cells(target, predicted, len(result.classes))
     columns: tuple[NDArray[Any], ...] = precision_recall_fscore_support(
-        oof.target,
-        result.task.predicted(oof.proba),
+        target,
+        predicted,
         labels=np.arange(len(result.classes)),
         average=None,
+        sample_weight=rows,
         zero_division=0.0,
     )
     return [
-        [str(i), cell(name), str(support), number(precision), number(recall), number(f1)]
+        [str(i), cell(name), f"{support:.0f}", number(precision), number(recall), number(f1)]
         for i, (name, precision, recall, f1, support) in enumerate(zip(result.classes, *columns, strict=True))
     ]

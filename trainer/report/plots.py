@@ -2,11 +2,15 @@
 
 import io
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.metrics.predictions import one_class
+from trainer.metrics.ranking import Ranking, precision_area, precision_at, ranking
 from trainer.report.agg import load_matplotlib
 from trainer.report.fonts import drawable_names, font_family
 from trainer.report.formatting import fold_name, plain_label
@@ -27,6 +31,7 @@ _NAMED_CURVES = 12  # more, and only the weakest curves are named
 _WEAKEST = 5
 _DRAWN_CURVES = 100  # more, and only the named ones are drawn
 _LONGEST_FOLDS_LEGEND = 10
+_MOST_POINTS, _STRETCHES = 50_000, 4_000  # of a curve; more, and it is drawn by four points of each stretch
 MOST_BINNED, MOST_BINS = 10_000, 100  # rows for which the bins of a histogram are reckoned; else so many
 
 
@@ -151,30 +156,52 @@ def precision_recall(target: Target, proba: NDArray[np.float32], classes: Sequen
 
     Arguments as for ``confusion_matrix``. Classes without a positive row are left out.
     """
-    from sklearn.metrics import average_precision_score, precision_recall_curve
+    alone = task.one_class_each and len(classes) == 2
+    names = drawable_names(classes)
+    support_C = task.class_counts(target, len(classes))
+    drawn = [k for k in ([1] if alone else range(len(names))) if support_C[k]]
 
-    truth_NK, scores_NK = task.one_against_rest(target, proba.astype(np.float64))
-    names = drawable_names(classes)[-1:] if truth_NK.shape[1] == 1 else drawable_names(classes)
-    drawn = [k for k in range(len(names)) if truth_NK[:, k].any()]
-    area = {k: float(average_precision_score(truth_NK[:, k], scores_NK[:, k])) for k in drawn}
+    @lru_cache(maxsize=1)  # more than one curve of very many rows is much
+    def ranked(k: int) -> Ranking:
+        return ranking(*one_class(target, proba, k))
+
+    area = {k: precision_area(ranked(k)) for k in drawn}
     weakest = sorted(drawn, key=lambda k: area[k])[:_WEAKEST]
     named = drawn if len(drawn) <= _NAMED_CURVES else weakest
     fig = bare_figure(7.4, 4.6)
     ax = fig.subplots()
     for k in drawn if len(drawn) <= _DRAWN_CURVES else named:
-        precision, recall, _ = precision_recall_curve(truth_NK[:, k], scores_NK[:, k])
+        recall, precision = _few_points(ranked(k))
         grey = {"color": GREY, "linewidth": 0.7, "alpha": 0.5}
         look = line_look(named.index(k)) if k in named else grey
         label = f"{area[k]:.3f}  {names[k]}" if k in named else "_"
-        ax.step(recall, precision, where="post", label=label, **look)
+        ax.step(recall[::-1], precision[::-1], where="post", label=label, **look)
     if len(drawn) == 1:
-        rate = float(truth_NK.mean())
+        rate = float(support_C[drawn[0]] / len(target))
         ax.axhline(rate, color=GREY, linestyle="dotted", label=f"{rate:.3f}  by chance")
     ax.set(xlim=(0, 1.01), ylim=(0, 1.02))
     dress(ax, "Precision and recall", "recall", "precision")
     few = f"\n({_WEAKEST} weakest of {len(drawn)})"
     _name_legend(ax, "average precision" if named is drawn else f"average precision{few}")
     return fig
+
+
+def _few_points(found: Ranking) -> list[NDArray[np.float64]]:
+    """Return recall and precision; of very many points those that a picture can show: ends, tops and bottoms.
+
+    Args:
+        found: with rows of the class.
+    """
+    recall_T, precision_T = found.hits_T / found.hits_T[-1], precision_at(found)
+    if len(recall_T) <= _MOST_POINTS:
+        return [recall_T, precision_T]
+    starts = np.unique(np.searchsorted(recall_T, np.linspace(0, 1, _STRETCHES, endpoint=False)))
+    kept: set[int] = set()
+    for start, end in pairwise([*starts.tolist(), len(recall_T)]):
+        part = precision_T[start:end]
+        kept |= {start, start + int(part.argmin()), start + int(part.argmax()), end - 1}
+    points = sorted(kept)
+    return [recall_T[points], precision_T[points]]
 
 
 def predicted_against_true(target: Target, proba: NDArray[Any], classes: Sequence[str], task: Task) -> "Figure":

@@ -6,12 +6,12 @@ from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
+from trainer.metrics.ranking import ranking
 from trainer.report.page.curves import (
     GRID_G,
     band,
     counts_above,
     precision_recall,
-    ranking,
     reliability,
     roc,
     thinned,

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.metrics.predictions import one_class
+from trainer.metrics.ranking import ranking
 from trainer.report.formatting import fold_name
 from trainer.report.page.curves import (
     GRID_G,
@@ -14,13 +16,11 @@ from trainer.report.page.curves import (
     band,
     counts_above,
     precision_recall,
-    ranking,
     reliability,
     roc,
     thinned,
 )
 from trainer.results import CVResult, FoldResult, OutOfFold
-from trainer.tasks import Target, of_target
 
 Floats = NDArray[np.float64]
 
@@ -74,12 +74,6 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
         "n_rows": len(part_M),
         "sample": None if len(shown_M) == len(part_M) else len(shown_M),
     }
-
-
-def one_class(target: Target, proba: NDArray[Any], k: int) -> tuple[NDArray[np.bool_], Floats]:
-    """Return which rows are of a class, or have a label, and what each was given; of one column, not of all."""
-    truth = target == k if of_target(target).one_class_each else target[:, k] > 0
-    return np.asarray(truth, dtype=np.bool_), proba[:, k].astype(np.float64)
 
 
 def _parts(oof: OutOfFold, repeats: int) -> tuple[NDArray[np.int64], list[str]]:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.report.page.charts import MOST_CLASSES, POINTS, one_class, points_of, rounded, sampled_rows
+from trainer.metrics.predictions import one_class
+from trainer.metrics.ranking import ranking
+from trainer.report.page.charts import MOST_CLASSES, POINTS, points_of, rounded, sampled_rows
 from trainer.report.page.class_scores import scores_of_classes
-from trainer.report.page.curves import precision_recall, ranking, reliability, roc
+from trainer.report.page.curves import precision_recall, reliability, roc
 from trainer.tasks import Target, Task
 
 

@@ -6,33 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.metrics.ranking import Ranking, precision_at
+
 Floats = NDArray[np.float64]
 Line = tuple[Floats, Floats]  # x (P,), y (P,)
 
 GRID_G = np.linspace(0, 1, 51)  # where folds are averaged
 EDGES = np.linspace(0, 1, 11)[1:-1]  # of the bins of the reliability diagram
 Z = 1.959964  # of a 95 % interval
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Rows of one class against the rest, from the highest score down.
-
-    Attributes:
-        hits_T: rows of the class with at least the T-th different score, from 0.
-        false_T: other rows with at least it, from 0.
-    """
-
-    hits_T: NDArray[np.int64]
-    false_T: NDArray[np.int64]
-
-
-def ranking(truth_N: NDArray[np.bool_], score_N: Floats) -> Ranking:
-    """Return the counts at each different score; equal scores are passed together."""
-    order = np.argsort(-score_N, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(score_N[order])), len(order) - 1)
-    hits_T = truth_N[order].cumsum()[ends]
-    return Ranking(np.append(0, hits_T), np.append(0, 1 + ends - hits_T))
 
 
 def roc(found: Ranking) -> Line | None:
@@ -45,8 +26,7 @@ def precision_recall(found: Ranking) -> Line | None:
     """Return recall and precision, which is 1 at the first by convention; None where the class has no rows."""
     if not found.hits_T[-1]:
         return None
-    taken_T = found.hits_T[1:] + found.false_T[1:]
-    return found.hits_T / found.hits_T[-1], np.append(1.0, found.hits_T[1:] / taken_T)
+    return found.hits_T / found.hits_T[-1], precision_at(found)
 
 
 def band(lines: Sequence[Line], *, stepped: bool) -> tuple[Floats, Floats] | None:
