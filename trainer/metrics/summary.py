@@ -1,107 +1,17 @@
-"""From what the folds found to what is reported: pooled predictions, mean and spread, interval, optimism."""
+"""From what the folds found to what is reported: mean and spread, interval, optimism."""
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.errors import CheckpointError
 from trainer.metrics.bootstrap import percentile_interval, resample
 from trainer.metrics.find import metric_named
 from trainer.metrics.scores import better, score
 from trainer.results import FoldResult, MetricSummary, OutOfFold
-from trainer.tasks import Target, Task
-from trainer.wording.lists import first_few
-
-
-def pool_out_of_fold(
-    folds: Sequence[FoldResult],
-    ids_N: NDArray[np.str_],
-    target: Target,
-    repeats: int = 1,
-    *,
-    fold_of_row: NDArray[np.int64] | None = None,
-    group_N: NDArray[np.int64] | None = None,
-) -> OutOfFold:
-    """Assemble the held-out predictions of all folds in the order of the input rows, repeat after repeat.
-
-    Args:
-        folds: every fold of every repeat, in any order.
-        ids_N: text per input row.
-        target: (N,) or (N, L).
-        repeats: how often the rows were split.
-        fold_of_row: (repeats, N) the fold that is to hold each row out, -1 = none; None = some fold holds each out.
-        group_N: number of the group of each input row, or None.
-
-    Returns:
-        Each row that is held out, exactly once per repeat.
-
-    Raises:
-        CheckpointError: a row is predicted by another number of folds, or another fold, than holds it out.
-    """
-    held_out_RN = np.ones((repeats, len(ids_N)), dtype=bool) if fold_of_row is None else fold_of_row >= 0
-    _require_once(folds, ids_N, held_out_RN)
-    rows_R = [np.flatnonzero(held_out_N) for held_out_N in held_out_RN]  # of each repeat, those that are held out
-    starts = np.concatenate([[0], np.cumsum([len(rows) for rows in rows_R])])
-    n_held = int(starts[-1])
-    fold_M = np.full(n_held, -1, dtype=np.int64)
-    proba_MC = np.full((n_held, folds[0].proba.shape[1]), np.nan, dtype=folds[0].proba.dtype)
-    logits_MO = np.full((n_held, folds[0].logits.shape[1]), np.nan, dtype=np.float32)
-    loss_M = np.full(n_held, np.nan, dtype=np.float32)
-    for part in folds:
-        places = starts[part.repeat] + np.searchsorted(rows_R[part.repeat], part.rows)
-        fold_M[places] = part.fold
-        proba_MC[places] = part.proba
-        logits_MO[places] = part.logits
-        loss_M[places] = part.loss
-    if fold_of_row is not None:
-        _require_folds(fold_M, fold_of_row, rows_R, ids_N)
-    return OutOfFold(
-        ids=np.concatenate([ids_N[rows] for rows in rows_R]),
-        fold=fold_M,
-        repeat=np.repeat(np.arange(repeats), np.diff(starts)),
-        target=np.concatenate([target[rows] for rows in rows_R]),
-        proba=proba_MC,
-        logits=logits_MO,
-        loss=loss_M,
-        group=None if group_N is None else np.concatenate([group_N[rows] for rows in rows_R]),
-    )
-
-
-def _require_once(folds: Sequence[FoldResult], ids_N: NDArray[np.str_], held_out_RN: NDArray[np.bool_]) -> None:
-    for repeat, held_out_N in enumerate(held_out_RN):
-        rows = np.concatenate([np.zeros(0, dtype=np.int64), *(f.rows for f in folds if f.repeat == repeat)])
-        times_N = np.bincount(rows, minlength=len(ids_N))
-        wrong = {
-            "predicted more than once": times_N > 1,
-            "not predicted": (times_N == 0) & held_out_N,
-            "predicted that are never held out": (times_N > 0) & ~held_out_N,
-        }
-        for what, wrong_N in wrong.items():
-            if wrong_N.any():
-                raise CheckpointError(_rows_message(what, repeat, np.flatnonzero(wrong_N), ids_N))
-
-
-def _require_folds(
-    fold_M: NDArray[np.int64],
-    planned_RN: NDArray[np.int64],
-    rows_R: Sequence[NDArray[np.int64]],
-    ids_N: NDArray[np.str_],
-) -> None:
-    parts = np.split(fold_M, np.cumsum([len(rows) for rows in rows_R])[:-1])
-    for repeat, (fold_P, rows) in enumerate(zip(parts, rows_R, strict=True)):
-        wrong = np.flatnonzero(fold_P != planned_RN[repeat, rows])
-        if len(wrong):
-            found, planned = fold_P[wrong[0]], planned_RN[repeat, rows[wrong[0]]]
-            what = f"predicted by fold {found}, which fold {planned} holds out,"
-            raise CheckpointError(_rows_message(what, repeat, rows[wrong], ids_N))
-
-
-def _rows_message(what: str, repeat: int, rows: NDArray[np.int64], ids_N: NDArray[np.str_]) -> str:
-    shown = first_few([f"{row} (id '{ids_N[row]}')" for row in rows], 3)
-    return f"{len(rows)} of {len(ids_N)} rows {what} in repeat {repeat}: row {shown}"
+from trainer.tasks import Task
 
 
 def summarise(
@@ -124,22 +34,21 @@ def summarise(
     """
     ordered = sorted(folds, key=lambda part: (part.repeat, part.fold))
     row_M = row_numbers(oof)
-    parts = [oof.repeat == repeat for repeat in np.unique(oof.repeat)]
-    points = [score(names, task, oof.target[part_M], oof.proba[part_M]) for part_M in parts]
-    group_U, n_groups = groups_of_rows(oof, row_M), count_groups(oof)
+    parts, group_U, n_groups = rows_of_repeats(oof), groups_of_rows(oof, row_M), count_groups(oof)
+    points = [score(names, task, oof.target[part], oof.proba[part]) for part in parts]
     draws = [
         resample(
             names,
             task,
-            oof.target[part_M],
-            oof.proba[part_M],
+            oof.target[part],
+            oof.proba[part],
             n_resamples,
             seed,
-            rows=row_M[part_M],
+            rows=row_M[part] if len(parts) > 1 else None,
             n_rows=int(row_M.max()) + 1,
             group_N=group_U,
         )
-        for part_M in parts
+        for part in parts
     ]
     summaries = {}
     for name in names:
@@ -194,17 +103,17 @@ def lead_interval(
     group_U = groups_of_rows(oof, row_M)
     if count_groups(oof) == 1:
         return None
-    for repeat in np.unique(oof.repeat):
-        part_M = oof.repeat == repeat
+    parts = rows_of_repeats(oof)
+    for part in parts:
         ours, theirs = (
             resample(
                 [name],
                 task,
-                oof.target[part_M],
-                proba[part_M],
+                oof.target[part],
+                proba[part],
                 n_resamples,
                 seed,
-                rows=row_M[part_M],
+                rows=row_M[part] if len(parts) > 1 else None,
                 n_rows=int(row_M.max()) + 1,
                 group_N=group_U,
             )[name]
@@ -212,6 +121,12 @@ def lead_interval(
         )
         drawn.append(ours - theirs if metric_named(name).greater_is_better else theirs - ours)
     return percentile_interval(np.mean(drawn, axis=0))
+
+
+def rows_of_repeats(oof: OutOfFold) -> list[slice]:
+    """Return the entries of each repeat, which lie one after the other: views of very many rows cost no memory."""
+    starts = [0, *(np.flatnonzero(oof.repeat[1:] != oof.repeat[:-1]) + 1).tolist(), len(oof.repeat)]
+    return [slice(*ends) for ends in pairwise(starts)]
 
 
 def mean_of_defined(values: Sequence[float] | NDArray[np.float64]) -> float:

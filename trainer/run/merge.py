@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from trainer.errors import CheckpointError, ForeignFileError, no_exit
 from trainer.folds.plan import FoldPlan
 from trainer.metrics.find import load_metric, metric_or_none
+from trainer.metrics.pooled import pool_out_of_fold
 from trainer.metrics.scores import score
-from trainer.metrics.summary import count_groups, optimism, pool_out_of_fold, summarise
+from trainer.metrics.summary import count_groups, optimism, summarise
 from trainer.metrics.undefined import undefined_reasons
 from trainer.report.formatting import folds_named
 from trainer.report.hints import hints

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from trainer.errors import BudgetError
 from trainer.folds.plan import FoldPlan
-from trainer.metrics.summary import pool_out_of_fold
+from trainer.metrics.pooled import pool_out_of_fold
 from trainer.report.formatting import interval_lines
 from trainer.report.tables import folds_table, results_table
 from trainer.run.copies import find_folds, open_copy

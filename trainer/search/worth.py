@@ -15,8 +15,9 @@ import numpy as np
 from trainer.errors import CheckpointError, ForeignFileError
 from trainer.evidence.not_defined import NotDefined
 from trainer.evidence.picking import Picked
+from trainer.metrics.pooled import pool_out_of_fold
 from trainer.metrics.scores import score
-from trainer.metrics.summary import mean_of_defined, pool_out_of_fold
+from trainer.metrics.summary import mean_of_defined
 from trainer.report.formatting import number
 from trainer.results import OutOfFold
 from trainer.search.nested_search import nested_scores, nested_search

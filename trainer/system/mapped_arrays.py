@@ -18,6 +18,7 @@ from trainer.errors import StorageError
 from trainer.system.files import make_directory, storage_error
 
 CHUNK_ROWS = 1 << 16  # filled in at a time
+MANY_ROWS = 1_000_000  # of more, what can wait on the disk does
 Fill = Callable[[int, NDArray[Any]], None]  # (number of the first row, rows to fill in)
 MAPPED = weakref.WeakSet[mmap.mmap]()
 
