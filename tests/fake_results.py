@@ -1,7 +1,7 @@
 import numpy as np
 
-from trainer.metrics.scores import score
 from trainer.metrics.pooled import pool_out_of_fold
+from trainer.metrics.scores import score
 from trainer.metrics.summary import optimism, summarise
 from trainer.results import CVResult, EpochRecord, FoldResult
 from trainer.tasks import MULTICLASS, MULTILABEL

@@ -12,8 +12,9 @@ from tests.faults.fingerprints import fingerprint, leftovers
 from trainer.data import table_columns
 from trainer.data.preprocess import table as table_preprocess
 from trainer.engine import checkpointer
+from trainer.metrics import pooled
 from trainer.run import files_of_run, table_memory
-from trainer.store import checkpoints, run_files
+from trainer.store import checkpoints, fold_files, run_files
 from trainer.system import mapped_arrays
 
 N = 600
@@ -94,6 +95,8 @@ def test_the_bits_are_those_of_a_run_in_memory(train, tmp_path, kind, monkeypatc
     monkeypatch.setattr(table_preprocess, "MOST_CELLS", 0)
     monkeypatch.setattr(files_of_run, "MOST_KEPT", 0)
     monkeypatch.setattr(run_files, "MANY_ROWS", 0)
+    monkeypatch.setattr(pooled, "MANY_ROWS", 0)
+    monkeypatch.setattr(fold_files, "MAPPED_ROWS", 0)
     outcome = run(train, "run=disk", "data.in_memory=false", *RUNS[kind])
     assert "features lie in" in outcome.out
     memory, disk = tmp_path / "runs/memory", tmp_path / "runs/disk"

@@ -1,13 +1,16 @@
 import csv
 import json
 import math
+import os
 from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from trainer.errors import StorageError
 from trainer.results import Baseline, Lead
+from trainer.store import result_files
 from trainer.store.result_files import read_cv_json, read_oof, write_cv_json, write_oof
 from trainer.tasks import MULTICLASS, MULTILABEL
 
@@ -125,3 +128,37 @@ def test_csv_disarms_harmful_ids_and_leaves_numbers_alone(fake_result, tmp_path)
     assert min(logits) < 0  # a negative number starts with - and stays a number
     assert logits == pytest.approx(oof.logits[:, 0].tolist())
     assert pq.read_table(tmp_path / "oof.parquet")["id"].to_pylist()[: len(nasty)] == nasty
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 30, 31, 89])
+def test_very_many_rows_are_written_a_part_at_a_time_and_to_the_same_bytes(fake_result, tmp_path, monkeypatch, n_rows):
+    result, whole, _ = fake_result()
+    ids = np.array([f"row{i}" if i != 40 else "=1+1" for i in range(90)])
+    oof = replace(
+        whole, **{name: values[:n_rows] for name, values in {**vars(whole), "ids": ids}.items() if name != "group"}
+    )
+    write_oof(tmp_path, oof, result.classes, MULTICLASS)
+    table = result_files.oof_table(oof, result.classes, MULTICLASS)
+    pq.write_table(table, tmp_path / "groups.parquet", compression="zstd", row_group_size=30)
+
+    monkeypatch.setattr(result_files, "ROWS_AT_A_TIME", 30)
+    write_oof(tmp_path, oof, result.classes, MULTICLASS, stem="parts")
+    assert (tmp_path / "parts.parquet").read_bytes() == (tmp_path / "groups.parquet").read_bytes()
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "oof.csv").read_bytes()
+
+
+def test_a_disk_that_is_full_while_parts_are_written_leaves_nothing(fake_result, tmp_path, monkeypatch):
+    result, oof, _ = fake_result()
+    monkeypatch.setattr(result_files, "ROWS_AT_A_TIME", 30)
+    real, written = os.write, []
+
+    def write(descriptor, data):
+        written.append(len(data))
+        if len(written) > 3:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(StorageError, match="out-of-fold predictions"):
+        write_oof(tmp_path, oof, result.classes, MULTICLASS)
+    assert list(tmp_path.iterdir()) == []

@@ -224,7 +224,8 @@ def _draws(n_rows: int, n_resamples: int, seed: int, group_N: NDArray[np.int64] 
         units = rng.integers(n_units, size=(n_units, b))
         if chunk <= _FEW_DRAWS:
             of_each = [np.bincount(np.ascontiguousarray(drawn), minlength=n_units) for drawn in units.T]
-            drawn_UB = np.array(of_each, dtype=np.float64).T
+            del units  # of very many rows each array is much
+            drawn_UB = of_each.pop().astype(np.float64)[:, None] if b == 1 else np.array(of_each, dtype=np.float64).T
         else:
             cells = (units * b + np.arange(b)).ravel()
             drawn_UB = np.bincount(cells, minlength=n_units * b).astype(np.float64).reshape(n_units, b)

@@ -9,20 +9,18 @@ CHUNK_ROWS = 1 << 16
 
 
 def _of_row(target: Targets, proba: Floats) -> Floats:
-    error_NC = proba.copy()
-    error_NC[np.arange(len(target)), target] -= 1
-    return np.asarray((error_NC**2).sum(axis=1) * (0.5 if proba.shape[1] == 2 else 1.0))
+    return _squares(target, proba) * (0.5 if proba.shape[1] == 2 else 1.0)
 
 
-def _of_all(target: Targets, proba: Floats) -> float:
-    """Return the number of scikit-learn to the bit, without a table of ones and zeros as large as the probabilities."""
-    error_N, two = np.empty(len(target)), proba.shape[1] == 2
+def _squares(target: Targets, proba: Floats) -> Floats:
+    """Return (N,) the squared distance of each row, without a table as large as the probabilities."""
+    square_N = np.empty(len(target))
     for start in range(0, len(target), CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
-        error_BC = np.stack([1 - proba[rows, 1], proba[rows, 1]], axis=1) if two else proba[rows].copy()
+        error_BC = proba[rows].copy()
         error_BC[np.arange(len(error_BC)), target[rows]] -= 1
-        error_N[rows] = (error_BC**2).sum(axis=1)
-    return float(error_N.mean() * (0.5 if two else 1.0))
+        square_N[rows] = (error_BC**2).sum(axis=1)
+    return square_N
 
 
 @metric(
@@ -34,8 +32,10 @@ def _of_all(target: Targets, proba: Floats) -> float:
 )
 def brier(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted mean squared distance of the probabilities from the right class."""
-    if weights is None:
-        return _of_all(target, proba)
+    if weights is None:  # the number of scikit-learn to the bit
+        two = proba.shape[1] == 2
+        said = np.stack([1 - proba[:, 1], proba[:, 1]], axis=1) if two else proba
+        return float(_squares(target, said).mean() * (0.5 if two else 1.0))
     from sklearn.metrics import brier_score_loss
 
     labels = np.arange(proba.shape[1])

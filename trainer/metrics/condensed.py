@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from trainer.metrics.contract import Floats, Metric, Targets, finite_or_nan
 from trainer.metrics.predictions import one_against_rest
 from trainer.metrics.ranking import ranking
-from trainer.metrics.weighted import FromCounts, FromRanks
+from trainer.metrics.weighted import FromCounts
+from trainer.metrics.weighted_ranks import FromRanks
 from trainer.tasks import Task
 
 OWN = "trainer.metrics."  # of these it is known that they look at their weights

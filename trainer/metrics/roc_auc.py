@@ -8,7 +8,8 @@ import numpy as np
 from trainer.metrics.contract import MULTI_LABEL, SINGLE_LABEL, Floats, Targets, metric
 from trainer.metrics.predictions import ranked_columns
 from trainer.metrics.ranking import roc_area
-from trainer.metrics.weighted import from_ranks, ratio, summed_products
+from trainer.metrics.weighted import ratio, summed_products
+from trainer.metrics.weighted_ranks import from_ranks
 
 
 def _area(positive_PB: Floats, negatives_above_QB: Floats, ranks: Any) -> Floats:

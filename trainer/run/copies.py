@@ -135,8 +135,10 @@ def compare_copies(run: RunCopy, other: RunCopy, *, force: bool) -> list[str]:
     return lines
 
 
-def find_folds(run: RunCopy, others: Sequence[RunCopy], *, force: bool) -> dict[int, FoundFold]:
-    """Read every finished fold, the run's own first.
+def find_folds(
+    run: RunCopy, others: Sequence[RunCopy], *, force: bool, scratch: Path | None = None
+) -> dict[int, FoundFold]:
+    """Read every finished fold, the run's own first; ``scratch`` is that of ``load_fold``.
 
     Raises:
         CheckpointError: one is damaged, was trained otherwise, holds out other rows, or is there twice with
@@ -147,13 +149,13 @@ def find_folds(run: RunCopy, others: Sequence[RunCopy], *, force: bool) -> dict[
         for state in survey(copy.directory, range(run.n_folds), run.max_epochs):
             if state.done:
                 number = int(state.fold)
-                one = _read_fold(run, number, fold_directory(copy.directory, number), force)
+                one = _read_fold(run, number, fold_directory(copy.directory, number), force, scratch)
                 _require_agreement(number, found.setdefault(number, one), one)
     return dict(sorted(found.items()))
 
 
-def _read_fold(run: RunCopy, number: int, directory: Path, force: bool) -> FoundFold:
-    saved = load_fold(directory)
+def _read_fold(run: RunCopy, number: int, directory: Path, force: bool, scratch: Path | None) -> FoundFold:
+    saved = load_fold(directory, scratch)
     _require_rows(run, number, directory, saved.result)
     found = differences(saved.identity, run.identity, hardware=False)
     advice = f"delete {directory} and run cv.fold={number} again with the options, data and versions of the run"

@@ -100,7 +100,7 @@ def merge(
     rows = ids_N, target, group_N = read_rows(opened, scratch=run)
     for copy in copies:
         _require_equal_rows(opened, rows, copy)
-    found = find_folds(opened, copies, force=force)
+    found = find_folds(opened, copies, force=force, scratch=run)
     folds = tuple(scored_fold(opened, number, fold, target) for number, fold in found.items())
     _require_equal_outputs(found)
     if force:
@@ -112,7 +112,8 @@ def merge(
     sweep_run(run)
     saved = [fold.saved for fold in found.values()]
     plan = opened.plan
-    oof = pool_out_of_fold(folds, ids_N, target, plan.repeats, fold_of_row=plan.fold_of_row, group_N=group_N)
+    held_out = {"fold_of_row": plan.fold_of_row, "group_N": group_N}
+    oof = pool_out_of_fold(folds, ids_N, target, plan.repeats, **held_out, scratch=run)
     with pictures_of(opened, folds, oof, beside=beside) as pictures:
         result = result_of(opened, folds, oof, saved)
         whole = Run(result, oof, dict(zip(found, folds, strict=True)))

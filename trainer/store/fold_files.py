@@ -5,7 +5,7 @@ Folds are merged from these files only, so folds run in one process or as separa
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,11 @@ from trainer.store.run_files import parquet_bytes
 from trainer.system import arrow_files
 from trainer.system.files import make_directory, remove, sealed, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
+from trainer.system.mapped_arrays import filled
 from trainer.tasks import Target
 from trainer.wording.translations import N_
 
+MAPPED_ROWS = 250_000  # of a fold: few files, however many rows there are
 CALLED = {"oof.parquet": "out-of-fold predictions", "metrics.jsonl": "curves", "preprocess.json": "preprocessing"}
 
 
@@ -127,8 +129,12 @@ def trained_epochs(done: Mapping[str, Any]) -> int:
     return int(done["identity"]["length"]["max_epochs"])
 
 
-def load_fold(directory: Path) -> SavedFold:
+def load_fold(directory: Path, scratch: Path | None = None) -> SavedFold:
     """Read a finished fold back.
+
+    Args:
+        directory: of the fold.
+        scratch: folder that may be written to: predictions of many rows are mapped from files there.
 
     Raises:
         CheckpointError: it is not finished, or one of its files is not the one that was written.
@@ -142,10 +148,10 @@ def load_fold(directory: Path) -> SavedFold:
     amp, identity, scored_on = done.pop("amp"), done.pop("identity"), done.pop("scored_on", "")
     done["epochs"] = tuple(EpochRecord(**record) for record in done["epochs"])
     result = FoldResult(
-        rows=arrow_files.as_numpy(table["row"]),
-        proba=_stacked(table, "proba_"),
-        logits=_stacked(table, "logit_"),
-        loss=arrow_files.as_numpy(table["loss"]),
+        rows=_stacked(table, ["row"], scratch)[:, 0],
+        proba=_stacked(table, _named(table, "proba_"), scratch),
+        logits=_stacked(table, _named(table, "logit_"), scratch),
+        loss=_stacked(table, ["loss"], scratch)[:, 0],
         **done,
     )
     return SavedFold(result, amp, identity, scored_on)
@@ -175,6 +181,14 @@ def _again(directory: Path) -> str:
     return f"delete {directory} and run cv.fold={directory.name.removeprefix('fold_')} again"
 
 
-def _stacked(table: Any, prefix: str) -> NDArray[np.float32]:
-    names = [name for name in table.column_names if name.startswith(prefix)]
-    return np.stack([arrow_files.as_numpy(table[name]) for name in names], axis=1)
+def _named(table: Any, prefix: str) -> list[str]:
+    return [name for name in table.column_names if name.startswith(prefix)]
+
+
+def _stacked(table: Any, names: Sequence[str], scratch: Path | None) -> NDArray[Any]:
+    def fill(start: int, out_BK: NDArray[Any]) -> None:
+        for place, name in enumerate(names):
+            out_BK[:, place] = arrow_files.as_numpy(table[name].slice(start, len(out_BK)))
+
+    dtype = arrow_files.as_numpy(table[names[0]].slice(0, 0)).dtype
+    return filled((len(table), len(names)), dtype, fill, scratch if len(table) >= MAPPED_ROWS else None)

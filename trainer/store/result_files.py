@@ -1,18 +1,21 @@
 """The machine-readable results: cv.json, oof.parquet and oof.csv."""
 
+import io
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from trainer.results import Baseline, CVResult, Lead, MetricSummary, OutOfFold
 from trainer.system import arrow_files
 from trainer.system.arrow_files import as_numpy, as_table, as_words, read_parquet
-from trainer.system.files import write_bytes
+from trainer.system.files import Content, write_bytes
 from trainer.system.folders import read_file
 from trainer.system.spreadsheets import HARMFUL
 from trainer.tasks import TASKS, Task
@@ -20,6 +23,9 @@ from trainer.wording.translations import N_
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+ROWS_AT_A_TIME = 1 << 20  # that are made a table, and a row group of pyarrow's usual size
 
 
 def write_cv_json(path: Path, result: CVResult) -> None:
@@ -97,9 +103,20 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
     Raises:
         StorageError: it cannot be written.
     """
-    table = oof_table(oof, classes, task)
-    for name, written in ((f"{stem}.parquet", _parquet_bytes), (f"{stem}.csv", _csv_bytes)):  # one is in memory
-        write_bytes(directory / name, written(table), root=directory, what=N_("out-of-fold predictions"))
+    starts = range(0, max(len(oof.ids), 1), ROWS_AT_A_TIME)
+    for ending, written in (("parquet", _write_parquet), ("csv", _write_csv)):
+        tables = (oof_table(_entries(oof, slice(start, start + ROWS_AT_A_TIME)), classes, task) for start in starts)
+        whole = bytearray()
+        if len(starts) == 1:  # then it is known how much room it takes
+            written(tables, whole.extend)
+        data: Content = memoryview(whole) if whole else partial(written, tables)
+        write_bytes(directory / f"{stem}.{ending}", data, root=directory, what=N_("out-of-fold predictions"))
+
+
+def _entries(oof: OutOfFold, kept: slice) -> OutOfFold:
+    """Return some entries."""
+    fields = {name: values[kept] for name, values in vars(oof).items() if values is not None}
+    return replace(oof, **fields)
 
 
 def oof_table(oof: OutOfFold, classes: Sequence[str], task: Task) -> "pa.Table":
@@ -151,24 +168,48 @@ def class_columns(prefix: str, classes: Sequence[str]) -> list[str]:
     return names
 
 
-def _parquet_bytes(table: "pa.Table") -> memoryview:
-    import pyarrow as pa
+Write = Callable[[bytes | memoryview], None]
+
+
+class _Sink(io.RawIOBase):
+    """What pyarrow writes its files to."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._write(memoryview(data).cast("B"))
+        return len(data)
+
+
+def _write_parquet(tables: Iterator["pa.Table"], write: Write) -> None:
+    """Write a row group of each table."""
     import pyarrow.parquet as pq
 
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return memoryview(sink.getvalue())
+    first, sink = next(tables), cast(Any, _Sink(write))  # which pyarrow takes, though it is not declared
+    with pq.ParquetWriter(sink, first.schema, compression="zstd") as writer:
+        for table in chain([first], tables):
+            writer.write_table(table, ROWS_AT_A_TIME)
 
 
-def _csv_bytes(table: "pa.Table") -> memoryview:
-    import pyarrow as pa
-    import pyarrow.compute as pc
+def _write_csv(tables: Iterator["pa.Table"], write: Write) -> None:
     import pyarrow.csv
+
+    first, sink = _harmless(next(tables)), cast(Any, _Sink(write))
+    with pyarrow.csv.CSVWriter(sink, first.schema) as writer:
+        for table in chain([first], map(_harmless, tables)):
+            writer.write_table(table)
+
+
+def _harmless(table: "pa.Table") -> "pa.Table":
+    """Return the table, an apostrophe before ids that a spreadsheet would take for a harmful formula."""
+    import pyarrow.compute as pc
 
     ids: Any = table["id"]
     risky: Any = pc.match_substring_regex(ids, HARMFUL)
-    if pc.any(risky).as_py():
-        table = table.set_column(0, "id", pc.if_else(risky, pc.binary_join_element_wise("'", ids, ""), ids))
-    sink = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(table, sink)
-    return memoryview(sink.getvalue())
+    if not pc.any(risky).as_py():
+        return table
+    return table.set_column(0, "id", pc.if_else(risky, pc.binary_join_element_wise("'", ids, ""), ids))

@@ -15,13 +15,13 @@ from trainer.system import arrow_files
 from trainer.system.arrow_files import as_numpy, as_table, as_words, read_parquet
 from trainer.system.files import directory_lock, remove, sealed, storage_error, unsealed, write_bytes
 from trainer.system.folders import is_there, read_file
+from trainer.system.mapped_arrays import MANY_ROWS
 from trainer.tasks import Target, Task, of_target
 from trainer.wording.translations import N_, _
 
 ROWS = "rows.parquet"
 RESTORE_ROWS = f"restore {ROWS} from another copy of the run"
 GROUP = "group"  # a column of it
-MANY_ROWS = 1_000_000
 
 
 def is_run(run: Path) -> bool:

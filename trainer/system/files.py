@@ -26,9 +26,12 @@ PARTIAL_NAME = re.compile(r"(.+)\.tmp\.\d+-[0-9a-f]{6}")  # the file's own name,
 STALE_SECONDS = 60.0  # a partial file in a shared directory that is older belongs to nobody
 
 
+Content = bytes | memoryview | Callable[[Callable[[bytes | memoryview], None]], None]
+
+
 def write_bytes(
     path: Path,
-    data: bytes | memoryview,
+    data: Content,
     *,
     root: Path | None = None,
     what: str = "",
@@ -38,7 +41,7 @@ def write_bytes(
 
     Args:
         path: of the file.
-        data: its content.
+        data: its content, or what writes it part after part.
         root: no link between it and the file is followed, and nothing but a plain file replaced (see
             ``trainer.system.folders``); None = wherever the path leads.
         what: is written, for the message: ``checkpoint``.
@@ -55,15 +58,15 @@ def write_bytes(
                 require_kind(kind_at(path.name, folder), path)
             _write_and_replace(folder, partial, path, data, may_replace)
     except OSError as error:
-        raise storage_error(error, path, len(data), what) from error
+        raise storage_error(error, path, _length(data), what) from error
 
 
 def _write_and_replace(
-    folder: int, partial: str, path: Path, data: bytes | memoryview, may_replace: Callable[[], None] | None
+    folder: int, partial: str, path: Path, data: Content, may_replace: Callable[[], None] | None
 ) -> None:
     """Every step is one call of os: the tests stop at each."""
     try:
-        _require_free(path.parent, len(data))
+        _require_free(path.parent, _length(data))
         _write_and_sync(folder, partial, data)
         if may_replace is not None:
             may_replace()
@@ -75,12 +78,20 @@ def _write_and_replace(
         raise
 
 
-def _write_and_sync(folder: int, name: str, data: bytes | memoryview) -> None:
+def _length(data: Content) -> int:
+    return 0 if callable(data) else len(data)
+
+
+def _write_and_sync(folder: int, name: str, data: Content) -> None:
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=folder)
-    try:
-        rest = memoryview(data)
+
+    def write(part: bytes | memoryview) -> None:
+        rest = memoryview(part)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+
+    try:
+        data(write) if callable(data) else write(data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
