@@ -152,6 +152,7 @@ def from_counts(formula: OfCounts) -> FromCounts:
     return FromCounts(formula)
 
 
+_LANES = 8  # sums of each cell, of rows in turn: the processor need not wait for one sum before it adds to the next
 Sums = Callable[[Floats], tuple[Floats, Floats, Floats]]  # weights_NB -> hits, true and predicted rows, (C, B) each
 
 
@@ -170,10 +171,15 @@ def _class_sums(target: Targets, predicted: Targets, n_classes: int) -> Sums:
         rows = np.arange(len(cell_N))
         return csr_array((np.ones(len(rows)), (cell_N, rows)), shape=(n_cells, len(rows)))
 
+    @cache
+    def lane_N() -> Targets:
+        lanes = np.arange(_LANES, dtype=cell_N.dtype)
+        return np.asarray(cell_N * lanes.dtype.type(_LANES) + np.resize(lanes, len(cell_N)))
+
     def sums(weights_NB: Floats) -> tuple[Floats, Floats, Floats]:
         if one_by_one(weights_NB):
-            drawn = [np.bincount(cell_N, weights=weights_N, minlength=n_cells) for weights_N in weights_NB.T]
-            weights_MB = np.stack(drawn, axis=1)
+            drawn = [np.bincount(lane_N(), weights=weights_N, minlength=n_cells * _LANES) for weights_N in weights_NB.T]
+            weights_MB = np.stack(drawn, axis=1).reshape(n_cells, _LANES, -1).sum(axis=1)
         else:
             weights_MB = np.asarray(of_cell() @ weights_NB)
         return hit_CM @ weights_MB, true_CM @ weights_MB, said_CM @ weights_MB
@@ -189,8 +195,7 @@ def _cells(target: Targets, predicted: Targets, n_classes: int) -> tuple[Targets
         cells_M, cell_N = np.unique(cell_N, return_inverse=True)
     else:
         cells_M = np.flatnonzero(np.bincount(cell_N))
-        place = np.min_scalar_type(len(cells_M))
-        places = np.zeros(cells_M[-1] + 1, dtype=place)
+        places = np.zeros(cells_M[-1] + 1, dtype=np.min_scalar_type(len(cells_M) * _LANES))
         places[cells_M] = np.arange(len(cells_M))
         cell_N = places[cell_N]
     return *np.divmod(cells_M, n_classes), cell_N

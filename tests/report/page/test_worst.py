@@ -26,6 +26,16 @@ def test_rows_of_classes(fake_result, repeats):
     assert found[0].folds == ", ".join(held_out)
 
 
+@pytest.mark.parametrize("most", [1, 3, 5, 30, 90, 200])
+def test_of_rows_that_are_equally_wrong_the_first_come_first(fake_result, most):
+    result, oof, _ = fake_result(MULTICLASS)
+    oof = replace(oof, proba=np.round(oof.proba, 1).astype(np.float32))
+    loss = rows_together(result, oof).loss_U
+    assert len(np.unique(loss)) < 15
+    ids = [row.id for row in worst_rows(result, oof, most)]
+    assert ids == oof.ids[np.argsort(-loss, kind="stable")[:most]].tolist()
+
+
 def test_rows_of_labels(fake_result):
     result, oof, _ = fake_result(MULTILABEL)
     proba = np.where(oof.target > 0, oof.proba.astype(np.float64), 1 - oof.proba.astype(np.float64))

@@ -48,8 +48,8 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
     drawn = [1] if alone else [k for k in weakest if support_C[k]][:MOST_CLASSES]
     steps = STEPS[alone]
     thresholds_T = np.arange(steps + 1) / steps
-    part_M, names = _parts(oof, result.repeats)
-    shown_M = sampled_rows(len(part_M), max(1, len(drawn)))
+    shown_M = sampled_rows(len(oof.fold), max(1, len(drawn)))
+    part_S, names = _parts(oof, result.repeats, shown_M)
     classes = []
     for k in drawn:
         truth_M, score_M = one_class(oof.target, oof.proba, k)
@@ -60,7 +60,7 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
                 "n": [int(truth_M.sum()), int((~truth_M).sum())],
                 "hits": counts.hits_T.tolist(),
                 "false": counts.false_T.tolist(),
-                **_curves(truth_M[shown_M], score_M[shown_M], part_M[shown_M], len(names)),
+                **_curves(truth_M[shown_M], score_M[shown_M], part_S, len(names)),
             }
         )
     return {
@@ -71,16 +71,21 @@ def class_charts(result: CVResult, oof: OutOfFold, weakest: Sequence[int]) -> di
         "steps": steps,
         "at": round(DECIDED_AT * steps),
         "grid": rounded(GRID_G),
-        "n_rows": len(part_M),
-        "sample": None if len(shown_M) == len(part_M) else len(shown_M),
+        "n_rows": len(oof.fold),
+        "sample": None if len(shown_M) == len(oof.fold) else len(shown_M),
     }
 
 
-def _parts(oof: OutOfFold, repeats: int) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the number (M,) of the fold of each row among all folds of all repeats, and what they are called."""
-    pairs, part_M = np.unique(np.stack([oof.repeat, oof.fold], axis=1), axis=0, return_inverse=True)
-    names = [str(fold) if repeats == 1 else f"r{repeat} f{fold}" for repeat, fold in pairs.tolist()]
-    return part_M.reshape(-1), names
+def _parts(oof: OutOfFold, repeats: int, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:
+    """Return the number of the fold of some rows among all folds of all repeats, and what all folds are called."""
+    n_folds = int(oof.fold.max(initial=0)) + 1
+    number_M = oof.repeat * n_folds + oof.fold
+    there = np.flatnonzero(np.bincount(number_M))
+    names = [
+        str(fold) if repeats == 1 else f"r{repeat} f{fold}"
+        for repeat, fold in zip(*np.divmod(there, n_folds), strict=True)
+    ]
+    return np.searchsorted(there, number_M[rows]), names
 
 
 def sampled_rows(n_rows: int, n_classes: int) -> NDArray[np.int64]:

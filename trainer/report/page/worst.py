@@ -72,8 +72,10 @@ def rows_together(result: CVResult, oof: OutOfFold) -> RowsTogether:
     if result.repeats > 1:
         sums = [np.bincount(row_M, weights=column) for column in oof.proba.T.astype(np.float64)]
         proba_UC = np.stack(sums, axis=1) / np.bincount(row_M)[:, None]
-    first_U = np.full(len(proba_UC), -1)
-    first_U[row_M[::-1]] = np.arange(len(row_M))[::-1]
+    first_U: NDArray[np.int64] | slice = slice(None)
+    if result.repeats > 1:
+        first_U = np.full(len(proba_UC), -1)
+        first_U[row_M[::-1]] = np.arange(len(row_M))[::-1]
     target_U = oof.target[first_U]
     probable_UK = _of_label(result, target_U, proba_UC)
     loss_U = -np.log(probable_UK.clip(SMALLEST)).mean(axis=1) if task.has_classes else probable_UK[:, 0]
@@ -84,7 +86,7 @@ def worst_rows(result: CVResult, oof: OutOfFold, most: int = MOST_ROWS) -> list[
     """Return the rows whose label was least probable, or whose number is furthest off, the worst first."""
     task, whole = result.task, rows_together(result, oof)
     rows = []
-    for row in np.argsort(-whole.loss_U, kind="stable")[:most].tolist():
+    for row in _largest(whole.loss_U, most).tolist():
         held_out = np.flatnonzero(whole.row_M == row) if result.repeats > 1 else [row]
         rows.append(
             WorstRow(
@@ -98,6 +100,14 @@ def worst_rows(result: CVResult, oof: OutOfFold, most: int = MOST_ROWS) -> list[
             )
         )
     return rows
+
+
+def _largest(values_N: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """Return where the largest values are, the largest first and equal ones in order, without sorting all of them."""
+    rank_N = -values_N
+    last = np.partition(rank_N, most - 1)[most - 1] if len(rank_N) > most else np.nan  # no number is behind all others
+    rows = np.arange(len(rank_N)) if np.isnan(last) else np.flatnonzero(rank_N <= last)
+    return rows[np.argsort(rank_N[rows], kind="stable")[:most]]
 
 
 def _texts(result: CVResult, target: Any, predicted: Any) -> tuple[str, str]:
