@@ -8,8 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.places import ONE_WHITE_PIXEL
 from trainer.errors import ForeignFileError, StorageError
 from trainer.metrics.pooled import pool_out_of_fold
-from trainer.metrics.summary import summarise
 from trainer.metrics.scores import score
+from trainer.metrics.summary import summarise
 from trainer.results import CVResult, EpochRecord, FoldResult, MetricSummary
 from trainer.tasks import MULTICLASS, MULTILABEL
 from trainer.trackers.tensorboard import TensorBoardTracker

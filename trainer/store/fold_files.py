@@ -100,7 +100,7 @@ def save_fold(
 
 def target_hash(target: Target) -> str:
     """Return the sha256 of labels, the same for whatever type they are held in."""
-    return hashlib.sha256(np.ascontiguousarray(target, dtype=np.float64).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(target, dtype=np.float64).data).hexdigest()
 
 
 def _predictions(result: FoldResult) -> bytes:
