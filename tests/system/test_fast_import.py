@@ -209,6 +209,41 @@ print(line.feature_names_in_.tolist())
     ]
 
 
+def test_scikit_learn_comes_without_splines_and_they_are_there_when_asked_for():
+    code = """
+import sys
+from trainer.system import fast_import
+with fast_import.first_import("fractions"):
+    import fractions
+fast_import.import_sklearn_without_unused()
+import numpy as np
+from sklearn.preprocessing import SplineTransformer, StandardScaler
+with fast_import.splines_later():
+    from sklearn.linear_model import LassoLarsCV, Ridge
+print("scipy.interpolate" in sys.modules)
+rows = np.linspace(0, 1, 9)[:, None]
+curves = SplineTransformer(n_knots=3).fit_transform(rows)
+print(curves.shape, curves.sum(axis=1).round(9).tolist() == [1.0] * 9, "scipy.interpolate" in sys.modules)
+from scipy.interpolate import BSpline, CubicSpline
+print(isinstance(SplineTransformer().fit(rows).bsplines_[0], BSpline), CubicSpline([0, 1], [0, 1])(0.5))
+print(LassoLarsCV(cv=3).fit(rows, rows[:, 0]).score(rows, rows[:, 0]) > 0.9)
+"""
+    assert in_a_process(code) == ["False", "(9, 5) True True", "True 0.5", "True"]
+
+
+def test_what_asks_for_other_splines_at_once_gets_them():
+    code = """
+import sys
+from trainer.system import fast_import
+with fast_import.first_import("fractions"):
+    import fractions
+with fast_import.splines_later():
+    from scipy.interpolate import CubicSpline
+    print(CubicSpline([0, 1], [0, 1])(0.5), sys.modules["scipy.interpolate"].__file__ is None)
+"""
+    assert in_a_process(code) == ["0.5 False"]
+
+
 def test_a_table_of_numbers_is_read_without_pandas(tmp_path):
     numbers = pa.array([0.5, 1.5, 2.5, 3.5])
     for name, labels in (("numbers", [0, 1, 0, 1]), ("words", ["x", "y", "y", "x"])):

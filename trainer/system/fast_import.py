@@ -13,6 +13,7 @@ from typing import Any
 
 COMPILER = "torch._dynamo"
 STATISTICS = "scipy.stats"
+SPLINES = "scipy.interpolate"
 TAKEN_BY_SKLEARN = ("rankdata", "gmean", "spearmanr", "chi2")  # what its modules import, and a few of them use
 _trains_only: list[str] = []  # what was imported first in this process, where it does nothing but train
 
@@ -70,7 +71,8 @@ def import_sklearn_without_unused() -> None:
     """Spare a process that does nothing but train a second of what scikit-learn imports and hardly ever calls.
 
     All of it imports pandas, for the ``None`` that it would be without, and SciPy's statistics: a stand-in imports
-    these when they are called. Somebody else's process is left alone: another thread may be importing pandas.
+    these when they are called. One of its transformers is of SciPy's splines, which are imported when that calls them.
+    Somebody else's process is left alone: another thread may be importing pandas.
     """
     if not _trains_only or "sklearn" in sys.modules:
         return
@@ -78,6 +80,34 @@ def import_sklearn_without_unused() -> None:
         if STATISTICS not in sys.modules:
             sys.modules[STATISTICS] = _Statistics()
         importlib.import_module("sklearn.utils.validation")
+        with splines_later():
+            importlib.import_module("sklearn.preprocessing")
+
+
+@contextmanager
+def splines_later() -> Iterator[None]:
+    """Let what is imported in the block get SciPy's splines only when it calls them, in a process that only trains."""
+    if not _trains_only or SPLINES in sys.modules:
+        yield
+        return
+
+    def whole() -> ModuleType:
+        if sys.modules.get(SPLINES) is stand_in:
+            del sys.modules[SPLINES]
+        return importlib.import_module(SPLINES)
+
+    def other(name: str) -> Any:
+        if name.startswith("__"):  # Python asks whether it is a package
+            raise AttributeError(name)
+        return getattr(whole(), name)
+
+    stand_in = sys.modules[SPLINES] = ModuleType(SPLINES)
+    stand_in.__dict__.update(BSpline=_Later(lambda: whole().BSpline), __getattr__=other)
+    try:
+        yield
+    finally:
+        if sys.modules.get(SPLINES) is stand_in:
+            del sys.modules[SPLINES]
 
 
 def import_flop_counter_without_triton() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from trainer.audit.probes import linear_parts, ngram_counts, probe_inputs
 from trainer.data.samples import DataSpec, Inputs, Samples, SparseColumns, TableColumns, Texts
 from trainer.errors import ConfigError
+from trainer.system.fast_import import splines_later
 from trainer.tasks import Target
 
 LINEAR, BOOSTING = "linear", "boosting"
@@ -149,7 +150,8 @@ def _of_classes(
 
 
 def _linear_parts(rows: Rows) -> PairOfParts:
-    return linear_parts(rows.source, rows.spec)
+    with splines_later():  # which the modules of linear models import for a few others
+        return linear_parts(rows.source, rows.spec)
 
 
 def _boosting_parts(rows: Rows, train: NDArray[np.int64], iterations: int) -> PairOfParts:
