@@ -11,6 +11,7 @@ from trainer.config.schema import AmpConfig
 from trainer.engine.precision.opt_levels import resolve_opt_level
 from trainer.engine.precision.precision import Precision
 from trainer.errors import ConfigError
+from trainer.models.attention import NAME
 from trainer.models.contract import Encoder, Layered
 from trainer.models.dropout import Dropout
 from trainer.models.transformer import Transformer
@@ -177,7 +178,7 @@ def test_gradient_checkpointing_gives_the_same_gradients_and_computes_again(save
 
 def test_sdpa_and_eager_attention_agree(saved):
     sdpa, eager = loaded(saved("bert")).eval(), loaded(saved("bert"), attention="eager").eval()
-    assert (sdpa.body.config._attn_implementation, eager.body.config._attn_implementation) == ("sdpa", "eager")
+    assert (sdpa.body.config._attn_implementation, eager.body.config._attn_implementation) == (NAME, "eager")
     torch.testing.assert_close(sdpa(**batch()), eager(**batch()), atol=1e-5, rtol=1e-5)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import CheckpointError, ConfigError
+from trainer.models.attention import use_own_attention
 from trainer.models.pretrained import Pretrained, first_line
 from trainer.system.transformers_quiet import max_positions, quiet, transformers_config
 from trainer.wording.lists import first_with_dots
@@ -55,6 +56,8 @@ def load_body(found: Pretrained, *, attention: str = "sdpa") -> Body:
     with quiet():
         config, options = _configure(found, attention)
         module, info = _build(found, config, options)
+        if options["attn_implementation"] == "sdpa":
+            use_own_attention(module)
         if isinstance(getattr(module, POOLER, None), nn.Module):
             module.register_module(POOLER, nn.Identity())  # its output is not used: no dead parameters
         loaded, lacking = _what_loaded(found, module, info)

@@ -61,7 +61,7 @@ class TextCNN(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return logits (B, n_outputs) for ``tokens`` (B, T)."""
         tokens_BT = F.pad(tokens, (self.widest - 1, self.widest), value=self.pad_id)
-        words_BET = self.embedding(tokens_BT).transpose(1, 2)
+        words_BET = self.embedding(tokens_BT).transpose(1, 2).contiguous()  # else each convolution copies it by itself
         pooled = [F.relu(convolution(words_BET)).amax(dim=2) for convolution in self.convolutions]
         features = self.dropout(torch.cat(pooled, dim=1))
         if self.max_norm is None:
