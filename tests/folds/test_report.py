@@ -57,8 +57,10 @@ def test_pairs_of_labels_are_reported_for_each_fold():
     assert all(part["pairs"]["mean"] <= abs(part["pairs"]["largest"]) < 0.2 for part in report["folds"])
 
 
+@pytest.mark.parametrize("chunk_rows", [1, 7, 1000])
 @pytest.mark.parametrize("seed", range(5))
-def test_drift_is_scipys_ks_and_the_textbook_mean_difference(seed):
+def test_drift_is_scipys_ks_and_the_textbook_mean_difference(seed, chunk_rows, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_ROWS", chunk_rows)
     random = np.random.default_rng(seed)
     values = np.round(random.normal(size=90), 1)  # with ties
     values[random.random(90) < 0.1] = np.nan

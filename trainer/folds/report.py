@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import Pair, RowNumbers
-from trainer.system.mapped_arrays import give_way
+from trainer.system.mapped_arrays import CHUNK_ROWS, MANY_ROWS, give_way
 from trainer.tasks import of_target
 
 Features = Mapping[str, NDArray[np.float64]]
@@ -114,38 +114,59 @@ def drift(values_VN: NDArray[np.float64], sides: Sequence[Sides]) -> tuple[NDArr
         where a side has no value.
     """
     smd_VF, ks_VF = (np.full((len(values_VN), len(sides)), np.nan) for _ in range(2))
-    order_VN = np.argsort(values_VN, axis=1)
+    order_VN = np.argsort(values_VN, axis=1).astype(
+        np.min_scalar_type(values_VN.shape[1])
+    )  # of many rows half the room
     sorted_VN = np.take_along_axis(values_VN, order_VN, axis=1)
     last_VN = np.ones(sorted_VN.shape, dtype=bool)  # the last row with each value, where functions are compared
     last_VN[:, :-1] = sorted_VN[:, 1:] > sorted_VN[:, :-1]
     for fold, (train_N, held_out_N) in enumerate(sides):
         if not (train_N.any() and held_out_N.any()):
             continue
-        (mean_V, var_V, up_to_VN), (held_mean_V, held_var_V, held_up_to_VN) = (
-            _moments_and_shares(sorted_VN, side_N[order_VN]) for side_N in (train_N, held_out_N)
-        )
+        train_VN, held_out_VN = train_N[order_VN], held_out_N[order_VN]
+        (mean_V, var_V), (held_mean_V, held_var_V) = _moments(sorted_VN, train_VN), _moments(sorted_VN, held_out_VN)
         pooled_V, gap_V = np.sqrt((var_V + held_var_V) / 2), held_mean_V - mean_V
         with np.errstate(divide="ignore", invalid="ignore"):
             no_spread_V = np.where(gap_V == 0, 0.0, np.sign(gap_V) * np.inf)
             smd_VF[:, fold] = np.where(pooled_V > 0, gap_V / pooled_V, no_spread_V)
-        up_to_VN -= held_up_to_VN  # in place: of many rows each of these arrays is large
-        np.abs(up_to_VN, out=up_to_VN)
-        up_to_VN *= last_VN
-        ks_VF[:, fold] = up_to_VN.max(axis=1)
+        ks_VF[:, fold] = _largest_gaps(train_VN, held_out_VN, last_VN)
     return smd_VF, ks_VF
 
 
-def _moments_and_shares(
+def _moments(
     sorted_VN: NDArray[np.float64], on_side_VN: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and variance (V,) of a side's values, and what share of them lies in each row or before it (V, N)."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and variance (V,) of a side's values."""
     values_VS = sorted_VN[on_side_VN].reshape(len(sorted_VN), -1)
     n_values = values_VS.shape[1]
     mean_V = np.add.reduce(values_VS, axis=1) / n_values  # NumPy's own mean and var take longer than the arithmetic
     values_VS -= mean_V[:, None]
     np.multiply(values_VS, values_VS, out=values_VS)
-    variance_V = np.add.reduce(values_VS, axis=1) / n_values
-    return mean_V, variance_V, np.cumsum(on_side_VN, axis=1, dtype=np.int32) / n_values
+    return mean_V, np.add.reduce(values_VS, axis=1) / n_values
+
+
+def _largest_gaps(
+    train_VN: NDArray[np.bool_], held_out_VN: NDArray[np.bool_], last_VN: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the largest gap (V,) between the distribution functions of two samples, some values at a time.
+
+    Args:
+        train_VN: which of all values, lowest first, are of the one.
+        held_out_VN: which are of the other.
+        last_VN: which is the last of those equal to it: the functions are compared there.
+    """
+    sizes = [np.count_nonzero(part_VN[0]) for part_VN in (train_VN, held_out_VN)]
+    sums, largest_V = [np.zeros((len(last_VN), 1), dtype=np.int64)] * 2, np.zeros(len(last_VN))
+    for start in range(0, last_VN.shape[1], CHUNK_ROWS):
+        chunk, shares = slice(start, start + CHUNK_ROWS), []
+        for side, part_VN in enumerate((train_VN, held_out_VN)):
+            up_to_VB = np.cumsum(part_VN[:, chunk], axis=1) + sums[side]
+            sums[side] = up_to_VB[:, -1:]
+            shares.append(up_to_VB / sizes[side])
+        gap_VB = np.abs(shares[0] - shares[1])
+        gap_VB *= last_VN[:, chunk]
+        largest_V = np.maximum(largest_V, gap_VB.max(axis=1))
+    return largest_V
 
 
 def _deviation(share_C: NDArray[np.float64], held_out: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def ranking(truth_N: NDArray[Any], score_N: NDArray[np.floating[Any]]) -> Rankin
         score_N: what it was given.
     """
     count = np.int32 if len(score_N) <= np.iinfo(np.int32).max else np.int64
-    order_N = np.argsort(-score_N)
+    order_N = np.argsort(-score_N).astype(count)
     sorted_N = score_N[order_N]
     ends_T = np.append(np.flatnonzero(sorted_N[1:] != sorted_N[:-1]), len(sorted_N) - 1).astype(count)
     del sorted_N  # of very many rows each array is much
@@ -49,8 +49,8 @@ def roc_area(found: Ranking) -> float:
         corner_T |= np.diff(false_T, 2) != 0
         kept_T = np.concatenate([[True], corner_T, [True]])
         hits_T, false_T = hits_T[kept_T], false_T[kept_T]
-    height_K = np.append(0, hits_T) / hits_T[-1]
-    area_K = np.diff(np.append(0, false_T) / false_T[-1])
+    area_K = np.diff(false_T / false_T[-1], prepend=0.0)
+    height_K = np.append(0.0, hits_T / hits_T[-1])
     area_K *= height_K[1:] + height_K[:-1]
     area_K /= 2
     return float(area_K.sum())
@@ -66,5 +66,5 @@ def precision_area(found: Ranking) -> float:
     if not found.hits_T[-1]:
         return float("nan")
     area_T = np.diff(found.hits_T / found.hits_T[-1])
-    area_T *= precision_at(found)[1:]
+    area_T *= found.hits_T[1:] / (found.hits_T[1:] + found.false_T[1:])
     return float(np.ascontiguousarray(area_T[::-1]).sum())  # from the lowest score up, as there

@@ -153,6 +153,7 @@ def from_counts(formula: OfCounts) -> FromCounts:
 
 
 _LANES = 8  # sums of each cell, of rows in turn: the processor need not wait for one sum before it adds to the next
+_AT_A_TIME = 1 << 18  # rows
 Sums = Callable[[Floats], tuple[Floats, Floats, Floats]]  # weights_NB -> hits, true and predicted rows, (C, B) each
 
 
@@ -178,13 +179,21 @@ def _class_sums(target: Targets, predicted: Targets, n_classes: int) -> Sums:
 
     def sums(weights_NB: Floats) -> tuple[Floats, Floats, Floats]:
         if one_by_one(weights_NB):
-            drawn = [np.bincount(lane_N(), weights=weights_N, minlength=n_cells * _LANES) for weights_N in weights_NB.T]
-            weights_MB = np.stack(drawn, axis=1).reshape(n_cells, _LANES, -1).sum(axis=1)
+            weights_MB = np.stack([_sums_of(lane_N(), n_cells, weights_N) for weights_N in weights_NB.T], axis=1)
         else:
             weights_MB = np.asarray(of_cell() @ weights_NB)
         return hit_CM @ weights_MB, true_CM @ weights_MB, said_CM @ weights_MB
 
     return sums
+
+
+def _sums_of(lane_N: Targets, n_cells: int, weights_N: Floats) -> Floats:
+    """Return the weight of each cell (M,), of some rows at a time: to count them takes a number of 64 bits for each."""
+    sums = np.zeros(n_cells * _LANES)
+    for start in range(0, len(lane_N), _AT_A_TIME):
+        rows = slice(start, start + _AT_A_TIME)
+        sums += np.bincount(lane_N[rows], weights=weights_N[rows], minlength=len(sums))
+    return np.asarray(sums.reshape(n_cells, _LANES).sum(axis=1))
 
 
 def _cells(target: Targets, predicted: Targets, n_classes: int) -> tuple[Targets, Targets, Targets]:

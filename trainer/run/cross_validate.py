@@ -90,7 +90,9 @@ def cross_validate(config: RunConfig, launch: Launch, given: Given | None = None
             left = f"; the jobs go on, foldwise stop {directory} ends them; follow them with: {going_on}"
             stop.advice = f"; resume with: {going_on}" if is_here else left
             raise
-        return finish(config, directory, resume_plan, wanted, console, experiment.samples, going_on)
+        samples = experiment.samples
+        del begun, experiment, here, train, baselines  # of very many rows their labels, folds and order are much
+        return finish(config, directory, resume_plan, wanted, console, samples, going_on)
 
 
 def _train_elsewhere(
