@@ -114,9 +114,8 @@ def drift(values_VN: NDArray[np.float64], sides: Sequence[Sides]) -> tuple[NDArr
         where a side has no value.
     """
     smd_VF, ks_VF = (np.full((len(values_VN), len(sides)), np.nan) for _ in range(2))
-    order_VN = np.argsort(values_VN, axis=1).astype(
-        np.min_scalar_type(values_VN.shape[1])
-    )  # of many rows half the room
+    place: type[np.integer[Any]] = np.int32 if MANY_ROWS < values_VN.shape[1] <= np.iinfo(np.int32).max else np.int64
+    order_VN = np.argsort(values_VN, axis=1).astype(place, copy=False)  # of very many rows each array is large
     sorted_VN = np.take_along_axis(values_VN, order_VN, axis=1)
     last_VN = np.ones(sorted_VN.shape, dtype=bool)  # the last row with each value, where functions are compared
     last_VN[:, :-1] = sorted_VN[:, 1:] > sorted_VN[:, :-1]
