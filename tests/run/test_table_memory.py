@@ -1,6 +1,8 @@
 """A table that stays on the disk trains to the same bits as one in memory; one that will not fit is told of."""
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ from trainer.data import table_columns
 from trainer.data.preprocess import table as table_preprocess
 from trainer.engine import checkpointer
 from trainer.metrics import pooled
-from trainer.run import files_of_run, table_memory
+from trainer.run import cross_validate, files_of_run, table_memory
+from trainer.run.experiment import Experiment
 from trainer.store import checkpoints, fold_files, run_files
 from trainer.system import mapped_arrays
 
@@ -169,3 +172,33 @@ def test_a_table_that_will_not_fit_is_told_before_it_is_read(train, monkeypatch)
     assert told in little.replace("\n", " ")
     assert little.index("data.in_memory=false") < little.index("labels: ")
     assert told not in run(train, "run=disk", "cv.parallel=1", "data.in_memory=false").out
+
+
+@pytest.mark.usefixtures("table", "without_pictures")
+def test_rows_are_let_go_of_before_predictions_are_merged_and_these_lie_in_files(train, monkeypatch):
+    monkeypatch.setattr(pooled, "MANY_ROWS", 0)
+    monkeypatch.setattr(fold_files, "MAPPED_ROWS", 0)
+    made, alive, in_files = [], [], []
+    real_finish, real_init, real_file = cross_validate.finish, Experiment.__init__, mapped_arrays.ArrayFile.__init__
+
+    def init(self, *arguments, **named):
+        real_init(self, *arguments, **named)
+        made.append(weakref.ref(self))
+
+    def finish(*arguments):
+        gc.collect()
+        alive.extend(one() for one in made if one() is not None)
+        return real_finish(*arguments)
+
+    def opened(self, directory):
+        in_files.append(directory)
+        real_file(self, directory)
+
+    monkeypatch.setattr(Experiment, "__init__", init)
+    monkeypatch.setattr(cross_validate, "finish", finish)
+    monkeypatch.setattr(mapped_arrays.ArrayFile, "__init__", opened)
+    run(train, "run=rows", "cv.parallel=1", "cv.n_splits=2")
+    assert made
+    assert alive == []
+    of_folds, together = 2 * len(("row", "logits", "proba", "loss")), len(("fold", "logits", "proba", "loss"))
+    assert in_files.count(Path("runs/rows")) == of_folds + together
