@@ -21,7 +21,7 @@ from trainer.engine.own_random import OwnRandom
 from trainer.engine.precision.apex_backend import AnyPrecision
 from trainer.engine.precision.compiled import compiler_errors
 from trainer.engine.precision.precision import RefuseProbabilities
-from trainer.engine.predicts import Predicts
+from trainer.engine.predicts import Predicts, joined
 from trainer.engine.process_group import ALONE, Ranks
 from trainer.engine.user_code import error_of
 from trainer.errors import NonFiniteError
@@ -247,22 +247,25 @@ def predict(learner: Predicts, data: TrainingSet, rows: NDArray[np.int64], batch
     """Return logits (len(rows), n_outputs) for ascending row numbers, with the evaluation weights."""
     if not len(rows):
         return np.zeros((0, learner.loss.n_outputs), dtype=np.float32)
-    logits: list[Tensor] = []
     lengths_N = data.rows.lengths()
     order = evaluation_order(rows, batch_size, lengths_N)
     ranks = learner.ranks if isinstance(learner, Learner) else ALONE
+    alone = ranks.size == 1
     own = order[ranks.rank :: ranks.size]  # whole batches: padded as one process has them
     passes = -(-len(order) // ranks.size) if ranks.shard else len(own)
     batches = data.batches([*own, *order[:1] * (passes - len(own))], key=None)  # the last one only to take part
     with learner.evaluation_weights(), evaluating(learner.model), closing(batches), learner.as_message():
-        for batch in batches:
-            if ranks.size == 1:  # several stop together, after a step
-                interrupts.check()
-            logits.append(logits_of(learner, batch))
-    if ranks.size > 1:
-        logits = ranks.interleaved([of_batch.cpu() for of_batch in logits[: len(own)]])
-    everything: NDArray[np.float32] = torch.cat(logits).cpu().numpy()
+        outputs = (_output(learner, batch, alone) for batch in batches)
+        kept = [joined(outputs, len(rows))] if alone else [of_batch.cpu() for of_batch in outputs]
+    logits = kept[0] if alone else torch.cat(ranks.interleaved(kept[: len(own)]))
+    everything: NDArray[np.float32] = logits.cpu().numpy()
     return everything if lengths_N is None else everything[np.argsort(np.concatenate(order))]
+
+
+def _output(learner: Predicts, batch: Batch, alone: bool) -> Tensor:
+    if alone:  # several processes stop together, after a step
+        interrupts.check()
+    return logits_of(learner, batch)
 
 
 def predict_views(

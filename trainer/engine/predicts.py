@@ -1,6 +1,6 @@
 """What a prediction needs of whoever makes it: a fold in training, or what is left of one trained before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -40,3 +40,22 @@ class Predicts(Protocol):
     def evaluation_weights(self) -> AbstractContextManager[None]:
         """Return the context in which the model holds the weights that count."""
         ...
+
+
+def joined(outputs: Iterator[Tensor], n_rows: int) -> Tensor:
+    """Return the outputs of batches as one tensor (n_rows, ...), which is there from the first batch on.
+
+    Kept one by one, each would lie behind what its batch took in memory, and keep the next from taking that room.
+
+    Args:
+        outputs: of all batches, at least one.
+        n_rows: of all of them.
+    """
+    whole, end = None, 0
+    for output in outputs:
+        if whole is None:
+            whole = output.new_empty((n_rows, *output.shape[1:]))
+        start, end = end, end + len(output)
+        whole[start:end] = output
+    assert whole is not None
+    return whole
