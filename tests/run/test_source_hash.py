@@ -185,3 +185,11 @@ def test_a_plugin_brings_what_it_uses_of_ours(tmp_path, monkeypatch):
     found = source_hash.versions(*asked)
     assert set(found) - PLAIN == {"a-package-that-nobody-has", "pillow"}
     assert found["a-package-that-nobody-has"] == "absent"
+
+
+@pytest.mark.usefixtures("_read_each_time")
+def test_a_plain_model_is_known_without_the_grammar_of_its_files(monkeypatch):
+    """Which takes as long as the default run's profile."""
+    monkeypatch.setattr(source_hash, "_imports_of", None)
+    assert set(source_hash.versions(*asked_for("digits"))) == PLAIN
+    assert "class_weights.py" in names(asked_for("digits"))["trainer.losses.ce.CrossEntropy"]

@@ -65,6 +65,7 @@ def versions(sections: Mapping[str, Section], plugins: Sequence[str] = ()) -> di
     used = {
         PARTS_PACKAGES[top]
         for path in parts
+        if any(package.encode() in path.read_bytes() for package in PARTS_PACKAGES)  # the grammar takes longer to tell
         for name in _imports(path)
         if (top := name.split(".")[0]) in PARTS_PACKAGES
     }
@@ -156,7 +157,8 @@ def _with_imported(files: Iterable[Path]) -> list[Path]:
         path = rest.pop()
         if path not in found:
             found.add(path)
-            ours = [name for name in _imports(path) if name.startswith(PARTS)]
+            imported = imports_of_ours(path.read_bytes()) if ROOT / "trainer" in path.parents else _imports(path)
+            ours = [name for name in imported if name.startswith(PARTS)]
             rest += [source for name in ours if (source := ROOT / f"{name.replace('.', '/')}.py").is_file()]
     return sorted(found)
 
