@@ -15,7 +15,7 @@ from trainer.data import table_columns
 from trainer.data.preprocess import table as table_preprocess
 from trainer.engine import checkpointer
 from trainer.metrics import pooled
-from trainer.run import cross_validate, files_of_run, table_memory
+from trainer.run import cross_validate, files_of_run, merge, table_memory
 from trainer.run.experiment import Experiment
 from trainer.store import checkpoints, fold_files, run_files
 from trainer.system import mapped_arrays
@@ -178,7 +178,7 @@ def test_a_table_that_will_not_fit_is_told_before_it_is_read(train, monkeypatch)
 def test_rows_are_let_go_of_before_predictions_are_merged_and_these_lie_in_files(train, monkeypatch):
     monkeypatch.setattr(pooled, "MANY_ROWS", 0)
     monkeypatch.setattr(fold_files, "MAPPED_ROWS", 0)
-    made, alive, in_files = [], [], []
+    made, alive, in_files, released = [], [], [], []
     real_finish, real_init, real_file = cross_validate.finish, Experiment.__init__, mapped_arrays.ArrayFile.__init__
 
     def init(self, *arguments, **named):
@@ -196,9 +196,11 @@ def test_rows_are_let_go_of_before_predictions_are_merged_and_these_lie_in_files
 
     monkeypatch.setattr(Experiment, "__init__", init)
     monkeypatch.setattr(cross_validate, "finish", finish)
+    monkeypatch.setattr(merge.arrow_files, "release", lambda: released.append(len(in_files)))
     monkeypatch.setattr(mapped_arrays.ArrayFile, "__init__", opened)
     run(train, "run=rows", "cv.parallel=1", "cv.n_splits=2")
     assert made
     assert alive == []
     of_folds, together = 2 * len(("row", "logits", "proba", "loss")), len(("fold", "logits", "proba", "loss"))
     assert in_files.count(Path("runs/rows")) == of_folds + together
+    assert released == [len(in_files)]  # when all is read

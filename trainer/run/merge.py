@@ -37,6 +37,7 @@ from trainer.store.fold_files import SavedFold, fold_directory, target_hash
 from trainer.store.own_files import sweep_run
 from trainer.store.result_files import write_cv_json, write_oof
 from trainer.store.run_files import RESTORE_ROWS, read_run_rows, write_manifest
+from trainer.system import arrow_files
 from trainer.system.files import remove
 from trainer.tasks import Target
 
@@ -114,6 +115,7 @@ def merge(
     plan = opened.plan
     held_out = {"fold_of_row": plan.fold_of_row, "group_N": group_N}
     oof = pool_out_of_fold(folds, ids_N, target, plan.repeats, **held_out, scratch=run)
+    arrow_files.release()
     with pictures_of(opened, folds, oof, beside=beside) as pictures:
         result = result_of(opened, folds, oof, saved)
         whole = Run(result, oof, dict(zip(found, folds, strict=True)))

@@ -65,6 +65,11 @@ def as_table(columns: Mapping[str, Any]) -> pa.Table:
     return pa.Table.from_arrays([as_column(np.asarray(values)) for values in columns.values()], names=list(columns))
 
 
+def release() -> None:
+    """Give back to the system what Arrow still keeps of columns that nobody needs any more: of many rows it is much."""
+    pa.default_memory_pool().release_unused()
+
+
 Column = Any  # a pyarrow.ChunkedArray; pyarrow's own type stubs do not accept most of its compute calls
 
 
