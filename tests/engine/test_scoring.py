@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.engine.engine_cases import CLASSES, SPEC, cross_entropy, fold, learner, settings
-from trainer.data.loading.batches import DenseRows, TrainingSet, row_views
+from trainer.data.loading.batches import DenseRows, TokenRows, TrainingSet, row_views
 from trainer.data.loading.streamed import StreamedRows
 from trainer.engine.fit import fit
 from trainer.engine.loops import predict_views
-from trainer.engine.scoring import predict_rows, validation_scores
+from trainer.engine.scoring import evaluation_rows, predict_rows, validation_scores
 from trainer.losses.nll import NegativeLogLikelihood
 from trainer.metrics.scores import score
 from trainer.tasks import MULTICLASS
@@ -133,3 +133,14 @@ def test_rows_without_views_are_seen_as_they_are():
 def test_a_fold_that_holds_nothing_out_has_no_view_to_look_at():
     logits = predict_views(lopsided(), data(), np.zeros(0, dtype=np.int64), 4)
     assert logits.shape == (0, CLASSES)
+
+
+def test_evaluation_batches_of_a_transformer_on_a_cpu_are_small():
+    tokens, offsets = np.zeros(N, dtype=np.int32), np.arange(N + 1)
+    plain, attended = TokenRows(tokens, offsets), TokenRows(tokens, offsets, mask=True)
+    on_gpu = TokenRows(tokens, offsets, mask=True)
+    on_gpu.tokens = torch.empty(N, device="meta")  # wherever that is
+    found = [
+        [evaluation_rows(size, replace(data(), rows=of)) for size in (2, 8, 32)] for of in (plain, attended, on_gpu)
+    ]
+    assert found == [[8, 32, 128], [8, 16, 32], [8, 32, 128]]

@@ -306,11 +306,12 @@ def test_every_key_of_a_candidate_takes_effect(iris):
 
 def test_the_bill_counts_the_steps_that_are_taken(iris):
     exp = prepare(config(grid={"batch_size": [16, 7], "fit.accumulate_steps": [1, 3]}))
-    rows = fold_rows(exp, 0)
+    one = prepare_fold(exp, 0)
+    rows = one.rows
     taken = sum(f.epochs[-1].step for fits in inner_fits(exp, rows) for f in fits)
-    counts = batches_per_fold(exp, rows)
+    counts = batches_per_fold(exp, one)
     assert counts["train_batches_per_fold"] == taken + 3 * exp.recipe.settings.steps_per_epoch(len(rows.train))
-    plain = batches_per_fold(prepare(config(n_splits=None, select="last", grid={})), rows)
+    plain = batches_per_fold(prepare(config(n_splits=None, select="last", grid={})), one)
     inner = sum(3 * -(-len(p.monitor) // (4 * size)) for p in inner_rows(exp, rows) for size in (16, 16, 7, 7))
     assert counts["eval_batches_per_fold"] == plain["eval_batches_per_fold"] + inner
 

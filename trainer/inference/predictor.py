@@ -24,7 +24,7 @@ from trainer.data.preprocess.tokenizer import FittedTokenizer
 from trainer.data.samples import Inputs, count_rows
 from trainer.engine.freezing import ALL as WHOLE
 from trainer.engine.loops import predict_views
-from trainer.engine.scoring import EVALUATION_BATCHES
+from trainer.engine.scoring import evaluation_rows
 from trainer.errors import DataError
 from trainer.inference.decision import Decision, decision_for
 from trainer.inference.fold_model import FoldModel, load_fold_model
@@ -159,7 +159,7 @@ def _usual_batch(model: FoldModel, data: TrainingSet, *, exact: bool) -> int:
         data: the rows.
         exact: as the fold was scored: the last digits depend on which rows are computed together.
     """
-    scored = model.recipe.settings.batch_size * EVALUATION_BATCHES
+    scored = evaluation_rows(model.recipe.settings.batch_size, data)
     dense = isinstance(data.rows, DenseRows) and all(values.ndim <= 2 for values in data.rows.inputs.values())
     if exact:
         return scored

@@ -16,8 +16,7 @@ from trainer.data.loading.batches import row_views
 from trainer.data.samples import DataSpec
 from trainer.engine.loops import Learner, Totals, train_step
 from trainer.engine.modes import evaluating, training
-from trainer.engine.scoring import EVALUATION_BATCHES
-from trainer.engine.settings import FoldRows
+from trainer.engine.scoring import evaluation_rows
 from trainer.profiler.costs import same_random_state
 from trainer.profiler.model import cost_estimate, profile_model
 from trainer.report.profile_table import show
@@ -69,7 +68,7 @@ def profile_start(experiment: Experiment, fold: Fold, wanted: ProfileConfig, con
             n_loaders=experiment.loaders.number,
             peak_bytes=profile.peak_bytes,
         )[0],
-        **batches_per_fold(experiment, fold.rows, n_views),
+        **batches_per_fold(experiment, fold, n_views),
     )
     show(profile.to_dict(), costs, console)
     if recipe.compile:
@@ -97,7 +96,7 @@ class OneStep:
         self.order = training_order(fold.rows.train, size, (recipe.settings.seed, 0, 0, 0), lengths_N)
         self.training_batches = self._windows()
         seen = fold.rows.held_out if len(fold.rows.held_out) else fold.rows.train  # cv.fold=all holds out nothing
-        self.evaluation_batches = cycle(evaluation_order(seen, size * EVALUATION_BATCHES, lengths_N))
+        self.evaluation_batches = cycle(evaluation_order(seen, evaluation_rows(size, fold.data), lengths_N))
         self.learners: dict[int, Learner] = {}
 
     def _windows(self) -> Iterator[Order]:
@@ -126,32 +125,32 @@ class OneStep:
             self.learner(model).precision.forward(model, self.fold.data.batch(next(self.evaluation_batches)).inputs)
 
 
-def batches_per_fold(experiment: Experiment, rows: FoldRows, n_views: int = 1) -> dict[str, int]:
+def batches_per_fold(experiment: Experiment, fold: Fold, n_views: int = 1) -> dict[str, int]:
     """Return the training and evaluation batches of one fold, over all its epochs.
 
     Args:
         experiment: what is run.
-        rows: of the fold.
+        fold: its rows and data.
         n_views: ways in which a held-out row is looked at.
     """
-    settings = experiment.recipe.settings
-    size = settings.batch_size * EVALUATION_BATCHES
+    settings, rows = experiment.recipe.settings, fold.rows
+    size = evaluation_rows(settings.batch_size, fold.data)
     monitored = 0 if rows.monitor is None else settings.max_epochs * math.ceil(len(rows.monitor) / size)
-    inner_training, inner_evaluation = inner_batches(experiment, rows) if experiment.candidates else (0, 0)
+    inner_training, inner_evaluation = inner_batches(experiment, fold) if experiment.candidates else (0, 0)
     return {
         "train_batches_per_fold": settings.total_steps(len(rows.train)) + inner_training,
         "eval_batches_per_fold": monitored + n_views * math.ceil(len(rows.held_out) / size) + inner_evaluation,
     }
 
 
-def inner_batches(experiment: Experiment, rows: FoldRows) -> tuple[int, int]:
+def inner_batches(experiment: Experiment, fold: Fold) -> tuple[int, int]:
     """Return the training steps and evaluation batches of all inner fits of one fold."""
     steps, evaluations = 0, 0
-    for part in inner_rows(experiment, rows):
+    for part in inner_rows(experiment, fold.rows):
         assert part.monitor is not None
         for candidate in experiment.candidates:
             settings = candidate.recipe.settings
             steps += settings.total_steps(len(part.train))
-            size = settings.batch_size * EVALUATION_BATCHES
+            size = evaluation_rows(settings.batch_size, fold.data)
             evaluations += settings.max_epochs * math.ceil(len(part.monitor) / size)
     return steps, evaluations
