@@ -24,7 +24,7 @@ from trainer.tasks import Target
 
 Predict = Callable[[Learner, TrainingSet, RowNumbers, int], NDArray[np.float32]]
 EVALUATION_BATCHES = 4  # an evaluation batch holds this many training batches: no gradients to keep
-FEW_TEXTS = 16  # of fewer, calling the layers takes longer than what they do
+FEW_TEXTS = 16  # of fewer, calling the layers takes longer than what they do; of more of unlike lengths, padding
 
 
 def evaluation_rows(batch_size: int, data: TrainingSet) -> int:
@@ -37,10 +37,14 @@ def evaluation_rows(batch_size: int, data: TrainingSet) -> int:
         batch_size: rows of a training batch.
         data: what is predicted.
     """
-    tokens = data.rows
-    is_large = isinstance(tokens, TokenRows) and tokens.mask and tokens.tokens.device.type == "cpu"
     most = batch_size * EVALUATION_BATCHES
-    return min(max(batch_size, FEW_TEXTS), most) if is_large else most
+    return min(max(batch_size, FEW_TEXTS), most) if are_attended_on_cpu(data) else most
+
+
+def are_attended_on_cpu(data: TrainingSet) -> bool:
+    """Return whether the rows are texts for a transformer on a CPU."""
+    rows = data.rows
+    return isinstance(rows, TokenRows) and rows.mask and rows.tokens.device.type == "cpu"
 
 
 def score_fold(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.folds.plan import FoldPlan
 from trainer.folds.request import Pair, RowNumbers
-from trainer.system.mapped_arrays import CHUNK_ROWS, MANY_ROWS, give_way
+from trainer.system.mapped_arrays import CHUNK_ROWS, give_way, row_number_type
 from trainer.tasks import of_target
 
 Features = Mapping[str, NDArray[np.float64]]
@@ -114,8 +114,7 @@ def drift(values_VN: NDArray[np.float64], sides: Sequence[Sides]) -> tuple[NDArr
         where a side has no value.
     """
     smd_VF, ks_VF = (np.full((len(values_VN), len(sides)), np.nan) for _ in range(2))
-    place: type[np.integer[Any]] = np.int32 if MANY_ROWS < values_VN.shape[1] <= np.iinfo(np.int32).max else np.int64
-    order_VN = np.argsort(values_VN, axis=1).astype(place, copy=False)  # of very many rows each array is large
+    order_VN = np.argsort(values_VN, axis=1).astype(row_number_type(values_VN.shape[1]), copy=False)
     sorted_VN = np.take_along_axis(values_VN, order_VN, axis=1)
     last_VN = np.ones(sorted_VN.shape, dtype=bool)  # the last row with each value, where functions are compared
     last_VN[:, :-1] = sorted_VN[:, 1:] > sorted_VN[:, :-1]

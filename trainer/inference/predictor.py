@@ -20,11 +20,10 @@ from numpy.typing import NDArray
 
 from trainer.data.loading.batches import DenseRows, Rows, TrainingSet
 from trainer.data.preprocess.contract import prepare_inputs
-from trainer.data.preprocess.tokenizer import FittedTokenizer
 from trainer.data.samples import Inputs, count_rows
 from trainer.engine.freezing import ALL as WHOLE
 from trainer.engine.loops import predict_views
-from trainer.engine.scoring import evaluation_rows
+from trainer.engine.scoring import FEW_TEXTS, are_attended_on_cpu, evaluation_rows
 from trainer.errors import DataError
 from trainer.inference.decision import Decision, decision_for
 from trainer.inference.fold_model import FoldModel, load_fold_model
@@ -32,7 +31,6 @@ from trainer.inference.trained import TrainedRun, open_trained, wanted_folds
 from trainer.run.frozen_features import body_sha256, encode, why_not
 
 DENSE_BATCH = 2048  # rows of numbers that one forward pass takes: what it makes of them fits a cache
-TOKEN_BATCH = 16  # texts for a transformer on a CPU, likewise; the fewer of like lengths together, the less is padding
 
 
 @dataclass(frozen=True)
@@ -165,8 +163,7 @@ def _usual_batch(model: FoldModel, data: TrainingSet, *, exact: bool) -> int:
         return scored
     if dense:
         return max(scored, DENSE_BATCH)
-    short = isinstance(model.fitted, FittedTokenizer) and data.target.device.type == "cpu"
-    return min(scored, TOKEN_BATCH) if short else scored
+    return min(scored, FEW_TEXTS) if are_attended_on_cpu(data) else scored
 
 
 def _output(model: FoldModel, data: TrainingSet, rows: NDArray[np.int64], batch_size: int) -> FoldOutput:

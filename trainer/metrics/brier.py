@@ -9,17 +9,14 @@ CHUNK_ROWS = 1 << 16
 
 
 def _of_row(target: Targets, proba: Floats) -> Floats:
-    return _squares(target, proba) * (0.5 if proba.shape[1] == 2 else 1.0)
-
-
-def _squares(target: Targets, proba: Floats) -> Floats:
-    """Return (N,) the squared distance of each row, without a table as large as the probabilities."""
+    """Return (N,) the squared distance of each row on the metric's scale, without a table as large as ``proba``."""
     square_N = np.empty(len(target))
     for start in range(0, len(target), CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
         error_BC = proba[rows].copy()
         error_BC[np.arange(len(error_BC)), target[rows]] -= 1
         square_N[rows] = (error_BC**2).sum(axis=1)
+    square_N *= 0.5 if proba.shape[1] == 2 else 1.0
     return square_N
 
 
@@ -33,9 +30,8 @@ def _squares(target: Targets, proba: Floats) -> Floats:
 def brier(target: Targets, proba: Floats, weights: Floats | None = None) -> float:
     """Return the weighted mean squared distance of the probabilities from the right class."""
     if weights is None:  # the number of scikit-learn to the bit
-        two = proba.shape[1] == 2
-        said = np.stack([1 - proba[:, 1], proba[:, 1]], axis=1) if two else proba
-        return float(_squares(target, said).mean() * (0.5 if two else 1.0))
+        said = np.stack([1 - proba[:, 1], proba[:, 1]], axis=1) if proba.shape[1] == 2 else proba
+        return float(_of_row(target, said).mean())
     from sklearn.metrics import brier_score_loss
 
     labels = np.arange(proba.shape[1])

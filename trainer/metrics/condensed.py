@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from trainer.metrics.contract import Floats, Metric, Targets, finite_or_nan
 from trainer.metrics.predictions import one_against_rest
 from trainer.metrics.ranking import ranking
-from trainer.metrics.weighted import FromCounts
+from trainer.metrics.weighted import FromCounts, confusion_cells
 from trainer.metrics.weighted_ranks import FromRanks
 from trainer.tasks import Task
 
@@ -42,8 +42,8 @@ def cells(
     target: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return true and predicted class of each cell of the confusion matrix that is not empty (M,), and its rows."""
-    cells_M, rows_M = np.unique(target * n_classes + predicted, return_counts=True)
-    return *np.divmod(cells_M, n_classes), rows_M
+    true_M, said_M, cell_N = confusion_cells(target, predicted, n_classes)
+    return true_M, said_M, np.bincount(cell_N)
 
 
 def _of_ranks(metrics: Mapping[str, FromRanks], task: Task, target: Targets, proba: Floats) -> dict[str, float]:

@@ -159,7 +159,7 @@ Sums = Callable[[Floats], tuple[Floats, Floats, Floats]]  # weights_NB -> hits, 
 
 def _class_sums(target: Targets, predicted: Targets, n_classes: int) -> Sums:
     """Return what sums over the cells of the confusion matrix, which are then all that is looked at."""
-    true_M, said_M, cell_N = _cells(target, predicted, n_classes)
+    true_M, said_M, cell_N = confusion_cells(target, predicted, n_classes)
     n_cells = len(true_M)
     of_class = [np.equal.outer(np.arange(n_classes), of_M).astype(np.float64) for of_M in (true_M, said_M)]
     true_CM, said_CM = of_class
@@ -196,7 +196,7 @@ def _sums_of(lane_N: Targets, n_cells: int, weights_N: Floats) -> Floats:
     return np.asarray(sums.reshape(n_cells, _LANES).sum(axis=1))
 
 
-def _cells(target: Targets, predicted: Targets, n_classes: int) -> tuple[Targets, Targets, Targets]:
+def confusion_cells(target: Targets, predicted: Targets, n_classes: int) -> tuple[Targets, Targets, Targets]:
     """Return true and predicted class of each cell that is not empty (M,), and the cell of each row (N,)."""
     cell_N = target * n_classes
     cell_N += predicted

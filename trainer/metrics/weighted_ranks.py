@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainer.metrics.contract import Floats, Meter, Targets
 from trainer.metrics.predictions import one_against_rest
 from trainer.metrics.ranking import Ranking
-from trainer.system.mapped_arrays import MANY_ROWS
+from trainer.system.mapped_arrays import row_number_type
 from trainer.tasks import of_target
 
 _SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
@@ -116,8 +116,7 @@ def _best_first(chosen_N: NDArray[np.bool_], scores_N: Floats) -> tuple[Targets,
     rows = np.flatnonzero(chosen_N)
     worth = -scores_N[rows]
     order = np.argsort(worth, kind="stable")  # sums of weights round as they are ordered
-    place = np.int32 if MANY_ROWS < len(scores_N) <= np.iinfo(np.int32).max else np.int64
-    return rows[order].astype(place), worth[order]
+    return rows[order].astype(row_number_type(len(scores_N))), worth[order]
 
 
 def _cumulated(weights: Any, rows: NDArray[np.int64]) -> Any:

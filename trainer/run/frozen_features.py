@@ -7,6 +7,7 @@ computed them: whatever the last digits could depend on is in the name under whi
 
 import hashlib
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -26,7 +27,7 @@ from trainer.engine.freezing import ALL
 from trainer.engine.loops import Learner
 from trainer.engine.modes import evaluating
 from trainer.engine.precision.precision import Precision
-from trainer.engine.predicts import Predicts
+from trainer.engine.predicts import Predicts, joined
 from trainer.models.contract import Encoder
 from trainer.run.experiment import Experiment, Recipe
 from trainer.run.factories import fresh_learner
@@ -139,12 +140,14 @@ def encode(learner: Predicts, data: TrainingSet, track: ShowProgress = no_progre
     """
     order = evaluation_order(np.arange(len(data)), ENCODED_ROWS, data.rows.lengths())
     body = _Body(learner.model)
-    found: list[Tensor] = []
-    with evaluating(learner.model), closing(data.batches(order, key=None)) as batches:
+
+    def features() -> Iterator[Tensor]:
         for batch in track(batches, "running the frozen backbone", len(order)):
             interrupts.check()
-            found.append(learner.precision.forward(body, batch.inputs).cpu())
-    features_ND: NDArray[np.float32] = torch.cat(found).numpy()
+            yield learner.precision.forward(body, batch.inputs).cpu()
+
+    with evaluating(learner.model), closing(data.batches(order, key=None)) as batches:
+        features_ND: NDArray[np.float32] = joined(features(), len(data)).numpy()
     return features_ND[np.argsort(np.concatenate(order))]
 
 

@@ -64,9 +64,9 @@ def versions(sections: Mapping[str, Section], plugins: Sequence[str] = ()) -> di
     parts = {path for files in _part_files(sections, plugins).values() for path in files}
     used = {
         PARTS_PACKAGES[top]
-        for path in parts
-        if any(package.encode() in path.read_bytes() for package in PARTS_PACKAGES)  # the grammar takes longer to tell
-        for name in _imports(path)
+        for source in map(Path.read_bytes, parts)
+        if any(package.encode() in source for package in PARTS_PACKAGES)  # the grammar takes longer to tell
+        for name in _imports_of(source)
         if (top := name.split(".")[0]) in PARTS_PACKAGES
     }
     python = ".".join(platform.python_version_tuple()[:2])
@@ -157,19 +157,16 @@ def _with_imported(files: Iterable[Path]) -> list[Path]:
         path = rest.pop()
         if path not in found:
             found.add(path)
-            imported = imports_of_ours(path.read_bytes()) if ROOT / "trainer" in path.parents else _imports(path)
+            imports = imports_of_ours if ROOT / "trainer" in path.parents else _imports_of
+            imported = imports(path.read_bytes())
             ours = [name for name in imported if name.startswith(PARTS)]
             rest += [source for name in ours if (source := ROOT / f"{name.replace('.', '/')}.py").is_file()]
     return sorted(found)
 
 
-def _imports(path: Path) -> frozenset[str]:
-    """Return the modules that a file imports, wherever in it."""
-    return _imports_of(path.read_bytes())
-
-
 @cache
 def _imports_of(source: bytes) -> frozenset[str]:
+    """Return the modules that a file imports, wherever in it."""
     names = set[str]()
     try:
         nodes = list(ast.walk(ast.parse(source)))

@@ -103,13 +103,16 @@ def write_oof(directory: Path, oof: OutOfFold, classes: Sequence[str], task: Tas
     Raises:
         StorageError: it cannot be written.
     """
-    starts = range(0, max(len(oof.ids), 1), ROWS_AT_A_TIME)
+    starts = range(0, len(oof.ids), ROWS_AT_A_TIME)
+    whole = oof_table(oof, classes, task) if len(starts) <= 1 else None
     for ending, written in (("parquet", _write_parquet), ("csv", _write_csv)):
-        tables = (oof_table(_entries(oof, slice(start, start + ROWS_AT_A_TIME)), classes, task) for start in starts)
-        whole = bytearray()
-        if len(starts) == 1:  # then it is known how much room it takes
-            written(tables, whole.extend)
-        data: Content = memoryview(whole) if whole else partial(written, tables)
+        if whole is not None:  # then it is known how much room it takes
+            content = bytearray()
+            written(iter([whole]), content.extend)
+            data: Content = memoryview(content)
+        else:
+            parts = (_entries(oof, slice(start, start + ROWS_AT_A_TIME)) for start in starts)
+            data = partial(written, (oof_table(part, classes, task) for part in parts))
         write_bytes(directory / f"{stem}.{ending}", data, root=directory, what=N_("out-of-fold predictions"))
 
 

@@ -18,7 +18,7 @@ from trainer.errors import StorageError
 from trainer.system.files import make_directory, storage_error
 
 CHUNK_ROWS = 1 << 16  # filled in at a time
-MANY_ROWS = 1_000_000  # of more, what can wait on the disk does
+MANY_ROWS = 1_000_000  # of more, what can wait on the disk does, and row numbers take half the room
 Fill = Callable[[int, NDArray[Any]], None]  # (number of the first row, rows to fill in)
 MAPPED = weakref.WeakSet[mmap.mmap]()
 
@@ -30,6 +30,11 @@ def give_way() -> None:
     """
     for mapped in list(MAPPED):
         mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def row_number_type(n_rows: int) -> type[np.integer[Any]]:
+    """Return the type that numbers of rows are held in where an array of them is kept."""
+    return np.int32 if MANY_ROWS < n_rows <= np.iinfo(np.int32).max else np.int64
 
 
 def filled(shape: Sequence[int], dtype: DTypeLike, fill: Fill, directory: Path | None) -> NDArray[Any]:

@@ -202,9 +202,9 @@ def test_two_columns_at_a_time_learn_the_bits_of_all(
 def test_many_columns_of_few_rows_are_scaled_in_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     widths, scaling = [], module._scaling
 
-    def counted(train_NB, medians_B):
+    def counted(train_NB):
         widths.append(train_NB.shape[1])
-        return scaling(train_NB, medians_B)
+        return scaling(train_NB)
 
     monkeypatch.setattr(module, "_scaling", counted)
     numeric_NF = np.random.default_rng(0).normal(size=(1_000, 300))

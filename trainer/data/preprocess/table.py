@@ -66,9 +66,9 @@ def _fit_numeric(
     medians_F, means_F, scales_F = np.zeros(n_features), np.zeros(n_features), np.ones(n_features)
     for columns in _column_blocks(n_features, len(train_rows)):
         train_NB = np.ascontiguousarray(numeric_NF[:, columns][train_rows])
-        medians_F[columns] = _medians(train_NB)
+        medians_F[columns] = _medians_filled_in(train_NB)
         if standardize:
-            means_F[columns], scales_F[columns] = _scaling(train_NB, medians_F[columns])
+            means_F[columns], scales_F[columns] = _scaling(train_NB)
         give_way()
     return medians_F, means_F, scales_F
 
@@ -87,11 +87,14 @@ def _with_missing(numeric_NF: NDArray[np.float64]) -> tuple[int, ...]:
     return tuple(np.flatnonzero(np.concatenate(missing)).tolist()) if missing else ()
 
 
-def _medians(train_NB: NDArray[np.float64]) -> Any:
-    """Return the medians (B,) of the values that are not missing."""
-    if len(train_NB) and not np.isnan(train_NB).any():
-        return np.median(train_NB, axis=0)
-    return [_median(values_N) for values_N in train_NB.T]
+def _medians_filled_in(train_NB: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the medians (B,) of the values that are not missing, put where one is."""
+    missing_NB = np.isnan(train_NB)
+    if len(train_NB) and not missing_NB.any():
+        return np.asarray(np.median(train_NB, axis=0))
+    medians_B = np.array([_median(values_N) for values_N in train_NB.T])
+    np.copyto(train_NB, medians_B, where=missing_NB)
+    return medians_B
 
 
 def _median(values_N: NDArray[np.float64]) -> float:
@@ -100,15 +103,10 @@ def _median(values_N: NDArray[np.float64]) -> float:
     return float(np.median(present_M, overwrite_input=True)) if len(present_M) else 0.0
 
 
-def _scaling(
-    train_NB: NDArray[np.float64], medians_B: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return means and scales (B,) of the values, missing ones filled in; the array is overwritten."""
+def _scaling(train_NB: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return means and scales (B,) of the values."""
     from sklearn.preprocessing import StandardScaler
 
-    missing_NB = np.isnan(train_NB)
-    if missing_NB.any():
-        np.copyto(train_NB, medians_B, where=missing_NB)
     with np.errstate(over="ignore", invalid="ignore"):  # the cell is refused when it is scaled
         scaler = StandardScaler().fit(train_NB)
     return scaler.mean_, scaler.scale_
