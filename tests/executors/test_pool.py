@@ -22,6 +22,7 @@ from trainer.errors import (
     NonFiniteError,
     UnexpectedError,
 )
+from trainer.executors import pool
 from trainer.executors.messages import FoldsFailed
 from trainer.executors.pool import train_side_by_side
 from trainer.run.steps.threads import same_threads
@@ -290,6 +291,31 @@ def test_a_signal_reaches_the_folds_and_ends_the_run_as_that_signal(tmp_path, nu
     assert len(list(tmp_path.glob("* began"))) == 2
     assert children() == []
     assert "finishing the step and saving" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("goes", [True, False], ids=["gone", "done"])
+def test_no_fold_is_begun_after_a_signal_has_come(goes, monkeypatch):
+    handed, hand_out = [], pool._Team._hand_out
+
+    def train(fold, observers, print_line):
+        if goes:
+            os._exit(1)
+
+    def late(running, news=pool._news):
+        for worker in running:
+            worker.process.join() if goes else worker.pipe.poll(None)
+        os.kill(os.getpid(), signal.SIGTERM)  # it has been looked for a moment ago
+        yield from news(running)
+
+    def noted(team, worker):
+        hand_out(team, worker)
+        handed.extend([] if worker.work is None else [worker.work])
+
+    monkeypatch.setattr(pool, "_news", late)
+    monkeypatch.setattr(pool._Team, "_hand_out", noted)
+    with pytest.raises(Interrupted):
+        side_by_side(train)
+    assert handed == [0, 1]
 
 
 def test_an_observer_that_fails_ends_the_processes(tmp_path):

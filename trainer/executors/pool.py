@@ -66,7 +66,7 @@ def train_side_by_side(
                     team.answer(worker, message)
                     continue
                 team.reap(worker)
-                if team.waiting and not team.running:
+                if team.waiting and not team.running and not interrupts.received():
                     later.finish()  # nothing else is done while a process is forked
                     team.begin(start(1)[0], worker.lanes)
         later.finish()
@@ -177,7 +177,7 @@ class _Team:
 
     def _hand_out(self, worker: Worker) -> None:
         """Give a worker its next folds, or tell it that there are none."""
-        worker.work = self.waiting.popleft() if self.waiting else None
+        worker.work = self.waiting.popleft() if self.waiting and not interrupts.received() else None
         if worker.work is None:
             self.running.remove(worker)
             if self.running and self.when_idle:
