@@ -111,7 +111,7 @@ def warm_up() -> None:
     files_sha256(engine_files())
     for part in ("models", "losses", "data/preprocess", "data/texts"):
         for path in HOUSE.glob(f"trainer/{part}/*.py"):
-            source_hash._imports(path)
+            source_hash._imports_of(path.read_bytes())
     for name in rendering._environment().list_templates():
         rendering._environment().get_template(name)
     for path in CONF.rglob("*.yaml"):
