@@ -115,7 +115,7 @@ class FromCounts:
     """Makes meters of counts; what is computed of counts alone can also be searched for the best thresholds.
 
     Attributes:
-        formula: of (C, B) true positives, true rows and predicted rows, and whether rows have labels.
+        formula: of (C, B), or (C,), true positives, true rows and predicted rows, and whether rows have labels.
     """
 
     formula: OfCounts

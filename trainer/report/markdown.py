@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.metrics.condensed import cells
+from trainer.metrics.weighted import confusion_cells
 from trainer.report import plots
 from trainer.report.baseline_table import baseline_table
 from trainer.report.formatting import (
@@ -203,7 +203,8 @@ def per_class(result: CVResult, oof: OutOfFold) -> list[list[str]]:
 
     target, predicted, rows = oof.target, result.task.predicted(oof.proba), None
     if result.task.one_class_each:
-        target, predicted, rows = cells(target, predicted, len(result.classes))
+        target, predicted, cell_N = confusion_cells(target, predicted, len(result.classes))
+        rows = np.bincount(cell_N)
     columns: tuple[NDArray[Any], ...] = precision_recall_fscore_support(
         target,
         predicted,
