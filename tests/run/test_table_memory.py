@@ -96,6 +96,7 @@ def run(train, *options):
 def test_the_bits_are_those_of_a_run_in_memory(train, tmp_path, kind, monkeypatch):
     run(train, "run=memory", *RUNS[kind])
     monkeypatch.setattr(table_preprocess, "MOST_CELLS", 0)
+    monkeypatch.setattr(table_preprocess, "FEW_CELLS", 0)
     monkeypatch.setattr(files_of_run, "MOST_KEPT", 0)
     monkeypatch.setattr(run_files, "MANY_ROWS", 0)
     monkeypatch.setattr(pooled, "MANY_ROWS", 0)

@@ -194,6 +194,7 @@ def test_two_columns_at_a_time_learn_the_bits_of_all(
     together = TablePreprocess().fit(table, rows).to_json()
     assert together["medians"] == np.nanmedian(numeric_NF[rows], axis=0).tolist()
     monkeypatch.setattr(module, "MOST_CELLS", 0)
+    monkeypatch.setattr(module, "FEW_CELLS", 0)
     assert TablePreprocess().fit(table, rows).to_json() == together
     by_columns = TableColumns(np.asfortranarray(numeric_NF), none, names)
     assert TablePreprocess().fit(by_columns, rows).to_json() == together
