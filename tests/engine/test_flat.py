@@ -97,6 +97,22 @@ def test_embeddings_before_the_layers_are_differentiated_by_autograd(hidden, los
     assert all(map(torch.equal, found, expected))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_batches_of_one_row_into_one_hidden_number(seed):
+    """autograd multiplies the other way around there, which hardly any step shows by its bits."""
+
+    def trained_on(flat):
+        torch.manual_seed(seed)
+        it = learner(MLP(2, 3, cardinalities=(4, 9), hidden=(8, 1), dropout=0.1), optimizer=folds.adamw, lr=0.01)
+        it.flat = flat_of(it.model, "numeric", "categorical") if flat else None
+        for batch in batches_of(30, sizes=(1,)):
+            with training(it.model):
+                train_step(it, [batch], None, totals())
+        return [p.detach() for p in it.model.parameters()]
+
+    assert all(map(torch.equal, trained_on(flat=True), trained_on(flat=False)))
+
+
 def test_where_the_bits_are_others_autograd_goes_on(monkeypatch):
     def made():
         torch.manual_seed(1)

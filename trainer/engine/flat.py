@@ -2,8 +2,9 @@
 
 Autograd's graph and the calls of modules take longer than the arithmetic of a small model. Linear, ReLU and dropout
 layers that follow each other to the logits need neither: the same kernels are called in the same order, so the bits are
-the same, which is tried on the first step of each size. What comes before them (embeddings, normalisation) is
-autograd's, and so is every loss but plain cross-entropy.
+the same, which is tried for each size: on its first step, and with numbers that tell kernels apart, since those of a
+step may agree by chance. What comes before these layers (embeddings, normalisation) is autograd's, and so is every loss
+but plain cross-entropy.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from trainer.engine.loops import Learner, summed_loss
 from trainer.engine.own_random import CPU, random_states, set_random_states
 from trainer.engine.plain_loss import is_plain, plain_loss
 from trainer.engine.stacked.by_hand import threshold_backward
+from trainer.engine.stacked.linear import joint_products
 from trainer.engine.stacked.proof import computed_alone, left_by, same
 from trainer.engine.stacked.stack import native
 from trainer.engine.stacked.traced import NotStackable, Traced, computed, last_layers
@@ -66,6 +68,8 @@ class Flat:
         sizes = tuple(len(batch.rows_B) for batch in batches)
         if sizes in self.proved:
             return self._losses(learner, batches, divisor)
+        if not all(map(self._as_autograd, set(sizes))):
+            return None
         before, alone = random_states(CPU), computed_alone(learner, batches)
         losses = self._losses(learner, batches, divisor)
         if same(left_by(learner, losses), alone):
@@ -75,6 +79,15 @@ class Flat:
         for parameter in self.model.parameters():
             parameter.grad = None
         return None
+
+    def _as_autograd(self, n_rows: int) -> bool:
+        """Return whether the products of the layers are autograd's, whatever the numbers."""
+        threads = torch.get_num_threads()
+        return all(
+            joint_products((1, n_rows, *reversed(weight.shape)), weight.dtype, bias is not None, threads) is not None
+            for weight, bias in self.weights
+            if weight is not None
+        )
 
     def _losses(self, learner: Learner, batches: Sequence[Batch], divisor: Tensor | float) -> list[Tensor]:
         return [self._loss(learner, batch, divisor) for batch in batches]

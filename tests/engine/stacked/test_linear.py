@@ -33,6 +33,23 @@ def test_outputs_and_gradients_are_the_bits_of_each_layer(sizes, dtype):
         assert all(torch.equal(one[k], other) for one, other in zip(together, alone, strict=True))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "sizes", [(2, 1, 8, 24), (3, 1, 1, 2), (2, 2, 1, 3), (3, 3, 24, 3), (5, 3, 64, 10), (3, 32, 24, 3)]
+)
+def test_a_choice_holds_for_all_numbers(sizes, dtype):
+    """Where few numbers are compared, or rounded ones, two kernels agree on most draws."""
+    n_folds, n_rows, n_in, n_out = sizes
+    source = torch.Generator().manual_seed(2)
+    for _ in range(60):
+        shapes = [(n_rows, n_in), (n_out, n_in), (n_out,), (n_rows, n_out)]
+        *given, d = (torch.randn(n_folds, *shape, generator=source).to(dtype) for shape in shapes)
+        together = outcome(linear, [value.requires_grad_() for value in given], d)
+        for k in range(n_folds):
+            alone = outcome(F.linear, [value[k].detach().clone().requires_grad_() for value in given], d[k])
+            assert all(torch.equal(one[k], other) for one, other in zip(together, alone, strict=True))
+
+
 def test_a_layer_without_bias():
     x, weight = layers((3, 5, 8, 4), bias=False)
     assert torch.equal(linear(x, weight, None), torch.stack([F.linear(x[k], weight[k]) for k in range(3)]))

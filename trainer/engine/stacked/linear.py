@@ -1,10 +1,11 @@
 """Linear layers of several folds as batched products, where these are the same bits as one product per fold.
 
 Which of the four products of a layer are, depends on its sizes: libraries choose another kernel for a batch of small
-matrices than for a single one. So each is tried once with random numbers for each combination of sizes.
+matrices than for a single one. So each is tried for each combination of sizes, with numbers that tell one order of
+adding up from another.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+NUMBERS, MOST_DRAWS = 128, 16  # the fewer numbers a product has, the more often it is tried
+LEAST_DRAWS = (1, 2)  # of them; in half precision more orders round to the same
+SMALL = 2.0**-9
 
 
 @dataclass(frozen=True)
@@ -62,21 +67,51 @@ def joint_products(sizes: tuple[int, int, int, int], dtype: torch.dtype, has_bia
     Returns:
         None where even one product per fold gives other bits than torch's own layer.
     """
+    joint = [True] * 4
+    for x, weight, some_bias, d in _drawn(sizes, dtype):
+        bias = some_bias if has_bias else None
+        with torch.inference_mode(False), torch.enable_grad():
+            wanted = _by_autograd(x, weight, bias, d)
+        with torch.no_grad():
+            one_by_one, together = (_products(x, weight, bias, d, Joint(*[way] * 4)) for way in (False, True))
+        if not all(map(torch.equal, wanted, one_by_one)):
+            return None
+        joint = [so_far and torch.equal(*pair) for so_far, *pair in zip(joint, wanted, together, strict=False)]
+    return Joint(*joint)
+
+
+def _drawn(sizes: tuple[int, int, int, int], dtype: torch.dtype) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Yield inputs, weights, biases and gradients of the outputs, each anew.
+
+    Whatever is added up nearly cancels: each row, input and output has a partner, and their products differ in their
+    signs alone. What is left is rounding, of numbers of unlike size, so another order of adding up gives other results.
+    Of plain random numbers it gives other bits in few of them, in half precision in hardly any.
+    """
     n_folds, n_rows, n_in, n_out = sizes
     source = torch.Generator().manual_seed(0)
+    spread = 5 if dtype is torch.float16 else 8
 
-    def made(*shape: int) -> Tensor:
-        return torch.randn(n_folds, *shape, generator=source).to(dtype)
+    def made(*sizes: int) -> Tensor:
+        shape = [n_folds, *(n - n // 2 for n in sizes)]
+        exponents = torch.randint(-spread, spread + 1, shape, generator=source)
+        return torch.randn(shape, generator=source).ldexp_(exponents)
 
-    x, weight, d = made(n_rows, n_in), made(n_out, n_in), made(n_rows, n_out)
-    bias = made(n_out) if has_bias else None
-    with torch.inference_mode(False), torch.enable_grad():
-        wanted = _by_autograd(x, weight, bias, d)
-    with torch.no_grad():
-        one_by_one, together = (_products(x, weight, bias, d, Joint(*[way] * 4)) for way in (False, True))
-    if not all(map(torch.equal, wanted, one_by_one)):
-        return None
-    return Joint(*map(torch.equal, wanted, together))
+    fewest = n_folds * min(n_rows * n_in, n_rows * n_out, n_in * n_out)
+    for _ in range(max(LEAST_DRAWS[dtype.itemsize < 4], min(MOST_DRAWS, NUMBERS // fewest))):
+        (rows, signs_B), (inputs, signs_I), (outputs, signs_O) = (_paired(n, source) for n in (n_rows, n_in, n_out))
+        x = made(n_rows, n_in)[:, rows][..., inputs] * signs_I
+        weight = made(n_out, n_in)[:, outputs][..., inputs]
+        d = made(n_rows, n_out)[:, rows][..., outputs] * signs_B[:, None] * signs_O
+        bias = made(n_out)[:, outputs] * SMALL
+        yield x.to(dtype), weight.to(dtype), bias.to(dtype), d.to(dtype)
+
+
+def _paired(n: int, source: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return for each of n places, in any order, whose values it takes and their sign; one without partner is small."""
+    half, places = n // 2, torch.randperm(n, generator=source)
+    taken = torch.cat([torch.arange(half), torch.arange(n - half)])
+    signs = torch.cat([torch.ones(half), -torch.ones(half), torch.full((n - 2 * half,), SMALL)])
+    return taken[places], signs[places]
 
 
 def _by_autograd(x: Tensor, weight: Tensor, bias: Tensor | None, d: Tensor) -> list[Tensor]:
