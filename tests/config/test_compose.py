@@ -48,6 +48,7 @@ MISTAKES = [
     ("model.hiden=[3]", "model.hiden: trainer.models.mlp.MLP takes no such argument: did you mean 'hidden'?"),
     ("model.hidden=3", "model.hidden: 3 is not a list"),
     ("model.dropout=1.5", "model: trainer.models.mlp.MLP refused its arguments: dropout probability"),
+    ("model.dropout=1", "a dropout probability of 1 leaves nothing to learn from: set one from 0 to below 1"),
     ("optimizer.betas=[2,3]", "optimizer: torch.optim.AdamW refused its arguments"),
     ("optimizer.betas=[0.9]", "optimizer.betas: [0.9] is not a list of 2: [a number, a number]"),
     ("optimizer.weight_decay=1180591620717411303424", "is too large a number: at most 9223372036854775807"),

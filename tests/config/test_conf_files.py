@@ -65,3 +65,18 @@ def test_one_file_per_part():
     }
     for target in targets:
         assert (root.parent / Path(*target.split(".")[:-1])).with_suffix(".py").exists(), target
+
+
+@pytest.mark.parametrize(
+    ("section", "typed"),
+    [
+        ("model", ["model._target_=my.Net", "model.dropout=0.3"]),
+        ("model", ["model={_target_:my.Net,dropout:0.3}"]),
+        ("optimizer", ["optimizer._target_=my.Net", "optimizer.dropout=0.3"]),
+        ("optimizer", ["optimizer={_target_:my.Net}", "optimizer.dropout=0.3"]),
+    ],
+)
+def test_another_class_gets_only_what_is_given_however_it_is_typed(section, typed):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = to_run_config(compose("config", overrides=typed), typed)
+    assert getattr(config, section) == {"_target_": "my.Net", "dropout": 0.3}

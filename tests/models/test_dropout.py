@@ -109,13 +109,21 @@ def test_of_another_layout_the_output_keeps_it():
     assert Dropout(0.5)(x).is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("p", [0.0, 1.0, 0.5])
+@pytest.mark.parametrize("p", [0.0, 0.5])
 def test_where_nothing_is_drawn_it_is_torchs_own(p):
     x, state = torch.randn(40), GENERATOR.get_state()
     assert torch.equal(Dropout(p).eval()(x), x)
     assert torch.equal(GENERATOR.get_state(), state)
     if p != 0.5:
         assert torch.equal(Dropout(p)(x), F.dropout(x, p))
+
+
+def test_a_probability_of_one_is_refused_and_left_to_torch_in_others_models():
+    with pytest.raises(ValueError, match="leaves nothing to learn from"):
+        Dropout(1.0)
+    others = nn.Sequential(nn.Dropout(1.0))
+    replace_dropout(others)
+    assert type(others[0]) is nn.Dropout
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")

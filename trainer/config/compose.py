@@ -25,6 +25,7 @@ from trainer.config.compose_once import at_work, composed_once
 from trainer.config.help import REPOSITORY_DOOR
 from trainer.config.keys import CONF, flatten
 from trainer.config.near_keys import known_keys, unknown_key
+from trainer.config.overrides import given_keys
 from trainer.config.plugins import find_here
 from trainer.config.problems import closed_keys, composition_problems, explain, misplaced
 from trainer.config.saved import open_schema
@@ -154,7 +155,7 @@ def launch_config(cfg: DictConfig, node: DictConfig | None = None) -> tuple[RunC
     targets = {
         name: str(getattr(config, name).get("_target_")).rpartition(".")[2] for name in ("data", "model", "loss")
     }
-    given = {item.partition("=")[0] for item in overrides}
+    given = given_keys(overrides)
     named = {**targets, **{group: choices[group] for group in choices if f"{group}._target_" not in given}}
     parts = [str(named.get(group, config.amp.opt_level)) for group in ("data", "model", "loss", "amp")]
     name = "-".join([*parts, datetime.now().strftime("%Y%m%d-%H%M%S")])
@@ -170,8 +171,8 @@ def launch_config(cfg: DictConfig, node: DictConfig | None = None) -> tuple[RunC
 def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     """Resolve a composed configuration into a RunConfig.
 
-    Naming another class with ``SECTION._target_=`` starts that section afresh: only what the command line gives
-    is passed to it, not the defaults that belong to another class.
+    Naming another class with ``SECTION._target_=`` or ``SECTION={_target_:...}`` starts that section afresh: only what
+    the command line gives is passed to it, not the defaults that belong to another class.
 
     Raises:
         ConfigError: an interpolation does not resolve, or plugins are not on the command line.
@@ -190,8 +191,8 @@ def to_run_config(cfg: DictConfig, overrides: Sequence[str]) -> RunConfig:
     if config.plugins and not any(item.lstrip("+").startswith("plugins=") for item in overrides):
         raise ConfigError("plugins can only be named on the command line: plugins=[my_package]")
     find_here(config.plugins)
+    given = given_keys(overrides)
     for name in OPEN_SECTIONS:
-        given = {item.lstrip("+").partition("=")[0] for item in overrides}
         if f"{name}._target_" in given:
             setattr(config, name, _only(given, getattr(config, name), name))
     return config

@@ -2,8 +2,10 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from trainer.config.keys import flatten
 
 
 def key_of(override: str) -> str:
@@ -14,6 +16,20 @@ def key_of(override: str) -> str:
 def value_of(override: str) -> str:
     """Return the value without its quotes."""
     return override.partition("=")[2].strip("'\"")
+
+
+def given_keys(overrides: Iterable[str]) -> set[str]:
+    """Return the dotted names that overrides give, those within ``model={_target_:my.Net,width:8}`` too."""
+    keys = set()
+    for item in overrides:
+        key, text = key_of(item), item.partition("=")[2]
+        keys.add(key)
+        if text.startswith("{") and "_target_" in text:
+            from hydra.core.override_parser.overrides_parser import OverridesParser  # much to import for most commands
+
+            value = OverridesParser.create().parse_override(item).value()
+            keys |= set(flatten(value, f"{key}.") if isinstance(value, Mapping) else ())
+    return keys
 
 
 def without(command: Sequence[str], keys: Sequence[str]) -> list[str]:

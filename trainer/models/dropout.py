@@ -17,7 +17,17 @@ GENERATORS = (torch.default_generator,)  # what torch draws from where it is tol
 
 
 class Dropout(nn.Dropout):
-    """``nn.Dropout`` with masks of its own on the CPU; on a GPU, compiled and in evaluation mode it is torch's."""
+    """``nn.Dropout`` with masks of its own on the CPU; on a GPU, compiled and in evaluation mode it is torch's.
+
+    Args:
+        p: probability of zero; of 1 nothing would be left to learn from.
+        inplace: whether the input is changed.
+    """
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__(p, inplace)
+        if p == 1:
+            raise ValueError("a dropout probability of 1 leaves nothing to learn from: set one from 0 to below 1")
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the input (...), while training some of it zero and the rest larger."""
@@ -32,7 +42,7 @@ def replace_dropout(module: nn.Module) -> None:
     """Make a model's layers of exactly ``nn.Dropout`` such with masks of their own."""
     for parent in module.modules():
         for name, layer in parent.named_children():
-            if type(layer) is nn.Dropout:
+            if type(layer) is nn.Dropout and layer.p < 1:
                 parent.register_module(name, Dropout(layer.p, layer.inplace))
 
 

@@ -7,7 +7,6 @@ from torch.nn import functional as F
 
 from trainer.engine.stacked.traced import NotStackable, traced
 from trainer.models.adapt import adapt_calls
-from trainer.models.dropout import Dropout
 from trainer.models.image_cnn import ImageCNN
 from trainer.models.mlp import MLP
 
@@ -83,7 +82,6 @@ REFUSED = [
     (lambda: ImageCNN(1, 3), "fold by fold"),
     (lambda: Own(lambda m, x: m.a(x), a=nn.GELU()), "no linear layer"),
     (lambda: nn.Sequential(nn.Dropout(1.0), LAYER), "leaves nothing"),
-    (lambda: nn.Sequential(Dropout(1.0), LAYER), "leaves nothing"),
     (lambda: nn.Sequential(nn.Embedding(4, 4, max_norm=1.0), LAYER), "embedding has options"),
     (hooked, "has hooks"),
     (tied, "share weights"),
