@@ -11,7 +11,7 @@ if __name__ == "__main__" and (asked := answer(sys.argv[1:])):  # before Hydra i
 import hydra
 from omegaconf import DictConfig
 
-from trainer.cli.train import check, run
+from trainer.cli.train_job import check, run
 from trainer.config.compose import composed, job, register_schema
 from trainer.config.keys import CONF
 from trainer.system.interrupts import end_soon

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import trainer as fw
-from trainer.cli.train import run
+from trainer.cli.train_job import run
 from trainer.config.compose import compose_run
 from trainer.inference.new_rows import Asked, open_new_rows
 from trainer.inference.predictor import open_predictor

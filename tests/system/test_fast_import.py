@@ -177,71 +177,16 @@ def test_models_of_other_libraries_train_in_a_process_that_has_imported_nothing(
     assert list(tmp_path.rglob("DONE"))
 
 
-def test_scikit_learn_comes_without_statistics_and_pandas_and_both_are_there_when_asked_for():
+def test_the_compilers_settings_are_its_own_where_they_are_imported_before_it():
     code = """
-import sys
-from trainer.system import fast_import
-fast_import.import_sklearn_without_unused()
-print("sklearn" in sys.modules)
-with fast_import.first_import("fractions"):
-    import fractions
-fast_import.import_sklearn_without_unused()
-import numpy as np
-import sklearn.metrics, sklearn.model_selection, sklearn.linear_model, sklearn.ensemble, sklearn.covariance
-from scipy.stats import rankdata, chi2
-def loaded():
-    return [name in sys.modules for name in ("pandas", "scipy.stats._stats_py")]
-print(*loaded(), "sklearn.utils.validation" in sys.modules)
-ranks = sklearn.metrics.label_ranking_average_precision_score([[1, 0], [0, 1]], [[0.2, 0.1], [0.3, 0.1]])
-print(ranks, rankdata([3, 1, 2]).tolist(), chi2.ppf(0.95, 1) == __import__("scipy").stats.chi2.ppf(0.95, 1), *loaded())
-import scipy.stats as whole
-print(whole is sys.modules["scipy.stats"], hasattr(whole, "nothing"), whole.norm.cdf(0.0), rankdata([2, 1]).tolist())
-import pandas
-line = sklearn.linear_model.LinearRegression().fit(pandas.DataFrame({"a": [1.0, 2.0]}), [1, 2])
-print(line.feature_names_in_.tolist())
+import torch
+from trainer.system.fast_import import import_compiler_when_needed
+import_compiler_when_needed()
+import torch._dynamo.config as config
+from torch._dynamo import eval_frame
+print(config is torch._dynamo.config is eval_frame.config, config.__spec__.origin == config.__file__)
 """
-    assert in_a_process(code) == [
-        "False",
-        "False False True",
-        "0.75 [3.0, 1.0, 2.0] True False True",
-        "True False 0.5 [2.0, 1.0]",
-        "['a']",
-    ]
-
-
-def test_scikit_learn_comes_without_splines_and_they_are_there_when_asked_for():
-    code = """
-import sys
-from trainer.system import fast_import
-with fast_import.first_import("fractions"):
-    import fractions
-fast_import.import_sklearn_without_unused()
-import numpy as np
-from sklearn.preprocessing import SplineTransformer, StandardScaler
-with fast_import.splines_later():
-    from sklearn.linear_model import LassoLarsCV, Ridge
-print("scipy.interpolate" in sys.modules)
-rows = np.linspace(0, 1, 9)[:, None]
-curves = SplineTransformer(n_knots=3).fit_transform(rows)
-print(curves.shape, curves.sum(axis=1).round(9).tolist() == [1.0] * 9, "scipy.interpolate" in sys.modules)
-from scipy.interpolate import BSpline, CubicSpline
-print(isinstance(SplineTransformer().fit(rows).bsplines_[0], BSpline), CubicSpline([0, 1], [0, 1])(0.5))
-print(LassoLarsCV(cv=3).fit(rows, rows[:, 0]).score(rows, rows[:, 0]) > 0.9)
-"""
-    assert in_a_process(code) == ["False", "(9, 5) True True", "True 0.5", "True"]
-
-
-def test_what_asks_for_other_splines_at_once_gets_them():
-    code = """
-import sys
-from trainer.system import fast_import
-with fast_import.first_import("fractions"):
-    import fractions
-with fast_import.splines_later():
-    from scipy.interpolate import CubicSpline
-    print(CubicSpline([0, 1], [0, 1])(0.5), sys.modules["scipy.interpolate"].__file__ is None)
-"""
-    assert in_a_process(code) == ["0.5 False"]
+    assert in_a_process(code) == ["True True"]
 
 
 def test_a_table_of_numbers_is_read_without_pandas(tmp_path):

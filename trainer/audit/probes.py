@@ -11,6 +11,7 @@ from trainer.audit.duplicate_rows import NumberedTable, text_keys
 from trainer.audit.image_hashes import SIDE, look_at
 from trainer.audit.split import Side
 from trainer.data.samples import DataSpec, Images, Inputs, Samples, SparseColumns, TableColumns, Texts
+from trainer.system.late_imports import BY_SKLEARN, imported_later
 from trainer.tasks import Target, of_target
 
 Score = Callable[[Target, Target], float]
@@ -208,10 +209,11 @@ def _table_features(table: TableColumns) -> Any:
     whole = table.scratch is None and not np.isnan(table.numeric_NF).any()
     if whole and not n_words:
         return StandardScaler()
-    from sklearn.compose import ColumnTransformer  # this and what fills in empty cells import pandas
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder
+    with imported_later(BY_SKLEARN):
+        from sklearn.compose import ColumnTransformer  # this and what fills in empty cells import pandas
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OneHotEncoder
 
     scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
     parts = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainer.cli.train import run as train_run
+from trainer.cli.train_job import run as train_run
 from trainer.errors import ConfigError, Interrupted, NonFiniteError
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from trainer.data.columns.positive import positive_last, refuse_positive
 from trainer.data.columns.reading import TABLE, reading_of
 from trainer.data.samples import DataSpec, Samples, TableColumns
 from trainer.errors import ConfigError, did_you_mean
+from trainer.system.late_imports import BY_SKLEARN, imported_later
 from trainer.tasks import REGRESSION, of_classes
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris", "diabetes")
@@ -27,7 +28,8 @@ def load_bundled(name: str, *, positive: ClassName = None) -> tuple[Samples, Dat
     Raises:
         ConfigError: there is no such data set, or no such class.
     """
-    from sklearn import datasets
+    with imported_later(BY_SKLEARN):  # other data sets are read from files
+        from sklearn import datasets
 
     if name not in BUNDLED:
         raise ConfigError(f"data.name={name}: no bundled data set{did_you_mean(str(name), BUNDLED)}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.audit.probes import linear_parts, ngram_counts, probe_inputs
 from trainer.data.samples import DataSpec, Inputs, Samples, SparseColumns, TableColumns, Texts
 from trainer.errors import ConfigError
-from trainer.system.fast_import import splines_later
+from trainer.system.late_imports import BY_SKLEARN, imported_later
 from trainer.tasks import Target
 
 LINEAR, BOOSTING = "linear", "boosting"
@@ -150,14 +150,15 @@ def _of_classes(
 
 
 def _linear_parts(rows: Rows) -> PairOfParts:
-    with splines_later():  # which the modules of linear models import for a few others
+    with imported_later(BY_SKLEARN):  # splines, which the modules of linear models import for a few others
         return linear_parts(rows.source, rows.spec)
 
 
 def _boosting_parts(rows: Rows, train: NDArray[np.int64], iterations: int) -> PairOfParts:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from sklearn.preprocessing import OrdinalEncoder
+    with imported_later(BY_SKLEARN):
+        from sklearn.compose import ColumnTransformer
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+        from sklearn.preprocessing import OrdinalEncoder
 
     assert isinstance(rows.source, TableColumns)
     n_numeric, n_words = len(rows.source.numeric), len(rows.source.categorical)
