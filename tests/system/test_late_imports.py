@@ -32,7 +32,7 @@ with imported_later(BY_SKLEARN):
     import sklearn.covariance, sklearn.datasets, sklearn.ensemble, sklearn.isotonic, sklearn.linear_model
 """
 SKLEARN_USED = """
-import numpy as np, scipy
+import numpy as np, numpy.f2py, scipy
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
 from sklearn import metrics, preprocessing
