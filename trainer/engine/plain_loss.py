@@ -8,7 +8,10 @@ from trainer.data.loading.batches import Batch
 
 
 def is_plain(loss: object, batch: Batch) -> bool:
-    """Return whether a loss is cross-entropy without any weights, the same whatever fold it is of."""
+    """Return whether a loss is cross-entropy without any weights, the same whatever fold it is of.
+
+    Of batches of a kind it is so for all or none.
+    """
     return (
         bool(getattr(loss, "is_plain_cross_entropy", False))  # asked, not imported: a run is not of this loss's code
         and batch.unweighted

@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 from trainer.system.fast_import import import_flop_counter_without_triton, import_thop_without_distutils
 from trainer.system.kernels import switched_off
 
-Inputs = dict[str, Tensor]
+Inputs = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from trainer.data.loading.batch_order import training_order
 from trainer.data.loading.batches import DenseRows, TokenRows, TrainingSet
+from trainer.data.loading.gathered import Gathered
 
 CPU = torch.device("cpu")
 repeatable = settings(max_examples=60, deadline=None, derandomize=True)
@@ -113,11 +114,13 @@ def test_batches_gathered_together_are_those_of_each_alone(n_columns, batch_size
     take = rows.take
     monkeypatch.setattr(DenseRows, "take", lambda rows, numbers: asked.append(numbers) or take(numbers))
     found = list(data.batches(order, None))
-    assert (len(asked) < len(order)) == (
-        n_columns < 4096 and batch_size == 32
-    )  # else a product would be given them at odd places
+    large = n_columns == 4096  # gathered when they are asked for, but for the last one
+    assert [type(one.inputs) is Gathered for one in found] == [large and len(one.rows_B) == batch_size for one in found]
+    together = batch_size == 32 and n_columns < 4096  # else a product would be given them at odd places
+    assert len(asked) < len(order) if together or large else len(asked) == len(order)
     for one, other in zip(found, alone, strict=True):
         assert one.unweighted == other.unweighted
+        assert one.kind == other.kind
         assert one.inputs.keys() == other.inputs.keys()
         pairs = [(one.inputs[name], other.inputs[name]) for name in other.inputs]
         pairs += [(getattr(one, name), getattr(other, name)) for name in ("target", "weights_B", "rows_B")]

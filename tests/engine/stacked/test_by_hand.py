@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trainer.engine.stacked.by_hand import Layer, backward
+from trainer.engine.stacked.by_hand import Both, Layer, backward
 from trainer.engine.stacked.linear import joint_products
 from trainer.engine.stacked.traced import last_layers, traced
 from trainer.models.dropout import Dropout
@@ -58,7 +58,7 @@ def test_the_bits_of_each_fold_by_itself(widths, n_folds, n_rows, p, dropout):
     targets = [torch.randint(widths[-1], (n_rows,), generator=source) for _ in folds]
     generators = [torch.Generator().manual_seed(9 + number) for number in range(n_folds)]
     expected = [alone(*of_fold) for of_fold in zip(folds, inputs, targets, generators, strict=True)]
-    losses, gradients = backward(stacked(folds, n_rows), inputs, targets, 1.0 / n_rows, generators)
+    losses, gradients = backward(stacked(folds, n_rows), Both(parts=inputs), targets, 1.0 / n_rows, generators)
     for number, (model, (loss, state)) in enumerate(zip(folds, expected, strict=True)):
         found = {name: of_folds[number] for name, of_folds in gradients}
         assert torch.equal(losses[number], loss)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tests.engine.engine_cases import SPEC, cross_entropy, dataset, fold, learner, level, settings
+from trainer.data.loading import batch_order
 from trainer.data.loading.batches import DenseRows
 from trainer.data.samples import DataSpec
 from trainer.engine.fit import fit_steps
@@ -16,6 +17,7 @@ from trainer.engine.fit_state import FitState, Selection
 from trainer.engine.loops import Totals
 from trainer.engine.own_random import CPU
 from trainer.engine.snapshot import capture, first_difference
+from trainer.engine.stacked import by_hand
 from trainer.engine.stacked.lockstep import take_together
 from trainer.engine.stacked.stack import Stack
 from trainer.engine.stepwise import take_all
@@ -30,10 +32,10 @@ from trainer.tasks import MULTICLASS, MULTILABEL, REGRESSION
 N_ROWS = 61
 
 
-def body(*, norm=False, p=0.2, hidden=16, n_outputs=3):
+def body(*, norm=False, p=0.2, hidden=16, n_outputs=3, between=nn.GELU):
     middle = [nn.BatchNorm1d(hidden)] if norm else []
     first = [nn.Linear(4, hidden), *middle, nn.ReLU(), nn.Dropout(p)]
-    return nn.Sequential(*first, nn.Linear(hidden, hidden), nn.GELU(), Dropout(p), nn.Linear(hidden, n_outputs))
+    return nn.Sequential(*first, nn.Linear(hidden, hidden), between(), Dropout(p), nn.Linear(hidden, n_outputs))
 
 
 class Net(nn.Module):
@@ -73,6 +75,12 @@ def weighted(data):
     return replace(data, weights_N=torch.arange(len(data)).remainder(3).float() + 0.5, unweighted=False)
 
 
+IN_A_ROW = {"net": {"between": nn.ReLU}}
+BY_HAND = {
+    "plain": IN_A_ROW,
+    "accumulated": {**IN_A_ROW, "accumulate_steps": 3, "clip_norm": 0.1},
+    "unequal": {**IN_A_ROW, "held": lambda k: range(k, N_ROWS, 3 + k)},
+}
 CASES = {
     "dropout": {},
     "batch norm": {"net": {"norm": True}},
@@ -156,11 +164,25 @@ def joint_steps(monkeypatch):
     return sizes
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("case", [*CASES.values(), *BY_HAND.values()], ids=[*CASES, *BY_HAND])
 def test_the_same_bits(case, joint_steps):
     found, errors, said = together(case)
     assert (errors, said) == ({}, [])
     assert max(joint_steps) >= 3
+    require_same(found, alone(case))
+
+
+@pytest.mark.parametrize("name", [*BY_HAND, "accumulation", "row weights", "O2"])
+def test_the_same_bits_of_large_batches(name, joint_steps, monkeypatch):
+    """Each batch is gathered where the step wants it, not together with others before."""
+    case = {**CASES, **BY_HAND}[name]
+    monkeypatch.setattr(batch_order, "LARGE_BYTES", 1)
+    gathered, gather = [], by_hand.gather_into
+    monkeypatch.setattr(by_hand, "gather_into", lambda *given: gathered.append(len(given[1])) or gather(*given))
+    found, errors, said = together(case)
+    assert (errors, said) == ({}, [])
+    assert (max(gathered, default=0) == 3) == (name in BY_HAND)
+    monkeypatch.undo()
     require_same(found, alone(case))
 
 

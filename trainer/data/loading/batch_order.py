@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GATHERED_BYTES = 1 << 20  # of batches that are gathered in one go: they stay in a core's cache until they are used
+LARGE_BYTES = 1 << 15  # of a batch that is gathered by itself, where it is wanted: copied once, as it may be elsewhere
 ALIGNED_BYTES = 64  # where torch puts a tensor: from another place a product may add up in another order
 BUCKET_BATCHES = 50  # rows are sorted by length within stretches of this many batches
 
@@ -44,7 +45,7 @@ def evaluation_order(
 
 
 def stretches(order: Sequence[NDArray[np.int64]], row_bytes: Sequence[int]) -> Iterator[Sequence[NDArray[np.int64]]]:
-    """Yield neighbouring batches of as many rows that are gathered in one go: the calls take longer than a few rows.
+    """Yield neighbouring batches of as many rows that are looked up in one go: the calls take longer than a few rows.
 
     Args:
         order: row numbers per batch.
@@ -54,8 +55,13 @@ def stretches(order: Sequence[NDArray[np.int64]], row_bytes: Sequence[int]) -> I
         sizes = [n_rows * size for size in row_bytes]
         aligned = not any(size % ALIGNED_BYTES for size in sizes)
         at_once = max(1, GATHERED_BYTES // max(1, sum(sizes))) if aligned else 1
-        while stretch := list(islice(alike, at_once)):
+        while stretch := list(islice(alike, None if aligned and is_large(n_rows, row_bytes) else at_once)):
             yield stretch
+
+
+def is_large(n_rows: int, row_bytes: Sequence[int]) -> bool:
+    """Return whether a batch of some rows, each of so many bytes by input, is gathered by itself."""
+    return n_rows * sum(row_bytes) >= LARGE_BYTES
 
 
 def _chunks(rows: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:

@@ -4,7 +4,7 @@ In memory, a batch is one gather by row numbers, not an item-by-item collate; ro
 ``trainer.data.loading.streamed``. The order of the batches is a pure function of (seed, repeat, fold, epoch).
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.data.loading.batch_order import stretches
+from trainer.data.loading.batch_order import is_large, stretches
+from trainer.data.loading.gathered import Gathered, Sizes, sizes_of
 from trainer.data.target_scale import TargetScale
 from trainer.tasks import Target
 
@@ -174,15 +175,23 @@ class Batch:
         share: of each row in itself; the rest is of the row before it in the batch (``trainer.engine.mixing``).
         unweighted: whether every weight is known to be 1, which saves multiplying with them.
         votes_BC: float32, the share of each class in what is trained on; None = the target is all of it.
+        sizes: of the inputs, where these are known without looking at them.
     """
 
-    inputs: dict[str, Tensor]
+    inputs: Mapping[str, Tensor]
     target: Tensor
     weights_B: Tensor
     rows_B: Tensor
     share: float = 1.0
     unweighted: bool = False
     votes_BC: Tensor | None = None
+    sizes: Sizes | None = None
+
+    @property
+    def kind(self) -> Hashable:
+        """What decides how steps on the batch are computed: sizes, types, and what its rows are weighted with."""
+        plain = self.unweighted and self.share == 1.0 and self.votes_BC is None
+        return plain, self.target.dtype, self.sizes or sizes_of(self.inputs, len(self.rows_B))
 
     def part(self, rows: slice | Tensor) -> "Batch":
         """Return some rows of it, padded as they are."""
@@ -193,6 +202,7 @@ class Batch:
             weights_B=self.weights_B[rows],
             rows_B=self.rows_B[rows],
             votes_BC=None if self.votes_BC is None else self.votes_BC[rows],
+            sizes=None,
         )
 
 
@@ -237,7 +247,8 @@ class TrainingSet:
         if type(self.rows) is DenseRows and self.target.device.type == "cpu":
             sizes = [values[0].nbytes for values in self.rows.inputs.values()]
             for stretch in stretches(order, sizes):
-                yield from self._cut(stretch) if len(stretch) > 1 else map(self.batch, stretch)
+                later = self.rows.inputs if is_large(len(stretch[0]), sizes) else None
+                yield from self._cut(stretch, later) if len(stretch) > 1 else map(self.batch, stretch)
             return
         if not isinstance(self.rows, StreamingRows):
             yield from map(self.batch, order)
@@ -246,20 +257,23 @@ class TrainingSet:
             for rows, inputs in zip(order, stream, strict=True):
                 yield self._labelled(inputs, self._on_device(rows))
 
-    def _cut(self, stretch: Sequence[NDArray[np.int64]]) -> Iterator[Batch]:
-        """Gather batches of as many rows each together; yield them."""
-        whole, n_rows = self.batch(np.concatenate(stretch)), len(stretch[0])
+    def _cut(self, stretch: Sequence[NDArray[np.int64]], later: Mapping[str, Tensor] | None) -> Iterator[Batch]:
+        """Gather batches of as many rows each together, but inputs of tables that are gathered later; yield them."""
+        rows_B, n_rows = self._on_device(np.concatenate(stretch)), len(stretch[0])
+        whole = self._labelled(self.rows.take(rows_B) if later is None else {}, rows_B)
 
         def cut(values: Tensor) -> tuple[Tensor, ...]:
             return values.view(len(stretch), n_rows, *values.shape[1:]).unbind(0)
 
+        sizes = sizes_of(whole.inputs if later is None else later, n_rows)
         parts = {name: cut(values) for name, values in whole.inputs.items()}
         weights = [whole.weights_B[:n_rows]] * len(stretch) if self.unweighted else cut(whole.weights_B)
         votes = [None] * len(stretch) if whole.votes_BC is None else cut(whole.votes_BC)
         rest = zip(cut(whole.target), weights, cut(whole.rows_B), votes, strict=True)
         for place, (target, weights_B, rows_B, votes_BC) in enumerate(rest):
-            inputs = {name: values[place] for name, values in parts.items()}
-            yield Batch(inputs, target, weights_B, rows_B, unweighted=self.unweighted, votes_BC=votes_BC)
+            known = {name: values[place] for name, values in parts.items()}
+            inputs = known if later is None else Gathered(later, rows_B)
+            yield Batch(inputs, target, weights_B, rows_B, 1.0, self.unweighted, votes_BC, sizes)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Gather one batch by row numbers (B,), without augmentation."""
@@ -269,7 +283,7 @@ class TrainingSet:
     def _on_device(self, rows: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(rows).to(self.target.device, non_blocking=True)
 
-    def _labelled(self, inputs: dict[str, Tensor], rows_B: Tensor) -> Batch:
+    def _labelled(self, inputs: Mapping[str, Tensor], rows_B: Tensor) -> Batch:
         weights_B = self.weights_N[: len(rows_B)] if self.unweighted else self.weights_N.index_select(0, rows_B)
         votes_BC = None if self.votes_NC is None else self.votes_NC.index_select(0, rows_B)
         target = self.target.index_select(0, rows_B)

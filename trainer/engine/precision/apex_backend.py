@@ -49,7 +49,7 @@ class ApexPrecision:
         self.parameters: list[nn.Parameter] = list(self.amp.master_params(self.optimizer))
         self.scaler = LossScaler.start(level.in_force.loss_scale)
 
-    def forward(self, model: Callable[..., Tensor], inputs: dict[str, Tensor]) -> Tensor:
+    def forward(self, model: Callable[..., Tensor], inputs: Mapping[str, Tensor]) -> Tensor:
         """Run the model, which apex has patched, and return float32 logits (B, n_outputs)."""
         logits = model(**inputs)
         self.half_outputs = logits.dtype in HALF_TYPES

@@ -65,7 +65,7 @@ class Precision:
         autocast = torch.autocast(self.device_type, dtype=self.level.dtype)
         return _without_onednn(autocast) if self.lstm_without_kernel else autocast
 
-    def forward(self, model: Callable[..., Tensor], inputs: dict[str, Tensor]) -> Tensor:
+    def forward(self, model: Callable[..., Tensor], inputs: Mapping[str, Tensor]) -> Tensor:
         """Run the model and return float32 logits (B, n_outputs); floating inputs are cast as the level says."""
         with self.autocast():
             logits: object = model(**self.cast_inputs(inputs))

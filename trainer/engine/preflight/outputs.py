@@ -1,7 +1,7 @@
 """Does the model take the data, and is what it returns what the loss wants? One pass in evaluation mode, float32."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +93,7 @@ def short(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line}"[:160]
 
 
-def _shapes(inputs: dict[str, Tensor]) -> str:
+def _shapes(inputs: Mapping[str, Tensor]) -> str:
     return ", ".join(f"{name} {tuple(value.shape)} {str(value.dtype)[6:]}" for name, value in inputs.items())
 
 

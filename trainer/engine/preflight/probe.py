@@ -1,6 +1,6 @@
 """What the preflight looks at: one batch through a throw-away model, seen from inside by forward hooks."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,22 +130,22 @@ class Trace:
         return next(found, self.calls[-1])
 
 
-Forward = Callable[[nn.Module, dict[str, Tensor]], Any]
+Forward = Callable[[nn.Module, Mapping[str, Tensor]], Any]
 
 
-def predicting(model: nn.Module, inputs: dict[str, Tensor]) -> Trace:
+def predicting(model: nn.Module, inputs: Mapping[str, Tensor]) -> Trace:
     """Trace a pass in evaluation mode, in float32."""
     with evaluating(model), torch.inference_mode(False), torch.no_grad():  # a cached inference tensor cannot train
         return traced(model, inputs, lambda model, inputs: model(**inputs))
 
 
-def learning(model: nn.Module, inputs: dict[str, Tensor], forward: Forward) -> Trace:
+def learning(model: nn.Module, inputs: Mapping[str, Tensor], forward: Forward) -> Trace:
     """Trace a pass in training mode, with gradients."""
     with training(model):
         return traced(model, inputs, forward)
 
 
-def traced(model: nn.Module, inputs: dict[str, Tensor], forward: Forward) -> Trace:
+def traced(model: nn.Module, inputs: Mapping[str, Tensor], forward: Forward) -> Trace:
     """Run ``forward`` and record every module's turn; what it raises is recorded too.
 
     Raises:

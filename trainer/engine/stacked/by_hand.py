@@ -5,14 +5,16 @@ As in ``trainer.engine.flat`` the layers are differentiated one by one by the ke
 computed as, and made into the other only where that is asked for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainer.data.loading.batches import Batch
+from trainer.data.loading.gathered import Gathered, gather_into
 from trainer.engine.plain_loss import plain_loss
 from trainer.engine.stacked.linear import Joint
 from trainer.engine.stacked.traced import Node
@@ -66,13 +68,55 @@ class Layer:
         self.biases = [None] * len(self.weights) if self.bias is None else self.bias.unbind(0)
 
 
+@dataclass
+class Plan:
+    """How some folds take their steps on batches of a kind; what stays the same from step to step.
+
+    Attributes:
+        layers: one after the other, from the only input to the logits.
+        parameters: by name, one of each fold.
+        name: of the input.
+        weight: of the rows of a step, the same for each fold.
+        generators: of the folds' dropout.
+    """
+
+    layers: Sequence[tuple[Node, Layer]]
+    parameters: Mapping[str, Sequence[nn.Parameter]]
+    name: str
+    weight: float
+    generators: Sequence[torch.Generator]
+    _gathered: Tensor | None = None  # the rows of large batches; the next ones are put in their place
+
+    def losses(self, windows: Sequence[Sequence[Batch]]) -> list[list[Tensor]]:
+        """Add to the gradients of the parameters; return the losses of each fold's batches."""
+        found, scale = [], 1.0 / (self.weight or 1.0)
+        for batches in zip(*windows, strict=True):
+            targets = [own.target for own in batches]
+            summed, gradients = backward(self.layers, self._inputs(batches), targets, scale, self.generators)
+            found.append(summed)
+            for of_layer, of_folds in gradients:
+                for parameter, gradient in zip(self.parameters[of_layer], of_folds, strict=True):
+                    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        return [list(own) for own in zip(*found, strict=True)]
+
+    def _inputs(self, batches: Sequence[Batch]) -> Both:
+        given = [own.inputs for own in batches]
+        if not isinstance(given[0], Gathered):
+            return Both(parts=[own[self.name] for own in given])
+        if self._gathered is None:
+            self._gathered = torch.stack([own[self.name] for own in given])
+        else:
+            gather_into(self._gathered, given, self.name)
+        return Both(self._gathered)
+
+
 Gradients = list[tuple[str, Sequence[Tensor]]]  # by parameter, of each fold
 
 
 @torch.no_grad()
 def backward(
     layers: Sequence[tuple[Node, Layer]],
-    inputs: Sequence[Tensor],
+    inputs: Both,
     targets: Sequence[Tensor],
     scale: float,
     generators: Sequence[torch.Generator],
@@ -86,7 +130,7 @@ def backward(
         scale: of the losses.
         generators: of the folds' dropout.
     """
-    x, kept = Both(parts=inputs), list[Both | None]()
+    x, kept = inputs, list[Both | None]()
     for _, layer in layers:
         x, own = _forward(layer, x, generators)
         kept.append(own)

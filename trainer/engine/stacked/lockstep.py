@@ -178,8 +178,8 @@ class Together:
         """Take one step of each fold; return whether joint steps are the same bits as single ones."""
         alike = True
         for number, (stack, members) in enumerate(self.parts):
-            for first, group in _neighbours(members):
-                key = number, first, len(group), _shapes(group[0])
+            for kinds, first, group in _neighbours(members):
+                key = number, first, len(group), kinds
                 alike = self._take(stack, first, group, proof=key not in self.proved) and alike
                 self.proved.add(key)
         if not alike:
@@ -212,14 +212,8 @@ def _sizes(member: Member) -> Hashable:
     return tuple((node.kind, str(node.target)) for node in trace.nodes), tuple(shapes)
 
 
-def _neighbours(members: Sequence[Member]) -> list[tuple[int, list[Member]]]:
-    """Return the runs of folds whose batches have the same sizes, each with the place of its first one."""
-    runs = [[place for place, _ in run] for _, run in groupby(enumerate(members), lambda pair: _shapes(pair[1]))]
-    return [(places[0], [members[place] for place in places]) for places in runs]
-
-
-def _shapes(member: Member) -> Hashable:
-    """Return the sizes of the batches of the step that is due."""
-    return tuple(
-        tuple((name, value.shape, value.dtype) for name, value in batch.inputs.items()) for batch in member.step.batches
-    )
+def _neighbours(members: Sequence[Member]) -> list[tuple[Hashable, int, list[Member]]]:
+    """Return the runs of folds whose batches are of the same kinds: these, the first one's place, and the folds."""
+    kinds = [tuple(batch.kind for batch in member.step.batches) for member in members]
+    runs = [(own, [place for place, _ in run]) for own, run in groupby(enumerate(members), lambda pair: kinds[pair[0]])]
+    return [(own, places[0], [members[place] for place in places]) for own, places in runs]

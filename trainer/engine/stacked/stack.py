@@ -4,7 +4,7 @@ A fold keeps its model, optimizer, schedule, precision, random numbers and sums;
 views of tensors that all folds share. Only forward and backward pass of a step are computed together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,7 @@ from trainer.engine.loops import Learner, summed_loss, take_in, total_weight
 from trainer.engine.own_random import OwnRandom
 from trainer.engine.plain_loss import is_plain
 from trainer.engine.precision.precision import Precision
-from trainer.engine.stacked import by_hand
-from trainer.engine.stacked.by_hand import Both, Layer
+from trainer.engine.stacked.by_hand import Both, Layer, Plan
 from trainer.engine.stacked.linear import joint_products, linear
 from trainer.engine.stacked.traced import Node, NotStackable, Traced, computed, last_layers
 from trainer.engine.stepwise import Step
@@ -88,7 +87,7 @@ class Stack:
         self.own: dict[str, list[nn.Parameter]] = {}  # by name, one of each fold
         self.stacked = self._stacked_parameters()
         self.row = _row(trace) if all(map(_in_float32, self.learners)) else None
-        self.layers: dict[tuple[int, ...], list[tuple[Node, Layer]] | None] = {}  # by fold, folds and rows
+        self.plans: dict[Hashable, Plan | None] = {}  # by fold, folds and kinds of batches
 
     def _stacked_parameters(self) -> dict[str, Tensor]:
         """Make the weights of each linear layer views of one tensor."""
@@ -113,8 +112,12 @@ class Stack:
         Returns:
             The error of each fold that cannot go on.
         """
+        plan = self._plan(steps, first)
+        if plan is not None:
+            losses = plan.losses([step.batches for step in steps])
+            return self.end(steps, losses, [plan.weight] * len(steps))
         weights = [total_weight(step.learner.loss, step.batches) for step in steps]
-        return self.end(steps, self.backward(steps, first, weights), weights)
+        return self.end(steps, self._by_autograd(steps, first, weights), weights)
 
     def end(
         self,
@@ -134,9 +137,12 @@ class Stack:
 
     def backward(self, steps: Sequence[Step], first: int, weights: Sequence[Tensor | float]) -> list[list[Tensor]]:
         """Compute the gradients of the steps together; return the losses of each one's batches."""
-        layers = self._layers_by_hand(steps, first, weights)
-        if layers is not None:
-            return self._by_hand(steps, slice(first, first + len(steps)), layers, 1.0 / (float(weights[0]) or 1.0))
+        plan = self._plan(steps, first)
+        if plan is not None:
+            return plan.losses([step.batches for step in steps])
+        return self._by_autograd(steps, first, weights)
+
+    def _by_autograd(self, steps: Sequence[Step], first: int, weights: Sequence[Tensor | float]) -> list[list[Tensor]]:
         learners, members = [step.learner for step in steps], slice(first, first + len(steps))
         leaves = self._leaves(members)
         divisors = [weight + (weight == 0) for weight in weights]  # as in ``train_step``
@@ -153,22 +159,28 @@ class Stack:
                     parameter.grad = gradient
         return losses
 
-    def _layers_by_hand(
-        self, steps: Sequence[Step], first: int, weights: Sequence[Tensor | float]
-    ) -> list[tuple[Node, Layer]] | None:
-        """Return the layers where they and the losses are differentiated without autograd, else None."""
-        plain = all(is_plain(step.learner.loss, batch) for step in steps for batch in step.batches)
-        rows = {len(batch.rows_B) for batch in steps[0].batches}
-        if self.row is None or not plain or len(rows) > 1 or len(set(weights)) > 1:
-            return None
-        key = first, len(steps), *rows
-        if key not in self.layers:
-            self.layers[key] = self._made_layers(self.row, *key)
-        return self.layers[key]
+    def _plan(self, steps: Sequence[Step], first: int) -> Plan | None:
+        """Return how layers and losses are differentiated without autograd; None where they are not."""
+        key = first, len(steps), *(batch.kind for batch in steps[0].batches)
+        if key not in self.plans:
+            self.plans[key] = self._made_plan(steps, slice(first, first + len(steps)))
+        return self.plans[key]
 
-    def _made_layers(
-        self, row: Sequence[Node], first: int, n_folds: int, n_rows: int
-    ) -> list[tuple[Node, Layer]] | None:
+    def _made_plan(self, steps: Sequence[Step], members: slice) -> Plan | None:
+        batches, rows = steps[0].batches, {len(batch.rows_B) for batch in steps[0].batches}
+        plain = all(is_plain(step.learner.loss, batch) for step in steps for batch in step.batches)
+        weights = {total_weight(step.learner.loss, step.batches) for step in steps}
+        if self.row is None or not plain or len(rows) > 1 or len(weights) > 1:
+            return None
+        [name], learners = self.trace.inputs, [step.learner for step in steps]
+        cast = native(learners[0]).cast_inputs(batches[0].inputs)[name]
+        layers = self._layers_by_hand(self.row, members, *rows)
+        if layers is None or cast.dtype is not batches[0].inputs[name].dtype:
+            return None
+        own = {name: parameters[members] for name, parameters in self.own.items()}
+        return Plan(layers, own, name, float(*weights), [own_random(learner).generator for learner in learners])
+
+    def _layers_by_hand(self, row: Sequence[Node], members: slice, n_rows: int) -> list[tuple[Node, Layer]] | None:
         """Return the layers of neighbouring folds; None where a product of one of them is not that of autograd."""
         made = []
         for node in row:
@@ -176,32 +188,13 @@ class Stack:
             layer = Layer(node.kind, module)
             if node.kind == "linear":
                 weight, bias = self.stacked[f"{node.target}.weight"], self.stacked.get(f"{node.target}.bias")
-                sizes = n_folds, n_rows, weight.shape[2], weight.shape[1]
+                sizes = members.stop - members.start, n_rows, weight.shape[2], weight.shape[1]
                 joint = joint_products(sizes, weight.dtype, bias is not None, torch.get_num_threads())
                 if joint is None or not self.own[f"{node.target}.weight"][0].requires_grad:
                     return None
-                members = slice(first, first + n_folds)
                 layer = Layer(node.kind, module, weight[members], None if bias is None else bias[members], joint)
             made.append((node, layer))
         return made
-
-    def _by_hand(
-        self, steps: Sequence[Step], members: slice, layers: Sequence[tuple[Node, Layer]], scale: float
-    ) -> list[list[Tensor]]:
-        """Compute what ``backward`` does without autograd."""
-        generators = [own_random(step.learner).generator for step in steps]
-        [name] = self.trace.inputs
-        losses = []
-        for batches in zip(*(step.batches for step in steps), strict=True):
-            inputs = [
-                native(step.learner).cast_inputs(own.inputs)[name] for step, own in zip(steps, batches, strict=True)
-            ]
-            summed, gradients = by_hand.backward(layers, inputs, [own.target for own in batches], scale, generators)
-            losses.append(summed)
-            for of_layer, of_folds in gradients:
-                for parameter, gradient in zip(self.own[of_layer][members], of_folds, strict=True):
-                    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
-        return [list(own) for own in zip(*losses, strict=True)]
 
     def _leaves(self, members: slice) -> dict[str, Tensor]:
         """Return the parameters of some of the folds, to compute gradients for."""
