@@ -5,9 +5,10 @@ import torch
 from torch.nn import functional as F
 
 from trainer.engine.stacked import linear as stacked_linear
-from trainer.engine.stacked.linear import Joint, joint_products, linear
+from trainer.engine.stacked.linear import Joint, joint_products, joint_sums, linear
 
 SIZES = [(5, 32, 64, 256), (5, 29, 256, 10), (3, 32, 256, 1), (3, 8, 6, 3), (3, 4, 20, 2), (2, 1, 16, 16), (1, 7, 5, 4)]
+SIZES += [(5, 32, 768, 5), (3, 8, 256, 5), (2, 64, 128, 32)]
 
 
 def layers(sizes, dtype=torch.float32, bias=True):
@@ -66,6 +67,36 @@ def test_products_that_differ_are_computed_one_by_one(monkeypatch):
     together = outcome(linear, given, d)
     alone = outcome(F.linear, [value[1].detach().clone().requires_grad_() for value in given], d[1])
     assert all(torch.equal(one[1], other) for one, other in zip(together, alone, strict=True))
+
+
+def test_weights_are_put_in_order_where_that_is_the_same_bits(monkeypatch):
+    baddbmm, in_order = torch.baddbmm, []
+
+    def shifted(bias, x, weight):
+        in_order.append(weight.is_contiguous())
+        return (
+            torch.nextafter(baddbmm(bias, x, weight), torch.tensor(9.0)) if in_order[-1] else baddbmm(bias, x, weight)
+        )
+
+    def same(bias, x, weight):
+        return torch.stack(
+            [torch.addmm(*each) for each in zip(bias.unbind(0), x.unbind(0), weight.mT.contiguous().mT, strict=True)]
+        )
+
+    monkeypatch.setattr(torch, "baddbmm", same)
+    assert joint_products((3, 7, 128, 32), torch.float32, True, 18).in_order
+    assert not joint_products((3, 7, 127, 32), torch.float32, True, 18).in_order
+    assert not joint_products((3, 7, 128, 33), torch.float32, True, 18).in_order
+    monkeypatch.setattr(torch, "baddbmm", shifted)
+    assert not joint_products((3, 7, 128, 32), torch.float32, True, 19).in_order
+    assert any(in_order)
+
+
+def test_sums_are_joint_where_they_are_the_same_bits(monkeypatch):
+    values = torch.randn(3, 41)
+    assert joint_sums(3, 41, 17) == torch.equal(values.sum(1), torch.stack([value.sum() for value in values]))
+    monkeypatch.setattr(torch, "equal", lambda *_: False)
+    assert not joint_sums(3, 41, 18)
 
 
 def test_where_no_product_is_torchs_own_each_layer_is_called(monkeypatch):

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from trainer.data.loading.batches import Batch
 from trainer.data.loading.gathered import Gathered, gather_into
 from trainer.engine.plain_loss import plain_loss
-from trainer.engine.stacked.linear import Joint
+from trainer.engine.stacked.linear import Joint, joint_sums, outputs
 from trainer.engine.stacked.traced import Node
 from trainer.models.dropout import drawn_masks
 
@@ -151,7 +151,14 @@ def backward(
                 gradients.append((f"{node.target}.bias", _d_bias(layer, d)))
             if place:
                 d = _d_input(layer, d)
-    return [loss_B.sum() for loss_B in loss_KB.view(logits.shape[:2]).unbind(0)], gradients
+    return row_sums(loss_KB.view(logits.shape[:2])), gradients
+
+
+def row_sums(values_KB: Tensor) -> Sequence[Tensor]:
+    """Return the sum of each row, with the bits of its own ``sum()``."""
+    if joint_sums(*values_KB.shape, torch.get_num_threads()):
+        return values_KB.sum(1).unbind(0)
+    return [value_B.sum() for value_B in values_KB.unbind(0)]
 
 
 def _forward(layer: Layer, x: Both, generators: Sequence[torch.Generator]) -> tuple[Both, Both | None]:
@@ -171,9 +178,7 @@ def _output(layer: Layer, x: Both) -> Both:
     assert layer.weight is not None
     if not layer.joint.output:
         return _each(lambda *own: F.linear(*own), x.each(), layer.weights, layer.biases)
-    if layer.bias is None:
-        return Both(torch.bmm(x.joint(), layer.weight.mT))
-    return Both(torch.baddbmm(layer.bias[:, None], x.joint(), layer.weight.mT))
+    return Both(outputs(x.joint(), layer.weight, layer.bias, layer.joint))
 
 
 def _d_input(layer: Layer, d: Both) -> Both:
