@@ -49,6 +49,15 @@ def test_it_is_the_formula_with_a_mask_on_the_weights(mask, scaling):
     torch.testing.assert_close(*gradients, atol=1e-6, rtol=0)
 
 
+def test_products_that_float16_cannot_hold_are_scaled_before():
+    made = 150 * torch.randn(3, 1, 2, 5, 64, generator=torch.Generator().manual_seed(0))
+    query, key, value = (part.half() for part in made.unbind(0))
+    assert (query.float() @ key.float().transpose(2, 3)).abs().max() > torch.finfo(torch.float16).max
+    weights = (query.double() @ key.double().transpose(2, 3) / 8).softmax(3)
+    found, _ = attention(Layer(), query, key, value, None, dropout=1e-9)
+    torch.testing.assert_close(found.double(), (weights @ value.double()).transpose(1, 2), atol=0.1, rtol=0)
+
+
 def test_over_many_masks_it_is_the_attention_without_dropout():
     query, key, value = (part.detach() for part in projected(torch.float32))
     many = torch.stack([attention(Layer(), query, key, value, seen(), dropout=0.2)[0] for _ in range(4000)])

@@ -61,7 +61,7 @@ def attention(
         given = {"dropout": dropout, "scaling": scaling, "is_causal": is_causal, **more}
         return sdpa_attention_forward(module, query, key, value, attention_mask, **given)
     scale = 1 / math.sqrt(query.shape[-1]) if scaling is None else scaling
-    scores_BHTT = torch.matmul(query, key.transpose(2, 3)) * scale
+    scores_BHTT = torch.matmul(query * scale, key.transpose(2, 3))  # scaled before: float16 ends at 65,504
     if attention_mask is not None:
         scores_BHTT = scores_BHTT.masked_fill(~attention_mask, torch.finfo(scores_BHTT.dtype).min)
     weights_BHTT = Dropout(dropout)(F.softmax(scores_BHTT, dim=-1, dtype=torch.float32).to(query.dtype))
