@@ -27,6 +27,8 @@ from trainer.wording.translations import _
 
 NULL_GROUP = "Config group override must be a string"  # Hydra's ValueError for GROUP=null
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".xlsx", ".arff", ".feather", ".json")
+UNFIT = re.compile(r"Value '(.*)' of type '\w+' could not be converted to (\w+)")  # so says OmegaConf
+KINDS = {"Integer": "a whole number", "Float": "a number", "Path": "a path"}
 NAMED_INSIDE = {  # what may have been meant by a choice that there is not
     "metrics": "; one metric is metrics.names=[{value}]",
     "model": "; a network by its name: model=torchvision (or timm) model.name={value}, one of transformers by its "
@@ -172,8 +174,17 @@ def explain(error: Exception, override: str = "") -> str:
         if said in text and value:
             return f"{override}: {meant}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = next((line for line in lines if "could not be converted" in line), lines[0])
-    return f"{key}: {reason}" if key else reason
+    unfit = next((found for line in lines if (found := UNFIT.match(line))), None)
+    if unfit and key:
+        return _other_kind(key, value or unfit[1], unfit[1], unfit[2])
+    return f"{key}: {lines[0]}" if key else lines[0]
+
+
+def _other_kind(key: str, typed: str, value: str, wanted: str) -> str:
+    """Return that an option takes values of another kind, and the whole number where 1e3 stands for one."""
+    whole = re.fullmatch(r"(-?\d+)\.0", value) if wanted == "Integer" else None
+    instead = f": {key}={whole[1]}" if whole else ""
+    return f"{key}={typed}: takes {KINDS.get(wanted, wanted)}{instead}"
 
 
 def _offered(error: Exception, group: str) -> list[str]:
