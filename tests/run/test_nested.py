@@ -521,7 +521,10 @@ REFUSED = {
         "cv.inner.grid, optimizer.lr=-1: optimizer.lr=-1: must be positive",
     ),
     "a wrong type": (("cv.inner.grid={model.hidden:[8]}",), "model.hidden: 8 is not a list"),
-    "a wrong closed type": (("cv.inner.grid={fit.clip_norm:[much]}",), "cv.inner.grid: fit.clip_norm: Value 'much'"),
+    "a wrong closed type": (
+        ("cv.inner.grid={fit.clip_norm:[much]}",),
+        "fit.clip_norm=much: takes a number",
+    ),
     "patience": (("fit.patience_epochs=1",), "fit.patience_epochs has no effect with cv.inner.n_splits"),
     "patience in the grid": (("cv.inner.grid={fit.patience_epochs:[1]}",), "cannot be chosen by inner folds"),
     "select=fold": (("cv.select=fold",), "use cv.select=inner"),
