@@ -48,16 +48,20 @@ def growth(held):
 
 
 def leaked(held):
-    """Return what is held after the last fold and was not after the fold that ended the warm-up."""
-    first, last = held[int(len(held) * WARM_UP)], held[-1]
-    return {name: (first[name], last[name]) for name in first if name != "rss_kib" and last[name] > first[name]}
+    """Return what is held after the last folds and was not after the fold that ended the warm-up.
+
+    The last two: what ends with a fold, such as the thread that keeps its lock, may be there for a moment longer.
+    """
+    first, *last = held[int(len(held) * WARM_UP)], *held[-2:]
+    kept = {name: min(moment[name] for moment in last) for name in first}
+    return {name: (first[name], kept[name]) for name in first if name != "rss_kib" and kept[name] > first[name]}
 
 
 def test_what_is_leaked_is_seen():
     held = [{"rss_kib": 1000 + 10 * fold, "files": 7 + (fold > 15), "threads": 2} for fold in range(20)]
     assert growth(held) == pytest.approx(1185 / 1045 - 1)
     assert leaked(held) == {"files": (7, 8)}
-    assert leaked(held[:16]) == {}
+    assert leaked(held[:16]) == leaked(held[:17]) == {}
 
 
 @pytest.mark.parametrize("stack", [1, 2])
