@@ -38,6 +38,10 @@ def values_of(metrics: Mapping[str, Metric], task: Task, target: Targets, proba:
 
 def _of_counts(metrics: Mapping[str, Metric], task: Task, target: Targets, proba: Floats) -> dict[str, float]:
     """Return the values of the metrics that are of counts, for rows of one class each; NaN where one is undefined."""
+    makers = {name: metric.make_meter for name, metric in metrics.items()}
+    formulas = {name: maker.formula for name, maker in makers.items() if isinstance(maker, FromCounts)}
+    if not formulas:
+        return {}
     said_N = task.predicted(proba)
     hit_C, true_C, said_C = (
         np.bincount(classes, minlength=proba.shape[1]).astype(np.float64)
@@ -47,11 +51,9 @@ def _of_counts(metrics: Mapping[str, Metric], task: Task, target: Targets, proba
         occur_C = true_C + said_C > 0
         hit_C, true_C, said_C = hit_C[occur_C], true_C[occur_C], said_C[occur_C]
     values = {}
-    for name, metric in metrics.items():
-        if isinstance(metric.make_meter, FromCounts):
-            undefined = metric.lacks_class(target, proba)
-            value = math.nan if undefined else float(metric.make_meter.formula(hit_C, true_C, said_C, False))
-            values[name] = finite_or_nan(value)
+    for name, formula in formulas.items():
+        undefined = metrics[name].lacks_class(target, proba)
+        values[name] = math.nan if undefined else finite_or_nan(float(formula(hit_C, true_C, said_C, False)))
     return values
 
 

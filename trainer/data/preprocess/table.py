@@ -21,7 +21,7 @@ UNSEEN, MISSING, FIRST_CATEGORY = 0, 1, 2  # category indices
 COLUMNS = 8  # fitted at a time: of fewer, NumPy adds up each one slower
 FEWEST_COLUMNS = 2  # it adds up a single one in another order
 FEW_CELLS = 1 << 17  # worked on at a time where that is more: they stay in a core's cache
-MOST_CELLS = 1 << 25
+MOST_CELLS = 1 << 25  # fitted at a time, unless two columns have more
 NOT_A_TABLE = "data.preprocess: TablePreprocess is for feature columns; for texts use data/preprocess=vocabulary"
 
 
@@ -81,12 +81,17 @@ def _column_blocks(n_features: int, n_rows: int) -> Iterator[slice]:
     return (slice(start, end) for start, end in pairwise(starts) if start < end)
 
 
+def _row_blocks(n_rows: int, n_features: int) -> Iterator[slice]:
+    """Yield blocks of rows that stay in a core's cache."""
+    at_a_time = max(1, FEW_CELLS // max(1, n_features))
+    return (slice(start, start + at_a_time) for start in range(0, n_rows, at_a_time))
+
+
 def _with_missing(numeric_NF: NDArray[np.float64]) -> tuple[int, ...]:
     """Return the places of the columns with missing values."""
-    n_rows, n_features = numeric_NF.shape
-    missing_F, at_a_time = np.zeros(n_features, dtype=bool), max(1, FEW_CELLS // max(1, n_features))
-    for start in range(0, n_rows, at_a_time):
-        missing_BF = np.isnan(numeric_NF[start : start + at_a_time])
+    missing_F = np.zeros(numeric_NF.shape[1], dtype=bool)
+    for rows in _row_blocks(*numeric_NF.shape):
+        missing_BF = np.isnan(numeric_NF[rows])
         if missing_BF.any():
             missing_F |= missing_BF.any(axis=0)
     return tuple(np.flatnonzero(missing_F).tolist())
@@ -193,9 +198,7 @@ class FittedTable:
         return fill
 
     def _scale(self, numeric_BF: NDArray[np.float64], out_BW: NDArray[np.float32], first_row: int) -> None:
-        at_a_time = max(1, FEW_CELLS // max(1, numeric_BF.shape[1]))
-        for start in range(0, len(numeric_BF), at_a_time):
-            rows = slice(start, start + at_a_time)
+        for rows in _row_blocks(*numeric_BF.shape):
             too_large_F = self._scale_few(numeric_BF[rows], out_BW[rows])
             if too_large_F.any():
                 raise self._too_large(numeric_BF, int(too_large_F.argmax()), first_row)

@@ -46,6 +46,11 @@ class LossScaler:
             return cls(INITIAL_SCALE, dynamic=True)
         return cls(float(loss_scale), dynamic=False)
 
+    @property
+    def is_off(self) -> bool:
+        """Whether losses and gradients are as they would be without it."""
+        return not self.dynamic and self.scale == 1.0
+
     def update(self, overflow: bool) -> bool:
         """Move the scale after a step's gradients are known.
 

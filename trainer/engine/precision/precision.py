@@ -131,9 +131,8 @@ class Precision:
         Raises:
             NonFiniteError: too many steps in a row were skipped.
         """
-        as_they_are = not (self.has_masters or self.scaler.dynamic) and self.scaler.scale == 1.0 and ranks.size == 1
-        if as_they_are and clip_norm is None:
-            return True
+        if self.scaler.is_off and not self.has_masters and ranks.size == 1 and clip_norm is None:
+            return True  # the gradients are as they are
         self._gradients_to_optimizer()
         ranks.sum_gradients(self.parameters)
         gradients = [p.grad for p in self.parameters if p.grad is not None]

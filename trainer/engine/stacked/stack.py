@@ -237,7 +237,7 @@ def _row(trace: Traced) -> list[Node] | None:
 def _in_float32(learner: Learner) -> bool:
     """Return whether a fold's step is in float32, and its losses are not scaled."""
     precision = native(learner)
-    return precision.level.opt_level == "O0" and not precision.scaler.dynamic and precision.scaler.scale == 1.0
+    return precision.level.opt_level == "O0" and precision.scaler.is_off
 
 
 def _made_ready(step: Step) -> bool | NonFiniteError:

@@ -39,8 +39,7 @@ def _is_single_pass(recipe: Recipe, learner: Learner) -> bool:
         recipe.device.type == "cpu"
         and isinstance(precision, Precision)
         and recipe.level.opt_level == "O0"
-        and not precision.scaler.dynamic
-        and precision.scaler.scale == 1.0
+        and precision.scaler.is_off
         and learner.tricks is None
         and learner.compiled is None
         and learner.ranks.size == 1
